@@ -1,0 +1,57 @@
+package eventsourcing
+
+import (
+	"maps"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Header identifies an event and says where it came from. Records and Envelopes share it.
+type Header struct {
+	// EventID is unique over all events (UUIDv7, so it sorts roughly by time).
+	EventID uuid.UUID
+	// AggregateID names the aggregate whose history the event belongs to.
+	AggregateID uuid.UUID
+	// SequenceNumber is the event's place in that history: 1 for the first event, without holes.
+	SequenceNumber uint64
+	// CommandID names the command that caused the event. All events of one command carry the same one, and within one
+	// aggregate no two commands share it.
+	CommandID uuid.UUID
+	// CorrelationID ties together everything that one request from outside set in motion.
+	CorrelationID uuid.UUID
+	// CausationID is the id of the message that directly caused the event: the command, or for a reaction the earlier event.
+	CausationID uuid.UUID
+	// Metadata is free-form context of the command (who, from where). No rule may depend on it. Nil and empty are the same.
+	Metadata map[string]string
+	// CreatedAt is when the command was decided: UTC, whole milliseconds, never before the aggregate's previous event.
+	CreatedAt time.Time
+}
+
+// Record is the stored form of an event.
+type Record struct {
+	Header
+	// EventType is the persisted name of the event, such as "order.created". It is chosen by hand and never derived from a
+	// Go name, so that renaming a type cannot orphan history.
+	EventType string
+	// EventVersion is the version of the payload's schema for this EventType, from 1.
+	EventVersion int
+	// Payload is the encoded event. Only the codec looks inside.
+	Payload []byte
+}
+
+// Clone returns a deep copy, for adapters that must not share memory with their callers.
+func (r Record) Clone() Record {
+	r.Metadata = maps.Clone(r.Metadata)
+	r.Payload = append([]byte(nil), r.Payload...)
+	return r
+}
+
+// Envelope is the typed form of an event.
+type Envelope[E any] struct {
+	Header
+	Event E
+}
+
+// Timestamp brings t to the precision that every store keeps: UTC, whole milliseconds.
+func Timestamp(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

@@ -1,0 +1,66 @@
+package order
+
+import "github.com/google/uuid"
+
+// Command is a request to change one order. The set is closed: CreateOrder, UpdateItems, ConfirmOrder, ShipOrder,
+// DeliverOrder, CancelOrder.
+type Command interface {
+	// Order is the id of the order that the command is for.
+	Order() uuid.UUID
+	// Name is the command's stable name, such as "create_order".
+	Name() string
+}
+
+// CreateOrder starts an order.
+type CreateOrder struct {
+	OrderID uuid.UUID
+	// CustomerID is 1 to 64 characters of A-Z, a-z, 0-9 and any of ._-:@
+	CustomerID string
+	Currency   Currency
+	// Items has 1 to 1,000 lines.
+	Items []Item
+}
+
+// UpdateItems replaces all lines of an order that is still ACTIVE.
+type UpdateItems struct {
+	OrderID uuid.UUID
+	Items   []Item
+}
+
+// ConfirmOrder records that the order is paid.
+type ConfirmOrder struct {
+	OrderID          uuid.UUID
+	PaymentReference string
+}
+
+// ShipOrder records that a confirmed order was handed to a carrier.
+type ShipOrder struct {
+	OrderID        uuid.UUID
+	Carrier        string
+	TrackingNumber string
+}
+
+// DeliverOrder records that a shipped order arrived.
+type DeliverOrder struct {
+	OrderID uuid.UUID
+}
+
+// CancelOrder ends an order that was not shipped.
+type CancelOrder struct {
+	OrderID uuid.UUID
+	Reason  string
+}
+
+func (c CreateOrder) Order() uuid.UUID  { return c.OrderID }
+func (c UpdateItems) Order() uuid.UUID  { return c.OrderID }
+func (c ConfirmOrder) Order() uuid.UUID { return c.OrderID }
+func (c ShipOrder) Order() uuid.UUID    { return c.OrderID }
+func (c DeliverOrder) Order() uuid.UUID { return c.OrderID }
+func (c CancelOrder) Order() uuid.UUID  { return c.OrderID }
+
+func (CreateOrder) Name() string  { return "create_order" }
+func (UpdateItems) Name() string  { return "update_items" }
+func (ConfirmOrder) Name() string { return "confirm_order" }
+func (ShipOrder) Name() string    { return "ship_order" }
+func (DeliverOrder) Name() string { return "deliver_order" }
+func (CancelOrder) Name() string  { return "cancel_order" }

@@ -1,0 +1,136 @@
+package projection
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Kind is the type of a column's values.
+type Kind int
+
+// The kinds, with their Go type, and CQL type.
+const (
+	Text      Kind = iota + 1 // string, text
+	BigInt                    // int64, bigint
+	Timestamp                 // time.Time in UTC and whole milliseconds, timestamp; the zero time is null
+	UUID                      // uuid.UUID, uuid
+)
+
+// Role is what a column does in its table.
+type Role int
+
+// The roles. Columns of a table are declared in the order of these constants.
+const (
+	// Partition columns are given in every query.
+	Partition Role = iota + 1
+	// Bucket is an optional last partition column that bounds partitions by time. It is derived from the clustering columns,
+	// queries do not give it, and rows come out with the greatest bucket first.
+	Bucket
+	// Clustering columns order the rows of a partition and, with the partition columns, identify a row.
+	Clustering
+	// Regular columns are the rest.
+	Regular
+)
+
+// Column is one column of a [Table].
+type Column struct {
+	Name string
+	Kind Kind
+	Role Role
+	// Descending reverses the order of a clustering column.
+	Descending bool
+}
+
+// Table maps a projection onto storage; every store derives its own layout from it.
+type Table struct {
+	// Name is the table's name in every store, such as "orders_by_customer".
+	Name string
+	// Columns: partition columns first, then the bucket if any, then clustering, then regular columns.
+	Columns []Column
+}
+
+// Row holds one value a column, in the order of [Table].Columns, each of the Go type of the column's [Kind].
+type Row []any
+
+// KeyLen is the number of key columns: partition, bucket and clustering.
+func (t *Table) KeyLen() int {
+	for i, c := range t.Columns {
+		if c.Role == Regular {
+			return i
+		}
+	}
+	return len(t.Columns)
+}
+
+// Key returns the key columns of row.
+func (t *Table) Key(row Row) Row { return row[:t.KeyLen()] }
+
+// Get returns the value of the named column. It panics when the table has no such column, as that is a bug.
+func (t *Table) Get(row Row, column string) any {
+	for i, c := range t.Columns {
+		if c.Name == column {
+			return row[i]
+		}
+	}
+	panic(fmt.Sprintf("table %s has no column %q", t.Name, column))
+}
+
+// Check reports what is wrong with a declaration: names, kinds, roles out of order, no key.
+func (t *Table) Check() error {
+	if t.Name == "" {
+		return fmt.Errorf("table without a name")
+	}
+	if t.KeyLen() == 0 || t.Columns[0].Role != Partition {
+		return fmt.Errorf("table %s: no partition column", t.Name)
+	}
+	seen := map[string]bool{}
+	for i, c := range t.Columns {
+		switch {
+		case c.Name == "" || seen[c.Name]:
+			return fmt.Errorf("table %s: column %d: empty or repeated name %q", t.Name, i, c.Name)
+		case c.Kind < Text || c.Kind > UUID:
+			return fmt.Errorf("table %s: column %s: unknown kind %d", t.Name, c.Name, c.Kind)
+		case c.Role < Partition || c.Role > Regular:
+			return fmt.Errorf("table %s: column %s: unknown role %d", t.Name, c.Name, c.Role)
+		case i > 0 && c.Role < t.Columns[i-1].Role:
+			return fmt.Errorf("table %s: column %s: out of order", t.Name, c.Name)
+		case c.Role == Bucket && i > 0 && t.Columns[i-1].Role == Bucket:
+			return fmt.Errorf("table %s: column %s: a second bucket", t.Name, c.Name)
+		}
+		seen[c.Name] = true
+	}
+	return nil
+}
+
+// CheckRow reports the first value that does not fit its column.
+func (t *Table) CheckRow(row Row) error {
+	if len(row) != len(t.Columns) {
+		return fmt.Errorf("table %s: %d values for %d columns", t.Name, len(row), len(t.Columns))
+	}
+	for i, c := range t.Columns {
+		if !c.Kind.holds(row[i]) {
+			return fmt.Errorf("table %s: column %s: %T", t.Name, c.Name, row[i])
+		}
+	}
+	return nil
+}
+
+func (k Kind) holds(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return k == Text
+	case int64:
+		return k == BigInt
+	case time.Time:
+		return k == Timestamp && v.Location() == time.UTC && v.Equal(v.Truncate(time.Millisecond))
+	case uuid.UUID:
+		return k == UUID
+	default:
+		return false
+	}
+}
+
+// DayBucket is the bucket of a row created at t: its UTC day, as text that sorts by time.
+func DayBucket(t time.Time) string { return t.UTC().Format(time.DateOnly) }

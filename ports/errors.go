@@ -1,0 +1,81 @@
+package ports
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// The errors of every adapter. Test with errors.Is; each is wrapped with the operation that met it.
+var (
+	// ErrNotFound: no such thing. Show it.
+	ErrNotFound = errors.New("not found")
+	// ErrVersionConflict: another writer was first, and nothing was written. Reload and decide again, a bounded number of
+	// times. The error is a *VersionConflictError where the heads are known.
+	ErrVersionConflict = errors.New("version conflict")
+	// ErrOutcomeUnknown: the write may or may not have happened. Look for the command id, then decide; never retry blindly.
+	ErrOutcomeUnknown = errors.New("outcome unknown")
+	// ErrUnavailable: surely not applied, and worth another try after a pause.
+	ErrUnavailable = errors.New("unavailable")
+	// ErrCorrupt: stored bytes cannot be read or contradict each other. Stop there and alarm; never skip. The error is a
+	// *DecodeError where one event is to blame.
+	ErrCorrupt = errors.New("corrupt data")
+	// ErrClosed: the component was closed.
+	ErrClosed = errors.New("closed")
+	// ErrOffsetExpired: the feed no longer holds what lies behind the consumer's offset. Reconcile from the event store.
+	ErrOffsetExpired = errors.New("offset expired")
+	// ErrNoOffset: the consumer never had an offset. Reconcile from the event store.
+	ErrNoOffset = errors.New("no offset")
+	// ErrBadCursor: a cursor that was not issued for this listing. Show it; the caller starts over.
+	ErrBadCursor = errors.New("bad cursor")
+	// ErrLocked: another process owns the data.
+	ErrLocked = errors.New("in use by another process")
+)
+
+// VersionConflictError explains an [ErrVersionConflict].
+type VersionConflictError struct {
+	AggregateID uuid.UUID
+	// Expected is the head that the caller had seen, Actual the one that was found.
+	Expected, Actual uint64
+}
+
+func (e *VersionConflictError) Error() string {
+	return fmt.Sprintf("%s is at sequence number %d, not %d: version conflict", e.AggregateID, e.Actual, e.Expected)
+}
+
+// Is makes errors.Is(err, ErrVersionConflict) true.
+func (e *VersionConflictError) Is(target error) bool { return target == ErrVersionConflict }
+
+// CommandIDReusedError refuses a command id that already stands for another command of the same order: a bug of the client,
+// which would otherwise be told that something happened that did not.
+type CommandIDReusedError struct {
+	CommandID uuid.UUID
+	OrderID   uuid.UUID
+}
+
+func (e *CommandIDReusedError) Error() string {
+	return fmt.Sprintf("command id %s was already used for another command of order %s", e.CommandID, e.OrderID)
+}
+
+// DecodeError names the event that could not be read. It is an [ErrCorrupt].
+type DecodeError struct {
+	EventID        uuid.UUID
+	AggregateID    uuid.UUID
+	SequenceNumber uint64
+	EventType      string
+	EventVersion   int
+	// Err is the cause.
+	Err error
+}
+
+func (e *DecodeError) Error() string {
+	return fmt.Sprintf("decode %s v%d (event %s, sequence number %d of %s): %v",
+		e.EventType, e.EventVersion, e.EventID, e.SequenceNumber, e.AggregateID, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// Is makes errors.Is(err, ErrCorrupt) true.
+func (e *DecodeError) Is(target error) bool { return target == ErrCorrupt }
