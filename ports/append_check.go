@@ -32,8 +32,8 @@ func (a Append) Check() error {
 			return fmt.Errorf("append: record %d has no event id", r.SequenceNumber)
 		case r.EventType == "" || r.EventVersion < 1:
 			return fmt.Errorf("append: record %d has no event type or version", r.SequenceNumber)
-		case !r.CreatedAt.Equal(eventsourcing.Timestamp(r.CreatedAt)):
-			return fmt.Errorf("append: record %d: created_at %s is finer than a millisecond", r.SequenceNumber, r.CreatedAt)
+		case r.CreatedAt != eventsourcing.Timestamp(r.CreatedAt):
+			return fmt.Errorf("append: record %d: created_at %s is not UTC in whole milliseconds", r.SequenceNumber, r.CreatedAt)
 		}
 	}
 	return nil

@@ -143,3 +143,29 @@ type ConsumerFailure struct {
 	Attempts       int
 	Since          time.Time
 }
+
+// Verifier holds what is stored against what the events say.
+type Verifier interface {
+	// Verify compares every order with every consumer, beside live traffic: a difference, or a consumer that is behind,
+	// counts only if it is still there after patience. An error means that the comparison could not be completed;
+	// differences are in the report.
+	Verify(ctx context.Context, patience time.Duration) (VerifyReport, error)
+}
+
+// VerifyReport is the result of a verification.
+type VerifyReport struct {
+	// Orders, Events and Rows count what was compared.
+	Orders, Events, Rows uint64
+	// Differences is how many there are; Shown describes the first of them.
+	Differences uint64
+	Shown       []VerifyDifference
+}
+
+// VerifyDifference is one thing that is not as the events say.
+type VerifyDifference struct {
+	// OrderID is the nil UUID when the difference is not about one order.
+	OrderID uuid.UUID
+	// Consumer is empty when the history itself is wrong.
+	Consumer string
+	Detail   string
+}

@@ -1,6 +1,7 @@
 package eventsourcing
 
 import (
+	"bytes"
 	"maps"
 	"time"
 
@@ -43,7 +44,7 @@ type Record struct {
 // Clone returns a deep copy, for adapters that must not share memory with their callers.
 func (r Record) Clone() Record {
 	r.Metadata = maps.Clone(r.Metadata)
-	r.Payload = append([]byte(nil), r.Payload...)
+	r.Payload = bytes.Clone(r.Payload)
 	return r
 }
 

@@ -2,8 +2,8 @@ package order
 
 import "github.com/google/uuid"
 
-// Command is a request to change one order. The set is closed: CreateOrder, UpdateItems, ConfirmOrder, ShipOrder,
-// DeliverOrder, CancelOrder.
+// Command is a request to change one order: a CreateOrder, UpdateItems, ConfirmOrder, ShipOrder, DeliverOrder or CancelOrder
+// by value. Anything else, pointers to these included, is refused with [CodeUnknownCommand].
 type Command interface {
 	// Order is the id of the order that the command is for.
 	Order() uuid.UUID
@@ -29,14 +29,17 @@ type UpdateItems struct {
 
 // ConfirmOrder records that the order is paid.
 type ConfirmOrder struct {
-	OrderID          uuid.UUID
+	OrderID uuid.UUID
+	// PaymentReference is 1 to 128 characters, none of them a control character.
 	PaymentReference string
 }
 
 // ShipOrder records that a confirmed order was handed to a carrier.
 type ShipOrder struct {
-	OrderID        uuid.UUID
-	Carrier        string
+	OrderID uuid.UUID
+	// Carrier is 1 to 64 characters, none of them a control character.
+	Carrier string
+	// TrackingNumber is 1 to 128 characters, none of them a control character.
 	TrackingNumber string
 }
 
@@ -48,7 +51,8 @@ type DeliverOrder struct {
 // CancelOrder ends an order that was not shipped.
 type CancelOrder struct {
 	OrderID uuid.UUID
-	Reason  string
+	// Reason is 1 to 500 characters, none of them a control character.
+	Reason string
 }
 
 func (c CreateOrder) Order() uuid.UUID  { return c.OrderID }

@@ -25,8 +25,8 @@ type Item struct {
 	UnitPrice Money
 }
 
-// Total sums quantity times unit price over items. ok is false when the sum does not fit into a Money, or when an item is
-// outside the limits so that it has no meaningful total.
+// Total sums quantity times unit price over items. ok is false, and total 0, when the sum does not fit into a Money
+// or when a quantity or a price is negative. The other limits of an [Item] do not matter here.
 func Total(items []Item) (total Money, ok bool) {
 	for _, item := range items {
 		if item.Quantity < 0 || item.UnitPrice < 0 {
@@ -47,7 +47,7 @@ func Total(items []Item) (total Money, ok bool) {
 // Currency is an ISO 4217 alphabetic code.
 type Currency string
 
-// Valid reports whether c is a code of a circulating currency (ISO 4217 list one, 2024, without funds and precious metals).
+// Valid reports whether c is a code of a circulating currency (ISO 4217 list one, 2025, without funds and precious metals).
 func (c Currency) Valid() bool {
 	return len(c) == 3 && !strings.Contains(string(c), " ") && strings.Contains(currencies, string(c))
 }

@@ -68,29 +68,29 @@ func refused(code Code, c Command, o Order, detail string) error {
 	return &RuleError{Code: code, OrderID: c.Order(), Detail: fmt.Sprintf("%s; this one is %s", detail, o.Status)}
 }
 
-func unknownCommand(c Command) error {
+// unknownCommand calls no method of c, which may be nil or a nil pointer.
+func unknownCommand(c Command) *RuleError {
 	return &RuleError{Code: CodeUnknownCommand, Detail: fmt.Sprintf("%T is no command of an order", c)}
 }
 
 // Check reports what makes c malformed, as a *RuleError; nil when some order could accept it. Decide includes it.
 func Check(c Command) error {
-	rule := check(c)
-	if rule == nil {
-		return nil
-	}
-	if c != nil {
-		rule.OrderID = c.Order()
-	}
-	return rule
-}
-
-func check(c Command) *RuleError {
-	if c == nil {
-		return &RuleError{Code: CodeUnknownCommand, Detail: "no command"}
+	switch c.(type) {
+	case CreateOrder, UpdateItems, ConfirmOrder, ShipOrder, DeliverOrder, CancelOrder:
+	default:
+		return unknownCommand(c)
 	}
 	if c.Order() == uuid.Nil {
 		return &RuleError{Code: CodeInvalidOrderID, Field: "order_id", Detail: "must be a UUID other than the nil UUID"}
 	}
+	if rule := checkFields(c); rule != nil {
+		rule.OrderID = c.Order()
+		return rule
+	}
+	return nil
+}
+
+func checkFields(c Command) *RuleError {
 	switch c := c.(type) {
 	case CreateOrder:
 		if !isWord(c.CustomerID, 64, "._-:@") {
@@ -109,12 +109,10 @@ func check(c Command) *RuleError {
 			return rule
 		}
 		return checkText("tracking_number", c.TrackingNumber, 128)
-	case DeliverOrder:
-		return nil
 	case CancelOrder:
 		return checkText("reason", c.Reason, 500)
-	default:
-		return &RuleError{Code: CodeUnknownCommand, Detail: fmt.Sprintf("%T is no command of an order", c)}
+	default: // DeliverOrder has no other field
+		return nil
 	}
 }
 
@@ -162,7 +160,7 @@ func isWord(s string, limit int, extra string) bool {
 	return true
 }
 
-// checkText accepts 1 to limit printable characters.
+// checkText accepts 1 to limit characters other than control characters.
 func checkText(field, s string, limit int) *RuleError {
 	bad := func(detail string) *RuleError { return &RuleError{Code: CodeInvalidText, Field: field, Detail: detail} }
 	if s == "" {

@@ -1,64 +1,77 @@
 package projection
 
 import (
-	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // diff collects how the rows of one order change over one or more steps.
 //
-// Rows of intermediate steps are deleted too, although this process may never have stored them: another process may have,
-// and on a store without transactions its late write must lose against a deletion of ours.
+// Rows of intermediate steps count too, although this process may never have stored them: another process may have, and on a
+// store without transactions its late write must lose against one of ours. So a row that existed only in between is deleted,
+// and a row that is back to its first values, or back at all, is put again.
 type diff struct {
 	table  *Table
-	before map[string]Row // rows at the start, by key
-	rows   []Row          // rows now
-	passed []Row          // rows at the start and after each step but the last; keys may repeat
+	rows   []Row // rows now
+	passed []Row // rows at the start and after each step but the last; keys repeat
+	steps  int
 }
 
-func newDiff(table *Table, rows []Row) *diff {
-	d := &diff{table: table, rows: rows, before: make(map[string]Row, len(rows))}
-	for _, row := range rows {
-		d.before[d.key(row)] = row
-	}
-	return d
-}
+func newDiff(table *Table, rows []Row) *diff { return &diff{table: table, rows: rows} }
 
 // to takes the step to rows.
 func (d *diff) to(rows []Row) {
 	d.passed = append(d.passed, d.rows...)
 	d.rows = rows
+	d.steps++
 }
 
 func (d *diff) result() (put, gone []Row) {
-	settled := make(map[string]bool, len(d.rows)) // keys that exist now or are deleted already
-	for _, row := range d.rows {
-		key := d.key(row)
-		settled[key] = true
-		if old, was := d.before[key]; !was || !SameRow(old, row) {
-			put = append(put, row)
-		}
+	type fate struct {
+		row  Row // nil for a row that is gone
+		same int // steps that started with the very row of now
+	}
+	fates := make(map[string]*fate, len(d.rows))
+	keys := make([]string, len(d.rows))
+	for i, row := range d.rows {
+		keys[i] = d.key(row)
+		fates[keys[i]] = &fate{row: row}
 	}
 	for _, row := range d.passed {
-		if key := d.key(row); !settled[key] {
-			settled[key] = true
+		key := d.key(row)
+		switch f := fates[key]; {
+		case f == nil:
+			fates[key] = &fate{}
 			gone = append(gone, row)
+		case SameRow(f.row, row):
+			f.same++
+		}
+	}
+	for i, row := range d.rows {
+		if fates[keys[i]].same != d.steps {
+			put = append(put, row)
 		}
 	}
 	return put, gone
 }
 
-// key renders the key columns so that different keys differ: text is quoted, and the other kinds contain no separator.
+// key renders the key columns so that different keys differ: text starts with its length, numbers end with a separator, and
+// UUIDs are all equally long.
 func (d *diff) key(row Row) string {
-	var b []byte
+	b := make([]byte, 0, 128)
 	for _, value := range d.table.Key(row) {
 		switch v := value.(type) {
 		case string:
-			b = fmt.Appendf(b, "%q,", v)
+			b = append(strconv.AppendInt(b, int64(len(v)), 10), ':')
+			b = append(b, v...)
+		case int64:
+			b = append(strconv.AppendInt(b, v, 10), ',')
 		case time.Time:
-			b = fmt.Appendf(b, "%d,", v.UnixMilli())
-		default:
-			b = fmt.Appendf(b, "%v,", v)
+			b = append(strconv.AppendInt(b, v.UnixMilli(), 10), ',')
+		case uuid.UUID:
+			b = append(b, v[:]...)
 		}
 	}
 	return string(b)

@@ -24,7 +24,14 @@ func OrdersBySKU() *Projection {
 			return nil
 		}
 		rows := make([]Row, 0, len(s.Items))
+		seen := make(map[string]bool, len(s.Items))
 		for _, item := range s.Items {
+			// No command puts an article on two lines, but a fact cannot be refused and two rows cannot share a key: the first
+			// line stands.
+			if seen[item.SKU] {
+				continue
+			}
+			seen[item.SKU] = true
 			rows = append(rows, Row{
 				item.SKU, DayBucket(s.CreatedAt), s.CreatedAt, s.OrderID,
 				s.CustomerID, s.Status, item.Quantity, item.UnitPrice, s.Currency, s.SequenceNumber,

@@ -33,7 +33,7 @@ type Step struct {
 
 // New defines a projection. reduce returns the state after an event and must not modify the one it is given; rows returns
 // the rows that a state amounts to, with distinct keys, and none for the zero state. Both are pure and total. S is kept as
-// JSON between events: it needs explicit tags on all its fields.
+// JSON between events: it needs explicit tags on all its fields, and the text in events must be UTF-8, as codecs see to.
 func New[S any](name string, version int, table *Table, reduce func(S, Event) S, rows func(S) []Row) *Projection {
 	advance := func(data []byte, events []Event) (Step, error) {
 		var state S

@@ -1,0 +1,230 @@
+package projection_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderflow/domain/order"
+	"orderflow/domain/projection"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func TestAll_DeclaresEachReadModelOnce(t *testing.T) {
+	t.Parallel()
+	var names []string
+	tables := map[string]bool{}
+	for _, p := range projection.All() {
+		names = append(names, p.Name)
+		if p.Version < 1 {
+			t.Errorf("%s: version %d, want 1 or more", p.Name, p.Version)
+		}
+		if err := p.Table.Check(); err != nil {
+			t.Errorf("%s: %v", p.Name, err)
+		}
+		if tables[p.Table.Name] {
+			t.Errorf("%s: table %s belongs to another projection", p.Name, p.Table.Name)
+		}
+		tables[p.Table.Name] = true
+	}
+	want := []string{"order-read-model", "orders-by-customer", "orders-by-status", "orders-by-sku"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("projections (-want +got):\n%s", diff)
+	}
+}
+
+// The golden files hold the state and the rows after each event of two lives. Both are stored: state under the version of
+// its projection, rows in tables that others read.
+func TestAdvance_Golden(t *testing.T) {
+	t.Parallel()
+	for _, p := range projection.All() {
+		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
+			got := fmt.Sprintf("%s version %d, table %s\n", p.Name, p.Version, p.Table.Name)
+			got += "\nan order that is delivered\n" + told(t, p, delivered())
+			got += "\nan order that is cancelled\n" + told(t, p, cancelled())
+
+			path := filepath.Join("testdata", p.Name+".golden")
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+				t.Errorf("stored states or rows changed; if that is meant, raise the projection's version and run with -update (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// told advances p event by event and writes down each step.
+func told(t *testing.T, p *projection.Projection, events []projection.Event) string {
+	var (
+		b     strings.Builder
+		state []byte
+	)
+	for _, e := range events {
+		step, err := p.Advance(state, []projection.Event{e})
+		if err != nil {
+			t.Fatal(err)
+		}
+		state = step.State
+		fmt.Fprintf(&b, "  %d %T\n    state  %s\n", e.SequenceNumber, e.Event, state)
+		for _, row := range step.Put {
+			fmt.Fprintf(&b, "    put    %s\n", render(p.Table, row))
+		}
+		for _, row := range step.Delete {
+			fmt.Fprintf(&b, "    delete %s\n", render(p.Table, p.Table.Key(row)))
+		}
+	}
+	return b.String()
+}
+
+func TestAdvance_WithoutEventsChangesNothing(t *testing.T) {
+	t.Parallel()
+	for _, p := range projection.All() {
+		before, err := p.Advance(nil, delivered())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.Advance(before.State, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(projection.Step{State: before.State}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", p.Name, diff)
+		}
+	}
+}
+
+func TestAdvance_RefusesAStateThatIsNotItsOwn(t *testing.T) {
+	t.Parallel()
+	for _, p := range projection.All() {
+		for _, state := range []string{"{", `"text"`, `{"total":"1"}`, `{"order_id":"x"}`, "{} {}"} {
+			_, err := p.Advance([]byte(state), delivered())
+			if err == nil || !strings.HasPrefix(err.Error(), "state of "+p.Name+": ") {
+				t.Errorf("%s: state %s: got error %v, want one that names the projection", p.Name, state, err)
+			}
+		}
+	}
+}
+
+// A total that does not fit cannot be caused by a command, and cannot be refused once it is a fact.
+func TestAdvance_TotalThatDoesNotFitIs0(t *testing.T) {
+	t.Parallel()
+	huge := history(order.OrderCreated{CustomerID: "ada", Currency: "EUR", Items: []order.Item{{SKU: "A", Quantity: 2, UnitPrice: 1 << 62}}})
+	p := projection.OrderReadModel()
+	step, err := p.Advance(nil, huge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Table.Get(step.Put[0], "total"); got != int64(0) {
+		t.Errorf("got total %v, want 0", got)
+	}
+}
+
+func TestOrdersBySKU_AnArticleOnTwoLinesHasOneRow(t *testing.T) {
+	t.Parallel()
+	p := projection.OrdersBySKU()
+	events := history(order.OrderCreated{CustomerID: "ada", Currency: "EUR", Items: []order.Item{
+		{SKU: "A", Quantity: 1, UnitPrice: 5}, {SKU: "B", Quantity: 2, UnitPrice: 5}, {SKU: "A", Quantity: 3, UnitPrice: 5},
+	}})
+	step, err := p.Advance(nil, events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range step.Put {
+		got = append(got, fmt.Sprintf("%v×%v", p.Table.Get(row, "quantity"), p.Table.Get(row, "sku")))
+	}
+	if diff := cmp.Diff([]string{"1×A", "2×B"}, got); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+// labels is a read model whose rows say nothing of when they changed: one row a label, with its colour.
+func labels() *projection.Projection {
+	table := &projection.Table{Name: "labels", Columns: []projection.Column{
+		{Name: "label", Kind: projection.Text, Role: projection.Partition},
+		{Name: "colour", Kind: projection.Text, Role: projection.Regular},
+	}}
+	type state struct {
+		Labels map[string]string `json:"labels"`
+	}
+	return projection.New("labels", 1, table, func(s state, e projection.Event) state {
+		next := state{Labels: map[string]string{}}
+		if e, ok := e.Event.(order.OrderCancelled); ok {
+			for pair := range strings.FieldsSeq(e.Reason) {
+				label, colour, _ := strings.Cut(pair, "=")
+				next.Labels[label] = colour
+			}
+		}
+		return next
+	}, func(s state) []projection.Row {
+		var rows []projection.Row
+		for _, label := range []string{"a", "b", "c"} {
+			if colour, ok := s.Labels[label]; ok {
+				rows = append(rows, projection.Row{label, colour})
+			}
+		}
+		return rows
+	})
+}
+
+// Whatever another process wrote about a step in between, a write of ours must follow it.
+func TestAdvance_CoversTheStepsInBetween(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name        string
+		steps       []string // labels after each event; the first is the state that Advance starts from
+		put, delete []projection.Row
+	}{
+		{"a row that never changed is left alone", []string{"a=red", "a=red", "a=red"}, nil, nil},
+		{"a row that came and stayed is put", []string{"", "a=red", "a=red"}, []projection.Row{{"a", "red"}}, nil},
+		{"a row that changed is put", []string{"a=red", "a=red", "a=blue"}, []projection.Row{{"a", "blue"}}, nil},
+		{"a row that changed and changed back is put", []string{"a=red", "a=blue", "a=red"}, []projection.Row{{"a", "red"}}, nil},
+		{"a row that went and came back is put", []string{"a=red", "", "a=red"}, []projection.Row{{"a", "red"}}, nil},
+		{"a row that went is deleted", []string{"a=red", "", ""}, nil, []projection.Row{{"a", "red"}}},
+		{"a row that came and went is deleted", []string{"", "a=red", ""}, nil, []projection.Row{{"a", "red"}}},
+		{"a row that came, changed and went is deleted once", []string{"", "a=red", "a=blue", ""}, nil, []projection.Row{{"a", "red"}}},
+		{
+			"rows do not get in each other's way", []string{"a=red b=red", "b=red c=red", "b=blue"},
+			[]projection.Row{{"b", "blue"}},
+			[]projection.Row{{"a", "red"}, {"c", "red"}},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var events []order.Event
+			for _, labels := range tt.steps {
+				events = append(events, order.OrderCancelled{Reason: labels})
+			}
+			all := history(events...)
+			start, err := labels().Advance(nil, all[:1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			step, err := labels().Advance(start.State, all[1:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.put, step.Put); diff != "" {
+				t.Errorf("put (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.delete, step.Delete); diff != "" {
+				t.Errorf("delete (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

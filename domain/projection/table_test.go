@@ -1,0 +1,175 @@
+package projection_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"orderflow/domain/projection"
+)
+
+func column(name string, kind projection.Kind, role projection.Role) projection.Column {
+	return projection.Column{Name: name, Kind: kind, Role: role}
+}
+
+// shelf is a table with a column of each kind and role.
+func shelf() *projection.Table {
+	return &projection.Table{Name: "shelf", Columns: []projection.Column{
+		column("room", projection.Text, projection.Partition),
+		column("day", projection.Text, projection.Bucket),
+		column("at", projection.Timestamp, projection.Clustering),
+		column("id", projection.UUID, projection.Clustering),
+		column("count", projection.BigInt, projection.Regular),
+	}}
+}
+
+func shelfRow() projection.Row { return projection.Row{"hall", "2025-03-31", noon, orderID, int64(3)} }
+
+func TestTable_Check(t *testing.T) {
+	t.Parallel()
+	text := func(name string, role projection.Role) projection.Column {
+		return column(name, projection.Text, role)
+	}
+	tests := []struct {
+		name    string
+		table   *projection.Table
+		problem string // none when the declaration is right
+	}{
+		{"accepts every role in order", shelf(), ""},
+		{"accepts a table of one column", &projection.Table{Name: "t", Columns: []projection.Column{text("a", projection.Partition)}}, ""},
+		{"reports a table without a name", &projection.Table{Columns: shelf().Columns}, "without a name"},
+		{"reports a table without columns", &projection.Table{Name: "t"}, "no partition column"},
+		{"reports a table without a key", &projection.Table{Name: "t", Columns: []projection.Column{text("a", projection.Regular)}}, "no partition column"},
+		{"reports a key without a partition column", &projection.Table{Name: "t", Columns: []projection.Column{text("a", projection.Clustering)}}, "no partition column"},
+		{"reports a nameless column", with(text("", projection.Regular)), "column 5: empty or repeated name"},
+		{"reports a repeated name", with(text("room", projection.Regular)), `empty or repeated name "room"`},
+		{"reports a column without a kind", with(column("x", 0, projection.Regular)), "column x: unknown kind 0"},
+		{"reports a kind that does not exist", with(column("x", projection.UUID+1, projection.Regular)), "column x: unknown kind 5"},
+		{"reports a column without a role", with(column("x", projection.Text, 0)), "column x: unknown role 0"},
+		{"reports a role that does not exist", with(column("x", projection.Text, projection.Regular+1)), "column x: unknown role 5"},
+		{"reports a key column behind a regular one", with(text("x", projection.Clustering)), "column x: out of order"},
+		{"reports a second bucket", &projection.Table{Name: "t", Columns: []projection.Column{
+			text("a", projection.Partition), text("b", projection.Bucket), text("c", projection.Bucket),
+		}}, "column c: a second bucket"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			err := tt.table.Check()
+			switch {
+			case err == nil && tt.problem != "":
+				t.Errorf("accepted, want %q", tt.problem)
+			case err != nil && (tt.problem == "" || !strings.Contains(err.Error(), tt.problem)):
+				t.Errorf("got %q, want %q", err, tt.problem)
+			}
+		})
+	}
+}
+
+// with returns shelf with one more column.
+func with(c projection.Column) *projection.Table {
+	table := shelf()
+	table.Columns = append(table.Columns, c)
+	return table
+}
+
+func TestTable_CheckRow(t *testing.T) {
+	t.Parallel()
+	row := func(column int, value any) projection.Row {
+		r := shelfRow()
+		r[column] = value
+		return r
+	}
+	tests := []struct {
+		name    string
+		row     projection.Row
+		problem string
+	}{
+		{"accepts one value of each kind", shelfRow(), ""},
+		{"accepts the zero time, which is null", row(2, time.Time{}), ""},
+		{"reports a short row", shelfRow()[:4], "4 values for 5 columns"},
+		{"reports a long row", append(shelfRow(), "x"), "6 values for 5 columns"},
+		{"reports a number for a text", row(0, int64(1)), "column room: int64"},
+		{"reports a text for a number", row(4, "1"), "column count: string"},
+		{"reports an int, which is not an int64", row(4, 1), "column count: int"},
+		{"reports a text for an id", row(3, orderID.String()), "column id: string"},
+		{"reports an id for a time", row(2, uuid.Nil), "column at: uuid.UUID"},
+		{"reports nil", row(0, nil), "column room: <nil>"},
+		{"reports a time in another zone", row(2, noon.In(time.FixedZone("CET", 3600))), "column at: time.Time"},
+		{"reports a time finer than a millisecond", row(2, noon.Add(time.Microsecond)), "column at: time.Time"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			err := shelf().CheckRow(tt.row)
+			switch {
+			case err == nil && tt.problem != "":
+				t.Errorf("accepted, want %q", tt.problem)
+			case err != nil && (tt.problem == "" || !strings.Contains(err.Error(), tt.problem)):
+				t.Errorf("got %q, want %q", err, tt.problem)
+			}
+		})
+	}
+}
+
+func TestTable_KeyIsAllButTheRegularColumns(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff(projection.Row{"hall", "2025-03-31", noon, orderID}, shelf().Key(shelfRow())); diff != "" {
+		t.Errorf("key (-want +got):\n%s", diff)
+	}
+	all := &projection.Table{Name: "t", Columns: shelf().Columns[:4]}
+	if got := all.KeyLen(); got != 4 {
+		t.Errorf("a table without regular columns has %d key columns, want 4", got)
+	}
+}
+
+func TestTable_Get(t *testing.T) {
+	t.Parallel()
+	if got := shelf().Get(shelfRow(), "count"); got != int64(3) {
+		t.Errorf("got %v, want 3", got)
+	}
+	defer func() {
+		if problem := recover(); problem != `table shelf has no column "colour"` {
+			t.Errorf("got panic %v, want one that names table and column", problem)
+		}
+	}()
+	shelf().Get(shelfRow(), "colour")
+}
+
+func TestSameRow(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		a, b projection.Row
+		want bool
+	}{
+		{"equal values", shelfRow(), shelfRow(), true},
+		{"one moment in two zones", projection.Row{noon}, projection.Row{noon.In(time.FixedZone("CET", 3600))}, true},
+		{"another moment", projection.Row{noon}, projection.Row{noon.Add(time.Millisecond)}, false},
+		{"a time and no time", projection.Row{noon}, projection.Row{"noon"}, false},
+		{"no time and a time", projection.Row{"noon"}, projection.Row{noon}, false},
+		{"another text", projection.Row{"a"}, projection.Row{"b"}, false},
+		{"another type", projection.Row{int64(1)}, projection.Row{"1"}, false},
+		{"another length", projection.Row{"a"}, projection.Row{"a", "b"}, false},
+		{"no values", nil, projection.Row{}, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := projection.SameRow(tt.a, tt.b); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestDayBucket_IsTheDayInUTC(t *testing.T) {
+	t.Parallel()
+	late := time.Date(2025, time.March, 31, 23, 30, 0, 0, time.FixedZone("", -3600))
+	if got := projection.DayBucket(late); got != "2025-04-01" {
+		t.Errorf("got %s, want 2025-04-01", got)
+	}
+}
