@@ -1,0 +1,36 @@
+package eventjson_test
+
+import (
+	"fmt"
+
+	"orderflow/adapters/eventjson"
+	"orderflow/domain/eventsourcing"
+)
+
+// An event of the first version reads like one of today, and is written like one.
+func Example() {
+	codec := eventjson.New()
+	old := eventsourcing.Record{
+		EventType:    "order.created",
+		EventVersion: 1,
+		Payload:      []byte(`{"customer_id":"ada","items":[{"sku":"BOOK-1","qty":2,"price":{"amount":1250,"currency":"EUR"}}]}`),
+	}
+
+	event, err := codec.Decode(old)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%+v\n", event.Event)
+
+	record, err := codec.Encode(event)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s version %d: %s\n", record.EventType, record.EventVersion, record.Payload)
+
+	// Output:
+	// {CustomerID:ada Currency:EUR Items:[{SKU:BOOK-1 Quantity:2 UnitPrice:1250}]}
+	// order.created version 3: {"customer_id":"ada","currency":"EUR","items":[{"sku":"BOOK-1","quantity":2,"unit_price":1250}]}
+}

@@ -1,0 +1,10 @@
+package eventjson
+
+// Versions returns the newest version of every event type, for the tests that hold the corpus against it.
+func Versions() map[string]int {
+	newest := map[string]int{}
+	for name, s := range schemas() {
+		newest[name] = s.newest()
+	}
+	return newest
+}

@@ -1,0 +1,112 @@
+package eventjson
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// upcaster turns the payload of one version of an event type into that of the next version. It is pure.
+type upcaster func(data []byte) ([]byte, error)
+
+// upcast makes an upcaster of a function from one payload type to the next.
+//
+// A required field that is missing stays missing on the way (a nil pointer becomes null), so that only the newest version,
+// which every payload reaches, has to look for it. An upcaster looks only for what it cannot do without.
+func upcast[From, To any](next func(From) (To, error)) upcaster {
+	return func(data []byte) ([]byte, error) {
+		from, err := unmarshal[From](data)
+		if err != nil {
+			return nil, err
+		}
+		to, err := next(from)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(to)
+	}
+}
+
+// order.created, version 1: each item had a price of its own, with a currency.
+
+type createdV1 struct {
+	CustomerID *string  `json:"customer_id"`
+	Items      []itemV1 `json:"items"`
+}
+
+type itemV1 struct {
+	SKU   *string  `json:"sku"`
+	Qty   *int64   `json:"qty"`
+	Price *priceV1 `json:"price"`
+}
+
+type priceV1 struct {
+	Amount   *int64  `json:"amount"`
+	Currency *string `json:"currency"`
+}
+
+// noCurrency is the ISO 4217 code for "no currency involved".
+const noCurrency = "XXX"
+
+// next moves the currency from the items to the order. An order without items has none. Items in different currencies were
+// never accepted and cannot be told as one order, so they are an error.
+func (p createdV1) next() (createdV2, error) {
+	next := createdV2{CustomerID: p.CustomerID}
+	if p.Items == nil {
+		return next, nil
+	}
+	next.Items = make([]itemV2, len(p.Items))
+	for i, item := range p.Items {
+		if item.Price == nil || item.Price.Currency == nil {
+			return createdV2{}, missing(fmt.Sprintf("items[%d].price.currency", i))
+		}
+		if next.Currency == nil {
+			next.Currency = item.Price.Currency
+		}
+		if *next.Currency != *item.Price.Currency {
+			return createdV2{}, fmt.Errorf("items in %s and in %s", *next.Currency, *item.Price.Currency)
+		}
+		next.Items[i] = itemV2{SKU: item.SKU, Qty: item.Qty, UnitPrice: item.Price.Amount}
+	}
+	if len(p.Items) == 0 {
+		none := noCurrency
+		next.Currency = &none
+	}
+	return next, nil
+}
+
+// order.created, version 2: the order has a currency, and the quantity is still "qty".
+
+type createdV2 struct {
+	CustomerID *string  `json:"customer_id"`
+	Currency   *string  `json:"currency"`
+	Items      []itemV2 `json:"items"`
+}
+
+type itemV2 struct {
+	SKU       *string `json:"sku"`
+	Qty       *int64  `json:"qty"`
+	UnitPrice *int64  `json:"unit_price"`
+}
+
+// next gives the quantity its full name.
+func (p createdV2) next() (createdV3, error) {
+	next := createdV3{CustomerID: p.CustomerID, Currency: p.Currency}
+	if p.Items == nil {
+		return next, nil
+	}
+	next.Items = make([]itemV3, len(p.Items))
+	for i, item := range p.Items {
+		next.Items[i] = itemV3{SKU: item.SKU, Quantity: item.Qty, UnitPrice: item.UnitPrice}
+	}
+	return next, nil
+}
+
+// order.cancelled, version 1: without a reason.
+
+type cancelledV1 struct{}
+
+// next tells that nobody was asked.
+func (cancelledV1) next() (cancelledV2, error) {
+	reason := "unknown"
+	return cancelledV2{Reason: &reason}, nil
+}
