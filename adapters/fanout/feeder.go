@@ -1,0 +1,191 @@
+package fanout
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"orderflow/domain/eventsourcing"
+)
+
+// feeder feeds one consumer's records to Watermill, in lanes. To Watermill it is the consumer's subscriber, and handle is its
+// handler.
+type feeder struct {
+	config   Config
+	consumer Consumer
+	name     string
+	lanes    []chan *delivery
+	messages chan *message.Message
+}
+
+func newFeeder(config Config, consumer Consumer) *feeder {
+	f := &feeder{
+		config:   config,
+		consumer: consumer,
+		name:     consumer.Name(),
+		lanes:    make([]chan *delivery, config.Lanes),
+		messages: make(chan *message.Message),
+	}
+	for i := range f.lanes {
+		f.lanes[i] = make(chan *delivery, config.LaneBuffer)
+	}
+	return f
+}
+
+// Subscribe is called by Watermill. The channel is fed between start and the end of its context, and closed by Run.
+func (f *feeder) Subscribe(context.Context, string) (<-chan *message.Message, error) {
+	return f.messages, nil
+}
+
+// Close is called by Watermill. Lanes end with Run's context instead.
+func (f *feeder) Close() error { return nil }
+
+// start starts the Pull and the lanes; group waits for them. They end with ctx, except for handlers, which have handling.
+func (f *feeder) start(ctx, handling context.Context, group *sync.WaitGroup) {
+	for _, lane := range f.lanes {
+		group.Go(func() { f.runLane(ctx, lane) })
+	}
+	group.Go(func() { f.pull(ctx, handling) })
+}
+
+var errPullEnded = errors.New("ended without an error")
+
+// pull keeps the consumer's Pull running until ctx ends.
+func (f *feeder) pull(ctx, handling context.Context) {
+	emit := func(emitting context.Context, record eventsourcing.Record, done func()) error {
+		d := &delivery{Context: handling, record: record, done: done}
+		select {
+		case f.lanes[laneOf(record.AggregateID, len(f.lanes))] <- d:
+			return nil
+		case <-emitting.Done():
+			return emitting.Err()
+		case <-ctx.Done(): // for a Pull that does not pass its own context on
+			return ctx.Err()
+		}
+	}
+	for {
+		err := protect(func() error { return f.consumer.Pull(ctx, emit) })
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = errPullEnded
+		}
+		f.report("a consumer's pull ended and will be started again", fmt.Errorf("pull: %w", err))
+		if !pause(ctx, f.config.RetryPause) {
+			return
+		}
+	}
+}
+
+// runLane delivers what comes in on lane, one record at a time, until ctx ends.
+func (f *feeder) runLane(ctx context.Context, lane <-chan *delivery) {
+	for ctx.Err() == nil {
+		select {
+		case d := <-lane:
+			f.deliver(ctx, d)
+		case <-ctx.Done():
+		}
+	}
+}
+
+// deliver delivers d until it is acknowledged or ctx ends. It waits for the answer to a message that a handler has, however
+// long that takes: only the end of the handlers' own context limits it.
+func (f *feeder) deliver(ctx context.Context, d *delivery) {
+	for {
+		msg := newMessage(f.name, d)
+		d.failure = errNacked
+		select {
+		case f.messages <- msg:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-msg.Acked():
+			if err := protect(func() error { d.done(); return nil }); err != nil {
+				f.report("a consumer's done failed", fmt.Errorf("done for %s: %w", d, err))
+			}
+			return
+		case <-msg.Nacked():
+		}
+		if ctx.Err() == nil {
+			f.config.OnError(f.name, d.failure) // Watermill has logged it
+		}
+		if !pause(ctx, f.config.RetryPause) {
+			return
+		}
+	}
+}
+
+var (
+	errNacked     = errors.New("a middleware refused the message")
+	errNoAnswer   = errors.New("the goroutine of the handler was ended from inside")
+	errRecordLost = errors.New("a middleware replaced the context of the message, and with it the record")
+)
+
+// handle is the consumer's handler: Watermill acknowledges msg when it returns nil and nacks it otherwise.
+func (f *feeder) handle(msg *message.Message) error {
+	d, ok := recordOf(msg)
+	if !ok {
+		return errRecordLost
+	}
+	answered := false
+	defer func() {
+		if !answered { // by runtime.Goexit, which Watermill does not notice
+			d.failure = errNoAnswer
+			msg.Nack()
+		}
+	}()
+	err := protect(func() error { return f.consumer.Handle(msg.Context(), d.record) })
+	if err != nil {
+		err = fmt.Errorf("handle %s: %w", d, err)
+		d.failure = err
+	}
+	answered = true
+	return err
+}
+
+// report tells of a defect that Watermill does not know of.
+func (f *feeder) report(msg string, err error) {
+	f.config.Logger.Error(msg, "consumer", f.name, "error", err)
+	f.config.OnError(f.name, err)
+}
+
+// protect calls f and turns a panic into an error.
+func protect(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// pause waits for d. It returns false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// laneOf spreads aggregates over lanes. All bytes of the id count: those of the time, which UUIDv7 puts in front, are nearly
+// the same for orders that are made together. The multipliers are those of SplitMix64's finalizer.
+func laneOf(id [16]byte, lanes int) int {
+	x := binary.LittleEndian.Uint64(id[:8]) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(id[8:]), 32)
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	x ^= x >> 31
+	return int(x % uint64(lanes))
+}
