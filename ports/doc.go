@@ -8,7 +8,8 @@
 //
 //   - Every method is safe for concurrent use unless its comment says otherwise.
 //   - A cancelled context ends the call with an error that wraps the context's error, unchanged; nothing is half done.
-//   - After Close, every method returns [ErrClosed]. Close twice is safe, and waits for what is under way.
+//   - After Close, every method returns [ErrClosed] and has done nothing. Close twice is safe, and waits for what is under
+//     way.
 //   - Slices and maps that go in are not kept, and those that come out belong to the caller.
 //   - An error is one of this package's values, wrapped with the operation; everything else is a bug of the adapter.
 //

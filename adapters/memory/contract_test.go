@@ -1,0 +1,86 @@
+package memory_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"orderflow/adapters/memory"
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports/porttest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	t.Run("EventStore", func(t *testing.T) {
+		t.Parallel()
+		porttest.EventStore(t, onNewStore(eventStore))
+	})
+	t.Run("HeadScanner", func(t *testing.T) {
+		t.Parallel()
+		porttest.HeadScanner(t, onNewStore(headScanner))
+	})
+	t.Run("ChangeFeed", func(t *testing.T) {
+		t.Parallel()
+		porttest.ChangeFeed(t, onNewStore(changeFeed))
+	})
+	t.Run("Views", func(t *testing.T) {
+		t.Parallel()
+		porttest.Views(t, onNewStore(views))
+	})
+	t.Run("ConsumerRegistry", func(t *testing.T) {
+		t.Parallel()
+		porttest.ConsumerRegistry(t, onNewStore(consumerRegistry))
+	})
+	t.Run("RecordLister", func(t *testing.T) {
+		t.Parallel()
+		porttest.RecordLister(t, onNewStore(recordLister))
+	})
+	t.Run("Publisher", func(t *testing.T) {
+		t.Parallel()
+		porttest.Publisher(t, func(*testing.T) porttest.PublisherHarness {
+			var p memory.Publisher
+			return porttest.PublisherHarness{
+				Publisher: &p,
+				Published: func(testing.TB) []eventsourcing.Record { return p.Published() },
+				Close:     p.Close,
+			}
+		})
+	})
+}
+
+// onNewStore returns the factory of a harness over a store.
+func onNewStore[H any](harness func(*memory.Store) H) func(*testing.T) H {
+	return func(*testing.T) H { return harness(memory.New(memory.Options{})) }
+}
+
+// reopen returns the Reopen of such a harness.
+func reopen[H any](s *memory.Store, harness func(*memory.Store) H) func(testing.TB) H {
+	return func(testing.TB) H { return harness(s.Reopen()) }
+}
+
+func eventStore(s *memory.Store) porttest.EventStoreHarness {
+	return porttest.EventStoreHarness{Store: s, Close: s.Close, Reopen: reopen(s, eventStore)}
+}
+
+func headScanner(s *memory.Store) porttest.HeadScannerHarness {
+	return porttest.HeadScannerHarness{Scanner: s, Store: s, Close: s.Close, Reopen: reopen(s, headScanner)}
+}
+
+func changeFeed(s *memory.Store) porttest.ChangeFeedHarness {
+	return porttest.ChangeFeedHarness{Feed: s, Store: s, Close: s.Close, Reopen: reopen(s, changeFeed), Expire: s.Expire}
+}
+
+func views(s *memory.Store) porttest.ViewsHarness {
+	return porttest.ViewsHarness{Store: s, Reader: s, Close: s.Close, Reopen: reopen(s, views), BinaryText: true}
+}
+
+func consumerRegistry(s *memory.Store) porttest.ConsumerRegistryHarness {
+	return porttest.ConsumerRegistryHarness{Registry: s, Close: s.Close, Reopen: reopen(s, consumerRegistry)}
+}
+
+func recordLister(s *memory.Store) porttest.RecordListerHarness {
+	return porttest.RecordListerHarness{Lister: s, Store: s, Close: s.Close, Reopen: reopen(s, recordLister), Expire: s.Expire}
+}

@@ -1,0 +1,111 @@
+package memory
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+var (
+	_ ports.EventStore       = (*Store)(nil)
+	_ ports.HeadScanner      = (*Store)(nil)
+	_ ports.ChangeFeed       = (*Store)(nil)
+	_ ports.ViewStore        = (*Store)(nil)
+	_ ports.ViewReader       = (*Store)(nil)
+	_ ports.ConsumerRegistry = (*Store)(nil)
+	_ ports.RecordLister     = (*Store)(nil)
+)
+
+// Options are the knobs of a [Store].
+type Options struct {
+	// Now is the clock that the age of a lag is told by; nil means time.Now.
+	Now func() time.Time
+}
+
+// Store keeps everything that Orderflow stores. All its methods are safe for concurrent use.
+type Store struct {
+	now func() time.Time
+
+	mu     sync.Mutex // guards all below
+	closed bool
+	// changed is closed, and replaced, whenever a blocked Next should look again.
+	changed chan struct{}
+	// subscriptions holds the open one of each consumer.
+	subscriptions map[string]*subscription
+	data          *data
+}
+
+// data is what survives a restart.
+type data struct {
+	histories map[uuid.UUID][]eventsourcing.Record
+	// aggregates lists the keys of histories in the order of their first appends.
+	aggregates []uuid.UUID
+
+	outbox []message
+	// expired is the number of messages that were dropped from the front of outbox.
+	expired uint64
+	offsets map[string]uint64
+
+	views     map[ports.ViewID]*view
+	consumers map[string]ports.ConsumerRecord
+}
+
+// New returns an empty store.
+func New(options Options) *Store {
+	return open(options.Now, &data{
+		histories: map[uuid.UUID][]eventsourcing.Record{},
+		offsets:   map[string]uint64{},
+		views:     map[ports.ViewID]*view{},
+		consumers: map[string]ports.ConsumerRecord{},
+	})
+}
+
+func open(now func() time.Time, d *data) *Store {
+	if now == nil {
+		now = time.Now
+	}
+	return &Store{now: now, changed: make(chan struct{}), subscriptions: map[string]*subscription{}, data: d}
+}
+
+// Close ends the store and its subscriptions. It never fails.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	clear(s.subscriptions)
+	s.wake()
+	return nil
+}
+
+// Reopen closes s and returns a new store with what s held, as a restart of the process would.
+func (s *Store) Reopen() *Store {
+	_ = s.Close() // it never fails
+	return open(s.now, s.data)
+}
+
+// enter locks the store, unless the call must not go on. The caller unlocks mu when the error is nil.
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ports.ErrClosed
+	}
+	return nil
+}
+
+// wake lets every blocked Next look again. The caller holds mu.
+func (s *Store) wake() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}

@@ -1,0 +1,139 @@
+package porttest
+
+import (
+	"testing"
+	"time"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// EventStoreHarness gives the EventStore suite an adapter to test.
+type EventStoreHarness struct {
+	Store ports.EventStore
+	// Close closes the adapter. The suite calls it at the end of each test, at the latest, and sometimes more than once.
+	Close func() error
+	// Reopen closes the adapter and opens it again on the same data; nil when the adapter keeps nothing.
+	Reopen func(t testing.TB) EventStoreHarness
+	Tuning
+}
+
+// HeadScannerHarness gives the HeadScanner suite an adapter to test.
+type HeadScannerHarness struct {
+	Scanner ports.HeadScanner
+	// Store is where the aggregates to be listed are written.
+	Store ports.EventStore
+	// Close and Reopen are as in [EventStoreHarness].
+	Close  func() error
+	Reopen func(t testing.TB) HeadScannerHarness
+	Tuning
+}
+
+// ChangeFeedHarness gives the ChangeFeed suite an adapter to test.
+type ChangeFeedHarness struct {
+	Feed ports.ChangeFeed
+	// Store is what the feed is the feed of.
+	Store ports.EventStore
+	// Close and Reopen are as in [EventStoreHarness]; Close also ends the open subscriptions.
+	Close  func() error
+	Reopen func(t testing.TB) ChangeFeedHarness
+	// Expire makes the feed drop every record that was appended before the call, as if its time had come; nil when the
+	// feed cannot be told to.
+	Expire func()
+	// Repeats says that the feed may deliver a record again although nothing went wrong, or from just before an offset, as a
+	// feed that reads overlapping windows of time does. The suite then ignores such records instead of refusing them.
+	Repeats bool
+	Tuning
+}
+
+// ViewsHarness gives the Views suite an adapter to test. The suite uses [Tables], in generations 1 and 2 of several consumers.
+type ViewsHarness struct {
+	Store  ports.ViewStore
+	Reader ports.ViewReader
+	// Close and Reopen are as in [EventStoreHarness].
+	Close  func() error
+	Reopen func(t testing.TB) ViewsHarness
+	// BinaryText says that text may hold any bytes, not only valid UTF-8.
+	BinaryText bool
+	Tuning
+}
+
+// ConsumerRegistryHarness gives the ConsumerRegistry suite an adapter to test.
+type ConsumerRegistryHarness struct {
+	Registry ports.ConsumerRegistry
+	// Close and Reopen are as in [EventStoreHarness].
+	Close  func() error
+	Reopen func(t testing.TB) ConsumerRegistryHarness
+	Tuning
+}
+
+// PublisherHarness gives the Publisher suite an adapter to test.
+type PublisherHarness struct {
+	Publisher ports.Publisher
+	// Published reads back what the target holds: the records of each aggregate in the order in which a receiver would see
+	// them, with at least event id, aggregate id, sequence number, type, payload and time. It works after Close, too.
+	Published func(t testing.TB) []eventsourcing.Record
+	// Close closes the publisher.
+	Close func() error
+	Tuning
+}
+
+// RecordListerHarness gives the RecordLister suite an adapter to test.
+type RecordListerHarness struct {
+	Lister ports.RecordLister
+	// Store is where the records to be listed are written.
+	Store ports.EventStore
+	// Close and Reopen are as in [EventStoreHarness], Expire as in [ChangeFeedHarness].
+	Close  func() error
+	Reopen func(t testing.TB) RecordListerHarness
+	Expire func()
+	Tuning
+}
+
+// Tuning fits a suite to the speed of an adapter. The zero Tuning is right for one that keeps its data in the process.
+type Tuning struct {
+	// Wait bounds every wait for something that must happen; 0 means 10 seconds.
+	Wait time.Duration
+	// Quiet is how long the suite looks when nothing must happen; 0 means 30 milliseconds.
+	Quiet time.Duration
+	// Writers is the number of concurrent writers where there are some; 0 means 16.
+	Writers int
+	// Backlog is the number of records that wait for a slow consumer; 0 means 2,000, and with -short a tenth of it.
+	Backlog int
+}
+
+// EventStore tests the contract of [ports.EventStore]. Each test calls factory for an adapter on data of its own.
+func EventStore(t *testing.T, factory func(t *testing.T) EventStoreHarness) {
+	runSuite(t, factory, eventStoreScenarios())
+}
+
+// HeadScanner tests the contract of [ports.HeadScanner]. Each test calls factory for an adapter on data of its own.
+func HeadScanner(t *testing.T, factory func(t *testing.T) HeadScannerHarness) {
+	runSuite(t, factory, headScannerScenarios())
+}
+
+// ChangeFeed tests the contract of [ports.ChangeFeed]. Each test calls factory for an adapter on data of its own.
+func ChangeFeed(t *testing.T, factory func(t *testing.T) ChangeFeedHarness) {
+	runSuite(t, factory, changeFeedScenarios())
+}
+
+// Views tests the contracts of [ports.ViewStore] and [ports.ViewReader] together, as the effects of one are seen through the
+// other. Each test calls factory for an adapter on data of its own.
+func Views(t *testing.T, factory func(t *testing.T) ViewsHarness) {
+	runSuite(t, factory, viewsScenarios())
+}
+
+// ConsumerRegistry tests the contract of [ports.ConsumerRegistry]. Each test calls factory for an adapter on data of its own.
+func ConsumerRegistry(t *testing.T, factory func(t *testing.T) ConsumerRegistryHarness) {
+	runSuite(t, factory, consumerRegistryScenarios())
+}
+
+// Publisher tests the contract of [ports.Publisher]. Each test calls factory for a publisher with a target of its own.
+func Publisher(t *testing.T, factory func(t *testing.T) PublisherHarness) {
+	runSuite(t, factory, publisherScenarios())
+}
+
+// RecordLister tests the contract of [ports.RecordLister]. Each test calls factory for an adapter on data of its own.
+func RecordLister(t *testing.T, factory func(t *testing.T) RecordListerHarness) {
+	runSuite(t, factory, recordListerScenarios())
+}

@@ -1,0 +1,235 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/adapters/memory"
+	"orderflow/ports"
+)
+
+// brokenViews replaces what is set.
+type brokenViews struct {
+	*memory.Store
+	apply func(ctx context.Context, view ports.ViewID, change ports.Change) error
+	state func(ctx context.Context, view ports.ViewID, id uuid.UUID) (ports.ViewState, error)
+	rows  func(ctx context.Context, q ports.RowQuery) (ports.RowPage, error)
+}
+
+func (b brokenViews) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
+	if b.apply == nil {
+		return b.Store.Apply(ctx, view, change)
+	}
+	return b.apply(ctx, view, change)
+}
+
+func (b brokenViews) State(ctx context.Context, view ports.ViewID, id uuid.UUID) (ports.ViewState, error) {
+	if b.state == nil {
+		return b.Store.State(ctx, view, id)
+	}
+	return b.state(ctx, view, id)
+}
+
+func (b brokenViews) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
+	if b.rows == nil {
+		return b.Store.Rows(ctx, q)
+	}
+	return b.rows(ctx, q)
+}
+
+func soundViews(s *memory.Store) ViewsHarness {
+	return ViewsHarness{
+		Store: s, Reader: s, Close: s.Close, BinaryText: true,
+		Reopen: func(testing.TB) ViewsHarness { return soundViews(s.Reopen()) },
+	}
+}
+
+// breaks returns the factory of views that are broken.
+func breaks(broken func(s *memory.Store) brokenViews) func(*memory.Store) ViewsHarness {
+	return func(s *memory.Store) ViewsHarness {
+		h := soundViews(s)
+		views := broken(s)
+		views.Store = s
+		h.Store, h.Reader = views, views
+		return h
+	}
+}
+
+type applyFunc = func(ctx context.Context, view ports.ViewID, change ports.Change) error
+
+// applies breaks Apply.
+func applies(broken func(s *memory.Store) applyFunc) func(*memory.Store) ViewsHarness {
+	return breaks(func(s *memory.Store) brokenViews { return brokenViews{apply: broken(s)} })
+}
+
+// changes applies another change than the one that is asked for.
+func changes(spoil func(*ports.Change)) func(*memory.Store) ViewsHarness {
+	return applies(func(s *memory.Store) applyFunc {
+		return func(ctx context.Context, view ports.ViewID, change ports.Change) error {
+			spoil(&change)
+			return s.Apply(ctx, view, change)
+		}
+	})
+}
+
+// renames takes views for others.
+func renames(rename func(*ports.ViewID)) func(*memory.Store) ViewsHarness {
+	return breaks(func(s *memory.Store) brokenViews {
+		return brokenViews{
+			apply: func(ctx context.Context, view ports.ViewID, change ports.Change) error {
+				rename(&view)
+				return s.Apply(ctx, view, change)
+			},
+			state: func(ctx context.Context, view ports.ViewID, id uuid.UUID) (ports.ViewState, error) {
+				rename(&view)
+				return s.State(ctx, view, id)
+			},
+			rows: func(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
+				rename(&q.View)
+				return s.Rows(ctx, q)
+			},
+		}
+	})
+}
+
+// writeRows puts and deletes rows without a look at the order's sequence number.
+func writeRows(ctx context.Context, s *memory.Store, view ports.ViewID, change ports.Change) error {
+	change.OrderID, change.State = newID(), ports.ViewState{SequenceNumber: 1}
+	return s.Apply(ctx, view, change)
+}
+
+func TestViews_IsProved(t *testing.T) {
+	t.Parallel()
+	prove(t, viewsScenarios(), soundViews, slices.Concat(proofsOfChanges(), proofsOfSeparation(), proofsOfViewLifecycle(), proofsOfRows()))
+}
+
+// TestViews_AcceptsTextThatIsUTF8 runs the scenarios as for a store that keeps only valid UTF-8.
+func TestViews_AcceptsTextThatIsUTF8(t *testing.T) {
+	t.Parallel()
+	Views(t, func(*testing.T) ViewsHarness {
+		h := applies(func(s *memory.Store) applyFunc {
+			return func(ctx context.Context, view ports.ViewID, change ports.Change) error {
+				for _, row := range change.Put {
+					for _, value := range row {
+						if text, ok := value.(string); ok && strings.ToValidUTF8(text, "") != text {
+							return errors.New("invalid UTF-8")
+						}
+					}
+				}
+				return s.Apply(ctx, view, change)
+			}
+		})(memory.New(memory.Options{}))
+		h.BinaryText = false
+		return h
+	})
+}
+
+func proofsOfSeparation() []proof[ViewsHarness] {
+	return []proof[ViewsHarness]{
+		{
+			broken: "counts sequence numbers of all orders together", scenario: "orders are separate", says: "rows of orders_by_status",
+			adapter: applies(func(s *memory.Store) applyFunc {
+				greatest := uint64(0)
+				return func(ctx context.Context, view ports.ViewID, change ports.Change) error {
+					if change.State.SequenceNumber <= greatest {
+						return nil
+					}
+					greatest = change.State.SequenceNumber
+					return s.Apply(ctx, view, change)
+				}
+			}),
+		},
+		{
+			broken: "mixes generations", scenario: "generations are separate", says: "state",
+			adapter: renames(func(view *ports.ViewID) { view.Generation = 1 }),
+		},
+		{
+			broken: "mixes the rows of generations", scenario: "generations are separate", says: "rows of orders_by_status",
+			adapter: mixesRows(func(view *ports.ViewID) { view.Generation = 1 }),
+		},
+		{
+			broken: "mixes consumers", scenario: "consumers are separate", says: "state",
+			adapter: renames(func(view *ports.ViewID) { view.Consumer = "anybody" }),
+		},
+		{
+			broken: "mixes the rows of consumers", scenario: "consumers are separate", says: "rows of orders_by_status",
+			adapter: mixesRows(func(view *ports.ViewID) { view.Consumer = "anybody" }),
+		},
+		{
+			broken: "loses changes at the same time", scenario: "orders are applied at the same time", says: "state",
+			adapter: applies(func(s *memory.Store) applyFunc {
+				var count atomic.Int64
+				return func(ctx context.Context, view ports.ViewID, change ports.Change) error {
+					if count.Add(1)%8 == 0 {
+						return nil
+					}
+					return s.Apply(ctx, view, change)
+				}
+			}),
+		},
+		{broken: "shows the state before the rows", scenario: "a state is never ahead of its rows", says: "the state is at", adapter: stateFirst},
+	}
+}
+
+// mixesRows keeps the rows of all views in one.
+func mixesRows(rename func(*ports.ViewID)) func(*memory.Store) ViewsHarness {
+	return breaks(func(s *memory.Store) brokenViews {
+		return brokenViews{
+			apply: func(ctx context.Context, view ports.ViewID, change ports.Change) error {
+				if err := s.Apply(ctx, view, ports.Change{OrderID: change.OrderID, State: change.State}); err != nil {
+					return err
+				}
+				rename(&view)
+				return writeRows(ctx, s, view, change)
+			},
+			rows: func(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
+				rename(&q.View)
+				return s.Rows(ctx, q)
+			},
+		}
+	})
+}
+
+// stateFirst writes the rows only when somebody has seen the state.
+func stateFirst(s *memory.Store) ViewsHarness {
+	seen := make(chan struct{})
+	return breaks(func(s *memory.Store) brokenViews {
+		return brokenViews{
+			apply: func(ctx context.Context, view ports.ViewID, change ports.Change) error {
+				if err := s.Apply(ctx, view, ports.Change{OrderID: change.OrderID, State: change.State}); err != nil {
+					return err
+				}
+				for range 2 { // once for the state and once for the rows
+					select {
+					case seen <- struct{}{}:
+					case <-time.After(10 * time.Millisecond): // nobody is reading
+					}
+				}
+				return writeRows(ctx, s, view, change)
+			},
+			state: func(ctx context.Context, view ports.ViewID, id uuid.UUID) (ports.ViewState, error) {
+				state, err := s.State(ctx, view, id)
+				select {
+				case <-seen:
+				default:
+				}
+				return state, err
+			},
+			rows: func(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
+				page, err := s.Rows(ctx, q)
+				select {
+				case <-seen:
+				default:
+				}
+				return page, err
+			},
+		}
+	})(s)
+}
