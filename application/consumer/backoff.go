@@ -1,0 +1,42 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Backoff says how long to wait between attempts: First after the first one, doubling up to Max, each shortened by a random
+// part of up to a half so that retries of many orders spread.
+type Backoff struct {
+	First, Max time.Duration
+}
+
+func (b Backoff) pause(attempt int) time.Duration {
+	d := b.First
+	for range attempt - 1 {
+		if d *= 2; d >= b.Max {
+			d = b.Max
+			break
+		}
+	}
+	return d - rand.N(d/2+1)
+}
+
+// errStopping ends a wait early.
+var errStopping = errors.New("the consumer is stopping")
+
+// wait pauses after the given attempt. It returns early, with an error, when ctx ends or stop is closed; nil never closes.
+func (b Backoff) wait(ctx context.Context, stop <-chan struct{}, attempt int) error {
+	timer := time.NewTimer(b.pause(attempt))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-stop:
+		return errStopping
+	case <-timer.C:
+		return nil
+	}
+}

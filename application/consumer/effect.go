@@ -1,0 +1,63 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/domain/order"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// Effect is what a consumer does with events.
+type Effect interface {
+	// Apply performs records, the next ones of one order, and returns what is to be kept; the sequence number and the order
+	// id are filled in by the caller. state is what the previous Apply for that order returned, nil at first. It may be
+	// called again with the same arguments after an error or a crash.
+	Apply(ctx context.Context, state []byte, records []eventsourcing.Record) (ports.Change, error)
+}
+
+// Project is the effect of a projection: the rows of its table.
+func Project(p *projection.Projection, codec ports.Codec[order.Event]) Effect {
+	return projecting{projection: p, codec: codec}
+}
+
+type projecting struct {
+	projection *projection.Projection
+	codec      ports.Codec[order.Event]
+}
+
+func (p projecting) Apply(_ context.Context, state []byte, records []eventsourcing.Record) (ports.Change, error) {
+	events := make([]projection.Event, len(records))
+	for i, r := range records {
+		var err error
+		if events[i], err = p.codec.Decode(r); err != nil {
+			return ports.Change{}, err
+		}
+	}
+	step, err := p.projection.Advance(state, events)
+	if err != nil {
+		return ports.Change{}, fmt.Errorf("%w: %w", ports.ErrCorrupt, err)
+	}
+	return ports.Change{
+		State:  ports.ViewState{Data: step.State},
+		Table:  p.projection.Table,
+		Put:    step.Put,
+		Delete: step.Delete,
+	}, nil
+}
+
+// Publish is the effect of a publisher: each record goes out, in order.
+func Publish(publisher ports.Publisher) Effect { return publishing{publisher: publisher} }
+
+type publishing struct{ publisher ports.Publisher }
+
+func (p publishing) Apply(ctx context.Context, _ []byte, records []eventsourcing.Record) (ports.Change, error) {
+	for _, r := range records {
+		if err := p.publisher.Publish(ctx, r); err != nil {
+			return ports.Change{}, err
+		}
+	}
+	return ports.Change{}, nil
+}

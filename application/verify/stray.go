@@ -1,0 +1,74 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// strayRows looks for rows that no order accounts for. Every row that an order accounts for was found before, so when there
+// are as many rows as that, there is no other. Only when the counts differ is each row held against its order.
+func (v *verification) strayRows(ctx context.Context, p *projection.Projection) error {
+	var count uint64
+	err := v.everyRow(ctx, p, func(projection.Row) error { count++; return nil })
+	v.report.Rows += count
+	if err != nil || count == v.expected[viewOf(p)] {
+		return err
+	}
+	return v.everyRow(ctx, p, func(row projection.Row) error {
+		stray, err := v.stray(ctx, p, row)
+		if stray != nil {
+			v.add(*stray)
+		}
+		return err
+	})
+}
+
+func (v *verification) everyRow(ctx context.Context, p *projection.Projection, visit func(projection.Row) error) error {
+	for cursor := ports.Cursor(""); ; {
+		listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: viewOf(p), Table: p.Table, After: cursor, Limit: page})
+		if err != nil {
+			return fmt.Errorf("list %s: %w", p.Table.Name, err)
+		}
+		for _, row := range listing.Rows {
+			if err := visit(row); err != nil {
+				return err
+			}
+		}
+		if cursor = listing.Next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// stray says why row does not belong into the table; nil when it does, or when traffic has removed it meanwhile.
+func (v *verification) stray(ctx context.Context, p *projection.Projection, row projection.Row) (*ports.VerifyDifference, error) {
+	id, ok := p.Table.Get(row, "order_id").(uuid.UUID)
+	if !ok {
+		return &ports.VerifyDifference{Consumer: p.Name, Detail: fmt.Sprintf("row %v has no order id", row)}, nil
+	}
+	history, wrong, err := v.history(ctx, id)
+	if err != nil || wrong != nil {
+		return nil, err // a broken history was reported with its order
+	}
+	fold, err := p.Advance(nil, history)
+	if err != nil {
+		return nil, fmt.Errorf("fold %s of %s: %w", p.Name, id, err)
+	}
+	for _, want := range fold.Put {
+		if projection.SameRow(p.Table.Key(want), p.Table.Key(row)) {
+			return nil, nil
+		}
+	}
+	if _, found, err := v.row(ctx, p, row); err != nil || !found {
+		return nil, err
+	}
+	return &ports.VerifyDifference{
+		OrderID: id, Consumer: p.Name,
+		Detail: fmt.Sprintf("row %v of %s is not in the fold of its order", p.Table.Key(row), p.Table.Name),
+	}, nil
+}

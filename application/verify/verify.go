@@ -1,0 +1,276 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/domain/order"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+const (
+	page = 256
+	// maxShown bounds how many differences are described; all are counted.
+	maxShown = 20
+	// maxDoubts bounds how many orders are looked at again.
+	maxDoubts = 10_000
+	// between is the pause between two looks at the orders in doubt.
+	between = 50 * time.Millisecond
+)
+
+// Store is what is verified against.
+type Store interface {
+	ports.HeadScanner
+	Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error)
+}
+
+// Config is what a verification needs. Fields without a stated default are required.
+type Config struct {
+	Store  Store
+	Codec  ports.Codec[order.Event]
+	States ports.ViewStore
+	Rows   ports.ViewReader
+	// Projections are compared row by row.
+	Projections []*projection.Projection
+	// Others are consumers without rows, such as publishers: they are only asked how far they are.
+	Others []ports.ViewID
+	// Progress, when set, is told now and then how many orders were looked at.
+	Progress func(orders uint64)
+}
+
+// Verifier implements ports.Verifier.
+type Verifier struct{ config Config }
+
+var _ ports.Verifier = (*Verifier)(nil)
+
+// New returns a Verifier.
+func New(config Config) *Verifier { return &Verifier{config: config} }
+
+// Verify compares every order with every consumer.
+func (v *Verifier) Verify(ctx context.Context, patience time.Duration) (ports.VerifyReport, error) {
+	run := &verification{Config: v.config, patience: patience, expected: make(map[ports.ViewID]uint64)}
+	err := run.all(ctx)
+	return run.report, err
+}
+
+// verification is one run.
+type verification struct {
+	Config
+	patience time.Duration
+	report   ports.VerifyReport
+	// expected is how many rows the orders account for.
+	expected map[ports.ViewID]uint64
+}
+
+func (v *verification) all(ctx context.Context) error {
+	doubtful, err := v.everyOrder(ctx)
+	if err != nil {
+		return err
+	}
+	if err := v.settle(ctx, doubtful); err != nil {
+		return err
+	}
+	for _, p := range v.Projections {
+		if err := v.strayRows(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// everyOrder compares each order once, and returns those with differences.
+func (v *verification) everyOrder(ctx context.Context) (doubtful []uuid.UUID, err error) {
+	for cursor := ports.Cursor(""); ; {
+		heads, err := v.Store.ScanHeads(ctx, cursor, page)
+		if err != nil {
+			return nil, fmt.Errorf("list orders: %w", err)
+		}
+		for _, head := range heads.Heads {
+			outcome, err := v.compare(ctx, head.AggregateID)
+			if err != nil {
+				return nil, err
+			}
+			if len(outcome.differences) > 0 && len(doubtful) < maxDoubts {
+				doubtful = append(doubtful, head.AggregateID)
+				continue
+			}
+			v.settled(outcome)
+		}
+		if v.Progress != nil {
+			v.Progress(v.report.Orders)
+		}
+		if cursor = heads.Next; cursor == "" {
+			return doubtful, nil
+		}
+	}
+}
+
+// settle looks at doubtful orders again until the differences are gone or patience is used up.
+func (v *verification) settle(ctx context.Context, doubtful []uuid.UUID) error {
+	deadline := time.NewTimer(v.patience)
+	defer deadline.Stop()
+	pause := time.NewTicker(between)
+	defer pause.Stop()
+	for last := false; len(doubtful) > 0 && !last; {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-deadline.C:
+			last = true
+		case <-pause.C:
+		}
+		var still []uuid.UUID
+		for _, id := range doubtful {
+			outcome, err := v.compare(ctx, id)
+			if err != nil {
+				return err
+			}
+			if len(outcome.differences) > 0 && !last {
+				still = append(still, id)
+				continue
+			}
+			v.settled(outcome)
+		}
+		doubtful = still
+	}
+	return nil
+}
+
+// outcome is what the look at one order gave.
+type outcome struct {
+	events      uint64
+	rows        map[ports.ViewID]uint64
+	differences []ports.VerifyDifference
+}
+
+func (v *verification) settled(o outcome) {
+	v.report.Orders++
+	v.report.Events += o.events
+	for view, n := range o.rows {
+		v.expected[view] += n
+	}
+	v.add(o.differences...)
+}
+
+// compare holds one order against its history.
+func (v *verification) compare(ctx context.Context, id uuid.UUID) (outcome, error) {
+	// States are read before the history: so a state that is ahead of the history is a difference and not a race.
+	reached, err := v.reached(ctx, id)
+	if err != nil {
+		return outcome{}, err
+	}
+	history, wrong, err := v.history(ctx, id)
+	if err != nil || wrong != nil {
+		return outcome{differences: wrong}, err
+	}
+	o := outcome{events: uint64(len(history)), rows: make(map[ports.ViewID]uint64)}
+	for view, state := range reached {
+		if state.SequenceNumber != o.events {
+			o.differences = append(o.differences, ports.VerifyDifference{
+				OrderID: id, Consumer: view.Consumer,
+				Detail: fmt.Sprintf("has handled %d of %d events", state.SequenceNumber, o.events),
+			})
+		}
+	}
+	for _, p := range v.Projections {
+		handled := min(reached[viewOf(p)].SequenceNumber, o.events)
+		fold, err := p.Advance(nil, history[:handled])
+		if err != nil {
+			return outcome{}, fmt.Errorf("fold %s of %s: %w", p.Name, id, err)
+		}
+		o.rows[viewOf(p)] = uint64(len(fold.Put))
+		detail, err := v.compareRows(ctx, p, fold.Put)
+		if err != nil {
+			return outcome{}, err
+		}
+		if detail != "" {
+			o.differences = append(o.differences, ports.VerifyDifference{OrderID: id, Consumer: p.Name, Detail: detail})
+		}
+	}
+	return o, nil
+}
+
+func (v *verification) reached(ctx context.Context, id uuid.UUID) (map[ports.ViewID]ports.ViewState, error) {
+	views := append([]ports.ViewID(nil), v.Others...)
+	for _, p := range v.Projections {
+		views = append(views, viewOf(p))
+	}
+	reached := make(map[ports.ViewID]ports.ViewState, len(views))
+	for _, view := range views {
+		state, err := v.States.State(ctx, view, id)
+		if err != nil {
+			return nil, fmt.Errorf("state of %s for %s: %w", view.Consumer, id, err)
+		}
+		reached[view] = state
+	}
+	return reached, nil
+}
+
+// history loads and decodes one order. What is wrong with the stored bytes is a finding, not a failure of the verification.
+func (v *verification) history(ctx context.Context, id uuid.UUID) ([]projection.Event, []ports.VerifyDifference, error) {
+	wrong := func(err error) []ports.VerifyDifference {
+		return []ports.VerifyDifference{{OrderID: id, Detail: err.Error()}}
+	}
+	records, err := v.Store.Load(ctx, id, 0)
+	if errors.Is(err, ports.ErrCorrupt) {
+		return nil, wrong(err), nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("load %s: %w", id, err)
+	}
+	if err := eventsourcing.CheckHistory(records, id, 0); err != nil {
+		return nil, wrong(err), nil
+	}
+	events := make([]projection.Event, len(records))
+	for i, r := range records {
+		if events[i], err = v.Codec.Decode(r); err != nil {
+			return nil, wrong(err), nil
+		}
+	}
+	return events, nil, nil
+}
+
+// compareRows looks for each wanted row in the table, and says what differs.
+func (v *verification) compareRows(ctx context.Context, p *projection.Projection, wanted []projection.Row) (string, error) {
+	for _, want := range wanted {
+		got, found, err := v.row(ctx, p, want)
+		switch {
+		case err != nil:
+			return "", err
+		case !found:
+			return fmt.Sprintf("row %v is missing from %s", p.Table.Key(want), p.Table.Name), nil
+		case !projection.SameRow(got, want):
+			return fmt.Sprintf("row of %s is %v, the events say %v", p.Table.Name, got, want), nil
+		}
+	}
+	return "", nil
+}
+
+// row reads the row that has the key of like.
+func (v *verification) row(ctx context.Context, p *projection.Projection, like projection.Row) (row projection.Row, found bool, err error) {
+	listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: viewOf(p), Table: p.Table, Prefix: p.Table.Key(like), Limit: 1})
+	if err != nil {
+		return nil, false, fmt.Errorf("read %s: %w", p.Table.Name, err)
+	}
+	if len(listing.Rows) == 0 {
+		return nil, false, nil
+	}
+	return listing.Rows[0], true, nil
+}
+
+func (v *verification) add(differences ...ports.VerifyDifference) {
+	v.report.Differences += uint64(len(differences))
+	if room := maxShown - len(v.report.Shown); room > 0 {
+		v.report.Shown = append(v.report.Shown, differences[:min(room, len(differences))]...)
+	}
+}
+
+func viewOf(p *projection.Projection) ports.ViewID {
+	return ports.ViewID{Consumer: p.Name, Generation: p.Version}
+}

@@ -1,0 +1,186 @@
+package verify_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/adapters/eventjson"
+	"orderflow/adapters/memory"
+	"orderflow/application/command"
+	"orderflow/application/consumer"
+	"orderflow/application/verify"
+	"orderflow/domain/eventsourcing"
+	"orderflow/domain/order"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// bundle is a store with two orders of two lines each, all of whose events were handled by every projection.
+type bundle struct {
+	store    *memory.Store
+	orders   []uuid.UUID
+	consumer map[string]*consumer.Consumer
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	b := &bundle{store: memory.New(memory.Options{}), orders: []uuid.UUID{uuid.New(), uuid.New()}, consumer: map[string]*consumer.Consumer{}}
+	for _, p := range projection.All() {
+		b.consumer[p.Name] = consumer.New(consumer.Config{
+			Name: p.Name, Generation: p.Version, Effect: consumer.Project(p, eventjson.New()),
+			Store: b.store, Feed: b.store, Views: b.store, Registry: b.store,
+			Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		})
+	}
+	for _, id := range b.orders {
+		items := []order.Item{{SKU: "A", Quantity: 1, UnitPrice: 5}, {SKU: "B", Quantity: 2, UnitPrice: 7}}
+		b.handle(t, b.command(t, order.CreateOrder{OrderID: id, CustomerID: "c", Currency: "EUR", Items: items}))
+		b.handle(t, b.command(t, order.ConfirmOrder{OrderID: id, PaymentReference: "p"}))
+	}
+	return b
+}
+
+func (b *bundle) command(t *testing.T, c order.Command) eventsourcing.Record {
+	t.Helper()
+	handler := command.New(command.Config{Store: b.store, Codec: eventjson.New(), Now: time.Now, NewID: uuid.New})
+	result, err := handler.Handle(t.Context(), ports.CommandRequest{Command: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := b.store.Load(t.Context(), c.Order(), result.SequenceNumber-1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records[0]
+}
+
+func (b *bundle) handle(t *testing.T, r eventsourcing.Record) {
+	t.Helper()
+	for _, c := range b.consumer {
+		if err := c.Handle(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (b *bundle) config() verify.Config {
+	return verify.Config{Store: b.store, Codec: eventjson.New(), States: b.store, Rows: b.store, Projections: projection.All()}
+}
+
+func TestVerify_findsNothingWhereAllIsWell(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var looked uint64
+	config := b.config()
+	config.Progress = func(orders uint64) { looked = orders }
+	report, err := verify.New(config).Verify(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Two orders: a row in each of three tables, and two in orders_by_sku.
+	if report.Orders != 2 || report.Events != 4 || report.Rows != 10 || report.Differences != 0 || looked != 2 {
+		t.Errorf("report = %+v, progress = %d", report, looked)
+	}
+}
+
+func TestVerify_findsEveryKindOfDifference(t *testing.T) {
+	t.Parallel()
+	statusView := ports.ViewID{Consumer: "orders-by-status", Generation: 1}
+	for name, test := range map[string]struct {
+		damage func(t *testing.T, b *bundle, c *verify.Config)
+		detail string
+	}{
+		"an event that no consumer handled": {func(t *testing.T, b *bundle, _ *verify.Config) {
+			b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"})
+		}, "has handled 2 of 3 events"},
+		"a publisher that is behind": {func(_ *testing.T, _ *bundle, c *verify.Config) {
+			c.Others = []ports.ViewID{{Consumer: "publisher", Generation: 1}}
+		}, "has handled 0 of 2 events"},
+		"a row that is missing": {func(_ *testing.T, b *bundle, c *verify.Config) {
+			c.Rows = tampered{b.store, func(rows []projection.Row, table string) []projection.Row {
+				if table == "orders_by_sku" {
+					return nil
+				}
+				return rows
+			}}
+		}, "is missing from orders_by_sku"},
+		"a row that is different": {func(_ *testing.T, b *bundle, c *verify.Config) {
+			c.Rows = tampered{b.store, func(rows []projection.Row, table string) []projection.Row {
+				if table == "orders_by_customer" {
+					rows[0][3] = "SHIPPED"
+				}
+				return rows
+			}}
+		}, "the events say"},
+		"a row too many": {func(t *testing.T, b *bundle, _ *verify.Config) {
+			at := eventsourcing.Timestamp(time.Now())
+			stray := projection.Row{"DELIVERED", projection.DayBucket(at), at, b.orders[0], "c", "EUR", int64(1), int64(1), at}
+			err := b.store.Apply(t.Context(), statusView, ports.Change{
+				OrderID: uuid.New(), State: ports.ViewState{SequenceNumber: 1}, Table: projection.OrdersByStatus().Table, Put: []projection.Row{stray},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}, "is not in the fold of its order"},
+		"a state ahead of the history": {func(t *testing.T, b *bundle, _ *verify.Config) {
+			if err := b.store.Apply(t.Context(), statusView, ports.Change{OrderID: b.orders[0], State: ports.ViewState{SequenceNumber: 9}}); err != nil {
+				t.Fatal(err)
+			}
+		}, "has handled 9 of 2 events"},
+		"a history with a hole": {func(_ *testing.T, b *bundle, c *verify.Config) {
+			c.Store = holed{b.store}
+		}, "sequence number 2 where 1 is due"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			config := b.config()
+			test.damage(t, b, &config)
+			report, err := verify.New(config).Verify(t.Context(), time.Millisecond)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report.Differences == 0 || !strings.Contains(report.Shown[0].Detail, test.detail) {
+				t.Errorf("report = %+v, want %q", report, test.detail)
+			}
+		})
+	}
+}
+
+func TestVerify_waitsForConsumersThatAreOnTheirWay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	late := b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"})
+	config := b.config()
+	config.Progress = func(uint64) { b.handle(t, late) } // after the first look
+	report, err := verify.New(config).Verify(t.Context(), time.Minute)
+	if err != nil || report.Differences != 0 || report.Orders != 2 || report.Events != 5 {
+		t.Errorf("report = %+v, %v", report, err)
+	}
+}
+
+type tampered struct {
+	ports.ViewReader
+	change func(rows []projection.Row, table string) []projection.Row
+}
+
+func (r tampered) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
+	page, err := r.ViewReader.Rows(ctx, q)
+	if len(page.Rows) > 0 {
+		page.Rows = r.change(page.Rows, q.Table.Name)
+	}
+	return page, err
+}
+
+type holed struct{ *memory.Store }
+
+func (s holed) Load(ctx context.Context, id uuid.UUID, after uint64) ([]eventsourcing.Record, error) {
+	records, err := s.Store.Load(ctx, id, after)
+	return records[1:], err
+}

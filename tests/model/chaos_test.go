@@ -1,0 +1,115 @@
+package model_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"orderflow/adapters/eventjson"
+	"orderflow/application/consumer"
+	"orderflow/application/verify"
+	"orderflow/domain/eventsourcing"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// P3: whatever the feed does, short of hiding the last event of an order for ever, a view equals the fold of its order.
+func TestViews_PropEqualTheFold(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		h := drawHistory(rt, t)
+		for _, p := range projection.All() {
+			deliver(rt, t, h, p)
+		}
+		report, err := verify.New(verify.Config{
+			Store: h.store, Codec: eventjson.New(), States: h.store, Rows: h.store, Projections: projection.All(),
+		}).Verify(t.Context(), 0)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if report.Differences > 0 {
+			rt.Fatalf("%d differences: %+v", report.Differences, report.Shown)
+		}
+		if int(report.Events) != len(h.records) {
+			rt.Fatalf("%d events verified, %d written", report.Events, len(h.records))
+		}
+	})
+}
+
+// deliver hands the records to a consumer of p as a bad feed would, and at last the newest one of every order.
+func deliver(rt *rapid.T, t *testing.T, h history, p *projection.Projection) {
+	views := &crashingViews{ViewStore: h.store}
+	start := func() *consumer.Consumer {
+		return consumer.New(consumer.Config{
+			Name: p.Name, Generation: p.Version, Effect: consumer.Project(p, eventjson.New()),
+			Store: h.store, Feed: h.store, Views: views, Registry: h.store,
+			Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Backoff: consumer.Backoff{First: 1, Max: 1},
+		})
+	}
+	process := start()
+	handle := func(r eventsourcing.Record) {
+		if err := process.Handle(t.Context(), r); err != nil {
+			rt.Fatal(err)
+		}
+	}
+	newest := map[uuid.UUID]eventsourcing.Record{}
+	for _, r := range h.records {
+		newest[r.AggregateID] = r
+	}
+	if len(h.records) > 0 {
+		for range rapid.IntRange(0, 3*len(h.records)).Draw(rt, "deliveries") {
+			switch rapid.IntRange(0, 9).Draw(rt, "fault") {
+			case 0: // the process dies, and its memory with it
+				process = start()
+			case 1:
+				views.fail = before
+			case 2:
+				views.fail = after
+			}
+			handle(rapid.SampledFrom(h.records).Draw(rt, "record")) // in any order, any number of times, with holes
+		}
+	}
+	for _, id := range h.orders {
+		if r, ok := newest[id]; ok {
+			handle(r)
+		}
+	}
+}
+
+// crashingViews fails one Apply, without or with its effect.
+type crashingViews struct {
+	ports.ViewStore
+	fail failure
+}
+
+type failure int
+
+const (
+	never failure = iota
+	before
+	after
+)
+
+var errCrash = errors.New("the connection broke")
+
+func (v *crashingViews) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
+	fail := v.fail
+	v.fail = never
+	if fail == before {
+		return errCrash
+	}
+	if err := v.ViewStore.Apply(ctx, view, change); err != nil {
+		return err
+	}
+	if fail == after {
+		return errCrash
+	}
+	return nil
+}
