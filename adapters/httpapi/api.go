@@ -1,0 +1,121 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"orderflow/domain/projection"
+)
+
+// api is what the operations share. It is immutable but for the pool.
+type api struct {
+	config    Config
+	documents documents
+	tables    map[string]*projection.Table // behind the lists
+	origins   *http.CrossOriginProtection
+	buffers   sync.Pool // of *bytes.Buffer
+}
+
+// newHandler makes the router, and everything it serves, out of the list of operations.
+func newHandler(config Config) (http.Handler, error) {
+	a := &api{
+		config:    config,
+		documents: documents{codec: config.Codec, readModel: projection.OrderReadModel().Table},
+		tables:    listTables(),
+		origins:   http.NewCrossOriginProtection(),
+		buffers:   sync.Pool{New: func() any { return new(bytes.Buffer) }},
+	}
+	d := newDescriber()
+	operations := slices.Concat(a.commandOperations(d), a.queryOperations(d), a.operatorOperations(d), a.verificationOperations(d), a.selfOperations(d))
+	described, err := json.Marshal(d.document(operations))
+	if err != nil {
+		return nil, fmt.Errorf("describe the API: %w", err)
+	}
+	mux := http.NewServeMux()
+	for _, op := range operations {
+		mux.Handle(op.method+" "+pattern(op.path), a.handlerOf(op, operations, described))
+	}
+	for path, methods := range methodsByPath(operations) {
+		mux.Handle(pattern(path), refuseMethod(methods))
+	}
+	mux.HandleFunc(unmatched, func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, newProblem(http.StatusNotFound, codeRouteNotFound, "there is nothing at this path; / lists what there is"))
+	})
+	return newObserver(config, mux)
+}
+
+// The operations that answer from what is known once all operations are.
+const (
+	indexID   = "index"
+	openAPIID = "openapi"
+)
+
+func (a *api) selfOperations(d describer) []operation {
+	return []operation{
+		{
+			id: indexID, method: http.MethodGet, path: "/", tag: tagOperations, summary: "List the routes",
+			responses: d.responses(answers{http.StatusOK: d.answer("The routes.", indexDocument{})}, 400),
+		},
+		{
+			id: openAPIID, method: http.MethodGet, path: "/openapi.json", tag: tagOperations, summary: "Read this description of the API",
+			responses: d.responses(answers{http.StatusOK: d.answer("OpenAPI 3.1.", json.RawMessage{})}, 400),
+		},
+	}
+}
+
+func (a *api) handlerOf(op operation, all []operation, described []byte) http.Handler {
+	switch {
+	case op.handler != nil:
+		return op.handler
+	case op.id == indexID:
+		op.run = func(*call) (reply, error) { return reply{body: index(all)}, nil }
+	case op.id == openAPIID:
+		op.run = func(*call) (reply, error) { return reply{body: json.RawMessage(described)}, nil }
+	}
+	return a.serve(op)
+}
+
+func index(operations []operation) indexDocument {
+	document := indexDocument{Service: "orderflow", OpenAPI: "/openapi.json"}
+	for _, op := range operations {
+		document.Routes = append(document.Routes, routeDocument{Method: op.method, Path: op.path, Summary: op.summary})
+	}
+	return document
+}
+
+// unmatched is the pattern of everything that no operation serves.
+const unmatched = "/"
+
+// pattern is a path in the language of http.ServeMux, in which / alone would stand for everything below.
+func pattern(path string) string {
+	if path == "/" {
+		return "/{$}"
+	}
+	return path
+}
+
+func methodsByPath(operations []operation) map[string][]string {
+	methods := make(map[string][]string)
+	for _, op := range operations {
+		methods[op.path] = append(methods[op.path], op.method)
+		if op.method == http.MethodGet {
+			methods[op.path] = append(methods[op.path], http.MethodHead)
+		}
+	}
+	return methods
+}
+
+// refuseMethod answers requests for a path that exists with a method that it does not have.
+func refuseMethod(methods []string) http.Handler {
+	slices.Sort(methods)
+	allow := strings.Join(methods, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allow)
+		writeProblem(w, methodNotAllowed(r.Method, allow))
+	})
+}

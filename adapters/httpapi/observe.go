@@ -1,0 +1,127 @@
+package httpapi
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// observer is around all operations: it catches panics, counts and times requests, and logs them.
+type observer struct {
+	next    http.Handler
+	logger  *slog.Logger
+	seconds *prometheus.HistogramVec // nil without metrics
+}
+
+func newObserver(config Config, next http.Handler) (*observer, error) {
+	o := &observer{next: next, logger: config.Logger}
+	if config.Registerer == nil {
+		return o, nil
+	}
+	o.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "orderflow_http_request_duration_seconds",
+		Help:    "How long requests took, by route, method and status; 499 is a client that left.",
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"route", "method", "status"})
+	if err := config.Registerer.Register(o.seconds); err != nil {
+		return nil, fmt.Errorf("register the metrics of HTTP requests: %w", err)
+	}
+	return o, nil
+}
+
+func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	rec := &recorder{ResponseWriter: w}
+	defer func() {
+		panicked := recover()
+		abort := o.answerPanic(rec, r, panicked)
+		o.record(rec, r, time.Since(start))
+		if abort {
+			panic(http.ErrAbortHandler) // an answer that was begun and cannot be finished: the client must not take it for whole
+		}
+	}()
+	o.next.ServeHTTP(rec, r)
+}
+
+func (o *observer) answerPanic(rec *recorder, r *http.Request, panicked any) (abort bool) {
+	if panicked == nil {
+		return false
+	}
+	begun := rec.status != 0
+	if panicked != http.ErrAbortHandler {
+		o.logger.LogAttrs(r.Context(), slog.LevelError, "panic while serving a request",
+			slog.String("route", route(r)), slog.Any("panic", panicked), slog.String("stack", string(debug.Stack())))
+		if !begun {
+			writeProblem(rec, newProblem(http.StatusInternalServerError, codeInternal, "an internal error; the log of the service tells more"))
+		}
+	}
+	return begun || panicked == http.ErrAbortHandler
+}
+
+func (o *observer) record(rec *recorder, r *http.Request, took time.Duration) {
+	status := rec.status
+	if status == 0 {
+		status = http.StatusOK // a handler that wrote nothing
+	}
+	if o.seconds != nil {
+		o.seconds.WithLabelValues(route(r), method(r.Method), strconv.Itoa(status)).Observe(took.Seconds())
+	}
+	if o.logger.Enabled(r.Context(), slog.LevelDebug) {
+		o.logger.LogAttrs(r.Context(), slog.LevelDebug, "request",
+			slog.String("method", r.Method), slog.String("route", route(r)), slog.Int("status", status), slog.Duration("took", took))
+	}
+}
+
+// route is the pattern that r matched, without its method: there are only so many of them, whatever clients send.
+func route(r *http.Request) string {
+	_, path, found := strings.Cut(r.Pattern, " ")
+	if !found {
+		path = r.Pattern
+	}
+	switch path {
+	case unmatched, "":
+		return "unmatched"
+	case "/{$}":
+		return "/"
+	}
+	return path
+}
+
+// method keeps what clients make up out of the labels.
+func method(name string) string {
+	switch name {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return name
+	default:
+		return "other"
+	}
+}
+
+// recorder remembers the status of the answer; 0 before there is one.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && status >= 200 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -1,0 +1,86 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/ports"
+)
+
+type verificationDocument struct {
+	_ struct{} `additionalProperties:"true"`
+
+	Orders      uint64               `json:"orders" doc:"Orders that were compared."`
+	Events      uint64               `json:"events" doc:"Events of those orders."`
+	Rows        uint64               `json:"rows" doc:"Rows of the read models."`
+	Differences uint64               `json:"differences" doc:"How much is not as the events say; 0 when all is well."`
+	Shown       []differenceDocument `json:"shown,omitempty" nullable:"false" doc:"The first of the differences."`
+}
+
+type differenceDocument struct {
+	_ struct{} `additionalProperties:"true"`
+
+	OrderID  string `json:"order_id,omitempty" format:"uuid" doc:"The order, if it is about one."`
+	Consumer string `json:"consumer,omitempty" doc:"The consumer; absent when the history itself is wrong."`
+	Detail   string `json:"detail" doc:"What is wrong."`
+}
+
+// maxPatience bounds how long a verification waits for a difference to go away.
+const maxPatience = 10 * time.Minute
+
+// verificationOperations is the one route whose work grows with what is stored: it has no time limit but the client's.
+func (a *api) verificationOperations(d describer) []operation {
+	if a.config.Verifier == nil {
+		return nil
+	}
+	return []operation{{
+		id: "verify", method: http.MethodPost, path: "/v1/verify", tag: tagOperations, summary: "Compare every view with the fold of its events",
+		description: "Reads everything that is stored, beside live traffic: a difference, or a consumer that is behind, counts only if it is still there after patience.",
+		parameters:  []parameter{patienceParameter()},
+		responses:   d.responses(answers{http.StatusOK: d.answer("What was compared, and what differs.", verificationDocument{})}, 400, 403, 500, 503),
+		unbounded:   true,
+		run:         a.verify,
+	}}
+}
+
+func (a *api) verify(c *call) (reply, error) {
+	patience := time.Duration(0)
+	if c.query.Has(paramPatience) {
+		var err error
+		if patience, err = time.ParseDuration(c.query.Get(paramPatience)); err != nil || patience < 0 || patience > maxPatience {
+			return reply{}, invalid(codeInvalidParameter, paramPatience, fmt.Sprintf("must be a duration such as 10s, at most %s", maxPatience))
+		}
+	}
+	report, err := a.config.Verifier.Verify(c.request.Context(), patience)
+	if err != nil {
+		return reply{}, err
+	}
+	document := verificationDocument{Orders: report.Orders, Events: report.Events, Rows: report.Rows, Differences: report.Differences}
+	for _, d := range report.Shown {
+		document.Shown = append(document.Shown, difference(d))
+	}
+	return reply{body: document}, nil
+}
+
+func difference(d ports.VerifyDifference) differenceDocument {
+	document := differenceDocument{Consumer: d.Consumer, Detail: d.Detail}
+	if d.OrderID != uuid.Nil {
+		document.OrderID = d.OrderID.String()
+	}
+	return document
+}
+
+// limit bounds the work on a request, and the time to write its answer, unless the operation is unbounded.
+func (a *api) limit(w http.ResponseWriter, r *http.Request, unbounded bool) (context.Context, context.CancelFunc) {
+	if !unbounded {
+		return context.WithTimeout(r.Context(), a.config.RequestTimeout)
+	}
+	// A server that cannot lift its limits cuts the answer off; the client sees that.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	return context.WithCancel(r.Context())
+}

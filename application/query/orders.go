@@ -1,0 +1,171 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/domain/order"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// How often a waiting read looks at the view again. A view is usually a few milliseconds behind; one that is further behind
+// is not helped by being asked more often.
+const (
+	shortestPause = time.Millisecond
+	longestPause  = 50 * time.Millisecond
+)
+
+// OrdersConfig is what [Orders] needs. All fields are required.
+type OrdersConfig struct {
+	Views ports.ViewReader
+	Store ports.EventStore
+	Codec ports.Codec[order.Event]
+	// Projection keeps at most one row an order, with a table whose only key is the order id and which has a column
+	// sequence_number: order-read-model.
+	Projection *projection.Projection
+}
+
+// Orders implements ports.OrderQueries.
+type Orders struct {
+	config OrdersConfig
+}
+
+var _ ports.OrderQueries = (*Orders)(nil)
+
+// NewOrders returns an Orders.
+func NewOrders(config OrdersConfig) *Orders { return &Orders{config: config} }
+
+// Order returns the row of the view, see ports.OrderQueries. It asks at least once, and once more when the time is up.
+func (q *Orders) Order(ctx context.Context, orderID uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error) {
+	deadline := time.Now().Add(wait)
+	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+		row, at, err := q.read(ctx, orderID)
+		if err != nil {
+			return nil, fmt.Errorf("order %s: %w", orderID, err)
+		}
+		left := time.Until(deadline)
+		switch {
+		case at >= minSequence && row == nil:
+			return nil, fmt.Errorf("order %s: %w", orderID, ports.ErrNotFound)
+		case at >= minSequence:
+			return row, nil
+		case left <= 0:
+			return nil, fmt.Errorf("order %s: %s is at sequence number %d, not yet at %d: %w",
+				orderID, q.config.Projection.Table.Name, at, minSequence, ports.ErrUnavailable)
+		}
+		if err := sleep(ctx, min(pause, left)); err != nil {
+			return nil, fmt.Errorf("order %s: %w", orderID, err)
+		}
+	}
+}
+
+// read returns the row of an order and the sequence number it stands at; nil and 0 when there is none.
+func (q *Orders) read(ctx context.Context, orderID uuid.UUID) (projection.Row, uint64, error) {
+	p := q.config.Projection
+	page, err := q.config.Views.Rows(ctx, ports.RowQuery{View: viewOf(p), Table: p.Table, Prefix: []any{orderID}, Limit: 1})
+	if err != nil || len(page.Rows) == 0 {
+		return nil, 0, err
+	}
+	row := page.Rows[0]
+	at, ok := p.Table.Get(row, "sequence_number").(int64)
+	if !ok || at < 1 {
+		return nil, 0, fmt.Errorf("row without a sequence number: %w", ports.ErrCorrupt)
+	}
+	return row, uint64(at), nil
+}
+
+// OrderAt folds the history up to moment, see ports.OrderQueries.
+func (q *Orders) OrderAt(ctx context.Context, orderID uuid.UUID, moment ports.Moment) (projection.Row, error) {
+	records, err := q.history(ctx, orderID)
+	if err != nil {
+		return nil, err
+	}
+	past := upTo(records, moment)
+	if len(past) == 0 {
+		return nil, fmt.Errorf("order %s at that moment: %w", orderID, ports.ErrNotFound)
+	}
+	events, err := q.decode(past)
+	if err != nil {
+		return nil, err
+	}
+	step, err := q.config.Projection.Advance(nil, events)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("order %s: %w", orderID, err)
+	case len(step.Put) != 1: // a history that does not begin with the order's creation
+		return nil, fmt.Errorf("order %s: its history amounts to %d rows: %w", orderID, len(step.Put), ports.ErrCorrupt)
+	}
+	return step.Put[0], nil
+}
+
+// Events returns the whole history, see ports.OrderQueries.
+func (q *Orders) Events(ctx context.Context, orderID uuid.UUID) ([]eventsourcing.Envelope[order.Event], error) {
+	records, err := q.history(ctx, orderID)
+	if err != nil {
+		return nil, err
+	}
+	return q.decode(records)
+}
+
+func (q *Orders) history(ctx context.Context, orderID uuid.UUID) ([]eventsourcing.Record, error) {
+	records, err := q.config.Store.Load(ctx, orderID, 0)
+	if err != nil {
+		return nil, fmt.Errorf("order %s: %w", orderID, err)
+	}
+	if len(records) == 0 {
+		return nil, fmt.Errorf("order %s: %w", orderID, ports.ErrNotFound)
+	}
+	if err := eventsourcing.CheckHistory(records, orderID, 0); err != nil {
+		return nil, fmt.Errorf("%w: %w", err, ports.ErrCorrupt)
+	}
+	return records, nil
+}
+
+func (q *Orders) decode(records []eventsourcing.Record) ([]projection.Event, error) {
+	events := make([]projection.Event, 0, len(records))
+	for _, r := range records {
+		event, err := q.config.Codec.Decode(r)
+		if err != nil {
+			return nil, fmt.Errorf("order %s: %w", r.AggregateID, err)
+		}
+		events = append(events, event)
+	}
+	return events, nil
+}
+
+// upTo returns the part of a history that had happened at moment; nothing when there was no order then, or when the
+// history has not that many events.
+func upTo(records []eventsourcing.Record, moment ports.Moment) []eventsourcing.Record {
+	if n := moment.SequenceNumber; n > 0 {
+		if n > uint64(len(records)) {
+			return nil
+		}
+		return records[:n]
+	}
+	for i, r := range records {
+		if r.CreatedAt.After(moment.Time) {
+			return records[:i]
+		}
+	}
+	return records
+}
+
+func viewOf(p *projection.Projection) ports.ViewID {
+	return ports.ViewID{Consumer: p.Name, Generation: p.Version}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
