@@ -1,0 +1,209 @@
+package cloudevents
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"orderflow/ports"
+)
+
+// handle is what is needed of an [os.File] that was opened for reading and appending.
+type handle interface {
+	io.Writer
+	io.ReaderAt
+	io.Closer
+	Stat() (fs.FileInfo, error)
+	Sync() error
+	Truncate(size int64) error
+}
+
+// file appends to the file at a path and keeps it valid: whole lines, all of them durable, and nothing else.
+type file struct {
+	path string
+	open func(path string) (handle, error)
+	// handle is nil while the file could not be opened again.
+	handle handle
+	// size is the length of the part that is durable.
+	size int64
+	// damaged says that the file may be longer than that, by bytes whose write or sync failed.
+	damaged bool
+}
+
+func (f *file) write(lines []byte) (int, error) {
+	if err := f.prepare(); err != nil {
+		return 0, unavailable("prepare", err)
+	}
+	_, err := f.handle.Write(lines)
+	if err == nil {
+		err = f.handle.Sync()
+	}
+	if err == nil {
+		f.size += int64(len(lines))
+		return len(lines), nil
+	}
+	f.damaged = true
+	if again := f.restore(); again != nil {
+		return 0, fmt.Errorf("append to %s: %w: %w, and then %w", f.path, ports.ErrOutcomeUnknown, err, again)
+	}
+	return 0, unavailable("append to "+f.path, err)
+}
+
+// prepare makes sure that f is whole and that the path still leads to it.
+func (f *file) prepare() error {
+	if f.damaged {
+		if err := f.restore(); err != nil {
+			return err
+		}
+	}
+	if f.handle != nil && f.undisturbed() {
+		return nil
+	}
+	return f.reopen()
+}
+
+// undisturbed says whether the path still leads to the open file, and nobody else has changed its length.
+func (f *file) undisturbed() bool {
+	opened, err := f.handle.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(f.path)
+	return err == nil && os.SameFile(opened, there) && there.Size() == f.size
+}
+
+// restore cuts off what a failed write left behind.
+func (f *file) restore() error {
+	if err := f.handle.Truncate(f.size); err != nil {
+		return err
+	}
+	if err := f.handle.Sync(); err != nil {
+		return err
+	}
+	f.damaged = false
+	return nil
+}
+
+// reopen opens the file at the path in place of the one that is open, if any.
+func (f *file) reopen() error {
+	if err := f.close(); err != nil {
+		return err
+	}
+	if err := makeParents(f.path); err != nil {
+		return err
+	}
+	h, err := f.open(f.path)
+	if err != nil {
+		return err
+	}
+	size, err := repair(h)
+	if err == nil {
+		err = syncDir(filepath.Dir(f.path))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("open %s: %w", f.path, err), h.Close())
+	}
+	f.handle, f.size = h, size
+	return nil
+}
+
+func (f *file) close() error {
+	if f.handle == nil {
+		return nil
+	}
+	h := f.handle
+	f.handle = nil
+	return h.Close()
+}
+
+func openHandle(path string) (handle, error) {
+	// Without a look, the complaint would be about some operation that pipes and devices do not have.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("open %s: not a regular file", path)
+	}
+	h, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o640)
+	if err != nil {
+		return nil, err // an *os.PathError says all
+	}
+	return h, nil
+}
+
+var errForeign = errors.New("the file does not start with a CloudEvent of this program; choose another path")
+
+// repair brings h to whole lines, durably, and returns its length.
+func repair(h handle) (int64, error) {
+	info, err := h.Stat()
+	if err != nil {
+		return 0, err
+	}
+	size := info.Size()
+	if err := checkOpening(h, size); err != nil {
+		return 0, err
+	}
+	// A line that was cut short is shorter than this, so the newline before it is in sight.
+	tail := make([]byte, min(size, maxEvent))
+	start := size - int64(len(tail))
+	if _, err := h.ReadAt(tail, start); err != nil {
+		return 0, err
+	}
+	end := bytes.LastIndexByte(tail, '\n') + 1
+	last := tail[end:]
+	switch {
+	case end == 0 && start > 0:
+		return 0, fmt.Errorf("%w: no end of a line in the last %d bytes", ports.ErrCorrupt, len(tail))
+	case len(last) == 0:
+	case json.Valid(last):
+		if _, err := h.Write([]byte("\n")); err != nil {
+			return 0, err
+		}
+		size++
+	default:
+		size = start + int64(end)
+		if err := h.Truncate(size); err != nil {
+			return 0, err
+		}
+	}
+	return size, h.Sync()
+}
+
+// checkOpening refuses a file that is not of this package. The very first line may be torn.
+func checkOpening(h handle, size int64) error {
+	head := make([]byte, min(size, int64(len(opening))))
+	if _, err := h.ReadAt(head, 0); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(opening, string(head)) {
+		return errForeign
+	}
+	return nil
+}
+
+// makeParents creates the directories that lead to path, durably.
+func makeParents(path string) error {
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := makeParents(dir); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
+}
+
+// syncDir makes the entries of a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

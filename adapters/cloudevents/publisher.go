@@ -1,0 +1,161 @@
+package cloudevents
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+var _ ports.Publisher = (*Publisher)(nil)
+
+// Config is how a [Publisher] is set up. The zero Config is right for most uses.
+type Config struct {
+	// Source is the CloudEvents attribute of that name, a URI reference for the system that the events come from; "" means
+	// "/orderflow". Receivers tell events apart by source and id together, so it must not change without need.
+	Source string
+}
+
+// Publisher writes events as lines of JSON. It implements [ports.Publisher] and is made by [OpenFile] or [NewWriter].
+type Publisher struct {
+	source   []byte
+	requests chan request
+	closing  chan struct{}
+	close    sync.Once
+	ended    chan struct{}
+	closeErr error
+}
+
+// request asks the writing goroutine to write line. Its answer is never late for want of a reader.
+type request struct {
+	line   []byte
+	answer chan error
+}
+
+// target is where lines go. It is used by one goroutine.
+type target interface {
+	// write makes lines, each with its newline, durable as far as the target knows how. When it returns an error, the target
+	// still holds the first n bytes, or will hold the whole line in which they end, and nothing of the lines after it.
+	write(lines []byte) (n int, err error)
+	close() error
+}
+
+// NewWriter returns a publisher that writes to w, such as the standard output. Close stops it and does not close w.
+func NewWriter(w io.Writer, config Config) *Publisher {
+	return start(&stream{w: w}, config)
+}
+
+// OpenFile returns a publisher that appends to the file at path. It creates the file, and the directories that lead to it, and
+// repairs the end of a file that a crash left behind, as the package comment says.
+func OpenFile(path string, config Config) (*Publisher, error) {
+	f := &file{path: path, open: openHandle}
+	if err := f.reopen(); err != nil {
+		return nil, err
+	}
+	return start(f, config), nil
+}
+
+func start(t target, config Config) *Publisher {
+	if config.Source == "" {
+		config.Source = defaultSource
+	}
+	p := &Publisher{
+		source:   quote(config.Source),
+		requests: make(chan request),
+		closing:  make(chan struct{}),
+		ended:    make(chan struct{}),
+	}
+	go p.run(t)
+	return p
+}
+
+// Publish writes record as one line and returns when the target holds it.
+//
+// Errors: [ports.ErrUnavailable], [ports.ErrOutcomeUnknown], [ports.ErrClosed], the context's; and for an event that is too
+// large one that will not get better. Safe for concurrent use; calls made at the same time share one write and one fsync.
+func (p *Publisher) Publish(ctx context.Context, record eventsourcing.Record) error {
+	if err := p.publish(ctx, record); err != nil {
+		return fmt.Errorf("publish event %s: %w", record.EventID, err)
+	}
+	return nil
+}
+
+func (p *Publisher) publish(ctx context.Context, record eventsourcing.Record) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	line, err := encodeEvent(p.source, record)
+	if err != nil {
+		return err
+	}
+	r := request{line: line, answer: make(chan error, 1)}
+	select {
+	case p.requests <- r:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.closing:
+		return ports.ErrClosed
+	}
+	select {
+	case err := <-r.answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close waits for the batch that is being written, and closes the file. Calls of Publish that were not taken up until then get
+// [ports.ErrClosed].
+func (p *Publisher) Close() error {
+	p.close.Do(func() { close(p.closing) })
+	<-p.ended
+	return p.closeErr
+}
+
+// run writes what is asked for until Close.
+func (p *Publisher) run(t target) {
+	defer close(p.ended)
+	for {
+		select {
+		case first := <-p.requests:
+			p.writeBatch(t, first)
+		case <-p.closing:
+			p.closeErr = t.close()
+			return
+		}
+	}
+}
+
+// batchSize is the length from which on no further line is added to a batch.
+const batchSize = 1 << 20
+
+// writeBatch writes first and what else is asked for at the moment, and answers all of it.
+func (p *Publisher) writeBatch(t target, first request) {
+	batch, lines := []request{first}, first.line
+	for len(lines) < batchSize {
+		select {
+		case r := <-p.requests:
+			batch, lines = append(batch, r), append(lines, r.line...)
+			continue
+		default:
+		}
+		break
+	}
+	n, err := t.write(lines)
+	end := 0
+	for _, r := range batch {
+		begin := end
+		end += len(r.line)
+		switch {
+		case err == nil || end <= n:
+			r.answer <- nil
+		case begin < n:
+			r.answer <- fmt.Errorf("%w: the line was written in part: %w", ports.ErrOutcomeUnknown, err)
+		default:
+			r.answer <- err
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package cloudevents
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"orderflow/ports"
+)
+
+// stream writes to a writer that cannot take anything back.
+type stream struct {
+	w io.Writer
+	// rest completes a line that was written in part.
+	rest []byte
+}
+
+func (s *stream) write(lines []byte) (int, error) {
+	n, err := write(s.w, s.rest)
+	if s.rest = s.rest[n:]; err != nil {
+		return 0, err
+	}
+	n, err = write(s.w, lines)
+	if err != nil && n > 0 && lines[n-1] != '\n' {
+		end := n + bytes.IndexByte(lines[n:], '\n') + 1
+		s.rest = bytes.Clone(lines[n:end])
+	}
+	return n, err
+}
+
+func (s *stream) close() error { return nil }
+
+// write writes b, if there is any, and holds the writer to the contract of io.Writer.
+func write(w io.Writer, b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	n, err := w.Write(b)
+	n = min(max(n, 0), len(b))
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	return n, unavailable("write", err)
+}
+
+// unavailable translates an error of the target, if there is one.
+func unavailable(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: %w", operation, ports.ErrUnavailable, err)
+}
