@@ -1,0 +1,116 @@
+package scyllasim
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sort"
+	"time"
+)
+
+// generationLeeway is how far ahead of the server's clock a write to a CDC table may be.
+const generationLeeway = 5 * time.Second
+
+// generation is a set of CDC streams that is in use from its start to the start of the next.
+type generation struct {
+	start   int64    // microseconds
+	ends    []int64  // the last token of each range, ascending; what is above the last belongs to the first
+	streams [][]byte // one a range
+}
+
+func newGeneration(start int64, ends []int64) *generation {
+	ends = slices.Clone(ends)
+	slices.Sort(ends)
+	g := &generation{start: start, ends: ends}
+	for i := range ends {
+		before := ends[(i+len(ends)-1)%len(ends)]
+		g.streams = append(g.streams, streamID(before+1, i))
+	}
+	return g
+}
+
+// streamID is a token in the stream's range, random bits, the index of the range and the version.
+func streamID(token int64, index int) []byte {
+	id := binary.BigEndian.AppendUint64(nil, uint64(token))
+	return binary.BigEndian.AppendUint64(id, rand.Uint64()<<26|uint64(index)<<4|1)
+}
+
+func (g *generation) stream(token int64) []byte {
+	i := sort.Search(len(g.ends), func(i int) bool { return g.ends[i] >= token })
+	return g.streams[i%len(g.streams)]
+}
+
+// evenEnds splits the ring into n equal ranges, as tablets do.
+func evenEnds(n int) []int64 {
+	ends := make([]int64, n)
+	for i := range ends {
+		ends[i] = math.MaxInt64 - int64(n-1-i)*int64(math.MaxUint64/uint64(n))
+	}
+	return ends
+}
+
+// generationsOf gives the stream sets that a table's log uses, oldest first.
+func (s *Sim) generationsOf(t *table) []*generation {
+	if t.ks.tablets {
+		return t.tabletSets
+	}
+	return s.generations
+}
+
+// streamFor chooses the stream of a write, refusing timestamps that no known generation covers.
+func (s *Sim) streamFor(m *mutation, ts int64) ([]byte, error) {
+	now := s.now.UnixMicro()
+	const layout = "2006/01/02 15:04:05"
+	show := func(us int64) string { return time.UnixMicro(us).UTC().Format(layout) }
+	if ts > now+generationLeeway.Microseconds() {
+		return nil, invalid("cdc: attempted to get a stream \"from the future\" (%s; current server time: %s). With CDC you cannot send writes "+
+			"with timestamps arbitrarily into the future, because we don't know what streams will be used at that time.\n"+
+			"We *do* allow sending writes into the near future, but our ability to do that is limited. If you really must use your own "+
+			"timestamps, then make sure your clocks are well-synchronized  with the database's clocks.", show(ts), show(now))
+	}
+	var current, chosen *generation
+	for _, g := range s.generationsOf(m.t) {
+		if g.start <= now {
+			current = g
+		}
+		if g.start <= ts {
+			chosen = g
+		}
+	}
+	if current == nil {
+		return nil, invalid("cdc::metadata::get_stream: could not find any CDC stream for timestamp %s", show(ts))
+	}
+	if ts < current.start {
+		return nil, invalid("cdc: attempted to get a stream from an earlier generation than the currently used one. With CDC you cannot send "+
+			"writes with timestamps too far into the past, because that would break consistency properties (write timestamp: %s, current "+
+			"generation started at: %s)", show(ts), show(current.start))
+	}
+	return chosen.stream(m.token), nil
+}
+
+// NewGeneration starts a new set of CDC streams after a delay, as adding a node does, and returns the time of its start. Tables with
+// tablets get new stream sets of their own. Writes from then on go to the new streams; a conditional write that is still
+// pending from before can no longer be finished, as on 5.1.
+func (s *Sim) NewGeneration(in time.Duration) time.Time {
+	defer s.lock()()
+	start := s.now.Add(in).Truncate(time.Millisecond)
+	s.generations = append(s.generations, newGeneration(start.UnixMicro(), s.tokens()))
+	for _, ks := range s.keyspaces {
+		for _, t := range ks.tables {
+			if ks.tablets && t.cdc.enabled {
+				t.tabletSets = append(t.tabletSets, newGeneration(start.UnixMicro(), evenEnds(tabletsPerTable)))
+			}
+		}
+	}
+	return start
+}
+
+// tokens lists the tokens of all nodes.
+func (s *Sim) tokens() []int64 {
+	var out []int64
+	for _, n := range s.nodes {
+		out = append(out, n.tokens...)
+	}
+	return out
+}

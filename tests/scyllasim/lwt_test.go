@@ -1,0 +1,138 @@
+package scyllasim_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gocql/gocql"
+
+	"orderflow/tests/scyllasim"
+)
+
+// TestLWT_one_winner_a_head has writers race for every next head of one order: each head is won once, and what the losers
+// wrote is nowhere.
+func TestLWT_one_winner_a_head(t *testing.T) {
+	t.Parallel()
+	const writers, heads = 8, 20
+	_, s := setup(t, scyllasim.Options{})
+	createFacts(t, s)
+	order := gocql.MustRandomUUID()
+	var wg sync.WaitGroup
+	for head := range int64(heads) {
+		var won atomic.Int64
+		for w := range writers {
+			wg.Go(func() {
+				b := s.Batch(gocql.UnloggedBatch)
+				var expected any
+				if head > 0 {
+					expected = head
+				}
+				b.Query("UPDATE facts.event_store SET head=? WHERE aggregate_id=? IF head=?", head+1, order, expected)
+				b.Query("INSERT INTO facts.event_store (aggregate_id, sequence_number, payload) VALUES (?,?,?)",
+					order, head+1, string(rune('a'+w)))
+				applied, err := runCAS(s, b)
+				if err != nil {
+					t.Error(err)
+				}
+				if applied {
+					won.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Fatalf("head %d was won %d times", head+1, won.Load())
+		}
+	}
+	if got := rows(t, s.Query("SELECT COUNT(*) FROM facts.event_store WHERE aggregate_id = ?", order)); got[0] != "20" {
+		t.Errorf("%s events, want %d", got[0], heads)
+	}
+}
+
+// TestLWT_on_a_CDC_table_is_logged_twice_after_a_failed_learn holds a captured fact: the log has the row at once, although the
+// base table does not, and again with the same old time when a serial read completes the round.
+func TestLWT_on_a_CDC_table_is_logged_twice_after_a_failed_learn(t *testing.T) {
+	t.Parallel()
+	sim, s := shop(t)
+	exec(t, s, "CREATE TABLE t (a int PRIMARY KEY, b int) WITH cdc = {'enabled': true}")
+	log := func() []string {
+		var out []string
+		iter := s.Query(`SELECT "cdc$time" FROM t_scylla_cdc_log`).Iter()
+		var id gocql.UUID
+		for iter.Scan(&id) {
+			out = append(out, id.Time().UTC().Format(time.RFC3339Nano))
+		}
+		if err := iter.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	base := func(cl gocql.Consistency) int {
+		return len(rows(t, s.Query("SELECT b FROM t WHERE a = 1").Consistency(cl)))
+	}
+	sim.Inject(scyllasim.Fault{Kind: scyllasim.KindLWT, Effect: scyllasim.PaxosLearnFailed})
+	if err := s.Query("INSERT INTO t (a, b) VALUES (1, 1) IF NOT EXISTS").Exec(); err == nil {
+		t.Fatal("no error")
+	}
+	if l, b := log(), base(gocql.LocalQuorum); len(l) != 1 || b != 0 {
+		t.Fatalf("before the serial read: log %v and %d base rows, want 1 and 0", l, b)
+	}
+	sim.Advance(5 * time.Second)
+	if b := base(gocql.LocalSerial); b != 1 {
+		t.Fatalf("the serial read sees %d rows", b)
+	}
+	if l := log(); len(l) != 2 || l[0] != l[1] {
+		t.Fatalf("after the serial read: log %v, want the time of the proposal twice", l)
+	}
+}
+
+func TestLWT_a_later_conditional_write_finishes_a_pending_round(t *testing.T) {
+	t.Parallel()
+	sim, s := setup(t, scyllasim.Options{})
+	createFacts(t, s)
+	order := gocql.MustRandomUUID()
+	sim.Inject(scyllasim.Fault{Kind: scyllasim.KindLWT, Effect: scyllasim.PaxosNotLearned})
+	if _, err := runCAS(s, appendBatch(s, order)); err == nil {
+		t.Fatal("no error")
+	}
+	if applied, err := runCAS(s, appendBatch(s, order)); applied || err != nil {
+		t.Errorf("the same append again: applied %v, %v", applied, err)
+	}
+	if h := readHead(s, order, gocql.LocalQuorum); h != "head 1" {
+		t.Errorf("%s, want the first append's", h)
+	}
+}
+
+func TestLWT_a_generation_change_wedges_a_pending_write_to_a_CDC_table(t *testing.T) {
+	t.Parallel()
+	sim, s := shop(t)
+	exec(t, s, "CREATE TABLE t (a int PRIMARY KEY, b int) WITH cdc = {'enabled': true}")
+	sim.Inject(scyllasim.Fault{Kind: scyllasim.KindLWT, Effect: scyllasim.PaxosNotLearned})
+	if err := s.Query("INSERT INTO t (a, b) VALUES (1, 1) IF NOT EXISTS").Exec(); err == nil {
+		t.Fatal("no error")
+	}
+	sim.Advance(time.Second)
+	sim.NewGeneration(0)
+	if err := s.Query("SELECT b FROM t WHERE a = 1").Consistency(gocql.Serial).Exec(); err == nil {
+		t.Error("the round of the earlier generation was finished")
+	}
+}
+
+func TestQueryCount_counts_by_table_and_kind(t *testing.T) {
+	t.Parallel()
+	sim, s := shop(t)
+	exec(t, s, "CREATE TABLE t (a int PRIMARY KEY, b int)")
+	for range 3 {
+		exec(t, s, "SELECT b FROM t WHERE a = 1")
+	}
+	exec(t, s, "INSERT INTO shop.t (a, b) VALUES (1, 1) IF NOT EXISTS")
+	for kind, want := range map[scyllasim.Kind]int{
+		scyllasim.KindSelect: 3, scyllasim.KindInsert: 1, scyllasim.KindLWT: 1, scyllasim.KindUpdate: 0, scyllasim.KindAny: 5,
+	} {
+		if got := sim.QueryCount("shop.t", kind); got != want {
+			t.Errorf("kind %v: %d, want %d", kind, got, want)
+		}
+	}
+}
