@@ -187,7 +187,8 @@ func TestHandshake(t *testing.T) {
 		want     string
 	}{
 		"a query before STARTUP is refused": {
-			primitive.ProtocolVersion4, []message.Message{&message.Query{Query: "SELECT * FROM system.local", Options: &message.QueryOptions{}}},
+			primitive.ProtocolVersion4,
+			[]message.Message{&message.Query{Query: "SELECT * FROM system.local", Options: &message.QueryOptions{}}},
 			"Unexpected message",
 		},
 		"protocol 5 is refused": {primitive.ProtocolVersion5, []message.Message{&message.Options{}}, "only version 4 is supported"},
