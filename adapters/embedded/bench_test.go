@@ -1,0 +1,97 @@
+package embedded_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/google/uuid"
+
+	"orderflow/adapters/embedded"
+	"orderflow/domain/eventsourcing"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// BenchmarkAppend compares Store.Append, at writers=N, with Pebble alone, at raw=N: the same goroutines commit, one batch an
+// append and each waiting for its fsync, exactly the bytes that the store writes, without looking anything up. One operation
+// is one append of one event to an aggregate of its own.
+func BenchmarkAppend(b *testing.B) {
+	for _, writers := range []int{1, 64} {
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
+			store := openBench(b)
+			inParallel(b, writers, func(int) error {
+				_, err := store.Append(context.Background(), benchAppend())
+				return err
+			})
+		})
+		b.Run(fmt.Sprintf("raw=%d", writers), func(b *testing.B) {
+			db, err := pebble.Open(b.TempDir(), embedded.PebbleOptions())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { b.StopTimer(); _ = db.Close() }()
+			var position atomic.Uint64
+			inParallel(b, writers, func(int) error {
+				batch := db.NewBatch()
+				if err := embedded.FillBatch(batch, benchAppend(), position.Add(1)); err != nil {
+					return err
+				}
+				return errors.Join(batch.Commit(pebble.Sync), batch.Close())
+			})
+		})
+	}
+}
+
+func openBench(b *testing.B) *embedded.Store {
+	b.Helper()
+	store, err := embedded.Open(b.Context(), embedded.Options{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { b.StopTimer(); mustClose(b, store) })
+	return store
+}
+
+// inParallel spreads b.N calls of f over some goroutines.
+func inParallel(b *testing.B, goroutines int, f func(n int) error) {
+	b.ReportAllocs()
+	b.ResetTimer()
+	start := time.Now()
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range goroutines {
+		group.Go(func() {
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				if err := f(int(n)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "op/s")
+}
+
+// benchAppend is one event with a payload of the size of a small order.
+func benchAppend() ports.Append {
+	id, command := uuid.New(), uuid.New()
+	return ports.Append{AggregateID: id, CommandID: command, Records: []eventsourcing.Record{{
+		Header: eventsourcing.Header{
+			EventID: uuid.New(), AggregateID: id, SequenceNumber: 1, CommandID: command, CorrelationID: command, CausationID: command,
+			Metadata: map[string]string{"user": "benchmark"}, CreatedAt: eventsourcing.Timestamp(time.Now()),
+		},
+		EventType: "order.created", EventVersion: 1, Payload: benchPayload,
+	}}}
+}
+
+var benchPayload = binary.BigEndian.AppendUint64(make([]byte, 400), 0)
+
+var _ = projection.Text

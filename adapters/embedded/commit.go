@@ -1,0 +1,189 @@
+package embedded
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/google/uuid"
+
+	"orderflow/ports"
+)
+
+// The bounds of one group.
+const (
+	maxGroupRequests = 1024
+	maxGroupBytes    = 4 << 20
+)
+
+// committer decides which appends happen. It belongs to the caller that leads.
+type committer struct {
+	store *Store
+	// last is the position that was given last, and at the commit time it was given at, in milliseconds.
+	last uint64
+	at   int64
+	// heads and commands are what is known about those of the group under construction: stored, or earlier in the group.
+	heads    map[uuid.UUID]head
+	commands map[commandID]span
+}
+
+func newCommitter(s *Store, last uint64) committer {
+	return committer{store: s, last: last, heads: map[uuid.UUID]head{}, commands: map[commandID]span{}}
+}
+
+// lead commits everything that waits, which the caller's own request is the first of, and hands the lead on.
+func (s *Store) lead() {
+	requests := s.queue.take(maxGroupRequests, maxGroupBytes)
+	s.committer.commit(requests)
+	s.queue.pass()
+	for _, r := range requests {
+		r.wake <- follows
+	}
+}
+
+// commit decides on requests, writes those that are accepted, waits until they are durable, and shows them to readers and
+// subscriptions. Each request gets its verdict.
+func (c *committer) commit(requests []*request) {
+	c.at = max(c.at, c.store.options.Now().UnixMilli())
+	// After a failure Pebble's memory holds what may not be on the disk, so it must not be compared with.
+	err := c.store.failed()
+	if err == nil {
+		err = c.look(requests)
+	}
+	if err != nil {
+		for _, r := range requests {
+			r.verdict.err = err
+		}
+		return
+	}
+	accepted := make([]*request, 0, len(requests))
+	for _, r := range requests {
+		if r.verdict = c.decide(r); r.verdict.err == nil && !r.verdict.duplicate {
+			c.accept(r)
+			accepted = append(accepted, r)
+		}
+	}
+	if len(accepted) == 0 {
+		return
+	}
+	batch := c.store.db.NewBatch()
+	entries := fill(batch, accepted, c.at)
+	if err := c.store.writeDurably(batch); err != nil {
+		c.store.refuse(requests, err)
+		return
+	}
+	if err := c.store.watermark.advance(c.last); err != nil {
+		c.store.fail(err) // the group is durable all the same
+	}
+	c.store.ring.publish(entries, func() { c.store.durable.Store(c.last) })
+}
+
+// refuse turns the verdicts on a group that could not be written.
+func (s *Store) refuse(requests []*request, err error) {
+	for _, r := range requests {
+		if r.verdict.err != nil {
+			// A conflict, perhaps with an append of this group. In any case it was not written.
+			r.verdict.err = s.failed()
+			continue
+		}
+		r.verdict.err = err
+		if errors.Is(err, ports.ErrOutcomeUnknown) {
+			s.failure.doubtful.Store(r.aggregateID, nil)
+		}
+	}
+}
+
+// decide says what becomes of a request, given everything before it.
+func (c *committer) decide(r *request) verdict {
+	if known, ok := c.commands[r.key()]; ok {
+		return verdict{duplicate: true, span: known}
+	}
+	if now := c.heads[r.aggregateID].sequence; now != r.expected {
+		return verdict{err: &ports.VersionConflictError{AggregateID: r.aggregateID, Expected: r.expected, Actual: now}}
+	}
+	return verdict{}
+}
+
+// look reads what is stored about the aggregates and the commands of requests.
+func (c *committer) look(requests []*request) error {
+	clear(c.heads)
+	clear(c.commands)
+	keys := make([][]byte, len(requests))
+	for i, r := range requests {
+		keys[i] = headKey(r.aggregateID)
+	}
+	err := c.store.lookup(keys, func(key, value []byte) (err error) {
+		c.heads[uuid.UUID(key[1:])], err = decodeHead(value)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	keys = keys[:0]
+	for _, r := range requests {
+		if _, exists := c.heads[r.aggregateID]; exists { // else its command is new
+			keys = append(keys, commandKey(r.aggregateID, r.commandID))
+		}
+	}
+	return c.store.lookup(keys, func(key, value []byte) (err error) {
+		c.commands[commandID{uuid.UUID(key[1:17]), uuid.UUID(key[17:])}], err = decodeSpan(value)
+		return err
+	})
+}
+
+// lookup calls found for each of keys that is stored. The keys are of one space and get sorted: one iterator that moves
+// forward finds a group's worth of random keys in a fraction of the time of as many gets.
+func (s *Store) lookup(keys [][]byte, found func(key, value []byte) error) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	slices.SortFunc(keys, bytes.Compare)
+	space := keys[0][:1]
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: space, UpperBound: prefixEnd(space), UseL6Filters: true})
+	if err != nil {
+		return translate(err)
+	}
+	for _, key := range keys {
+		if it.SeekPrefixGE(key) { // to Pebble the whole key is the prefix, so it is the key or nothing
+			if err := found(it.Key(), it.Value()); err != nil {
+				return errors.Join(corrupt(err), it.Close())
+			}
+		}
+	}
+	return translate(it.Close())
+}
+
+// accept gives the records of a request their positions.
+func (c *committer) accept(r *request) {
+	r.position = c.last + 1
+	c.last += uint64(len(r.bodies))
+	c.heads[r.aggregateID] = r.head()
+	c.commands[r.key()] = r.span()
+}
+
+// fill puts the records of requests into a batch, under their aggregates and in the outbox, with the new heads and the
+// commands, and returns them for the feed. The requests are in the order of their positions, and get another one: Pebble
+// puts keys that come sorted into its memory with less searching.
+func fill(batch *pebble.Batch, requests []*request, at int64) []entry {
+	var entries []entry
+	for _, r := range requests {
+		for i, body := range r.bodies {
+			putRecord(batch, outboxKey(r.position+uint64(i)), uint64(at), body)
+			entries = append(entries, entry{body: body, at: at})
+		}
+	}
+	slices.SortStableFunc(requests, func(a, b *request) int { return bytes.Compare(a.aggregateID[:], b.aggregateID[:]) })
+	for _, r := range requests {
+		for i, body := range r.bodies {
+			putRecord(batch, eventKey(r.aggregateID, r.expected+uint64(i)+1), r.position+uint64(i), body)
+		}
+	}
+	for _, r := range requests {
+		put(batch, headKey(r.aggregateID), r.head().encode())
+	}
+	for _, r := range requests {
+		put(batch, commandKey(r.aggregateID, r.commandID), r.span().encode())
+	}
+	return entries
+}

@@ -1,0 +1,97 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+
+	"github.com/google/uuid"
+)
+
+var (
+	errShort     = errors.New("ends too early")
+	errLong      = errors.New("goes on behind its end")
+	errFormat    = errors.New("unknown format")
+	errCanonical = errors.New("not in canonical form")
+)
+
+// decoder reads a stored value from front to back. The first failure sticks, and everything after it reads as zero, so a
+// caller checks once, with end.
+type decoder struct {
+	rest []byte
+	err  error
+}
+
+// decode starts to read a value, whose first byte says its format.
+func decode(value []byte, format byte) decoder {
+	d := decoder{rest: value}
+	if got := d.bytes(1); d.err == nil && got[0] != format {
+		d.fail(errFormat)
+	}
+	return d
+}
+
+func (d *decoder) fail(err error) {
+	if d.err == nil {
+		d.err = err
+	}
+	d.rest = nil
+}
+
+// bytes returns the next n bytes. They belong to the value.
+func (d *decoder) bytes(n uint64) []byte {
+	if n > uint64(len(d.rest)) {
+		d.fail(errShort)
+		return nil
+	}
+	taken := d.rest[:n:n]
+	d.rest = d.rest[n:]
+	return taken
+}
+
+func (d *decoder) uint64() uint64 {
+	if b := d.bytes(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
+// uvarint reads a number in as few bytes as it takes; a longer form is refused, so that a value has one encoding only.
+func (d *decoder) uvarint() uint64 {
+	n, size := binary.Uvarint(d.rest)
+	switch {
+	case size == 0:
+		d.fail(errShort)
+		return 0
+	case size < 0 || size != max(1, (bits.Len64(n)+6)/7):
+		d.fail(errCanonical)
+		return 0
+	}
+	d.rest = d.rest[size:]
+	return n
+}
+
+// varint is the signed form of uvarint, as binary.AppendVarint writes it.
+func (d *decoder) varint() int64 {
+	n := d.uvarint()
+	return int64(n>>1) ^ -int64(n&1)
+}
+
+func (d *decoder) string() string { return string(d.bytes(d.uvarint())) }
+
+func (d *decoder) uuid() (id uuid.UUID) {
+	copy(id[:], d.bytes(16))
+	return id
+}
+
+// end returns the first failure; bytes that nobody read are one.
+func (d *decoder) end() error {
+	if d.err == nil && len(d.rest) > 0 {
+		d.fail(errLong)
+	}
+	return d.err
+}
+
+func appendString(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}

@@ -1,0 +1,80 @@
+package embedded
+
+import (
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// What the tests outside the package look at inside it.
+var (
+	AppendBody   = appendBody
+	DecodeBody   = decodeBody
+	DecodeRecord = decodeRecord
+)
+
+// RowKey returns the key of a row.
+func RowKey(table *projection.Table, key []any) ([]byte, error) {
+	return rowKey(ports.ViewID{Consumer: "consumer", Generation: 1}, table, key)
+}
+
+// EncodeRow returns key and value of a row.
+func EncodeRow(table *projection.Table, row projection.Row) (key, value []byte, err error) {
+	key, err = RowKey(table, table.Key(row))
+	if err != nil {
+		return nil, nil, err
+	}
+	value, err = encodeRow(table, row)
+	return key, value, err
+}
+
+// DecodeRow is the inverse of EncodeRow.
+func DecodeRow(table *projection.Table, key, value []byte) (projection.Row, error) {
+	whole, err := RowKey(table, nil)
+	if err != nil {
+		return nil, err
+	}
+	return decodeRow(table, key[len(whole):], value)
+}
+
+// DecodeSmall tries every decoder of a small value.
+func DecodeSmall(value []byte) {
+	_, _ = decodeHead(value)
+	_, _ = decodeSpan(value)
+	_, _ = decodePosition(value)
+	_, _ = decodeState(value)
+	_, _ = decodeConsumer("consumer", value)
+}
+
+// Waiting is the number of appends that wait for their group.
+func (s *Store) Waiting() int {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	return len(s.queue.waiting)
+}
+
+// PebbleOptions are the options of Pebble that a store has, for a comparison.
+func PebbleOptions() *pebble.Options {
+	options, err := Options{Dir: "unused"}.withDefaults()
+	if err != nil {
+		panic(err)
+	}
+	s := &Store{options: options, log: slog.New(slog.DiscardHandler), fs: options.FS, watermark: &watermark{}}
+	pebbleOptions := s.pebbleOptions()
+	pebbleOptions.FS = options.FS
+	return pebbleOptions
+}
+
+// FillBatch puts into batch what the store would write for an append whose first record gets that position.
+func FillBatch(batch *pebble.Batch, a ports.Append, position uint64) error {
+	r, err := newRequest(a)
+	if err != nil {
+		return err
+	}
+	r.position = position
+	fill(batch, []*request{r}, 0)
+	return nil
+}

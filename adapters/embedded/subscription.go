@@ -1,0 +1,199 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"orderflow/ports"
+)
+
+// The bounds of what a subscription reads at once.
+const (
+	pageEntries = 256
+	pageBytes   = 1 << 20
+)
+
+// subscription is one consumer's delivery.
+type subscription struct {
+	store    *Store
+	consumer string
+	// closed is closed by Close.
+	closed    chan struct{}
+	closeOnce sync.Once
+
+	// next is the position of the next delivery, and page the records from there on that were read already. Both belong to
+	// the goroutine that calls Next.
+	next uint64
+	page []entry
+
+	// delivered is the position of the last delivery.
+	delivered atomic.Uint64
+
+	committing sync.Mutex
+	// committed is the saved offset, guarded by committing.
+	committed uint64
+}
+
+// Next implements [ports.Subscription].
+func (sub *subscription) Next(ctx context.Context) (ports.Delivery, error) {
+	delivery, err := sub.deliver(ctx)
+	if err != nil {
+		return ports.Delivery{}, fmt.Errorf("next of %s: %w", sub.consumer, err)
+	}
+	return delivery, nil
+}
+
+func (sub *subscription) deliver(ctx context.Context) (ports.Delivery, error) {
+	for {
+		changed, err := sub.fill(ctx)
+		if err != nil {
+			return ports.Delivery{}, err
+		}
+		if len(sub.page) > 0 {
+			break
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		case <-sub.closed:
+		case <-sub.store.closing:
+		}
+	}
+	record, err := decodeBody(sub.page[0].body)
+	if err != nil {
+		return ports.Delivery{}, corrupt(fmt.Errorf("record %d: %w", sub.next, err))
+	}
+	delivery := ports.Delivery{Record: record, Position: ports.Position{Offset: strconv.FormatUint(sub.next, 10)}}
+	sub.delivered.Store(sub.next)
+	sub.next++
+	sub.page[0] = entry{} // the page must not keep alive what was delivered
+	sub.page = sub.page[1:]
+	return delivery, nil
+}
+
+// fill reads a page unless there still is one. When there is nothing to read, it returns a channel that is closed when there
+// may be.
+func (sub *subscription) fill(ctx context.Context) (changed <-chan struct{}, err error) {
+	if err := sub.enter(ctx); err != nil {
+		return nil, err
+	}
+	s := sub.store
+	defer s.ops.leave()
+	if oldest := s.oldest.Load(); sub.next < oldest {
+		return nil, fmt.Errorf("%w: it is before %d, and the feed starts at %d", ports.ErrOffsetExpired, sub.next, oldest)
+	}
+	if len(sub.page) > 0 {
+		return nil, nil
+	}
+	changed = s.ring.wait()
+	durable := s.durable.Load()
+	if sub.next > durable {
+		return changed, nil
+	}
+	sub.page = s.ring.read(sub.page[:0], sub.next, pageEntries, pageBytes)
+	if len(sub.page) == 0 {
+		sub.page, err = s.readOutbox(sub.next, durable)
+	}
+	return changed, err
+}
+
+// readOutbox reads a page of the outbox from disk: at least one record, from position from on, up to durable.
+func (s *Store) readOutbox(from, durable uint64) ([]entry, error) {
+	it, err := s.outbox(from)
+	if err != nil {
+		return nil, translate(err)
+	}
+	var page []entry
+	next, bytes := from, 0
+	for valid := it.First(); valid && next <= durable && len(page) < pageEntries && bytes < pageBytes; valid = it.Next() {
+		if positionOf(it.Key()) != next {
+			break
+		}
+		at, body, cause := splitRecord(it.Value())
+		if cause != nil {
+			err = corrupt(fmt.Errorf("record %d: %w", next, cause))
+			break
+		}
+		page = append(page, entry{body: append([]byte(nil), body...), at: int64(at)})
+		bytes += len(body)
+		next++
+	}
+	if closeErr := it.Close(); err == nil {
+		err = translate(closeErr)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case len(page) > 0:
+		return page, nil
+	case from < s.oldest.Load():
+		return nil, ports.ErrOffsetExpired
+	default:
+		return nil, corrupt(fmt.Errorf("record %d is missing in the outbox, which ends at %d", from, durable))
+	}
+}
+
+// Commit implements [ports.Subscription].
+func (sub *subscription) Commit(ctx context.Context, p ports.Position) error {
+	if err := sub.commit(ctx, p); err != nil {
+		return fmt.Errorf("commit of %s at %s: %w", sub.consumer, p.Offset, err)
+	}
+	return nil
+}
+
+func (sub *subscription) commit(ctx context.Context, p ports.Position) error {
+	if err := sub.enter(ctx); err != nil {
+		return err
+	}
+	defer sub.store.ops.leave()
+	position, err := strconv.ParseUint(p.Offset, 10, 64)
+	if err != nil || p.Stream != "" || position > sub.delivered.Load() {
+		return fmt.Errorf("nothing was delivered at %q of stream %q", p.Offset, p.Stream)
+	}
+	sub.committing.Lock()
+	defer sub.committing.Unlock()
+	select {
+	case <-sub.closed: // by now; the consumer may have its next subscription already
+		return ports.ErrClosed
+	default:
+	}
+	if position <= sub.committed {
+		return nil
+	}
+	if err := sub.store.saveOffset(sub.consumer, position); err != nil {
+		return err
+	}
+	sub.committed = position
+	return nil
+}
+
+// Close implements [ports.Subscription].
+func (sub *subscription) Close() error {
+	sub.closeOnce.Do(func() {
+		// Behind a Commit that is under way, so that none comes after the consumer's next Subscribe or SeekEnd.
+		sub.committing.Lock()
+		close(sub.closed)
+		sub.committing.Unlock()
+		f := &sub.store.feed
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.open, sub.consumer)
+	})
+	return nil
+}
+
+// enter is [Store].enter for a method of the subscription.
+func (sub *subscription) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-sub.closed:
+		return ports.ErrClosed
+	default:
+		return sub.store.enter(ctx)
+	}
+}

@@ -1,0 +1,150 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/google/uuid"
+
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// State implements [ports.ViewStore].
+func (s *Store) State(ctx context.Context, view ports.ViewID, orderID uuid.UUID) (ports.ViewState, error) {
+	state, err := s.state(ctx, stateKey(view, orderID))
+	if err != nil {
+		return ports.ViewState{}, fmt.Errorf("state of %s in %s/%d: %w", orderID, view.Consumer, view.Generation, err)
+	}
+	return state, nil
+}
+
+func (s *Store) state(ctx context.Context, key []byte) (ports.ViewState, error) {
+	if err := s.enter(ctx); err != nil {
+		return ports.ViewState{}, err
+	}
+	defer s.ops.leave()
+	return s.readState(key)
+}
+
+func (s *Store) readState(key []byte) (ports.ViewState, error) {
+	value, err := s.get(key)
+	if err != nil || value == nil {
+		return ports.ViewState{}, translate(err)
+	}
+	state, err := decodeState(value)
+	if err != nil {
+		return ports.ViewState{}, corrupt(err)
+	}
+	return state, nil
+}
+
+// Apply implements [ports.ViewStore]. Rows and state are one atomic write, which is not synced.
+func (s *Store) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
+	if err := s.applyChange(ctx, view, change); err != nil {
+		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.OrderID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
+	}
+	return nil
+}
+
+func (s *Store) applyChange(ctx context.Context, view ports.ViewID, change ports.Change) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.ops.leave()
+	batch := s.db.NewBatch()
+	if err := putRows(batch, view, change); err != nil {
+		return err
+	}
+	key := stateKey(view, change.OrderID)
+	now, err := s.readState(key)
+	if err != nil || change.State.SequenceNumber <= now.SequenceNumber {
+		return err
+	}
+	put(batch, key, encodeState(change.State))
+	return s.write(batch)
+}
+
+// putRows adds the rows of a change to a batch.
+func putRows(batch *pebble.Batch, view ports.ViewID, change ports.Change) error {
+	if change.Table == nil {
+		if n := len(change.Put) + len(change.Delete); n > 0 {
+			return fmt.Errorf("%d rows without a table", n)
+		}
+		return nil
+	}
+	for _, row := range change.Delete {
+		key, err := checkedKey(view, change.Table, row)
+		if err != nil {
+			return err
+		}
+		_ = batch.Delete(key, nil) // it fails for a batch with an index only
+	}
+	for _, row := range change.Put {
+		key, err := checkedKey(view, change.Table, row)
+		if err != nil {
+			return err
+		}
+		value, err := encodeRow(change.Table, row)
+		if err != nil {
+			return err
+		}
+		put(batch, key, value)
+	}
+	return nil
+}
+
+func checkedKey(view ports.ViewID, table *projection.Table, row projection.Row) ([]byte, error) {
+	if err := table.CheckRow(row); err != nil {
+		return nil, err
+	}
+	return rowKey(view, table, table.Key(row))
+}
+
+// Rows implements [ports.ViewReader]. A page is read from one consistent state of the view.
+func (s *Store) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
+	page, err := s.rows(ctx, q)
+	if err != nil {
+		return ports.RowPage{}, fmt.Errorf("rows of %s in %s/%d: %w", q.Table.Name, q.View.Consumer, q.View.Generation, err)
+	}
+	return page, nil
+}
+
+func (s *Store) rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
+	if err := checkPrefix(q); err != nil {
+		return ports.RowPage{}, err
+	}
+	prefix, err := rowKey(q.View, q.Table, q.Prefix)
+	if err != nil {
+		return ports.RowPage{}, err
+	}
+	whole, err := rowKey(q.View, q.Table, nil)
+	if err != nil {
+		return ports.RowPage{}, err
+	}
+	var page ports.RowPage
+	page.Next, err = s.list(ctx, listing{prefix: prefix, after: q.After, limit: q.Limit}, func(key, value []byte) (bool, error) {
+		row, err := decodeRow(q.Table, key[len(whole):], value)
+		if err != nil {
+			return false, corrupt(err)
+		}
+		page.Rows = append(page.Rows, row)
+		return true, nil
+	})
+	return page, err
+}
+
+// checkPrefix refuses a query that no table of another store could answer.
+func checkPrefix(q ports.RowQuery) error {
+	least := 0
+	for _, c := range q.Table.Columns {
+		if c.Role == projection.Partition {
+			least++
+		}
+	}
+	if n := len(q.Prefix); n != 0 && (n < least || n > q.Table.KeyLen()) {
+		return fmt.Errorf("a prefix of %d columns, where %d to %d can be given, or none", n, least, q.Table.KeyLen())
+	}
+	return nil
+}
