@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"orderflow/bootstrap"
+)
+
+func (sh *shell) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the service (what orderflow does without a command)",
+		Long: `Run the service until SIGINT or SIGTERM. A stop is orderly: requests under way are answered, consumers finish what they
+have in hand, the store is closed. A kill is safe, too: what was acknowledged is on disk.`,
+		Args: noArgs,
+		RunE: sh.serve,
+	}
+}
+
+func (sh *shell) serve(cmd *cobra.Command, _ []string) (err error) {
+	logger, err := sh.logger()
+	if err != nil {
+		return err
+	}
+	if err := sh.config.Validate(); err != nil {
+		return &usageError{err}
+	}
+	app, err := bootstrap.Open(cmd.Context(), sh.config, bootstrap.Environment{Logger: logger, Stdout: sh.Out})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, app.Close()) }()
+	logger.Info("serving", "url", app.URL(), "data", sh.config.Data, "version", bootstrap.Version())
+	return app.Run(cmd.Context())
+}
+
+func (sh *shell) consumersCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "consumers",
+		Short: "Show each consumer's state and lag",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.attached(cmd.Context(), mustExist, func(ctx context.Context, c *client) error {
+				statuses, err := c.consumers(ctx)
+				if err != nil {
+					return err
+				}
+				return printConsumers(sh.Out, statuses)
+			})
+		},
+	}
+}
+
+func (sh *shell) inspectCommand() *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "inspect [TABLE...]",
+		Short: "Print the stored tables",
+		Long: `Print the first rows of the given tables, or of all: event_store, outbox_messages and those of the read models. The
+columns are named as in the schema of the production store.`,
+		RunE: func(cmd *cobra.Command, tables []string) error {
+			if limit < 1 {
+				return &usageError{fmt.Errorf("limit: %d is not positive", limit)}
+			}
+			return sh.attached(cmd.Context(), mustExist, func(ctx context.Context, c *client) error {
+				return sh.inspect(ctx, c, tables, limit)
+			})
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 20, "rows of each table")
+	return cmd
+}
+
+func (sh *shell) inspect(ctx context.Context, c *client, tables []string, limit int) error {
+	if len(tables) == 0 {
+		var all struct {
+			Tables []string `json:"tables"`
+		}
+		if err := c.do(ctx, request{method: http.MethodGet, path: "/v1/tables"}, &all); err != nil {
+			return err
+		}
+		tables = all.Tables
+	}
+	for i, name := range tables {
+		if i > 0 {
+			fmt.Fprintln(sh.Out)
+		}
+		if err := sh.inspectTable(ctx, c, name, limit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pageLimit is the most rows that the API gives at once.
+const pageLimit = 200
+
+func (sh *shell) inspectTable(ctx context.Context, c *client, name string, limit int) error {
+	fmt.Fprintln(sh.Out, name)
+	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
+	cursor := ""
+	for shown := 0; ; {
+		query := url.Values{"limit": {strconv.Itoa(min(limit-shown, pageLimit))}}
+		if cursor != "" {
+			query.Set("cursor", cursor)
+		}
+		var page struct {
+			Columns    []string   `json:"columns"`
+			Rows       [][]string `json:"rows"`
+			NextCursor string     `json:"next_cursor"`
+		}
+		if err := c.do(ctx, request{method: http.MethodGet, path: "/v1/tables/" + url.PathEscape(name) + "?" + query.Encode()}, &page); err != nil {
+			return err
+		}
+		if shown == 0 {
+			fmt.Fprintln(table, "  "+strings.Join(page.Columns, "\t"))
+		}
+		for _, row := range page.Rows {
+			fmt.Fprintln(table, "  "+strings.Join(row, "\t"))
+		}
+		shown += len(page.Rows)
+		if cursor = page.NextCursor; cursor == "" || shown >= limit {
+			break
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if cursor != "" {
+		fmt.Fprintln(sh.Out, "  … more: --limit shows them")
+	}
+	return nil
+}
+
+func (sh *shell) verifyCommand() *cobra.Command {
+	var patience time.Duration
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Compare every read model with the fold of the events",
+		Long: `Read every order's history, fold it, and compare with what each consumer has made of it: every event handled, every row
+there, no row too many. It may run beside live traffic: a difference counts only if it lasts.
+
+Exit status 0 when all is equal, 3 when there are differences.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.attached(cmd.Context(), mustExist, func(ctx context.Context, c *client) error {
+				return sh.verify(ctx, c, patience)
+			})
+		},
+	}
+	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long a difference may last that traffic explains")
+	return cmd
+}
+
+func (sh *shell) verify(ctx context.Context, c *client, patience time.Duration) error {
+	var report struct {
+		Orders      uint64 `json:"orders"`
+		Events      uint64 `json:"events"`
+		Rows        uint64 `json:"rows"`
+		Differences uint64 `json:"differences"`
+		Shown       []struct {
+			OrderID  uuid.UUID `json:"order_id"`
+			Consumer string    `json:"consumer"`
+			Detail   string    `json:"detail"`
+		} `json:"shown"`
+	}
+	if _, err := c.settle(ctx); err != nil {
+		return err
+	}
+	err := c.do(ctx, request{method: http.MethodPost, path: "/v1/verify?patience=" + patience.String(), slow: true}, &report)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(sh.Out, "%d orders, %d events, %d rows of read models\n", report.Orders, report.Events, report.Rows)
+	if report.Differences == 0 {
+		fmt.Fprintln(sh.Out, "every consumer has handled every event, and every view equals the fold of its events")
+		return nil
+	}
+	for _, d := range report.Shown {
+		fmt.Fprintf(sh.Out, "order %s: %s: %s\n", d.OrderID, d.Consumer, d.Detail)
+	}
+	if more := report.Differences - uint64(len(report.Shown)); more > 0 {
+		fmt.Fprintf(sh.Out, "and %d more\n", more)
+	}
+	return &badAnswer{fmt.Sprintf("%d differences", report.Differences)}
+}
+
+func (sh *shell) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(sh.Out, "orderflow", bootstrap.Version())
+			return err
+		},
+	}
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+)
+
+func (sh *shell) demoCommand() *cobra.Command {
+	var orders int
+	var rate float64
+	var seed uint64
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Place a stream of believable orders",
+		Long: `Place orders of made-up customers through the API and take each through a part of its life: some are changed, some
+cancelled, most confirmed, shipped and delivered. Then wait for the consumers and show how they are.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if orders < 1 || rate < 0 {
+				return &usageError{fmt.Errorf("orders: %d, rate: %g: must be positive", orders, rate)}
+			}
+			return sh.attached(cmd.Context(), mayStart, func(ctx context.Context, c *client) error {
+				return sh.demo(ctx, &shop{client: c, orders: orders, perSecond: rate, seed: seed})
+			})
+		},
+	}
+	cmd.Flags().IntVar(&orders, "orders", 200, "how many orders to place")
+	cmd.Flags().Float64Var(&rate, "rate", 0, "orders a second; 0 as fast as the service answers")
+	cmd.Flags().Uint64Var(&seed, "seed", rand.Uint64(), "the same seed places the same orders")
+	cmd.Flag("seed").DefValue = "random"
+	return cmd
+}
+
+func (sh *shell) demo(ctx context.Context, s *shop) error {
+	var commands atomic.Int64
+	bar := progressbar.DefaultSilent(int64(s.orders))
+	if isTerminal(sh.Err) {
+		bar = progressbar.NewOptions(s.orders, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("placing orders"),
+			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+	}
+	s.placed = func(n int) {
+		commands.Add(int64(n))
+		_ = bar.Add(1) // a bar that cannot be drawn is no reason to stop
+	}
+	began := time.Now()
+	if err := s.run(ctx); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	fmt.Fprintf(sh.Out, "%d orders, %d commands in %s\n\n", s.orders, commands.Load(), took.Round(time.Millisecond))
+	statuses, err := s.client.settle(ctx)
+	if err != nil {
+		return err
+	}
+	return printConsumers(sh.Out, statuses)
+}

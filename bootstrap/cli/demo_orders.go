@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// shop makes up orders and takes each through a part of its life.
+type shop struct {
+	client *client
+	orders int
+	// perSecond bounds how many orders are started a second; 0 does not.
+	perSecond float64
+	seed      uint64
+	// placed is called after each order, from several goroutines.
+	placed func(commands int)
+}
+
+// shoppers is how many orders are under way at once.
+const shoppers = 16
+
+// run places all orders. Each order's story depends only on the seed and its number.
+func (s *shop) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(shoppers)
+	var tick <-chan time.Time
+	if s.perSecond > 0 {
+		ticker := time.NewTicker(time.Duration(float64(time.Second) / s.perSecond))
+		defer ticker.Stop()
+		tick = ticker.C
+	}
+	for n := range s.orders {
+		if tick != nil {
+			select {
+			case <-tick:
+			case <-ctx.Done():
+			}
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error { return s.order(ctx, rand.New(rand.NewPCG(s.seed, uint64(n)))) })
+	}
+	return group.Wait()
+}
+
+// article is something that the shop sells.
+type article struct {
+	sku   string
+	price int64
+}
+
+func catalogue() []article {
+	return []article{
+		{"TEA-EARL-GREY-100", 890},
+		{"TEA-SENCHA-100", 1290},
+		{"MUG-STONE-03", 1450},
+		{"KETTLE-1L", 4900},
+		{"FILTER-PAPER-80", 390},
+		{"COFFEE-HOUSE-500", 1190},
+		{"COFFEE-DECAF-500", 1290},
+		{"GRINDER-HAND", 6900},
+		{"SCALE-01G", 3490},
+		{"HONEY-LIME-250", 690},
+		{"BISCUIT-OAT", 320},
+		{"TRAY-OAK", 2750},
+	}
+}
+
+type demoItem struct {
+	SKU       string `json:"sku"`
+	Quantity  int64  `json:"quantity"`
+	UnitPrice int64  `json:"unit_price"`
+}
+
+func basket(r *rand.Rand) []demoItem {
+	shelf := catalogue()
+	r.Shuffle(len(shelf), func(i, j int) { shelf[i], shelf[j] = shelf[j], shelf[i] })
+	var items []demoItem
+	for _, a := range shelf[:1+r.IntN(4)] {
+		items = append(items, demoItem{SKU: a.sku, Quantity: 1 + r.Int64N(3), UnitPrice: a.price})
+	}
+	return items
+}
+
+// order places one order and takes it as far as chance will have it.
+func (s *shop) order(ctx context.Context, r *rand.Rand) error {
+	var created struct {
+		OrderID string `json:"order_id"`
+	}
+	create := map[string]any{
+		"customer_id": fmt.Sprintf("customer-%03d", 1+r.IntN(100)),
+		"currency":    []string{"EUR", "EUR", "EUR", "CHF", "USD"}[r.IntN(5)],
+		"items":       basket(r),
+	}
+	if err := s.client.do(ctx, request{method: http.MethodPost, path: "/v1/orders", body: create}, &created); err != nil {
+		return fmt.Errorf("create an order: %w", err)
+	}
+	story := s.story(r)
+	for _, step := range story {
+		step.path = "/v1/orders/" + created.OrderID + step.path
+		if err := s.client.do(ctx, step, nil); err != nil {
+			return fmt.Errorf("%s %s: %w", step.method, step.path, err)
+		}
+	}
+	s.placed(1 + len(story))
+	return nil
+}
+
+// story is what happens to an order after its creation: one in three is changed, one in ten cancelled, and of the others most
+// are confirmed, fewer shipped, and fewer again delivered.
+func (s *shop) story(r *rand.Rand) (steps []request) {
+	then := func(method, path string, body any) {
+		steps = append(steps, request{method: method, path: path, body: body})
+	}
+	if r.IntN(3) == 0 {
+		then(http.MethodPut, "/items", map[string]any{"items": basket(r)})
+	}
+	fate := r.Float64()
+	if fate < 0.10 {
+		then(http.MethodPost, "/cancel", map[string]any{"reason": "changed their mind"})
+		return steps
+	}
+	if fate < 0.25 {
+		return steps
+	}
+	then(http.MethodPost, "/confirm", map[string]any{"payment_reference": fmt.Sprintf("PAY-%08d", r.IntN(1e8))})
+	if fate < 0.45 {
+		return steps
+	}
+	carrier := []string{"DHL", "GLS", "UPS"}[r.IntN(3)]
+	then(http.MethodPost, "/ship", map[string]any{"carrier": carrier, "tracking_number": fmt.Sprintf("%s%010d", carrier, r.IntN(1e9))})
+	if fate >= 0.65 {
+		then(http.MethodPost, "/deliver", map[string]any{})
+	}
+	return steps
+}

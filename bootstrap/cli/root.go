@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"orderflow/bootstrap"
+)
+
+// Exit statuses.
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+	exitBad   = 3
+)
+
+// Streams are what a command reads from and writes to.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Main runs the command line args, without the program's name, and returns the exit status.
+func Main(ctx context.Context, args []string, streams Streams, env func(string) (string, bool)) int {
+	root := newRoot(streams, env)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var bad *badAnswer
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &bad):
+		fmt.Fprintln(streams.Err, "orderflow:", err)
+		return exitBad
+	case errors.As(err, &usage):
+		fmt.Fprintf(streams.Err, "orderflow: %v\nTry 'orderflow --help'.\n", err)
+		return exitUsage
+	default:
+		fmt.Fprintln(streams.Err, "orderflow:", err)
+		return exitError
+	}
+}
+
+// badAnswer is the error of a command that was completed and whose answer is bad.
+type badAnswer struct{ text string }
+
+func (e *badAnswer) Error() string { return e.text }
+
+// usageError is a mistake in flags, environment, configuration file or arguments.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// shell is what all commands share.
+type shell struct {
+	Streams
+	config    bootstrap.Config
+	url       string
+	logLevel  string
+	logFormat string
+}
+
+func newRoot(streams Streams, env func(string) (string, bool)) *cobra.Command {
+	sh := &shell{Streams: streams, config: bootstrap.DefaultConfig()}
+	root := &cobra.Command{
+		Use:   "orderflow",
+		Short: "An event-sourced order service",
+		Long: `Orderflow is an event-sourced order service. Commands become events, events are committed together with an outbox,
+and independent consumers turn the outbox into read models and messages.
+
+Without a command it serves: 'orderflow' is 'orderflow serve'. It needs nothing else; all data is in one directory.
+
+Every flag can also be set by an environment variable (--log-level is ORDERFLOW_LOG_LEVEL) and in the YAML file that
+--config names (log-level: debug). A flag wins over the environment, and the environment over the file.
+
+The other commands talk to the service that runs on the data directory, or to the one that --url names. If none runs,
+they start one for as long as they need it.
+
+Exit status: 0 all went well, 1 could not be completed, 2 used wrongly, 3 completed with a bad answer (refused commands,
+differences found).`,
+		Example: `  orderflow                          # serve on 127.0.0.1:8080, data in ./data
+  orderflow demo --orders 200        # in another terminal: place orders
+  orderflow consumers                # how far is each consumer?
+  orderflow inspect orders_by_status # what is in the tables?
+  orderflow verify                   # is every read model what the events say?`,
+		Args:          noArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := layer(cmd, env); err != nil {
+				return &usageError{err}
+			}
+			return nil
+		},
+		RunE: sh.serve,
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+
+	flags := root.PersistentFlags()
+	flags.String(configFlag, "", "YAML file with settings, named like the flags")
+	flags.StringVar(&sh.config.Data, "data", sh.config.Data, "directory of the embedded store")
+	flags.StringVar(&sh.config.Listen, "listen", sh.config.Listen, "address of the HTTP API; port 0 takes a free one")
+	flags.DurationVar(&sh.config.Retention, "retention", sh.config.Retention, "how long the change feed keeps events; the event store keeps them for ever")
+	flags.StringVar(&sh.config.Sink, "sink", sh.config.Sink, "where events are published as CloudEvents: stdout, none or file:PATH (default file:DATA/order-events.jsonl)")
+	flags.IntVar(&sh.config.Lanes, "lanes", sh.config.Lanes, "orders that each consumer handles at once")
+	flags.DurationVar(&sh.config.ShutdownTimeout, "shutdown-timeout", sh.config.ShutdownTimeout, "bound of each step of a stop")
+	flags.StringVar(&sh.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&sh.logFormat, "log-format", "text", "text or json")
+	flags.StringVar(&sh.url, "url", "", "address of the service to talk to, instead of the one that runs on --data")
+
+	root.AddCommand(sh.serveCommand(), sh.submitCommand(), sh.demoCommand(), sh.consumersCommand(), sh.inspectCommand(),
+		sh.verifyCommand(), sh.versionCommand())
+	return root
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &usageError{fmt.Errorf("%s: unknown argument %q", cmd.CommandPath(), args[0])}
+	}
+	return nil
+}
+
+// logger writes to the error stream, so that the output of a command stays clean.
+func (sh *shell) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(sh.logLevel)); err != nil {
+		return nil, &usageError{fmt.Errorf("log-level: %q is none of debug, info, warn, error", sh.logLevel)}
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch sh.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(sh.Err, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(sh.Err, options)), nil
+	default:
+		return nil, &usageError{fmt.Errorf("log-format: %q is neither text nor json", sh.logFormat)}
+	}
+}
+
+// isTerminal reports whether w is a terminal, where a progress bar makes sense.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && termIsTerminal(int(file.Fd()))
+}

@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+)
+
+// maxRefusals bounds how many refusals are printed; the report file has them all.
+const maxRefusals = 20
+
+func (sh *shell) submitCommand() *cobra.Command {
+	var options submitOptions
+	cmd := &cobra.Command{
+		Use:   "submit FILE|-",
+		Short: "Submit commands from a file of JSON lines",
+		Long: `Submit the commands in FILE, or on standard input for -, one JSON object a line: in the order of the file within each
+order, in parallel across orders.
+
+  {"command":"create_order","order_id":"…","customer_id":"c-1","currency":"EUR","items":[{"sku":"A-1","quantity":2,"unit_price":1250}]}
+  {"command":"update_items","order_id":"…","items":[…]}
+  {"command":"confirm_order","order_id":"…","payment_reference":"…"}
+  {"command":"ship_order","order_id":"…","carrier":"…","tracking_number":"…"}
+  {"command":"deliver_order","order_id":"…"}
+  {"command":"cancel_order","order_id":"…","reason":"…"}
+
+A line may carry its own "command_id"; otherwise one is derived from the line and its number (and --run). So a run that was
+interrupted can be repeated: what was accepted is not done twice. A journal beside the input (FILE.journal) also remembers
+refusals, which leave no trace in the service; with it a repeated run ends exactly as one run would have, and goes on
+where the first one stopped. Remove the journal to submit the file anew.
+
+A refused command does not stop the others. Refusals are printed with their line numbers, and all of them written to --report.
+A service that cannot be reached for 30 seconds stops the run.
+
+Exit status: 0 when every command was accepted, 3 when some were refused, 1 when the run could not be completed.`,
+		Args: cobra.MatchAll(func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &usageError{fmt.Errorf("submit needs one argument: a file, or - for standard input")}
+			}
+			return nil
+		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			options.input = args[0]
+			return sh.attached(cmd.Context(), mayStart, func(ctx context.Context, c *client) error {
+				return sh.submit(ctx, c, options)
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&options.parallel, "parallel", 64, "commands under way at once")
+	flags.StringVar(&options.journal, "journal", "", "file that remembers what was answered (default FILE.journal; none for standard input)")
+	flags.StringVar(&options.report, "report", "", "file that gets every refusal as a JSON line")
+	flags.StringVar(&options.run, "run", "", "part of the derived command ids, to submit the same lines once more on purpose")
+	flags.BoolVar(&options.wait, "wait", true, "wait at the end until every consumer has caught up")
+	return cmd
+}
+
+type submitOptions struct {
+	input, journal, report, run string
+	parallel                    int
+	wait                        bool
+}
+
+func (sh *shell) submit(ctx context.Context, c *client, options submitOptions) (err error) {
+	if options.parallel < 1 || options.parallel > 1024 {
+		return &usageError{fmt.Errorf("parallel: %d is not 1 to 1024", options.parallel)}
+	}
+	input, size, err := sh.openInput(options.input)
+	if err != nil {
+		return err
+	}
+	defer input.Close()
+	if options.journal == "" && options.input != "-" {
+		options.journal = options.input + ".journal"
+	}
+	journal, err := openJournal(options.journal)
+	if err != nil {
+		return err
+	}
+	defer journal.close()
+	tally, err := sh.newTally(options.report, size)
+	if err != nil {
+		return err
+	}
+	s := &submission{client: c, journal: journal, run: options.run, parallel: options.parallel, answered: tally.answered}
+	err = s.send(ctx, io.TeeReader(input, tally))
+	if closeErr := tally.close(); err == nil {
+		err = closeErr
+	}
+	tally.print(sh.Out)
+	if err != nil {
+		return fmt.Errorf("not completed, run it again to go on: %w", err)
+	}
+	if options.wait {
+		statuses, err := c.settle(ctx)
+		if err != nil {
+			return err
+		}
+		for _, s := range statuses {
+			if s.State == "failing" {
+				fmt.Fprintf(sh.Err, "consumer %s is failing, see 'orderflow consumers'\n", s.Name)
+			}
+		}
+	}
+	if tally.refused > 0 {
+		return &badAnswer{fmt.Sprintf("%d of %d commands were refused", tally.refused, tally.accepted+tally.refused)}
+	}
+	return nil
+}
+
+func (sh *shell) openInput(name string) (io.ReadCloser, int64, error) {
+	if name == "-" {
+		return io.NopCloser(sh.In), -1, nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		file.Close()
+		return nil, 0, err
+	}
+	return file, info.Size(), nil
+}
+
+// tally counts answers, keeps refusals, and draws the progress bar from the bytes of input that were read.
+type tally struct {
+	began  time.Time
+	bar    *progressbar.ProgressBar
+	report *os.File
+
+	mu                          sync.Mutex
+	accepted, refused, repeated int
+	first                       []refusal // those with the lowest line numbers, in order
+	reportErr                   error
+}
+
+type refusal struct {
+	Line   int    `json:"line"`
+	Reason string `json:"reason"`
+}
+
+func (sh *shell) newTally(report string, size int64) (*tally, error) {
+	t := &tally{began: time.Now()}
+	if report != "" {
+		file, err := os.Create(report)
+		if err != nil {
+			return nil, fmt.Errorf("report: %w", err)
+		}
+		t.report = file
+	}
+	if isTerminal(sh.Err) {
+		t.bar = progressbar.NewOptions64(size, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("submitting"),
+			progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+	}
+	return t, nil
+}
+
+// Write is told of the bytes that were read.
+func (t *tally) Write(p []byte) (int, error) {
+	if t.bar != nil {
+		_ = t.bar.Add(len(p)) // a bar that cannot be drawn is no reason to stop
+	}
+	return len(p), nil
+}
+
+func (t *tally) answered(line int, reason string, repeated bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if repeated {
+		t.repeated++
+	}
+	if reason == "" {
+		t.accepted++
+		return
+	}
+	t.refused++
+	r := refusal{Line: line, Reason: reason}
+	at, _ := slices.BinarySearchFunc(t.first, r, func(a, b refusal) int { return cmp.Compare(a.Line, b.Line) })
+	t.first = slices.Insert(t.first, at, r)
+	t.first = t.first[:min(len(t.first), maxRefusals)]
+	if t.report != nil && t.reportErr == nil {
+		t.reportErr = json.NewEncoder(t.report).Encode(r)
+	}
+}
+
+func (t *tally) close() error {
+	if t.bar != nil {
+		_ = t.bar.Finish()
+	}
+	if t.report == nil {
+		return nil
+	}
+	if err := t.report.Close(); t.reportErr == nil {
+		t.reportErr = err
+	}
+	if t.reportErr != nil {
+		return fmt.Errorf("report: %w", t.reportErr)
+	}
+	return nil
+}
+
+func (t *tally) print(out io.Writer) {
+	took := time.Since(t.began)
+	sent := t.accepted + t.refused - t.repeated
+	fmt.Fprintf(out, "%d accepted, %d refused", t.accepted, t.refused)
+	if t.repeated > 0 {
+		fmt.Fprintf(out, " (%d of them answered in an earlier run)", t.repeated)
+	}
+	fmt.Fprintf(out, "; %d sent in %s, %.0f a second\n", sent, took.Round(time.Millisecond), float64(sent)/took.Seconds())
+	for _, r := range t.first {
+		fmt.Fprintf(out, "  line %d: %s\n", r.Line, r.Reason)
+	}
+	if more := t.refused - len(t.first); more > 0 {
+		fmt.Fprintf(out, "  and %d more; --report FILE gets all of them\n", more)
+	}
+}

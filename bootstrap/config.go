@@ -1,0 +1,97 @@
+package bootstrap
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Config is everything that can be configured. DefaultConfig is a good start.
+type Config struct {
+	// Data is the directory of the embedded store.
+	Data string
+	// Listen is the address of the HTTP API, host:port; port 0 takes a free one.
+	Listen string
+	// Retention is how long the change feed keeps what was appended. A consumer that was away for longer catches up from the
+	// event store.
+	Retention time.Duration
+	// Sink is where the publisher sends events: "stdout", "none", "file:PATH", or empty for the file order-events.jsonl in
+	// Data.
+	Sink string
+	// Lanes is how many orders each consumer handles at once.
+	Lanes int
+	// ShutdownTimeout bounds each step of a stop.
+	ShutdownTimeout time.Duration
+}
+
+// DefaultConfig is the configuration that the binary starts with.
+func DefaultConfig() Config {
+	return Config{
+		Data:            "data",
+		Listen:          "127.0.0.1:8080",
+		Retention:       24 * time.Hour,
+		Lanes:           32,
+		ShutdownTimeout: 10 * time.Second,
+	}
+}
+
+// Validate reports everything that is wrong with c, each with the name of its setting.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(setting, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", setting, fmt.Sprintf(format, args...)))
+	}
+	if c.Data == "" {
+		bad("data", "must name a directory")
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		bad("listen", "%q is not host:port", c.Listen)
+	}
+	if c.Retention < time.Minute {
+		bad("retention", "%s is less than a minute", c.Retention)
+	}
+	if c.Lanes < 1 || c.Lanes > 1024 {
+		bad("lanes", "%d is not 1 to 1024", c.Lanes)
+	}
+	if c.ShutdownTimeout <= 0 {
+		bad("shutdown-timeout", "%s is not positive", c.ShutdownTimeout)
+	}
+	if _, err := parseSink(c.Sink, c.Data); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// sinkKind is the kind of target that events are published to.
+type sinkKind string
+
+const (
+	sinkNone   sinkKind = "none"
+	sinkStdout sinkKind = "stdout"
+	sinkFile   sinkKind = "file"
+)
+
+type sink struct {
+	kind sinkKind
+	path string
+}
+
+// consumer names the publisher after its target: another target has not received what this one has, so it is another
+// consumer with an offset of its own.
+func (s sink) consumer() string { return string(s.kind) + "-publisher" }
+
+func parseSink(setting, data string) (sink, error) {
+	switch kind, path, _ := strings.Cut(setting, ":"); {
+	case setting == "":
+		return sink{kind: sinkFile, path: filepath.Join(data, "order-events.jsonl")}, nil
+	case setting == string(sinkNone), setting == string(sinkStdout):
+		return sink{kind: sinkKind(setting)}, nil
+	case kind == string(sinkFile) && path != "":
+		return sink{kind: sinkFile, path: path}, nil
+	default:
+		return sink{}, fmt.Errorf("sink: %q is none of stdout, none and file:PATH", setting)
+	}
+}

@@ -1,0 +1,59 @@
+package bootstrap
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestConfig_Validate(t *testing.T) {
+	t.Parallel()
+	if err := DefaultConfig().Validate(); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+	for name, test := range map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"no directory":           {func(c *Config) { c.Data = "" }, "data:"},
+		"no port":                {func(c *Config) { c.Listen = "localhost" }, `listen: "localhost"`},
+		"a retention of seconds": {func(c *Config) { c.Retention = time.Second }, "retention: 1s"},
+		"no lanes":               {func(c *Config) { c.Lanes = 0 }, "lanes: 0"},
+		"too many lanes":         {func(c *Config) { c.Lanes = 1025 }, "lanes: 1025"},
+		"no time to stop":        {func(c *Config) { c.ShutdownTimeout = 0 }, "shutdown-timeout:"},
+		"an unknown sink":        {func(c *Config) { c.Sink = "pigeon" }, `sink: "pigeon"`},
+		"a sink without a path":  {func(c *Config) { c.Sink = "file:" }, `sink: "file:"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := DefaultConfig()
+			test.change(&config)
+			if err := config.Validate(); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+		})
+	}
+	t.Run("everything at once", func(t *testing.T) {
+		t.Parallel()
+		err := Config{}.Validate()
+		for _, setting := range []string{"data:", "listen:", "retention:", "lanes:", "shutdown-timeout:"} {
+			if err == nil || !strings.Contains(err.Error(), setting) {
+				t.Errorf("%v does not name %s", err, setting)
+			}
+		}
+	})
+}
+
+func TestParseSink(t *testing.T) {
+	t.Parallel()
+	for setting, want := range map[string]sink{
+		"":                  {kind: sinkFile, path: "dir/order-events.jsonl"},
+		"none":              {kind: sinkNone},
+		"stdout":            {kind: sinkStdout},
+		"file:/var/x:y.log": {kind: sinkFile, path: "/var/x:y.log"},
+	} {
+		if got, err := parseSink(setting, "dir"); err != nil || got != want {
+			t.Errorf("%q: %+v, %v, want %+v", setting, got, err, want)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package bootstrap
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"orderflow/ports"
+)
+
+// scrapeTimeout bounds the look at the consumers for one scrape.
+const scrapeTimeout = 5 * time.Second
+
+// newMetrics returns the registry of all metrics.
+func newMetrics(monitor ports.ConsumerMonitor) *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newConsumerMetrics(monitor))
+	return registry
+}
+
+// consumerMetrics asks the consumers at each scrape, so that a figure is never older than the scrape.
+type consumerMetrics struct {
+	monitor                                       ports.ConsumerMonitor
+	lagEvents, lagAge, lagKnown, state            *prometheus.Desc
+	handled, duplicates, healed, retries, failing *prometheus.Desc
+}
+
+func newConsumerMetrics(monitor ports.ConsumerMonitor) *consumerMetrics {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("orderflow_consumer_"+name, help, append([]string{"consumer"}, labels...), nil)
+	}
+	return &consumerMetrics{
+		monitor:    monitor,
+		lagEvents:  desc("lag_events", "Events between the consumer's offset and the end of the feed. Absent while it is not known."),
+		lagAge:     desc("lag_age_seconds", "Age of the oldest of those events; 0 when there is none. Absent while it is not known."),
+		lagKnown:   desc("lag_known", "1 while the lag is known, else 0."),
+		state:      desc("state", "1 for the state that the consumer is in.", "state"),
+		handled:    desc("events_handled_total", "Events whose effect was applied."),
+		duplicates: desc("events_duplicate_total", "Events that were delivered again and dropped."),
+		healed:     desc("events_healed_total", "Events that the feed had skipped and that were read from the event store."),
+		retries:    desc("retries_total", "Attempts that failed."),
+		failing:    desc("failing_seconds", "For how long the oldest failure has lasted; 0 when there is none."),
+	}
+}
+
+func (m *consumerMetrics) Describe(descs chan<- *prometheus.Desc) {
+	prometheus.DescribeByCollect(m, descs)
+}
+
+func (m *consumerMetrics) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	statuses, err := m.monitor.Consumers(ctx)
+	if err != nil {
+		metrics <- prometheus.NewInvalidMetric(m.state, err)
+		return
+	}
+	for _, s := range statuses {
+		gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+			metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{s.Name}, labels...)...)
+		}
+		counter := func(desc *prometheus.Desc, value uint64) {
+			metrics <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value), s.Name)
+		}
+		if s.Lag.Known {
+			gauge(m.lagEvents, float64(s.Lag.Events))
+			gauge(m.lagAge, s.Lag.Age.Seconds())
+			gauge(m.lagKnown, 1)
+		} else {
+			gauge(m.lagKnown, 0)
+		}
+		gauge(m.state, 1, string(s.State))
+		failing := 0.0
+		if s.Failure != nil {
+			failing = time.Since(s.Failure.Since).Seconds()
+		}
+		gauge(m.failing, failing)
+		counter(m.handled, s.Handled)
+		counter(m.duplicates, s.Duplicates)
+		counter(m.healed, s.Healed)
+		counter(m.retries, s.Retries)
+	}
+}
