@@ -1,0 +1,20 @@
+// Package bench measures Orderflow: what its command path adds to the disk, and how fast the read models follow. scripts/bench
+// runs it and prints the ratios; the comparison with other systems is in tests/peers.
+//
+// # The command path
+//
+// BenchmarkPath carries out commands with the command handler over the embedded store: load the history, decode and fold
+// it, decide, encode, look for the command id, append, sync. Beside it, the same number of goroutines have Pebble write the
+// same bytes, one synced batch a command, and nothing else. The batches are not made up: they are read from Pebble's log
+// behind the embedded store, after it took the same commands one by one, and written again under other ids. Pebble has the
+// same options there. The ratio is what is left of the disk's and Pebble's speed.
+//
+// # From a command to the read models
+//
+// BenchmarkLatency runs the whole service in one process, wired as package bootstrap wires it, with one difference: between
+// the consumers and the store stands a clock, which notes when the store has returned from applying a change to a view. From
+// then on every reader sees the change. Commands are due at a fixed rate, 1,000 a second, whether or not earlier ones have
+// been answered, and every latency counts from the moment when its command was due, so that a stall is not hidden by the
+// commands that it kept from being sent. A command has reached all views when the slowest of the read models has it. The
+// client is in the same process and shares its cores.
+package bench

@@ -1,0 +1,91 @@
+package bench_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"orderflow/adapters/embedded"
+	"orderflow/adapters/eventjson"
+	"orderflow/application/command"
+	"orderflow/domain/order"
+	"orderflow/ports"
+	"orderflow/tests/bench/workload"
+)
+
+// manyWriters is the larger one of the two numbers of writers that are measured.
+const manyWriters = 64
+
+// BenchmarkPath measures the whole command path beside raw Pebble.
+func BenchmarkPath(b *testing.B) {
+	systems := []struct {
+		name string
+		open func(b *testing.B, w workload.Workload) workload.Handle
+	}{
+		{"orderflow", func(b *testing.B, _ workload.Workload) workload.Handle { return openEmbedded(b, b.TempDir()) }},
+		{"pebble", func(b *testing.B, w workload.Workload) workload.Handle { return openPebble(b, recordCommits(b, w)) }},
+	}
+	for _, w := range workload.All() {
+		for _, s := range systems {
+			b.Run(fmt.Sprintf("workload=%s/system=%s", w.Name, s.name), func(b *testing.B) {
+				handle := s.open(b, w)
+				for _, writers := range []int{1, manyWriters} {
+					b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) { w.Bench(b, writers, handle) })
+				}
+			})
+		}
+	}
+}
+
+// openEmbedded opens an embedded store and returns the command path in front of it.
+func openEmbedded(tb testing.TB, dir string) workload.Handle {
+	tb.Helper()
+	store, err := embedded.Open(tb.Context(), embedded.Options{Dir: dir})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	h := command.New(command.Config{Store: store, Codec: eventjson.New(), Now: time.Now, NewID: workload.NewID})
+	return func(ctx context.Context, c order.Command) error {
+		_, err := h.Handle(ctx, ports.CommandRequest{Command: c})
+		return err
+	}
+}
+
+// What is written raw must be what the store writes, or the ratio says nothing.
+func TestRecordCommits_HoldsBothCopiesOfTheEvent(t *testing.T) {
+	t.Parallel()
+	life := workload.Life()
+	commits := recordCommits(t, life)
+	if len(commits) != life.Length {
+		t.Fatalf("%d commits, want %d", len(commits), life.Length)
+	}
+	for name, c := range commits {
+		bodies, numbered := map[string]int{}, 0
+		for _, w := range c {
+			if len(w.value) > 9 {
+				bodies[string(w.value[9:])]++
+			}
+			if w.id < 0 {
+				numbered++
+			}
+		}
+		if numbered != 1 {
+			t.Errorf("%s: %d keys are without the order id, want that of the outbox", name, numbered)
+		}
+		twice := 0
+		for _, n := range bodies {
+			if n == 2 {
+				twice++
+			}
+		}
+		if twice != 1 {
+			t.Errorf("%s: no value is written twice, to the history and to the outbox", name)
+		}
+	}
+}

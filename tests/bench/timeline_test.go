@@ -1,0 +1,163 @@
+package bench_test
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/domain/order"
+	"orderflow/ports"
+	"orderflow/tests/bench/workload"
+)
+
+// atOnce is how many orders are under way at the same time. The commands of one order are that many commands apart, so at
+// 1,000 commands a second an order has 200 ms to answer a command before it gets the next one.
+const atOnce = 200
+
+// timeline says what every command is, and notes what happened to it when. Times are since the start; 0 is not yet.
+type timeline struct {
+	life   workload.Workload
+	orders []uuid.UUID
+	// place is where an order is in orders.
+	place map[uuid.UUID]int
+	views []string
+
+	start time.Time
+	// due and the two behind it have an element a command, seen has a row of them a view.
+	due      []time.Duration
+	acked    []time.Duration
+	answered []chan struct{}
+	seen     [][]atomic.Int64
+	// missing counts what is 0 in seen; complete is closed when nothing is.
+	missing  atomic.Int64
+	complete chan struct{}
+}
+
+func newTimeline(commands int, views []string) *timeline {
+	t := &timeline{
+		life:     workload.Life(),
+		place:    map[uuid.UUID]int{},
+		views:    views,
+		start:    time.Now(),
+		due:      make([]time.Duration, commands),
+		acked:    make([]time.Duration, commands),
+		answered: make([]chan struct{}, commands),
+		seen:     make([][]atomic.Int64, len(views)),
+		complete: make(chan struct{}),
+	}
+	for n := range commands {
+		t.answered[n] = make(chan struct{})
+	}
+	for i := range views {
+		t.seen[i] = make([]atomic.Int64, commands)
+	}
+	t.missing.Store(int64(commands * len(views)))
+	perBlock := atOnce * t.life.Length
+	for i := range (commands + perBlock - 1) / perBlock * atOnce {
+		t.orders = append(t.orders, workload.NewID())
+		t.place[t.orders[i]] = i
+	}
+	return t
+}
+
+// command returns command number n, from 0. Blocks of orders go through their life side by side.
+func (t *timeline) command(n int) order.Command {
+	perBlock := atOnce * t.life.Length
+	block, rest := n/perBlock, n%perBlock
+	return t.life.Command(t.orders[block*atOnce+rest%atOnce], rest/atOnce)
+}
+
+// number is the inverse of command.
+func (t *timeline) number(place int, sequence uint64) int {
+	return place/atOnce*atOnce*t.life.Length + int(sequence-1)*atOnce + place%atOnce //nolint:gosec // at most 5
+}
+
+// answer notes that command n was answered.
+func (t *timeline) answer(n int) {
+	t.acked[n] = t.now()
+	close(t.answered[n])
+}
+
+// waitForPrevious waits until the command before n on the same order was answered. The time counts, see latencies.
+func (t *timeline) waitForPrevious(n int) {
+	if n%(atOnce*t.life.Length) >= atOnce {
+		<-t.answered[n-atOnce]
+	}
+}
+
+func (t *timeline) now() time.Duration { return time.Since(t.start) }
+
+// shownFunc is told that a view has an order up to a sequence number.
+type shownFunc = func(view string, orderID uuid.UUID, sequence uint64)
+
+// shown notes which commands a view has now. A change can be the effect of several events.
+func (t *timeline) shown(view string, orderID uuid.UUID, sequence uint64) {
+	i := slices.Index(t.views, view)
+	place, ours := t.place[orderID]
+	if i < 0 || !ours {
+		return
+	}
+	now := int64(t.now())
+	for ; sequence > 0 && t.seen[i][t.number(place, sequence)].CompareAndSwap(0, now); sequence-- {
+		if t.missing.Add(-1) == 0 {
+			close(t.complete)
+		}
+	}
+}
+
+// seenBy returns when a view had each command.
+func (t *timeline) seenBy(view int) quantiles {
+	return t.latencies(func(n int) time.Duration { return time.Duration(t.seen[view][n].Load()) })
+}
+
+// seenByAll returns when the slowest view had each command.
+func (t *timeline) seenByAll() quantiles {
+	return t.latencies(func(n int) (last time.Duration) {
+		for i := range t.seen {
+			last = max(last, time.Duration(t.seen[i][n].Load()))
+		}
+		return last
+	})
+}
+
+// answers returns when each command was answered.
+func (t *timeline) answers() quantiles {
+	return t.latencies(func(n int) time.Duration { return t.acked[n] })
+}
+
+// latencies are counted from when a command was due, not from when it was sent.
+func (t *timeline) latencies(at func(n int) time.Duration) quantiles {
+	q := make(quantiles, len(t.due))
+	for n := range q {
+		q[n] = at(n) - t.due[n]
+	}
+	slices.Sort(q)
+	return q
+}
+
+// quantiles is a sorted sample.
+type quantiles []time.Duration
+
+// at returns, in milliseconds, the smallest value that a fraction of the sample does not exceed.
+func (q quantiles) at(fraction float64) float64 {
+	rank := max(1, int(math.Ceil(fraction*float64(len(q)))))
+	return float64(q[rank-1]) / float64(time.Millisecond)
+}
+
+// clock stands between the consumers and their views, and tells when a change has been stored and so can be read.
+type clock struct {
+	ports.ViewStore
+	shown shownFunc
+}
+
+func (c clock) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
+	err := c.ViewStore.Apply(ctx, view, change)
+	if err == nil {
+		c.shown(view.Consumer, change.OrderID, change.State.SequenceNumber)
+	}
+	return err
+}

@@ -1,0 +1,107 @@
+// Package workload is the work that benchmarks give to stores and services: commands for orders, and goroutines that issue
+// them. Orderflow, raw Pebble and the peers get the same commands from here, so that their figures can be divided.
+//
+// Every order belongs to one goroutine at a time, hence no command conflicts with another one.
+package workload
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"orderflow/domain/order"
+)
+
+// Workload is a sequence of commands that every order gets, one after the other. Each command emits one event.
+type Workload struct {
+	// Name is short and has no blanks, because it becomes a part of the name of a benchmark.
+	Name string
+	// Length is the number of commands.
+	Length  int
+	command func(orderID uuid.UUID, step int) order.Command
+}
+
+// Create creates one order after the other, with three items each.
+func Create() Workload { return Workload{Name: "create", Length: 1, command: life} }
+
+// Life takes each order from its creation to its delivery: create, update, confirm, ship, deliver. Behind the create every
+// command has a history to load.
+func Life() Workload { return Workload{Name: "life", Length: 5, command: life} }
+
+// All returns the workloads.
+func All() []Workload { return []Workload{Create(), Life()} }
+
+// Command returns command number step, from 0, for an order.
+func (w Workload) Command(orderID uuid.UUID, step int) order.Command { return w.command(orderID, step) }
+
+func life(orderID uuid.UUID, step int) order.Command {
+	switch step {
+	case 0:
+		return order.CreateOrder{OrderID: orderID, CustomerID: "customer-" + orderID.String()[:8], Currency: "EUR", Items: []order.Item{
+			{SKU: "KEYBOARD-DE", Quantity: 1, UnitPrice: 7999},
+			{SKU: "MOUSE-2.4G", Quantity: 2, UnitPrice: 2450},
+			{SKU: "USB-C_CABLE", Quantity: 5, UnitPrice: 699},
+		}}
+	case 1:
+		return order.UpdateItems{OrderID: orderID, Items: []order.Item{
+			{SKU: "KEYBOARD-DE", Quantity: 2, UnitPrice: 7999},
+			{SKU: "MOUSE-2.4G", Quantity: 2, UnitPrice: 2450},
+			{SKU: "HEADSET-7", Quantity: 1, UnitPrice: 12900},
+		}}
+	case 2:
+		return order.ConfirmOrder{OrderID: orderID, PaymentReference: "PAY-" + orderID.String()[:13]}
+	case 3:
+		return order.ShipOrder{OrderID: orderID, Carrier: "DHL", TrackingNumber: "JJD0003-" + orderID.String()[:13]}
+	default:
+		return order.DeliverOrder{OrderID: orderID}
+	}
+}
+
+// NewID returns a time-ordered id, as the service makes them.
+func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// Handle carries out one command, durably.
+type Handle = func(ctx context.Context, command order.Command) error
+
+// Drive has writers goroutines carry out n commands, each as fast as it can. A writer takes an order through all of w before it
+// takes the next one. The first error of handle stops all and is returned.
+func (w Workload) Drive(ctx context.Context, writers, n int, handle Handle) error {
+	var claimed atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	for range writers {
+		group.Go(func() error {
+			for ctx.Err() == nil {
+				before := int(claimed.Add(int64(w.Length))) - w.Length
+				if before >= n {
+					break
+				}
+				orderID := NewID()
+				for step := range min(w.Length, n-before) {
+					command := w.Command(orderID, step)
+					if err := handle(ctx, command); err != nil {
+						return fmt.Errorf("%s: %w", command.Name(), err)
+					}
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// Bench measures how fast writers goroutines carry out b.N commands.
+func (w Workload) Bench(b *testing.B, writers int, handle Handle) {
+	b.Helper()
+	b.ReportAllocs()
+	b.ResetTimer()
+	err := w.Drive(b.Context(), writers, b.N, handle)
+	b.StopTimer()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commands/s")
+}
