@@ -112,7 +112,8 @@ func TestRouter_Stop(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var emitted error
 			handle := func(ctx context.Context, _ eventsourcing.Record) error { <-ctx.Done(); return ctx.Err() }
-			r := run(t, fanout.Config{Lanes: 1, LaneBuffer: 1}, &consumer{name: "a", handle: handle,
+			r := run(t, fanout.Config{Lanes: 1, LaneBuffer: 1}, &consumer{
+				name: "a", handle: handle,
 				pull: func(ctx context.Context, emit emitFunc) error {
 					short, cancel := context.WithTimeout(ctx, time.Second)
 					defer cancel()
@@ -121,7 +122,8 @@ func TestRouter_Stop(t *testing.T) {
 					}
 					<-ctx.Done()
 					return nil
-				}})
+				},
+			})
 			time.Sleep(time.Second) // the clock of the bubble
 			synctest.Wait()
 			if !errors.Is(emitted, context.DeadlineExceeded) {

@@ -27,22 +27,26 @@ func TestCommands_reachThePortAsSent(t *testing.T) {
 	}{
 		"create": {
 			post("/v1/orders", `{"order_id":"`+orderID+`","customer_id":"ann","currency":"EUR","items":`+lines+`}`),
-			order.CreateOrder{OrderID: id, CustomerID: "ann", Currency: "EUR", Items: items}, http.StatusCreated,
+			order.CreateOrder{OrderID: id, CustomerID: "ann", Currency: "EUR", Items: items},
+			http.StatusCreated,
 		},
 		"update items": {put("/v1/orders/"+orderID+"/items", `{"items":`+lines+`}`), order.UpdateItems{OrderID: id, Items: items}, http.StatusOK},
 		"confirm": {
 			post("/v1/orders/"+orderID+"/confirm", "\t{ \"payment_reference\" :\r\n\"pay \\\"1\\\" ü\" } "),
-			order.ConfirmOrder{OrderID: id, PaymentReference: `pay "1" ü`}, http.StatusOK,
+			order.ConfirmOrder{OrderID: id, PaymentReference: `pay "1" ü`},
+			http.StatusOK,
 		},
 		"ship": {
 			post("/v1/orders/"+orderID+"/ship", `{"carrier":"DHL","tracking_number":"JD0146"}`),
-			order.ShipOrder{OrderID: id, Carrier: "DHL", TrackingNumber: "JD0146"}, http.StatusOK,
+			order.ShipOrder{OrderID: id, Carrier: "DHL", TrackingNumber: "JD0146"},
+			http.StatusOK,
 		},
 		"deliver without a body": {post("/v1/orders/"+orderID+"/deliver", ""), order.DeliverOrder{OrderID: id}, http.StatusOK},
 		"deliver":                {post("/v1/orders/"+orderID+"/deliver", "{}"), order.DeliverOrder{OrderID: id}, http.StatusOK},
 		"cancel": {
 			post("/v1/orders/"+orderID+"/cancel", `{"reason":"changed my mind"}`),
-			order.CancelOrder{OrderID: id, Reason: "changed my mind"}, http.StatusOK,
+			order.CancelOrder{OrderID: id, Reason: "changed my mind"},
+			http.StatusOK,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,8 +71,10 @@ func TestCommands_reachThePortAsSent(t *testing.T) {
 
 // instantly is the answer to a command that did one thing.
 func instantly(r ports.CommandRequest) ports.CommandResult {
-	result, err := newShop().Handle(context.Background(), ports.CommandRequest{CommandID: r.CommandID, CorrelationID: r.CorrelationID,
-		Command: order.CreateOrder{OrderID: r.Command.Order(), CustomerID: "ann", Currency: "EUR", Items: []order.Item{{SKU: "A-1", Quantity: 1}}}})
+	result, err := newShop().Handle(context.Background(), ports.CommandRequest{
+		CommandID: r.CommandID, CorrelationID: r.CorrelationID,
+		Command: order.CreateOrder{OrderID: r.Command.Order(), CustomerID: "ann", Currency: "EUR", Items: []order.Item{{SKU: "A-1", Quantity: 1}}},
+	})
 	if err != nil {
 		panic(err)
 	}

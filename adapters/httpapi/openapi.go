@@ -104,8 +104,10 @@ func (d describer) text(description string) *huma.Response {
 func describedHeader(name string) *huma.Header {
 	switch name {
 	case "ETag":
-		return &huma.Header{Description: "The version of the order: its last sequence number in quotes.",
-			Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^"[1-9][0-9]*"$`}, Example: `"2"`}
+		return &huma.Header{
+			Description: "The version of the order: its last sequence number in quotes.",
+			Schema:      &huma.Schema{Type: huma.TypeString, Pattern: `^"[1-9][0-9]*"$`}, Example: `"2"`,
+		}
 	case "Location":
 		return &huma.Header{Description: "The path of the order.", Schema: &huma.Schema{Type: huma.TypeString, Format: "uri-reference"}}
 	case "Retry-After":

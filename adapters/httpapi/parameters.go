@@ -58,8 +58,11 @@ func tableParameter() parameter {
 }
 
 func limitParameter() parameter {
-	return parameter{paramLimit, inQuery, "How many entries a page has at most.",
-		huma.Schema{Type: huma.TypeInteger, Minimum: new(1.0), Maximum: new(float64(maxLimit)), Default: defaultLimit}, nil}
+	return parameter{
+		paramLimit, inQuery, "How many entries a page has at most.",
+		huma.Schema{Type: huma.TypeInteger, Minimum: new(1.0), Maximum: new(float64(maxLimit)), Default: defaultLimit},
+		nil,
+	}
 }
 
 func cursorParameter() parameter {
@@ -79,49 +82,79 @@ func skuParameter() parameter {
 }
 
 func minSequenceParameter() parameter {
-	return parameter{paramMinSequence, inQuery, "Wait until the order is known at least up to this event.",
-		huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: new(0.0)}, nil}
+	return parameter{
+		paramMinSequence, inQuery, "Wait until the order is known at least up to this event.",
+		huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: new(0.0)},
+		nil,
+	}
 }
 
 func timeoutParameter() parameter {
-	return parameter{paramTimeout, inQuery, "How long to wait for min_sequence, at most 30s.",
-		huma.Schema{Type: huma.TypeString, Default: "2s"}, "500ms"}
+	return parameter{
+		paramTimeout, inQuery, "How long to wait for min_sequence, at most 30s.",
+		huma.Schema{Type: huma.TypeString, Default: "2s"},
+		"500ms",
+	}
 }
 
 func patienceParameter() parameter {
-	return parameter{paramPatience, inQuery, "How long a difference may last that traffic explains, at most 10m.",
-		huma.Schema{Type: huma.TypeString, Default: "0s"}, "10s"}
+	return parameter{
+		paramPatience, inQuery, "How long a difference may last that traffic explains, at most 10m.",
+		huma.Schema{Type: huma.TypeString, Default: "0s"},
+		"10s",
+	}
 }
 
 func atSequenceParameter() parameter {
-	return parameter{paramAtSequence, inQuery, "Show the order as it was right after this event.",
-		huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: new(1.0)}, nil}
+	return parameter{
+		paramAtSequence, inQuery, "Show the order as it was right after this event.",
+		huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: new(1.0)},
+		nil,
+	}
 }
 
 func atTimeParameter() parameter {
-	return parameter{paramAtTime, inQuery, "Show the order as it was at this time. Not together with at_sequence.",
-		huma.Schema{Type: huma.TypeString, Format: "date-time"}, nil}
+	return parameter{
+		paramAtTime, inQuery, "Show the order as it was at this time. Not together with at_sequence.",
+		huma.Schema{Type: huma.TypeString, Format: "date-time"},
+		nil,
+	}
 }
 
 func ifNoneMatchParameter() parameter {
-	return parameter{headerIfNoneMatch, inHeader, "ETags that the client knows; the answer is 304 when one of them is still true.",
-		huma.Schema{Type: huma.TypeString}, `"3"`}
+	return parameter{
+		headerIfNoneMatch, inHeader, "ETags that the client knows; the answer is 304 when one of them is still true.",
+		huma.Schema{Type: huma.TypeString},
+		`"3"`,
+	}
 }
 
 func ifMatchParameter() parameter {
-	return parameter{headerIfMatch, inHeader, "Change the order only if it is at one of these versions (ETags), else answer 412.",
-		huma.Schema{Type: huma.TypeString}, `"3"`}
+	return parameter{
+		headerIfMatch, inHeader, "Change the order only if it is at one of these versions (ETags), else answer 412.",
+		huma.Schema{Type: huma.TypeString},
+		`"3"`,
+	}
 }
 
 // commandParameters are those that every command has.
 func commandParameters() []parameter {
 	return []parameter{
-		{headerIdempotencyKey, inHeader, "Makes the request repeatable: within one order, the same key gives the same answer and no second event. A UUID is the command id itself; from anything else it is derived.",
-			huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(255), Pattern: "^[!-~]+$"}, "order-4711-confirm"},
-		{headerCorrelationID, inHeader, "What the command belongs to; by default the command id. The answer repeats it.",
-			huma.Schema{Type: huma.TypeString, Format: "uuid"}, nil},
-		{headerCausationID, inHeader, "The message that caused the command; by default the command id.",
-			huma.Schema{Type: huma.TypeString, Format: "uuid"}, nil},
+		{
+			headerIdempotencyKey, inHeader, "Makes the request repeatable: within one order, the same key gives the same answer and no second event. A UUID is the command id itself; from anything else it is derived.",
+			huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(255), Pattern: "^[!-~]+$"},
+			"order-4711-confirm",
+		},
+		{
+			headerCorrelationID, inHeader, "What the command belongs to; by default the command id. The answer repeats it.",
+			huma.Schema{Type: huma.TypeString, Format: "uuid"},
+			nil,
+		},
+		{
+			headerCausationID, inHeader, "The message that caused the command; by default the command id.",
+			huma.Schema{Type: huma.TypeString, Format: "uuid"},
+			nil,
+		},
 	}
 }
 

@@ -45,10 +45,14 @@ func TestTables_Table(t *testing.T) {
 				"command_id", "correlation_id", "causation_id", "metadata", "created_at",
 			},
 			Rows: [][]string{
-				{aggregate, "1", "2", first, "order.OrderCreated", "1", creation,
-					command1, command1, command1, `{"from":"web","user":"ann"}`, "2026-03-01T12:00:01.000Z"},
-				{aggregate, "2", "2", second, "order.OrderCancelled", "1", `{"Reason":"changed my mind"}`,
-					command2, command2, command2, "{}", "2026-03-01T12:00:02.000Z"},
+				{
+					aggregate, "1", "2", first, "order.OrderCreated", "1", creation,
+					command1, command1, command1, `{"from":"web","user":"ann"}`, "2026-03-01T12:00:01.000Z",
+				},
+				{
+					aggregate, "2", "2", second, "order.OrderCancelled", "1", `{"Reason":"changed my mind"}`,
+					command2, command2, command2, "{}", "2026-03-01T12:00:02.000Z",
+				},
 			},
 		},
 		"outbox_messages": {
@@ -57,10 +61,14 @@ func TestTables_Table(t *testing.T) {
 				"command_id", "correlation_id", "causation_id", "metadata", "created_at",
 			},
 			Rows: [][]string{
-				{aggregate, "1", first, first, "order.OrderCreated", "1", creation,
-					command1, command1, command1, `{"from":"web","user":"ann"}`, "2026-03-01T12:00:01.000Z"},
-				{aggregate, "2", second, second, "order.OrderCancelled", "1", `{"Reason":"changed my mind"}`,
-					command2, command2, command2, "{}", "2026-03-01T12:00:02.000Z"},
+				{
+					aggregate, "1", first, first, "order.OrderCreated", "1", creation,
+					command1, command1, command1, `{"from":"web","user":"ann"}`, "2026-03-01T12:00:01.000Z",
+				},
+				{
+					aggregate, "2", second, second, "order.OrderCancelled", "1", `{"Reason":"changed my mind"}`,
+					command2, command2, command2, "{}", "2026-03-01T12:00:02.000Z",
+				},
 			},
 		},
 		"orders_by_status": {

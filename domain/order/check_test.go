@@ -105,9 +105,12 @@ func TestCheck_Refuses(t *testing.T) {
 func TestCheck_RefusesTheNilOrderIDOfEveryCommand(t *testing.T) {
 	t.Parallel()
 	for _, c := range []order.Command{
-		order.CreateOrder{CustomerID: "ada", Currency: "EUR", Items: books()}, order.UpdateItems{Items: books()},
-		order.ConfirmOrder{PaymentReference: "p"}, order.ShipOrder{Carrier: "c", TrackingNumber: "n"},
-		order.DeliverOrder{}, order.CancelOrder{Reason: "r"},
+		order.CreateOrder{CustomerID: "ada", Currency: "EUR", Items: books()},
+		order.UpdateItems{Items: books()},
+		order.ConfirmOrder{PaymentReference: "p"},
+		order.ShipOrder{Carrier: "c", TrackingNumber: "n"},
+		order.DeliverOrder{},
+		order.CancelOrder{Reason: "r"},
 	} {
 		rule := refusal(t, order.Check(c))
 		if rule.Code != order.CodeInvalidOrderID || rule.Field != "order_id" || rule.OrderID != uuid.Nil || !rule.Malformed() {

@@ -38,6 +38,7 @@ func deliveredOrder() []order.Event { return append(shippedOrder(), order.OrderD
 func cancelledOrder() []order.Event {
 	return append(activeOrder(), order.OrderCancelled{Reason: "changed my mind"})
 }
+
 func shipped() order.OrderShipped    { return order.OrderShipped{Carrier: "DHL", TrackingNumber: "JD01"} }
 func createBooks() order.CreateOrder { return create("ada", "EUR", books()) }
 

@@ -198,7 +198,8 @@ func TestAdvance_CoversTheStepsInBetween(t *testing.T) {
 		{"a row that came and went is deleted", []string{"", "a=red", ""}, nil, []projection.Row{{"a", "red"}}},
 		{"a row that came, changed and went is deleted once", []string{"", "a=red", "a=blue", ""}, nil, []projection.Row{{"a", "red"}}},
 		{
-			"rows do not get in each other's way", []string{"a=red b=red", "b=red c=red", "b=blue"},
+			"rows do not get in each other's way",
+			[]string{"a=red b=red", "b=red c=red", "b=blue"},
 			[]projection.Row{{"b", "blue"}},
 			[]projection.Row{{"a", "red"}, {"c", "red"}},
 		},
