@@ -159,7 +159,7 @@ func (all files) damages(n int, rng *rand.Rand) (list []damage) {
 }
 
 func samples() int {
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		return 40
 	}
 	return 300

@@ -138,11 +138,11 @@ func readEvents(store *embedded.Store) (contents, error) {
 	return c, err
 }
 
-// fill appends enough for a memtable, so that a new log begins and a table is written.
+// fill appends enough for the first memtables, which are small, so that new logs begin and tables are written.
 func fill(store *embedded.Store, acked *acknowledged) error {
 	for range 40 {
 		a := command(newID(), 0, 1)
-		a.Records[0].Payload = make([]byte, 1<<20)
+		a.Records[0].Payload = make([]byte, 30_000)
 		if _, err := store.Append(context.Background(), a); err != nil {
 			return err
 		}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"orderflow/adapters/embedded"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
@@ -25,7 +27,7 @@ func readAll(t *testing.T, sub ports.Subscription, n int) (records []eventsourci
 
 func TestSubscription_ReadsFromDiskWhatTheRingDropped(t *testing.T) {
 	t.Parallel()
-	o := open(t, nil, embedded.Options{Dir: t.TempDir(), FeedBytes: 2000})
+	o := open(t, nil, embedded.Options{Dir: "data", FS: vfs.NewMem(), FeedBytes: 2000})
 	mustSeekEnd(t, o.Store, "slow")
 	mustSeekEnd(t, o.Store, "fast")
 	slow, fast := mustSubscribe(t, o.Store, "slow"), mustSubscribe(t, o.Store, "fast")
@@ -185,7 +187,7 @@ func TestExpire_UnderLoad(t *testing.T) {
 	t.Parallel()
 	now := new(atomic.Int64)
 	o := open(t, nil, embedded.Options{
-		Dir: t.TempDir(), Retention: time.Second, FeedBytes: 1000,
+		Dir: "data", FS: vfs.NewMem(), Retention: time.Second, FeedBytes: 1000,
 		Now: func() time.Time { return time.UnixMilli(1_900_000_000_000 + now.Load()) },
 	})
 	mustSeekEnd(t, o.Store, "reader")

@@ -1,0 +1,184 @@
+package arch_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed says which packages of this module, and which modules of others, each package may import. A pattern ends in "/..."
+// for a folder and all below it. The first matching row counts. The standard library has a table of its own.
+var allowed = []struct {
+	who  string
+	what []string
+}{
+	{"domain/eventsourcing", []string{"github.com/google/uuid"}},
+	{"domain/order", []string{"domain/eventsourcing", "github.com/google/uuid"}},
+	{"domain/projection", []string{"domain/eventsourcing", "domain/order", "github.com/google/uuid"}},
+	{"ports/porttest", []string{"domain/...", "ports", "adapters/memory", "github.com/google/uuid", "github.com/google/go-cmp/cmp/..."}},
+	{"ports", []string{"domain/...", "github.com/google/uuid"}},
+	{"application/...", []string{"domain/...", "ports", "github.com/google/uuid", "golang.org/x/sync/..."}},
+	{"adapters/memory", []string{"domain/...", "ports", "github.com/google/uuid"}},
+	{"adapters/eventjson", []string{"domain/...", "ports", "github.com/google/uuid"}},
+	{"adapters/cloudevents", []string{"domain/...", "ports", "github.com/google/uuid"}},
+	{"adapters/embedded", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/cockroachdb/..."}},
+	{"adapters/fanout", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/ThreeDotsLabs/watermill/..."}},
+	{"adapters/httpapi", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/danielgtaylor/huma/...", "github.com/prometheus/..."}},
+	{"bootstrap/orderflow", []string{"bootstrap/cli"}},
+	{"bootstrap/cli", []string{"bootstrap", "github.com/google/uuid", "github.com/spf13/...", "github.com/schollz/progressbar/...", "go.yaml.in/yaml/...", "golang.org/x/..."}},
+	{"bootstrap", []string{"domain/...", "application/...", "ports", "adapters/...", "github.com/google/uuid", "github.com/prometheus/...", "golang.org/x/sync/..."}},
+	{"tests/...", []string{"..."}},
+}
+
+// forbiddenInDomain are the parts of the standard library that the pure core must do without: clocks are passed in, and
+// nothing is read, written, logged, cancelled or drawn by lot.
+var forbiddenInDomain = []string{"context", "crypto/rand", "database/...", "io/...", "log/...", "log", "math/rand/...", "math/rand", "net/...", "net", "os/...", "os", "sync/...", "sync", "syscall"}
+
+const module = "orderflow/"
+
+type pkg struct {
+	ImportPath string
+	Name       string
+	Imports    []string
+	Deps       []string
+	GoFiles    []string
+	Dir        string
+}
+
+func list(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Name,Imports,Deps,GoFiles,Dir"}, args...)...)
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %s", exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var packages []pkg
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := decoder.Decode(&p); err == io.EOF {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func matches(pattern, name string) bool {
+	if folder, whole := strings.CutSuffix(pattern, "..."); whole {
+		return folder == "" || name+"/" == folder || strings.HasPrefix(name, folder)
+	}
+	return pattern == name
+}
+
+func matchesAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, name) })
+}
+
+func isStandard(name string) bool {
+	first, _, _ := strings.Cut(name, "/")
+	return !strings.Contains(first, ".") && first+"/" != module
+}
+
+// violations returns every import of p that the table does not allow.
+func violations(p pkg) []string {
+	who := strings.TrimPrefix(p.ImportPath, module)
+	var found []string
+	for _, imported := range p.Imports {
+		what := strings.TrimPrefix(imported, module)
+		if isStandard(imported) {
+			if strings.HasPrefix(who, "domain/") && matchesAny(forbiddenInDomain, imported) {
+				found = append(found, imported)
+			}
+			continue
+		}
+		row := slices.IndexFunc(allowed, func(row struct {
+			who  string
+			what []string
+		},
+		) bool {
+			return matches(row.who, who)
+		})
+		if row < 0 || !matchesAny(allowed[row].what, what) {
+			found = append(found, imported)
+		}
+	}
+	return found
+}
+
+func TestImports_followTheTable(t *testing.T) {
+	t.Parallel()
+	packages := list(t, "./...")
+	if len(packages) < 15 {
+		t.Fatalf("go list knows only %d packages", len(packages))
+	}
+	for _, p := range packages {
+		for _, imported := range violations(p) {
+			t.Errorf("%s must not import %s", p.ImportPath, imported)
+		}
+	}
+}
+
+func TestImports_aViolationIsFound(t *testing.T) {
+	t.Parallel()
+	for who, imported := range map[string]string{
+		"domain/order":         "orderflow/ports",
+		"domain/projection":    "os",
+		"domain/eventsourcing": "math/rand/v2",
+		"ports":                "orderflow/adapters/memory",
+		"application/command":  "orderflow/adapters/embedded",
+		"adapters/embedded":    "orderflow/adapters/memory",
+		"adapters/fanout":      "orderflow/application/consumer",
+		"adapters/new":         "github.com/google/uuid",
+		"bootstrap/orderflow":  "orderflow/adapters/embedded",
+	} {
+		if got := violations(pkg{ImportPath: module + who, Imports: []string{imported}}); len(got) != 1 {
+			t.Errorf("%s importing %s went unnoticed", who, imported)
+		}
+	}
+}
+
+// What serves testing stays out of users' binaries.
+func TestBinary_containsNothingOfTesting(t *testing.T) {
+	t.Parallel()
+	binary := list(t, "./bootstrap/orderflow")
+	for _, dependency := range binary[0].Deps {
+		name := strings.TrimPrefix(dependency, module)
+		if name == "testing" || strings.HasPrefix(name, "testing/") || strings.HasPrefix(name, "tests/") || path.Base(name) == "porttest" ||
+			name == "net/http/httptest" || strings.HasPrefix(name, "pgregory.net/rapid") || name == "adapters/memory" {
+			t.Errorf("the binary contains %s", dependency)
+		}
+	}
+}
+
+func TestEveryPackage_isDocumented(t *testing.T) {
+	t.Parallel()
+	for _, p := range list(t, "./...") {
+		if len(p.GoFiles) == 0 {
+			continue
+		}
+		doc, err := exec.Command("go", "doc", p.ImportPath).Output()
+		if err != nil {
+			t.Errorf("go doc %s: %v", p.ImportPath, err)
+			continue
+		}
+		_, text, _ := strings.Cut(string(doc), "\n\n")
+		want := "Package " + path.Base(p.ImportPath) + " "
+		if p.Name == "main" {
+			want = "Command " + path.Base(p.ImportPath) + " "
+		}
+		if !strings.HasPrefix(text, want) && !strings.HasPrefix(string(doc), want) {
+			t.Errorf("%s: the package comment does not start with %q", p.ImportPath, want)
+		}
+	}
+}
