@@ -27,6 +27,8 @@ var allowed = []struct {
 	{"adapters/eventjson", []string{"domain/...", "ports", "github.com/google/uuid"}},
 	{"adapters/cloudevents", []string{"domain/...", "ports", "github.com/google/uuid"}},
 	{"adapters/embedded", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/cockroachdb/..."}},
+	{"adapters/scylla", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/gocql/gocql/...", "golang.org/x/sync/..."}},
+	{"adapters/cdc", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/gocql/gocql/...", "github.com/scylladb/scylla-cdc-go", "golang.org/x/sync/..."}},
 	{"adapters/fanout", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/ThreeDotsLabs/watermill/..."}},
 	{"adapters/httpapi", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/danielgtaylor/huma/...", "github.com/prometheus/..."}},
 	{"bootstrap/orderflow", []string{"bootstrap/cli"}},

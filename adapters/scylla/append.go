@@ -1,0 +1,89 @@
+package scylla
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// Append implements [ports.EventStore]; its steps are those of the package comment. Until the commit point a context that ends
+// stops the append. From there on the answer is waited for, as it is the truth and the wait is bounded, see patience.
+func (s *Store) Append(ctx context.Context, a ports.Append) (ports.Appended, error) {
+	appended, err := s.append(ctx, a)
+	if err != nil {
+		return ports.Appended{}, fmt.Errorf("append to %s at %d: %w", a.AggregateID, a.Expected, err)
+	}
+	return appended, nil
+}
+
+func (s *Store) append(ctx context.Context, a ports.Append) (ports.Appended, error) {
+	if err := a.Check(); err != nil {
+		return ports.Appended{}, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return ports.Appended{}, err
+	}
+	defer s.calls.leave()
+
+	mark, err := s.announce(ctx, a)
+	if err != nil {
+		return ports.Appended{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		s.forget(mark)
+		return ports.Appended{}, err
+	}
+	ctx, cancel := s.patience(ctx)
+	defer cancel()
+	appended, err := s.commit(ctx, a, &mark)
+	switch {
+	case errors.Is(err, ports.ErrOutcomeUnknown):
+		return ports.Appended{}, err // the sweeper will find out, by the intent
+	case err != nil || appended.Duplicate:
+		s.forget(mark)
+		return appended, err
+	}
+	if err := s.publish(ctx, appended.Records); err != nil {
+		// The events are stored and so is their intent: the append stands, and the sweeper delivers.
+		s.config.Logger.Warn("the outbox did not take the events of a command; the sweeper will try again",
+			"aggregate_id", a.AggregateID, "command_id", a.CommandID, "error", err)
+		return appended, nil
+	}
+	s.forget(mark)
+	s.config.Appended()
+	return appended, nil
+}
+
+// patience is the context of what must not be left half done: it outlives ctx, by a few requests.
+func (s *Store) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 3*s.config.Timeout)
+}
+
+// answerTo tells the outcome of an append from what is stored behind its expected head, which is not nothing. mine says
+// that records of this very append may be among it; otherwise they are those of an earlier try.
+func answerTo(a ports.Append, stored []eventsourcing.Record, mine bool) (ports.Appended, error) {
+	same := eventsourcing.ByCommand(stored, a.CommandID)
+	switch {
+	case len(same) == 0:
+		return ports.Appended{}, &ports.VersionConflictError{
+			AggregateID: a.AggregateID, Expected: a.Expected, Actual: a.Expected + uint64(len(stored)),
+		}
+	case mine && same[0].EventID == a.Records[0].EventID:
+		return ports.Appended{Records: same}, nil
+	default:
+		return ports.Appended{Records: same, Duplicate: true}, nil
+	}
+}
+
+// copied returns records for the caller to keep: nothing of them is shared with the request.
+func copied(records []eventsourcing.Record) []eventsourcing.Record {
+	own := slices.Clone(records)
+	for i := range own {
+		own[i] = own[i].Clone()
+	}
+	return own
+}

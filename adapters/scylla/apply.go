@@ -1,0 +1,150 @@
+package scylla
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gocql/gocql"
+)
+
+const (
+	// schemaLease is how long the lock on the schema outlives a process that died with it.
+	schemaLease = time.Minute
+	lockPause   = 100 * time.Millisecond
+)
+
+// ApplySchema creates the keyspace if need be and applies what is pending. It may be repeated, and called by several processes
+// at once: one works, the others wait for it. Nothing is ever dropped or changed by it.
+//
+// Errors: [ErrSchemaNewer] and [ErrSchemaDiffers], nothing done; the context's error when another process holds the lock.
+func ApplySchema(ctx context.Context, c Config) (SchemaStatus, error) {
+	if err := c.Validate(); err != nil {
+		return SchemaStatus{}, err
+	}
+	c = c.withDefaults()
+	session, err := connect(ctx, c, "")
+	if err != nil {
+		return SchemaStatus{}, err
+	}
+	defer session.Close()
+	status, err := (&admin{session: session, keyspace: c.Keyspace}).apply(ctx, c)
+	if err != nil {
+		return status, fmt.Errorf("apply schema: %w", err)
+	}
+	return status, nil
+}
+
+func (a *admin) apply(ctx context.Context, c Config) (SchemaStatus, error) {
+	status, err := a.status(ctx)
+	if err != nil {
+		return status, err
+	}
+	if status.Check() == nil { // also so that a service without the right to change anything may call this
+		return status, nil
+	}
+	known, err := migrations()
+	if err != nil {
+		return status, err
+	}
+	if !status.Exists {
+		if err := a.createKeyspace(ctx, c, status.ServerVersion); err != nil {
+			return status, err
+		}
+	}
+	// In the session of the keyspace, statements are the same as in the files.
+	session, err := connect(ctx, c, c.Keyspace)
+	if err != nil {
+		return status, err
+	}
+	defer session.Close()
+	if err := run(ctx, session, known[0]); err != nil {
+		return status, err
+	}
+	unlock, err := lock(ctx, session)
+	if err != nil {
+		return status, err
+	}
+	defer unlock()
+	if status, err = a.status(ctx); err != nil {
+		return status, err
+	}
+	if len(status.Unknown)+len(status.Changed) > 0 {
+		return status, status.Check()
+	}
+	for _, m := range known[1:] {
+		if !slices.Contains(status.Pending, m.name) {
+			continue
+		}
+		if err := run(ctx, session, m); err != nil {
+			return status, err
+		}
+		err := session.Query(`INSERT INTO schema_versions (component, version, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?)`,
+			component, m.version, m.name, m.checksum, c.Now().UTC()).WithContext(ctx).Exec()
+		if err != nil {
+			return status, fmt.Errorf("%s: note that it is applied: %w", m.name, translate(err, plainWrite))
+		}
+	}
+	return a.status(ctx)
+}
+
+func (a *admin) createKeyspace(ctx context.Context, c Config, version string) error {
+	tablets, err := tabletsOption(version)
+	if err != nil {
+		return err
+	}
+	replication := fmt.Sprintf("'replication_factor': %d", c.ReplicationFactor)
+	if len(c.Replication) > 0 {
+		var copies []string
+		for _, dc := range slices.Sorted(maps.Keys(c.Replication)) {
+			copies = append(copies, fmt.Sprintf("'%s': %d", dc, c.Replication[dc]))
+		}
+		replication = strings.Join(copies, ", ")
+	}
+	cql := fmt.Sprintf("CREATE KEYSPACE IF NOT EXISTS %s WITH replication = {'class': 'NetworkTopologyStrategy', %s}%s", c.Keyspace, replication, tablets)
+	if err := a.session.Query(cql).WithContext(ctx).Exec(); err != nil {
+		return fmt.Errorf("create keyspace %s: %w", c.Keyspace, translate(err, plainWrite))
+	}
+	return nil
+}
+
+// run makes the statements of a file, which wait for the nodes to agree on the schema.
+func run(ctx context.Context, session *gocql.Session, m migration) error {
+	for _, cql := range m.statements {
+		if err := session.Query(cql).WithContext(ctx).Exec(); err != nil {
+			return fmt.Errorf("%s: %w", m.name, translate(err, plainWrite))
+		}
+	}
+	return nil
+}
+
+// lock waits until no other process changes the schema. unlock may be called when ctx has ended.
+func lock(ctx context.Context, session *gocql.Session) (unlock func(), err error) {
+	owner := gocql.MustRandomUUID()
+	const take = `INSERT INTO schema_lock (name, owner) VALUES ('schema', ?) IF NOT EXISTS USING TTL ?`
+	for {
+		found := map[string]any{}
+		applied, err := session.Query(take, owner, int(schemaLease/time.Second)).WithContext(ctx).MapScanCAS(found)
+		if applied || err == nil && found["owner"] == owner { // or it was, by a try whose answer got lost
+			return func() { free(context.WithoutCancel(ctx), session, owner) }, nil
+		}
+		if err != nil && (notApplied(err, conditionalWrite) || ctx.Err() != nil) {
+			return nil, fmt.Errorf("lock: %w", translate(err, conditionalWrite))
+		}
+		timer := time.NewTimer(lockPause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, fmt.Errorf("another process holds the lock on the schema: %w", ctx.Err())
+		}
+	}
+}
+
+// free gives the lock back. When that fails it expires.
+func free(ctx context.Context, session *gocql.Session, owner gocql.UUID) {
+	_, _ = session.Query(`DELETE FROM schema_lock WHERE name = 'schema' IF owner = ?`, owner).WithContext(ctx).MapScanCAS(map[string]any{})
+}

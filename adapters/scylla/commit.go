@@ -1,0 +1,150 @@
+package scylla
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gocql/gocql"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+const (
+	moveHead    = `UPDATE event_store SET head = ? WHERE aggregate_id = ? IF head = ?`
+	insertEvent = `INSERT INTO event_store (` + recordColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+)
+
+const (
+	// commitAttempts is how often a conditional batch is sent until an append is given up.
+	commitAttempts = 3
+	// lookAttempts is how often the outcome is looked for after each of them; long enough for a lost connection to come back.
+	lookAttempts = 5
+	firstPause   = 50 * time.Millisecond
+)
+
+// commit is the commit point: it makes the events of a part of the history, or finds out why not.
+//
+// A batch whose outcome is unknown is looked for by a serial read, which also completes or discards for ever what the server
+// left unfinished. When it is not there, the same batch is sent again. That cannot write the events twice, because of the
+// condition; and should the first one still be on its way somewhere, then one of the two loses, and the command id shows.
+func (s *Store) commit(ctx context.Context, a ports.Append, mark *intent) (ports.Appended, error) {
+	var failure error
+	doubt, onItsWay := false, false
+	for range commitAttempts {
+		if failure = s.renew(ctx, a, mark); failure != nil {
+			break
+		}
+		applied, head, err := s.tryCommit(ctx, a)
+		switch {
+		case applied:
+			return ports.Appended{Records: copied(a.Records)}, nil
+		case err == nil && !doubt:
+			return s.refusal(ctx, a, head)
+		case err != nil && notApplied(err, conditionalWrite):
+			return ports.Appended{}, undecided(err, onItsWay)
+		case err != nil:
+			failure, doubt, onItsWay = err, true, onItsWay || !answered(err)
+		}
+		stored, err := s.settled(ctx, a)
+		if err != nil {
+			return ports.Appended{}, undecided(err, true)
+		}
+		if len(stored) > 0 {
+			return answerTo(a, stored, true)
+		}
+	}
+	return ports.Appended{}, undecided(failure, onItsWay)
+}
+
+// undecided is the error of an append that did not get an answer.
+func undecided(failure error, onItsWay bool) error {
+	switch {
+	case onItsWay:
+		return fmt.Errorf("%w: %v", ports.ErrOutcomeUnknown, failure)
+	case refused(failure):
+		return failure
+	default:
+		return fmt.Errorf("%w: %v", ports.ErrUnavailable, failure)
+	}
+}
+
+// tryCommit sends the conditional batch once. When it is refused, head is the one that was found. The first statement decides
+// where the driver sends the batch, and is recognised as conditional because all its values are bound.
+func (s *Store) tryCommit(ctx context.Context, a ports.Append) (applied bool, head uint64, err error) {
+	batch := s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
+	expected := any(nil) // a new aggregate has no head
+	if a.Expected > 0 {
+		expected = int64(a.Expected)
+	}
+	batch.Query(moveHead, int64(a.Expected)+int64(len(a.Records)), a.AggregateID, expected)
+	for i := range a.Records {
+		batch.Query(insertEvent, bindRecord(&a.Records[i])...)
+	}
+	// The server answers with one row a statement, applied or not. Only the first has a condition, but all show the old head.
+	found := map[string]any{}
+	applied, iter, err := s.session.MapExecuteBatchCAS(batch, found)
+	if iter == nil {
+		return false, 0, err
+	}
+	for err == nil {
+		if value, ok := found["head"].(int64); ok {
+			head = max(head, uint64(value))
+		}
+		found = map[string]any{}
+		if !iter.MapScan(found) {
+			break
+		}
+	}
+	if closing := iter.Close(); err == nil {
+		err = closing
+	}
+	return applied && err == nil, head, err
+}
+
+// refusal answers an append that another one was faster than. What the refusal saw, a plain read might miss on replicas that
+// have not learned it yet; then the read is made again at the serial level.
+func (s *Store) refusal(ctx context.Context, a ports.Append, head uint64) (ports.Appended, error) {
+	if head <= a.Expected {
+		return ports.Appended{}, &ports.VersionConflictError{AggregateID: a.AggregateID, Expected: a.Expected, Actual: head}
+	}
+	stored, err := s.history(ctx, a.AggregateID, a.Expected, gocql.LocalQuorum)
+	if err == nil && a.Expected+uint64(len(stored)) < head {
+		stored, err = s.history(ctx, a.AggregateID, a.Expected, s.config.SerialConsistency)
+	}
+	if err != nil {
+		return ports.Appended{}, undecided(err, false)
+	}
+	if len(stored) == 0 {
+		return ports.Appended{}, corrupt("%s has no events behind %d, but its head is %d", a.AggregateID, a.Expected, head)
+	}
+	return answerTo(a, stored, false)
+}
+
+// settled reads what is stored behind the expected head, at the serial level.
+func (s *Store) settled(ctx context.Context, a ports.Append) (stored []eventsourcing.Record, err error) {
+	err = s.insist(ctx, lookAttempts, func() error {
+		stored, err = s.history(ctx, a.AggregateID, a.Expected, s.config.SerialConsistency)
+		return err
+	})
+	return stored, err
+}
+
+// insist calls f until it succeeds, a few times and with a growing pause.
+func (s *Store) insist(ctx context.Context, attempts int, f func() error) error {
+	pause := firstPause
+	for {
+		err := f()
+		if attempts--; err == nil || attempts == 0 || refused(err) || ctx.Err() != nil {
+			return err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		pause *= 2
+	}
+}

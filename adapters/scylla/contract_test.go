@@ -1,0 +1,116 @@
+package scylla_test
+
+import (
+	"testing"
+	"time"
+
+	"orderflow/adapters/scylla"
+	"orderflow/ports/porttest"
+	"orderflow/tests/scyllasim"
+)
+
+func TestStore_Contract(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	contract(t, contractOptions{
+		hosts:  sim.Hosts(),
+		tuning: porttest.Tuning{Wait: 30 * time.Second, Writers: 8},
+		// Time is the simulator's, so what expires, expires for the others as well: the test about it has a simulator of its own.
+		expiring: func(t testing.TB) ([]string, func()) {
+			own := start(t, scyllasim.Options{})
+			return own.Hosts(), func() { own.Advance(48 * time.Hour) }
+		},
+	})
+}
+
+func TestIntegrationStore_Contract(t *testing.T) {
+	contract(t, contractOptions{hosts: servers(t), tuning: porttest.Tuning{Wait: 2 * time.Minute, Writers: 8}})
+}
+
+// contractOptions say what the suites run on.
+type contractOptions struct {
+	hosts  []string
+	tuning porttest.Tuning
+	// expiring returns other servers, whose outbox can be made to expire; nil where there is no such thing.
+	expiring func(t testing.TB) (hosts []string, expire func())
+}
+
+// opened is an open store and what it takes to open it again.
+type opened struct {
+	*scylla.Store
+	config scylla.Config
+}
+
+func (o opened) reopen(t testing.TB) opened {
+	t.Helper()
+	mustClose(t, o.Store)
+	return opened{open(t, o.config), o.config}
+}
+
+func contract(t *testing.T, options contractOptions) {
+	fresh := func(t testing.TB, hosts []string) opened {
+		config := borrow(t, hosts)
+		return opened{open(t, config), config}
+	}
+	t.Run("EventStore", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.EventStoreHarness
+		harness = func(o opened) porttest.EventStoreHarness {
+			return porttest.EventStoreHarness{
+				Store: o, Close: o.Close, Tuning: options.tuning,
+				Reopen: func(t testing.TB) porttest.EventStoreHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.EventStore(t, func(t *testing.T) porttest.EventStoreHarness { return harness(fresh(t, options.hosts)) })
+	})
+	t.Run("HeadScanner", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.HeadScannerHarness
+		harness = func(o opened) porttest.HeadScannerHarness {
+			return porttest.HeadScannerHarness{
+				Scanner: o, Store: o, Close: o.Close, Tuning: options.tuning,
+				Reopen: func(t testing.TB) porttest.HeadScannerHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.HeadScanner(t, func(t *testing.T) porttest.HeadScannerHarness { return harness(fresh(t, options.hosts)) })
+	})
+	t.Run("Views", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.ViewsHarness
+		harness = func(o opened) porttest.ViewsHarness {
+			return porttest.ViewsHarness{
+				Store: o, Reader: o, Close: o.Close, Tuning: options.tuning,
+				Reopen: func(t testing.TB) porttest.ViewsHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.Views(t, func(t *testing.T) porttest.ViewsHarness { return harness(fresh(t, options.hosts)) })
+	})
+	t.Run("ConsumerRegistry", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.ConsumerRegistryHarness
+		harness = func(o opened) porttest.ConsumerRegistryHarness {
+			return porttest.ConsumerRegistryHarness{
+				Registry: o, Close: o.Close, Tuning: options.tuning,
+				Reopen: func(t testing.TB) porttest.ConsumerRegistryHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.ConsumerRegistry(t, func(t *testing.T) porttest.ConsumerRegistryHarness { return harness(fresh(t, options.hosts)) })
+	})
+	t.Run("RecordLister", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened, expire func()) porttest.RecordListerHarness
+		harness = func(o opened, expire func()) porttest.RecordListerHarness {
+			return porttest.RecordListerHarness{
+				Lister: o, Store: o, Close: o.Close, Expire: expire, Tuning: options.tuning,
+				Reopen: func(t testing.TB) porttest.RecordListerHarness { return harness(o.reopen(t), expire) },
+			}
+		}
+		porttest.RecordLister(t, func(t *testing.T) porttest.RecordListerHarness {
+			if options.expiring == nil {
+				return harness(fresh(t, options.hosts), nil)
+			}
+			hosts, expire := options.expiring(t)
+			return harness(fresh(t, hosts), expire)
+		})
+	})
+}

@@ -1,0 +1,115 @@
+package scylla
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gocql/gocql"
+
+	"orderflow/ports"
+)
+
+// request is what kind of request failed; it decides what a failure means.
+type request int
+
+const (
+	read request = iota
+	plainWrite
+	conditionalWrite
+)
+
+// own are the errors that are right as they are.
+func own() []error {
+	return []error{
+		context.Canceled, context.DeadlineExceeded,
+		ports.ErrNotFound, ports.ErrVersionConflict, ports.ErrOutcomeUnknown, ports.ErrUnavailable, ports.ErrCorrupt,
+		ports.ErrClosed, ports.ErrBadCursor,
+	}
+}
+
+// translate turns an error of the driver into one of the ports.
+//
+// What the driver says about itself, QueryError.PotentiallyExecuted, is false for every failure that the server reports, also
+// for a conditional write that was accepted and becomes visible with the next one. So it is not asked: a write may have happened
+// unless it is known that it did not.
+func translate(err error, kind request) error {
+	switch {
+	case err == nil || slices.ContainsFunc(own(), func(known error) bool { return errors.Is(err, known) }):
+		return err
+	case errors.Is(err, gocql.ErrSessionClosed):
+		return fmt.Errorf("%w: %w", ports.ErrClosed, err)
+	case refused(err):
+		return err
+	case kind == read || notApplied(err, kind):
+		return fmt.Errorf("%w: %w", ports.ErrUnavailable, err)
+	default:
+		return fmt.Errorf("%w: %w", ports.ErrOutcomeUnknown, err)
+	}
+}
+
+// notApplied tells whether a write surely did not happen and never will.
+func notApplied(err error, kind request) bool {
+	if unavailable, ok := errors.AsType[*gocql.RequestErrUnavailable](err); ok {
+		// At the serial level too few replicas were there to begin; at the other one too few to learn what was decided.
+		return kind != conditionalWrite || unavailable.Consistency.IsSerial()
+	}
+	if notSent(err) || refused(err) {
+		return true
+	}
+	switch code(err) {
+	case gocql.ErrCodeBootstrapping:
+		return true
+	case gocql.ErrCodeOverloaded:
+		return kind != conditionalWrite
+	}
+	_, limited := errors.AsType[*gocql.RequestErrRateLimitReached](err)
+	return limited && kind != conditionalWrite
+}
+
+// notSent tells whether a request never left this process. About a connection that closed, the driver can be believed.
+func notSent(err error) bool {
+	query, ok := errors.AsType[*gocql.QueryError](err)
+	if ok && errors.Is(err, gocql.ErrConnectionClosed) && !query.PotentiallyExecuted() {
+		return true
+	}
+	return slices.ContainsFunc([]error{
+		gocql.ErrNoConnections, gocql.ErrNoConnectionsInPool, gocql.ErrNoPool, gocql.ErrHostDown, gocql.ErrNoStreams,
+	}, func(known error) bool { return errors.Is(err, known) })
+}
+
+// refused tells whether the server understood a request and will not do it, now or later: a bug, or missing rights.
+func refused(err error) bool {
+	switch code(err) {
+	case gocql.ErrCodeProtocol, gocql.ErrCodeCredentials, gocql.ErrCodeSyntax, gocql.ErrCodeUnauthorized,
+		gocql.ErrCodeInvalid, gocql.ErrCodeConfig, gocql.ErrCodeAlreadyExists:
+		return true
+	}
+	return errors.Is(err, gocql.ErrTooManyStmts) || errors.Is(err, gocql.ErrQueryArgLength)
+}
+
+// answer is an error that the server answered with.
+type answer interface {
+	error
+	GetCode() int
+}
+
+// code is the code of the server's answer; 0, which stands for any trouble inside the server, when it gave none.
+func code(err error) int {
+	if a, ok := errors.AsType[answer](err); ok {
+		return a.GetCode()
+	}
+	return gocql.ErrCodeServer
+}
+
+// answered tells whether the server gave an answer at all. Without one the request may still be on its way.
+func answered(err error) bool {
+	_, ok := errors.AsType[answer](err)
+	return ok
+}
+
+// corrupt is the error for stored data that cannot be read or contradicts itself.
+func corrupt(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ports.ErrCorrupt, fmt.Errorf(format, args...))
+}

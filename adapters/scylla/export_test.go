@@ -1,0 +1,41 @@
+package scylla
+
+import "context"
+
+// What the tests look at from outside the package.
+var (
+	TabletsOption = tabletsOption
+	Translate     = translate
+	StatementsOf  = statementsOf
+)
+
+// The kinds of request for Translate.
+const (
+	Read             = read
+	PlainWrite       = plainWrite
+	ConditionalWrite = conditionalWrite
+)
+
+// Request is what kind of request failed.
+type Request = request
+
+// RetryPolicy is the retry policy of sessions.
+type RetryPolicy = retryPolicy
+
+// StatementTexts returns the statements of every file of the schema.
+func StatementTexts() ([]string, error) {
+	files, err := migrations()
+	var texts []string
+	for _, file := range files {
+		texts = append(texts, file.statements...)
+	}
+	return texts, err
+}
+
+// MaxBuckets is how many buckets are read for one page.
+const MaxBuckets = maxBuckets
+
+// SweeperOf returns the passes of one sweeper, as RunSweeper makes them.
+func SweeperOf(s *Store) func(ctx context.Context) (Swept, error) {
+	return (&sweeper{store: s}).pass
+}

@@ -1,0 +1,59 @@
+package scylla
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gocql/gocql"
+	"github.com/google/uuid"
+
+	"orderflow/domain/eventsourcing"
+)
+
+var errIncomplete = errors.New("a column without a value that every event has")
+
+const selectHistory = `SELECT ` + recordColumns + `, head FROM event_store WHERE aggregate_id = ? AND sequence_number > ?`
+
+// Load implements [ports.EventStore].
+func (s *Store) Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error) {
+	records, err := s.load(ctx, aggregateID, after)
+	if err != nil {
+		return nil, fmt.Errorf("load %s after %d: %w", aggregateID, after, err)
+	}
+	return records, nil
+}
+
+func (s *Store) load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.leave()
+	return s.history(ctx, aggregateID, after, gocql.LocalQuorum)
+}
+
+// history reads page by page. A page shows the rows and the head of one moment, so the last record must be the head.
+func (s *Store) history(ctx context.Context, aggregateID uuid.UUID, after uint64, level gocql.Consistency) ([]eventsourcing.Record, error) {
+	iter := s.query(ctx, selectHistory, aggregateID, int64(after)).Consistency(level).Iter()
+	var records []eventsourcing.Record
+	var next row
+	var head int64
+	for iter.Scan(next.destinations(&head)...) {
+		record, err := next.take()
+		if err != nil {
+			_ = iter.Close() // the rows that are left do not matter any more
+			return nil, err
+		}
+		records = append(records, record)
+	}
+	if err := iter.Close(); err != nil {
+		return nil, translate(err, read)
+	}
+	if err := eventsourcing.CheckHistory(records, aggregateID, after); err != nil {
+		return nil, corrupt("%w", err)
+	}
+	if last := after + uint64(len(records)); len(records) > 0 && last != uint64(head) {
+		return nil, corrupt("history of %s: it ends at %d, but the head is %d", aggregateID, last, head)
+	}
+	return records, nil
+}

@@ -1,0 +1,63 @@
+package scylla
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+)
+
+//go:embed schema/*.cql
+var schemaFiles embed.FS
+
+// migration is one file of the schema. Files are only ever added: each is applied once.
+type migration struct {
+	version    int
+	name       string
+	statements []string
+	checksum   string
+}
+
+// migrations returns the embedded files in order. The first one, version 0, keeps the books about the others.
+func migrations() ([]migration, error) {
+	entries, err := schemaFiles.ReadDir("schema") // sorted by name
+	if err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	var list []migration
+	for i, entry := range entries {
+		number, _, _ := strings.Cut(entry.Name(), "_")
+		if version, err := strconv.Atoi(number); err != nil || version != i {
+			return nil, fmt.Errorf("schema: file %s should start with %03d", entry.Name(), i)
+		}
+		text, err := schemaFiles.ReadFile(path.Join("schema", entry.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("schema: %w", err)
+		}
+		m := migration{version: i, name: strings.TrimSuffix(entry.Name(), ".cql"), statements: statementsOf(string(text))}
+		sum := sha256.Sum256([]byte(strings.Join(m.statements, ";")))
+		m.checksum = hex.EncodeToString(sum[:8])
+		list = append(list, m)
+	}
+	return list, nil
+}
+
+// statementsOf splits CQL text and drops comments and the spaces that do not matter. No literal in the files contains "--" or
+// a semicolon.
+func statementsOf(text string) []string {
+	var code strings.Builder
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "--")
+		code.WriteString(line + "\n")
+	}
+	var statements []string
+	for statement := range strings.SplitSeq(code.String(), ";") {
+		if statement = strings.Join(strings.Fields(statement), " "); statement != "" {
+			statements = append(statements, statement)
+		}
+	}
+	return statements
+}

@@ -1,0 +1,83 @@
+package scylla
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gocql/gocql"
+	"github.com/google/uuid"
+)
+
+const (
+	insertOffset = `INSERT INTO consumer_offsets (consumer, stream, position) VALUES (?, ?, ?)`
+	// offsetsAtOnce bounds the rows of one batch; all are in one partition.
+	offsetsAtOnce = 100
+)
+
+// SaveOffsets stores, for each stream, the time up to which a consumer has handled everything in it: a version 1 UUID, as the
+// CDC log has. Streams that are not named keep what they have; one that is not saved for a week is forgotten. After an error
+// some may be saved and some not.
+func (s *Store) SaveOffsets(ctx context.Context, consumer string, offsets map[string]uuid.UUID) error {
+	if err := s.saveOffsets(ctx, consumer, offsets); err != nil {
+		return fmt.Errorf("save offsets of %s: %w", consumer, err)
+	}
+	return nil
+}
+
+func (s *Store) saveOffsets(ctx context.Context, consumer string, offsets map[string]uuid.UUID) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.leave()
+	batch := s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
+	for stream, position := range offsets {
+		batch.Query(insertOffset, consumer, stream, position)
+		if batch.Size() < offsetsAtOnce {
+			continue
+		}
+		if err := s.session.ExecuteBatch(batch); err != nil {
+			return translate(err, plainWrite)
+		}
+		batch = s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
+	}
+	if batch.Size() == 0 {
+		return nil
+	}
+	return translate(s.session.ExecuteBatch(batch), plainWrite)
+}
+
+// LoadOffsets returns what SaveOffsets stored; nothing for a consumer that never saved, or that was away for a week.
+func (s *Store) LoadOffsets(ctx context.Context, consumer string) (map[string]uuid.UUID, error) {
+	offsets, err := s.loadOffsets(ctx, consumer)
+	if err != nil {
+		return nil, fmt.Errorf("load offsets of %s: %w", consumer, err)
+	}
+	return offsets, nil
+}
+
+func (s *Store) loadOffsets(ctx context.Context, consumer string) (map[string]uuid.UUID, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.leave()
+	iter := s.query(ctx, `SELECT stream, position FROM consumer_offsets WHERE consumer = ?`, consumer).Iter()
+	offsets := map[string]uuid.UUID{}
+	var stream string
+	var position gocql.UUID
+	for iter.Scan(&stream, &position) {
+		offsets[stream] = uuid.UUID(position)
+	}
+	return offsets, translate(iter.Close(), read)
+}
+
+// DeleteOffsets forgets everything that SaveOffsets stored for a consumer, which then has no offset.
+func (s *Store) DeleteOffsets(ctx context.Context, consumer string) error {
+	if err := s.enter(ctx); err != nil {
+		return fmt.Errorf("delete offsets of %s: %w", consumer, err)
+	}
+	defer s.calls.leave()
+	if err := s.exec(ctx, `DELETE FROM consumer_offsets WHERE consumer = ?`, consumer); err != nil {
+		return fmt.Errorf("delete offsets of %s: %w", consumer, err)
+	}
+	return nil
+}

@@ -1,0 +1,27 @@
+package scylla
+
+import (
+	"context"
+
+	"github.com/gocql/gocql"
+
+	"orderflow/domain/eventsourcing"
+)
+
+// insertMessage gives a message the id of its event: writing it again writes the same row.
+const insertMessage = `INSERT INTO outbox_messages (` + recordColumns + `, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+// publishAttempts is how often the events of a command are written to the outbox before that is left to the sweeper.
+const publishAttempts = 3
+
+// publish writes the events of one command to the outbox. Every try has a timestamp of its own, from the server, so one that
+// succeeds is read by the change feed; consumers drop what comes twice.
+func (s *Store) publish(ctx context.Context, records []eventsourcing.Record) error {
+	return s.insist(ctx, publishAttempts, func() error {
+		batch := s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
+		for i := range records {
+			batch.Query(insertMessage, append(bindRecord(&records[i]), records[i].EventID)...)
+		}
+		return translate(s.session.ExecuteBatch(batch), plainWrite)
+	})
+}

@@ -1,0 +1,237 @@
+package scylla_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/adapters/scylla"
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+	"orderflow/tests/scyllasim"
+)
+
+// What becomes of an append whose conditional batch fails in every way there is.
+func TestAppend_FindsOutWhatHappened(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		effect scyllasim.Effect
+		times  int
+		want   error // nil when the append succeeds
+		stored bool
+	}{
+		{"timeout before it is applied", scyllasim.TimeoutBefore, 1, nil, true},
+		{"timeout after it is applied", scyllasim.TimeoutAfter, 1, nil, true},
+		{"connection lost before it is applied", scyllasim.DropBefore, 1, nil, true},
+		{"connection lost after it is applied", scyllasim.DropAfter, 1, nil, true},
+		{"proposal not accepted", scyllasim.PaxosNotAccepted, 1, nil, true},
+		{"proposal accepted and not learned", scyllasim.PaxosNotLearned, 1, nil, true},
+		{"failure while it is learned", scyllasim.PaxosLearnFailed, 1, nil, true},
+		{"timeout while it is learned", scyllasim.PaxosLearnTimeout, 1, nil, true},
+		{"server overloaded", scyllasim.Overloaded, 1, nil, true},
+		{"too few replicas to begin", scyllasim.Unavailable, 1, ports.ErrUnavailable, false},
+		{"it always times out and is never applied", scyllasim.TimeoutBefore, -1, ports.ErrUnavailable, false},
+		{"the connection is always lost before it is applied", scyllasim.DropBefore, -1, ports.ErrOutcomeUnknown, false},
+	}
+	for _, expected := range []uint64{0, 2} {
+		for _, tt := range tests {
+			t.Run(tt.name, func(t *testing.T) {
+				t.Parallel()
+				sim := start(t, scyllasim.Options{})
+				store, config := openNew(t, sim.Hosts())
+				id := newID()
+				if expected > 0 {
+					mustAppend(t, store, command(id, 0, int(expected)))
+				}
+				remove := sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".event_store", Kind: scyllasim.KindLWT, Effect: tt.effect, Times: tt.times})
+				a := command(id, expected, 2)
+				got, err := store.Append(t.Context(), a)
+				remove()
+				if !errors.Is(err, tt.want) {
+					t.Fatalf("error %v, want %v", err, tt.want)
+				}
+				if err == nil && (got.Duplicate || len(got.Records) != 2 || got.Records[0].EventID != a.Records[0].EventID) {
+					t.Errorf("answer %+v is not what was sent", got)
+				}
+				history := expectDelivered(t, store, id)
+				if stored := len(history) == int(expected)+2; stored != tt.stored {
+					t.Errorf("%d events are stored", len(history))
+				}
+			})
+		}
+	}
+}
+
+// With the servers silent during the look, the append says that it does not know, and the sweeper finds out.
+func TestAppend_DoesNotKnow(t *testing.T) {
+	t.Parallel()
+	for _, happens := range []bool{true, false} {
+		sim := start(t, scyllasim.Options{})
+		store, config := openNew(t, sim.Hosts())
+		table := config.Keyspace + ".event_store"
+		effect := scyllasim.PaxosNotLearned
+		if !happens {
+			effect = scyllasim.PaxosNotAccepted
+		}
+		revive := []func(){
+			sim.Inject(scyllasim.Fault{Table: table, Kind: scyllasim.KindLWT, Effect: effect}),
+			sim.Inject(scyllasim.Fault{Table: table, Kind: scyllasim.KindSelect, Effect: scyllasim.Unavailable, Times: -1}),
+		}
+		a := command(newID(), 0, 2)
+		if _, err := store.Append(t.Context(), a); !errors.Is(err, ports.ErrOutcomeUnknown) {
+			t.Fatalf("error %v, want %v", err, ports.ErrOutcomeUnknown)
+		}
+		for _, f := range revive {
+			f()
+		}
+		config.Now = func() time.Time { return time.Now().Add(15 * time.Second) }
+		swept := mustSweep(t, open(t, config))
+		history := expectDelivered(t, store, a.AggregateID)
+		if happened := len(history) == 2; happened != happens || swept.Delivered == 1 != happens {
+			t.Errorf("it happened: %t, swept %+v, want %t", happened, swept, happens)
+		}
+	}
+}
+
+// A try that was given up and a second one by someone else: the command happens once, and the second one is told so.
+func TestAppend_SecondTryFindsTheFirst(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	store, config := openNew(t, sim.Hosts())
+	sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".event_store", Kind: scyllasim.KindLWT, Effect: scyllasim.PaxosNotLearned})
+	remove := sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".event_store", Kind: scyllasim.KindSelect, Effect: scyllasim.Unavailable, Times: -1})
+	first := command(newID(), 0, 2)
+	if _, err := store.Append(t.Context(), first); !errors.Is(err, ports.ErrOutcomeUnknown) {
+		t.Fatalf("error %v, want %v", err, ports.ErrOutcomeUnknown)
+	}
+	remove()
+	second := command(first.AggregateID, 0, 1)
+	second.CommandID, second.Records[0].CommandID = first.CommandID, first.CommandID
+	got, err := store.Append(t.Context(), second)
+	if err != nil || !got.Duplicate || len(got.Records) != 2 || got.Records[1].EventID != first.Records[1].EventID {
+		t.Fatalf("got %+v, %v; want the events of the first try as a duplicate", got, err)
+	}
+}
+
+// Writers of two processes compete for a few orders while requests fail in every way. What was acknowledged is there once, what
+// was refused is not there, and at last the outbox is the history.
+func TestAppend_WritersUnderFaults(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	sim := start(t, scyllasim.Options{})
+	_, config := openNew(t, sim.Hosts())
+	stores := []*scylla.Store{open(t, config), open(t, config)}
+	var calm []func()
+	for _, effect := range []scyllasim.Effect{
+		scyllasim.TimeoutBefore, scyllasim.TimeoutAfter, scyllasim.Unavailable, scyllasim.Overloaded, scyllasim.DropAfter,
+		scyllasim.PaxosNotAccepted, scyllasim.PaxosNotLearned, scyllasim.PaxosLearnFailed, scyllasim.PaxosLearnTimeout,
+	} {
+		remove := sim.Inject(scyllasim.Fault{Effect: effect, Times: -1, When: func() bool { return random.IntN(100) == 0 }})
+		calm = append(calm, remove)
+	}
+	const writers, commands = 6, 12
+	orders := []uuid.UUID{newID(), newID()}
+	var group sync.WaitGroup
+	results := make([][]result, writers)
+	for i := range writers {
+		group.Go(func() {
+			for n := range commands {
+				id := orders[(i+n)%len(orders)]
+				results[i] = append(results[i], appendSomehow(t, stores[i%2], id))
+			}
+		})
+	}
+	group.Wait()
+	for _, remove := range calm {
+		remove()
+	}
+
+	hands := &clock{}
+	config.Now = hands.now
+	survivor := open(t, config)
+	hands.advance(15 * time.Second)
+	mustSweep(t, survivor)
+	count := map[uuid.UUID]int{}
+	for _, id := range orders {
+		for _, r := range expectDelivered(t, survivor, id) {
+			count[r.CommandID]++
+		}
+	}
+	for _, r := range results {
+		for _, r := range r {
+			n := count[r.command]
+			if r.err == nil && n != 1 || n > 1 || (errors.Is(r.err, ports.ErrUnavailable) || errors.Is(r.err, ports.ErrVersionConflict)) && n != 0 {
+				t.Errorf("the history has %d events of a command that got the answer: %v", n, r.err)
+			}
+		}
+	}
+	hands.advance(2 * time.Hour)
+	mustSweep(t, survivor)
+	expectNoIntents(t, sim, config)
+}
+
+type result struct {
+	command uuid.UUID
+	err     error
+}
+
+// appendSomehow appends one event at the head that it finds.
+func appendSomehow(t *testing.T, store *scylla.Store, id uuid.UUID) result {
+	var history []eventsourcing.Record
+	for {
+		var err error
+		if history, err = store.Load(t.Context(), id, 0); err == nil {
+			break
+		}
+	}
+	a := command(id, uint64(len(history)), 1)
+	_, err := store.Append(t.Context(), a)
+	return result{a.CommandID, err}
+}
+
+// The proposal was accepted, and every later try comes to nothing: only a serial read shows that the append happens.
+func TestAppend_LooksAtTheSerialLevel(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	store, config := openNew(t, sim.Hosts())
+	for effect, times := range map[scyllasim.Effect]int{scyllasim.PaxosNotLearned: 1, scyllasim.TimeoutBefore: -1} {
+		fault := scyllasim.Fault{Table: config.Keyspace + ".event_store", Kind: scyllasim.KindLWT, Effect: effect, Times: times}
+		if times < 0 {
+			fault.Nth = 2
+		}
+		defer sim.Inject(fault)()
+	}
+	a := command(newID(), 0, 2)
+	got, err := store.Append(t.Context(), a)
+	if err != nil || got.Duplicate {
+		t.Fatalf("got %+v, %v; want success", got, err)
+	}
+	expectDelivered(t, store, a.AggregateID)
+}
+
+// The driver gives up on a batch that is still on its way; it arrives between the look and the second try, which it beats.
+func TestAppend_KnowsItsOwnLateBatch(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	config := on(sim.Hosts())
+	config.Timeout = time.Second
+	store := open(t, prepare(t, config))
+	table := config.Keyspace + ".event_store"
+	sim.Inject(scyllasim.Fault{Table: table, Kind: scyllasim.KindLWT, Delay: 1500 * time.Millisecond})
+	sim.Inject(scyllasim.Fault{Table: table, Kind: scyllasim.KindLWT, Delay: 800 * time.Millisecond})
+	a := command(newID(), 0, 2)
+	got, err := store.Append(t.Context(), a)
+	if err != nil || got.Duplicate || len(got.Records) != 2 {
+		t.Fatalf("got %+v, %v; want success", got, err)
+	}
+	if history := expectDelivered(t, store, a.AggregateID); len(history) != 2 {
+		t.Errorf("%d events, want 2", len(history))
+	}
+}

@@ -1,0 +1,68 @@
+package scylla
+
+import (
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/google/uuid"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// recordColumns are the columns that event_store and outbox_messages have in common, in the order of bindRecord and row.scan.
+const recordColumns = `aggregate_id, sequence_number, event_id, event_type, event_version, payload, command_id,
+	correlation_id, causation_id, metadata, created_at`
+
+// bindRecord returns the values of recordColumns. What is absent stays unset: a null would be a tombstone in the table, and a
+// row of its own in the CDC log.
+func bindRecord(r *eventsourcing.Record) []any {
+	metadata := any(gocql.UnsetValue)
+	if len(r.Metadata) > 0 {
+		metadata = r.Metadata
+	}
+	return []any{
+		r.AggregateID, int64(r.SequenceNumber), r.EventID, r.EventType, r.EventVersion, string(r.Payload), r.CommandID,
+		optional(r.CorrelationID), optional(r.CausationID), metadata, r.CreatedAt.UnixMilli(),
+	}
+}
+
+func optional(id uuid.UUID) any {
+	if id == uuid.Nil {
+		return gocql.UnsetValue
+	}
+	return id
+}
+
+// row reads recordColumns, and what a query selects behind them.
+type row struct {
+	record   eventsourcing.Record
+	sequence int64
+	payload  string
+	millis   int64
+}
+
+// destinations are where Scan puts recordColumns.
+func (r *row) destinations(more ...any) []any {
+	h := &r.record.Header
+	return append([]any{
+		&h.AggregateID, &r.sequence, &h.EventID, &r.record.EventType, &r.record.EventVersion, &r.payload, &h.CommandID,
+		&h.CorrelationID, &h.CausationID, &h.Metadata, &r.millis,
+	}, more...)
+}
+
+// take returns the record that was scanned and makes room for the next one.
+func (r *row) take() (eventsourcing.Record, error) {
+	record := r.record
+	record.SequenceNumber = uint64(r.sequence)
+	record.Payload = []byte(r.payload)
+	record.CreatedAt = time.UnixMilli(r.millis).UTC()
+	*r = row{}
+	if record.EventID == uuid.Nil || record.CommandID == uuid.Nil || record.EventType == "" || record.EventVersion < 1 {
+		return record, &ports.DecodeError{
+			EventID: record.EventID, AggregateID: record.AggregateID, SequenceNumber: record.SequenceNumber,
+			EventType: record.EventType, EventVersion: record.EventVersion, Err: errIncomplete,
+		}
+	}
+	return record, nil
+}

@@ -1,0 +1,136 @@
+package scylla
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gocql/gocql"
+)
+
+// The reasons not to start on a schema.
+var (
+	// ErrSchemaMissing: the keyspace, or all of its tables, do not exist.
+	ErrSchemaMissing = errors.New("the schema is missing")
+	// ErrSchemaOlder: the schema lacks something that this program needs.
+	ErrSchemaOlder = errors.New("the schema is older than this program")
+	// ErrSchemaNewer: the schema has something that this program does not know.
+	ErrSchemaNewer = errors.New("the schema is newer than this program")
+	// ErrSchemaDiffers: a part of the schema that was applied is not the one that this program knows.
+	ErrSchemaDiffers = errors.New("the schema differs from the one of this program")
+)
+
+// SchemaStatus compares the schema of a keyspace with the one that this program knows.
+type SchemaStatus struct {
+	Keyspace string
+	// ServerVersion is that of the node that answered.
+	ServerVersion string
+	// Exists is whether the keyspace has the tables that keep the books about the schema.
+	Exists bool
+	// Applied are the names of the parts that are there, Pending of those that this program knows and that are not, Unknown
+	// of those that are there and that this program does not know, and Changed of those with other contents.
+	Applied, Pending, Unknown, Changed []string
+}
+
+// Check returns the reason not to start, with the way out.
+func (s SchemaStatus) Check() error {
+	switch {
+	case !s.Exists:
+		return fmt.Errorf("keyspace %s: %w: run `orderflow schema apply`", s.Keyspace, ErrSchemaMissing)
+	case len(s.Unknown) > 0:
+		return fmt.Errorf("keyspace %s: %w: it has %s; start a newer version of this program", s.Keyspace, ErrSchemaNewer, strings.Join(s.Unknown, ", "))
+	case len(s.Changed) > 0:
+		return fmt.Errorf("keyspace %s: %w: %s was applied in another form; use another keyspace", s.Keyspace, ErrSchemaDiffers, strings.Join(s.Changed, ", "))
+	case len(s.Pending) > 0:
+		return fmt.Errorf("keyspace %s: %w: %s is to be applied: run `orderflow schema apply`", s.Keyspace, ErrSchemaOlder, strings.Join(s.Pending, ", "))
+	}
+	return nil
+}
+
+// Status connects and compares.
+func Status(ctx context.Context, c Config) (SchemaStatus, error) {
+	if err := c.Validate(); err != nil {
+		return SchemaStatus{}, err
+	}
+	session, err := connect(ctx, c.withDefaults(), "")
+	if err != nil {
+		return SchemaStatus{}, err
+	}
+	defer session.Close()
+	status, err := (&admin{session: session, keyspace: c.Keyspace}).status(ctx)
+	if err != nil {
+		return SchemaStatus{}, fmt.Errorf("schema status: %w", err)
+	}
+	return status, nil
+}
+
+// admin works on the schema of a keyspace, which need not exist.
+type admin struct {
+	session  *gocql.Session
+	keyspace string
+}
+
+// component is whose schema the rows of schema_versions are about.
+const component = "orderflow"
+
+func (a *admin) status(ctx context.Context) (SchemaStatus, error) {
+	status := SchemaStatus{Keyspace: a.keyspace}
+	known, err := migrations()
+	if err != nil {
+		return status, err
+	}
+	if status.ServerVersion, err = serverVersion(ctx, a.session); err != nil {
+		return status, err
+	}
+	if status.Exists, err = a.exists(ctx); err != nil {
+		return status, err
+	}
+	applied := map[int]migration{}
+	if status.Exists {
+		if applied, err = a.applied(ctx); err != nil {
+			return status, err
+		}
+	}
+	for _, m := range known[1:] {
+		was, ok := applied[m.version]
+		switch {
+		case !ok:
+			status.Pending = append(status.Pending, m.name)
+		case was.checksum != m.checksum:
+			status.Changed = append(status.Changed, m.name)
+		default:
+			status.Applied = append(status.Applied, m.name)
+		}
+		delete(applied, m.version)
+	}
+	for _, m := range applied {
+		status.Unknown = append(status.Unknown, m.name)
+	}
+	slices.Sort(status.Unknown)
+	status.Exists = status.Exists && len(status.Pending) < len(known)-1
+	return status, nil
+}
+
+// exists tells whether the table of versions exists. It asks the system tables, as the driver's own metadata may be behind.
+func (a *admin) exists(ctx context.Context) (bool, error) {
+	var table string
+	err := a.session.Query(`SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'schema_versions'`,
+		a.keyspace).WithContext(ctx).Idempotent(true).Scan(&table)
+	if errors.Is(err, gocql.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, translate(err, read)
+}
+
+func (a *admin) applied(ctx context.Context) (map[int]migration, error) {
+	iter := a.session.Query(fmt.Sprintf(`SELECT version, name, checksum FROM %s.schema_versions WHERE component = ?`, a.keyspace), component).
+		WithContext(ctx).Idempotent(true).Iter()
+	applied := map[int]migration{}
+	var m migration
+	for iter.Scan(&m.version, &m.name, &m.checksum) {
+		applied[m.version] = m
+	}
+	return applied, translate(iter.Close(), read)
+}

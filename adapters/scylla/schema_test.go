@@ -1,0 +1,206 @@
+package scylla_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/google/go-cmp/cmp"
+
+	"orderflow/adapters/scylla"
+	"orderflow/domain/projection"
+	"orderflow/tests/scyllasim"
+)
+
+// The tables of the projections are derived from their declarations, and written out for those who look after the cluster.
+func TestSchema_HasTheTablesOfTheProjections(t *testing.T) {
+	t.Parallel()
+	texts, err := scylla.StatementTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range projection.All() {
+		want := scylla.StatementsOf(scylla.TableDDL(p.Table))[0]
+		at := slices.IndexFunc(texts, func(text string) bool {
+			return strings.HasPrefix(text, "CREATE TABLE IF NOT EXISTS "+p.Table.Name+" ")
+		})
+		if at < 0 {
+			t.Errorf("no table %s in schema/*.cql; it is:\n%s;", p.Table.Name, scylla.TableDDL(p.Table))
+		} else if diff := cmp.Diff(want, texts[at]); diff != "" {
+			t.Errorf("table %s (-derived +schema/*.cql):\n%s", p.Table.Name, diff)
+		}
+	}
+}
+
+// Applying twice, or by several at once, must find every statement harmless.
+func TestSchema_StatementsMayBeRepeated(t *testing.T) {
+	t.Parallel()
+	texts, err := scylla.StatementTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range texts {
+		if !strings.HasPrefix(text, "CREATE TABLE IF NOT EXISTS ") {
+			t.Errorf("not harmless when it is repeated: %s", text)
+		}
+	}
+}
+
+func TestTabletsOption(t *testing.T) {
+	t.Parallel()
+	const off = " AND tablets = {'enabled': false}"
+	for version, want := range map[string]string{
+		"5.1.18": "", "5.4.9": "", "6.0.0": off, "6.2.3-0.20250119": off, "2022.2.1": "", "2024.1.15": "", "2024.2.0": off,
+		"2025.1.14": off, "2025.3.0": off, "2025.4.0": "", "2025.4.0-rc1": "", "2026.1.2": "",
+	} {
+		if got, err := scylla.TabletsOption(version); got != want || err != nil {
+			t.Errorf("%s: %q, %v; want %q", version, got, err, want)
+		}
+	}
+	for _, version := range []string{"", "scylla", "6", "99999999999999999999.1"} {
+		if got, err := scylla.TabletsOption(version); err == nil {
+			t.Errorf("%q: %q, want an error", version, got)
+		}
+	}
+}
+
+func TestApplySchema_WorksOnEveryKindOfServer(t *testing.T) {
+	t.Parallel()
+	for _, o := range []scyllasim.Options{
+		{}, {Version: "2024.1.3"}, {Tablets: true, Version: "6.2.3"}, {Tablets: true, Version: "2025.4.0"},
+	} {
+		sim := start(t, o)
+		store, config := openNew(t, sim.Hosts())
+		mustAppend(t, store, command(newID(), 0, 1))
+		status, err := scylla.Status(t.Context(), config)
+		if err != nil || status.Check() != nil || len(status.Applied) != 4 {
+			t.Errorf("%+v: status %+v, %v", o, status, err)
+		}
+	}
+}
+
+func TestApplySchema_MayBeCalledByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	config := on(sim.Hosts())
+	errs := make([]error, 5)
+	var group sync.WaitGroup
+	for i := range errs {
+		group.Go(func() { _, errs[i] = scylla.ApplySchema(t.Context(), config) })
+	}
+	group.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	if n := sim.QueryCount(config.Keyspace+".event_store", scyllasim.KindOther); n != 1 {
+		t.Errorf("event_store was created %d times, want once", n)
+	}
+	s := session(t, sim.Hosts())
+	var locks int
+	if err := s.Query("SELECT COUNT(*) FROM " + config.Keyspace + ".schema_lock").Scan(&locks); err != nil || locks != 0 {
+		t.Errorf("%d locks are left, %v", locks, err)
+	}
+	open(t, config)
+}
+
+// A process that died with the lock holds the others up until its lock expires.
+func TestApplySchema_OutlivesADeadProcess(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	config := prepare(t, on(sim.Hosts()))
+	s := session(t, sim.Hosts())
+	run(t, s, "INSERT INTO "+config.Keyspace+".schema_lock (name, owner) VALUES ('schema', ?) USING TTL 60", gocql.MustRandomUUID())
+	run(t, s, "DELETE FROM "+config.Keyspace+".schema_versions WHERE component = 'orderflow' AND version = 3")
+
+	asked := make(chan struct{}, 1)
+	sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".schema_lock", When: func() bool {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		return false
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	apply := func() { _, err := scylla.ApplySchema(ctx, config); done <- err }
+	go apply()
+	<-asked
+	<-asked
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v, want %v", err, context.Canceled)
+	}
+	ctx = t.Context()
+	go apply()
+	<-asked
+	sim.Advance(2 * time.Minute)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpen_RefusesAnUnknownSchema(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	s := session(t, sim.Hosts())
+	tests := []struct {
+		name  string
+		spoil string // none for a keyspace that does not exist
+		want  error
+		says  string
+	}{
+		{"missing", "", scylla.ErrSchemaMissing, "orderflow schema apply"},
+		{"emptied", "TRUNCATE %s.schema_versions", scylla.ErrSchemaMissing, "orderflow schema apply"},
+		{"older", "DELETE FROM %s.schema_versions WHERE component = 'orderflow' AND version = 2", scylla.ErrSchemaOlder, "orderflow schema apply"},
+		{"newer", "INSERT INTO %s.schema_versions (component, version, name) VALUES ('orderflow', 99, '099_future')", scylla.ErrSchemaNewer, "099_future"},
+		{"different", "UPDATE %s.schema_versions SET checksum = 'x' WHERE component = 'orderflow' AND version = 1", scylla.ErrSchemaDiffers, "001_event_store"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			config := on(sim.Hosts())
+			if tt.spoil != "" {
+				prepare(t, config)
+				run(t, s, fmt.Sprintf(tt.spoil, config.Keyspace))
+			}
+			store, err := scylla.Open(t.Context(), config)
+			if err == nil {
+				mustClose(t, store)
+			}
+			if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.says) {
+				t.Fatalf("error %v, want %v and %q", err, tt.want, tt.says)
+			}
+			mendable := errors.Is(tt.want, scylla.ErrSchemaMissing) || errors.Is(tt.want, scylla.ErrSchemaOlder)
+			if _, err := scylla.ApplySchema(t.Context(), config); mendable {
+				open(t, config)
+			} else if !errors.Is(err, tt.want) {
+				t.Errorf("apply: error %v, want %v", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestApplySchema_ReplicatesAsConfigured(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{Nodes: 3})
+	s := session(t, sim.Hosts())
+	factor, byName := on(sim.Hosts()), on(sim.Hosts())
+	factor.ReplicationFactor = 3
+	byName.Replication = map[string]int{"datacenter1": 2}
+	for want, config := range map[string]scylla.Config{"3": factor, "2": byName} {
+		prepare(t, config)
+		replication := map[string]string{}
+		if err := s.Query("SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?", config.Keyspace).Scan(&replication); err != nil {
+			t.Fatal(err)
+		}
+		if replication["datacenter1"] != want || !strings.HasSuffix(replication["class"], "NetworkTopologyStrategy") {
+			t.Errorf("replication %v, want %s copies", replication, want)
+		}
+	}
+}

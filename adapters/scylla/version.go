@@ -1,0 +1,42 @@
+package scylla
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/gocql/gocql"
+)
+
+// serverVersion returns the version of the node that answers, such as "6.2.3" or "2025.4.1".
+func serverVersion(ctx context.Context, session *gocql.Session) (string, error) {
+	var version string
+	err := session.Query(`SELECT version FROM system.versions WHERE key = 'local'`).WithContext(ctx).Idempotent(true).Scan(&version)
+	if errors.Is(err, gocql.ErrNotFound) || refused(err) {
+		return "", fmt.Errorf("the server does not say which version of ScyllaDB it is: %w", err)
+	}
+	return version, translate(err, read)
+}
+
+// tabletsOption is what CREATE KEYSPACE has to say about tablets. Servers before 6.0 do not know the option, and up to 2025.3
+// tables with tablets have neither conditional writes nor CDC. After that both work, and the server's default stands.
+func tabletsOption(version string) (string, error) {
+	parts := strings.FieldsFunc(version, func(r rune) bool { return r < '0' || r > '9' })
+	if len(parts) < 2 {
+		return "", fmt.Errorf("version %q of ScyllaDB is not understood", version)
+	}
+	major, err := strconv.Atoi(parts[0])
+	minor, err2 := strconv.Atoi(parts[1])
+	if err := errors.Join(err, err2); err != nil {
+		return "", fmt.Errorf("version %q of ScyllaDB is not understood: %w", version, err)
+	}
+	const byYear = 2000 // versions of the enterprise edition, and of all since 2025; 2024.2 goes back to 6.0
+	known := major >= 6 && major < byYear || major == 2024 && minor >= 2 || major > 2024
+	needless := major > 2025 || major == 2025 && minor >= 4
+	if known && !needless {
+		return " AND tablets = {'enabled': false}", nil
+	}
+	return "", nil
+}

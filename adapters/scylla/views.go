@@ -1,0 +1,152 @@
+package scylla
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gocql/gocql"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+const (
+	selectState = `SELECT sequence_number, data FROM consumer_state WHERE consumer = ? AND generation = ? AND aggregate_id = ?`
+	insertState = `INSERT INTO consumer_state (consumer, generation, aggregate_id, sequence_number, data) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
+)
+
+// rowsAtOnce bounds the rows of one change that are written at the same time.
+const rowsAtOnce = 16
+
+// State implements [ports.ViewStore].
+func (s *Store) State(ctx context.Context, view ports.ViewID, orderID uuid.UUID) (ports.ViewState, error) {
+	state, err := s.state(ctx, view, orderID)
+	if err != nil {
+		return ports.ViewState{}, fmt.Errorf("state of %s in %s/%d: %w", orderID, view.Consumer, view.Generation, err)
+	}
+	return state, nil
+}
+
+func (s *Store) state(ctx context.Context, view ports.ViewID, orderID uuid.UUID) (ports.ViewState, error) {
+	if err := s.enter(ctx); err != nil {
+		return ports.ViewState{}, err
+	}
+	defer s.calls.leave()
+	return s.readState(ctx, view, orderID)
+}
+
+func (s *Store) readState(ctx context.Context, view ports.ViewID, orderID uuid.UUID) (ports.ViewState, error) {
+	var sequence int64
+	var data []byte
+	err := s.query(ctx, selectState, view.Consumer, view.Generation, orderID).Scan(&sequence, &data)
+	if errors.Is(err, gocql.ErrNotFound) {
+		return ports.ViewState{}, nil
+	}
+	return ports.ViewState{SequenceNumber: uint64(sequence), Data: data}, translate(err, read)
+}
+
+// Apply implements [ports.ViewStore]: the rows, which are several writes, and when all are done the state.
+//
+// Every write carries the sequence number of the change as its timestamp. So whatever another process, or a try that was given
+// up, writes late loses against what is newer, and what it left half done is completed by the next change, which puts and
+// deletes also the rows of the steps in between.
+func (s *Store) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
+	if err := s.apply(ctx, view, change); err != nil {
+		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.OrderID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
+	}
+	return nil
+}
+
+func (s *Store) apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
+	if err := checkRows(change); err != nil {
+		return err
+	}
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.leave()
+	now, err := s.readState(ctx, view, change.OrderID)
+	if err != nil || change.State.SequenceNumber <= now.SequenceNumber {
+		return err
+	}
+	if err := s.writeRows(ctx, view, change); err != nil {
+		return err
+	}
+	sequence := int64(change.State.SequenceNumber)
+	return s.exec(ctx, insertState, view.Consumer, view.Generation, change.OrderID, sequence, change.State.Data, sequence)
+}
+
+func checkRows(change ports.Change) error {
+	if change.Table == nil {
+		if n := len(change.Put) + len(change.Delete); n > 0 {
+			return fmt.Errorf("%d rows without a table", n)
+		}
+		return nil
+	}
+	for _, rows := range [][]projection.Row{change.Put, change.Delete} {
+		for _, row := range rows {
+			if err := change.Table.CheckRow(row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) writeRows(ctx context.Context, view ports.ViewID, change ports.Change) error {
+	sequence := int64(change.State.SequenceNumber)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(rowsAtOnce)
+	if len(change.Put) > 0 {
+		insert := insertRow(change.Table)
+		for _, row := range change.Put {
+			group.Go(func() error {
+				if err := s.noteBucket(ctx, view, change.Table, row); err != nil {
+					return err
+				}
+				return s.exec(ctx, insert, append(bindRow(view, change.Table, row), sequence)...)
+			})
+		}
+	}
+	if len(change.Delete) > 0 {
+		remove := deleteRow(change.Table)
+		for _, row := range change.Delete {
+			group.Go(func() error {
+				return s.exec(ctx, remove, append([]any{sequence}, bindKey(view, change.Table.Key(row))...)...)
+			})
+		}
+	}
+	return group.Wait()
+}
+
+func insertRow(table *projection.Table) string {
+	names := columnNames(table.Columns)
+	return fmt.Sprintf(`INSERT INTO %s (consumer, generation, %s) VALUES (?, ?%s) USING TIMESTAMP ?`,
+		table.Name, strings.Join(names, ", "), strings.Repeat(", ?", len(names)))
+}
+
+func deleteRow(table *projection.Table) string {
+	return fmt.Sprintf(`DELETE FROM %s USING TIMESTAMP ? WHERE consumer = ? AND generation = ?%s`,
+		table.Name, equals(table.Columns[:table.KeyLen()]))
+}
+
+func columnNames(columns []projection.Column) []string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// equals is the end of a condition that the columns have given values.
+func equals(columns []projection.Column) string {
+	var condition strings.Builder
+	for _, c := range columns {
+		condition.WriteString(" AND " + c.Name + " = ?")
+	}
+	return condition.String()
+}

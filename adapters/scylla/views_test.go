@@ -1,0 +1,197 @@
+package scylla_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"orderflow/adapters/scylla"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+	"orderflow/tests/scyllasim"
+)
+
+var view = ports.ViewID{Consumer: "orders-by-status", Generation: 1}
+
+// change moves an order to a status, in a bucket of its own for each day.
+func change(id uuid.UUID, sequence int64, day int, status string, before ...string) ports.Change {
+	created := time.Date(2024, 1, 1, 12, 0, 0, 0, time.UTC).AddDate(0, 0, day)
+	row := func(status string, sequence int64) projection.Row {
+		return projection.Row{status, projection.DayBucket(created), created, id, "customer", "EUR", int64(100), sequence, created}
+	}
+	c := ports.Change{
+		OrderID: id, Table: projection.OrdersByStatus().Table,
+		State: ports.ViewState{SequenceNumber: uint64(sequence), Data: fmt.Append(nil, sequence)},
+		Put:   []projection.Row{row(status, sequence)},
+	}
+	for _, status := range before {
+		c.Delete = append(c.Delete, row(status, sequence-1))
+	}
+	return c
+}
+
+func mustApply(t *testing.T, store *scylla.Store, c ports.Change) {
+	t.Helper()
+	if err := store.Apply(t.Context(), view, c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expectRows wants the whole table to be what the changes put.
+func expectRows(t *testing.T, store *scylla.Store, changes ...ports.Change) {
+	t.Helper()
+	page, err := store.Rows(t.Context(), ports.RowQuery{View: view, Table: projection.OrdersByStatus().Table, Limit: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []projection.Row
+	for _, c := range changes {
+		want = append(want, c.Put...)
+	}
+	byID := func(a, b projection.Row) int {
+		return slices.Compare([]byte(fmt.Sprint(a[3])), []byte(fmt.Sprint(b[3])))
+	}
+	slices.SortFunc(page.Rows, byID)
+	slices.SortFunc(want, byID)
+	if diff := cmp.Diff(want, page.Rows); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	for _, c := range changes {
+		state, err := store.State(t.Context(), view, c.OrderID)
+		if diff := cmp.Diff(c.State, state); err != nil || diff != "" {
+			t.Errorf("state (-want +got):\n%s\n%v", diff, err)
+		}
+	}
+}
+
+// Another process, which read the state before a newer change, writes after it: nothing of what it writes shows.
+func TestApply_LateWritesLose(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	store, config := openNew(t, sim.Hosts())
+	late := open(t, config)
+	id := newID()
+	mustApply(t, store, change(id, 1, 0, "ACTIVE"))
+
+	held := make(chan struct{}, 8)
+	remove := sim.Inject(scyllasim.Fault{
+		Table: config.Keyspace + ".orders_by_status", Times: -1, Delay: 300 * time.Millisecond,
+		When: func() bool { held <- struct{}{}; return true },
+	})
+	done := make(chan error)
+	go func() { done <- late.Apply(t.Context(), view, change(id, 2, 0, "CONFIRMED", "ACTIVE")) }()
+	<-held
+	<-held // both rows are on their way
+	remove()
+	last := change(id, 4, 0, "ACTIVE", "CONFIRMED", "SHIPPED")
+	mustApply(t, store, last)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	expectRows(t, store, last)
+}
+
+// A change that stopped half way leaves rows that are ahead of the state, and the next change puts them right.
+func TestApply_CompletesWhatWasLeftHalfDone(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	store, config := openNew(t, sim.Hosts())
+	for _, table := range []string{"consumer_state", "orders_by_status", "view_buckets"} {
+		for n := 1; n <= 2; n++ {
+			id := newID()
+			day := int(id[15]) + n*1000 // a bucket that nobody knows yet
+			mustApply(t, store, change(id, 1, day, "ACTIVE"))
+			remove := sim.Inject(scyllasim.Fault{Table: config.Keyspace + "." + table, Kind: scyllasim.KindInsert, Nth: n, Times: -1, Effect: scyllasim.TimeoutBefore})
+			err := store.Apply(t.Context(), view, change(id, 2, day, "CONFIRMED", "ACTIVE"))
+			remove()
+			state, stateErr := store.State(t.Context(), view, id)
+			if stateErr != nil || err != nil && state.SequenceNumber != 1 {
+				t.Errorf("%s: state %+v after %v, %v", table, state, err, stateErr)
+			}
+			last := change(id, 3, day, "SHIPPED", "CONFIRMED", "ACTIVE")
+			mustApply(t, store, last)
+			expectOrder(t, store, last)
+		}
+	}
+}
+
+// expectOrder wants a listing by each status to show one order as the change says.
+func expectOrder(t *testing.T, store *scylla.Store, c ports.Change) {
+	t.Helper()
+	for _, status := range []string{"ACTIVE", "CONFIRMED", "SHIPPED"} {
+		var want []projection.Row
+		if c.Put[0][0] == status {
+			want = c.Put
+		}
+		page, err := store.Rows(t.Context(), ports.RowQuery{View: view, Table: c.Table, Prefix: []any{status, c.Put[0][1], c.Put[0][2]}, Limit: 10})
+		if diff := cmp.Diff(want, page.Rows); err != nil || diff != "" {
+			t.Errorf("%s (-want +got):\n%s\n%v", status, diff, err)
+		}
+	}
+}
+
+// A status that most orders have left is a long row of empty buckets: a page reads some of them, and the next one goes on.
+func TestRows_GoOnBehindEmptyBuckets(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	store, _ := openNew(t, sim.Hosts())
+	const days = 2*scylla.MaxBuckets + 3
+	var left []projection.Row
+	for day := range days {
+		c := change(newID(), 1, day, "ACTIVE")
+		mustApply(t, store, c)
+		if day == 1 || day == days-2 {
+			left = append(left, c.Put...)
+			continue
+		}
+		mustApply(t, store, change(c.OrderID, 2, day, "CONFIRMED", "ACTIVE"))
+	}
+	slices.Reverse(left)
+	for _, limit := range []int{1, 2, 100} {
+		query := ports.RowQuery{View: view, Table: projection.OrdersByStatus().Table, Prefix: []any{"ACTIVE"}, Limit: limit}
+		var got []projection.Row
+		pages := 0
+		for {
+			page, err := store.Rows(t.Context(), query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, pages = append(got, page.Rows...), pages+1
+			if query.After = page.Next; page.Next == "" {
+				break
+			}
+		}
+		if diff := cmp.Diff(left, got); diff != "" {
+			t.Errorf("limit %d (-want +got):\n%s", limit, diff)
+		}
+		if pages > 4 {
+			t.Errorf("limit %d: %d pages for 2 rows and %d buckets", limit, pages, days)
+		}
+	}
+}
+
+// A bucket that could not be noted is noted with the next try, or listings would not find its rows.
+func TestApply_NotesABucketAgain(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	store, config := openNew(t, sim.Hosts())
+	c := change(newID(), 1, 0, "ACTIVE")
+	sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".view_buckets", Kind: scyllasim.KindInsert, Effect: scyllasim.TimeoutBefore})
+	if err := store.Apply(t.Context(), view, c); !errors.Is(err, ports.ErrOutcomeUnknown) {
+		t.Fatalf("error %v, want %v", err, ports.ErrOutcomeUnknown)
+	}
+	mustApply(t, store, c)
+	page, err := store.Rows(t.Context(), ports.RowQuery{View: view, Table: c.Table, Prefix: []any{"ACTIVE"}, Limit: 10})
+	if diff := cmp.Diff(c.Put, page.Rows); err != nil || diff != "" {
+		t.Errorf("rows (-want +got):\n%s\n%v", diff, err)
+	}
+	mustApply(t, store, change(newID(), 1, 0, "ACTIVE"))
+	if n := sim.QueryCount(config.Keyspace+".view_buckets", scyllasim.KindInsert); n != 2 {
+		t.Errorf("the bucket was noted %d times, want 2", n)
+	}
+}
