@@ -1,0 +1,176 @@
+package cdc
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/google/uuid"
+)
+
+// The bounds of how much of the log a page covers. The window grows over quiet times, and shrinks until what it holds fits.
+const (
+	firstWindow = time.Minute
+	widest      = time.Hour
+	narrowest   = time.Millisecond
+)
+
+// readPage reads a part of the log for a consumer that is behind, and attaches it to the tail when that was the last one.
+//
+// Every record that has a number in the tail below end, noted before the page is read, is in the log up to newest, noted
+// together with it. So a page that goes up to newest is the last: what it does not have comes from the tail, from end on.
+// What readers find in the time that a consumer has read or is reading, before it is attached, goes to consumer.late.
+func (s *subscription) readPage(ctx context.Context) error {
+	h, c := s.feed.hub, s.consumer
+	h.mu.Lock()
+	from, newest, end := c.from, h.newest, h.end()
+	to := earliest(from.Add(cmp.Or(c.window, firstWindow)), newest)
+	if from.After(newest) {
+		to = from
+	}
+	c.reach, c.sentBack = to, false
+	h.mu.Unlock()
+
+	var page []entry
+	if to.After(from) {
+		var err error
+		if page, to, err = s.feed.read(ctx, from, to); err != nil {
+			return unavailable(ctx, fmt.Errorf("read the log of %s to %s: %w", show(from), show(to), err))
+		}
+	}
+
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.open != s {
+		return nil // closed meanwhile; the next poll says so
+	}
+	c.learn(to.Sub(from), len(page), s.feed.config.CatchUpRecords)
+	// Unless what it needs next was evicted, or it was sent back, while the page was read.
+	last := !to.Before(newest) && end >= h.first && !c.sentBack
+	h.take(c, page, end)
+	switch {
+	case last:
+		c.attached, c.next, c.late = true, end, nil
+	case !c.sentBack:
+		c.from = to
+	}
+	return nil
+}
+
+// take makes the consumer's page of what was read from the log, and of what came late. Left out is what is done, and what the
+// hub had not yet let go when it had let go of all below end: that is late or will be, or comes from the tail, behind its
+// predecessor. The hub has had all that the safe reader has passed, unless it was there before this process or is forgotten.
+func (h *hub) take(c *consumer, read []entry, end uint64) {
+	have := map[key]bool{}
+	for _, e := range read {
+		number, known := h.known.get(e.key())
+		switch {
+		case have[e.key()], known && number == 0, !known && e.at.After(h.safe), known && number < c.next, number >= end:
+		default:
+			have[e.key()] = true
+			c.page = append(c.page, e)
+		}
+	}
+	c.late = slices.DeleteFunc(c.late, func(e numbered) bool {
+		if e.number < end && !have[e.key()] {
+			c.page = append(c.page, e.entry)
+		}
+		return e.number < end
+	})
+	arrange(c.page)
+	h.stats.CaughtUp += uint64(len(c.page))
+}
+
+// arrange sorts by time, and within each aggregate by sequence number: a later event may have been written first.
+func arrange(page []entry) {
+	slices.SortStableFunc(page, func(a, b entry) int { return a.at.Compare(b.at) })
+	places := map[uuid.UUID][]int{}
+	for i, e := range page {
+		places[e.record.AggregateID] = append(places[e.record.AggregateID], i)
+	}
+	for _, at := range places {
+		entries := make([]entry, len(at))
+		for i, place := range at {
+			entries[i] = page[place]
+		}
+		slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a.record.SequenceNumber, b.record.SequenceNumber) })
+		for i, place := range at {
+			page[place] = entries[i]
+		}
+	}
+}
+
+// readLog reads what is in the log behind from, up to to, or to an earlier time when that would be too much at once.
+func (f *Feed) readLog(ctx context.Context, from, to time.Time) ([]entry, time.Time, error) {
+	for {
+		page, fits, err := f.tryReadLog(ctx, from, to)
+		if err != nil || fits {
+			return page, to, err
+		}
+		to = from.Add(to.Sub(from) / 2)
+	}
+}
+
+func (f *Feed) tryReadLog(ctx context.Context, from, to time.Time) (page []entry, fits bool, err error) {
+	generations, err := f.topology.between(ctx, from, to)
+	if err != nil {
+		return nil, false, err
+	}
+	size := 0
+	tooMuch := func() bool {
+		return (len(page) > f.config.CatchUpRecords || size > f.config.TailBytes) && to.Sub(from) > narrowest
+	}
+	for _, g := range generations {
+		for _, batch := range g.batches() {
+			err := f.query(ctx, batch, from, to, func(row *logRow) bool {
+				record, found, err := row.record()
+				switch {
+				case err != nil:
+					f.hub.report(err)
+				case found:
+					page = append(page, entry{record, row.at.Time()})
+					size += page[len(page)-1].size()
+				}
+				return !tooMuch()
+			})
+			if err != nil {
+				return nil, false, err
+			}
+			if tooMuch() {
+				return nil, false, nil
+			}
+		}
+	}
+	return page, true, nil
+}
+
+// query calls each for every row of some streams behind the time from, up to the time to, until it returns false.
+func (f *Feed) query(ctx context.Context, streams [][]byte, from, to time.Time, each func(*logRow) bool) error {
+	iter := f.config.Session.Query(f.statement, streams, behind(from), behind(to)).
+		WithContext(ctx).Consistency(f.config.Consistency).Idempotent(true).Iter()
+	for {
+		row := &logRow{}
+		if !iter.Scan(row.targets()...) || !each(row) {
+			break
+		}
+	}
+	return iter.Close()
+}
+
+// learn makes the window of the next page fit the last one.
+func (c *consumer) learn(covered time.Duration, records, limit int) {
+	if covered <= 0 {
+		return
+	}
+	c.window = max(narrowest, covered)
+	if records < limit/2 {
+		c.window = min(widest, 2*c.window)
+	}
+}
+
+// behind is the least id of a time after t. (gocql.MaxTimeUUID is not the greatest id of a time: servers compare the lower half as
+// signed bytes, and its first one is negative.)
+func behind(t time.Time) gocql.UUID { return gocql.MinTimeUUID(t.Add(100 * time.Nanosecond)) }

@@ -1,0 +1,231 @@
+package cdc_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/google/uuid"
+
+	"orderflow/adapters/cdc"
+	"orderflow/adapters/memory"
+	"orderflow/ports"
+	"orderflow/tests/scyllasim"
+)
+
+const createKeyspace = "CREATE KEYSPACE %s WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 1}"
+
+const createOutbox = `CREATE TABLE %s.outbox_messages (aggregate_id uuid, sequence_number bigint, id uuid, event_id uuid, event_type text,
+	event_version int, payload text, command_id uuid, correlation_id uuid, causation_id uuid, metadata frozen<map<text,text>>,
+	created_at timestamp, PRIMARY KEY (aggregate_id, sequence_number))
+	WITH cdc = {'enabled': true, 'preimage': false, 'postimage': %t, 'ttl': 86400} AND default_time_to_live = 86400`
+
+// quiet drops the driver's log.
+type quiet struct{}
+
+func (quiet) Print(...any)          {}
+func (quiet) Printf(string, ...any) {}
+func (quiet) Println(...any)        {}
+
+// server is a keyspace with an outbox.
+type server struct {
+	sim      *scyllasim.Sim // nil for a real one
+	session  *gocql.Session
+	keyspace string
+}
+
+func connect(tb testing.TB, hosts ...string) *gocql.Session {
+	tb.Helper()
+	c := gocql.NewCluster(hosts...)
+	c.Consistency = gocql.LocalQuorum
+	c.Timeout = 10 * time.Second
+	c.DefaultTimestamp = false
+	c.Logger = quiet{}
+	session, err := c.CreateSession()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(session.Close)
+	return session
+}
+
+// simulated starts a simulated cluster with an outbox.
+func simulated(tb testing.TB, o scyllasim.Options, postimage bool) server {
+	tb.Helper()
+	sim, err := scyllasim.Start(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(sim.Close)
+	s := server{sim: sim, session: connect(tb, sim.Hosts()[0]), keyspace: "orderflow"}
+	s.exec(tb, fmt.Sprintf(createKeyspace, s.keyspace))
+	s.exec(tb, fmt.Sprintf(createOutbox, s.keyspace, postimage))
+	return s
+}
+
+// hosts are the servers to test on; a test that needs them is skipped without, unless they are required.
+func hosts(tb testing.TB) []string {
+	tb.Helper()
+	hosts := os.Getenv("SCYLLA_HOSTS")
+	if hosts != "" {
+		return strings.Split(hosts, ",")
+	}
+	const reason = "SCYLLA_HOSTS is not set: it takes the addresses of ScyllaDB servers, comma-separated"
+	if os.Getenv("REQUIRE_INTEGRATION") == "1" {
+		tb.Fatal(reason)
+	}
+	tb.Skip(reason)
+	return nil
+}
+
+// real creates a keyspace on real servers, which is dropped afterwards. Versions that know tablets but no CDC with them need
+// vnodes; older ones do not know the option.
+func real(tb testing.TB) server {
+	tb.Helper()
+	s := server{session: connect(tb, hosts(tb)...), keyspace: "cdc_" + strings.ReplaceAll(uuid.NewString(), "-", "")}
+	create := fmt.Sprintf(createKeyspace, s.keyspace)
+	if err := s.session.Query(create + " AND tablets = {'enabled': false}").Exec(); err != nil {
+		s.exec(tb, create)
+	}
+	tb.Cleanup(func() { s.exec(tb, "DROP KEYSPACE "+s.keyspace) })
+	s.exec(tb, fmt.Sprintf(createOutbox, s.keyspace, false))
+	return s
+}
+
+func (s server) exec(tb testing.TB, cql string, args ...any) {
+	tb.Helper()
+	if err := s.session.Query(cql, args...).Exec(); err != nil {
+		tb.Fatalf("%s: %v", cql, err)
+	}
+}
+
+// config reads the log in hundredths of seconds instead of tens of seconds.
+func (s server) config(offsets cdc.Offsets) cdc.Config {
+	return cdc.Config{
+		Session: s.session, Keyspace: s.keyspace, Offsets: offsets,
+		FastDelay: 2 * time.Millisecond, FastIdleDelay: 20 * time.Millisecond,
+		Confidence: 300 * time.Millisecond, SafeDelay: 50 * time.Millisecond, SafeWindow: time.Minute,
+		GenerationDelay: 100 * time.Millisecond, SaveEvery: 20 * time.Millisecond, Patience: 2 * time.Second,
+	}
+}
+
+// offsets is a memory of offsets, like a table of the store.
+type offsets struct {
+	mu    sync.Mutex
+	saved map[string]map[string]gocql.UUID
+	// err fails every call.
+	err error
+}
+
+func newOffsets() *offsets { return &offsets{saved: map[string]map[string]gocql.UUID{}} }
+
+func (o *offsets) LoadOffsets(_ context.Context, consumer string) (map[string]gocql.UUID, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.saved[consumer]), o.err
+}
+
+func (o *offsets) SaveOffsets(_ context.Context, consumer string, offsets map[string]gocql.UUID) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err == nil {
+		if o.saved[consumer] == nil {
+			o.saved[consumer] = map[string]gocql.UUID{}
+		}
+		maps.Copy(o.saved[consumer], offsets)
+	}
+	return o.err
+}
+
+// fail makes every call fail, until it gets nil.
+func (o *offsets) fail(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.err = err
+}
+
+func (o *offsets) forget(consumer string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.saved, consumer)
+}
+
+func (o *offsets) at(consumer string) time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	at := o.saved[consumer][cdc.WholeLog]
+	return at.Time()
+}
+
+// run starts a feed that ends with the test.
+func run(tb testing.TB, config cdc.Config) *cdc.Feed {
+	tb.Helper()
+	if testing.Verbose() {
+		config.Logger = slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	feed, err := cdc.New(config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- feed.Run(context.Background()) }()
+	tb.Cleanup(func() {
+		if err := feed.Close(); err != nil {
+			tb.Errorf("close: %v", err)
+		}
+		if err := <-done; err != nil {
+			tb.Errorf("run: %v", err)
+		}
+	})
+	return feed
+}
+
+// store does what the append protocol does behind its commit point: the events are in the event store, here one in memory, and
+// then, without any isolation between the two, in the outbox.
+type store struct {
+	*memory.Store
+	server
+	// appended is called after an append.
+	appended func()
+}
+
+func (s store) Append(ctx context.Context, a ports.Append) (ports.Appended, error) {
+	appended, err := s.Store.Append(ctx, a)
+	if err != nil || appended.Duplicate {
+		return appended, err
+	}
+	batch := s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
+	for _, r := range appended.Records {
+		batch.Query("INSERT INTO "+s.keyspace+`.outbox_messages (aggregate_id, sequence_number, id, event_id, event_type, event_version, payload,
+			command_id, correlation_id, causation_id, metadata, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			gocql.UUID(r.AggregateID), int64(r.SequenceNumber), gocql.UUID(r.EventID), gocql.UUID(r.EventID), r.EventType, r.EventVersion,
+			string(r.Payload), gocql.UUID(r.CommandID), orUnset(r.CorrelationID), orUnset(r.CausationID), metadata(r.Metadata), r.CreatedAt)
+	}
+	if err := s.session.ExecuteBatch(batch); err != nil {
+		return ports.Appended{}, fmt.Errorf("%w: %w", ports.ErrOutcomeUnknown, err)
+	}
+	s.appended()
+	return appended, nil
+}
+
+// orUnset binds no null: it would cost a second row of the log.
+func orUnset(id uuid.UUID) any {
+	if id == uuid.Nil {
+		return gocql.UnsetValue
+	}
+	return gocql.UUID(id)
+}
+
+func metadata(m map[string]string) any {
+	if len(m) == 0 {
+		return gocql.UnsetValue
+	}
+	return m
+}

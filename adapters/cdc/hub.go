@@ -1,0 +1,340 @@
+package cdc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/domain/eventsourcing"
+)
+
+// tick is the smallest step of a cdc$time.
+const tick = time.Microsecond
+
+// mostHeld is how many records may wait for a predecessor at the same time; more come with a hole. They may also take as many
+// bytes as the tail.
+const mostHeld = 8192
+
+// source is who found a record.
+type source int
+
+const (
+	fast source = iota
+	safe
+)
+
+// entry is a record and the time of its change, which is its place in the log.
+type entry struct {
+	record eventsourcing.Record
+	at     time.Time
+}
+
+// key names a record.
+type key struct {
+	aggregateID uuid.UUID
+	sequence    uint64
+}
+
+func (e entry) key() key { return key{e.record.AggregateID, e.record.SequenceNumber} }
+
+// size is about what an entry takes in memory.
+func (e entry) size() int { return len(e.record.Payload) + 512 }
+
+// hub is where both readers meet: it drops what came before, sorts what came too early, and keeps the end of the feed, the
+// tail, for all consumers. All of it is guarded by mu, and nothing here waits for anybody.
+type hub struct {
+	config *Config
+
+	mu     sync.Mutex
+	closed bool
+	// changed is closed, and replaced, when there may be something new for somebody who waits.
+	changed chan struct{}
+
+	// Entries are numbered from 1 in the order in which they are let go; tail[0] has the number first.
+	tail      []entry
+	first     uint64
+	tailBytes int
+	// newest is the greatest time of an entry that ever was in the tail; at first where the readers start.
+	newest time.Time
+
+	// known has the number of each record that came, or 0 while it is held.
+	known *bounded[key, uint64]
+	// last has the highest sequence number that was let go.
+	last *bounded[uuid.UUID, uint64]
+	// held has what waits for a predecessor, in order.
+	held                 map[uuid.UUID]*waiting
+	heldCount, heldBytes int
+	// holding wakes the loop that ends the waiting.
+	holding chan struct{}
+
+	// horizon is the time up to which the fast reader has read every stream, safe that of the safe reader; at first where they
+	// start.
+	horizon, safe time.Time
+	passed        time.Time // when the fast reader got there, by the process's clock
+
+	consumers map[string]*consumer
+	// dropped is the time before which the log is gone whatever its TTL says.
+	dropped time.Time
+
+	stats Stats
+}
+
+// waiting are the held entries of one aggregate, in order, and when the patience with each ends.
+type waiting struct {
+	entries []entry
+	until   []time.Time
+}
+
+func newHub(c *Config, start time.Time) *hub {
+	return &hub{
+		config: c, changed: make(chan struct{}), first: 1, newest: start, horizon: start, safe: start,
+		known: newBounded[key, uint64](c.Remembered), last: newBounded[uuid.UUID, uint64](c.Remembered),
+		held: map[uuid.UUID]*waiting{}, holding: make(chan struct{}, 1), consumers: map[string]*consumer{},
+	}
+}
+
+// accept takes what a reader found in a row.
+func (h *hub) accept(row *logRow, from source) {
+	record, found, err := row.record()
+	if err != nil && from == fast { // the safe reader finds the same ones
+		h.report(err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case found:
+		h.add(entry{record, row.at.Time()}, from)
+	case err == nil:
+		h.stats.Ignored++
+	}
+}
+
+// report tells of a row that is no record.
+func (h *hub) report(err error) {
+	h.config.Logger.Error("a row of the log is no record; its consumers find it missing and read the event store", "error", err)
+	var malformed *MalformedRowError
+	if errors.As(err, &malformed) {
+		h.config.OnMalformed(malformed)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stats.Malformed++
+}
+
+func (h *hub) add(e entry, from source) {
+	if _, ok := h.known.get(e.key()); ok {
+		h.stats.Duplicates++
+		return
+	}
+	switch {
+	case from == fast:
+		h.stats.Fast++
+	case e.at.After(h.horizon): // the fast reader is behind
+		h.stats.Safe++
+	default:
+		h.stats.Late++
+	}
+	h.known.put(e.key(), 0)
+	id := e.record.AggregateID
+	last, _ := h.last.get(id)
+	if e.record.SequenceNumber > last+1 && h.heldCount < mostHeld && h.heldBytes < h.config.TailBytes {
+		h.hold(e)
+		return
+	}
+	h.release(e)
+	if w := h.held[id]; w != nil {
+		h.releaseHeld(id, w, false)
+	}
+}
+
+func (h *hub) hold(e entry) {
+	id := e.record.AggregateID
+	w := h.held[id]
+	if w == nil {
+		w = &waiting{}
+		h.held[id] = w
+	}
+	at, _ := slices.BinarySearchFunc(w.entries, e.record.SequenceNumber, func(e entry, n uint64) int {
+		return cmp.Compare(e.record.SequenceNumber, n)
+	})
+	w.entries = slices.Insert(w.entries, at, e)
+	w.until = slices.Insert(w.until, at, time.Now().Add(h.config.Patience))
+	h.heldCount++
+	h.heldBytes += e.size()
+	h.stats.Held++
+	select {
+	case h.holding <- struct{}{}:
+	default:
+	}
+}
+
+// releaseHeld lets go of what follows on what was let go before, or of everything.
+func (h *hub) releaseHeld(id uuid.UUID, w *waiting, all bool) {
+	for len(w.entries) > 0 {
+		e := w.entries[0]
+		if last, _ := h.last.get(id); e.record.SequenceNumber > last+1 {
+			if !all {
+				return
+			}
+			h.stats.Holes++
+		}
+		w.entries, w.until = w.entries[1:], w.until[1:]
+		h.heldCount--
+		h.heldBytes -= e.size()
+		h.release(e)
+	}
+	delete(h.held, id)
+}
+
+// release puts an entry into the tail.
+func (h *hub) release(e entry) {
+	number := h.first + uint64(len(h.tail))
+	h.known.put(e.key(), number)
+	if last, _ := h.last.get(e.record.AggregateID); e.record.SequenceNumber > last {
+		h.last.put(e.record.AggregateID, e.record.SequenceNumber)
+	}
+	if e.at.After(h.newest) {
+		h.newest = e.at
+	}
+	for _, c := range h.consumers {
+		c.noteLate(e, number, h.config.CatchUpRecords)
+	}
+	h.tail = append(h.tail, e)
+	h.tailBytes += e.size()
+	for len(h.tail) > 1 && (len(h.tail) > h.config.TailRecords || h.tailBytes > h.config.TailBytes) {
+		h.evict()
+	}
+	h.wake()
+}
+
+// evict drops the oldest entry of the tail.
+func (h *hub) evict() {
+	for _, c := range h.consumers {
+		if c.attached && c.next <= h.first {
+			h.detach(c)
+		}
+	}
+	h.tailBytes -= h.tail[0].size()
+	h.tail[0] = entry{} // for the garbage collector
+	h.tail = h.tail[1:]
+	h.first++
+}
+
+func (h *hub) end() uint64 { return h.first + uint64(len(h.tail)) }
+
+// from returns the part of the tail from a number on, which must not have been evicted.
+func (h *hub) from(number uint64) []entry { return h.tail[number-h.first:] }
+
+// wake wakes everybody who waits.
+func (h *hub) wake() {
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// floor is the time up to which the log has expired.
+func (h *hub) floor() time.Time {
+	floor := h.config.Now().Add(-h.config.TTL)
+	if h.dropped.After(floor) {
+		return h.dropped
+	}
+	return floor
+}
+
+// expire drops from the tail what the log holds no longer either, so that memory never makes the feed look better than a
+// restart would find it, and looks whose offset has expired.
+func (h *hub) expire() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for floor := h.floor(); len(h.tail) > 0 && h.tail[0].at.Before(floor); {
+		h.evict()
+	}
+	for _, c := range h.consumers {
+		h.expired(c)
+	}
+	h.wake()
+}
+
+// sort lets records go whose patience is over, until ctx ends.
+func (h *hub) sort(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.holding:
+		}
+		for next := h.releaseDue(time.Now()); !next.IsZero(); next = h.releaseDue(time.Now()) {
+			timer := time.NewTimer(time.Until(next))
+			select {
+			case <-ctx.Done():
+				timer.Stop()
+				return
+			case <-timer.C:
+			}
+		}
+	}
+}
+
+// releaseDue lets go of what has waited long enough and returns when the next one will have, or zero.
+func (h *hub) releaseDue(now time.Time) (next time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, w := range h.held {
+		until := slices.MinFunc(w.until, time.Time.Compare)
+		if !until.After(now) {
+			h.releaseHeld(id, w, true)
+		} else if next.IsZero() || until.Before(next) {
+			next = until
+		}
+	}
+	return next
+}
+
+// passedTo notes that the fast reader has read everything up to horizon.
+func (h *hub) passedTo(horizon time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.horizon, h.passed = horizon, time.Now()
+	h.wake()
+}
+
+// confirm notes that the safe reader has read everything up to horizon.
+func (h *hub) confirm(horizon time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if horizon.After(h.safe) {
+		h.safe = horizon
+	}
+}
+
+// confirmed is the time up to which the safe reader has read everything.
+func (h *hub) confirmed() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.safe
+}
+
+// settle waits, for a bounded time, until what was in the log at the given time is in the tail.
+func (h *hub) settle(ctx context.Context, at time.Time, patience time.Duration) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		h.mu.Lock()
+		settled, closed, changed := !h.horizon.Before(at) && h.heldCount == 0, h.closed, h.changed
+		h.mu.Unlock()
+		if settled || closed {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

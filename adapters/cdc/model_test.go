@@ -1,0 +1,288 @@
+package cdc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"orderflow/domain/eventsourcing"
+)
+
+// A model of the log, of two readers that miss and repeat rows as the real ones do, and of a process that may die. Whatever they
+// do, and in whatever order, even in the middle of a read of the log: each record is committed in the end.
+
+const (
+	aggregates = 3
+	// confidence is how late a row may become visible, at most, in ticks.
+	confidence = 20
+)
+
+type modelRow struct {
+	entry
+	stream  int
+	visible int // the tick from which on readers see it
+}
+
+type model struct {
+	*rapid.T
+	now  int
+	log  []modelRow
+	head [aggregates]uint64
+
+	feed      *Feed
+	fastFrom  [aggregates]int
+	safeFrom  int
+	sub       *subscription
+	delivered []key // by the subscription
+	saved     time.Time
+	committed map[key]bool
+	finishing bool
+}
+
+func at(tick int) time.Time {
+	return time.Unix(1_700_000_000, 0).Add(time.Duration(tick) * time.Microsecond)
+}
+
+// start is the start of a process.
+func (m *model) start() {
+	config := Config{
+		TTL: time.Hour, Stale: time.Hour, FastIdleDelay: time.Second, Now: func() time.Time { return at(m.now) },
+		TailRecords: m.pick("tail", 1, 12), TailBytes: 1 << 20, Remembered: m.pick("remembered", 1, 40), CatchUpRecords: m.pick("page", 1, 6),
+	}
+	begin := max(0, m.now-confidence)
+	m.feed = &Feed{config: config, read: m.read}
+	m.feed.hub = newHub(&m.feed.config, at(begin))
+	m.fastFrom, m.safeFrom = [aggregates]int{begin, begin, begin}, begin
+	c := &consumer{name: "a", from: m.saved, reach: m.saved, saved: m.saved}
+	m.feed.hub.consumers["a"] = c
+	m.subscribe()
+}
+
+func (m *model) subscribe() {
+	c := m.feed.hub.consumers["a"]
+	m.sub = &subscription{feed: m.feed, consumer: c, closed: make(chan struct{})}
+	c.open, c.delivered, m.delivered = m.sub, 0, nil
+}
+
+func (m *model) pick(what string, low, high int) int {
+	return rapid.IntRange(low, high).Draw(m.T, what)
+}
+
+func (m *model) write() {
+	stream := m.pick("aggregate", 0, aggregates-1)
+	for range m.pick("events", 1, 3) {
+		m.head[stream]++
+		record := eventsourcing.Record{Header: eventsourcing.Header{AggregateID: uuid.UUID{byte(stream + 1)}, SequenceNumber: m.head[stream]}}
+		late := max(0, m.pick("late", -2*confidence, confidence-1)) // mostly not
+		m.log = append(m.log, modelRow{entry{record, at(m.now)}, stream, m.now + late})
+	}
+	m.now += m.pick("pause", 0, 3)
+}
+
+// rows are those that a reader sees behind a time, up to another one.
+func (m *model) rows(from, to time.Time, is func(modelRow) bool) (found []entry) {
+	for _, r := range m.log {
+		if r.visible <= m.now && r.at.After(from) && !r.at.After(to) && is(r) {
+			found = append(found, r.entry)
+		}
+	}
+	return found
+}
+
+func (m *model) add(entries []entry, from source) {
+	m.feed.hub.mu.Lock()
+	defer m.feed.hub.mu.Unlock()
+	for _, e := range entries {
+		m.feed.hub.add(e, from)
+	}
+}
+
+// fast reads some streams, and so ends a pass or does not.
+func (m *model) fast() {
+	first := m.pick("first stream", 0, aggregates-1)
+	for stream := first; stream < aggregates; stream++ {
+		m.add(m.rows(at(m.fastFrom[stream]), at(m.now-1), func(r modelRow) bool { return r.stream == stream }), fast)
+		m.fastFrom[stream] = max(m.fastFrom[stream], m.now-1)
+	}
+	m.feed.hub.passedTo(at(min(m.fastFrom[0], m.fastFrom[1], m.fastFrom[2])))
+}
+
+func (m *model) safe() {
+	to := m.now - confidence - m.pick("behind", 0, 5)
+	if to > m.safeFrom {
+		m.add(m.rows(at(m.safeFrom), at(to), func(modelRow) bool { return true }), safe)
+		m.feed.hub.confirm(at(to))
+		m.safeFrom = to
+	}
+}
+
+func (m *model) patience() { m.feed.hub.releaseDue(time.Now().Add(time.Hour)) }
+
+// read is what a page of the log holds. Anything may happen while it is read.
+func (m *model) read(_ context.Context, from, to time.Time) ([]entry, time.Time, error) {
+	if m.pick("fail", 0, 9) == 0 {
+		return nil, to, context.DeadlineExceeded
+	}
+	m.some("before the read")
+	page := m.rows(from, to, func(modelRow) bool { return true })
+	for len(page) > m.feed.config.CatchUpRecords && to.Sub(from) > tick {
+		to = from.Add((to.Sub(from) / 2).Truncate(tick))
+		page = m.rows(from, to, func(modelRow) bool { return true })
+	}
+	m.some("after the read")
+	return page, to, nil
+}
+
+// some lets a few things happen.
+func (m *model) some(when string) {
+	if m.finishing {
+		return
+	}
+	for range m.pick("steps "+when, 0, 3) {
+		rapid.SampledFrom([]func(){m.write, m.fast, m.safe, m.patience}).Draw(m.T, "step")()
+	}
+}
+
+// next takes a delivery if there is one, or reads a page.
+func (m *model) next() (more bool) {
+	delivery, wait, err := m.sub.poll(context.Background())
+	switch {
+	case err != nil:
+		m.Fatal(err)
+	case delivery != nil:
+		m.delivered = append(m.delivered, entry{record: delivery.Record}.key())
+	case wait != nil:
+		return false
+	default:
+		_ = m.sub.readPage(context.Background()) // it may fail
+	}
+	return true
+}
+
+func (m *model) commit() {
+	c := m.sub.consumer
+	n := m.pick("committed", 0, len(m.delivered))
+	c.commit(uint64(n))
+	for _, k := range m.delivered[:n] {
+		m.committed[k] = true
+	}
+}
+
+func (m *model) save() {
+	if offset := m.feed.hub.offset(m.sub.consumer); offset.After(m.saved) {
+		m.saved = offset
+	}
+}
+
+func (m *model) resubscribe() {
+	if err := m.sub.Close(); err != nil {
+		m.Fatal(err)
+	}
+	m.some("while closed")
+	m.subscribe()
+}
+
+// finish lets everything become visible, be read, delivered and committed.
+func (m *model) finish() {
+	m.finishing = true
+	m.now += 3 * confidence
+	for range 3 {
+		m.fastAll()
+		m.safe()
+		m.patience()
+		m.now += confidence
+	}
+	for m.next() {
+	}
+	for _, k := range m.delivered {
+		m.committed[k] = true
+	}
+	for _, r := range m.log {
+		if !m.committed[r.key()] {
+			m.Fatalf("event %d of aggregate %d was never committed; %s", r.record.SequenceNumber, r.stream, m.describe())
+		}
+	}
+}
+
+func (m *model) fastAll() {
+	for stream := range aggregates {
+		m.add(m.rows(at(m.fastFrom[stream]), at(m.now-1), func(r modelRow) bool { return r.stream == stream }), fast)
+		m.fastFrom[stream] = m.now - 1
+	}
+	m.feed.hub.passedTo(at(m.now - 1))
+}
+
+func (m *model) describe() string {
+	c := m.sub.consumer
+	return fmt.Sprintf("now %d, attached %t, next %d, tail %d to %d", m.now, c.attached, c.next, m.feed.hub.first, m.feed.hub.end())
+}
+
+func TestHub_PropEveryRecordIsCommittedInTheEnd(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		m := &model{T: t, now: 100, saved: at(50), committed: map[key]bool{}}
+		m.start()
+		steps := map[string]func(){
+			"write": m.write, "write more": m.write, "fast": m.fast, "safe": m.safe, "patience": m.patience, "commit": m.commit, "save": m.save,
+			"next": func() { m.next() },
+			"drain": func() {
+				for range 20 {
+					m.next()
+				}
+			},
+			"close": m.resubscribe, "crash": m.start,
+		}
+		names := []string{"write", "write more", "fast", "safe", "patience", "commit", "save", "next", "drain", "close", "crash"}
+		for range m.pick("steps", 1, 80) {
+			steps[rapid.SampledFrom(names).Draw(t, "step")]()
+		}
+		m.finish()
+	})
+}
+
+// The safe reader may pass a record that is held because its predecessor is unknown, and the process may die then.
+func TestHub_OffsetStaysBeforeAHeldRecord(t *testing.T) {
+	t.Parallel()
+	h := newHub(&Config{TailRecords: 10, TailBytes: 1 << 20, Remembered: 10, Patience: time.Hour}, at(0))
+	c := &consumer{name: "a"}
+	h.seekEnd(c)
+	h.add(entry{numberedRecord(1, 5), at(10)}, safe)
+	h.confirm(at(20))
+	if got := h.offset(c); !got.Before(at(10)) {
+		t.Errorf("the offset is %s, and a record of %s is held", got, at(10))
+	}
+	h.add(entry{numberedRecord(1, 4), at(11)}, safe)
+	if h.heldCount != 2 {
+		t.Errorf("%d records are held, want 2", h.heldCount)
+	}
+	h.releaseDue(time.Now().Add(2 * time.Hour))
+	if h.heldCount != 0 || len(h.held) != 0 || len(h.tail) != 2 || h.tail[0].record.SequenceNumber != 4 {
+		t.Errorf("after the patience %d are held, and the tail is %v", h.heldCount, h.tail)
+	}
+}
+
+func TestPage_IsInOrder(t *testing.T) {
+	t.Parallel()
+	page := []entry{
+		{numberedRecord(1, 3), at(5)}, {numberedRecord(2, 8), at(2)}, {numberedRecord(1, 2), at(7)}, {numberedRecord(2, 9), at(2)}, {numberedRecord(1, 1), at(1)},
+	}
+	arrange(page)
+	var got []key
+	for _, e := range page {
+		got = append(got, e.key())
+	}
+	one, two := uuid.UUID{1}, uuid.UUID{2}
+	want := []key{{one, 1}, {two, 8}, {two, 9}, {one, 2}, {one, 3}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func numberedRecord(aggregate byte, sequence uint64) eventsourcing.Record {
+	return eventsourcing.Record{Header: eventsourcing.Header{AggregateID: uuid.UUID{aggregate}, SequenceNumber: sequence}}
+}

@@ -1,0 +1,62 @@
+package cdc
+
+import "time"
+
+// Stats are counters since the start, and how things stand.
+type Stats struct {
+	// Fast and Safe count the records that each reader found first; Late those of Safe that the fast reader had passed by.
+	Fast, Safe, Late uint64
+	// Duplicates were found again, mostly by the safe reader.
+	Duplicates uint64
+	// Ignored rows carry no record. Malformed ones should have.
+	Ignored, Malformed uint64
+	// Held records waited for a predecessor. Holes were let through when the patience ended.
+	Held, Holes uint64
+
+	// FastPasses and FastQueries count the fast reader's work, FastFailures its failed passes.
+	FastPasses, FastQueries, FastFailures uint64
+	// StreamBatches is the number of queries in a pass.
+	StreamBatches int
+	// IdleQueries is what the fast reader asks in a second while nothing happens, whatever the number of consumers.
+	IdleQueries float64
+	// Generations counts the new generations of streams that the fast reader has followed.
+	Generations uint64
+	// SafeRestarts counts how often the safe reader had to be started again.
+	SafeRestarts uint64
+
+	// Detached counts how often a consumer had to read the log by itself because it was behind the tail, CaughtUp the
+	// records read so.
+	Detached, CaughtUp uint64
+	// SaveFailures counts offsets that could not be saved.
+	SaveFailures uint64
+
+	// FastHorizon and SafeHorizon are how far each reader got, zero before.
+	FastHorizon, SafeHorizon time.Time
+	// Headroom is the time until the consumer that is furthest behind loses its place in the log.
+	Headroom time.Duration
+	// Tail is the number of records in memory.
+	Tail int
+}
+
+// Stats returns a snapshot.
+func (f *Feed) Stats() Stats {
+	h := f.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.stats
+	s.FastHorizon, s.SafeHorizon, s.Tail = h.horizon, h.safe, len(h.tail)
+	s.IdleQueries = float64(s.StreamBatches) / f.config.FastIdleDelay.Seconds()
+	oldest := h.safe
+	for _, c := range h.consumers {
+		oldest = earliest(oldest, h.offset(c))
+	}
+	s.Headroom = max(0, oldest.Sub(h.floor()))
+	return s
+}
+
+// count changes the counters.
+func (f *Feed) count(change func(*Stats)) {
+	f.hub.mu.Lock()
+	defer f.hub.mu.Unlock()
+	change(&f.hub.stats)
+}

@@ -1,0 +1,121 @@
+package cdc
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"orderflow/ports"
+)
+
+// subscription is one consumer's delivery. What it knows is in the consumer; it only guards who may ask.
+type subscription struct {
+	feed     *Feed
+	consumer *consumer
+	// closed is closed by Close.
+	closed chan struct{}
+}
+
+// Next implements [ports.Subscription].
+func (s *subscription) Next(ctx context.Context) (ports.Delivery, error) {
+	delivery, err := s.deliver(ctx)
+	if err != nil {
+		return ports.Delivery{}, fmt.Errorf("next of %s: %w", s.consumer.name, err)
+	}
+	return delivery, nil
+}
+
+func (s *subscription) deliver(ctx context.Context) (ports.Delivery, error) {
+	for {
+		delivery, wait, err := s.poll(ctx)
+		if err != nil || delivery != nil {
+			return value(delivery), err
+		}
+		if wait == nil {
+			if err := s.readPage(ctx); err != nil {
+				return ports.Delivery{}, err
+			}
+			continue
+		}
+		select {
+		case <-wait:
+		case <-s.closed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// poll returns the next delivery, or else a channel to wait for, or else nothing: then a page of the log is to be read.
+func (s *subscription) poll(ctx context.Context) (delivery *ports.Delivery, wait <-chan struct{}, err error) {
+	h, c := s.feed.hub, s.consumer
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := s.enter(ctx); err != nil {
+		return nil, nil, err
+	}
+	if len(c.page) > 0 {
+		e := c.page[0]
+		c.page[0] = entry{} // what was handed out must not be kept alive
+		c.page = c.page[1:]
+		return s.hand(e, 0), nil, nil
+	}
+	switch {
+	case c.lost || !c.attached && h.expired(c):
+		return nil, nil, fmt.Errorf("%w: it is at %s, and the log starts at %s", ports.ErrOffsetExpired, show(h.offset(c)), show(h.floor()))
+	case c.attached && c.next < h.end():
+		c.next++
+		return s.hand(h.tail[c.next-1-h.first], c.next-1), nil, nil
+	case c.attached:
+		return nil, h.changed, nil
+	default:
+		return nil, nil, nil
+	}
+}
+
+func (s *subscription) hand(e entry, number uint64) *ports.Delivery {
+	n := s.consumer.handOut(e, number)
+	return &ports.Delivery{Record: e.record.Clone(), Position: ports.Position{Offset: strconv.FormatUint(n, 10)}}
+}
+
+// Commit implements [ports.Subscription].
+func (s *subscription) Commit(ctx context.Context, p ports.Position) error {
+	h, c := s.feed.hub, s.consumer
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err := s.enter(ctx)
+	n, syntax := strconv.ParseUint(p.Offset, 10, 64)
+	switch {
+	case err != nil:
+	case syntax != nil || p.Stream != "" || n > c.delivered:
+		err = fmt.Errorf("nothing was delivered at %q of stream %q", p.Offset, p.Stream)
+	default:
+		c.commit(n)
+		return nil
+	}
+	return fmt.Errorf("commit of %s at %s: %w", c.name, p.Offset, err)
+}
+
+// Close implements [ports.Subscription]. The consumer can be subscribed again at once, from what it has committed.
+func (s *subscription) Close() error {
+	h, c := s.feed.hub, s.consumer
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.open == s {
+		close(s.closed)
+		h.rewind(c)
+		c.open = nil
+	}
+	return nil
+}
+
+// enter refuses what can be told before anything is done. The caller holds the hub's mutex.
+func (s *subscription) enter(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case s.feed.hub.closed || s.consumer.open != s:
+		return ports.ErrClosed
+	default:
+		return nil
+	}
+}
