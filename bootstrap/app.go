@@ -39,7 +39,7 @@ type Environment struct {
 type App struct {
 	config    Config
 	log       *slog.Logger
-	store     *embedded.Store
+	store     *storage
 	listener  net.Listener
 	server    *httpapi.Server
 	router    *fanout.Router
@@ -49,7 +49,7 @@ type App struct {
 
 // Open opens the store and wires everything. It listens already, so that the address is known, but answers nothing before
 // Run. Errors: what Config.Validate says, ports.ErrLocked when another process owns the data, and what the store says of
-// data that it cannot read.
+// data or a schema that it cannot work with.
 func Open(ctx context.Context, config Config, env Environment) (app *App, err error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -60,19 +60,18 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	a.store, err = embedded.Open(ctx, embedded.Options{
-		Dir: config.Data, Retention: config.Retention, Now: time.Now, Logger: env.Logger,
-	})
-	if err != nil {
+	if a.store, err = openStorage(ctx, config, env.Logger); err != nil {
 		return nil, err
 	}
-	a.closers = append(a.closers, a.store)
+	a.closers = append(a.closers, a.store.closers...)
 	if a.listener, err = net.Listen("tcp", config.Listen); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	a.closers = append(a.closers, a.listener)
-	if err := a.store.SetAddress(a.URL()); err != nil {
-		return nil, err
+	a.closers = append(a.closers, listenerCloser{a.listener})
+	if a.store.announce != nil {
+		if err := a.store.announce(a.URL()); err != nil {
+			return nil, err
+		}
 	}
 	if err := a.wireConsumers(env); err != nil {
 		return nil, err
@@ -143,6 +142,9 @@ func (a *App) wireServer() error {
 		others = append(others, ports.ViewID{Consumer: c.Name(), Generation: 1})
 	}
 	metrics := newMetrics(a.consumers)
+	if store.metrics != nil {
+		metrics.MustRegister(store.metrics)
+	}
 	var err error
 	a.server, err = httpapi.New(httpapi.Config{
 		Commands:  command.New(command.Config{Store: store, Codec: codec, Now: time.Now, NewID: newID}),
@@ -176,14 +178,9 @@ func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.server.Run(ctx) })
 	group.Go(func() error { return a.router.Run(ctx) })
-	group.Go(func() error {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-a.store.Failed(): // nothing can be written any more: stop, so that a restart can look at what is on disk
-			return a.store.Err()
-		}
-	})
+	for _, run := range a.store.run {
+		group.Go(func() error { return run(ctx) })
+	}
 	return group.Wait()
 }
 
@@ -216,14 +213,20 @@ func (a *App) ready(ctx context.Context) error {
 
 // Close closes what Open opened, the last thing first. It is safe to call twice, and after Run has returned.
 func (a *App) Close() error {
-	var errs []error
-	for i := len(a.closers) - 1; i >= 0; i-- {
-		if err := a.closers[i].Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
-	}
+	err := closeAll(a.closers)
 	a.closers = nil
-	return errors.Join(errs...)
+	return err
+}
+
+// listenerCloser closes a listener that the server may have closed already.
+type listenerCloser struct{ net.Listener }
+
+// Close implements io.Closer.
+func (l listenerCloser) Close() error {
+	if err := l.Listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // RunningService returns the address of the service that has the data directory open, and nothing when there is none. After a

@@ -7,12 +7,18 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"orderflow/adapters/scylla"
 )
 
 // Config is everything that can be configured. DefaultConfig is a good start.
 type Config struct {
+	// Store says where everything is kept.
+	Store Store
 	// Data is the directory of the embedded store.
 	Data string
+	// Scylla says where the cluster is, for StoreScylla.
+	Scylla scylla.Config
 	// Listen is the address of the HTTP API, host:port; port 0 takes a free one.
 	Listen string
 	// Retention is how long the change feed keeps what was appended. A consumer that was away for longer catches up from the
@@ -27,10 +33,21 @@ type Config struct {
 	ShutdownTimeout time.Duration
 }
 
+// Store is the kind of a store.
+type Store string
+
+// The stores.
+const (
+	StoreEmbedded Store = "embedded"
+	StoreScylla   Store = "scylla"
+)
+
 // DefaultConfig is the configuration that the binary starts with.
 func DefaultConfig() Config {
 	return Config{
+		Store:           StoreEmbedded,
 		Data:            "data",
+		Scylla:          scylla.Config{Keyspace: "orderflow"},
 		Listen:          "127.0.0.1:8080",
 		Retention:       24 * time.Hour,
 		Lanes:           32,
@@ -43,6 +60,15 @@ func (c Config) Validate() error {
 	var errs []error
 	bad := func(setting, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%s: %s", setting, fmt.Sprintf(format, args...)))
+	}
+	switch c.Store {
+	case StoreEmbedded:
+	case StoreScylla:
+		if err := c.Scylla.Validate(); err != nil {
+			errs = append(errs, err)
+		}
+	default:
+		bad("store", "%q is neither %s nor %s", c.Store, StoreEmbedded, StoreScylla)
 	}
 	if c.Data == "" {
 		bad("data", "must name a directory")

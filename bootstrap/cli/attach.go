@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"time"
 
@@ -26,12 +27,15 @@ const (
 // startTimeout bounds how long a service of our own may take to get ready.
 const startTimeout = time.Minute
 
+// probeTimeout bounds the wait for the answer of a service that may be there.
+const probeTimeout = 2 * time.Second
+
 // attached runs use with a client of the service: the one that --url names, the one that owns the data directory, or one
 // that is started for the purpose and stopped afterwards.
 func (sh *shell) attached(ctx context.Context, e existence, use func(context.Context, *client) error) error {
 	address := sh.url
 	if address == "" {
-		owner, err := bootstrap.RunningService(sh.config.Data)
+		owner, err := sh.owner(ctx)
 		if err != nil {
 			return err
 		}
@@ -42,10 +46,30 @@ func (sh *shell) attached(ctx context.Context, e existence, use func(context.Con
 		defer c.close()
 		return use(ctx, c)
 	}
-	if _, err := os.Stat(sh.config.Data); e == mustExist && errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(sh.config.Data); e == mustExist && sh.config.Store == bootstrap.StoreEmbedded && errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no data in %s: start 'orderflow serve', or name the directory with --data or the service with --url", sh.config.Data)
 	}
 	return sh.alone(ctx, use)
+}
+
+// owner returns the address of the service that works on the same data, if there is one that answers: one that was killed cannot
+// take away what it wrote about itself. On ScyllaDB no directory tells; the service is looked for where it listens by default.
+func (sh *shell) owner(ctx context.Context) (string, error) {
+	address := "http://" + sh.config.Listen
+	if sh.config.Store == bootstrap.StoreEmbedded {
+		var err error
+		if address, err = bootstrap.RunningService(sh.config.Data); address == "" || err != nil {
+			return "", err
+		}
+	}
+	c := newClient(address)
+	defer c.close()
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	if c.once(ctx, request{method: http.MethodGet, path: "/livez"}, nil, nil) != nil {
+		return "", nil
+	}
+	return address, nil
 }
 
 // alone runs use beside a service of its own, on a free port of the loopback interface.

@@ -64,6 +64,7 @@ func (e *usageError) Unwrap() error { return e.err }
 type shell struct {
 	Streams
 	config    bootstrap.Config
+	tls       scyllaTLS
 	url       string
 	logLevel  string
 	logFormat string
@@ -99,6 +100,7 @@ differences found).`,
 			if err := layer(cmd, env); err != nil {
 				return &usageError{err}
 			}
+			sh.complete()
 			return nil
 		},
 		RunE: sh.serve,
@@ -111,6 +113,7 @@ differences found).`,
 
 	flags := root.PersistentFlags()
 	flags.String(configFlag, "", "YAML file with settings, named like the flags")
+	flags.StringVar((*string)(&sh.config.Store), "store", string(sh.config.Store), "where everything is kept: embedded or scylla")
 	flags.StringVar(&sh.config.Data, "data", sh.config.Data, "directory of the embedded store")
 	flags.StringVar(&sh.config.Listen, "listen", sh.config.Listen, "address of the HTTP API; port 0 takes a free one")
 	flags.DurationVar(&sh.config.Retention, "retention", sh.config.Retention, "how long the change feed keeps events; the event store keeps them for ever")
@@ -119,10 +122,11 @@ differences found).`,
 	flags.DurationVar(&sh.config.ShutdownTimeout, "shutdown-timeout", sh.config.ShutdownTimeout, "bound of each step of a stop")
 	flags.StringVar(&sh.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&sh.logFormat, "log-format", "text", "text or json")
+	sh.scyllaFlags(flags)
 	flags.StringVar(&sh.url, "url", "", "address of the service to talk to, instead of the one that runs on --data")
 
 	root.AddCommand(sh.serveCommand(), sh.submitCommand(), sh.demoCommand(), sh.consumersCommand(), sh.inspectCommand(),
-		sh.verifyCommand(), sh.versionCommand())
+		sh.verifyCommand(), sh.schemaCommand(), sh.versionCommand())
 	return root
 }
 

@@ -1,0 +1,70 @@
+package bootstrap
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orderflow/adapters/cdc"
+)
+
+// newFeedMetrics exports what the CDC feed knows about itself. Figures of single consumers are in consumerMetrics.
+func newFeedMetrics(feed *cdc.Feed) prometheus.Collector {
+	m := feedMetrics{}
+	figure := func(kind prometheus.ValueType, name, help string, value func(cdc.Stats) float64) {
+		m.figures = append(m.figures, figureOf{
+			desc: prometheus.NewDesc("orderflow_cdc_"+name, help, nil, nil), kind: kind,
+			value: func() float64 { return value(feed.Stats()) },
+		})
+	}
+	counter := func(name, help string, value func(cdc.Stats) uint64) {
+		figure(prometheus.CounterValue, name+"_total", help, func(s cdc.Stats) float64 { return float64(value(s)) })
+	}
+	counter("records_fast", "Records that the fast reader found first.", func(s cdc.Stats) uint64 { return s.Fast })
+	counter("records_safe", "Records that the safe reader found first.", func(s cdc.Stats) uint64 { return s.Safe })
+	counter("records_late", "Records that the fast reader had passed by.", func(s cdc.Stats) uint64 { return s.Late })
+	counter("records_duplicate", "Records that were found again.", func(s cdc.Stats) uint64 { return s.Duplicates })
+	counter("rows_ignored", "Rows of the log that carry no record.", func(s cdc.Stats) uint64 { return s.Ignored })
+	counter("rows_malformed", "Rows of the log that should carry a record and cannot be read.", func(s cdc.Stats) uint64 { return s.Malformed })
+	counter("records_held", "Records that waited for a predecessor.", func(s cdc.Stats) uint64 { return s.Held })
+	counter("holes", "Records that were let through without their predecessor.", func(s cdc.Stats) uint64 { return s.Holes })
+	counter("queries_fast", "Queries of the fast reader.", func(s cdc.Stats) uint64 { return s.FastQueries })
+	counter("failures_fast", "Passes of the fast reader that failed.", func(s cdc.Stats) uint64 { return s.FastFailures })
+	counter("generations", "New generations of streams that were followed.", func(s cdc.Stats) uint64 { return s.Generations })
+	counter("restarts_safe", "Restarts of the safe reader.", func(s cdc.Stats) uint64 { return s.SafeRestarts })
+	counter("detached", "Times that a consumer had to read the log by itself.", func(s cdc.Stats) uint64 { return s.Detached })
+	counter("offset_failures", "Offsets that could not be saved.", func(s cdc.Stats) uint64 { return s.SaveFailures })
+	figure(prometheus.GaugeValue, "queries_idle", "Queries a second of the fast reader while nothing happens, whatever the number of consumers.",
+		func(s cdc.Stats) float64 { return s.IdleQueries })
+	figure(prometheus.GaugeValue, "headroom_seconds", "Time until the consumer that is furthest behind loses its place in the log.",
+		func(s cdc.Stats) float64 { return s.Headroom.Seconds() })
+	figure(prometheus.GaugeValue, "horizon_safe_seconds", "Unix time up to which the safe reader has read; 0 before it has.",
+		func(s cdc.Stats) float64 {
+			if s.SafeHorizon.IsZero() {
+				return 0
+			}
+			return float64(s.SafeHorizon.UnixMilli()) / 1000
+		})
+	return m
+}
+
+// feedMetrics is a set of figures that are asked for at each scrape.
+type feedMetrics struct{ figures []figureOf }
+
+type figureOf struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func() float64
+}
+
+// Describe implements prometheus.Collector.
+func (m feedMetrics) Describe(descs chan<- *prometheus.Desc) {
+	for _, f := range m.figures {
+		descs <- f.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m feedMetrics) Collect(metrics chan<- prometheus.Metric) {
+	for _, f := range m.figures {
+		metrics <- prometheus.MustNewConstMetric(f.desc, f.kind, f.value())
+	}
+}

@@ -1,0 +1,163 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orderflow/adapters/cdc"
+	"orderflow/adapters/embedded"
+	"orderflow/adapters/scylla"
+	"orderflow/ports"
+)
+
+// storage is a store behind all its ports, whichever it is.
+type storage struct {
+	ports.EventStore
+	ports.HeadScanner
+	ports.ChangeFeed
+	ports.ViewStore
+	ports.ViewReader
+	ports.ConsumerRegistry
+	ports.RecordLister
+
+	// run holds what must run for as long as the service does. An error of one of them ends the service.
+	run []func(context.Context) error
+	// announce tells other processes where this one answers; nil when the store has no place for that.
+	announce func(url string) error
+	// metrics are those of the store; nil for none.
+	metrics prometheus.Collector
+	closers []io.Closer // in the order of opening
+}
+
+func openStorage(ctx context.Context, config Config, log *slog.Logger) (*storage, error) {
+	if config.Store == StoreScylla {
+		return openScylla(ctx, config, log)
+	}
+	return openEmbedded(ctx, config, log)
+}
+
+func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storage, error) {
+	store, err := embedded.Open(ctx, embedded.Options{Dir: config.Data, Retention: config.Retention, Now: time.Now, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	return &storage{
+		EventStore: store, HeadScanner: store, ChangeFeed: store, ViewStore: store, ViewReader: store, ConsumerRegistry: store, RecordLister: store,
+		run: []func(context.Context) error{func(ctx context.Context) error {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-store.Failed(): // nothing can be written any more: stop, so that a restart can look at what is on disk
+				return store.Err()
+			}
+		}},
+		announce: store.SetAddress,
+		closers:  []io.Closer{store},
+	}, nil
+}
+
+// openScylla opens the store and the feed on sessions of their own, so that the polling of the one does not queue before the
+// writes of the other.
+func openScylla(ctx context.Context, config Config, log *slog.Logger) (_ *storage, err error) {
+	var feed *cdc.Feed
+	settings := config.Scylla
+	settings.Now, settings.Logger = time.Now, log
+	settings.Appended = func() { feed.Wake() } // feed is set before the store is handed to anybody
+	store, err := scylla.Open(ctx, settings)
+	if err != nil {
+		return nil, err
+	}
+	opened := []io.Closer{store}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeAll(opened))
+		}
+	}()
+	session, err := scylla.Connect(ctx, settings)
+	if err != nil {
+		return nil, err
+	}
+	opened = append(opened, sessionCloser{session})
+	feed, err = cdc.New(cdc.Config{
+		Session: session, Keyspace: settings.Keyspace, Offsets: offsets{store}, TTL: config.Retention,
+		Now: time.Now, Logger: log,
+		OnMalformed: func(e *cdc.MalformedRowError) { log.Error("a row of the CDC log cannot be read", "error", e) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	opened = append(opened, feed)
+	return &storage{
+		EventStore: store, HeadScanner: store, ChangeFeed: feed, ViewStore: store, ViewReader: store, ConsumerRegistry: store, RecordLister: store,
+		run:     []func(context.Context) error{untilStopped("change feed", feed.Run), untilStopped("sweeper", store.RunSweeper)},
+		metrics: newFeedMetrics(feed),
+		closers: opened,
+	}, nil
+}
+
+// untilStopped runs a part of the service, whose return before the end of its context is an error.
+func untilStopped(name string, run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := run(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			return fmt.Errorf("the %s has ended", name)
+		default:
+			return fmt.Errorf("the %s has ended: %w", name, err)
+		}
+	}
+}
+
+type sessionCloser struct{ *gocql.Session }
+
+// Close ends the session.
+func (s sessionCloser) Close() error {
+	s.Session.Close()
+	return nil
+}
+
+// offsets gives the feed its offsets: the store knows ids and not the driver's type for them.
+type offsets struct{ store *scylla.Store }
+
+var _ cdc.Offsets = offsets{}
+
+// LoadOffsets implements cdc.Offsets.
+func (o offsets) LoadOffsets(ctx context.Context, consumer string) (map[string]gocql.UUID, error) {
+	saved, err := o.store.LoadOffsets(ctx, consumer)
+	if err != nil {
+		return nil, err
+	}
+	loaded := make(map[string]gocql.UUID, len(saved))
+	for stream, id := range saved {
+		loaded[stream] = gocql.UUID(id)
+	}
+	return loaded, nil
+}
+
+// SaveOffsets implements cdc.Offsets.
+func (o offsets) SaveOffsets(ctx context.Context, consumer string, saved map[string]gocql.UUID) error {
+	ids := make(map[string]uuid.UUID, len(saved))
+	for stream, id := range saved {
+		ids[stream] = uuid.UUID(id)
+	}
+	return o.store.SaveOffsets(ctx, consumer, ids)
+}
+
+// closeAll closes the last one first.
+func closeAll(closers []io.Closer) error {
+	var errs []error
+	for i := len(closers) - 1; i >= 0; i-- {
+		errs = append(errs, closers[i].Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,90 @@
+package e2e_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"orderflow/adapters/scylla"
+	"orderflow/tests/scyllasim"
+)
+
+// scyllaHosts returns the real cluster in SCYLLA_HOSTS, else a simulated one.
+func scyllaHosts(t *testing.T) string {
+	t.Helper()
+	if hosts := os.Getenv("SCYLLA_HOSTS"); hosts != "" {
+		return hosts
+	}
+	sim, err := scyllasim.Start(scyllasim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sim.Close() })
+	return strings.Join(sim.Hosts(), ",")
+}
+
+// dropKeyspace removes what a test leaves behind.
+func dropKeyspace(t *testing.T, hosts, keyspace string) {
+	session, err := scylla.Connect(context.Background(), scylla.Config{Hosts: strings.Split(hosts, ","), Keyspace: keyspace})
+	if err != nil {
+		t.Errorf("drop %s: %v", keyspace, err)
+		return
+	}
+	defer session.Close()
+	if err := session.Query("DROP KEYSPACE IF EXISTS " + keyspace).Exec(); err != nil {
+		t.Errorf("drop %s: %v", keyspace, err)
+	}
+}
+
+func TestIntegrationServiceOnScylla_isTheSameService(t *testing.T) {
+	t.Parallel()
+	hosts, keyspace := scyllaHosts(t), "e2e_"+strings.ReplaceAll(uuid.NewString(), "-", "")
+	t.Cleanup(func() { dropKeyspace(t, hosts, keyspace) })
+	flags := []string{"--store=scylla", "--scylla-hosts=" + hosts, "--scylla-keyspace=" + keyspace}
+	with := func(args ...string) []string { return append(args, flags...) }
+
+	if out, status := tool(t, with("serve", "--listen=127.0.0.1:0", "--data="+t.TempDir())...); status != 1 || !strings.Contains(out, "orderflow schema apply") {
+		t.Fatalf("serve without a schema: exit status %d\n%s", status, out)
+	}
+	if out, status := tool(t, with("schema", "status")...); status != 3 || !strings.Contains(out, "pending") {
+		t.Errorf("schema status before: exit status %d\n%s", status, out)
+	}
+	for range 2 {
+		if out, status := tool(t, with("schema", "apply")...); status != 0 || !strings.Contains(out, "applied") {
+			t.Fatalf("schema apply: exit status %d\n%s", status, out)
+		}
+	}
+
+	data := t.TempDir()
+	s := start(t, data, flags...)
+	if out, status := tool(t, "demo", "--orders=30", "--seed=1", "--url="+s.url); status != 0 {
+		t.Fatalf("demo: exit status %d\n%s", status, out)
+	}
+	id := uuid.New()
+	s.call(t, http.StatusCreated, "POST", "/v1/orders", createBody(id, "ada"), "Idempotency-Key: one")
+	s.kill()
+
+	s = start(t, data, flags...)
+	s.call(t, http.StatusCreated, "POST", "/v1/orders", createBody(id, "ada"), "Idempotency-Key: one")
+	s.call(t, http.StatusOK, "GET", "/v1/orders/"+id.String()+"?min_sequence=1&timeout=30s", "")
+	if out, status := tool(t, "verify", "--url="+s.url, "--patience=30s"); status != 0 || !strings.Contains(out, "31 orders") {
+		t.Errorf("verify: exit status %d\n%s", status, out)
+	}
+	for _, list := range []string{"/v1/customers/ada/orders", "/v1/orders?status=ACTIVE", "/v1/orders?sku=A-1"} {
+		if a := s.call(t, http.StatusOK, "GET", list, ""); !strings.Contains(a.text, id.String()) {
+			t.Errorf("%s does not show the order: %s", list, a.text)
+		}
+	}
+	if metrics := s.call(t, http.StatusOK, "GET", "/metrics", "").text; !strings.Contains(metrics, "orderflow_cdc_queries_idle ") {
+		t.Error("no metrics of the change feed")
+	}
+	out, status := tool(t, "inspect", "event_store", "--limit=1", "--url="+s.url)
+	if status != 0 || !strings.Contains(out, "order.created") {
+		t.Errorf("inspect: exit status %d\n%s", status, out)
+	}
+	s.stop(t)
+}
