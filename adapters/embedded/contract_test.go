@@ -65,8 +65,10 @@ func TestStore_Contract(t *testing.T) {
 		t.Parallel()
 		var harness func(o opened) porttest.EventStoreHarness
 		harness = func(o opened) porttest.EventStoreHarness {
-			return porttest.EventStoreHarness{Store: o, Close: o.Close,
-				Reopen: func(t testing.TB) porttest.EventStoreHarness { return harness(o.reopen(t)) }}
+			return porttest.EventStoreHarness{
+				Store: o, Close: o.Close,
+				Reopen: func(t testing.TB) porttest.EventStoreHarness { return harness(o.reopen(t)) },
+			}
 		}
 		porttest.EventStore(t, func(t *testing.T) porttest.EventStoreHarness { return harness(openNew(t)) })
 	})
@@ -74,8 +76,10 @@ func TestStore_Contract(t *testing.T) {
 		t.Parallel()
 		var harness func(o opened) porttest.HeadScannerHarness
 		harness = func(o opened) porttest.HeadScannerHarness {
-			return porttest.HeadScannerHarness{Scanner: o, Store: o, Close: o.Close,
-				Reopen: func(t testing.TB) porttest.HeadScannerHarness { return harness(o.reopen(t)) }}
+			return porttest.HeadScannerHarness{
+				Scanner: o, Store: o, Close: o.Close,
+				Reopen: func(t testing.TB) porttest.HeadScannerHarness { return harness(o.reopen(t)) },
+			}
 		}
 		porttest.HeadScanner(t, func(t *testing.T) porttest.HeadScannerHarness { return harness(openNew(t)) })
 	})
@@ -83,8 +87,10 @@ func TestStore_Contract(t *testing.T) {
 		t.Parallel()
 		var harness func(t testing.TB, o opened) porttest.ChangeFeedHarness
 		harness = func(t testing.TB, o opened) porttest.ChangeFeedHarness {
-			return porttest.ChangeFeedHarness{Feed: o, Store: o, Close: o.Close, Expire: o.expire(t),
-				Reopen: func(t testing.TB) porttest.ChangeFeedHarness { return harness(t, o.reopen(t)) }}
+			return porttest.ChangeFeedHarness{
+				Feed: o, Store: o, Close: o.Close, Expire: o.expire(t),
+				Reopen: func(t testing.TB) porttest.ChangeFeedHarness { return harness(t, o.reopen(t)) },
+			}
 		}
 		porttest.ChangeFeed(t, func(t *testing.T) porttest.ChangeFeedHarness { return harness(t, openNew(t)) })
 	})
@@ -92,8 +98,10 @@ func TestStore_Contract(t *testing.T) {
 		t.Parallel()
 		var harness func(o opened) porttest.ViewsHarness
 		harness = func(o opened) porttest.ViewsHarness {
-			return porttest.ViewsHarness{Store: o, Reader: o, Close: o.Close, BinaryText: true,
-				Reopen: func(t testing.TB) porttest.ViewsHarness { return harness(o.reopen(t)) }}
+			return porttest.ViewsHarness{
+				Store: o, Reader: o, Close: o.Close, BinaryText: true,
+				Reopen: func(t testing.TB) porttest.ViewsHarness { return harness(o.reopen(t)) },
+			}
 		}
 		porttest.Views(t, func(t *testing.T) porttest.ViewsHarness { return harness(openNew(t)) })
 	})
@@ -101,8 +109,10 @@ func TestStore_Contract(t *testing.T) {
 		t.Parallel()
 		var harness func(o opened) porttest.ConsumerRegistryHarness
 		harness = func(o opened) porttest.ConsumerRegistryHarness {
-			return porttest.ConsumerRegistryHarness{Registry: o, Close: o.Close,
-				Reopen: func(t testing.TB) porttest.ConsumerRegistryHarness { return harness(o.reopen(t)) }}
+			return porttest.ConsumerRegistryHarness{
+				Registry: o, Close: o.Close,
+				Reopen: func(t testing.TB) porttest.ConsumerRegistryHarness { return harness(o.reopen(t)) },
+			}
 		}
 		porttest.ConsumerRegistry(t, func(t *testing.T) porttest.ConsumerRegistryHarness { return harness(openNew(t)) })
 	})
@@ -110,8 +120,10 @@ func TestStore_Contract(t *testing.T) {
 		t.Parallel()
 		var harness func(t testing.TB, o opened) porttest.RecordListerHarness
 		harness = func(t testing.TB, o opened) porttest.RecordListerHarness {
-			return porttest.RecordListerHarness{Lister: o, Store: o, Close: o.Close, Expire: o.expire(t),
-				Reopen: func(t testing.TB) porttest.RecordListerHarness { return harness(t, o.reopen(t)) }}
+			return porttest.RecordListerHarness{
+				Lister: o, Store: o, Close: o.Close, Expire: o.expire(t),
+				Reopen: func(t testing.TB) porttest.RecordListerHarness { return harness(t, o.reopen(t)) },
+			}
 		}
 		porttest.RecordLister(t, func(t *testing.T) porttest.RecordListerHarness { return harness(t, openNew(t)) })
 	})

@@ -232,7 +232,7 @@ func (r request) with(name, value string) request {
 	return r
 }
 
-func get(path string) request { return request{method: http.MethodGet, path: path} }
+func get(path string) request        { return request{method: http.MethodGet, path: path} }
 func post(path, body string) request { return request{method: http.MethodPost, path: path, body: body} }
 
 func put(path, body string) request { return request{method: http.MethodPut, path: path, body: body} }
