@@ -13,8 +13,10 @@
 //
 // BenchmarkLatency runs the whole service in one process, wired as package bootstrap wires it, with one difference: between
 // the consumers and the store stands a clock, which notes when the store has returned from applying a change to a view. From
-// then on every reader sees the change. Commands are due at a fixed rate, 1,000 a second, whether or not earlier ones have
-// been answered, and every latency counts from the moment when its command was due, so that a stall is not hidden by the
-// commands that it kept from being sent. A command has reached all views when the slowest of the read models has it. The
-// client is in the same process and shares its cores.
+// then on every reader sees the change. A command has reached all views when the slowest of the read models has it.
+//
+// Commands are due at a fixed rate, 1,000 a second, whether or not earlier ones have been answered; only a command whose order
+// waits for an answer waits as well. Every latency counts from the moment when its command was due, so that a stall is not
+// hidden by the commands that it kept from being sent. The client is in the same process. That it sent something late tells of
+// a machine that was busy with other things, or of a service that left it no core.
 package bench

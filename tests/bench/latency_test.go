@@ -65,12 +65,12 @@ func TestTimeline_FollowsEveryCommandToEveryView(t *testing.T) {
 			line.run(t, sender.open(t, s))
 
 			for n := range commands {
-				if line.acked[n] <= line.due[n] {
-					t.Errorf("command %d was due at %v and answered at %v", n, line.due[n], line.acked[n])
+				if line.sent[n] < line.due[n] || line.acked[n] <= line.sent[n] {
+					t.Errorf("command %d was due at %v, sent at %v and answered at %v", n, line.due[n], line.sent[n], line.acked[n])
 				}
 				for i, view := range line.views {
-					if seen := time.Duration(line.seen[i][n].Load()); seen <= line.due[n] {
-						t.Errorf("command %d was due at %v and in %s at %v", n, line.due[n], view, seen)
+					if seen := time.Duration(line.seen[i][n].Load()); seen <= line.sent[n] {
+						t.Errorf("command %d was sent at %v and in %s at %v", n, line.sent[n], view, seen)
 					}
 				}
 			}
@@ -131,6 +131,7 @@ func (t *timeline) run(tb testing.TB, send workload.Handle) {
 	for n := range t.due {
 		t.due[n] = time.Duration(n+1) * interval
 		pause(t.due[n] - t.now())
+		t.sent[n] = t.now()
 		sending.Go(func() {
 			t.waitForPrevious(n)
 			if err := send(ctx, t.command(n)); err != nil {
@@ -158,6 +159,7 @@ func (t *timeline) report(b *testing.B) {
 		b.ReportMetric(q.at(0.50), name+"-p50-ms")
 		b.ReportMetric(q.at(0.99), name+"-p99-ms")
 	}
+	both("sent", t.sends())
 	both("answered", t.answers())
 	for i, view := range t.views {
 		both(view, t.seenBy(i))

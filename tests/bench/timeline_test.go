@@ -27,8 +27,9 @@ type timeline struct {
 	views []string
 
 	start time.Time
-	// due and the two behind it have an element a command, seen has a row of them a view.
+	// due and the three behind it have an element a command, seen has a row of them a view.
 	due      []time.Duration
+	sent     []time.Duration
 	acked    []time.Duration
 	answered []chan struct{}
 	seen     [][]atomic.Int64
@@ -44,6 +45,7 @@ func newTimeline(commands int, views []string) *timeline {
 		views:    views,
 		start:    time.Now(),
 		due:      make([]time.Duration, commands),
+		sent:     make([]time.Duration, commands),
 		acked:    make([]time.Duration, commands),
 		answered: make([]chan struct{}, commands),
 		seen:     make([][]atomic.Int64, len(views)),
@@ -122,6 +124,11 @@ func (t *timeline) seenByAll() quantiles {
 		}
 		return last
 	})
+}
+
+// sends returns when each command was sent. It is late when the client did not get a core in time.
+func (t *timeline) sends() quantiles {
+	return t.latencies(func(n int) time.Duration { return t.sent[n] })
 }
 
 // answers returns when each command was answered.

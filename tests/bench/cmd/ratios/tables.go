@@ -96,20 +96,20 @@ func latencyTable(out io.Writer, results []result) error {
 	return t.end()
 }
 
-// stages returns what is measured on the way of a command: its answer first, each view, all views last.
+// stages returns what is measured on the way of a command: when it was sent and answered, then each view, all views last.
 func stages(results []result, benchmark string) []string {
-	const first, last = "answered", "all-views"
+	first, last := []string{"sent", "answered"}, []string{"all-views"}
 	var views []string
 	for _, r := range results {
 		for metric := range r.metrics {
 			stage, is := strings.CutSuffix(metric, "-p99-ms")
-			if r.name == benchmark && is && stage != first && stage != last && !slices.Contains(views, stage) {
+			if r.name == benchmark && is && !slices.Contains(slices.Concat(first, views, last), stage) {
 				views = append(views, stage)
 			}
 		}
 	}
 	slices.Sort(views)
-	return slices.Concat([]string{first}, views, []string{last})
+	return slices.Concat(first, views, last)
 }
 
 // table aligns its columns.
