@@ -66,7 +66,7 @@ func TestLogger(t *testing.T) {
 					<-ctx.Done()
 					return ctx.Err()
 				}})
-			time.Sleep(time.Minute) // the clock of the bubble: the second attempt is in flight
+			<-time.After(time.Minute) // the clock of the bubble: the second attempt is in flight
 			synctest.Wait()
 			r.stop()
 			if got := strings.Count(out.String(), "\n"); got != 1 || !strings.Contains(out.String(), "boom") {

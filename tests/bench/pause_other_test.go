@@ -4,4 +4,4 @@ package bench_test
 
 import "time"
 
-func pause(d time.Duration) { time.Sleep(d) }
+func pause(d time.Duration) { <-time.After(d) }
