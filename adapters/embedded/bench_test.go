@@ -15,7 +15,6 @@ import (
 
 	"orderflow/adapters/embedded"
 	"orderflow/domain/eventsourcing"
-	"orderflow/domain/projection"
 	"orderflow/ports"
 )
 
@@ -94,4 +93,41 @@ func benchAppend() ports.Append {
 
 var benchPayload = binary.BigEndian.AppendUint64(make([]byte, 400), 0)
 
-var _ = projection.Text
+// BenchmarkFeed delivers what was appended before, and commits each delivery: from the ring in memory, and from disk for a
+// consumer that is behind it. One operation is one record.
+func BenchmarkFeed(b *testing.B) {
+	for name, feedBytes := range map[string]int{"ring": 1 << 30, "disk": 1} {
+		b.Run(name, func(b *testing.B) {
+			store, err := embedded.Open(b.Context(), embedded.Options{Dir: b.TempDir(), FeedBytes: feedBytes})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { b.StopTimer(); mustClose(b, store) })
+			mustSeekEnd(b, store, "consumer")
+			for left := b.N; left > 0; left -= 1000 { // in large appends, which are quick
+				mustAppend(b, store, command(newID(), 0, min(left, 1000)))
+			}
+			sub := mustSubscribe(b, store, "consumer")
+			inParallel(b, 1, func(int) error {
+				d, err := sub.Next(context.Background())
+				if err != nil {
+					return err
+				}
+				return sub.Commit(context.Background(), d.Position)
+			})
+		})
+	}
+}
+
+// BenchmarkApply applies changes of one row each, half of them to an order that is there.
+func BenchmarkApply(b *testing.B) {
+	store := openBench(b)
+	orders := make([]uuid.UUID, b.N/2+1)
+	for i := range orders {
+		orders[i] = uuid.New()
+	}
+	inParallel(b, 1, func(n int) error {
+		r := eventsourcing.Record{Header: eventsourcing.Header{AggregateID: orders[n/2], SequenceNumber: uint64(n)}}
+		return store.Apply(context.Background(), view, progress(r))
+	})
+}

@@ -1,49 +1,85 @@
 // Package embedded is the durable default: every store and the change feed in one directory, on Pebble, with nothing to install.
 //
-// One process owns the directory (file LOCK). OWNER says which process that is and where it answers, so that tools can find it.
-// VERSION is the format; a directory that holds something else, or was written by a newer program, is refused.
+// # The directory
+//
+// One process owns it, by a lock on the file LOCK that goes with the process. OWNER says which process that is and where it
+// answers, so that tools find the server of a directory ([ReadOwner]). VERSION holds the format: a directory that was written by a
+// newer program is refused, and so is one that holds something else. WATERMARK and SEAL are about damage, see below. The
+// directory pebble belongs to Pebble.
 //
 // # Layout
 //
-// Everything is in one Pebble database, in key spaces told apart by their first byte (see keys.go). Keys of rows sort as the
-// tables declare: text is escaped so that no prefix mixes with another, descending columns and buckets are inverted. Records
-// have a format byte (see record.go). The outbox holds a whole copy of each record under its position, so the feed is read in
-// sequence and can expire by a range deletion while the event store stays.
+// One database, in key spaces told apart by their first byte (keys.go). Keys of rows sort as the tables declare: text is escaped
+// so that no prefix runs into another, descending columns and buckets are inverted (columns.go). Values start with a format
+// byte, and a record has exactly one encoding (record.go). The outbox holds a whole copy of each record, so the feed is read in
+// sequence and expires by a range deletion while the event store stays. A record says where in the feed it is, so a reader can
+// tell what is durable without asking anybody.
 //
 // # Appending
 //
-// Callers that append at the same time form a group, and one of them leads: it decides every request in the order of arrival
-// against heads and commands, those of the same group included, gives the accepted ones their positions in the feed, and
-// writes all of it as one batch with one fsync. So an append is atomic, event, outbox row, head and command id together; the
-// feed is ordered and has no gaps; and the price of the fsync is shared. Nothing is seen by Load or by the feed before it is
-// durable.
+// Callers that append at the same time form a group, and the caller of the first request leads it: it decides every request
+// in the order of arrival against heads and commands, those of the same group included, gives the accepted ones their positions
+// in the feed, writes one batch, waits for one fsync, and answers; meanwhile the next group gathers, and then its first caller
+// leads. So an append is atomic (events, outbox rows, head and command id together), the feed is ordered and has no gaps, and
+// the price of the fsync is shared. Load, lists and the feed show nothing before it is durable.
 //
-// A write or an fsync that fails cannot be repeated: what the first attempt did is not to be found out. Its group is told
-// ports.ErrOutcomeUnknown, and the store writes no more ([Store.Failed]) until the directory is opened again.
+// Rejected: a goroutine that commits for everybody. It costs two more wake-ups an append, which at one writer is a good part of
+// what an append takes beside the fsync, and it needs an owner. Also rejected: a second group in flight while the first is
+// synced. It made the groups smaller and nothing faster, and needed an order of its own for the answers.
+//
+// A request whose context ends before a group takes it is withdrawn. After that its caller waits, for an fsync or two, and
+// is told the truth; Close, too, waits for what was taken. When the disk has no room for tables but still for the log, Pebble
+// stalls writers in the end, until there is room.
+//
+// # When the disk fails
+//
+// A write or an fsync that failed cannot be repeated: what the first attempt did is not to be found out, and the operating
+// system may have dropped the data. The group is told ports.ErrOutcomeUnknown, and the store writes no more ([Store.Failed],
+// [Store.Err]): every later write is a ports.ErrUnavailable, and so is loading an aggregate whose last append is in doubt. Other
+// reads go on. The way out is a restart, which reads what is really there.
+//
+// Pebble expects to be ended by its logger in that situation. This package does not end processes: it keeps Pebble from
+// writing to its logs and MANIFEST instead (fs.go).
 //
 // # What needs no fsync
 //
-// Views, states, offsets and the registry are written without one. They go into the same log as the events, and after a crash
-// Pebble replays the log from the front and stops where it ends. So what was written later never survives what was written
-// earlier: an offset is behind the effects that it speaks of, and an effect behind its event. After a crash all of them fall
-// back together, the feed delivers again from the older offset, and the states drop what is not new.
+// Offsets, states and rows are written without one; only the registry, which changes rarely, waits for the disk. All of them go
+// into the same log as the events, in the order in which Pebble was given them. Recovery replays the log from the front and
+// stops at the first piece that is not whole, and a memtable is written to a table together with all that came before. So what
+// is there after a crash is what was written up to some moment: no offset without the effects that it speaks of, no effect
+// without its event. They fall back together, the feed delivers again from the older offset, and states drop what they have
+// seen. What was acknowledged to a writer lies before that moment, because its fsync covers everything that came earlier too.
 //
 // # The feed
 //
-// It is pushed: a bounded ring in memory holds the newest records for all subscriptions together, and an append wakes those
-// that wait. A subscription that is further behind than the ring reads pages from the outbox; nobody waits for it. Rows older
-// than Options.Retention are dropped, all but the newest, and a consumer whose offset is older gets ports.ErrOffsetExpired.
+// It is pushed. A ring in memory, bounded in bytes, holds the newest records for all subscriptions together, and each group
+// wakes those that wait. A subscription that is behind the ring reads pages from the outbox, and nobody waits for it.
+// A position is the number of a record in the feed, in decimal, in stream "". Once a minute, or by [Store.Expire], rows
+// are dropped that are older than Options.Retention. A consumer that has not read them gets ports.ErrOffsetExpired; as
+// positions have no gaps, a missing row is never passed over.
 //
-// # Corruption
+// # Damage
 //
-// Pebble checks a checksum for every block of a table that it reads, and for every piece of its log; what fails is
-// ports.ErrCorrupt. A log that ends early, though, looks to Pebble like one that was torn while it was written. Two files tell
-// the difference. WATERMARK holds the position of the last durable record and how much of the MANIFEST was durable; it is
-// written in place after each group. An outbox that ends before it has lost something that was acknowledged, and Open says
-// so. SEAL is written at a clean shutdown, with the sizes of all files and the checksums of those that Pebble reads up to the
-// first error; it is compared before Pebble touches anything. After an unclean shutdown Open logs what was recovered.
+// Pebble checks a checksum for every block of a table that it reads. Its logs and its MANIFEST, however, it reads up to the first
+// piece that is not whole, and takes that for where writing stopped: a flipped bit there would end the history early, or bring back an
+// older list of tables and delete the newer ones. Two small files tell damage from a torn end.
 //
-// A limit remains. WATERMARK itself is not synced, as that would double the price of an append: after a power cut it may be
-// older than the log. Damage to exactly that newest piece of the log, after an unclean shutdown, then passes for a torn end. A
-// killed process loses nothing of it.
+// SEAL is written by Close: the sizes of all files, and the checksums of those that are read in that way. Open compares it before
+// Pebble touches anything, so after a clean shutdown nothing can be missing unnoticed. WATERMARK is written in place while the
+// store runs: after each fsync, before anybody is answered, the position of the last record, and after each fsync of a MANIFEST
+// how far that one is durable. After an unclean shutdown, Open wants the MANIFEST to be readable that far, the outbox to end
+// there or later, and its newest rows to have no hole; it logs what it recovered. Whatever does not fit is ports.ErrCorrupt,
+// with the name of the file and the way out. Load checks each history against its head.
+//
+// What remains: WATERMARK is not synced with each group, as that would double the price of an append. A process that is killed
+// loses nothing of it. After a power cut it may be as old as the operating system's write-back allows, half a minute or so; if
+// the same log is then also damaged, in what was written after the mark, its end passes for a torn one. Offsets and views,
+// which fall back after a crash in any case, may fall back further through damage. And what is damaged in Pebble's files and
+// in the two small ones alike is beyond this.
+//
+// # Measured
+//
+// BenchmarkAppend compares Append with Pebble alone, which is given the same keys and values by the same number of goroutines.
+// On two shared cores and an SSD with an fsync of about 0.2 ms: 0.95 to 1.0 of Pebble at one writer, 0.75 to 0.8 at 64. The
+// difference is looking up heads and commands, which Pebble alone is spared.
 package embedded
