@@ -112,7 +112,7 @@ func appendText(dst []byte, s string) []byte {
 }
 
 func appendOrdered(dst []byte, n int64) []byte {
-	return binary.BigEndian.AppendUint64(dst, uint64(n)^1<<63) //nolint:gosec // the same bits
+	return binary.BigEndian.AppendUint64(dst, uint64(n)^1<<63)
 }
 
 func invert(b []byte) {
@@ -149,7 +149,7 @@ func (d *decoder) ordered(inverted bool) int64 {
 	if inverted {
 		n = ^n
 	}
-	return int64(n ^ 1<<63) //nolint:gosec // the same bits
+	return int64(n ^ 1<<63)
 }
 
 func (d *decoder) text(inverted bool) string {

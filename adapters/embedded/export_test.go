@@ -49,6 +49,12 @@ func DecodeSmall(value []byte) {
 	_, _ = decodeConsumer("consumer", value)
 }
 
+// ReadOutbox reads the feed from disk, from a position on.
+func (s *Store) ReadOutbox(from uint64) (n int, err error) {
+	page, err := s.readOutbox(from, s.durable.Load())
+	return len(page), err
+}
+
 // Waiting is the number of appends that wait for their group.
 func (s *Store) Waiting() int {
 	s.queue.mu.Lock()

@@ -50,7 +50,7 @@ func appendBody(dst []byte, r *eventsourcing.Record) ([]byte, error) {
 	dst = binary.AppendUvarint(dst, r.SequenceNumber)
 	dst = binary.AppendVarint(dst, millis)
 	dst = appendString(dst, r.EventType)
-	dst = binary.AppendUvarint(dst, uint64(r.EventVersion)) //nolint:gosec // at least 1, see ports.Append.Check
+	dst = binary.AppendUvarint(dst, uint64(r.EventVersion))
 	dst = binary.AppendUvarint(dst, uint64(len(r.Metadata)))
 	for _, key := range slices.Sorted(maps.Keys(r.Metadata)) {
 		dst = appendString(appendString(dst, key), r.Metadata[key])
@@ -71,7 +71,7 @@ func decodeBody(body []byte) (eventsourcing.Record, error) {
 	if version > math.MaxInt {
 		d.fail(errCanonical)
 	}
-	r.EventVersion = int(version) //nolint:gosec // checked above
+	r.EventVersion = int(version)
 	r.Metadata = decodeMetadata(&d)
 	r.Payload = append(r.Payload, d.bytes(d.uvarint())...)
 	if err := d.end(); err != nil {

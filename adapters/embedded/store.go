@@ -65,6 +65,8 @@ type Store struct {
 // failure is why the store writes no more.
 type failure struct {
 	cause atomic.Pointer[error]
+	// opened is set once Open is past returning the failure.
+	opened atomic.Bool
 	// happened is closed when cause is set.
 	happened chan struct{}
 	// doubtful holds the aggregates with an append whose outcome is not known.
@@ -128,6 +130,7 @@ func (s *Store) open() (err error) {
 		err = writeOwner(s.fs, s.dir, "")
 	}
 	if err == nil {
+		s.failure.opened.Store(true)
 		err = s.failed()
 	}
 	if err != nil {
@@ -162,11 +165,12 @@ func (s *Store) apply(batch *pebble.Batch, options *pebble.WriteOptions) error {
 	}
 	if err != nil {
 		s.fail(err)
+		return s.outcome()
 	}
-	return s.outcome()
+	return nil
 }
 
-// outcome returns ports.ErrOutcomeUnknown when the store failed while something was being written. Pebble itself does not know
+// outcome returns ports.ErrOutcomeUnknown when the store has failed while something was being written. Pebble does not tell
 // of such a failure, see watchedFS.
 func (s *Store) outcome() error {
 	if cause := s.failure.cause.Load(); cause != nil {
@@ -221,7 +225,9 @@ func (s *Store) get(key []byte) ([]byte, error) {
 // operating system may have dropped the data. A new process reads what is really there.
 func (s *Store) fail(cause error) {
 	if s.failure.cause.CompareAndSwap(nil, &cause) {
-		s.log.Error("the store writes no more; find the cause and restart, nothing acknowledged is lost", "dir", s.dir, "error", cause)
+		if s.failure.opened.Load() {
+			s.log.Error("the store writes no more; find the cause and restart, nothing acknowledged is lost", "dir", s.dir, "error", cause)
+		}
 		close(s.failure.happened)
 	}
 }

@@ -278,6 +278,37 @@ func TestAppend_IsSeenByNobodyBeforeItIsDurable(t *testing.T) {
 	}
 }
 
+func TestAppend_ACommandTwiceInOneGroupHappensOnce(t *testing.T) {
+	t.Parallel()
+	var g gate
+	o := open(t, nil, embedded.Options{Dir: "data", FS: g.fs()})
+	let := g.shut()
+	defer let()
+	first := appendLater(t.Context(), o.Store, command(newID(), 0, 1))
+	<-g.reached
+	a := command(newID(), 0, 2)
+	answers := make(chan ports.Appended, 2)
+	for i := range 2 { // both wait for the same group
+		go func() {
+			got, err := o.Append(context.Background(), a)
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- got
+		}()
+		waiting(t, o.Store, i+1)
+	}
+	let()
+	<-first
+	one, two := <-answers, <-answers
+	if one.Duplicate == two.Duplicate || !sameRecords(a.Records, one.Records) || !sameRecords(a.Records, two.Records) {
+		t.Errorf("answers %+v and %+v", one, two)
+	}
+	if got := mustLoad(t, o.Store, a.AggregateID); !sameRecords(a.Records, got) {
+		t.Errorf("history %+v", got)
+	}
+}
+
 func TestClose_AnswersAppendsTruthfully(t *testing.T) {
 	t.Parallel()
 	var g gate
