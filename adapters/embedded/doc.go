@@ -80,6 +80,7 @@
 // # Measured
 //
 // BenchmarkAppend compares Append with Pebble alone, which is given the same keys and values by the same number of goroutines.
-// On two shared cores and an SSD with an fsync of about 0.2 ms: 0.95 to 1.0 of Pebble at one writer, 0.75 to 0.8 at 64. The
-// difference is looking up heads and commands, which Pebble alone is spared.
+// On two cores and an SSD with an fsync of about 0.2 ms: 0.95 to 1.0 of Pebble at one writer, 0.75 to 0.8 at 64. The
+// difference is looking up heads and commands, which Pebble alone is spared, and that one caller at a time prepares a group: when
+// other processes compete for the cores it grows, to 0.5 at the worst.
 package embedded
