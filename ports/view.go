@@ -15,6 +15,9 @@ type ViewID struct {
 	Generation int
 }
 
+// ViewOf names the view that a projection fills: its generation is the projection's version.
+func ViewOf(p *projection.Projection) ViewID { return ViewID{Consumer: p.Name, Generation: p.Version} }
+
 // ViewStore keeps the effects of consumers: for each order how far it was handled, the state to go on from, and for a
 // projection the rows of its table.
 type ViewStore interface {

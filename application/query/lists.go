@@ -47,7 +47,7 @@ func (l *Lists) List(ctx context.Context, table, key string, after ports.Cursor,
 		return ports.RowPage{}, fmt.Errorf("list %s: %w", table, ports.ErrNotFound)
 	}
 	page, err := l.views.Rows(ctx, ports.RowQuery{
-		View: viewOf(p), Table: p.Table, Prefix: []any{key}, After: after, Limit: bounded(limit),
+		View: ports.ViewOf(p), Table: p.Table, Prefix: []any{key}, After: after, Limit: bounded(limit),
 	})
 	if err != nil {
 		return ports.RowPage{}, fmt.Errorf("list %s: %w", table, err)

@@ -67,7 +67,7 @@ func (q *Orders) Order(ctx context.Context, orderID uuid.UUID, minSequence uint6
 // read returns the row of an order and the sequence number it stands at; nil and 0 when there is none.
 func (q *Orders) read(ctx context.Context, orderID uuid.UUID) (projection.Row, uint64, error) {
 	p := q.config.Projection
-	page, err := q.config.Views.Rows(ctx, ports.RowQuery{View: viewOf(p), Table: p.Table, Prefix: []any{orderID}, Limit: 1})
+	page, err := q.config.Views.Rows(ctx, ports.RowQuery{View: ports.ViewOf(p), Table: p.Table, Prefix: []any{orderID}, Limit: 1})
 	if err != nil || len(page.Rows) == 0 {
 		return nil, 0, err
 	}
@@ -153,10 +153,6 @@ func upTo(records []eventsourcing.Record, moment ports.Moment) []eventsourcing.R
 		}
 	}
 	return records
-}
-
-func viewOf(p *projection.Projection) ports.ViewID {
-	return ports.ViewID{Consumer: p.Name, Generation: p.Version}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

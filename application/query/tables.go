@@ -150,7 +150,7 @@ func content(r eventsourcing.Record) []string {
 }
 
 func (t *Tables) view(ctx context.Context, p *projection.Projection, after ports.Cursor, limit int) (ports.TablePage, error) {
-	listed, err := t.config.Views.Rows(ctx, ports.RowQuery{View: viewOf(p), Table: p.Table, After: after, Limit: limit})
+	listed, err := t.config.Views.Rows(ctx, ports.RowQuery{View: ports.ViewOf(p), Table: p.Table, After: after, Limit: limit})
 	if err != nil {
 		return ports.TablePage{}, err
 	}

@@ -16,7 +16,7 @@ func (v *verification) strayRows(ctx context.Context, p *projection.Projection) 
 	var count uint64
 	err := v.everyRow(ctx, p, func(projection.Row) error { count++; return nil })
 	v.report.Rows += count
-	if err != nil || count == v.expected[viewOf(p)] {
+	if err != nil || count == v.expected[ports.ViewOf(p)] {
 		return err
 	}
 	return v.everyRow(ctx, p, func(row projection.Row) error {
@@ -30,7 +30,7 @@ func (v *verification) strayRows(ctx context.Context, p *projection.Projection) 
 
 func (v *verification) everyRow(ctx context.Context, p *projection.Projection, visit func(projection.Row) error) error {
 	for cursor := ports.Cursor(""); ; {
-		listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: viewOf(p), Table: p.Table, After: cursor, Limit: page})
+		listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: ports.ViewOf(p), Table: p.Table, After: cursor, Limit: page})
 		if err != nil {
 			return fmt.Errorf("list %s: %w", p.Table.Name, err)
 		}

@@ -179,12 +179,12 @@ func (v *verification) compare(ctx context.Context, id uuid.UUID) (outcome, erro
 		}
 	}
 	for _, p := range v.Projections {
-		handled := min(reached[viewOf(p)].SequenceNumber, o.events)
+		handled := min(reached[ports.ViewOf(p)].SequenceNumber, o.events)
 		fold, err := p.Advance(nil, history[:handled])
 		if err != nil {
 			return outcome{}, fmt.Errorf("fold %s of %s: %w", p.Name, id, err)
 		}
-		o.rows[viewOf(p)] = uint64(len(fold.Put))
+		o.rows[ports.ViewOf(p)] = uint64(len(fold.Put))
 		detail, err := v.compareRows(ctx, p, fold.Put)
 		if err != nil {
 			return outcome{}, err
@@ -199,7 +199,7 @@ func (v *verification) compare(ctx context.Context, id uuid.UUID) (outcome, erro
 func (v *verification) reached(ctx context.Context, id uuid.UUID) (map[ports.ViewID]ports.ViewState, error) {
 	views := append([]ports.ViewID(nil), v.Others...)
 	for _, p := range v.Projections {
-		views = append(views, viewOf(p))
+		views = append(views, ports.ViewOf(p))
 	}
 	reached := make(map[ports.ViewID]ports.ViewState, len(views))
 	for _, view := range views {
@@ -254,7 +254,7 @@ func (v *verification) compareRows(ctx context.Context, p *projection.Projection
 
 // row reads the row that has the key of like.
 func (v *verification) row(ctx context.Context, p *projection.Projection, like projection.Row) (row projection.Row, found bool, err error) {
-	listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: viewOf(p), Table: p.Table, Prefix: p.Table.Key(like), Limit: 1})
+	listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: ports.ViewOf(p), Table: p.Table, Prefix: p.Table.Key(like), Limit: 1})
 	if err != nil {
 		return nil, false, fmt.Errorf("read %s: %w", p.Table.Name, err)
 	}
@@ -269,8 +269,4 @@ func (v *verification) add(differences ...ports.VerifyDifference) {
 	if room := maxShown - len(v.report.Shown); room > 0 {
 		v.report.Shown = append(v.report.Shown, differences[:min(room, len(differences))]...)
 	}
-}
-
-func viewOf(p *projection.Projection) ports.ViewID {
-	return ports.ViewID{Consumer: p.Name, Generation: p.Version}
 }
