@@ -167,6 +167,9 @@ func (a *App) wireServer() error {
 	return err
 }
 
+// readyPoll is how often WaitReady looks. It is what a command line tool that starts a service of its own waits for.
+const readyPoll = 5 * time.Millisecond
+
 // newID makes time-ordered ids. Where the system has no randomness left to give nothing else works either.
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
@@ -184,15 +187,22 @@ func (a *App) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// WaitReady waits until every consumer has been started.
+// WaitReady waits until the service is ready in the sense of /readyz.
 func (a *App) WaitReady(ctx context.Context, atMost time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()
-	select {
-	case <-a.router.Running():
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("the service is not ready: %w", ctx.Err())
+	again := time.NewTicker(readyPoll)
+	defer again.Stop()
+	for {
+		err := a.ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the service is not ready: %w: %w", ctx.Err(), err)
+		}
 	}
 }
 

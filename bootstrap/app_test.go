@@ -107,7 +107,7 @@ func TestApp_servesAndStops(t *testing.T) {
 	if status, body := get(t, app.URL()+"/readyz"); status != http.StatusOK {
 		t.Errorf("readyz: %d %s", status, body)
 	}
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for !strings.Contains(stdout.String(), `"type":"order.created"`) {
 		select {
 		case <-deadline:

@@ -28,7 +28,7 @@ const (
 const startTimeout = time.Minute
 
 // probeTimeout bounds the wait for the answer of a service that may be there.
-const probeTimeout = 2 * time.Second
+const probeTimeout = 5 * time.Second
 
 // attached runs use with a client of the service: the one that --url names, the one that owns the data directory, or one
 // that is started for the purpose and stopped afterwards.

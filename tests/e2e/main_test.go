@@ -95,8 +95,8 @@ func (s *service) stop(t *testing.T) {
 	}
 	select {
 	case <-s.ended:
-	case <-time.After(30 * time.Second):
-		t.Fatal("the service did not stop within 30 seconds")
+	case <-time.After(2 * time.Minute):
+		t.Fatal("the service did not stop within two minutes")
 	}
 	if s.err != nil {
 		t.Errorf("the service ended with %v", s.err)
@@ -169,14 +169,14 @@ func tool(t *testing.T, args ...string) (out string, status int) {
 	return stdout.String() + stderr.String(), cmd.ProcessState.ExitCode()
 }
 
-// await polls until done, for at most half a minute.
+// await polls until done, for at most two minutes.
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for !done() {
 		select {
 		case <-deadline:
-			t.Fatalf("waited 30 seconds for %s", what)
+			t.Fatalf("waited two minutes for %s", what)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

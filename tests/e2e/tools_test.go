@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -21,11 +22,22 @@ func TestTools_findTheServiceOrStartOne(t *testing.T) {
 		t.Fatalf("demo without a service: %d\n%s", status, out)
 	}
 	check := func(how string) {
+		await(t, how+": all consumers to be running", func() bool {
+			out, status := tool(t, "consumers", "--data="+data)
+			if status != 0 {
+				t.Fatalf("%s: consumers: exit status %d\n%s", how, status, out)
+			}
+			for _, name := range []string{"order-read-model", "orders-by-customer", "orders-by-status", "orders-by-sku", "file-publisher"} {
+				if !regexp.MustCompile(`(?m)^` + name + `\b.*\brunning\b`).MatchString(out) {
+					return false
+				}
+			}
+			return true
+		})
 		for _, test := range []struct {
 			args []string
 			want []string
 		}{
-			{[]string{"consumers"}, []string{"order-read-model", "orders-by-customer", "orders-by-status", "orders-by-sku", "file-publisher", "running"}},
 			{[]string{"verify"}, []string{"every view equals the fold"}},
 			{[]string{"inspect", "event_store", "--limit=2"}, []string{"aggregate_id", "sequence_number", "head", "command_id", "created_at", "order.created", "more"}},
 			{[]string{"inspect", "--limit=500"}, []string{"outbox_messages", "order_read_model", "orders_by_customer", "orders_by_status", "orders_by_sku", "payment_reference"}},
