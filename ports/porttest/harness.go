@@ -92,7 +92,7 @@ type RecordListerHarness struct {
 
 // Tuning fits a suite to the speed of an adapter. The zero Tuning is right for one that keeps its data in the process.
 type Tuning struct {
-	// Wait bounds every wait for something that must happen; 0 means 10 seconds.
+	// Wait bounds every wait for something that must happen; 0 means a minute.
 	Wait time.Duration
 	// Quiet is how long the suite looks when nothing must happen; 0 means 30 milliseconds.
 	Quiet time.Duration

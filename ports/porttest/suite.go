@@ -35,7 +35,7 @@ func (h RecordListerHarness) close() error     { return h.Close() }
 // tuning returns u with the defaults filled in.
 func (u Tuning) tuning() Tuning {
 	if u.Wait == 0 {
-		u.Wait = 10 * time.Second
+		u.Wait = time.Minute
 	}
 	if u.Quiet == 0 {
 		u.Quiet = 30 * time.Millisecond
