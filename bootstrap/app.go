@@ -20,6 +20,7 @@ import (
 	"orderflow/adapters/eventjson"
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/httpapi"
+	"orderflow/adapters/redpanda"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
 	"orderflow/application/query"
@@ -73,36 +74,40 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 			return nil, err
 		}
 	}
-	if err := a.wireConsumers(env); err != nil {
+	if err := a.wireConsumers(ctx, env); err != nil {
 		return nil, err
 	}
 	return a, a.wireServer()
 }
 
 // wireConsumers gives every projection, and the publisher if there is one, a consumer of its own.
-func (a *App) wireConsumers(env Environment) error {
+func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 	store, codec := a.store, eventjson.New()
-	add := func(name string, generation int, effect consumer.Effect) {
+	source, err := a.openSource()
+	if err != nil {
+		return err
+	}
+	add := func(name string, generation int, feed ports.ChangeFeed, effect consumer.Effect) {
 		a.consumers = append(a.consumers, consumer.New(consumer.Config{
 			Name: name, Generation: generation, Effect: effect,
-			Store: store, Feed: store, Views: store, Registry: store,
+			Store: store, Feed: feed, Views: store, Registry: store,
 			Now: time.Now, Logger: a.log,
 		}))
 	}
 	for _, p := range projection.All() {
-		add(p.Name, p.Version, consumer.Project(p, codec))
+		add(p.Name, p.Version, source, consumer.Project(p, codec))
 	}
 	target, err := parseSink(a.config.Sink, a.config.Data)
 	if err != nil {
 		return err
 	}
-	publisher, err := openSink(target, env)
+	publisher, err := a.openSink(ctx, target, env)
 	if err != nil {
 		return err
 	}
 	if publisher != nil {
 		a.closers = append(a.closers, publisher)
-		add(target.consumer(), 1, consumer.Publish(publisher))
+		add(target.consumer(), 1, store, consumer.Publish(publisher))
 	}
 	routed := make([]fanout.Consumer, len(a.consumers))
 	for i, c := range a.consumers {
@@ -123,12 +128,14 @@ type publisher interface {
 const sinkLinger = 5 * time.Millisecond
 
 // openSink returns nil for sinkNone.
-func openSink(target sink, env Environment) (publisher, error) {
+func (a *App) openSink(ctx context.Context, target sink, env Environment) (publisher, error) {
 	switch target.kind {
 	case sinkStdout:
 		return cloudevents.NewWriter(env.Stdout, cloudevents.Config{}), nil
 	case sinkFile:
 		return cloudevents.OpenFile(target.path, cloudevents.Config{Linger: sinkLinger})
+	case sinkRedpanda:
+		return a.openTopicSink(ctx)
 	default:
 		return nil, nil
 	}
@@ -145,7 +152,10 @@ func (a *App) wireServer() error {
 	if store.metrics != nil {
 		metrics.MustRegister(store.metrics)
 	}
-	var err error
+	topic, err := a.openTopicVerifier()
+	if err != nil {
+		return err
+	}
 	a.server, err = httpapi.New(httpapi.Config{
 		Commands:  command.New(command.Config{Store: store, Codec: codec, Now: time.Now, NewID: newID}),
 		Orders:    query.NewOrders(query.OrdersConfig{Views: store, Store: store, Codec: codec, Projection: projection.OrderReadModel()}),
@@ -155,6 +165,8 @@ func (a *App) wireServer() error {
 		Verifier: verify.New(verify.Config{
 			Store: store, Codec: codec, States: store, Rows: store, Projections: projections, Others: others,
 		}),
+		TopicVerifier:   topic,
+		AsyncAPI:        redpanda.AsyncAPI(),
 		Codec:           codec,
 		Ready:           a.ready,
 		Metrics:         promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"orderflow/adapters/redpanda"
 	"orderflow/adapters/scylla"
 )
 
@@ -24,9 +25,15 @@ type Config struct {
 	// Retention is how long the change feed keeps what was appended. A consumer that was away for longer catches up from the
 	// event store.
 	Retention time.Duration
-	// Sink is where the publisher sends events: "stdout", "none", "file:PATH", or empty for the file order-events.jsonl in
-	// Data.
+	// Sink is where the publisher sends events: "stdout", "none", "file:PATH", "redpanda", or empty for the file
+	// order-events.jsonl in Data.
 	Sink string
+	// Redpanda says where the topic is, for the sink and the source of that name, and for its verification.
+	Redpanda redpanda.Config
+	// Source is where the projections get their events from.
+	Source Source
+	// GroupPrefix begins the names of the projections' consumer groups, for SourceRedpanda.
+	GroupPrefix string
 	// Lanes is how many orders each consumer handles at once.
 	Lanes int
 	// ShutdownTimeout bounds each step of a stop.
@@ -48,6 +55,9 @@ func DefaultConfig() Config {
 		Store:           StoreEmbedded,
 		Data:            "data",
 		Scylla:          scylla.Config{Keyspace: "orderflow"},
+		Redpanda:        redpanda.Config{Topic: redpanda.Topic{Name: redpanda.DefaultTopic}},
+		Source:          SourceStore,
+		GroupPrefix:     "orderflow.",
 		Listen:          "127.0.0.1:8080",
 		Retention:       24 * time.Hour,
 		Lanes:           32,
@@ -88,6 +98,9 @@ func (c Config) Validate() error {
 	if _, err := parseSink(c.Sink, c.Data); err != nil {
 		errs = append(errs, err)
 	}
+	if err := c.validateTopic(); err != nil {
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
 }
 
@@ -95,9 +108,10 @@ func (c Config) Validate() error {
 type sinkKind string
 
 const (
-	sinkNone   sinkKind = "none"
-	sinkStdout sinkKind = "stdout"
-	sinkFile   sinkKind = "file"
+	sinkNone     sinkKind = "none"
+	sinkStdout   sinkKind = "stdout"
+	sinkFile     sinkKind = "file"
+	sinkRedpanda sinkKind = "redpanda"
 )
 
 type sink struct {
@@ -113,11 +127,11 @@ func parseSink(setting, data string) (sink, error) {
 	switch kind, path, _ := strings.Cut(setting, ":"); {
 	case setting == "":
 		return sink{kind: sinkFile, path: filepath.Join(data, "order-events.jsonl")}, nil
-	case setting == string(sinkNone), setting == string(sinkStdout):
+	case setting == string(sinkNone), setting == string(sinkStdout), setting == string(sinkRedpanda):
 		return sink{kind: sinkKind(setting)}, nil
 	case kind == string(sinkFile) && path != "":
 		return sink{kind: sinkFile, path: path}, nil
 	default:
-		return sink{}, fmt.Errorf("sink: %q is none of stdout, none and file:PATH", setting)
+		return sink{}, fmt.Errorf("sink: %q is none of stdout, none, redpanda and file:PATH", setting)
 	}
 }

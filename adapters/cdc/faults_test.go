@@ -26,7 +26,7 @@ func TestFeed_FaultsLoseNothing(t *testing.T) {
 
 	s := simulated(t, scyllasim.Options{}, false)
 	config := s.config(newOffsets())
-	config.Confidence, config.Patience, config.TailRecords, config.CatchUpRecords = 1500*time.Millisecond, 10*time.Second, 30, 500
+	config.Confidence, config.Patience, config.TailRecords, config.CatchUpRecords = 1500*time.Millisecond, time.Minute, 30, 500
 	feed := run(t, config)
 	names := []string{"a", "b", "c"}
 	for _, name := range names {
@@ -81,7 +81,7 @@ func TestFeed_FaultsLoseNothing(t *testing.T) {
 
 // consume reads until it has everything. It commits and comes back now and then.
 func consume(ctx context.Context, feed ports.ChangeFeed, name string, chance *rand.Rand, ids []uuid.UUID, rounds uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	heads := map[uuid.UUID]uint64{}
 	missing := rounds * uint64(len(ids))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"orderflow/adapters/memory"
 	"orderflow/ports"
 	"orderflow/tests/scyllasim"
+	"orderflow/tests/servers"
 )
 
 const createKeyspace = "CREATE KEYSPACE %s WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 1}"
@@ -45,7 +45,7 @@ func connect(tb testing.TB, hosts ...string) *gocql.Session {
 	tb.Helper()
 	c := gocql.NewCluster(hosts...)
 	c.Consistency = gocql.LocalQuorum
-	c.Timeout = 10 * time.Second
+	c.Timeout = time.Minute
 	c.DefaultTimestamp = false
 	c.Logger = quiet{}
 	session, err := c.CreateSession()
@@ -70,26 +70,11 @@ func simulated(tb testing.TB, o scyllasim.Options, postimage bool) server {
 	return s
 }
 
-// hosts are the servers to test on; a test that needs them is skipped without, unless they are required.
-func hosts(tb testing.TB) []string {
-	tb.Helper()
-	hosts := os.Getenv("SCYLLA_HOSTS")
-	if hosts != "" {
-		return strings.Split(hosts, ",")
-	}
-	const reason = "SCYLLA_HOSTS is not set: it takes the addresses of ScyllaDB servers, comma-separated"
-	if os.Getenv("REQUIRE_INTEGRATION") == "1" {
-		tb.Fatal(reason)
-	}
-	tb.Skip(reason)
-	return nil
-}
-
 // real creates a keyspace on real servers, which is dropped afterwards. Versions that know tablets but no CDC with them need
 // vnodes; older ones do not know the option.
 func real(tb testing.TB) server {
 	tb.Helper()
-	s := server{session: connect(tb, hosts(tb)...), keyspace: "cdc_" + strings.ReplaceAll(uuid.NewString(), "-", "")}
+	s := server{session: connect(tb, servers.Scylla(tb)...), keyspace: "cdc_" + strings.ReplaceAll(uuid.NewString(), "-", "")}
 	create := fmt.Sprintf(createKeyspace, s.keyspace)
 	if err := s.session.Query(create + " AND tablets = {'enabled': false}").Exec(); err != nil {
 		s.exec(tb, create)

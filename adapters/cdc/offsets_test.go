@@ -44,7 +44,7 @@ func TestOffset_NeverPassesTheSafeReader(t *testing.T) {
 	s := simulated(t, scyllasim.Options{}, false)
 	saved := newOffsets()
 	config := s.config(saved)
-	config.SafeDelay, config.SafeWindow = time.Minute, time.Hour // it takes its time
+	config.SafeDelay, config.SafeWindow = time.Hour, 3*time.Hour // it takes its time
 	r := follow(t, s, config)
 	start := saved.at("a")
 	for n := range uint64(50) {

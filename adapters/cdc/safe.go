@@ -68,7 +68,8 @@ func (r *safeReader) life(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	running, cancel := context.WithCancel(ctx)
+	// Its own context, which ends after Stop: when it ends first, the library stays stuck for ever if generations queue up.
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- reader.Run(running) }()
@@ -81,7 +82,7 @@ func (r *safeReader) life(ctx context.Context) error {
 	select {
 	case <-done:
 		return err
-	case <-time.After(stopNotice): // Stop alone takes as long as a poll; the context alone leaves a queue of generations stuck
+	case <-time.After(stopNotice): // Stop alone takes as long as a poll
 	}
 	cancel()
 	select {

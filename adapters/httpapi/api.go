@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"orderflow/domain/projection"
 )
 
@@ -31,7 +33,7 @@ func newHandler(config Config) (http.Handler, error) {
 		buffers:   sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 	d := newDescriber()
-	operations := slices.Concat(a.commandOperations(d), a.queryOperations(d), a.operatorOperations(d), a.verificationOperations(d), a.selfOperations(d))
+	operations := slices.Concat(a.commandOperations(d), a.queryOperations(d), a.operatorOperations(d), a.verificationOperations(d), a.topicOperations(d), a.selfOperations(d))
 	described, err := json.Marshal(d.document(operations))
 	if err != nil {
 		return nil, fmt.Errorf("describe the API: %w", err)
@@ -56,7 +58,17 @@ const (
 )
 
 func (a *api) selfOperations(d describer) []operation {
-	return []operation{
+	var operations []operation
+	if len(a.config.AsyncAPI) > 0 {
+		operations = append(operations, operation{
+			id: "asyncAPI", method: http.MethodGet, path: "/asyncapi.yaml", tag: tagOperations, summary: "Read the description of the messages that are published",
+			responses: map[string]*huma.Response{"200": {
+				Description: "AsyncAPI 3.", Content: map[string]*huma.MediaType{mediaYAML: {Schema: &huma.Schema{Type: huma.TypeString}}},
+			}},
+			handler: document{mediaYAML, a.config.AsyncAPI},
+		})
+	}
+	return append(operations, []operation{
 		{
 			id: indexID, method: http.MethodGet, path: "/", tag: tagOperations, summary: "List the routes",
 			responses: d.responses(answers{http.StatusOK: d.answer("The routes.", indexDocument{})}, 400),
@@ -65,7 +77,20 @@ func (a *api) selfOperations(d describer) []operation {
 			id: openAPIID, method: http.MethodGet, path: "/openapi.json", tag: tagOperations, summary: "Read this description of the API",
 			responses: d.responses(answers{http.StatusOK: d.answer("OpenAPI 3.1.", json.RawMessage{})}, 400),
 		},
-	}
+	}...)
+}
+
+const mediaYAML = "application/yaml"
+
+// document is an http.Handler that answers with the same bytes each time.
+type document struct {
+	media string
+	text  []byte
+}
+
+func (d document) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", d.media)
+	_, _ = w.Write(d.text) // the client has left, or the connection will tell the server
 }
 
 func (a *api) handlerOf(op operation, all []operation, described []byte) http.Handler {

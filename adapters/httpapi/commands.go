@@ -189,10 +189,10 @@ func (a *api) readBody(c *call, required bool, into commandBody) error {
 }
 
 func isJSON(contentType string) bool {
-	if contentType == "application/json" {
+	if contentType == mediaJSON {
 		return true
 	}
 	media, parameters, err := mime.ParseMediaType(contentType)
 	charset, given := parameters["charset"]
-	return err == nil && media == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
+	return err == nil && media == mediaJSON && (!given || strings.EqualFold(charset, "utf-8"))
 }

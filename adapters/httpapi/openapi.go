@@ -16,6 +16,8 @@ const (
 	tagOperations = "operations"
 )
 
+const mediaJSON = "application/json"
+
 const apiVersion = "1.0.0"
 
 // describer makes the parts of an OpenAPI document. Schemas come from the Go types that are really read and written.
@@ -70,7 +72,7 @@ func parameters(list []parameter) []*huma.Param {
 func (d describer) body(t reflect.Type, required bool) *huma.RequestBody {
 	return &huma.RequestBody{
 		Required: required,
-		Content:  map[string]*huma.MediaType{"application/json": {Schema: d.registry.Schema(t, true, "")}},
+		Content:  map[string]*huma.MediaType{mediaJSON: {Schema: d.registry.Schema(t, true, "")}},
 	}
 }
 
@@ -82,7 +84,7 @@ func (d describer) answer(description string, document any, headers ...string) *
 	response := &huma.Response{Description: description}
 	if document != nil {
 		response.Content = map[string]*huma.MediaType{
-			"application/json": {Schema: d.registry.Schema(reflect.TypeOf(document), true, "")},
+			mediaJSON: {Schema: d.registry.Schema(reflect.TypeOf(document), true, "")},
 		}
 	}
 	for _, name := range headers {

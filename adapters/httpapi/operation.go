@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -43,7 +44,8 @@ type reply struct {
 	status   int // 0 is 200
 	etag     string
 	location string
-	body     any // a document; nil for none
+	body     any  // a document; nil for none
+	sent     bool // it was written already, piece by piece
 }
 
 // maxPooledBuffer is the capacity above which a buffer is left to the garbage collector.
@@ -116,6 +118,9 @@ func (c *call) readOrderID() error {
 
 // send writes an answer. It fails only as long as nothing is written.
 func (a *api) send(w http.ResponseWriter, answer reply) error {
+	if answer.sent {
+		return nil
+	}
 	header := w.Header()
 	if answer.etag != "" {
 		header.Set("ETag", answer.etag)
@@ -132,17 +137,25 @@ func (a *api) send(w http.ResponseWriter, answer reply) error {
 	if err := encode(buffer, answer.body); err != nil {
 		return err
 	}
-	writeJSON(w, max(answer.status, http.StatusOK), "application/json", buffer.Bytes())
+	writeJSON(w, max(answer.status, http.StatusOK), mediaJSON, buffer.Bytes())
 	return nil
 }
 
 // fail answers with the problem that err amounts to, and logs what an operator should know.
 func (a *api) fail(c *call, err error) {
+	if p := a.problem(c, err); p != nil {
+		writeProblem(c.response, p)
+	} else {
+		c.response.status = statusClientGone
+	}
+}
+
+// problem is what err amounts to, after it was logged; nil when there is nobody left to be told.
+func (a *api) problem(c *call, err error) *problem {
 	ctx := c.request.Context()
 	p := problemOf(ctx, err, c.about)
 	if p == nil {
-		c.response.status = statusClientGone
-		return
+		return nil
 	}
 	if p.cause != nil {
 		attributes := []slog.Attr{slog.String("code", p.Code), slog.Any("error", p.cause)}
@@ -154,7 +167,7 @@ func (a *api) fail(c *call, err error) {
 		}
 		a.config.Logger.LogAttrs(ctx, p.level, "request failed", attributes...)
 	}
-	writeProblem(c.response, p)
+	return p
 }
 
 func writeProblem(w http.ResponseWriter, p *problem) {
@@ -171,8 +184,11 @@ func writeProblem(w http.ResponseWriter, p *problem) {
 	writeJSON(w, p.Status, "application/problem+json", buffer.Bytes())
 }
 
-func encode(buffer *bytes.Buffer, document any) error {
-	encoder := json.NewEncoder(buffer)
+func encode(buffer *bytes.Buffer, document any) error { return encodeLine(buffer, document) }
+
+// encodeLine writes a document as one line.
+func encodeLine(w io.Writer, document any) error {
+	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(document); err != nil {
 		return fmt.Errorf("encode answer: %w", err)

@@ -22,6 +22,7 @@ const (
 	paramSKU         = "sku"
 	paramMinSequence = "min_sequence"
 	paramPatience    = "patience"
+	paramFrom        = "from"
 	paramTimeout     = "timeout"
 	paramAtSequence  = "at_sequence"
 	paramAtTime      = "at_time"
@@ -102,6 +103,14 @@ func patienceParameter() parameter {
 		paramPatience, inQuery, "How long a difference may last that traffic explains, at most 10m.",
 		huma.Schema{Type: huma.TypeString, Default: "0s"},
 		"10s",
+	}
+}
+
+func fromParameter() parameter {
+	return parameter{
+		paramFrom, inQuery, "The offset in each partition to begin with, or begin for the whole topic. From an offset, an order is compared from its first event behind it on.",
+		huma.Schema{Type: huma.TypeString, Pattern: `^(begin|[0-9]{1,19})$`, Default: fromBegin},
+		"1000",
 	}
 }
 

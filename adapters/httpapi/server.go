@@ -26,6 +26,11 @@ type Config struct {
 	Tables    ports.Tables
 	// Verifier is behind /v1/verify. Default: there is no such route.
 	Verifier ports.Verifier
+	// TopicVerifier is behind /v1/verify/topic. Default: there is no such route.
+	TopicVerifier ports.TopicVerifier
+	// AsyncAPI is the document behind /asyncapi.yaml, which describes the messages that are published. Default: there is no such
+	// route.
+	AsyncAPI []byte
 	// Codec renders events.
 	Codec ports.Codec[order.Event]
 

@@ -70,6 +70,8 @@ type shop struct {
 	consumers func(context.Context) ([]ports.ConsumerStatus, error)
 	verify    func(ctx context.Context, patience time.Duration) (ports.VerifyReport, error)
 
+	verifyTopic func(context.Context, ports.TopicOptions) (ports.TopicReport, error)
+
 	newID func() uuid.UUID
 
 	mu       sync.Mutex
@@ -203,9 +205,16 @@ func (s *shop) Verify(ctx context.Context, patience time.Duration) (ports.Verify
 	return ports.VerifyReport{}, nil
 }
 
+func (s *shop) VerifyTopic(ctx context.Context, options ports.TopicOptions) (ports.TopicReport, error) {
+	if s.verifyTopic != nil {
+		return s.verifyTopic(ctx, options)
+	}
+	return ports.TopicReport{}, nil
+}
+
 // config wires a shop.
 func (s *shop) config() httpapi.Config {
-	return httpapi.Config{Commands: s, Orders: s, Lists: s, Consumers: s, Tables: s, Verifier: s, Codec: codec{}, NewID: s.newID}
+	return httpapi.Config{Commands: s, Orders: s, Lists: s, Consumers: s, Tables: s, Verifier: s, TopicVerifier: s, AsyncAPI: []byte("asyncapi: 3.0.0\n"), Codec: codec{}, NewID: s.newID}
 }
 
 func handlerOf(t testing.TB, config httpapi.Config) http.Handler {

@@ -32,7 +32,8 @@ type differenceDocument struct {
 // maxPatience bounds how long a verification waits for a difference to go away.
 const maxPatience = 10 * time.Minute
 
-// verificationOperations is the one route whose work grows with what is stored: it has no time limit but the client's.
+// verificationOperations and topicOperations are the routes whose work grows with what is stored: they have no time limit but
+// the client's.
 func (a *api) verificationOperations(d describer) []operation {
 	if a.config.Verifier == nil {
 		return nil
@@ -48,12 +49,9 @@ func (a *api) verificationOperations(d describer) []operation {
 }
 
 func (a *api) verify(c *call) (reply, error) {
-	patience := time.Duration(0)
-	if c.query.Has(paramPatience) {
-		var err error
-		if patience, err = time.ParseDuration(c.query.Get(paramPatience)); err != nil || patience < 0 || patience > maxPatience {
-			return reply{}, invalid(codeInvalidParameter, paramPatience, fmt.Sprintf("must be a duration such as 10s, at most %s", maxPatience))
-		}
+	patience, err := c.patience()
+	if err != nil {
+		return reply{}, err
 	}
 	report, err := a.config.Verifier.Verify(c.request.Context(), patience)
 	if err != nil {
@@ -64,6 +62,17 @@ func (a *api) verify(c *call) (reply, error) {
 		document.Shown = append(document.Shown, difference(d))
 	}
 	return reply{body: document}, nil
+}
+
+// patience reads the parameter of that name; 0 when it is absent.
+func (c *call) patience() (patience time.Duration, err error) {
+	if !c.query.Has(paramPatience) {
+		return 0, nil
+	}
+	if patience, err = time.ParseDuration(c.query.Get(paramPatience)); err != nil || patience < 0 || patience > maxPatience {
+		return 0, invalid(codeInvalidParameter, paramPatience, fmt.Sprintf("must be a duration such as 10s, at most %s", maxPatience))
+	}
+	return patience, nil
 }
 
 func difference(d ports.VerifyDifference) differenceDocument {

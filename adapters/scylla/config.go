@@ -46,6 +46,13 @@ type Config struct {
 	// DisableShardAwarePort stays on the ordinary port, for networks that change the client's port.
 	DisableShardAwarePort bool
 
+	// Dialer opens the connections, for a proxy, to watch them or to cut them; nil means a plain TCP dialer. With TLS, the
+	// encryption is put on what it returns.
+	Dialer gocql.Dialer
+
+	// SweepInterval is the pause between two passes of [Store.RunSweeper]; 0 means 5 seconds.
+	SweepInterval time.Duration
+
 	// Appended is called after the events of an append went to the outbox, so that a reader of the change feed in this process
 	// need not wait for its next poll. It must not block; nil means nobody is told.
 	Appended func()
@@ -87,6 +94,7 @@ func (c Config) Validate() error {
 	problem((c.Username == "") != (c.Password == ""), "Username and Password: only one of them given")
 	problem(c.Timeout < 0, "Timeout: %s is negative", c.Timeout)
 	problem(c.ConnectTimeout < 0, "ConnectTimeout: %s is negative", c.ConnectTimeout)
+	problem(c.SweepInterval < 0, "SweepInterval: %s is negative", c.SweepInterval)
 	problem(c.ReplicationFactor < 0, "ReplicationFactor: %d is negative", c.ReplicationFactor)
 	for dc, n := range c.Replication {
 		problem(!regexp.MustCompile(dataCenterName).MatchString(dc), "Replication: %q is not the name of a data centre", dc)
@@ -108,6 +116,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 5 * time.Second
+	}
+	if c.SweepInterval == 0 {
+		c.SweepInterval = 5 * time.Second
 	}
 	if c.ReplicationFactor == 0 {
 		c.ReplicationFactor = 1

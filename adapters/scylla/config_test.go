@@ -33,6 +33,7 @@ func TestConfig_Validate(t *testing.T) {
 		{"refuses a certificate without its key", func(c *scylla.Config) { c.TLS = &scylla.TLS{Cert: "c.pem"} }, "TLS.Key"},
 		{"refuses a negative timeout", func(c *scylla.Config) { c.Timeout = -1 }, "Timeout"},
 		{"refuses a negative connect timeout", func(c *scylla.Config) { c.ConnectTimeout = -1 }, "ConnectTimeout"},
+		{"refuses a negative sweep interval", func(c *scylla.Config) { c.SweepInterval = -1 }, "SweepInterval"},
 		{"refuses a negative replication factor", func(c *scylla.Config) { c.ReplicationFactor = -1 }, "ReplicationFactor"},
 		{"refuses no copies in a data centre", func(c *scylla.Config) { c.Replication = map[string]int{"dc": 0} }, "Replication"},
 		{"refuses a data centre with CQL in it", func(c *scylla.Config) { c.Replication = map[string]int{"dc'}": 1} }, "Replication"},

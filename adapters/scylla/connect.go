@@ -79,6 +79,10 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	cluster.ProtoVersion = 4 // what every ScyllaDB speaks, and the first with values that are not set
 	cluster.Timeout, cluster.WriteTimeout, cluster.ReadTimeout = c.Timeout, c.Timeout, c.Timeout
 	cluster.ConnectTimeout = c.ConnectTimeout
+	cluster.Dialer = c.Dialer
+	// Without a keyspace there are no replicas to keep track of. (The driver has a data race between the events of others and the
+	// start of a session.)
+	cluster.Events.DisableSchemaEvents = keyspace == ""
 	cluster.Consistency = gocql.LocalQuorum
 	cluster.SerialConsistency = c.SerialConsistency
 	cluster.DefaultTimestamp = false
@@ -92,7 +96,7 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	if c.LocalDC != "" {
 		near = gocql.DCAwareRoundRobinPolicy(c.LocalDC)
 	}
-	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(near)
+	cluster.PoolConfig.HostSelectionPolicy = distinctHosts{gocql.TokenAwareHostPolicy(near)}
 
 	if c.Username != "" {
 		cluster.Authenticator = gocql.PasswordAuthenticator{Username: c.Username, Password: c.Password}

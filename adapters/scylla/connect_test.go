@@ -90,7 +90,7 @@ func TestOpen_VerifiesTheServer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			config := on(sim.Hosts())
-			config.TLS, config.ConnectTimeout = tt.tls, time.Second
+			config.TLS, config.ConnectTimeout = tt.tls, time.Minute
 			if _, err := scylla.ApplySchema(t.Context(), config); (err == nil) != tt.ok {
 				t.Errorf("error %v, want success: %t", err, tt.ok)
 			}

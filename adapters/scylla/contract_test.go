@@ -7,15 +7,14 @@ import (
 	"orderflow/adapters/scylla"
 	"orderflow/ports/porttest"
 	"orderflow/tests/scyllasim"
+	"orderflow/tests/servers"
 )
 
 func TestStore_Contract(t *testing.T) {
 	t.Parallel()
-	sim := start(t, scyllasim.Options{})
 	contract(t, contractOptions{
-		hosts:  sim.Hosts(),
-		tuning: porttest.Tuning{Wait: 30 * time.Second, Writers: 8},
-		// Time is the simulator's, so what expires, expires for the others as well: the test about it has a simulator of its own.
+		hosts:  func(t testing.TB) []string { return start(t, scyllasim.Options{}).Hosts() },
+		tuning: porttest.Tuning{Wait: time.Minute, Writers: 8},
 		expiring: func(t testing.TB) ([]string, func()) {
 			own := start(t, scyllasim.Options{})
 			return own.Hosts(), func() { own.Advance(48 * time.Hour) }
@@ -24,12 +23,15 @@ func TestStore_Contract(t *testing.T) {
 }
 
 func TestIntegrationStore_Contract(t *testing.T) {
-	contract(t, contractOptions{hosts: servers(t), tuning: porttest.Tuning{Wait: 2 * time.Minute, Writers: 8}})
+	t.Parallel()
+	servers.Scylla(t)
+	contract(t, contractOptions{hosts: servers.Scylla, tuning: porttest.Tuning{Wait: 2 * time.Minute, Writers: 8}})
 }
 
 // contractOptions say what the suites run on.
 type contractOptions struct {
-	hosts  []string
+	// hosts returns the servers for one test.
+	hosts  func(t testing.TB) []string
 	tuning porttest.Tuning
 	// expiring returns other servers, whose outbox can be made to expire; nil where there is no such thing.
 	expiring func(t testing.TB) (hosts []string, expire func())
@@ -61,7 +63,7 @@ func contract(t *testing.T, options contractOptions) {
 				Reopen: func(t testing.TB) porttest.EventStoreHarness { return harness(o.reopen(t)) },
 			}
 		}
-		porttest.EventStore(t, func(t *testing.T) porttest.EventStoreHarness { return harness(fresh(t, options.hosts)) })
+		porttest.EventStore(t, func(t *testing.T) porttest.EventStoreHarness { return harness(fresh(t, options.hosts(t))) })
 	})
 	t.Run("HeadScanner", func(t *testing.T) {
 		t.Parallel()
@@ -72,7 +74,7 @@ func contract(t *testing.T, options contractOptions) {
 				Reopen: func(t testing.TB) porttest.HeadScannerHarness { return harness(o.reopen(t)) },
 			}
 		}
-		porttest.HeadScanner(t, func(t *testing.T) porttest.HeadScannerHarness { return harness(fresh(t, options.hosts)) })
+		porttest.HeadScanner(t, func(t *testing.T) porttest.HeadScannerHarness { return harness(fresh(t, options.hosts(t))) })
 	})
 	t.Run("Views", func(t *testing.T) {
 		t.Parallel()
@@ -83,7 +85,7 @@ func contract(t *testing.T, options contractOptions) {
 				Reopen: func(t testing.TB) porttest.ViewsHarness { return harness(o.reopen(t)) },
 			}
 		}
-		porttest.Views(t, func(t *testing.T) porttest.ViewsHarness { return harness(fresh(t, options.hosts)) })
+		porttest.Views(t, func(t *testing.T) porttest.ViewsHarness { return harness(fresh(t, options.hosts(t))) })
 	})
 	t.Run("ConsumerRegistry", func(t *testing.T) {
 		t.Parallel()
@@ -94,7 +96,7 @@ func contract(t *testing.T, options contractOptions) {
 				Reopen: func(t testing.TB) porttest.ConsumerRegistryHarness { return harness(o.reopen(t)) },
 			}
 		}
-		porttest.ConsumerRegistry(t, func(t *testing.T) porttest.ConsumerRegistryHarness { return harness(fresh(t, options.hosts)) })
+		porttest.ConsumerRegistry(t, func(t *testing.T) porttest.ConsumerRegistryHarness { return harness(fresh(t, options.hosts(t))) })
 	})
 	t.Run("RecordLister", func(t *testing.T) {
 		t.Parallel()
@@ -107,7 +109,7 @@ func contract(t *testing.T, options contractOptions) {
 		}
 		porttest.RecordLister(t, func(t *testing.T) porttest.RecordListerHarness {
 			if options.expiring == nil {
-				return harness(fresh(t, options.hosts), nil)
+				return harness(fresh(t, options.hosts(t)), nil)
 			}
 			hosts, expire := options.expiring(t)
 			return harness(fresh(t, hosts), expire)

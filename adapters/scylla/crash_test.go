@@ -17,9 +17,20 @@ import (
 )
 
 // clock is a clock that tests put forward.
-type clock struct{ shift atomic.Int64 }
+type clock struct {
+	// stopped is where it stands otherwise; the zero value runs.
+	stopped time.Time
+	shift   atomic.Int64
+}
 
-func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.shift.Load())) }
+func (c *clock) now() time.Time {
+	now := c.stopped
+	if now.IsZero() {
+		now = time.Now()
+	}
+	return now.Add(time.Duration(c.shift.Load()))
+}
+
 func (c *clock) advance(d time.Duration) { c.shift.Add(int64(d)) }
 
 // die makes the n-th request from now on the last one that the process sends: it never arrives, or it takes effect and nobody

@@ -7,6 +7,7 @@ var (
 	TabletsOption = tabletsOption
 	Translate     = translate
 	StatementsOf  = statementsOf
+	Token         = token
 )
 
 // The kinds of request for Translate.
@@ -22,6 +23,9 @@ type Request = request
 // RetryPolicy is the retry policy of sessions.
 type RetryPolicy = retryPolicy
 
+// DistinctHosts is what the sessions choose nodes with.
+type DistinctHosts = distinctHosts
+
 // StatementTexts returns the statements of every file of the schema.
 func StatementTexts() ([]string, error) {
 	files, err := migrations()
@@ -34,6 +38,11 @@ func StatementTexts() ([]string, error) {
 
 // MaxBuckets is how many buckets are read for one page.
 const MaxBuckets = maxBuckets
+
+// RangesBehind returns the ends of the ranges that are read for so many heads behind a token.
+func RangesBehind(token int64, gap uint64, want int) []int64 {
+	return rangesBehind(headPlace{Token: token, Gap: gap}, want)
+}
 
 // SweeperOf returns the passes of one sweeper, as RunSweeper makes them.
 func SweeperOf(s *Store) func(ctx context.Context) (Swept, error) {

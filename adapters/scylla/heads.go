@@ -2,25 +2,39 @@ package scylla
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"math"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"orderflow/ports"
 )
 
 const (
-	// selectHeads reads one static column of each partition, in the order of tokens. The server reads several ranges of tokens at
-	// the same time, more the emptier they are.
-	selectHeads       = `SELECT DISTINCT aggregate_id, head FROM event_store LIMIT ?`
-	selectHeadsBehind = `SELECT DISTINCT aggregate_id, head FROM event_store WHERE token(aggregate_id) > token(?) LIMIT ?`
-	headListing       = "heads"
-	// headPage is how many heads are fetched at a time.
+	// selectHeads reads one static column of each partition in a range of tokens.
+	selectHeads = `SELECT DISTINCT aggregate_id, head FROM event_store WHERE token(aggregate_id) > ? AND token(aggregate_id) <= ? LIMIT ?`
+	headListing = "heads"
+	// headPage is how many heads one answer of the server carries at most.
 	headPage = 1000
+	// headRanges is how many ranges of tokens are read at the same time, of at least minRange heads each.
+	headRanges = 8
+	minRange   = 64
 )
 
-// ScanHeads implements [ports.HeadScanner], in the order of tokens: a cursor is the last aggregate id. (Two ids with the same
-// token would have to meet at the end of a page for one to be skipped. Tokens have 64 bits.)
+// headPlace is where a scan of heads has got to.
+type headPlace struct {
+	// Token is that of the last aggregate.
+	Token int64 `json:"t"`
+	// Gap is about how many tokens there are for one aggregate; 0 when nothing is known about that. Tokens are hashes, so what
+	// held for one page holds for the next.
+	Gap uint64 `json:"g"`
+}
+
+// ScanHeads implements [ports.HeadScanner], in the order of tokens. The part of the ring that a page should fill is read as several
+// ranges at the same time, and nothing that is read is kept for the next call: it would be older than the call. (Two
+// aggregates with the same token would have to meet at the end of a page for one to be skipped. Tokens have 64 bits.)
 func (s *Store) ScanHeads(ctx context.Context, after ports.Cursor, limit int) (ports.HeadPage, error) {
 	page, err := s.scanHeads(ctx, after, limit)
 	if err != nil {
@@ -29,40 +43,101 @@ func (s *Store) ScanHeads(ctx context.Context, after ports.Cursor, limit int) (p
 	return page, nil
 }
 
-func (s *Store) scanHeads(ctx context.Context, after ports.Cursor, limit int) (ports.HeadPage, error) {
-	limit, err := checkLimit(limit)
+func (s *Store) scanHeads(ctx context.Context, after ports.Cursor, limit int) (page ports.HeadPage, err error) {
+	limit, err = checkLimit(limit)
 	if err != nil {
-		return ports.HeadPage{}, err
+		return page, err
 	}
-	from, behind, err := eventPlaceOf(headListing, after)
+	place := headPlace{Token: math.MinInt64} // no partition has this one
+	at, err := placeOf(headListing, after)
 	if err != nil {
-		return ports.HeadPage{}, err
+		return page, err
+	}
+	if at != nil {
+		if err := json.Unmarshal(at, &place); err != nil {
+			return page, fmt.Errorf("%w: %w", ports.ErrBadCursor, err)
+		}
 	}
 	if err := s.enter(ctx); err != nil {
-		return ports.HeadPage{}, err
+		return page, err
 	}
 	defer s.calls.leave()
-	q := s.query(ctx, selectHeads, limit+1)
-	if behind {
-		q = s.query(ctx, selectHeadsBehind, from.AggregateID, limit+1)
+	start, end := place.Token, place.Token
+	for end < math.MaxInt64 && len(page.Heads) <= limit { // one more than asked for shows that there are more
+		var heads []ports.Head
+		heads, end, err = s.headsBehind(ctx, headPlace{end, place.Gap}, limit+1-len(page.Heads))
+		if err != nil {
+			return ports.HeadPage{}, err
+		}
+		page.Heads = append(page.Heads, heads...)
 	}
-	iter := q.PageSize(headPage).Iter()
-	var page ports.HeadPage
+	if len(page.Heads) > limit {
+		page.Heads = page.Heads[:limit]
+		last := token(page.Heads[limit-1].AggregateID)
+		at, _ := json.Marshal(headPlace{last, span(start, last) / uint64(limit)}) // numbers always marshal
+		page.Next = cursorAt(headListing, at)
+	}
+	return page, nil
+}
+
+// headsBehind reads about the next so many heads, or all that are left, and tells up to which token it got.
+func (s *Store) headsBehind(ctx context.Context, place headPlace, want int) (heads []ports.Head, end int64, err error) {
+	ends := rangesBehind(place, want)
+	found := make([][]ports.Head, len(ends))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, to := range ends {
+		from := place.Token
+		if i > 0 {
+			from = ends[i-1]
+		}
+		group.Go(func() (err error) {
+			found[i], err = s.headsIn(ctx, from, to, want)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, 0, err
+	}
+	for i, in := range found {
+		if heads = append(heads, in...); len(in) == want { // there may be more in this range
+			return heads, token(in[want-1].AggregateID), nil
+		}
+		end = ends[i]
+	}
+	return heads, end, nil
+}
+
+// rangesBehind divides the part of the ring that should hold so many heads, and some more because hashes are not that even. It
+// returns the ends of the ranges; one range up to the end of the ring when nothing is known.
+func rangesBehind(place headPlace, want int) []int64 {
+	left, some := span(place.Token, math.MaxInt64), uint64(want+want/8+1)
+	if place.Gap == 0 || place.Gap > left/some {
+		return []int64{math.MaxInt64}
+	}
+	ranges := uint64(min(max(want/minRange, 1), headRanges))
+	width := place.Gap*some/ranges + 1
+	var ends []int64
+	for i := range ranges {
+		behind := (i + 1) * width
+		if behind >= left {
+			return append(ends, math.MaxInt64)
+		}
+		ends = append(ends, int64(uint64(place.Token)+behind))
+	}
+	return ends
+}
+
+// headsIn reads one range of tokens.
+func (s *Store) headsIn(ctx context.Context, from, to int64, limit int) (heads []ports.Head, err error) {
+	iter := s.query(ctx, selectHeads, from, to, limit).PageSize(headPage).Iter()
 	var id uuid.UUID
 	var head *int64
 	for iter.Scan(&id, &head) {
 		if head == nil {
 			_ = iter.Close() // the rows that are left do not matter any more
-			return ports.HeadPage{}, corrupt("%s has events and no head", id)
+			return nil, corrupt("%s has events and no head", id)
 		}
-		page.Heads = append(page.Heads, ports.Head{AggregateID: id, SequenceNumber: uint64(*head)})
+		heads = append(heads, ports.Head{AggregateID: id, SequenceNumber: uint64(*head)})
 	}
-	if err := iter.Close(); err != nil {
-		return ports.HeadPage{}, translate(err, read)
-	}
-	if len(page.Heads) > limit {
-		page.Heads = page.Heads[:limit]
-		page.Next = eventPlace{AggregateID: page.Heads[limit-1].AggregateID}.cursor(headListing)
-	}
-	return page, nil
+	return heads, translate(iter.Close(), read)
 }

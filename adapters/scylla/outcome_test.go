@@ -220,12 +220,12 @@ func TestAppend_LooksAtTheSerialLevel(t *testing.T) {
 func TestAppend_KnowsItsOwnLateBatch(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
-	config := on(sim.Hosts())
-	config.Timeout = time.Second
-	store := open(t, prepare(t, config))
+	config := prepare(t, on(sim.Hosts()))
+	config.Timeout = 2 * time.Second
+	store := open(t, config)
 	table := config.Keyspace + ".event_store"
+	sim.Inject(scyllasim.Fault{Table: table, Kind: scyllasim.KindLWT, Delay: 3 * time.Second})
 	sim.Inject(scyllasim.Fault{Table: table, Kind: scyllasim.KindLWT, Delay: 1500 * time.Millisecond})
-	sim.Inject(scyllasim.Fault{Table: table, Kind: scyllasim.KindLWT, Delay: 800 * time.Millisecond})
 	a := command(newID(), 0, 2)
 	got, err := store.Append(t.Context(), a)
 	if err != nil || got.Duplicate || len(got.Records) != 2 {

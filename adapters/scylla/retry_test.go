@@ -38,17 +38,18 @@ func TestRetryPolicy_TriesAgainOnlyWhatDidNotHappen(t *testing.T) {
 	}
 }
 
-// What the driver makes of it, on a cluster where every request could go to another node.
+// What the driver makes of it, on a cluster where every request could go to another node. The row is where the driver takes the
+// first node for all three replicas, see hosts.go.
 func TestRetryPolicy_InTheDriver(t *testing.T) {
 	t.Parallel()
-	sim := start(t, scyllasim.Options{Nodes: 3})
+	sim := start(t, scyllasim.Options{Nodes: 3, Tokens: [][]int64{{-4e18, -3e18, -2e18}, {0, 1e18, 2e18}, {4e18, 5e18, 6e18}}})
 	config := on(sim.Hosts())
 	config.ReplicationFactor = 3
 	prepare(t, config)
 	admin := session(t, sim.Hosts())
 	table := config.Keyspace + ".t"
 	run(t, admin, "CREATE TABLE "+table+" (a int PRIMARY KEY, b int)")
-	run(t, admin, "INSERT INTO "+table+" (a, b) VALUES (1, 1)")
+	run(t, admin, "INSERT INTO "+table+" (a, b) VALUES (1, 1)") // at token -4069959284402364209
 
 	insert := func(s *gocql.Session) error { return s.Query("INSERT INTO t (a, b) VALUES (?, ?)", 1, 1).Exec() }
 	batch := func(s *gocql.Session) error {
@@ -103,7 +104,7 @@ func TestRetryPolicy_InTheDriver(t *testing.T) {
 // awaitNodes waits until the driver is connected to all nodes, which it does in its own time.
 func awaitNodes(t *testing.T, s *gocql.Session, nodes int) {
 	t.Helper()
-	deadline, tick := time.After(10*time.Second), time.NewTicker(time.Millisecond)
+	deadline, tick := time.After(time.Minute), time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
 		connected := 0

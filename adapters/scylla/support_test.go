@@ -2,7 +2,6 @@ package scylla_test
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -33,21 +32,8 @@ func on(hosts []string) scylla.Config {
 	return scylla.Config{
 		Hosts:    hosts,
 		Keyspace: "t" + strings.ReplaceAll(uuid.NewString(), "-", ""),
-		Timeout:  10 * time.Second,
+		Timeout:  time.Minute,
 	}
-}
-
-// servers returns where real servers are. Without any the test is skipped, or fails where they are required.
-func servers(t testing.TB) []string {
-	t.Helper()
-	hosts := os.Getenv("SCYLLA_HOSTS")
-	if hosts == "" {
-		if os.Getenv("REQUIRE_INTEGRATION") == "1" {
-			t.Fatal("SCYLLA_HOSTS is not set, and REQUIRE_INTEGRATION wants a real ScyllaDB")
-		}
-		t.Skip("SCYLLA_HOSTS is not set: there is no real ScyllaDB to test on")
-	}
-	return strings.Split(hosts, ",")
 }
 
 // session connects without a keyspace.

@@ -19,8 +19,6 @@ const (
 )
 
 const (
-	// sweepInterval is the pause between two passes.
-	sweepInterval = 5 * time.Second
 	// fullInterval is the pause between two passes over all intents there are: those of a time when nobody swept.
 	fullInterval = time.Hour
 	// maxSlots bounds what a pass reads slot by slot; with more to do, it reads everything.
@@ -45,7 +43,7 @@ type Swept struct {
 
 // RunSweeper sweeps until ctx ends, whose error it returns. Every process runs it; several at a time are harmless.
 func (s *Store) RunSweeper(ctx context.Context) error {
-	ticker := time.NewTicker(sweepInterval)
+	ticker := time.NewTicker(s.config.SweepInterval)
 	defer ticker.Stop()
 	w := &sweeper{store: s}
 	for {

@@ -25,7 +25,7 @@ type sweeping struct {
 
 func newSweeping(t *testing.T) *sweeping {
 	t.Helper()
-	s := &sweeping{sim: start(t, scyllasim.Options{}), hands: &clock{}}
+	s := &sweeping{sim: start(t, scyllasim.Options{}), hands: &clock{stopped: time.Now()}}
 	s.config = on(s.sim.Hosts())
 	s.config.Now = s.hands.now
 	prepare(t, s.config)

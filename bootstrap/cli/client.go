@@ -124,16 +124,12 @@ func (c *client) once(ctx context.Context, r request, body []byte, out any) erro
 		return err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode >= 400 {
+		return refusalOf(resp)
+	}
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return err
-	}
-	if resp.StatusCode >= 400 {
-		refusal := &problem{}
-		if json.Unmarshal(answer, refusal) != nil || refusal.Status == 0 {
-			refusal = &problem{Status: resp.StatusCode, Title: http.StatusText(resp.StatusCode), Detail: string(answer)}
-		}
-		return refusal
 	}
 	if out == nil {
 		return nil
@@ -142,4 +138,17 @@ func (c *client) once(ctx context.Context, r request, body []byte, out any) erro
 		return fmt.Errorf("answer of %s %s: %w", r.method, r.path, err)
 	}
 	return nil
+}
+
+// refusalOf reads the answer of a service that did not do what it was asked: a *problem, unless it cannot be read.
+func refusalOf(resp *http.Response) error {
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	refusal := &problem{}
+	if json.Unmarshal(answer, refusal) != nil || refusal.Status == 0 {
+		refusal = &problem{Status: resp.StatusCode, Title: http.StatusText(resp.StatusCode), Detail: string(answer)}
+	}
+	return refusal
 }

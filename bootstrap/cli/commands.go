@@ -160,6 +160,7 @@ Exit status 0 when all is equal, 3 when there are differences.`,
 		},
 	}
 	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long a difference may last that traffic explains")
+	cmd.AddCommand(sh.verifyTopicCommand())
 	return cmd
 }
 

@@ -65,6 +65,7 @@ type shell struct {
 	Streams
 	config    bootstrap.Config
 	tls       scyllaTLS
+	redpanda  redpandaOptions
 	url       string
 	logLevel  string
 	logFormat string
@@ -117,16 +118,17 @@ differences found).`,
 	flags.StringVar(&sh.config.Data, "data", sh.config.Data, "directory of the embedded store")
 	flags.StringVar(&sh.config.Listen, "listen", sh.config.Listen, "address of the HTTP API; port 0 takes a free one")
 	flags.DurationVar(&sh.config.Retention, "retention", sh.config.Retention, "how long the change feed keeps events; the event store keeps them for ever")
-	flags.StringVar(&sh.config.Sink, "sink", sh.config.Sink, "where events are published as CloudEvents: stdout, none or file:PATH (default file:DATA/order-events.jsonl)")
+	flags.StringVar(&sh.config.Sink, "sink", sh.config.Sink, "where events are published as CloudEvents: stdout, none, redpanda or file:PATH (default file:DATA/order-events.jsonl)")
 	flags.IntVar(&sh.config.Lanes, "lanes", sh.config.Lanes, "orders that each consumer handles at once")
 	flags.DurationVar(&sh.config.ShutdownTimeout, "shutdown-timeout", sh.config.ShutdownTimeout, "bound of each step of a stop")
 	flags.StringVar(&sh.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&sh.logFormat, "log-format", "text", "text or json")
 	sh.scyllaFlags(flags)
+	sh.redpandaFlags(flags)
 	flags.StringVar(&sh.url, "url", "", "address of the service to talk to, instead of the one that runs on --data")
 
 	root.AddCommand(sh.serveCommand(), sh.submitCommand(), sh.demoCommand(), sh.consumersCommand(), sh.inspectCommand(),
-		sh.verifyCommand(), sh.schemaCommand(), sh.versionCommand())
+		sh.verifyCommand(), sh.schemaCommand(), sh.asyncAPICommand(), sh.versionCommand())
 	return root
 }
 

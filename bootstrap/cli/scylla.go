@@ -40,6 +40,7 @@ func (sh *shell) complete() {
 	if sh.tls.on {
 		sh.config.Scylla.TLS = &sh.tls.settings
 	}
+	sh.redpanda.complete(&sh.config.Redpanda)
 }
 
 func (sh *shell) schemaCommand() *cobra.Command {

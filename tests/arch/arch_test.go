@@ -30,9 +30,10 @@ var allowed = []struct {
 	{"adapters/scylla", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/gocql/gocql/...", "golang.org/x/sync/..."}},
 	{"adapters/cdc", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/gocql/gocql/...", "github.com/scylladb/scylla-cdc-go", "golang.org/x/sync/..."}},
 	{"adapters/fanout", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/ThreeDotsLabs/watermill/..."}},
+	{"adapters/redpanda", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/twmb/franz-go/...", "github.com/IBM/sarama", "github.com/xdg-go/scram", "github.com/ThreeDotsLabs/watermill/...", "github.com/ThreeDotsLabs/watermill-kafka/...", "go.yaml.in/yaml/..."}},
 	{"adapters/httpapi", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/danielgtaylor/huma/...", "github.com/prometheus/..."}},
 	{"bootstrap/orderflow", []string{"bootstrap/cli"}},
-	{"bootstrap/cli", []string{"bootstrap", "adapters/scylla", "github.com/google/uuid", "github.com/spf13/...", "github.com/schollz/progressbar/...", "go.yaml.in/yaml/...", "golang.org/x/..."}},
+	{"bootstrap/cli", []string{"bootstrap", "adapters/scylla", "adapters/redpanda", "github.com/google/uuid", "github.com/spf13/...", "github.com/schollz/progressbar/...", "go.yaml.in/yaml/...", "golang.org/x/..."}},
 	{"bootstrap", []string{"domain/...", "application/...", "ports", "adapters/...", "github.com/google/uuid", "github.com/gocql/gocql", "github.com/prometheus/...", "golang.org/x/sync/..."}},
 	{"tests/...", []string{"..."}},
 }

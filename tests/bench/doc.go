@@ -19,4 +19,14 @@
 // waits for an answer waits as well. Every latency counts from the moment when its command was due, so that a stall is not
 // hidden by the commands that it kept from being sent. The client is in the same process. That it sent something late tells of
 // a machine that was busy with other things, or of a service that left it no core.
+//
+// # ScyllaDB
+//
+// BenchmarkScyllaAppend carries out the same commands on ScyllaDB, with the append protocol of package scylla, and with a bare
+// conditional batch in its place: what is left is the price of the intent and the outbox.
+//
+// BenchmarkScyllaLatency runs the whole service on it and counts from the answer to a command to each read model, at two rates.
+// With outbox=late every tenth command commits without its outbox rows, which the benchmark itself writes 300 ms later; what such
+// a row belongs to has to wait, or is filled in from the event store, and nothing may be lost. Then the service is left
+// alone, and the queries of its feed are counted beside what it tells of them.
 package bench

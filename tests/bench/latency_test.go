@@ -15,11 +15,11 @@ import (
 	"orderflow/tests/bench/workload"
 )
 
-// interval is the time from one command to the next.
+// interval is the time from one command to the next, unless a timeline has its own.
 const interval = time.Second / 1000
 
 // stalled is how long the views may take behind the last command before the measurement is given up.
-const stalled = 30 * time.Second
+const stalled = time.Minute
 
 // senders are the ways of a command into the service.
 var senders = []struct {
@@ -129,7 +129,7 @@ func (t *timeline) run(tb testing.TB, send workload.Handle) {
 	defer runtime.UnlockOSThread()
 	t.start = time.Now()
 	for n := range t.due {
-		t.due[n] = time.Duration(n+1) * interval
+		t.due[n] = time.Duration(n+1) * t.interval
 		pause(t.due[n] - t.now())
 		t.sent[n] = t.now()
 		sending.Go(func() {

@@ -4,6 +4,11 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"orderflow/tests/servers"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The metrics library of one of the Kafka clients keeps one goroutine a process for ever.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(servers.Main{M: m}, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}

@@ -25,6 +25,8 @@ type timeline struct {
 	// place is where an order is in orders.
 	place map[uuid.UUID]int
 	views []string
+	// interval is the time from one command to the next.
+	interval time.Duration
 
 	start time.Time
 	// due and the three behind it have an element a command, seen has a row of them a view.
@@ -43,6 +45,7 @@ func newTimeline(commands int, views []string) *timeline {
 		life:     workload.Life(),
 		place:    map[uuid.UUID]int{},
 		views:    views,
+		interval: interval,
 		start:    time.Now(),
 		due:      make([]time.Duration, commands),
 		sent:     make([]time.Duration, commands),
@@ -124,6 +127,16 @@ func (t *timeline) seenByAll() quantiles {
 		}
 		return last
 	})
+}
+
+// behindAnswer returns how long after its answer a view had each command; 0 if it was faster.
+func (t *timeline) behindAnswer(view int) quantiles {
+	q := make(quantiles, len(t.due))
+	for n := range q {
+		q[n] = max(0, time.Duration(t.seen[view][n].Load())-t.acked[n])
+	}
+	slices.Sort(q)
+	return q
 }
 
 // sends returns when each command was sent. It is late when the client did not get a core in time.

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"orderflow/tests/servers"
 )
 
 // binary is built once for all tests.
@@ -33,7 +35,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		os.Exit(1)
 	}
-	status := m.Run()
+	status := servers.Main{M: m}.Run()
 	os.RemoveAll(dir)
 	os.Exit(status)
 }

@@ -3,33 +3,22 @@ package e2e_test
 import (
 	"context"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"orderflow/adapters/scylla"
 	"orderflow/tests/scyllasim"
+	"orderflow/tests/servers"
 )
-
-// scyllaHosts returns the real cluster in SCYLLA_HOSTS, else a simulated one.
-func scyllaHosts(t *testing.T) string {
-	t.Helper()
-	if hosts := os.Getenv("SCYLLA_HOSTS"); hosts != "" {
-		return hosts
-	}
-	sim, err := scyllasim.Start(scyllasim.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { sim.Close() })
-	return strings.Join(sim.Hosts(), ",")
-}
 
 // dropKeyspace removes what a test leaves behind.
 func dropKeyspace(t *testing.T, hosts, keyspace string) {
-	session, err := scylla.Connect(context.Background(), scylla.Config{Hosts: strings.Split(hosts, ","), Keyspace: keyspace})
+	t.Helper()
+	config := scylla.Config{Hosts: strings.Split(hosts, ","), Keyspace: keyspace, Timeout: time.Minute}
+	session, err := scylla.Connect(context.Background(), config)
 	if err != nil {
 		t.Errorf("drop %s: %v", keyspace, err)
 		return
@@ -40,9 +29,23 @@ func dropKeyspace(t *testing.T, hosts, keyspace string) {
 	}
 }
 
+func TestServiceOnScylla_isTheSameService(t *testing.T) {
+	t.Parallel()
+	sim, err := scyllasim.Start(scyllasim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	sameServiceOnScylla(t, sim.Hosts())
+}
+
 func TestIntegrationServiceOnScylla_isTheSameService(t *testing.T) {
 	t.Parallel()
-	hosts, keyspace := scyllaHosts(t), "e2e_"+strings.ReplaceAll(uuid.NewString(), "-", "")
+	sameServiceOnScylla(t, servers.Scylla(t))
+}
+
+func sameServiceOnScylla(t *testing.T, nodes []string) {
+	hosts, keyspace := strings.Join(nodes, ","), "e2e_"+strings.ReplaceAll(uuid.NewString(), "-", "")
 	t.Cleanup(func() { dropKeyspace(t, hosts, keyspace) })
 	flags := []string{"--store=scylla", "--scylla-hosts=" + hosts, "--scylla-keyspace=" + keyspace}
 	with := func(args ...string) []string { return append(args, flags...) }

@@ -132,7 +132,7 @@ func (s *Sim) planLog(m *mutation) (*logPlan, error) {
 
 // logFault changes how the log rows of a write are recorded.
 type logFault struct {
-	late      time.Duration // their cdc$time is this much older than the write
+	late      time.Duration // their cdc$time is this much older than the write, but not older than their stream
 	held      time.Duration // they become visible this much later than the write
 	duplicate bool          // they are written twice, with different times
 }
@@ -184,6 +184,16 @@ func (s *Sim) writeLog(p *logPlan, f logFault) (after func()) {
 	}
 }
 
+// streamStart tells when the streams of a write came into use: it is by one clock that a server chooses the stream and the time.
+func (s *Sim) streamStart(t *table, ts int64) (start int64) {
+	for _, g := range s.generationsOf(t) {
+		if g.start <= ts {
+			start = g.start
+		}
+	}
+	return start
+}
+
 // storeLog writes the rows of a batch to its stream under one cdc$time, twice when a fault asks for it.
 func (s *Sim) storeLog(b *logBatch, stream []byte, ts int64, f logFault) {
 	times := 1
@@ -195,7 +205,7 @@ func (s *Sim) storeLog(b *logBatch, stream []byte, ts int64, f logFault) {
 		st.expires = s.now.Unix() + st.ttl
 	}
 	for range times {
-		at := randomTimeUUID(ts - f.late.Microseconds())
+		at := randomTimeUUID(max(ts-f.late.Microseconds(), s.streamStart(b.t, ts)))
 		log := b.t.log
 		mut := newPartition(log, [][]byte{stream})
 		for i, cols := range b.rows {

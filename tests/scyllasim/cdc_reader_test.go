@@ -70,7 +70,7 @@ func next(t *testing.T, in <-chan delivery) delivery {
 	select {
 	case d := <-in:
 		return d
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nothing was delivered")
 		return delivery{}
 	}

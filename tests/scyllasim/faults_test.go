@@ -127,14 +127,13 @@ func (f *faultFact) provoke(t *testing.T, sim *scyllasim.Sim, s *gocql.Session, 
 		}
 		err = s.ExecuteBatch(b)
 	case "conditional batch, driver gives up first":
-		c := cluster(sim)
-		c.Timeout = 20 * time.Millisecond
-		hasty := connect(t, c)
-		if _, err := runCAS(hasty, appendBatch(hasty, gocql.MustRandomUUID())); err != nil {
+		if _, err := runCAS(s, appendBatch(s, gocql.MustRandomUUID())); err != nil { // it is prepared now
 			t.Fatal(err)
 		}
-		sim.Inject(scyllasim.Fault{Kind: scyllasim.KindLWT, Delay: 200 * time.Millisecond})
-		_, err = runCAS(hasty, appendBatch(hasty, order))
+		sim.Inject(scyllasim.Fault{Kind: scyllasim.KindLWT, Delay: time.Minute})
+		hasty := appendBatch(s, order)
+		hasty.SetRequestTimeout(20 * time.Millisecond)
+		_, err = runCAS(s, hasty)
 	default:
 		if f.Fault != "" {
 			e, ok := effects[f.Fault]

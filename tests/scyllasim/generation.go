@@ -91,10 +91,13 @@ func (s *Sim) streamFor(m *mutation, ts int64) ([]byte, error) {
 
 // NewGeneration starts a new set of CDC streams after a delay, as adding a node does, and returns the time of its start. Tables with
 // tablets get new stream sets of their own. Writes from then on go to the new streams; a conditional write that is still
-// pending from before can no longer be finished, as on 5.1.
+// pending from before can no longer be finished, as on 5.1. Generations start in the order in which they were asked for.
 func (s *Sim) NewGeneration(in time.Duration) time.Time {
 	defer s.lock()()
 	start := s.now.Add(in).Truncate(time.Millisecond)
+	if last := time.UnixMicro(s.generations[len(s.generations)-1].start); !start.After(last) {
+		start = last.Add(time.Millisecond)
+	}
 	s.generations = append(s.generations, newGeneration(start.UnixMicro(), s.tokens()))
 	for _, ks := range s.keyspaces {
 		for _, t := range ks.tables {

@@ -29,7 +29,7 @@ func cluster(sim *scyllasim.Sim) *gocql.ClusterConfig {
 	c := gocql.NewCluster(sim.Hosts()[0])
 	c.Consistency = gocql.LocalQuorum
 	c.SerialConsistency = gocql.LocalSerial
-	c.Timeout = 10 * time.Second
+	c.Timeout = time.Minute
 	c.DefaultTimestamp = false
 	c.RetryPolicy = &gocql.SimpleRetryPolicy{NumRetries: 0}
 	c.Logger = quiet{}

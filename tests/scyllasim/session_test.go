@@ -178,10 +178,10 @@ func TestSession_sees_schema_and_metadata(t *testing.T) {
 	})
 }
 
-// eventually repeats until there is no error; after some seconds the test fails.
+// eventually repeats until there is no error; after a minute the test fails.
 func eventually(t *testing.T, f func() error) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for err := f(); err != nil; err = f() {
 		if time.Now().After(deadline) {
 			t.Fatal(err)

@@ -91,6 +91,8 @@ type row struct {
 	marker cell // of INSERT: keeps a row of nulls alive
 	del    int64
 	cols   map[*column]*columnData
+	// touched is when it was last written, in unix seconds by the server's clock, which timestamps say nothing about.
+	touched int64
 }
 
 func newRow(ck [][]byte) *row {
@@ -140,14 +142,11 @@ func (r *row) merge(src *row) {
 
 // lastTouched is the latest moment, in unix seconds, at which anything of the row was written or expired.
 func (r *row) lastTouched() int64 {
-	at := max(r.del, r.marker.ts) / 1e6
-	note := func(c cell) { at = max(at, c.ts/1e6, c.expires) }
-	note(r.marker)
+	at := max(r.touched, r.marker.expires)
 	for _, d := range r.cols {
-		note(d.cell)
-		at = max(at, d.tomb/1e6)
+		at = max(at, d.cell.expires)
 		for _, e := range d.elems {
-			note(e)
+			at = max(at, e.expires)
 		}
 	}
 	return at
@@ -162,6 +161,7 @@ type bound struct {
 type rangeTomb struct {
 	lo, hi bound
 	ts     int64
+	at     int64 // when it was written, in unix seconds by the server's clock
 }
 
 func (r rangeTomb) covers(t *table, ck [][]byte) bool {
@@ -224,8 +224,12 @@ func (p *partition) add(m *mutation) {
 func (p *partition) apply(m *mutation, now int64) {
 	known := len(p.ranges)
 	p.add(m)
+	for i := range p.ranges[known:] {
+		p.ranges[known+i].at = now
+	}
 	for _, src := range m.rows {
 		r := p.row(src.ck)
+		r.touched = now
 		for _, rt := range p.ranges[:known] {
 			r.shadow(p.t, rt)
 		}
@@ -252,7 +256,7 @@ func (p *partition) compact(now int64) {
 	p.rows = slices.DeleteFunc(p.rows, func(r *row) bool {
 		return r.lastTouched() < now-tombstoneKeep && !r.live(p.del, now)
 	})
-	p.ranges = slices.DeleteFunc(p.ranges, func(r rangeTomb) bool { return r.ts/1e6 < now-tombstoneKeep })
+	p.ranges = slices.DeleteFunc(p.ranges, func(r rangeTomb) bool { return r.at < now-tombstoneKeep })
 }
 
 // store is the data of one table.

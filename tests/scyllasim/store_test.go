@@ -127,3 +127,38 @@ func TestGeneration_every_token_has_a_stream_whose_token_is_in_its_range(t *test
 		}
 	}
 }
+
+// What is deleted keeps older writes away for a while, also when its timestamp is not a time, as in the adapters' views.
+func TestPartition_KeepsTombstonesOfSmallTimestamps(t *testing.T) {
+	t.Parallel()
+	st, _, err := parse("CREATE TABLE k.t (a int, b int, c int, PRIMARY KEY (a, b))")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab, err := buildTable(&keyspace{name: "k"}, st.(*createTableStmt))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const now = 1_800_000_000
+	key := [][]byte{encode(intT, 1)}
+	write := func(p *partition, b int, change func(*row)) {
+		m := newPartition(tab, key)
+		change(m.row([][]byte{encode(intT, b)}))
+		p.apply(m, now)
+	}
+	insert := func(ts int64) func(*row) { return func(r *row) { r.marker = cell{ts: ts, value: []byte{}} } }
+	p := newPartition(tab, key)
+	write(p, 0, func(r *row) { r.del = 2 })
+	for b := range 200 { // enough for a compaction
+		write(p, b+1, insert(1))
+	}
+	p.compact(now)
+	write(p, 0, insert(1))
+	if r := p.row([][]byte{encode(intT, 0)}); r.live(p.del, now) {
+		t.Error("a row that was deleted at 2 is back by a write of 1")
+	}
+	p.compact(now + tombstoneKeep + 1)
+	if _, found := p.find([][]byte{encode(intT, 0)}); found {
+		t.Error("a tombstone is kept for ever")
+	}
+}

@@ -1,0 +1,221 @@
+package redpanda
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+// Config says where the cluster is, how to talk to it, and what the topic is like. Brokers is needed.
+type Config struct {
+	// Brokers are asked first, as "host:port"; the others are found through them.
+	Brokers []string
+	Topic   Topic
+	// Compression of what is published; empty means none.
+	Compression Compression
+	// Source is the CloudEvents source of what is published; empty means "/orderflow".
+	Source string
+	// Metadata publishes the metadata of each event too, which may name users; without it only the trace context travels.
+	Metadata bool
+
+	// TLS is nil for plain connections.
+	TLS *TLS
+	// SASL is nil for connections without a user.
+	SASL *SASL
+
+	// ClientID is what this process calls itself in the logs and quotas of brokers; empty means "orderflow".
+	ClientID string
+	// Timeout bounds one request, and one attempt to connect; 0 means 10 seconds. A broker that died without closing its
+	// connections is noticed after it, and to publish takes up to twice as long before it is given up.
+	Timeout time.Duration
+	// Logger is told what an operator should know; nil means silence.
+	Logger *slog.Logger
+}
+
+// Topic is the topic that events are published to. Where it exists it is taken as it is.
+type Topic struct {
+	// Name is "order-events" when empty.
+	Name string
+	// Partitions is how many the topic is created with; 0 means 12. All events of an order are in one of them.
+	Partitions int32
+	// ReplicationFactor is how many copies of each the topic is created with; 0 leaves it to the broker.
+	ReplicationFactor int16
+	// Settings are further ones that the topic is created with, such as retention.ms.
+	Settings map[string]string
+	// MustExist refuses to create the topic.
+	MustExist bool
+}
+
+// Compression is how batches are compressed.
+type Compression string
+
+// The compressions.
+const (
+	CompressionNone Compression = "none"
+	CompressionZstd Compression = "zstd"
+	CompressionLZ4  Compression = "lz4"
+)
+
+// TLS is how connections are encrypted. The name in the certificate of each broker is always verified.
+type TLS struct {
+	// CA is the file with the certificates of the authorities to trust; empty means those of the system.
+	CA string
+	// Cert and Key are the files with the client's own certificate, both or neither.
+	Cert, Key string
+	// ServerName is the name that certificates must be for; empty means the address that was dialled.
+	ServerName string
+}
+
+// SASL is the user to connect as. PLAIN sends the password as it is, so it wants TLS.
+type SASL struct {
+	// Mechanism is SCRAM-SHA-512 when empty.
+	Mechanism          Mechanism
+	Username, Password string
+}
+
+// Mechanism is how a user proves who it is.
+type Mechanism string
+
+// The mechanisms.
+const (
+	MechanismPlain       Mechanism = sarama.SASLTypePlaintext
+	MechanismScramSHA256 Mechanism = sarama.SASLTypeSCRAMSHA256
+	MechanismScramSHA512 Mechanism = sarama.SASLTypeSCRAMSHA512
+)
+
+// DefaultTopic is the name of the topic where none is configured.
+const DefaultTopic = "order-events"
+
+var (
+	compressions = []Compression{"", CompressionNone, CompressionZstd, CompressionLZ4}
+	mechanisms   = []Mechanism{"", MechanismPlain, MechanismScramSHA256, MechanismScramSHA512}
+	topicName    = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+)
+
+// Validate reports everything that is wrong, each by the name of its field. It does not look at files.
+func (c Config) Validate() error {
+	var problems []error
+	problem := func(wrong bool, format string, args ...any) {
+		if wrong {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	problem(len(c.Brokers) == 0, "Brokers: none given")
+	for _, broker := range c.Brokers {
+		host, port, err := net.SplitHostPort(broker)
+		problem(err != nil || host == "" || port == "", "Brokers: %q is not host:port", broker)
+	}
+	name := c.Topic.Name
+	problem(name != "" && !topicName.MatchString(name) || name == "." || name == "..",
+		"Topic.Name: %q is not 1 to 249 letters, digits, dots, underscores and hyphens", name)
+	problem(c.Topic.Partitions < 0, "Topic.Partitions: %d is negative", c.Topic.Partitions)
+	problem(c.Topic.ReplicationFactor < 0, "Topic.ReplicationFactor: %d is negative", c.Topic.ReplicationFactor)
+	problem(!slices.Contains(compressions, c.Compression), "Compression: %q is none of none, zstd, lz4", c.Compression)
+	problem(c.Timeout != 0 && (c.Timeout < time.Second || c.Timeout > 10*time.Minute), "Timeout: %s is not 1s to 10m", c.Timeout)
+	if c.TLS != nil {
+		problem((c.TLS.Cert == "") != (c.TLS.Key == ""), "TLS.Cert and TLS.Key: only one of them given")
+	}
+	if c.SASL != nil {
+		problem(!slices.Contains(mechanisms, c.SASL.Mechanism), "SASL.Mechanism: %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.SASL.Mechanism)
+		problem(c.SASL.Username == "" || c.SASL.Password == "", "SASL.Username and SASL.Password: both are needed")
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("redpanda configuration: %w", errors.Join(problems...))
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Topic.Name == "" {
+		c.Topic.Name = DefaultTopic
+	}
+	if c.Topic.Partitions == 0 {
+		c.Topic.Partitions = 12
+	}
+	if c.Topic.ReplicationFactor == 0 {
+		c.Topic.ReplicationFactor = -1 // the broker's default
+	}
+	if c.Source == "" {
+		c.Source = "/orderflow"
+	}
+	if c.ClientID == "" {
+		c.ClientID = "orderflow"
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// sarama returns the configuration of the readers' client. c has its defaults. It reads the files
+// that TLS names.
+func (c Config) sarama() (*sarama.Config, error) {
+	s := sarama.NewConfig()
+	s.ClientID = c.ClientID
+	s.Version = sarama.V2_8_0_0 // the newest requests to send; what a broker does not know is not sent to it
+	s.Net.DialTimeout, s.Net.ReadTimeout, s.Net.WriteTimeout = c.Timeout, c.Timeout, c.Timeout
+	s.Metadata.Retry.Max, s.Metadata.Retry.Backoff = 3, 100*time.Millisecond
+	s.Metadata.AllowAutoTopicCreation = false
+	s.Admin.Timeout = c.Timeout / 2 // the broker gives up before the client does
+	if err := c.secure(s); err != nil {
+		return nil, fmt.Errorf("redpanda configuration: %w", err)
+	}
+	return s, nil
+}
+
+// secure sets encryption and user.
+func (c Config) secure(s *sarama.Config) error {
+	if c.TLS != nil {
+		settings, err := c.TLS.config()
+		if err != nil {
+			return err
+		}
+		s.Net.TLS.Enable, s.Net.TLS.Config = true, settings
+	}
+	if c.SASL != nil {
+		mechanism := c.SASL.Mechanism
+		if mechanism == "" {
+			mechanism = MechanismScramSHA512
+		}
+		s.Net.SASL.Enable = true
+		s.Net.SASL.Version = sarama.SASLHandshakeV1
+		s.Net.SASL.Mechanism = sarama.SASLMechanism(mechanism)
+		s.Net.SASL.User, s.Net.SASL.Password = c.SASL.Username, c.SASL.Password
+		s.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &scramClient{mechanism: mechanism} }
+	}
+	return nil
+}
+
+func (t TLS) config() (*tls.Config, error) {
+	settings := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	if t.CA != "" {
+		text, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("TLS.CA: %w", err)
+		}
+		settings.RootCAs = x509.NewCertPool()
+		if !settings.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("TLS.CA: no certificate in %s", t.CA)
+		}
+	}
+	if t.Cert != "" {
+		certificate, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("TLS.Cert and TLS.Key: %w", err)
+		}
+		settings.Certificates = []tls.Certificate{certificate}
+	}
+	return settings, nil
+}

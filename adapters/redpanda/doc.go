@@ -1,0 +1,69 @@
+// Package redpanda connects the service to a topic of Redpanda or Apache Kafka: it publishes events there, reads them back, and
+// feeds consumers from them.
+//
+// # The message
+//
+// An event is a CloudEvent 1.0 in binary mode. The key is the order id as text, so all events of an order are in one partition;
+// which one is decided by the hash that Java's client and librdkafka's murmur2 partitioners take, too. The value is the payload
+// as it is. The headers:
+//
+//	ce_specversion  1.0                       ce_sequence       sequence number, 20 digits
+//	ce_id           event id                  ce_eventversion   event version
+//	ce_source       Config.Source             ce_commandid      command id
+//	ce_type         event type                ce_correlationid  correlation id
+//	ce_subject      aggregate id              ce_causationid    causation id
+//	ce_time         created at                traceparent       W3C trace context, from
+//	content-type    application/json          tracestate        the metadata of those names
+//
+// The attributes mean what those of package cloudevents do, and few lines are like those over there: adapters do not import
+// each other, and text in headers shares no code with text in JSON. A payload that is not JSON is application/octet-stream.
+// What is absent is left out. An event without payload has an empty value, never none, which would mean deletion. The rest of
+// the metadata stays inside unless Config.Metadata says otherwise; then it is one header, metadata, a JSON object.
+//
+// The timestamp of a message is when it was published, not ce_time: brokers drop messages by their timestamp, and an event that
+// is caught up with months later would be gone on arrival.
+//
+// # Publishing
+//
+// Publish returns when all replicas that are in sync have the event (acks=all; the topic's min.insync.replicas says how many
+// that must be). Batches form by themselves: what concurrent calls hand over while requests are on their way travels in the
+// next one. The number of calls at a time bounds what is in memory; nothing is dropped.
+//
+// Delivery is at least once. The client's own repetitions are recognised by the broker (it is an idempotent producer); what a
+// caller publishes again after an error, or after a crash, is there twice, with the same ce_id. In both cases an event comes
+// behind its predecessor, since callers publish an order's events one after the other. One that was given up by its caller may
+// still arrive; so a copy of an event can follow later events, but no event overtakes one that is before it for the first time.
+//
+// # Failures
+//
+//   - Brokers that are away, leaders that move, replicas that are missing: the client repeats for a while, then Publish returns
+//     ErrUnavailable or ErrOutcomeUnknown, and the caller tries again. Nothing needs a restart. What was handed to the client
+//     is unknown rather than unavailable, since the last attempt says nothing about those before it.
+//   - A broker that answers and refuses (password, rights, certificate, a topic that must exist): the same, and ErrRefused, so
+//     that a start can fail at once. It is no fault of an event, and ends when somebody has corrected it.
+//   - An event that is too large: *TooLargeError, which names event, size and limit. The limit is the topic's max.message.bytes
+//     and is compared with the length before compression. When brokers find a batch too large after all, the limit is read
+//     again.
+//   - An event that brokers find invalid: *InvalidError. They refuse the whole batch for it, and so they do for size when the
+//     limit may not be read. Then a new session sends one message a request until the one to blame is found, so that none of
+//     the others shares its fate.
+//   - A client that got stuck is replaced after twice Config.Timeout.
+//
+// # Why the publisher is built on franz-go and not on watermill-kafka
+//
+// watermill-kafka publishes one message after the other: a few hundred to a thousand a second on a broker where concurrent
+// lanes reach ten times that and more (scripts/bench redpanda). Its client, sarama, forms batches from lanes as well, and the
+// first version of this publisher was built on it. Sarama's idempotent producer (v1.50.3) loses acknowledged messages: when a
+// batch fails for good, it raises the producer's epoch and numbers from 0 again, but messages that were numbered before and not
+// yet sent go out under the new epoch with their old numbers. Two messages then have the same epoch and number, the broker
+// takes the second for a repetition of the first and says that it has it, and sarama reports success.
+// TestPublisher_FindsTheOneToBlame found it: with sarama it failed on every run (idempotence switched off, it passed). An
+// offset would have been saved behind an event that is nowhere. franz-go passes, is idempotent, takes contexts, and is at least
+// as fast. Readers do not number anything; the feed uses watermill-kafka and sarama.
+//
+// # Topics
+//
+// A topic that does not exist is created as Config.Topic says, unless MustExist; one that exists is taken as it is. How long it
+// keeps messages is the broker's default unless Topic.Settings has retention.ms; who wants to read all history from it wants
+// -1.
+package redpanda

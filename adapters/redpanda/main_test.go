@@ -1,0 +1,23 @@
+package redpanda_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"orderflow/tests/servers"
+)
+
+// The client's metrics library keeps one goroutine a process for ever.
+func TestMain(m *testing.M) {
+	if os.Getenv(brokerVariable) != "" {
+		if err := runBroker(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(servers.Main{M: m}, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}

@@ -1,0 +1,237 @@
+package redpanda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+const (
+	// attempts is how often a request is repeated; recordAttempts and the pauses between them get a batch over the move of a
+	// leader, and over the first moments of a topic. What takes longer is for the caller.
+	attempts       = 5
+	recordAttempts = 8
+	firstPause     = 50 * time.Millisecond
+	longestWait    = time.Second
+	// metadataPause is the least time between two questions to the brokers who leads what.
+	metadataPause = 100 * time.Millisecond
+	// aloneFor is after how many messages a session that sends them alone is taken to have missed the one to blame.
+	aloneFor = 1000
+	// largestRequest bounds the requests of the client, whatever the topic takes.
+	largestRequest = 64 << 20
+)
+
+// session is one idempotent producer. It copes with everything that brokers do; it is replaced when the topic's limit is no
+// longer what it was, and when it got stuck.
+type session struct {
+	client *kgo.Client
+	// limit is how many bytes a message may have, before compression.
+	limit int
+	// alone is nil, or holds a token that a message needs to be on its way: then every answer is about one message. sent
+	// counts them.
+	alone chan struct{}
+	sent  atomic.Int64
+	// trouble is the last failure to connect.
+	trouble *trouble
+
+	mu      sync.RWMutex // held for reading while the client takes a message
+	closed  bool
+	closing sync.Once
+}
+
+// openSession connects and sees to the topic. blamed is the session before it that had a message to blame, if there is one.
+func openSession(ctx context.Context, c Config, previous *blamed) (_ *session, err error) {
+	s := &session{trouble: &trouble{}}
+	defer func() {
+		if err != nil {
+			err = s.trouble.explain(fmt.Errorf("connect: %w%s", err, c.hint(err)))
+		}
+	}()
+	limit, err := prepareTopic(ctx, c, s.trouble)
+	if err != nil {
+		return nil, err
+	}
+	limit = min(limit, largestRequest)
+	s.limit = limit - batchOverhead
+	if previous.wantsAlone(s.limit) {
+		s.alone = make(chan struct{}, 1)
+	}
+	options, err := c.producer()
+	if err != nil {
+		return nil, err
+	}
+	s.client, err = kgo.NewClient(append(options, kgo.ProducerBatchMaxBytes(int32(limit)), kgo.WithHooks(s.trouble))...)
+	return s, err
+}
+
+// hint says what it usually means that a broker closes the connection instead of giving an answer.
+func (c Config) hint(err error) string {
+	switch {
+	case !errors.Is(err, io.EOF):
+		return ""
+	case c.SASL != nil:
+		return " (the broker hung up: some do that to a wrong user or password, all to a client that wants TLS where they do not, and the other way round)"
+	default:
+		return " (the broker hung up: it may want TLS, or a user)"
+	}
+}
+
+// prepareTopic sees to the topic and returns how many bytes a batch may have, with a client of its own, as the limit is a setting
+// of the other one.
+func prepareTopic(ctx context.Context, c Config, t *trouble) (limit int, err error) {
+	options, err := c.client()
+	if err != nil {
+		return 0, err
+	}
+	client, err := kgo.NewClient(append(options, kgo.WithHooks(t))...)
+	if err != nil {
+		return 0, err
+	}
+	disconnect := sync.OnceFunc(client.Close)
+	defer disconnect()
+	defer context.AfterFunc(ctx, disconnect)() // while it greets a broker, the client looks at no context
+	if err := ensureTopic(ctx, client, c); err != nil {
+		return 0, err
+	}
+	return topicLimit(ctx, client, c.Topic.Name), nil
+}
+
+// client returns what every client of a publisher needs. c has its defaults. It reads the files that TLS names.
+func (c Config) client() ([]kgo.Opt, error) {
+	options := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID(c.ClientID),
+		kgo.DialTimeout(c.Timeout),
+		kgo.RequestTimeoutOverhead(c.Timeout / 2),
+		kgo.RetryTimeout(c.Timeout),
+		kgo.RequestRetries(attempts),
+		kgo.RetryBackoffFn(func(tries int) time.Duration {
+			return min(firstPause<<min(max(tries-1, 0), 10), longestWait)
+		}),
+		kgo.MetadataMinAge(metadataPause),
+	}
+	if c.TLS != nil {
+		settings, err := c.TLS.config()
+		if err != nil {
+			return nil, fmt.Errorf("redpanda configuration: %w", err)
+		}
+		options = append(options, kgo.DialTLSConfig(settings))
+	}
+	if c.SASL != nil {
+		options = append(options, kgo.SASL(c.SASL.mechanism()))
+	}
+	return options, nil
+}
+
+func (s SASL) mechanism() sasl.Mechanism {
+	switch s.Mechanism {
+	case MechanismPlain:
+		return plain.Auth{User: s.Username, Pass: s.Password}.AsMechanism()
+	case MechanismScramSHA256:
+		return scram.Auth{User: s.Username, Pass: s.Password}.AsSha256Mechanism()
+	default:
+		return scram.Auth{User: s.Username, Pass: s.Password}.AsSha512Mechanism()
+	}
+}
+
+// producer returns what the client of a session needs.
+func (c Config) producer() ([]kgo.Opt, error) {
+	options, err := c.client()
+	if err != nil {
+		return nil, err
+	}
+	codec := map[Compression]kgo.CompressionCodec{
+		CompressionZstd: kgo.ZstdCompression(), CompressionLZ4: kgo.Lz4Compression(),
+	}[c.Compression] // else none
+	return append(
+		options,
+		kgo.RequiredAcks(kgo.AllISRAcks()), // and idempotent, which is the default
+		kgo.ProduceRequestTimeout(c.Timeout/2),
+		kgo.RecordRetries(recordAttempts),
+		kgo.RecordDeliveryTimeout(c.Timeout),
+		kgo.UnknownTopicRetries(recordAttempts),
+		kgo.ProducerLinger(0), // a batch is what came while the ones before were on their way
+		kgo.ProducerBatchCompression(codec),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // by the hash that Java's client takes, too
+	), nil
+}
+
+// errReplaced is the error for a message that came too late for its session.
+var errReplaced = errors.New("the session has ended")
+
+// send returns when the brokers have acknowledged r, or not. When ctx ends first, what becomes of r is not known.
+func (s *session) send(ctx context.Context, r *kgo.Record) error {
+	if s.alone != nil {
+		select {
+		case s.alone <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		defer func() { <-s.alone }()
+	}
+	answer := make(chan error, 1)
+	if !s.handOver(ctx, r, answer) {
+		return errReplaced
+	}
+	select {
+	case err := <-answer:
+		return s.trouble.explain(err)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// handOver reports whether the client took r. It answers for what it took, at the latest when it is closed; what it gets behind
+// that it may forget.
+func (s *session) handOver(ctx context.Context, r *kgo.Record, answer chan<- error) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if !s.closed {
+		s.client.Produce(ctx, r, func(_ *kgo.Record, err error) { answer <- err })
+	}
+	return !s.closed
+}
+
+// close takes no more messages, gives those that are on their way until ctx ends, and disconnects. All calls wait for the first.
+func (s *session) close(ctx context.Context) {
+	s.closing.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		_ = s.client.Flush(ctx) // every caller gets its own answer
+		s.client.Close()
+	})
+}
+
+// trouble remembers the last failure to connect. When a message has waited for too long, the client does not say what for.
+type trouble struct {
+	mu  sync.Mutex
+	err error
+}
+
+// OnBrokerConnect implements kgo.HookBrokerConnect.
+func (t *trouble) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.err = err
+}
+
+// explain adds the last failure to an error that does not have it, and to nothing else.
+func (t *trouble) explain(err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err == nil || t.err == nil || errors.Is(err, t.err) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", err, t.err)
+}

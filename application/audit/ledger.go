@@ -1,0 +1,208 @@
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/google/uuid"
+
+	"orderflow/ports"
+)
+
+// errTooManyHoles ends a comparison that would take more memory than was granted.
+var errTooManyHoles = errors.New("the topic has too many holes to keep track of; if it no longer holds its beginning, verify it from an offset")
+
+// run is a range of sequence numbers without a hole: those from first up to, and without, end.
+type run struct{ first, end uint64 }
+
+// account says which events of one order have come.
+type account struct {
+	head uint64
+	// came is the first run; its zero value for none.
+	came run
+	// partition is where the order's first message was.
+	partition int32
+}
+
+// ledger has an account for each order of a pass.
+type ledger struct {
+	// orders are sorted once open has returned, and do not change any more; accounts are theirs.
+	orders   []uuid.UUID
+	accounts []account
+	// further holds the runs behind the first one, by the index of the account; few orders have any.
+	further map[int][]run
+	holes   int
+	// maxHoles bounds holes.
+	maxHoles int
+	// whole says that each history is due from its first event on, else from the first one that comes.
+	whole bool
+	// missing is how many events that are due have not come.
+	missing uint64
+}
+
+func newLedger(whole bool, maxHoles int) *ledger {
+	return &ledger{further: make(map[int][]run), maxHoles: maxHoles, whole: whole}
+}
+
+func (l *ledger) add(h ports.Head) {
+	l.orders = append(l.orders, h.AggregateID)
+	l.accounts = append(l.accounts, account{head: h.SequenceNumber})
+}
+
+// open ends the adding. An order that was added twice has one account.
+func (l *ledger) open() {
+	sort.Sort(byOrder{l})
+	n := 0
+	for i, id := range l.orders {
+		if n > 0 && l.orders[n-1] == id {
+			l.accounts[n-1].head = max(l.accounts[n-1].head, l.accounts[i].head)
+			continue
+		}
+		l.orders[n], l.accounts[n] = id, l.accounts[i]
+		n++
+	}
+	l.orders, l.accounts = l.orders[:n], l.accounts[:n]
+	for _, a := range l.accounts {
+		if l.whole {
+			l.missing += a.head
+		}
+	}
+}
+
+// byOrder sorts both slices of a ledger in place.
+type byOrder struct{ *ledger }
+
+func (l byOrder) Len() int           { return len(l.orders) }
+func (l byOrder) Less(i, j int) bool { return bytes.Compare(l.orders[i][:], l.orders[j][:]) < 0 }
+func (l byOrder) Swap(i, j int) {
+	l.orders[i], l.orders[j] = l.orders[j], l.orders[i]
+	l.accounts[i], l.accounts[j] = l.accounts[j], l.accounts[i]
+}
+
+// find returns the index of an order's account. Unlike the other methods it is safe for concurrent use.
+func (l *ledger) find(orderID uuid.UUID) (int, bool) {
+	return slices.BinarySearchFunc(l.orders, orderID, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+}
+
+// entry is what a message means for its order.
+type entry struct {
+	// again says that the event was there before.
+	again bool
+	// successorFirst says that the event came later than the one behind it.
+	successorFirst bool
+	// scattered says that the order's first message is in another partition.
+	scattered bool
+}
+
+// enter notes that an event has come.
+func (l *ledger) enter(index int, sequence uint64, partition int32) (entry, error) {
+	a := &l.accounts[index]
+	if a.came == (run{}) {
+		a.came, a.partition = run{sequence, sequence + 1}, partition
+		l.arrived(a, sequence, true)
+		return entry{}, nil
+	}
+	e := entry{scattered: a.partition != partition}
+	further := l.further[index]
+	switch {
+	case sequence < a.came.first && !l.whole: // its first message may well be before the offset that was asked for
+		e.again = true
+		return e, nil
+	case a.came.first <= sequence && sequence < a.came.end:
+		e.again = true
+		return e, nil
+	case sequence == a.came.end && len(further) == 0: // nearly always
+		a.came.end++
+	default:
+		runs, again := insert(append([]run{a.came}, further...), sequence)
+		if again {
+			e.again = true
+			return e, nil
+		}
+		e.successorFirst = holds(runs, sequence+1)
+		if l.holes += len(runs) - 1 - len(further); l.holes > l.maxHoles {
+			return e, errTooManyHoles
+		}
+		a.came = runs[0]
+		if l.further[index] = runs[1:]; len(runs) == 1 {
+			delete(l.further, index)
+		}
+	}
+	l.arrived(a, sequence, false)
+	return e, nil
+}
+
+// arrived keeps the number of missing events.
+func (l *ledger) arrived(a *account, sequence uint64, first bool) {
+	switch {
+	case sequence > a.head:
+	case first && !l.whole:
+		l.missing += a.head - sequence
+	default:
+		l.missing--
+	}
+}
+
+// insert adds a sequence number to sorted runs that do not touch each other, and reports whether it was in one already.
+func insert(runs []run, sequence uint64) ([]run, bool) {
+	i, _ := slices.BinarySearchFunc(runs, sequence, func(r run, s uint64) int {
+		if r.end < s {
+			return -1
+		}
+		return 1
+	}) // the first run that does not end before sequence
+	if i < len(runs) && runs[i].first <= sequence && sequence < runs[i].end {
+		return runs, true
+	}
+	if i < len(runs) && runs[i].end == sequence {
+		runs[i].end++
+		if i+1 < len(runs) && runs[i+1].first == runs[i].end {
+			runs[i].end = runs[i+1].end
+			runs = slices.Delete(runs, i+1, i+2)
+		}
+		return runs, false
+	}
+	if i < len(runs) && runs[i].first == sequence+1 {
+		runs[i].first--
+		return runs, false
+	}
+	return slices.Insert(runs, i, run{sequence, sequence + 1}), false
+}
+
+func holds(runs []run, sequence uint64) bool {
+	return slices.ContainsFunc(runs, func(r run) bool { return r.first <= sequence && sequence < r.end })
+}
+
+// judge counts the orders, and calls missing for every hole in the history of one: the events from first to last did not come.
+func (l *ledger) judge(report *ports.TopicReport, missing func(orderID uuid.UUID, head, first, last uint64)) {
+	for i, a := range l.accounts {
+		due := uint64(1)
+		if !l.whole {
+			if a.came == (run{}) {
+				report.Unjudged++
+				continue
+			}
+			due = a.came.first
+		}
+		report.Orders++
+		for _, r := range append([]run{a.came}, l.further[i]...) {
+			if last := min(r.first, a.head+1); due < last {
+				missing(l.orders[i], a.head, due, last-1)
+			}
+			due = max(due, r.end)
+		}
+		if due <= a.head {
+			missing(l.orders[i], a.head, due, a.head)
+		}
+	}
+}
+
+func (r run) String() string {
+	if r.end == r.first+1 {
+		return fmt.Sprintf("event %d", r.first)
+	}
+	return fmt.Sprintf("events %d to %d", r.first, r.end-1)
+}

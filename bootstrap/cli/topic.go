@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"orderflow/adapters/redpanda"
+)
+
+func (sh *shell) verifyTopicCommand() *cobra.Command {
+	var from string
+	var patience time.Duration
+	cmd := &cobra.Command{
+		Use:   "topic",
+		Short: "Compare the topic with the event store",
+		Long: `Read the topic back and compare it with the event store: every event there, in order within its order, in the partition of
+its order, equal to what is stored, and nothing else. It may run beside live traffic: an event counts as missing only if
+nothing comes of what is missing for as long as --patience. Messages that come again are counted; delivery is at least once,
+so they are no violation.
+
+The service does the work, so it must know the topic: --brokers counts when this command starts the service itself.
+
+With --from=begin an event that the topic no longer holds is missing. With an offset, reading begins at that offset in each
+partition, and an order is compared from its first event behind it on.
+
+Exit status 0 when nothing is wrong, 3 when there are violations.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := strconv.ParseUint(from, 10, 63); from != "begin" && err != nil {
+				return &usageError{fmt.Errorf("from: %q is neither begin nor an offset", from)}
+			}
+			return sh.attached(cmd.Context(), mustExist, func(ctx context.Context, c *client) error {
+				return sh.verifyTopic(ctx, c, from, patience)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&from, "from", "begin", "offset in each partition to begin with, or begin")
+	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long what is missing may take to come")
+	return cmd
+}
+
+func (sh *shell) asyncAPICommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "asyncapi",
+		Short: "Print the description of the topic (AsyncAPI 3, YAML), for the services that consume it",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := sh.Out.Write(redpanda.AsyncAPI())
+			return err
+		},
+	}
+}
+
+// topicReport is the result in the answer of POST /v1/verify/topic.
+type topicReport struct {
+	Orders     uint64 `json:"orders"`
+	Unjudged   uint64 `json:"unjudged"`
+	Messages   uint64 `json:"messages"`
+	Expired    uint64 `json:"expired"`
+	Doubled    uint64 `json:"doubled"`
+	Missing    uint64 `json:"missing"`
+	OutOfOrder uint64 `json:"out_of_order"`
+	Unknown    uint64 `json:"unknown"`
+	Scattered  uint64 `json:"scattered"`
+	Shown      []struct {
+		Kind           string    `json:"kind"`
+		OrderID        uuid.UUID `json:"order_id"`
+		SequenceNumber uint64    `json:"sequence_number"`
+		Detail         string    `json:"detail"`
+	} `json:"shown"`
+}
+
+func (r *topicReport) violations() uint64 { return r.Missing + r.OutOfOrder + r.Unknown + r.Scattered }
+
+func (sh *shell) verifyTopic(ctx context.Context, c *client, from string, patience time.Duration) error {
+	progress := func(read, total uint64) {}
+	if isTerminal(sh.Err) {
+		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("reading the topic"),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+		defer func() { _ = bar.Finish() }()
+		progress = func(read, total uint64) {
+			bar.ChangeMax64(int64(total))
+			_ = bar.Set64(int64(read)) // a bar that cannot be drawn is no reason to stop
+		}
+	}
+	report, err := c.verifyTopic(ctx, from, patience, progress)
+	var refusal *problem
+	switch {
+	case errors.As(err, &refusal) && refusal.Code == "route_not_found":
+		return errors.New("the service knows no topic: start it with --brokers")
+	case errors.As(err, &refusal) && refusal.Code == "not_found":
+		return errors.New("the brokers have no such topic: the publisher creates it, under the name in --topic")
+	case errors.As(err, &refusal) && refusal.Status == http.StatusServiceUnavailable:
+		return errors.New("the brokers cannot be reached; the log of the service tells more")
+	case err != nil:
+		return err
+	}
+	return report.print(sh.Out)
+}
+
+// verifyTopic reads the answer line by line: the result is in the last one.
+func (c *client) verifyTopic(ctx context.Context, from string, patience time.Duration, progress func(read, total uint64)) (*topicReport, error) {
+	query := url.Values{"from": {from}, "patience": {patience.String()}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/v1/verify/topic?"+query.Encode(), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 400 {
+		return nil, refusalOf(resp)
+	}
+	for lines := json.NewDecoder(resp.Body); ; {
+		var line struct {
+			Progress *struct{ Read, Total uint64 }
+			Report   *topicReport
+			Problem  *problem
+		}
+		switch err := lines.Decode(&line); {
+		case errors.Is(err, io.EOF):
+			return nil, errors.New("the answer ends without a result: has the service been stopped?")
+		case err != nil:
+			return nil, fmt.Errorf("answer of /v1/verify/topic: %w", err)
+		case line.Problem != nil:
+			return nil, line.Problem
+		case line.Report != nil:
+			return line.Report, nil
+		case line.Progress != nil:
+			progress(line.Progress.Read, line.Progress.Total)
+		}
+	}
+}
+
+func (r *topicReport) print(out io.Writer) error {
+	fmt.Fprintf(out, "%d orders, %d messages, %d doubled\n", r.Orders, r.Messages, r.Doubled)
+	if r.Expired > 0 {
+		fmt.Fprintf(out, "the topic no longer holds %d messages before those\n", r.Expired)
+	}
+	if r.Unjudged > 0 {
+		fmt.Fprintf(out, "%d orders have nothing behind that offset and were not compared\n", r.Unjudged)
+	}
+	fmt.Fprintf(out, "%d missing, %d out of order, %d unknown, %d scattered\n", r.Missing, r.OutOfOrder, r.Unknown, r.Scattered)
+	if r.violations() == 0 {
+		fmt.Fprintln(out, "the topic holds every event, in order within each order")
+		return nil
+	}
+	for _, f := range r.Shown {
+		event := ""
+		if f.SequenceNumber > 0 {
+			event = fmt.Sprintf("event %d of order %s: ", f.SequenceNumber, f.OrderID)
+		}
+		fmt.Fprintf(out, "%s: %s%s\n", f.Kind, event, f.Detail)
+	}
+	if more := r.violations() - uint64(len(r.Shown)); more > 0 {
+		fmt.Fprintf(out, "and %d more violations, of which some share a line\n", more)
+	}
+	return &badAnswer{fmt.Sprintf("%d violations", r.violations())}
+}

@@ -1,0 +1,83 @@
+package bootstrap
+
+import (
+	"errors"
+	"fmt"
+
+	"orderflow/adapters/redpanda"
+	"orderflow/application/audit"
+	"orderflow/ports"
+)
+
+// Source is where the projections get their events from. The publisher always gets them from the store.
+type Source string
+
+// The sources.
+const (
+	// SourceStore is the change feed of the store.
+	SourceStore Source = "cdc"
+	// SourceRedpanda is the topic that a publisher, of this process or another one, fills.
+	SourceRedpanda Source = "redpanda"
+)
+
+// validateTopic reports what is wrong with the settings about the topic.
+func (c Config) validateTopic() error {
+	var errs []error
+	switch c.Source {
+	case SourceStore:
+	case SourceRedpanda:
+		if c.Store == StoreEmbedded {
+			// Its views are not synced one by one: after a crash they fall back together with its own offsets, but the group's
+			// offsets would stay ahead.
+			errs = append(errs, fmt.Errorf("source: %s needs a store that processes share, so --store=%s", SourceRedpanda, StoreScylla))
+		}
+	default:
+		errs = append(errs, fmt.Errorf("source: %q is neither %s nor %s", c.Source, SourceStore, SourceRedpanda))
+	}
+	target, err := parseSink(c.Sink, c.Data)
+	needed := c.Source == SourceRedpanda || err == nil && target.kind == sinkRedpanda
+	if needed && !c.hasTopic() {
+		errs = append(errs, errors.New("brokers: none given, and the topic is needed"))
+	}
+	if c.hasTopic() {
+		if err := c.Redpanda.Validate(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) hasTopic() bool { return len(c.Redpanda.Brokers) > 0 }
+
+// redpanda is the configuration with what the process has.
+func (a *App) redpanda() redpanda.Config {
+	config := a.config.Redpanda
+	config.Logger = a.log
+	return config
+}
+
+// openSource returns the feed of the projections.
+func (a *App) openSource() (ports.ChangeFeed, error) {
+	if a.config.Source != SourceRedpanda {
+		return a.store, nil
+	}
+	feed, err := redpanda.NewFeed(redpanda.FeedConfig{Config: a.redpanda(), GroupPrefix: a.config.GroupPrefix})
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, feed)
+	return feed, nil
+}
+
+// openTopicVerifier returns nil when no topic is known.
+func (a *App) openTopicVerifier() (ports.TopicVerifier, error) {
+	if !a.config.hasTopic() {
+		return nil, nil
+	}
+	topic, err := redpanda.NewTopicReader(a.redpanda())
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, topic)
+	return audit.New(audit.Config{Store: a.store, Topic: topic}), nil
+}

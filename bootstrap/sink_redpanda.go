@@ -1,0 +1,35 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"orderflow/adapters/redpanda"
+)
+
+// brokerPatience is how long a start waits for brokers. They may come later.
+const brokerPatience = 5 * time.Second
+
+// openTopicSink returns the publisher to the topic. When brokers refuse what is configured, that is an error, since nobody but
+// a person can change it; when none answers, the service starts nevertheless: events wait in the store, and the consumer shows
+// its lag and that it is failing.
+func (a *App) openTopicSink(ctx context.Context) (publisher, error) {
+	p, err := redpanda.NewPublisher(a.redpanda())
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, brokerPatience)
+	defer cancel()
+	switch err := p.Connect(ctx); {
+	case err == nil:
+		return p, nil
+	case errors.Is(err, redpanda.ErrRefused):
+		return nil, errors.Join(err, p.Close())
+	default:
+		a.log.Warn("no broker answers; events wait in the store and are published as soon as one does. If this is the wrong place, say --brokers=host:port, or --sink=none to publish nothing",
+			"brokers", strings.Join(a.config.Redpanda.Brokers, ","), "error", err)
+		return p, nil
+	}
+}

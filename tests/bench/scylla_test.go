@@ -1,0 +1,238 @@
+package bench_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"orderflow/adapters/cdc"
+	"orderflow/adapters/eventjson"
+	"orderflow/adapters/fanout"
+	"orderflow/adapters/scylla"
+	"orderflow/application/command"
+	"orderflow/application/consumer"
+	"orderflow/bootstrap"
+	"orderflow/domain/order"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+	"orderflow/tests/bench/workload"
+)
+
+// BenchmarkScyllaAppend carries out commands on ScyllaDB with the whole append protocol, and with a conditional batch alone.
+func BenchmarkScyllaAppend(b *testing.B) {
+	config, session := scyllaKeyspace(b, scyllaServers(b))
+	store, err := scylla.Open(b.Context(), config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer store.Close() //nolint:errcheck // nothing depends on it any more
+	for _, w := range workload.All() {
+		for _, system := range []struct {
+			name  string
+			store ports.EventStore
+		}{{"orderflow", store}, {"bare-lwt", bareStore{store, session}}} {
+			for _, writers := range []int{1, 64} {
+				b.Run(fmt.Sprintf("workload=%s/system=%s/writers=%d", w.Name, system.name, writers), func(b *testing.B) {
+					w.Bench(b, writers, handleOn(system.store))
+				})
+			}
+		}
+	}
+}
+
+func handleOn(store ports.EventStore) workload.Handle {
+	handler := command.New(command.Config{Store: store, Codec: eventjson.New(), Now: time.Now, NewID: workload.NewID})
+	return func(ctx context.Context, c order.Command) error {
+		_, err := handler.Handle(ctx, ports.CommandRequest{Command: c})
+		return err
+	}
+}
+
+// idle is how long a service is watched that has nothing to do.
+const idle = 5 * time.Second
+
+// BenchmarkScyllaLatency measures how long after its answer a command was in each read model, at a low and at a high rate, when the
+// outbox is written at once, and when every tenth of its rows comes late. A command takes 1 or 10 ms.
+func BenchmarkScyllaLatency(b *testing.B) {
+	hosts := scyllaServers(b)
+	for _, rate := range []int{100, 1000} {
+		for _, outbox := range []string{"prompt", "late"} {
+			b.Run(fmt.Sprintf("rate=%d/outbox=%s", rate, outbox), func(b *testing.B) {
+				commands := max(1, b.N*rate/1000) // the same time for each rate
+				measureScylla(b, hosts, scyllaLoad{rate: rate, commands: commands, late: outbox == "late", idle: idle}).report(b)
+			})
+		}
+	}
+}
+
+// scyllaLoad is what a service has to do.
+type scyllaLoad struct {
+	rate, commands int
+	late           bool
+	idle           time.Duration // behind it
+}
+
+// scyllaFigures is what one measurement found.
+type scyllaFigures struct {
+	line               *timeline
+	late, held, healed float64
+	told, asked        float64 // queries a second while idle: by the feed's own metric, and as counted
+}
+
+func (f scyllaFigures) report(b *testing.B) {
+	b.Helper()
+	b.ReportMetric(0, "ns/op") // the rate is given
+	answered := f.line.answers()
+	b.ReportMetric(answered.at(0.50), "answered-p50-ms")
+	b.ReportMetric(answered.at(0.99), "answered-p99-ms")
+	for i, view := range f.line.views {
+		behind := f.line.behindAnswer(i)
+		b.ReportMetric(behind.at(0.50), view+"-p50-ms")
+		b.ReportMetric(behind.at(0.99), view+"-p99-ms")
+	}
+	b.ReportMetric(float64(f.line.missing.Load()), "lost")
+	for unit, value := range map[string]float64{
+		"late-rows": f.late, "held": f.held, "healed": f.healed, "idle-queries/s": f.asked, "idle-queries-told/s": f.told,
+	} {
+		b.ReportMetric(value, unit)
+	}
+}
+
+// measureScylla sends commands to a service of its own and returns when every view has all of them; that a view misses one fails the
+// measurement.
+func measureScylla(tb testing.TB, hosts []string, load scyllaLoad) (f scyllaFigures) {
+	tb.Helper()
+	first := newTimeline(1, viewNames())
+	f.line = newTimeline(load.commands, viewNames())
+	f.line.interval = time.Second / time.Duration(load.rate)
+	s := startScylla(tb, hosts, load.late, func(view string, orderID uuid.UUID, sequence uint64) {
+		first.shown(view, orderID, sequence)
+		f.line.shown(view, orderID, sequence)
+	})
+	first.run(tb, s.handle)
+	f.line.run(tb, s.handle)
+	f.late = float64(s.late.wait(tb))
+
+	statuses, err := s.consumers.Consumers(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, status := range statuses {
+		f.healed += float64(status.Healed)
+	}
+	before, began := s.feed.Stats(), time.Now()
+	f.held, f.told = float64(before.Held), before.IdleQueries
+	<-time.After(load.idle)
+	f.asked = float64(s.feed.Stats().FastQueries-before.FastQueries) / time.Since(began).Seconds()
+	return f
+}
+
+// scyllaService is the service on ScyllaDB, wired as package bootstrap does it, except for the clock between the consumers and
+// their views, and for what is late.
+type scyllaService struct {
+	handle    workload.Handle
+	feed      *cdc.Feed
+	consumers consumer.Monitor
+	late      *lateRows
+}
+
+func startScylla(tb testing.TB, hosts []string, late bool, shown shownFunc) *scyllaService {
+	tb.Helper()
+	config, session := scyllaKeyspace(tb, hosts)
+	s := &scyllaService{late: &lateRows{}}
+	config.Appended = func() { s.feed.Wake() }
+	store, err := scylla.Open(tb.Context(), config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	s.feed, err = cdc.New(cdc.Config{Session: session, Keyspace: config.Keyspace, Offsets: driverOffsets{store}, Now: time.Now})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	events := ports.EventStore(store)
+	if late {
+		events = lateStore{EventStore: store, bare: bareStore{store, session}, appends: new(atomic.Int64), late: s.late}
+	}
+	s.handle = handleOn(events)
+	router, err := fanout.New(fanout.Config{Lanes: bootstrap.DefaultConfig().Lanes}, s.wire(store, shown)...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.run(tb, s.feed.Run, store.RunSweeper, router.Run)
+	return s
+}
+
+func (s *scyllaService) wire(store *scylla.Store, shown shownFunc) (routed []fanout.Consumer) {
+	for _, p := range projection.All() {
+		c := consumer.New(consumer.Config{
+			Name: p.Name, Generation: p.Version, Effect: consumer.Project(p, eventjson.New()),
+			Store: store, Feed: s.feed, Views: clock{ViewStore: store, shown: shown}, Registry: store,
+			Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		})
+		s.consumers, routed = append(s.consumers, c), append(routed, c)
+	}
+	return routed
+}
+
+// run runs the parts of the service until the end of the test.
+func (s *scyllaService) run(tb testing.TB, parts ...func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
+	running, ctx := errgroup.WithContext(ctx)
+	for _, part := range parts {
+		running.Go(func() error { return part(ctx) })
+	}
+	tb.Cleanup(func() {
+		stop()
+		err := errors.Join(running.Wait(), s.feed.Close())
+		if err != nil && !errors.Is(err, context.Canceled) {
+			tb.Error(err)
+		}
+	})
+}
+
+// driverOffsets gives the feed its offsets, as package bootstrap does.
+type driverOffsets struct{ store *scylla.Store }
+
+func (o driverOffsets) LoadOffsets(ctx context.Context, consumer string) (map[string]gocql.UUID, error) {
+	saved, err := o.store.LoadOffsets(ctx, consumer)
+	loaded := make(map[string]gocql.UUID, len(saved))
+	for stream, id := range saved {
+		loaded[stream] = gocql.UUID(id)
+	}
+	return loaded, err
+}
+
+func (o driverOffsets) SaveOffsets(ctx context.Context, consumer string, saved map[string]gocql.UUID) error {
+	ids := make(map[string]uuid.UUID, len(saved))
+	for stream, id := range saved {
+		ids[stream] = uuid.UUID(id)
+	}
+	return o.store.SaveOffsets(ctx, consumer, ids)
+}
+
+// The measurement of what is late is only as good as its lateness: rows are late, and no view misses them.
+func TestScyllaLatency_LateRowsReachEveryView(t *testing.T) {
+	t.Parallel()
+	got := measureScylla(t, simulatedServers(t), scyllaLoad{rate: 1000, commands: 3 * atOnce, late: true})
+	if got.late < 3*atOnce/lateOneIn-1 || got.line.missing.Load() != 0 || got.told == 0 {
+		t.Errorf("%v rows were late, %d were lost, %v idle queries a second", got.late, got.line.missing.Load(), got.told)
+	}
+	for i, view := range got.line.views {
+		if slowest := got.line.behindAnswer(i).at(1); slowest < 0 {
+			t.Errorf("%s had the slowest command %v ms after its answer", view, slowest)
+		}
+	}
+}

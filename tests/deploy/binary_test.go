@@ -1,0 +1,47 @@
+package deploy_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"orderflow/bootstrap/cli"
+)
+
+// run runs the command line in this process and returns what it says.
+func run(args ...string) (text string, status int) {
+	var out bytes.Buffer
+	streams := cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out}
+	status = cli.Main(context.Background(), args, streams, func(string) (string, bool) { return "", false })
+	return out.String(), status
+}
+
+// expectSetting wants an environment variable to be one of a flag.
+func expectSetting(t *testing.T, variable string) {
+	t.Helper()
+	name, ours := strings.CutPrefix(variable, "ORDERFLOW_")
+	flag := " --" + strings.ToLower(strings.ReplaceAll(name, "_", "-")) + " "
+	if help, _ := run("serve", "--help"); !ours || !strings.Contains(help, flag) {
+		t.Errorf("%s sets nothing", variable)
+	}
+}
+
+// expectCommand wants a command line to be a command with flags that it knows.
+func expectCommand(t *testing.T, args []string) {
+	t.Helper()
+	help, status := run(append(args, "--help")...)
+	if usage := "orderflow " + strings.Join(words(args), " ") + " ["; status != 0 || !strings.Contains(help, usage) {
+		t.Errorf("orderflow %s: exit status %d, and no %q in its help:\n%s", strings.Join(args, " "), status, usage, help)
+	}
+}
+
+// words are the arguments in front of the flags.
+func words(args []string) (w []string) {
+	for _, arg := range args {
+		if !strings.HasPrefix(arg, "-") {
+			w = append(w, arg)
+		}
+	}
+	return w
+}

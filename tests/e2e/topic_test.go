@@ -1,0 +1,181 @@
+package e2e_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"orderflow/tests/scyllasim"
+	"orderflow/tests/servers"
+)
+
+// brokersHere starts a broker in this process.
+func brokersHere(t *testing.T) []string {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	return cluster.ListenAddrs()
+}
+
+// dropTopic removes what a test leaves behind.
+func dropTopic(t *testing.T, brokers []string, topic string) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer client.Close()
+	request := kmsg.NewPtrDeleteTopicsRequest()
+	request.TopicNames = []string{topic}
+	named := kmsg.NewDeleteTopicsRequestTopic()
+	named.Topic = &topic
+	request.Topics = append(request.Topics, named)
+	if _, err := request.RequestWith(context.Background(), client); err != nil {
+		t.Errorf("drop topic %s: %v", topic, err)
+	}
+}
+
+func TestTopic_isWhatTheStoreHolds(t *testing.T) {
+	t.Parallel()
+	topicIsWhatTheStoreHolds(t, brokersHere(t))
+}
+
+func TestIntegrationTopic_isWhatTheStoreHolds(t *testing.T) {
+	t.Parallel()
+	topicIsWhatTheStoreHolds(t, servers.Kafka(t))
+}
+
+func topicIsWhatTheStoreHolds(t *testing.T, brokers []string) {
+	topic := "e2e-" + uuid.NewString()
+	t.Cleanup(func() { dropTopic(t, brokers, topic) })
+	flags := []string{"--brokers=" + strings.Join(brokers, ","), "--topic=" + topic}
+	data := t.TempDir()
+	s := start(t, data, append(flags, "--sink=redpanda")...)
+	if out, status := tool(t, "demo", "--orders=40", "--seed=1", "--data="+data); status != 0 {
+		t.Fatalf("demo: exit status %d\n%s", status, out)
+	}
+	s.kill()
+	s = start(t, data, append(flags, "--sink=redpanda")...)
+	if out, status := tool(t, "demo", "--orders=10", "--seed=2", "--data="+data); status != 0 {
+		t.Fatalf("demo: exit status %d\n%s", status, out)
+	}
+	for _, from := range []string{"begin", "0", "3"} {
+		out, status := tool(t, "verify", "topic", "--data="+data, "--patience=1m", "--from="+from)
+		if status != 0 || !strings.Contains(out, "0 missing, 0 out of order, 0 unknown, 0 scattered") || from != "3" && !strings.Contains(out, "50 orders") {
+			t.Errorf("verify topic from %s: exit status %d\n%s", from, status, out)
+		}
+	}
+	if described := s.call(t, http.StatusOK, "GET", "/asyncapi.yaml", "").text; !strings.HasPrefix(described, "asyncapi: 3.") {
+		t.Errorf("/asyncapi.yaml begins with %.40q", described)
+	}
+	s.stop(t)
+
+	producer, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	foreign := kgo.KeyStringRecord("k", "hello")
+	foreign.Topic = topic
+	if err := producer.ProduceSync(t.Context(), foreign).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	// Now without a service: the command starts one, which knows the topic and publishes nothing.
+	out, status := tool(t, append(flags, "verify", "topic", "--data="+data, "--sink=none")...)
+	if status != 3 || !strings.Contains(out, "0 missing, 0 out of order, 1 unknown") || !strings.Contains(out, "not a CloudEvent") {
+		t.Errorf("verify topic with a foreign message: exit status %d\n%s", status, out)
+	}
+	for _, bad := range []struct {
+		args   []string
+		status int
+		text   string
+	}{
+		{[]string{"--data=" + data, "--sink=none"}, 1, "knows no topic"},
+		{[]string{"--data=" + data, "--sink=none", flags[0], "--topic=nowhere"}, 1, "no such topic"},
+		{[]string{"--data=" + data, "--sink=none", "--brokers=127.0.0.1:1"}, 1, "cannot be reached"},
+		{[]string{"--data=" + data, "--from=end"}, 2, "neither begin nor an offset"},
+		{[]string{"--data=" + data, "--sink=redpanda"}, 2, "brokers: none given"},
+		{[]string{"--data=" + data, "--source=redpanda", flags[0]}, 2, "--store=scylla"},
+	} {
+		if out, status := tool(t, append([]string{"verify", "topic"}, bad.args...)...); status != bad.status || !strings.Contains(out, bad.text) {
+			t.Errorf("verify topic %v: exit status %d, want %d and %q\n%s", bad.args, status, bad.status, bad.text, out)
+		}
+	}
+}
+
+func TestSource_processesShareThePartitions(t *testing.T) {
+	t.Parallel()
+	sim, err := scyllasim.Start(scyllasim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	shareThePartitions(t, sim.Hosts(), brokersHere(t), func(s *service) { s.stop(t) })
+}
+
+func TestIntegrationSource_processesShareThePartitions(t *testing.T) {
+	t.Parallel()
+	shareThePartitions(t, servers.Scylla(t), servers.Kafka(t), (*service).kill) // it is missed only after a while
+}
+
+// shareThePartitions runs the projections of one store in two processes, and then, after the end of one, in the other.
+func shareThePartitions(t *testing.T, nodes, brokers []string, end func(*service)) {
+	hosts, keyspace := strings.Join(nodes, ","), "e2e_"+strings.ReplaceAll(uuid.NewString(), "-", "")
+	t.Cleanup(func() { dropKeyspace(t, hosts, keyspace) })
+	t.Cleanup(func() { dropTopic(t, brokers, keyspace) })
+	flags := []string{
+		"--store=scylla", "--scylla-hosts=" + hosts, "--scylla-keyspace=" + keyspace, "--source=redpanda",
+		"--brokers=" + strings.Join(brokers, ","), "--topic=" + keyspace, "--group-prefix=" + keyspace + ".",
+	}
+	if out, status := tool(t, append([]string{"schema", "apply"}, flags[:3]...)...); status != 0 {
+		t.Fatalf("schema apply: exit status %d\n%s", status, out)
+	}
+	first := start(t, t.TempDir(), append(flags, "--sink=redpanda")...)
+	second := start(t, t.TempDir(), append(flags, "--sink=none")...)
+	work := func(seed string) {
+		t.Helper()
+		if out, status := tool(t, "demo", "--orders=60", "--seed="+seed, "--url="+first.url); status != 0 {
+			t.Fatalf("demo: exit status %d\n%s", status, out)
+		}
+		if out, status := tool(t, "verify", "--url="+first.url, "--patience=1m"); status != 0 {
+			t.Errorf("verify: exit status %d\n%s", status, out)
+		}
+	}
+	handled := func(s *service) (events int) {
+		var answer struct {
+			Consumers []struct {
+				Name    string `json:"name"`
+				Handled int    `json:"handled"`
+			} `json:"consumers"`
+		}
+		s.call(t, http.StatusOK, "GET", "/v1/consumers", "").into(t, &answer)
+		for _, c := range answer.Consumers {
+			if c.Name == "order-read-model" {
+				events = c.Handled
+			}
+		}
+		return events
+	}
+	seed := 0
+	await(t, "both processes to handle events", func() bool { // the group agrees on its members in its own time
+		seed++
+		work(strings.Repeat("1", seed))
+		return handled(first) > 0 && handled(second) > 0
+	})
+	end(second)
+	work("2")
+	if out, status := tool(t, append([]string{"verify", "topic", "--url=" + first.url, "--patience=1m"}, flags...)...); status != 0 {
+		t.Errorf("verify topic: exit status %d\n%s", status, out)
+	}
+	first.stop(t)
+}

@@ -1,0 +1,36 @@
+package fault_test
+
+import (
+	"context"
+	"sync/atomic"
+
+	"orderflow/adapters/fanout"
+	"orderflow/domain/eventsourcing"
+)
+
+// bounded watches how much a process holds (P8): what one consumer has in its lanes, and the end of the feed that all share.
+type bounded struct {
+	fanout.Consumer
+	cluster *cluster
+	process *process
+	held    atomic.Int64
+}
+
+// mostHeld is what fits into the lanes, and the record that waits for a place.
+const mostHeld = lanes*(laneBuffer+1) + 1
+
+// Pull implements fanout.Consumer.
+func (b *bounded) Pull(ctx context.Context, emit func(context.Context, eventsourcing.Record, func()) error) error {
+	return b.Consumer.Pull(ctx, func(ctx context.Context, record eventsourcing.Record, done func()) error {
+		if n := b.held.Add(1); n > mostHeld {
+			b.cluster.violated("P8", "%s of %s has %d records in flight, more than %d", b.Name(), b.process.name, n, mostHeld)
+		}
+		if n := b.process.feed.Stats().Tail; n > b.cluster.schedule.tail {
+			b.cluster.violated("P8", "the feed of %s keeps %d records, more than %d", b.process.name, n, b.cluster.schedule.tail)
+		}
+		return emit(ctx, record, func() {
+			b.held.Add(-1)
+			done()
+		})
+	})
+}

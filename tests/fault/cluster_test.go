@@ -1,0 +1,257 @@
+package fault_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/adapters/scylla"
+	"orderflow/tests/scyllasim"
+)
+
+// cluster is a simulated ScyllaDB with the processes that work on it, and the troubles that a schedule makes them.
+type cluster struct {
+	schedule  schedule
+	broken    broken
+	log       *slog.Logger
+	sim       *scyllasim.Sim
+	config    scylla.Config
+	published *published
+
+	// ahead is how far the clocks of the processes are ahead of the real one.
+	ahead atomic.Int64
+	// left counts what killed processes still do, and the loops that start them again.
+	left     sync.WaitGroup
+	stopping atomic.Bool
+
+	mu sync.Mutex
+	// change is closed, and replaced, when a process is ready or gone.
+	change chan struct{}
+	// sent is how many commands were sent, next the step that is due next, removals disarm faults.
+	sent, next int
+	removals   []func()
+	stopped    map[int]bool
+	violations []string
+	counted    counters
+
+	running     [processes]atomic.Pointer[process]
+	hits, kills atomic.Int64
+}
+
+// startCluster starts the servers and the processes. The context ends everything.
+func startCluster(ctx context.Context, s schedule, b broken) (*cluster, error) {
+	sim, err := scyllasim.Start(scyllasim.Options{Nodes: nodes, Tablets: s.tablets})
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{
+		schedule: s, broken: b, log: slog.New(slog.DiscardHandler), sim: sim,
+		published: &published{events: map[uuid.UUID][]uuid.UUID{}}, change: make(chan struct{}), stopped: map[int]bool{},
+	}
+	if *logFlag {
+		c.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("seed", s.seed)
+	}
+	c.config = scylla.Config{
+		Hosts: sim.Hosts(), Keyspace: "orderflow", ReplicationFactor: nodes,
+		Timeout: requestTimeout, ConnectTimeout: 2 * time.Second, SweepInterval: 100 * time.Millisecond, Logger: c.log,
+		Now: func() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) },
+	}
+	admin := c.config
+	admin.Timeout, admin.ConnectTimeout = time.Minute, time.Minute
+	if _, err := scylla.ApplySchema(ctx, admin); err != nil {
+		sim.Close()
+		return nil, err
+	}
+	for i := range processes {
+		c.left.Go(func() { c.supervise(ctx, i) })
+	}
+	return c, nil
+}
+
+// supervise keeps one process running. One that was not killed must not end before it is stopped; only a start may fail, as
+// the cluster may be in trouble.
+func (c *cluster) supervise(ctx context.Context, i int) {
+	for life := 1; !c.stopping.Load() && ctx.Err() == nil; life++ {
+		p, serving := newProcess(ctx, fmt.Sprintf("process %d.%d", i, life))
+		c.running[i].Store(p)
+		var err error
+		c.left.Go(func() { // what is left of a dead process keeps nobody waiting
+			defer close(p.ended)
+			err = c.serve(serving, p)
+			c.gone(p)
+		})
+		select {
+		case <-p.dead:
+			c.kills.Add(1)
+			c.changed()
+			continue
+		case <-p.ended:
+		}
+		select {
+		case <-p.ready:
+			if err != nil || !c.stopping.Load() && ctx.Err() == nil {
+				c.violated("P2", "%s ended by itself: %v", p.name, err)
+			}
+		case <-time.After(50 * time.Millisecond): // as what starts services does
+			c.log.Warn("start failed", "process", p.name, "error", err)
+		}
+	}
+}
+
+// gone keeps what a process counted.
+func (c *cluster) gone(p *process) {
+	c.mu.Lock()
+	err := c.counted.add(p)
+	c.mu.Unlock()
+	if err != nil {
+		c.violated("the round", "counters of %s: %v", p.name, err)
+	}
+	c.changed()
+}
+
+// changed wakes those who wait for a process.
+func (c *cluster) changed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.change)
+	c.change = make(chan struct{})
+}
+
+// pick returns a process that takes commands, the preferred one if it does.
+func (c *cluster) pick(ctx context.Context, preferred int) (*process, error) {
+	for {
+		c.mu.Lock()
+		change := c.change
+		for i := range processes {
+			if p := c.running[(preferred+i)%processes].Load(); p != nil && p.takesCommands() {
+				c.mu.Unlock()
+				return p, nil
+			}
+		}
+		c.mu.Unlock()
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (p *process) takesCommands() bool {
+	select {
+	case <-p.ready:
+	default:
+		return false
+	}
+	select {
+	case <-p.ended:
+		return false
+	case <-p.dead:
+		return false
+	default:
+		return true
+	}
+}
+
+// commandSent counts a command, and does the steps that are due.
+func (c *cluster) commandSent() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent++
+	for c.next < len(c.schedule.steps) && c.schedule.steps[c.next].after < c.sent {
+		c.do(c.schedule.steps[c.next])
+		c.next++
+	}
+}
+
+// do does a step. The caller holds the lock.
+func (c *cluster) do(s step) {
+	c.log.Info("step", "sent", c.sent, "step", s.String())
+	switch s.what {
+	case inject:
+		c.inject(s.fault)
+	case crash:
+		c.crash(s)
+	case kill:
+		c.kill(s.process)
+	case generation:
+		c.sim.NewGeneration(s.by)
+	case drop:
+		c.sim.DropConnections()
+	case forget:
+		c.sim.ForgetPrepared()
+	case stop:
+		if len(c.stopped) == 0 { // without two nodes of three no command gets through, and the steps wait for commands
+			c.sim.StopNode(s.node)
+			c.stopped[s.node] = true
+		}
+	case start:
+		c.startNode(s.node)
+	case clock:
+		c.ahead.Add(int64(s.by))
+	case refuse:
+		c.published.refuse(s.times)
+	}
+}
+
+func (c *cluster) startNode(node int) {
+	if !c.stopped[node] {
+		return
+	}
+	delete(c.stopped, node)
+	if err := c.sim.StartNode(node); err != nil {
+		c.violations = append(c.violations, fmt.Sprintf("the round: start node %d: %v", node, err))
+	}
+}
+
+// inject arms a fault and counts what it hits.
+func (c *cluster) inject(f scyllasim.Fault) {
+	seen := 0
+	f.When = func() bool {
+		if seen++; seen >= f.Nth && seen < f.Nth+f.Times {
+			c.hits.Add(1)
+		}
+		return true
+	}
+	c.removals = append(c.removals, c.sim.Inject(f))
+}
+
+// crash lets processes die at a request, which is their last one if it is theirs.
+func (c *cluster) crash(s step) {
+	f, seen := s.fault, 0
+	f.When = func() bool {
+		if seen++; seen == f.Nth {
+			c.hits.Add(1)
+			c.kill(s.process)
+		}
+		return true
+	}
+	c.removals = append(c.removals, c.sim.Inject(f))
+}
+
+// kill ends a process without any of what a process does at its end.
+func (c *cluster) kill(process int) {
+	for i := range processes {
+		if p := c.running[i].Load(); p != nil && (process == i || process == bothProcesses) {
+			p.kill()
+		}
+	}
+}
+
+// mostViolations is how many are kept.
+const mostViolations = 20
+
+// violated notes that a promise was broken.
+func (c *cluster) violated(promise, format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.violations) < mostViolations {
+		c.violations = append(c.violations, promise+": "+fmt.Sprintf(format, args...))
+	}
+}

@@ -1,0 +1,75 @@
+package fault_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+)
+
+// dialer is the network of one process. Cut, nothing goes in or out of the process any more, which is how its death looks to
+// everybody else; what it still does inside does not matter.
+type dialer struct {
+	net.Dialer
+
+	mu    sync.Mutex
+	dead  bool
+	conns map[*trackedConn]bool
+}
+
+// errCut is what dialling a dead network gives. The driver does not insist on an error of this type.
+var errCut = &net.OpError{Op: "dial", Err: errors.New("the process is dead")}
+
+// DialContext implements gocql.Dialer.
+func (d *dialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	if d.isCut() {
+		return nil, errCut
+	}
+	conn, err := d.Dialer.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	tracked := &trackedConn{Conn: conn, dialer: d}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.dead {
+		return nil, errors.Join(errCut, conn.Close())
+	}
+	if d.conns == nil {
+		d.conns = map[*trackedConn]bool{}
+	}
+	d.conns[tracked] = true
+	return tracked, nil
+}
+
+func (d *dialer) isCut() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.dead
+}
+
+// cut closes every connection, for ever.
+func (d *dialer) cut() {
+	d.mu.Lock()
+	d.dead = true
+	conns := d.conns
+	d.conns = nil
+	d.mu.Unlock()
+	for conn := range conns {
+		conn.Conn.Close() // what is lost is lost
+	}
+}
+
+// trackedConn is a connection that its dialer knows.
+type trackedConn struct {
+	net.Conn
+	dialer *dialer
+}
+
+// Close implements net.Conn.
+func (c *trackedConn) Close() error {
+	c.dialer.mu.Lock()
+	delete(c.dialer.conns, c)
+	c.dialer.mu.Unlock()
+	return c.Conn.Close()
+}

@@ -1,0 +1,207 @@
+package fault_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"orderflow/adapters/cdc"
+	"orderflow/adapters/eventjson"
+	"orderflow/adapters/fanout"
+	"orderflow/adapters/scylla"
+	"orderflow/application/command"
+	"orderflow/application/consumer"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// The service in hundredths of seconds instead of tens of seconds.
+const (
+	confidence = 1500 * time.Millisecond // of the safe reader
+	lanes      = 4
+	laneBuffer = 2
+)
+
+const publisherName = "publisher"
+
+// process is one process of the service: everything that bootstrap wires, short of HTTP.
+type process struct {
+	name      string
+	network   *dialer
+	store     *scylla.Store
+	session   *gocql.Session
+	feed      *cdc.Feed
+	commands  *command.Handler
+	consumers []*consumer.Consumer
+
+	// ready is closed when it takes commands, dead when it was killed: nobody hears of it any more.
+	ready, dead chan struct{}
+	kill        func()
+	// stop asks it to end in order.
+	stop func()
+	// ended is closed when nothing of it is left.
+	ended chan struct{}
+}
+
+// newProcess returns a process that is not started yet, and can be killed already.
+func newProcess(ctx context.Context, name string) (*process, context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	p := &process{
+		name: name, network: &dialer{}, stop: stop,
+		ready: make(chan struct{}), dead: make(chan struct{}), ended: make(chan struct{}),
+	}
+	p.kill = sync.OnceFunc(func() {
+		close(p.dead)
+		p.network.cut()
+		stop()
+	})
+	return p, ctx
+}
+
+// serve opens a process and runs it until it is stopped or killed, or fails by itself. Then nothing of it is left.
+func (c *cluster) serve(ctx context.Context, p *process) (err error) {
+	defer p.stop()
+	defer func() { err = errors.Join(err, p.close()) }()
+	router, err := c.open(ctx, p)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return untilStopped(ctx, "change feed", p.feed.Run) })
+	group.Go(func() error { return router.Run(ctx) })
+	if !c.broken.noSweeper {
+		group.Go(func() error { return untilStopped(ctx, "sweeper", p.store.RunSweeper) })
+	}
+	close(p.ready)
+	c.changed()
+	return group.Wait()
+}
+
+// open does what bootstrap does.
+func (c *cluster) open(ctx context.Context, p *process) (_ *fanout.Router, err error) {
+	config := c.config
+	config.Dialer = p.network
+	config.Appended = func() { p.feed.Wake() }
+	if p.store, err = scylla.Open(ctx, config); err != nil {
+		return nil, err
+	}
+	if p.session, err = scylla.Connect(ctx, config); err != nil {
+		return nil, err
+	}
+	p.feed, err = cdc.New(cdc.Config{
+		Session: p.session, Keyspace: config.Keyspace, Offsets: offsets{p.store}, Logger: c.log,
+		FastDelay: 5 * time.Millisecond, FastIdleDelay: 30 * time.Millisecond,
+		Confidence: c.broken.confidence(), SafeDelay: 100 * time.Millisecond, SafeWindow: time.Minute, Stale: 10 * time.Second,
+		GenerationDelay: 200 * time.Millisecond, SaveEvery: 50 * time.Millisecond, TTL: c.schedule.retention,
+		Patience: c.schedule.patience, TailRecords: c.schedule.tail, Remembered: c.schedule.remembered, CatchUpRecords: 50,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.commands = command.New(command.Config{Store: c.broken.store(p.store), Codec: eventjson.New(), Now: time.Now, NewID: uuid.New})
+	return c.wire(p)
+}
+
+// wire makes the consumers of a process.
+func (c *cluster) wire(p *process) (*fanout.Router, error) {
+	add := func(name string, generation int, effect consumer.Effect) {
+		p.consumers = append(p.consumers, consumer.New(consumer.Config{
+			Name: name, Generation: generation, Effect: effect,
+			Store: p.store, Feed: lagless{p.feed}, Views: c.broken.views(p.store), Registry: p.store,
+			Now: time.Now, Logger: c.log,
+			Backoff: consumer.Backoff{First: 10 * time.Millisecond, Max: 200 * time.Millisecond},
+		}))
+	}
+	for _, of := range projection.All() {
+		add(of.Name, of.Version, consumer.Project(of, eventjson.New()))
+	}
+	add(publisherName, 1, consumer.Publish(publisher{c.published, p}))
+	routed := make([]fanout.Consumer, len(p.consumers))
+	for i, one := range p.consumers {
+		routed[i] = &bounded{Consumer: c.broken.consumer(one), cluster: c, process: p}
+	}
+	return fanout.New(fanout.Config{
+		Lanes: lanes, LaneBuffer: laneBuffer, RetryPause: 20 * time.Millisecond, DrainTimeout: time.Second, Logger: c.log,
+	}, routed...)
+}
+
+// lagless lets the counters of a consumer be asked for when its process is gone, and its lag cannot be told any more.
+type lagless struct{ ports.ChangeFeed }
+
+// Lag implements ports.ChangeFeed.
+func (lagless) Lag(context.Context, string) (ports.Lag, error) { return ports.Lag{}, nil }
+
+// untilStopped runs a part of a process, whose return before the end of ctx is an error.
+func untilStopped(ctx context.Context, name string, run func(context.Context) error) error {
+	if err := run(ctx); ctx.Err() == nil {
+		return fmt.Errorf("the %s has ended: %w", name, err)
+	}
+	return nil
+}
+
+// close closes what was opened, the last thing first.
+func (p *process) close() (err error) {
+	if p.feed != nil {
+		err = p.feed.Close()
+	}
+	if p.session != nil {
+		p.session.Close()
+	}
+	if p.store != nil {
+		err = errors.Join(err, p.store.Close())
+	}
+	return err
+}
+
+// handle sends a command. A process that dies meanwhile gives no answer.
+func (c *cluster) handle(ctx context.Context, p *process, request ports.CommandRequest) (ports.CommandResult, error) {
+	type answer struct {
+		result ports.CommandResult
+		err    error
+	}
+	answers := make(chan answer, 1)
+	c.left.Go(func() {
+		result, err := p.commands.Handle(ctx, request)
+		answers <- answer{result, err}
+	})
+	select {
+	case a := <-answers:
+		select {
+		case <-p.dead:
+		default:
+			return a.result, a.err
+		}
+	case <-p.dead:
+	}
+	return ports.CommandResult{}, errDied
+}
+
+var errDied = errors.New("the process died before it answered")
+
+// offsets gives the feed its offsets, as in bootstrap.
+type offsets struct{ store *scylla.Store }
+
+// LoadOffsets implements cdc.Offsets.
+func (o offsets) LoadOffsets(ctx context.Context, name string) (map[string]gocql.UUID, error) {
+	saved, err := o.store.LoadOffsets(ctx, name)
+	loaded := map[string]gocql.UUID{}
+	for stream, id := range saved {
+		loaded[stream] = gocql.UUID(id)
+	}
+	return loaded, err
+}
+
+// SaveOffsets implements cdc.Offsets.
+func (o offsets) SaveOffsets(ctx context.Context, name string, saved map[string]gocql.UUID) error {
+	ids := map[string]uuid.UUID{}
+	for stream, id := range saved {
+		ids[stream] = uuid.UUID(id)
+	}
+	return o.store.SaveOffsets(ctx, name, ids)
+}

@@ -1,0 +1,269 @@
+package fault_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"orderflow/domain/order"
+	"orderflow/ports"
+)
+
+// fate is what a client knows of a command at last.
+type fate int
+
+const (
+	// acknowledged: it was answered.
+	acknowledged fate = iota
+	// never: it was refused, or every try was surely not applied.
+	never
+	// unknown: the client gave up before it got to know.
+	unknown
+)
+
+// entry is what the clients know of one command id.
+type entry struct {
+	request ports.CommandRequest
+	fate    fate
+	result  ports.CommandResult // of an acknowledged one
+}
+
+// ledger is what all clients know.
+type ledger struct {
+	mu      sync.Mutex
+	entries map[uuid.UUID]*entry
+	// asked counts the tries, and answers what came of them.
+	tries   int
+	answers map[string]int
+}
+
+// writer is a client that sends commands for orders that it shares with others.
+type writer struct {
+	*rand.Rand
+	cluster *cluster
+	ledger  *ledger
+	orders  []uuid.UUID
+	// created are the orders that this writer knows to exist.
+	created map[uuid.UUID]bool
+}
+
+// write sends all commands of the writer.
+func (w *writer) write(ctx context.Context) {
+	for range w.cluster.schedule.commands {
+		w.think(ctx)
+		w.cluster.commandSent()
+		request := w.request()
+		if w.IntN(10) == 0 {
+			w.twiceAtOnce(ctx, request)
+			continue
+		}
+		e := w.send(ctx, w.Rand, request)
+		w.ledger.add(e)
+		w.created[request.Command.Order()] = w.created[request.Command.Order()] || len(e.result.Events) > 0
+		if e.fate == acknowledged && w.IntN(5) == 0 {
+			w.repeat(ctx, e)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// think lets a moment pass, so that the rest of the service gets to do something between commands.
+func (w *writer) think(ctx context.Context) { pause(ctx, time.Duration(w.IntN(20))*time.Millisecond) }
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// send asks until it is told, or gives up.
+func (w *writer) send(ctx context.Context, r *rand.Rand, request ports.CommandRequest) *entry {
+	e := &entry{request: request, fate: never}
+	insists := r.IntN(4) != 0
+	for {
+		p, err := w.cluster.pick(ctx, r.IntN(processes))
+		if err != nil {
+			e.fate = unknown
+			return e
+		}
+		e.result, err = w.try(ctx, r, p, request)
+		w.ledger.count(err)
+		var rule *order.RuleError
+		switch {
+		case err == nil:
+			e.fate = acknowledged
+			return e
+		case errors.As(err, &rule), errors.Is(err, ports.ErrNotFound), errors.Is(err, ports.ErrVersionConflict):
+			e.fate = never // also after tries that are unknown: they would have been found, or lost the race
+			return e
+		case errors.Is(err, ports.ErrUnavailable): // this try was not applied
+		case errors.Is(err, ports.ErrOutcomeUnknown), errors.Is(err, errDied), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+			e.fate = unknown
+		default:
+			w.cluster.violated("P2", "command %s on %s was answered with no known error: %v", request.CommandID, request.Command.Order(), err)
+			e.fate = unknown
+			return e
+		}
+		if !insists || ctx.Err() != nil {
+			return e
+		}
+		pause(ctx, time.Duration(1+r.IntN(20))*time.Millisecond)
+	}
+}
+
+// try sends a request once; now and then the client does not wait long.
+func (w *writer) try(ctx context.Context, r *rand.Rand, p *process, request ports.CommandRequest) (ports.CommandResult, error) {
+	if r.IntN(20) == 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(r.IntN(50))*time.Millisecond)
+		defer cancel()
+	}
+	return w.cluster.handle(ctx, p, request)
+}
+
+// repeat asks again what was answered, and wants the same answer (P6).
+func (w *writer) repeat(ctx context.Context, e *entry) {
+	if len(e.result.Events) == 0 {
+		return // it left no trace, and is decided anew
+	}
+	for {
+		p, err := w.cluster.pick(ctx, w.IntN(processes))
+		if err != nil {
+			return
+		}
+		again, err := w.cluster.handle(ctx, p, e.request)
+		switch {
+		case err == nil:
+			w.same(e, again)
+			return
+		case ctx.Err() != nil:
+			return
+		// The driver also says that a context was cancelled when a connection is lost while a statement is prepared on it.
+		case !errors.Is(err, ports.ErrUnavailable) && !errors.Is(err, ports.ErrOutcomeUnknown) && !errors.Is(err, errDied) && !errors.Is(err, context.Canceled):
+			w.cluster.violated("P6", "command %s on %s was acknowledged, and repeated it gets: %v", e.request.CommandID, e.result.OrderID, err)
+			return
+		}
+	}
+}
+
+func (w *writer) same(e *entry, again ports.CommandResult) {
+	if diff := cmp.Diff(e.result, again); diff != "" {
+		w.cluster.violated("P6", "command %s on %s has two answers (-first +second):\n%s", e.request.CommandID, e.result.OrderID, diff)
+	}
+}
+
+// twiceAtOnce sends one request from two clients, who must not be told different things that happened (P6). One may be refused
+// before the other one is accepted.
+func (w *writer) twiceAtOnce(ctx context.Context, request ports.CommandRequest) {
+	var both [2]*entry
+	var group sync.WaitGroup
+	for i := range both {
+		r := rand.New(rand.NewPCG(w.Uint64(), 0))
+		group.Go(func() { both[i] = w.send(ctx, r, request) })
+	}
+	group.Wait()
+	if len(both[0].result.Events) > 0 && len(both[1].result.Events) > 0 {
+		w.same(both[0], both[1].result)
+	}
+	// What happened at last is what one of them knows who knows most.
+	slices.SortStableFunc(both[:], func(a, b *entry) int { return rank(a) - rank(b) })
+	w.ledger.add(both[0])
+}
+
+// rank orders what two clients know of one command: an event, that it may have happened, that it did not.
+func rank(e *entry) int {
+	switch {
+	case len(e.result.Events) > 0:
+		return 0
+	case e.fate == unknown:
+		return 1
+	default:
+		return 2
+	}
+}
+
+// request draws a command. Some say at which head they want to take effect.
+func (w *writer) request() ports.CommandRequest {
+	request := ports.CommandRequest{Command: w.command(), CommandID: w.uuid()}
+	if w.IntN(8) == 0 {
+		expected := uint64(w.IntN(4))
+		request.ExpectedSequence = &expected
+	}
+	return request
+}
+
+func (w *writer) command() order.Command {
+	id := w.orders[w.IntN(len(w.orders))]
+	items := make([]order.Item, 1+w.IntN(3))
+	for i := range items {
+		items[i] = order.Item{SKU: fmt.Sprintf("sku-%d-%d", i, w.IntN(3)), Quantity: 1 + w.Int64N(9), UnitPrice: order.Money(w.Int64N(1000))}
+	}
+	n := w.IntN(60)
+	if !w.created[id] {
+		n = w.IntN(8)
+	}
+	switch {
+	case n < 4:
+		return order.CreateOrder{OrderID: id, CustomerID: fmt.Sprint("customer-", w.IntN(3)), Currency: "EUR", Items: items}
+	case n < 52:
+		return order.UpdateItems{OrderID: id, Items: items}
+	case n < 54:
+		return order.ConfirmOrder{OrderID: id, PaymentReference: "payment"}
+	case n < 57:
+		return order.ShipOrder{OrderID: id, Carrier: "carrier", TrackingNumber: "number"}
+	case n < 59:
+		return order.DeliverOrder{OrderID: id}
+	default:
+		return order.CancelOrder{OrderID: id, Reason: "reason"}
+	}
+}
+
+func (w *writer) uuid() uuid.UUID { return drawUUID(w.Rand) }
+
+// drawUUID makes an id that the seed decides.
+func drawUUID(r *rand.Rand) (id uuid.UUID) {
+	for i := range id {
+		id[i] = byte(r.Uint32())
+	}
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	return id
+}
+
+func (l *ledger) add(e *entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries[e.request.CommandID] = e
+}
+
+func (l *ledger) count(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tries++
+	for name, value := range map[string]error{
+		"conflict": ports.ErrVersionConflict, "unknown": ports.ErrOutcomeUnknown, "unavailable": ports.ErrUnavailable, "died": errDied,
+		"cancelled": context.DeadlineExceeded,
+	} {
+		if errors.Is(err, value) {
+			l.answers[name]++
+			return
+		}
+	}
+	if err == nil {
+		l.answers["acknowledged"]++
+	} else {
+		l.answers["refused"]++
+	}
+}
