@@ -115,6 +115,18 @@ func TestSweeper_DropsWhatWasOvertaken(t *testing.T) {
 	s := newSweeping(t)
 	a := s.half(t, command(newID(), 0, 1), "event_store", ports.ErrOutcomeUnknown)
 	mustAppend(t, s, command(a.AggregateID, 0, 1))
+	// The winner deletes its intent in the background; a sweep before that delivers it once more.
+	admin := session(t, s.sim.Hosts())
+	for deadline, n := time.After(time.Minute), 0; n != 1; {
+		if err := admin.Query("SELECT COUNT(*) FROM " + s.config.Keyspace + ".append_intents").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("%d intents, want that of the loser", n)
+		default:
+		}
+	}
 	s.after(t, 25*time.Second, scylla.Swept{Dropped: 1})
 	if history := expectDelivered(t, s.Store, a.AggregateID); len(history) != 1 {
 		t.Errorf("%d events, want 1", len(history))
