@@ -33,12 +33,12 @@ func (p projecting) Apply(_ context.Context, state []byte, records []eventsourci
 	for i, r := range records {
 		var err error
 		if events[i], err = p.codec.Decode(r); err != nil {
-			return ports.Change{}, err
+			return ports.Change{}, failure(ports.FailureUndecodable, err)
 		}
 	}
 	step, err := p.projection.Advance(state, events)
 	if err != nil {
-		return ports.Change{}, fmt.Errorf("%w: %w", ports.ErrCorrupt, err)
+		return ports.Change{}, failure(ports.FailureBug, fmt.Errorf("%w: %w", ports.ErrCorrupt, err))
 	}
 	return ports.Change{
 		State:  ports.ViewState{Data: step.State},
@@ -56,7 +56,7 @@ type publishing struct{ publisher ports.Publisher }
 func (p publishing) Apply(ctx context.Context, _ []byte, records []eventsourcing.Record) (ports.Change, error) {
 	for _, r := range records {
 		if err := p.publisher.Publish(ctx, r); err != nil {
-			return ports.Change{}, err
+			return ports.Change{}, failure(ports.FailureRefused, err)
 		}
 	}
 	return ports.Change{}, nil

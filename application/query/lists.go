@@ -17,6 +17,7 @@ func bounded(limit int) int { return min(max(limit, 1), MaxLimit) }
 // Lists implements ports.OrderLists.
 type Lists struct {
 	views       ports.ViewReader
+	live        ports.LiveViews
 	projections map[string]*projection.Projection // by table
 }
 
@@ -24,8 +25,8 @@ var _ ports.OrderLists = (*Lists)(nil)
 
 // NewLists returns a Lists of those projections whose table can be listed by one text: it has one partition column, of text,
 // besides a bucket. The others are not an error, they are just no lists.
-func NewLists(views ports.ViewReader, projections []*projection.Projection) *Lists {
-	l := &Lists{views: views, projections: make(map[string]*projection.Projection)}
+func NewLists(views ports.ViewReader, live ports.LiveViews, projections []*projection.Projection) *Lists {
+	l := &Lists{views: views, live: live, projections: make(map[string]*projection.Projection)}
 	for _, p := range projections {
 		if listable(p.Table) {
 			l.projections[p.Table.Name] = p
@@ -47,7 +48,7 @@ func (l *Lists) List(ctx context.Context, table, key string, after ports.Cursor,
 		return ports.RowPage{}, fmt.Errorf("list %s: %w", table, ports.ErrNotFound)
 	}
 	page, err := l.views.Rows(ctx, ports.RowQuery{
-		View: ports.ViewOf(p), Table: p.Table, Prefix: []any{key}, After: after, Limit: bounded(limit),
+		View: l.live.LiveView(p.Name), Table: p.Table, Prefix: []any{key}, After: after, Limit: bounded(limit),
 	})
 	if err != nil {
 		return ports.RowPage{}, fmt.Errorf("list %s: %w", table, err)

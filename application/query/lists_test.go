@@ -23,7 +23,7 @@ func TestLists(t *testing.T) {
 			w.project(t, p, orderID, len(events))
 		}
 	}
-	lists := query.NewLists(w.store, projection.All())
+	lists := query.NewLists(w.store, live{}, projection.All())
 
 	for name, test := range map[string]struct {
 		table, key string
@@ -86,7 +86,7 @@ func TestLists_limit(t *testing.T) {
 		lists := query.NewLists(rows(func(_ context.Context, q ports.RowQuery) (ports.RowPage, error) {
 			got = q.Limit
 			return ports.RowPage{}, nil
-		}), projection.All())
+		}), live{}, projection.All())
 		if _, err := lists.List(t.Context(), "orders_by_sku", "A-1", "", asked); err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestNewLists_keepsOutWhatOneTextCannotList(t *testing.T) {
 		{Name: "a", Kind: projection.Text, Role: projection.Partition},
 		{Name: "b", Kind: projection.Text, Role: projection.Partition},
 	}}}
-	lists := query.NewLists(rows(nil), []*projection.Projection{twoKeys})
+	lists := query.NewLists(rows(nil), live{}, []*projection.Projection{twoKeys})
 	_, err := lists.List(t.Context(), "two_keys", "x", "", 1)
 	wantError(t, err, ports.ErrNotFound)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,10 +37,14 @@ type Config struct {
 	Codec  ports.Codec[order.Event]
 	States ports.ViewStore
 	Rows   ports.ViewReader
+	// Live says which generation of each view is looked at.
+	Live ports.LiveViews
+	// Skips tells which events were passed over on purpose: they are no difference.
+	Skips ports.SkipLog
 	// Projections are compared row by row.
 	Projections []*projection.Projection
 	// Others are consumers without rows, such as publishers: they are only asked how far they are.
-	Others []ports.ViewID
+	Others []string
 	// Progress, when set, is told now and then how many orders were looked at.
 	Progress func(orders uint64)
 }
@@ -54,7 +59,7 @@ func New(config Config) *Verifier { return &Verifier{config: config} }
 
 // Verify compares every order with every consumer.
 func (v *Verifier) Verify(ctx context.Context, patience time.Duration) (ports.VerifyReport, error) {
-	run := &verification{Config: v.config, patience: patience, expected: make(map[ports.ViewID]uint64)}
+	run := &verification{Config: v.config, patience: patience, expected: make(map[string]uint64), skips: make(map[skipped]bool)}
 	err := run.all(ctx)
 	return run.report, err
 }
@@ -65,10 +70,22 @@ type verification struct {
 	patience time.Duration
 	report   ports.VerifyReport
 	// expected is how many rows the orders account for.
-	expected map[ports.ViewID]uint64
+	expected map[string]uint64
+	// skips are the events that were passed over.
+	skips map[skipped]bool
+}
+
+// skipped is an event that a consumer has passed over.
+type skipped struct {
+	consumer string
+	orderID  uuid.UUID
+	sequence uint64
 }
 
 func (v *verification) all(ctx context.Context) error {
+	if err := v.readSkips(ctx); err != nil {
+		return err
+	}
 	doubtful, err := v.everyOrder(ctx)
 	if err != nil {
 		return err
@@ -145,15 +162,15 @@ func (v *verification) settle(ctx context.Context, doubtful []uuid.UUID) error {
 // outcome is what the look at one order gave.
 type outcome struct {
 	events      uint64
-	rows        map[ports.ViewID]uint64
+	rows        map[string]uint64 // by consumer
 	differences []ports.VerifyDifference
 }
 
 func (v *verification) settled(o outcome) {
 	v.report.Orders++
 	v.report.Events += o.events
-	for view, n := range o.rows {
-		v.expected[view] += n
+	for consumer, n := range o.rows {
+		v.expected[consumer] += n
 	}
 	v.add(o.differences...)
 }
@@ -169,22 +186,22 @@ func (v *verification) compare(ctx context.Context, id uuid.UUID) (outcome, erro
 	if err != nil || wrong != nil {
 		return outcome{differences: wrong}, err
 	}
-	o := outcome{events: uint64(len(history)), rows: make(map[ports.ViewID]uint64)}
-	for view, state := range reached {
+	o := outcome{events: uint64(len(history)), rows: make(map[string]uint64)}
+	for consumer, state := range reached {
 		if state.SequenceNumber != o.events {
 			o.differences = append(o.differences, ports.VerifyDifference{
-				OrderID: id, Consumer: view.Consumer,
+				OrderID: id, Consumer: consumer,
 				Detail: fmt.Sprintf("has handled %d of %d events", state.SequenceNumber, o.events),
 			})
 		}
 	}
 	for _, p := range v.Projections {
-		handled := min(reached[ports.ViewOf(p)].SequenceNumber, o.events)
-		fold, err := p.Advance(nil, history[:handled])
+		handled := min(reached[p.Name].SequenceNumber, o.events)
+		fold, err := p.Advance(nil, v.withoutSkipped(p.Name, history[:handled]))
 		if err != nil {
 			return outcome{}, fmt.Errorf("fold %s of %s: %w", p.Name, id, err)
 		}
-		o.rows[ports.ViewOf(p)] = uint64(len(fold.Put))
+		o.rows[p.Name] = uint64(len(fold.Put))
 		detail, err := v.compareRows(ctx, p, fold.Put)
 		if err != nil {
 			return outcome{}, err
@@ -196,20 +213,48 @@ func (v *verification) compare(ctx context.Context, id uuid.UUID) (outcome, erro
 	return o, nil
 }
 
-func (v *verification) reached(ctx context.Context, id uuid.UUID) (map[ports.ViewID]ports.ViewState, error) {
-	views := append([]ports.ViewID(nil), v.Others...)
+// reached reads how far each consumer is with one order.
+func (v *verification) reached(ctx context.Context, id uuid.UUID) (map[string]ports.ViewState, error) {
+	consumers := append([]string(nil), v.Others...)
 	for _, p := range v.Projections {
-		views = append(views, ports.ViewOf(p))
+		consumers = append(consumers, p.Name)
 	}
-	reached := make(map[ports.ViewID]ports.ViewState, len(views))
-	for _, view := range views {
-		state, err := v.States.State(ctx, view, id)
+	reached := make(map[string]ports.ViewState, len(consumers))
+	for _, consumer := range consumers {
+		state, err := v.States.State(ctx, v.Live.LiveView(consumer), id)
 		if err != nil {
-			return nil, fmt.Errorf("state of %s for %s: %w", view.Consumer, id, err)
+			return nil, fmt.Errorf("state of %s for %s: %w", consumer, id, err)
 		}
-		reached[view] = state
+		reached[consumer] = state
 	}
 	return reached, nil
+}
+
+// readSkips reads all decisions to pass over an event. People make them one by one, so there are few.
+func (v *verification) readSkips(ctx context.Context) error {
+	for _, p := range v.Projections {
+		for query := (ports.SkipQuery{Consumer: p.Name, Limit: page}); ; {
+			listing, err := v.Skips.Skips(ctx, query)
+			if err != nil {
+				return fmt.Errorf("skips of %s: %w", p.Name, err)
+			}
+			for _, s := range listing.Skips {
+				v.skips[skipped{p.Name, s.OrderID, s.SequenceNumber}] = true
+			}
+			if query.After = listing.Next; query.After == "" {
+				break
+			}
+		}
+	}
+	v.report.Skipped = uint64(len(v.skips))
+	return nil
+}
+
+// withoutSkipped returns the events that a consumer has not passed over.
+func (v *verification) withoutSkipped(consumer string, events []projection.Event) []projection.Event {
+	return slices.DeleteFunc(slices.Clone(events), func(e projection.Event) bool {
+		return v.skips[skipped{consumer, e.AggregateID, e.SequenceNumber}]
+	})
 }
 
 // history loads and decodes one order. What is wrong with the stored bytes is a finding, not a failure of the verification.
@@ -254,7 +299,7 @@ func (v *verification) compareRows(ctx context.Context, p *projection.Projection
 
 // row reads the row that has the key of like.
 func (v *verification) row(ctx context.Context, p *projection.Projection, like projection.Row) (row projection.Row, found bool, err error) {
-	listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: ports.ViewOf(p), Table: p.Table, Prefix: p.Table.Key(like), Limit: 1})
+	listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: v.Live.LiveView(p.Name), Table: p.Table, Prefix: p.Table.Key(like), Limit: 1})
 	if err != nil {
 		return nil, false, fmt.Errorf("read %s: %w", p.Table.Name, err)
 	}
