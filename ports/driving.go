@@ -156,7 +156,7 @@ type ConsumerStatus struct {
 	// Holder is the process that works as this consumer, when it is another one.
 	Holder LeaseOwner
 	// Counters since the process started.
-	Handled, Duplicates, Healed, Retries, Expired uint64
+	Handled, Duplicates, Healed, Retries, Expired, Reconciled uint64
 }
 
 // ConsumerFailure says what a consumer is stuck on.
@@ -265,6 +265,9 @@ type Verifier interface {
 	// counts only if it is still there after patience. An error means that the comparison could not be completed;
 	// differences are in the report.
 	Verify(ctx context.Context, patience time.Duration) (VerifyReport, error)
+	// Repair does the same, puts right what it finds in the views, and looks once more at what it has put right. What is wrong in a
+	// history is never changed.
+	Repair(ctx context.Context, patience time.Duration) (VerifyReport, error)
 }
 
 // VerifyReport is the result of a verification.
@@ -273,6 +276,8 @@ type VerifyReport struct {
 	Orders, Events, Rows uint64
 	// Skipped counts the events that were passed over by somebody's decision; they are no differences.
 	Skipped uint64
+	// Repaired counts the orders that were put right in a view; they are no differences any more.
+	Repaired uint64
 	// Differences is how many there are; Shown describes the first of them.
 	Differences uint64
 	Shown       []VerifyDifference

@@ -75,6 +75,13 @@ type RowPage struct {
 	Next Cursor
 }
 
+// ViewRepairer puts right what an order has in a view. A store that tells versions of a row apart by the sequence number alone
+// cannot do that: a view there is rebuilt as a whole.
+type ViewRepairer interface {
+	// Replace does what [ViewStore].Apply does, also when the sequence number is the stored one. Below it, it changes nothing.
+	Replace(ctx context.Context, view ViewID, change Change) error
+}
+
 // LiveViews says which generation of a view is read at the moment.
 type LiveViews interface {
 	// LiveView returns the view of a consumer that queries read. It changes when a rebuild is switched on or rolled back.

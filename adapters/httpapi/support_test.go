@@ -69,6 +69,8 @@ type shop struct {
 	table     func(ctx context.Context, name string, after ports.Cursor, limit int) (ports.TablePage, error)
 	consumers func(context.Context) ([]ports.ConsumerStatus, error)
 	verify    func(ctx context.Context, patience time.Duration) (ports.VerifyReport, error)
+	repair    func(ctx context.Context, patience time.Duration) (ports.VerifyReport, error)
+	explain   func(context.Context, uuid.UUID) (ports.Explanation, error)
 
 	newID func() uuid.UUID
 
@@ -203,9 +205,27 @@ func (s *shop) Verify(ctx context.Context, patience time.Duration) (ports.Verify
 	return ports.VerifyReport{}, nil
 }
 
-// config wires a shop.
+func (s *shop) Repair(ctx context.Context, patience time.Duration) (ports.VerifyReport, error) {
+	if s.repair != nil {
+		return s.repair(ctx, patience)
+	}
+	return ports.VerifyReport{}, nil
+}
+
+func (s *shop) Explain(ctx context.Context, id uuid.UUID) (ports.Explanation, error) {
+	if s.explain != nil {
+		return s.explain(ctx, id)
+	}
+	return ports.Explanation{}, fmt.Errorf("explain order %s: %w", id, ports.ErrNotFound)
+}
+
+// config wires a shop, with a keeper of the consumers who has nothing to do.
 func (s *shop) config() httpapi.Config {
-	return httpapi.Config{Commands: s, Orders: s, Lists: s, Consumers: s, Tables: s, Verifier: s, Codec: codec{}, NewID: s.newID}
+	k := &keeper{}
+	return httpapi.Config{
+		Commands: s, Orders: s, Lists: s, Consumers: s, Tables: s, Verifier: s, Explainer: s, Codec: codec{}, NewID: s.newID,
+		Manager: k, Rebuilder: k, Parked: k, Records: k, Now: func() time.Time { return noon },
+	}
 }
 
 func handlerOf(t testing.TB, config httpapi.Config) http.Handler {

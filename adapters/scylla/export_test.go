@@ -39,3 +39,9 @@ const MaxBuckets = maxBuckets
 func SweeperOf(s *Store) func(ctx context.Context) (Swept, error) {
 	return (&sweeper{store: s}).pass
 }
+
+// BeatKeys is the number of partitions that heartbeats take turns in.
+const BeatKeys = beatKeys
+
+// BeatID is the partition of a heartbeat.
+var BeatID = beatID

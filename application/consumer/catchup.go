@@ -121,7 +121,7 @@ func (c *Consumer) catchUp(ctx context.Context, l *life, head ports.Head) error 
 		})
 		if err == nil || transient(err) {
 			if attempt > 1 && err == nil {
-				c.flows(head.AggregateID, head.SequenceNumber)
+				c.flows(ctx, head.AggregateID, head.SequenceNumber)
 			}
 			return err
 		}
@@ -129,7 +129,7 @@ func (c *Consumer) catchUp(ctx context.Context, l *life, head ports.Head) error 
 		if attempt >= c.config.ParkAfter {
 			return c.park(ctx, l, end, attempt, err)
 		}
-		c.stuck(head.AggregateID, failing(err, end).SequenceNumber, attempt, err)
+		c.stuck(ctx, head.AggregateID, failing(err, end).SequenceNumber, attempt, err)
 		if err := c.config.Backoff.wait(ctx, nil, attempt); err != nil {
 			return err
 		}

@@ -50,6 +50,8 @@ type Config struct {
 	Owner  ports.LeaseOwner
 	// Verify holds one generation of the view against the events; rebuilds switch without it when it is nil.
 	Verify func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error)
+	// Repairer replaces rows that are wrong; nil where the store cannot.
+	Repairer ports.ViewRepairer
 	// Beats is told of heartbeats; nil for nobody.
 	Beats Beats
 
@@ -73,6 +75,8 @@ type Config struct {
 	DrainTimeout time.Duration
 	// Grace is how long the previous generation is kept after a switch; 1 h by default.
 	Grace time.Duration
+	// ReconcileEvery is the time between two background checks of all orders; 1 h by default.
+	ReconcileEvery time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -87,6 +91,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.LeaseTTL, 10*time.Second)
 	setDefault(&c.DrainTimeout, 10*time.Second)
 	setDefault(&c.Grace, time.Hour)
+	setDefault(&c.ReconcileEvery, time.Hour)
 	if c.Beats == nil {
 		c.Beats = noBeats{}
 	}
@@ -100,18 +105,28 @@ func setDefault[T comparable](value *T, standard T) {
 	}
 }
 
-// Beats is told how far heartbeats have come.
+// Beats is told how far heartbeats have come, and tells how old what was not handled may be; see application/pulse.
 type Beats interface {
-	// Arrived: the heartbeat came out of the feed.
+	// Waiting: the consumer asks for the next delivery. Delivered: it got an event.
+	Waiting(consumer string)
+	Delivered(consumer string)
+	// Arrived: the heartbeat came out of the feed. Passed: so it did, and everything before it has had its effect.
 	Arrived(consumer string, at time.Time)
-	// Passed: so it did, and everything before it has had its effect.
 	Passed(consumer string, at time.Time)
+	// Stopped: the consumer does not ask any more.
+	Stopped(consumer string)
+	// Age is how old what the consumer has not handled may be.
+	Age(consumer string, now time.Time) (age time.Duration, known bool)
 }
 
 type noBeats struct{}
 
-func (noBeats) Arrived(string, time.Time) {}
-func (noBeats) Passed(string, time.Time)  {}
+func (noBeats) Waiting(string)                              {}
+func (noBeats) Delivered(string)                            {}
+func (noBeats) Arrived(string, time.Time)                   {}
+func (noBeats) Passed(string, time.Time)                    {}
+func (noBeats) Stopped(string)                              {}
+func (noBeats) Age(string, time.Time) (time.Duration, bool) { return 0, false }
 
 // Consumer is one consumer of the change feed. Its methods are safe for concurrent use, except that Pull runs once at a
 // time and that Handle is not called concurrently for one order.
@@ -176,7 +191,7 @@ func (c *Consumer) Handle(ctx context.Context, record eventsourcing.Record) erro
 		err := c.protect(func() error { return c.handle(ctx, l, record) })
 		if err == nil {
 			if attempt > 1 {
-				c.flows(record.AggregateID, record.SequenceNumber)
+				c.flows(ctx, record.AggregateID, record.SequenceNumber)
 			}
 			succeeded = true
 			return nil
@@ -190,7 +205,7 @@ func (c *Consumer) Handle(ctx context.Context, record eventsourcing.Record) erro
 				return nil
 			}
 		}
-		c.stuck(record.AggregateID, record.SequenceNumber, attempt, err)
+		c.stuck(ctx, record.AggregateID, record.SequenceNumber, attempt, err)
 		if stopped := c.config.Backoff.wait(ctx, l.stopping, attempt); stopped != nil {
 			return l.abandon(fmt.Errorf("%w: %w", stopped, err))
 		}
@@ -230,15 +245,15 @@ func (c *Consumer) handle(ctx context.Context, l *life, record eventsourcing.Rec
 }
 
 // stuck and flows keep the health of one order, and log when it changes.
-func (c *Consumer) stuck(orderID uuid.UUID, sequence uint64, attempt int, err error) {
+func (c *Consumer) stuck(ctx context.Context, orderID uuid.UUID, sequence uint64, attempt int, err error) {
 	if c.health.failed(orderID, sequence, attempt, err) {
-		c.log.Error("order is stuck, retrying", "order_id", orderID, "sequence_number", sequence, "error", err)
+		c.log.ErrorContext(ctx, "order is stuck, retrying", "order_id", orderID, "sequence_number", sequence, "error", err)
 	}
 }
 
-func (c *Consumer) flows(orderID uuid.UUID, sequence uint64) {
+func (c *Consumer) flows(ctx context.Context, orderID uuid.UUID, sequence uint64) {
 	if c.health.recovered(orderID) {
-		c.log.Info("order flows again", "order_id", orderID, "sequence_number", sequence)
+		c.log.InfoContext(ctx, "order flows again", "order_id", orderID, "sequence_number", sequence)
 	}
 }
 
@@ -270,6 +285,9 @@ func (c *Consumer) Status(ctx context.Context) (ports.ConsumerStatus, error) {
 	status.Parked, status.OldestParked = c.parked.summary()
 	if status.Parked > 0 && status.State == ports.ConsumerRunning {
 		status.State = ports.ConsumerParked
+	}
+	if age, known := c.config.Beats.Age(c.config.Name, c.config.Now()); known && status.Lag.Known {
+		status.Lag.Age = max(status.Lag.Age, age) // a feed whose reader is dead says that there is nothing to come
 	}
 	switch status.State {
 	case ports.ConsumerCatchingUp, ports.ConsumerExpired, ports.ConsumerRebuilding:

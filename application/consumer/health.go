@@ -17,7 +17,7 @@ type health struct {
 	now       func() time.Time
 	failAfter int
 
-	handled, duplicates, healed, retries, expired atomic.Uint64
+	handled, duplicates, healed, retries, expired, reconciled atomic.Uint64
 
 	mu    sync.Mutex
 	state ports.ConsumerState
@@ -163,6 +163,7 @@ func (h *health) status() ports.ConsumerStatus {
 		Healed:     h.healed.Load(),
 		Retries:    h.retries.Load(),
 		Expired:    h.expired.Load(),
+		Reconciled: h.reconciled.Load(),
 		Holder:     h.holder,
 	}
 	if h.rebuild != nil {

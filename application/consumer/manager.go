@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/domain/projection"
 	"orderflow/ports"
 )
 
@@ -120,6 +121,11 @@ func (m Manager) AbortRebuild(ctx context.Context, consumer string) error {
 // Rollback implements [ports.Rebuilder].
 func (m Manager) Rollback(ctx context.Context, consumer string) error {
 	return m.do(consumer, func(c *Consumer) error { return c.Rollback(ctx) })
+}
+
+// RepairOrder puts right what one order has in the view of one consumer.
+func (m Manager) RepairOrder(ctx context.Context, consumer string, orderID uuid.UUID, stray []projection.Row) error {
+	return m.do(consumer, func(c *Consumer) error { return c.RepairOrder(ctx, orderID, stray) })
 }
 
 func (m Manager) do(consumer string, work func(*Consumer) error) error {

@@ -133,7 +133,7 @@ func (c *Consumer) setAside(ctx context.Context, parked ports.ParkedOrder, faile
 	}
 	c.parked.set(parked)
 	c.health.recovered(parked.OrderID)
-	c.log.Error("order is parked; its events wait until it is retried or one is skipped",
+	c.log.ErrorContext(ctx, "order is parked; its events wait until it is retried or one is skipped",
 		"order_id", parked.OrderID, "sequence_number", parked.SequenceNumber, "event_type", parked.EventType,
 		"kind", parked.Kind, "attempts", parked.Attempts, "error", cause)
 	return nil
@@ -162,7 +162,7 @@ func (c *Consumer) Skip(ctx context.Context, orderID uuid.UUID, reason string) e
 			Reason: reason, Error: parked.Error, SkippedAt: c.now(),
 		})
 		if err == nil {
-			c.log.Warn("event is skipped", "order_id", orderID, "sequence_number", parked.SequenceNumber, "reason", reason)
+			c.log.WarnContext(ctx, "event is skipped", "order_id", orderID, "sequence_number", parked.SequenceNumber, "reason", reason)
 		}
 		return err
 	})
@@ -210,7 +210,8 @@ func (c *Consumer) release(ctx context.Context, orderID uuid.UUID, prepare func(
 		return fmt.Errorf("unpark order %s: %w", orderID, err)
 	}
 	c.parked.remove(orderID)
-	c.log.Info("order flows again", "order_id", orderID)
+	c.flows(ctx, orderID, parked.SequenceNumber)
+	c.log.InfoContext(ctx, "order is not parked any more", "order_id", orderID)
 	return nil
 }
 

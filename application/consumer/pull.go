@@ -155,6 +155,9 @@ func (c *Consumer) follow(ctx context.Context, l *life, emit Emit, progress func
 	} else {
 		c.health.set(ports.ConsumerRunning)
 	}
+	if l.live != nil {
+		beside.Go(func() { c.reconcileNowAndThen(ctx, l) })
+	}
 	if l.live != nil && l.plan.Previous.Number != 0 {
 		beside.Go(func() { c.expirePrevious(ctx, l) })
 	}
@@ -172,7 +175,9 @@ func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subs
 			}
 		}
 	}
+	defer c.config.Beats.Stopped(c.config.Name)
 	for {
+		c.config.Beats.Waiting(c.config.Name)
 		delivery, err := subscription.Next(ctx)
 		if err != nil {
 			return fmt.Errorf("next delivery to %s: %w", c.config.Name, err)
@@ -184,6 +189,7 @@ func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subs
 			reached(done)
 			continue
 		}
+		c.config.Beats.Delivered(c.config.Name)
 		l.update(func() { l.emitted++ })
 		err = emit(ctx, delivery.Record, func() {
 			reached(done)

@@ -21,10 +21,17 @@ func (v *verification) strayRows(ctx context.Context, p *projection.Projection) 
 	}
 	return v.everyRow(ctx, p, func(row projection.Row) error {
 		stray, err := v.stray(ctx, p, row)
-		if stray != nil {
-			v.add(*stray)
+		if stray == nil || err != nil {
+			return err
 		}
-		return err
+		if v.repairer != nil && stray.OrderID != uuid.Nil {
+			if err := v.repairer.RepairOrder(ctx, p.Name, stray.OrderID, []projection.Row{row}); err == nil {
+				v.report.Repaired++
+				return nil
+			}
+		}
+		v.add(*stray)
+		return nil
 	})
 }
 

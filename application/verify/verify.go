@@ -45,8 +45,17 @@ type Config struct {
 	Projections []*projection.Projection
 	// Others are consumers without rows, such as publishers: they are only asked how far they are.
 	Others []string
+	// Repairer puts an order right in the view of a consumer; nil where nothing can.
+	Repairer Repairer
 	// Progress, when set, is told now and then how many orders were looked at.
 	Progress func(orders uint64)
+}
+
+// Repairer puts right what one order has in the view of one consumer.
+type Repairer interface {
+	// RepairOrder brings the view up to the order's last event, and makes its rows what the events say. stray are rows to be
+	// removed that the events do not say.
+	RepairOrder(ctx context.Context, consumer string, orderID uuid.UUID, stray []projection.Row) error
 }
 
 // Verifier implements ports.Verifier.
@@ -59,7 +68,19 @@ func New(config Config) *Verifier { return &Verifier{config: config} }
 
 // Verify compares every order with every consumer.
 func (v *Verifier) Verify(ctx context.Context, patience time.Duration) (ports.VerifyReport, error) {
-	run := &verification{Config: v.config, patience: patience, expected: make(map[string]uint64), skips: make(map[skipped]bool)}
+	return v.run(ctx, patience, nil)
+}
+
+// Repair compares every order with every consumer, and puts right what it finds.
+func (v *Verifier) Repair(ctx context.Context, patience time.Duration) (ports.VerifyReport, error) {
+	return v.run(ctx, patience, v.config.Repairer)
+}
+
+func (v *Verifier) run(ctx context.Context, patience time.Duration, repairer Repairer) (ports.VerifyReport, error) {
+	run := &verification{
+		Config: v.config, patience: patience, repairer: repairer,
+		expected: make(map[string]uint64), skips: make(map[skipped]bool),
+	}
 	err := run.all(ctx)
 	return run.report, err
 }
@@ -67,6 +88,8 @@ func (v *Verifier) Verify(ctx context.Context, patience time.Duration) (ports.Ve
 // verification is one run.
 type verification struct {
 	Config
+	// repairer puts differences right; nil to leave them.
+	repairer Repairer
 	patience time.Duration
 	report   ports.VerifyReport
 	// expected is how many rows the orders account for.
@@ -117,7 +140,9 @@ func (v *verification) everyOrder(ctx context.Context) (doubtful []uuid.UUID, er
 				doubtful = append(doubtful, head.AggregateID)
 				continue
 			}
-			v.settled(outcome)
+			if err := v.settled(ctx, head.AggregateID, outcome); err != nil {
+				return nil, err
+			}
 		}
 		if v.Progress != nil {
 			v.Progress(v.report.Orders)
@@ -152,7 +177,9 @@ func (v *verification) settle(ctx context.Context, doubtful []uuid.UUID) error {
 				still = append(still, id)
 				continue
 			}
-			v.settled(outcome)
+			if err := v.settled(ctx, id, outcome); err != nil {
+				return err
+			}
 		}
 		doubtful = still
 	}
@@ -166,13 +193,43 @@ type outcome struct {
 	differences []ports.VerifyDifference
 }
 
-func (v *verification) settled(o outcome) {
+// settled takes the outcome of an order into the report, after differences were put right if they are to be.
+func (v *verification) settled(ctx context.Context, id uuid.UUID, o outcome) error {
+	if v.repairer != nil && len(o.differences) > 0 {
+		var err error
+		if o, err = v.repaired(ctx, id, o); err != nil {
+			return err
+		}
+	}
 	v.report.Orders++
 	v.report.Events += o.events
 	for consumer, n := range o.rows {
 		v.expected[consumer] += n
 	}
 	v.add(o.differences...)
+	return nil
+}
+
+// repaired puts an order right and looks at it again.
+func (v *verification) repaired(ctx context.Context, id uuid.UUID, o outcome) (outcome, error) {
+	done := make(map[string]bool)
+	for _, d := range o.differences {
+		if d.Consumer == "" || done[d.Consumer] {
+			continue
+		}
+		done[d.Consumer] = true
+		if err := v.repairer.RepairOrder(ctx, d.Consumer, id, nil); err != nil {
+			v.add(ports.VerifyDifference{OrderID: id, Consumer: d.Consumer, Detail: "cannot be put right: " + err.Error()})
+		}
+	}
+	if len(done) == 0 {
+		return o, nil
+	}
+	again, err := v.compare(ctx, id)
+	if err == nil && len(again.differences) == 0 {
+		v.report.Repaired++
+	}
+	return again, err
 }
 
 // compare holds one order against its history.

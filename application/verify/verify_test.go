@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -193,4 +194,92 @@ type holed struct{ *memory.Store }
 func (s holed) Load(ctx context.Context, id uuid.UUID, after uint64) ([]eventsourcing.Record, error) {
 	records, err := s.Store.Load(ctx, id, after)
 	return records[1:], err
+}
+
+// repairs puts right through the effect of the projection, as a consumer does.
+type repairs struct {
+	*bundle
+	asked []string
+}
+
+func (r *repairs) RepairOrder(ctx context.Context, consumerName string, orderID uuid.UUID, stray []projection.Row) error {
+	r.asked = append(r.asked, consumerName)
+	for _, p := range projection.All() {
+		if p.Name != consumerName {
+			continue
+		}
+		records, err := r.store.Load(ctx, orderID, 0)
+		if err != nil {
+			return err
+		}
+		change := ports.Change{Table: p.Table}
+		if len(records) > 0 {
+			if change, err = consumer.Project(p, eventjson.New()).Apply(ctx, nil, records); err != nil {
+				return err
+			}
+		}
+		change.OrderID, change.State.SequenceNumber = orderID, uint64(len(records))
+		change.Delete = append(change.Delete, stray...)
+		return r.store.Replace(ctx, firstGeneration{}.LiveView(p.Name), change)
+	}
+	return errors.New("no such projection")
+}
+
+func TestRepair_putsRightWhatVerifyFinds(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := &repairs{bundle: b}
+	config := b.config()
+	config.Repairer = r
+	status := projection.OrdersByStatus()
+	view := firstGeneration{}.LiveView(status.Name)
+
+	b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"}) // nobody has handled it
+	page, err := b.store.Rows(t.Context(), ports.RowQuery{View: view, Table: status.Table, Limit: 10})
+	if err != nil || len(page.Rows) != 2 {
+		t.Fatalf("rows = %v, %v", page, err)
+	}
+	for i, row := range page.Rows {
+		if status.Table.Get(row, "order_id") != b.orders[1] {
+			continue
+		}
+		stray := append(projection.Row(nil), row...)
+		stray[0] = "CANCELLED" // the same order in another status, too
+		state, err := b.store.State(t.Context(), view, b.orders[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		page.Rows[i][len(row)-1] = time.UnixMilli(0).UTC()
+		change := ports.Change{OrderID: b.orders[1], State: state, Table: status.Table, Put: []projection.Row{stray, page.Rows[i]}}
+		if err := b.store.Replace(t.Context(), view, change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := verify.New(config).Verify(t.Context(), 0)
+	if err != nil || found.Differences == 0 || len(r.asked) > 0 {
+		t.Fatalf("before: %+v, %v; repairs of %v", found, err, r.asked)
+	}
+	report, err := verify.New(config).Repair(t.Context(), 0)
+	if err != nil || report.Differences != 0 || report.Repaired < 2 {
+		t.Errorf("repair: %+v, %v", report, err)
+	}
+	after, err := verify.New(config).Verify(t.Context(), 0)
+	if err != nil || after.Differences != 0 || after.Repaired != 0 {
+		t.Errorf("after: %+v, %v", after, err)
+	}
+}
+
+func TestVerify_countsSkippedEventsAndWantsTheRowsWithoutThem(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, p := range projection.All() {
+		err := b.store.RecordSkip(t.Context(), ports.Skip{Consumer: p.Name, OrderID: b.orders[0], SequenceNumber: 2, Reason: "test", SkippedAt: time.UnixMilli(1).UTC()})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := verify.New(b.config()).Verify(t.Context(), 0)
+	if err != nil || report.Skipped != 4 || report.Differences == 0 {
+		t.Errorf("report = %+v, %v; want the rows, which have the event, to differ", report, err)
+	}
 }
