@@ -35,6 +35,9 @@ type Environment struct {
 	Logger *slog.Logger
 	// Stdout is where --sink=stdout writes.
 	Stdout io.Writer
+
+	// around, when set, changes the store before anything is wired to it: tests break it so.
+	around func(*storage)
 }
 
 // App is the whole service.
@@ -75,6 +78,9 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 		return nil, err
 	}
 	a.closers = append(a.closers, a.store.closers...)
+	if env.around != nil {
+		env.around(a.store)
+	}
 	if a.listener, err = net.Listen("tcp", config.Listen); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
@@ -112,7 +118,7 @@ func (a *App) wireServer() error {
 	a.server, err = httpapi.New(httpapi.Config{
 		Commands:        a.tracing.Commands(commands),
 		Orders:          query.NewOrders(query.OrdersConfig{Views: store, Live: a.consumers, Store: store, Codec: a.codec, Projection: projection.OrderReadModel()}),
-		Lists:           query.NewLists(store, a.consumers, projections),
+		Lists:           query.NewLists(store, store, a.consumers, projections),
 		Tables:          query.NewTables(query.TablesConfig{Records: store, Store: store, Views: store, Live: a.consumers, Projections: projections}),
 		Consumers:       a.consumers,
 		Manager:         a.consumers,
@@ -185,25 +191,28 @@ func (a *App) ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	var stopped, silent []error
 	for _, s := range statuses {
 		if s.State == ports.ConsumerStopped && a.config.runs(s.Name) {
-			errs = append(errs, fmt.Errorf("consumer %s is stopped", s.Name))
+			stopped = append(stopped, fmt.Errorf("consumer %s is stopped", s.Name))
 		}
 		if a.beats.Silent(s.Name, time.Now()) {
-			errs = append(errs, fmt.Errorf("consumer %s has got neither an event nor a heartbeat for more than two beats (%s): the reader of its change feed is dead or stuck",
+			silent = append(silent, fmt.Errorf("consumer %s has got neither an event nor a heartbeat for more than two beats (%s): the reader of its change feed is dead or stuck",
 				s.Name, a.config.Heartbeat))
 		}
 	}
-	if a.pacemaker != nil {
-		if at, err := a.pacemaker.Last(); err != nil {
-			errs = append(errs, fmt.Errorf("the store takes no heartbeats since %s: %w", at.Format(time.RFC3339), err))
-		}
+	return errors.Join(append(stopped, a.blame(silent)...)...)
+}
+
+// blame says what the silence of consumers comes from: without heartbeats, all of them are silent.
+func (a *App) blame(silent []error) []error {
+	if len(silent) == 0 || a.pacemaker == nil {
+		return nil
 	}
-	if a.store.alive != nil {
-		errs = append(errs, a.store.alive())
+	if _, err := a.pacemaker.Last(); err != nil {
+		return []error{fmt.Errorf("heartbeats cannot be sent, so it is not known whether the readers of the change feed are alive: %w", err)}
 	}
-	return errors.Join(errs...)
+	return silent
 }
 
 // Close closes what Open opened, the last thing first. It is safe to call twice, and after Run has returned.

@@ -70,6 +70,10 @@ type OrderLists interface {
 	// List returns the rows of a table whose first key column equals key: orders_by_customer, orders_by_status,
 	// orders_by_sku. ErrNotFound for another table; ErrBadCursor.
 	List(ctx context.Context, table, key string, after Cursor, limit int) (RowPage, error)
+	// Await waits, for at most the given time, until a table has the effect of event sequence of an order, in whichever process
+	// that happens; then it returns ErrUnavailable. So a client that knows what it has written finds it in the list.
+	// ErrNotFound for another table.
+	Await(ctx context.Context, table string, orderID uuid.UUID, sequence uint64, wait time.Duration) error
 }
 
 // Tables shows what is stored, for people who look.

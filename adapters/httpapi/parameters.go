@@ -66,6 +66,10 @@ func parkedOrderParameter() parameter {
 	return parameter{paramOrderID, inPath, "The order.", huma.Schema{Type: huma.TypeString, Format: "uuid"}, nil}
 }
 
+func writtenOrderParameter() parameter {
+	return parameter{paramOrderID, inQuery, "Together with min_sequence: wait until the list has that event of this order.", huma.Schema{Type: huma.TypeString, Format: "uuid"}, nil}
+}
+
 func limitParameter() parameter {
 	return parameter{
 		paramLimit, inQuery, "How many entries a page has at most.",

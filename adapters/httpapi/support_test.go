@@ -69,6 +69,7 @@ type shop struct {
 	table     func(ctx context.Context, name string, after ports.Cursor, limit int) (ports.TablePage, error)
 	consumers func(context.Context) ([]ports.ConsumerStatus, error)
 	verify    func(ctx context.Context, patience time.Duration) (ports.VerifyReport, error)
+	await     func(ctx context.Context, table string, id uuid.UUID, sequence uint64, wait time.Duration) error
 	repair    func(ctx context.Context, patience time.Duration) (ports.VerifyReport, error)
 	explain   func(context.Context, uuid.UUID) (ports.Explanation, error)
 
@@ -157,6 +158,13 @@ func (s *shop) Events(ctx context.Context, id uuid.UUID) ([]projection.Event, er
 		return nil, fmt.Errorf("order %s: %w", id, ports.ErrNotFound)
 	}
 	return slices.Clone(s.history[id]), nil
+}
+
+func (s *shop) Await(ctx context.Context, table string, id uuid.UUID, sequence uint64, wait time.Duration) error {
+	if s.await != nil {
+		return s.await(ctx, table, id, sequence, wait)
+	}
+	return nil
 }
 
 func (s *shop) List(ctx context.Context, table, key string, after ports.Cursor, limit int) (ports.RowPage, error) {

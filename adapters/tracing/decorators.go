@@ -87,8 +87,20 @@ func (t *Tracing) Publisher(next ports.Publisher) ports.Publisher {
 	if t == nil {
 		return next
 	}
+	if probe, ok := next.(ports.Probe); ok {
+		return probedPublisher{publisher{t, next}, probe}
+	}
 	return publisher{t, next}
 }
+
+// probedPublisher is for a publisher whose target can be asked whether it is there. That is not traced.
+type probedPublisher struct {
+	publisher
+	target ports.Probe
+}
+
+// Probe implements ports.Probe.
+func (p probedPublisher) Probe(ctx context.Context) error { return p.target.Probe(ctx) }
 
 type publisher struct {
 	*Tracing

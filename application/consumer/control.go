@@ -18,14 +18,19 @@ func (c *Consumer) Pause(ctx context.Context) error {
 	return err
 }
 
-// Resume starts a consumer that was paused or has stopped itself.
+// Resume starts a consumer that was paused or has stopped itself. Why it has stopped itself is known to the process that works as
+// the consumer only, so when it was not paused, that one has to be asked.
 func (c *Consumer) Resume(ctx context.Context) error {
+	paused := false
 	_, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
-		record.Paused = false
+		paused, record.Paused = record.Paused, false
 		return nil
 	})
 	if err != nil {
 		return err
+	}
+	if status := c.health.status(); !paused && status.State == ports.ConsumerStandby {
+		return &ports.LeaseHeldError{Name: c.config.Name, Owner: status.Holder}
 	}
 	c.health.unhalt()
 	c.notes.nudge()

@@ -48,8 +48,23 @@ func (p projecting) Apply(_ context.Context, state []byte, records []eventsourci
 	}, nil
 }
 
-// Publish is the effect of a publisher: each record goes out, in order.
-func Publish(publisher ports.Publisher) Effect { return publishing{publisher: publisher} }
+// Publish is the effect of a publisher: each record goes out, in order. A publisher that is a [ports.Probe], too, is asked with each
+// heartbeat, so that one whose target is gone falls behind although there is nothing to publish.
+func Publish(publisher ports.Publisher) Effect {
+	if probe, ok := publisher.(ports.Probe); ok {
+		return probed{publishing{publisher}, probe}
+	}
+	return publishing{publisher}
+}
+
+// probed is an effect whose target can be asked whether it is there.
+type probed struct {
+	Effect
+	target ports.Probe
+}
+
+// Probe implements [ports.Probe].
+func (p probed) Probe(ctx context.Context) error { return p.target.Probe(ctx) }
 
 type publishing struct{ publisher ports.Publisher }
 

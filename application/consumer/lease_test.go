@@ -2,6 +2,7 @@ package consumer_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -39,6 +40,10 @@ func TestConsumer_Lease(t *testing.T) {
 		}
 		if err := b.consumer.Retry(t.Context(), id); err == nil {
 			t.Error("an order was retried where the consumer does not run")
+		}
+		held := (*ports.LeaseHeldError)(nil)
+		if err := b.consumer.Resume(t.Context()); !errors.As(err, &held) || held.Owner.Address != "a" {
+			t.Errorf("Resume where the consumer does not run, and is not paused = %v", err)
 		}
 		first := a.consumer.Epoch()
 		stop()

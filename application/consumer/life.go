@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -26,6 +27,9 @@ type life struct {
 	// aborted ends when effects must end.
 	aborted context.Context
 	abort   context.CancelFunc
+
+	// probing is set while the target of a publisher is being asked.
+	probing atomic.Bool
 
 	mu      sync.Mutex
 	changed chan struct{} // closed when one of these changes; nil while nobody waits for that

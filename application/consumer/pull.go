@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
@@ -171,7 +172,7 @@ func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subs
 		if r, moved := done(); moved && l.mayCommit() {
 			c.commit(ctx, subscription, r.position)
 			if !r.beat.IsZero() {
-				c.config.Beats.Passed(c.config.Name, r.beat)
+				c.pass(l, r.beat)
 			}
 		}
 	}
@@ -200,6 +201,33 @@ func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subs
 			return fmt.Errorf("pass on a delivery to %s: %w", c.config.Name, err)
 		}
 	}
+}
+
+// pass tells that a heartbeat has come to the end of its way. Where the effect has a target that can be asked, that is there.
+func (c *Consumer) pass(l *life, beat time.Time) {
+	probe, ok := c.config.Effect.(ports.Probe)
+	if !ok {
+		c.config.Beats.Passed(c.config.Name, beat)
+		return
+	}
+	if !l.probing.CompareAndSwap(false, true) { // the one before has not been answered yet
+		return
+	}
+	if !l.enter() {
+		l.probing.Store(false)
+		return
+	}
+	go func() { // the end of the life waits for it
+		defer l.leave(false)
+		defer l.probing.Store(false)
+		ctx, cancel := context.WithTimeout(l.aborted, c.config.DrainTimeout)
+		defer cancel()
+		if err := c.protect(func() error { return probe.Probe(ctx) }); err != nil {
+			c.log.Debug("the target of the publisher does not answer", "error", err)
+			return
+		}
+		c.config.Beats.Passed(c.config.Name, beat)
+	}()
 }
 
 // drain waits until what was taken is done, for as long as it may, and ends the life.

@@ -90,6 +90,7 @@ func (c *Consumer) buildOnce(ctx context.Context, l *life, request ports.Rebuild
 			break
 		}
 	}
+	c.health.rebuilds(func(s *ports.RebuildStatus) { s.Total = total })
 	report, err := c.fill(ctx, l, request, total)
 	if err != nil {
 		return fmt.Errorf("fill generation %d: %w", l.next.view.Generation, err)

@@ -158,7 +158,7 @@ func (sh *shell) rebuilt(name string, status consumerStatus) error {
 type rebuildProgress struct {
 	sh    *shell
 	phase string
-	total uint64
+	total int64
 	bar   *progressbar.ProgressBar
 }
 
@@ -166,19 +166,21 @@ func (p *rebuildProgress) show(s *rebuildStatus) {
 	if !isTerminal(p.sh.Err) {
 		return
 	}
-	if p.phase != s.Phase || p.total != s.Total {
+	total := int64(-1) // not known, which makes the bar a spinner
+	if s.Done > 0 && s.Total > 0 {
+		total = int64(s.Total)
+	}
+	if p.bar == nil || p.phase != s.Phase || p.total != total {
 		p.end()
-		total := int64(-1) // not known
-		if s.Total > 0 {
-			total = int64(s.Total)
-		}
-		p.phase, p.total = s.Phase, s.Total
+		p.phase, p.total = s.Phase, total
 		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.sh.Err), progressbar.OptionSetDescription(s.Phase),
-			progressbar.OptionShowCount(), progressbar.OptionSetItsString("orders"), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish())
+			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
 	}
+	text := s.Phase
 	if s.Error != "" {
-		p.bar.Describe(s.Phase + ", does not get on: " + s.Error)
+		text += ", does not get on: " + s.Error
 	}
+	p.bar.Describe(text)
 	_ = p.bar.Set64(int64(s.Done)) // a bar that cannot be drawn is no reason to stop
 }
 

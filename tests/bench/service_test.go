@@ -138,7 +138,7 @@ func (s *service) wireServer() (err error) {
 	s.server, err = httpapi.New(httpapi.Config{
 		Commands:   s.commands,
 		Orders:     query.NewOrders(query.OrdersConfig{Views: s.store, Live: s.consumers, Store: s.store, Codec: s.codec, Projection: projection.OrderReadModel()}),
-		Lists:      query.NewLists(s.store, s.consumers, projections),
+		Lists:      query.NewLists(s.store, s.store, s.consumers, projections),
 		Tables:     query.NewTables(query.TablesConfig{Records: s.store, Store: s.store, Views: s.store, Live: s.consumers, Projections: projections}),
 		Consumers:  s.consumers,
 		Manager:    s.consumers,
