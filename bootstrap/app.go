@@ -191,28 +191,25 @@ func (a *App) ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var stopped, silent []error
+	var errs, silent []error
 	for _, s := range statuses {
 		if s.State == ports.ConsumerStopped && a.config.runs(s.Name) {
-			stopped = append(stopped, fmt.Errorf("consumer %s is stopped", s.Name))
+			errs = append(errs, fmt.Errorf("consumer %s is stopped", s.Name))
 		}
 		if a.beats.Silent(s.Name, time.Now()) {
 			silent = append(silent, fmt.Errorf("consumer %s has got neither an event nor a heartbeat for more than two beats (%s): the reader of its change feed is dead or stuck",
 				s.Name, a.config.Heartbeat))
 		}
 	}
-	return errors.Join(append(stopped, a.blame(silent)...)...)
-}
-
-// blame says what the silence of consumers comes from: without heartbeats, all of them are silent.
-func (a *App) blame(silent []error) []error {
-	if len(silent) == 0 || a.pacemaker == nil {
-		return nil
+	if a.store.alive != nil {
+		silent = append(silent, a.store.alive())
 	}
-	if _, err := a.pacemaker.Last(); err != nil {
-		return []error{fmt.Errorf("heartbeats cannot be sent, so it is not known whether the readers of the change feed are alive: %w", err)}
+	if a.pacemaker != nil {
+		if at, err := a.pacemaker.Last(); err != nil { // then every reader is silent, and it says nothing about them
+			silent = []error{fmt.Errorf("the store takes no heartbeats since %s: %w", at.Format(time.RFC3339), err)}
+		}
 	}
-	return silent
+	return errors.Join(append(errs, silent...)...)
 }
 
 // Close closes what Open opened, the last thing first. It is safe to call twice, and after Run has returned.

@@ -30,5 +30,8 @@ func (s *storage) Pulse() ports.Pulse { return s.pulse }
 // SetPulse has heartbeats sent with something else.
 func (s *storage) SetPulse(p ports.Pulse) { s.pulse = p }
 
+// SetAlive has something else say which part of the change feed is dead.
+func (s *storage) SetAlive(alive func() error) { s.alive = alive }
+
 // FeedMetrics describes the metrics of the CDC feed, without a feed.
 func FeedMetrics() prometheus.Collector { return newFeedMetrics(nil) }

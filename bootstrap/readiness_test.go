@@ -3,6 +3,7 @@ package bootstrap_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,11 +34,11 @@ func TestReady_whenReadersOfTheChangeFeedDie(t *testing.T) {
 			t.Parallel()
 			feed := &valve{}
 			app, _ := runAround(t, func(s *bootstrap.Storage) { feed.ChangeFeed, s.ChangeFeed = s.ChangeFeed, feed })
-			await(t, "an idle system that is not behind", func() error { return idle(t, app) })
+			await(t, "idle system that is not behind", func() error { return idle(t, app) })
 
 			feed.shut(dead...)
 			place(t, app)
-			await(t, "the dead readers in /readyz", func() error {
+			await(t, "dead readers in /readyz", func() error {
 				status, body := get(t, app.URL()+"/readyz")
 				if silent := silentConsumers(body); status != http.StatusServiceUnavailable || !slices.Equal(silent, dead) {
 					return fmt.Errorf("%d %s", status, body)
@@ -54,8 +55,8 @@ func TestReady_whenReadersOfTheChangeFeedDie(t *testing.T) {
 			})
 
 			feed.open()
-			await(t, "that the service is ready", func() error { return ready(t, app) })
-			await(t, "that nothing was lost", func() error { return handled(t, app, 1) })
+			await(t, "readiness", func() error { return ready(t, app) })
+			await(t, "event with every consumer", func() error { return handled(t, app, 1) })
 		})
 	}
 
@@ -64,9 +65,32 @@ func TestReady_whenReadersOfTheChangeFeedDie(t *testing.T) {
 		feed := &valve{}
 		app, stop := runAround(t, func(s *bootstrap.Storage) { feed.ChangeFeed, s.ChangeFeed = s.ChangeFeed, feed })
 		feed.shut(allConsumers...)
-		await(t, "a service that is not ready", func() error { return notReady(t, app) })
+		await(t, "sign of it in /readyz", func() error { return notReady(t, app) })
 		stop()
 	})
+}
+
+// A part that all consumers share may be dead without any of them being silent, as another one delivers for it.
+func TestReady_saysWhichPartOfTheChangeFeedIsDead(t *testing.T) {
+	t.Parallel()
+	var dead atomic.Bool
+	app, _ := runAround(t, func(s *bootstrap.Storage) {
+		s.SetAlive(func() error {
+			if dead.Load() {
+				return errors.New("the safe reader is dead")
+			}
+			return nil
+		})
+	})
+	dead.Store(true)
+	await(t, "dead part in /readyz", func() error {
+		if status, body := get(t, app.URL()+"/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "the safe reader is dead") {
+			return fmt.Errorf("%d %s", status, body)
+		}
+		return nil
+	})
+	dead.Store(false)
+	await(t, "readiness", func() error { return ready(t, app) })
 }
 
 func TestReady_blamesHeartbeatsThatCannotBeSent(t *testing.T) {
@@ -82,15 +106,15 @@ func TestReady_blamesHeartbeatsThatCannotBeSent(t *testing.T) {
 		}))
 	})
 	broken.Store(true)
-	await(t, "the reason in /readyz", func() error {
+	await(t, "reason in /readyz", func() error {
 		status, body := get(t, app.URL()+"/readyz")
-		if status != http.StatusServiceUnavailable || !strings.Contains(body, "heartbeats cannot be sent") || len(silentConsumers(body)) > 0 {
+		if status != http.StatusServiceUnavailable || !strings.Contains(body, "the store takes no heartbeats") || len(silentConsumers(body)) > 0 {
 			return fmt.Errorf("%d %s", status, body)
 		}
 		return nil
 	})
 	broken.Store(false)
-	await(t, "that the service is ready", func() error { return ready(t, app) })
+	await(t, "readiness", func() error { return ready(t, app) })
 }
 
 // What somebody has decided, or is being worked on, is no reason to take a process out of service.
@@ -104,7 +128,7 @@ func TestReady_whileConsumersAreNot(t *testing.T) {
 		post(t, app, "/v1/consumers/"+chosen+"/pause")
 		staysReady(t, app, ports.ConsumerPaused, chosen)
 		post(t, app, "/v1/consumers/"+chosen+"/resume")
-		await(t, "an idle system that is not behind", func() error { return idle(t, app) })
+		await(t, "idle system that is not behind", func() error { return idle(t, app) })
 	})
 
 	t.Run("running because they catch up", func(t *testing.T) {
@@ -118,7 +142,7 @@ func TestReady_whileConsumersAreNot(t *testing.T) {
 			}
 		}
 		close(history.opened)
-		await(t, "an idle system that is not behind", func() error { return idle(t, app) })
+		await(t, "idle system that is not behind", func() error { return idle(t, app) })
 	})
 
 	t.Run("through with an order that is parked", func(t *testing.T) {
@@ -143,13 +167,13 @@ func staysReady(t *testing.T, app *bootstrap.App, state ports.ConsumerState, nam
 		return nil
 	})
 	before := heartbeats(t, app)
-	await(t, "some heartbeats", func() error {
+	await(t, "heartbeats", func() error {
 		if sent := heartbeats(t, app) - before; sent < 10 {
 			return fmt.Errorf("%d", sent)
 		}
 		return nil
 	})
-	await(t, "that the service is ready", func() error { return ready(t, app) })
+	await(t, "readiness", func() error { return ready(t, app) })
 }
 
 // runAround runs a service whose store was changed, with heartbeats as fast as they may be.
@@ -189,7 +213,7 @@ func ready(t *testing.T, app *bootstrap.App) error {
 func notReady(t *testing.T, app *bootstrap.App) error {
 	t.Helper()
 	if ready(t, app) == nil {
-		return fmt.Errorf("it is")
+		return errors.New("it is")
 	}
 	return nil
 }
