@@ -15,14 +15,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
-	"orderflow/adapters/cloudevents"
 	"orderflow/adapters/embedded"
 	"orderflow/adapters/eventjson"
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/httpapi"
 	"orderflow/adapters/redpanda"
+	"orderflow/adapters/tracing"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
+	"orderflow/application/explain"
+	"orderflow/application/pulse"
 	"orderflow/application/query"
 	"orderflow/application/verify"
 	"orderflow/domain/projection"
@@ -34,6 +36,9 @@ type Environment struct {
 	Logger *slog.Logger
 	// Stdout is where --sink=stdout writes.
 	Stdout io.Writer
+
+	// around, when set, changes the store before anything is wired to it: tests break it so.
+	around func(*storage)
 }
 
 // App is the whole service.
@@ -44,8 +49,13 @@ type App struct {
 	listener  net.Listener
 	server    *httpapi.Server
 	router    *fanout.Router
-	consumers consumer.Monitor
-	closers   []io.Closer // in the order of opening
+	codec     *eventjson.Codec
+	consumers consumer.Manager
+	tracing   *tracing.Tracing
+	recorder  *explain.Recorder
+	beats     *pulse.Monitor
+	pacemaker *pulse.Pacemaker // nil where the feed has no heartbeats
+	closers   []io.Closer      // in the order of opening
 }
 
 // Open opens the store and wires everything. It listens already, so that the address is known, but answers nothing before
@@ -55,16 +65,23 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{config: config, log: env.Logger}
+	a := &App{config: config, log: env.Logger, codec: eventjson.New(), beats: pulse.NewMonitor(pulse.MonitorConfig{Interval: config.Heartbeat})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	if a.store, err = openStorage(ctx, config, env.Logger); err != nil {
+	if a.tracing, a.log, err = openTracing(ctx, env); err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, a.tracing)
+	if a.store, err = openStorage(ctx, config, a.log, a.epoch); err != nil {
 		return nil, err
 	}
 	a.closers = append(a.closers, a.store.closers...)
+	if env.around != nil {
+		env.around(a.store)
+	}
 	if a.listener, err = net.Listen("tcp", config.Listen); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
@@ -74,81 +91,26 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 			return nil, err
 		}
 	}
+	if a.store.pulse != nil {
+		a.pacemaker = pulse.NewPacemaker(pulse.PacemakerConfig{Pulse: a.store.pulse, Interval: config.Heartbeat, Now: time.Now, Logger: a.log})
+	}
 	if err := a.wireConsumers(ctx, env); err != nil {
 		return nil, err
 	}
 	return a, a.wireServer()
 }
 
-// wireConsumers gives every projection, and the publisher if there is one, a consumer of its own.
-func (a *App) wireConsumers(ctx context.Context, env Environment) error {
-	store, codec := a.store, eventjson.New()
-	source, err := a.openSource()
-	if err != nil {
-		return err
-	}
-	add := func(name string, generation int, feed ports.ChangeFeed, effect consumer.Effect) {
-		a.consumers = append(a.consumers, consumer.New(consumer.Config{
-			Name: name, Generation: generation, Effect: effect,
-			Store: store, Feed: feed, Views: store, Registry: store,
-			Now: time.Now, Logger: a.log,
-		}))
-	}
-	for _, p := range projection.All() {
-		add(p.Name, p.Version, source, consumer.Project(p, codec))
-	}
-	target, err := parseSink(a.config.Sink, a.config.Data)
-	if err != nil {
-		return err
-	}
-	publisher, err := a.openSink(ctx, target, env)
-	if err != nil {
-		return err
-	}
-	if publisher != nil {
-		a.closers = append(a.closers, publisher)
-		add(target.consumer(), 1, store, consumer.Publish(publisher))
-	}
-	routed := make([]fanout.Consumer, len(a.consumers))
-	for i, c := range a.consumers {
-		routed[i] = c
-	}
-	a.router, err = fanout.New(fanout.Config{Lanes: a.config.Lanes, DrainTimeout: a.config.ShutdownTimeout, Logger: a.log}, routed...)
-	return err
-}
-
-// publisher is a sink that is to be closed.
-type publisher interface {
-	ports.Publisher
-	io.Closer
-}
-
-// sinkLinger keeps the fsyncs of the sink from competing with those of the store. With it, the sink holds up to Lanes events
-// per linger.
-const sinkLinger = 5 * time.Millisecond
-
-// openSink returns nil for sinkNone.
-func (a *App) openSink(ctx context.Context, target sink, env Environment) (publisher, error) {
-	switch target.kind {
-	case sinkStdout:
-		return cloudevents.NewWriter(env.Stdout, cloudevents.Config{}), nil
-	case sinkFile:
-		return cloudevents.OpenFile(target.path, cloudevents.Config{Linger: sinkLinger})
-	case sinkRedpanda:
-		return a.openTopicSink(ctx)
-	default:
-		return nil, nil
-	}
-}
-
 // wireServer puts the API in front of the store.
 func (a *App) wireServer() error {
-	store, codec, projections := a.store, eventjson.New(), projection.All()
-	var others []ports.ViewID
-	for _, c := range a.consumers[len(projections):] {
-		others = append(others, ports.ViewID{Consumer: c.Name(), Generation: 1})
+	store, projections := a.store, projection.All()
+	verification := a.verification(a.consumers, projections...)
+	var names []string
+	for _, c := range a.consumers {
+		names = append(names, c.Name())
 	}
-	metrics := newMetrics(a.consumers)
+	verification.Others = names[len(projections):]
+	verification.Repairer = a.consumers
+	metrics := newMetrics(a.consumers, a.pacemaker)
 	if store.metrics != nil {
 		metrics.MustRegister(store.metrics)
 	}
@@ -156,21 +118,26 @@ func (a *App) wireServer() error {
 	if err != nil {
 		return err
 	}
+	commands := command.New(command.Config{Store: a.tracing.Store(store), Codec: a.codec, Now: time.Now, NewID: newID})
 	a.server, err = httpapi.New(httpapi.Config{
-		Commands:  command.New(command.Config{Store: store, Codec: codec, Now: time.Now, NewID: newID}),
-		Orders:    query.NewOrders(query.OrdersConfig{Views: store, Store: store, Codec: codec, Projection: projection.OrderReadModel()}),
-		Lists:     query.NewLists(store, projections),
-		Tables:    query.NewTables(query.TablesConfig{Records: store, Store: store, Views: store, Projections: projections}),
-		Consumers: a.consumers,
-		Verifier: verify.New(verify.Config{
-			Store: store, Codec: codec, States: store, Rows: store, Projections: projections, Others: others,
-		}),
+		Commands:        a.tracing.Commands(commands),
+		Orders:          query.NewOrders(query.OrdersConfig{Views: store, Live: a.consumers, Store: store, Codec: a.codec, Projection: projection.OrderReadModel()}),
+		Lists:           query.NewLists(store, store, a.consumers, projections),
+		Tables:          query.NewTables(query.TablesConfig{Records: store, Store: store, Views: store, Live: a.consumers, Projections: projections}),
+		Consumers:       a.consumers,
+		Manager:         a.consumers,
+		Rebuilder:       a.consumers,
+		Parked:          a.consumers,
+		Records:         store,
+		Verifier:        verify.New(verification),
 		TopicVerifier:   topic,
 		AsyncAPI:        redpanda.AsyncAPI(),
-		Codec:           codec,
+		Explainer:       newExplainer(store, names, a.consumers.LiveView, a.recorder),
+		Codec:           a.codec,
 		Ready:           a.ready,
 		Metrics:         promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Registerer:      metrics,
+		Trace:           traceRequests(a.tracing),
 		Logger:          a.log,
 		NewID:           newID,
 		Listener:        a.listener,
@@ -181,6 +148,9 @@ func (a *App) wireServer() error {
 
 // readyPoll is how often WaitReady looks. It is what a command line tool that starts a service of its own waits for.
 const readyPoll = 5 * time.Millisecond
+
+// epoch returns the epoch of the lease that a consumer works under. The store asks for it only while consumers run.
+func (a *App) epoch(consumer string) uint64 { return a.consumers.Epoch(consumer) }
 
 // newID makes time-ordered ids. Where the system has no randomness left to give nothing else works either.
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
@@ -193,6 +163,9 @@ func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.server.Run(ctx) })
 	group.Go(func() error { return a.router.Run(ctx) })
+	if a.pacemaker != nil {
+		group.Go(func() error { return a.pacemaker.Run(ctx) })
+	}
 	for _, run := range a.store.run {
 		group.Go(func() error { return run(ctx) })
 	}
@@ -224,13 +197,25 @@ func (a *App) ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	var errs, silent []error
 	for _, s := range statuses {
-		if s.State == ports.ConsumerStopped {
+		if s.State == ports.ConsumerStopped && a.config.runs(s.Name) {
 			errs = append(errs, fmt.Errorf("consumer %s is stopped", s.Name))
 		}
+		if a.beats.Silent(s.Name, time.Now()) {
+			silent = append(silent, fmt.Errorf("consumer %s has got neither an event nor a heartbeat for more than two beats (%s): the reader of its change feed is dead or stuck",
+				s.Name, a.config.Heartbeat))
+		}
 	}
-	return errors.Join(errs...)
+	if a.store.alive != nil {
+		silent = append(silent, a.store.alive())
+	}
+	if a.pacemaker != nil {
+		if at, err := a.pacemaker.Last(); err != nil { // then every reader is silent, and it says nothing about them
+			silent = []error{fmt.Errorf("the store takes no heartbeats since %s: %w", at.Format(time.RFC3339), err)}
+		}
+	}
+	return errors.Join(append(errs, silent...)...)
 }
 
 // Close closes what Open opened, the last thing first. It is safe to call twice, and after Run has returned.

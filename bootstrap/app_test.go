@@ -37,7 +37,13 @@ func open(t *testing.T, c bootstrap.Config, stdout io.Writer) (*bootstrap.App, e
 // run starts the service and returns it with a function that stops it and fails the test if that is not clean.
 func run(t *testing.T, c bootstrap.Config, stdout io.Writer) (app *bootstrap.App, stop func()) {
 	t.Helper()
-	app, err := open(t, c, stdout)
+	return runIn(t, c, bootstrap.Environment{Logger: slog.New(slog.DiscardHandler), Stdout: stdout})
+}
+
+// runIn is run with an environment.
+func runIn(t *testing.T, c bootstrap.Config, env bootstrap.Environment) (app *bootstrap.App, stop func()) {
+	t.Helper()
+	app, err := bootstrap.Open(t.Context(), c, env)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,12 @@ type Config struct {
 	GroupPrefix string
 	// Lanes is how many orders each consumer handles at once.
 	Lanes int
+	// Consumers are those that may run in this process; none for all.
+	Consumers []string
+	// Heartbeat is the time between two heartbeats through the change feed.
+	Heartbeat time.Duration
+	// RollbackGrace is how long the previous generation of a view is kept after a rebuild.
+	RollbackGrace time.Duration
 	// ShutdownTimeout bounds each step of a stop.
 	ShutdownTimeout time.Duration
 }
@@ -61,6 +68,8 @@ func DefaultConfig() Config {
 		Listen:          "127.0.0.1:8080",
 		Retention:       24 * time.Hour,
 		Lanes:           32,
+		Heartbeat:       2 * time.Second,
+		RollbackGrace:   time.Hour,
 		ShutdownTimeout: 10 * time.Second,
 	}
 }
@@ -86,17 +95,30 @@ func (c Config) Validate() error {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		bad("listen", "%q is not host:port", c.Listen)
 	}
-	if c.Retention < time.Minute {
-		bad("retention", "%s is less than a minute", c.Retention)
+	if c.Retention < time.Second {
+		bad("retention", "%s is less than a second", c.Retention)
 	}
 	if c.Lanes < 1 || c.Lanes > 1024 {
 		bad("lanes", "%d is not 1 to 1024", c.Lanes)
 	}
+	if c.Heartbeat < 100*time.Millisecond || c.Heartbeat > time.Minute {
+		bad("heartbeat", "%s is not 100ms to 1m", c.Heartbeat)
+	}
+	if c.RollbackGrace <= 0 {
+		bad("rollback-grace", "%s is not positive", c.RollbackGrace)
+	}
 	if c.ShutdownTimeout <= 0 {
 		bad("shutdown-timeout", "%s is not positive", c.ShutdownTimeout)
 	}
-	if _, err := parseSink(c.Sink, c.Data); err != nil {
+	if target, err := parseSink(c.Sink, c.Data); err != nil {
 		errs = append(errs, err)
+	} else {
+		known := consumerNames(target)
+		for _, name := range c.Consumers {
+			if !slices.Contains(known, name) {
+				bad("consumers", "%q is none of %s", name, strings.Join(known, ", "))
+			}
+		}
 	}
 	if err := c.validateTopic(); err != nil {
 		errs = append(errs, err)

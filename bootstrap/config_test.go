@@ -17,7 +17,10 @@ func TestConfig_Validate(t *testing.T) {
 	}{
 		"no directory":           {func(c *Config) { c.Data = "" }, "data:"},
 		"no port":                {func(c *Config) { c.Listen = "localhost" }, `listen: "localhost"`},
-		"a retention of seconds": {func(c *Config) { c.Retention = time.Second }, "retention: 1s"},
+		"a retention of nothing": {func(c *Config) { c.Retention = time.Millisecond }, "retention: 1ms"},
+		"a slow heartbeat":       {func(c *Config) { c.Heartbeat = time.Hour }, "heartbeat: 1h0m0s"},
+		"no grace":               {func(c *Config) { c.RollbackGrace = 0 }, "rollback-grace:"},
+		"an unknown consumer":    {func(c *Config) { c.Consumers = []string{"nobody"} }, `consumers: "nobody"`},
 		"no lanes":               {func(c *Config) { c.Lanes = 0 }, "lanes: 0"},
 		"too many lanes":         {func(c *Config) { c.Lanes = 1025 }, "lanes: 1025"},
 		"no time to stop":        {func(c *Config) { c.ShutdownTimeout = 0 }, "shutdown-timeout:"},

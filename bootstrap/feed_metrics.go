@@ -36,6 +36,10 @@ func newFeedMetrics(feed *cdc.Feed) prometheus.Collector {
 		func(s cdc.Stats) float64 { return s.IdleQueries })
 	figure(prometheus.GaugeValue, "headroom_seconds", "Time until the consumer that is furthest behind loses its place in the log.",
 		func(s cdc.Stats) float64 { return s.Headroom.Seconds() })
+	figure(prometheus.GaugeValue, "beat_age_fast_seconds", "Age of the youngest heartbeat that the fast reader has found, with all streams read up to it.",
+		func(s cdc.Stats) float64 { return s.FastBeat.Seconds() })
+	figure(prometheus.GaugeValue, "beat_age_safe_seconds", "Age of the youngest heartbeat that the safe reader has found, with all streams read up to it.",
+		func(s cdc.Stats) float64 { return s.SafeBeat.Seconds() })
 	figure(prometheus.GaugeValue, "horizon_safe_seconds", "Unix time up to which the safe reader has read; 0 before it has.",
 		func(s cdc.Stats) float64 {
 			if s.SafeHorizon.IsZero() {

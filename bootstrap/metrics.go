@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"orderflow/application/pulse"
 	"orderflow/ports"
 )
 
@@ -14,10 +15,18 @@ import (
 const scrapeTimeout = 5 * time.Second
 
 // newMetrics returns the registry of all metrics.
-func newMetrics(monitor ports.ConsumerMonitor) *prometheus.Registry {
+func newMetrics(monitor ports.ConsumerMonitor, beats *pulse.Pacemaker) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newConsumerMetrics(monitor))
+	if beats != nil {
+		registry.MustRegister(
+			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "orderflow_heartbeats_sent_total", Help: "Heartbeats that the store has taken."},
+				func() float64 { sent, _ := beats.Counts(); return float64(sent) }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "orderflow_heartbeats_failed_total", Help: "Heartbeats that the store has not taken."},
+				func() float64 { _, failed := beats.Counts(); return float64(failed) }),
+		)
+	}
 	return registry
 }
 
@@ -26,6 +35,8 @@ type consumerMetrics struct {
 	monitor                                       ports.ConsumerMonitor
 	lagEvents, lagAge, lagKnown, state            *prometheus.Desc
 	handled, duplicates, healed, retries, failing *prometheus.Desc
+	expired, reconciled, parked, oldestParked     *prometheus.Desc
+	generation, rebuildDone, rebuildTotal         *prometheus.Desc
 }
 
 func newConsumerMetrics(monitor ports.ConsumerMonitor) *consumerMetrics {
@@ -43,6 +54,14 @@ func newConsumerMetrics(monitor ports.ConsumerMonitor) *consumerMetrics {
 		healed:     desc("events_healed_total", "Events that the feed had skipped and that were read from the event store."),
 		retries:    desc("retries_total", "Attempts that failed."),
 		failing:    desc("failing_seconds", "For how long the oldest failure has lasted; 0 when there is none."),
+
+		expired:      desc("offsets_expired_total", "Times that the feed did not hold any more what lies behind the offset."),
+		reconciled:   desc("orders_reconciled_total", "Orders that the background check found behind. Anything above 0 is worth a question."),
+		parked:       desc("parked_orders", "Orders that are set aside."),
+		oldestParked: desc("parked_oldest_seconds", "For how long the first of them has been set aside; 0 when there is none."),
+		generation:   desc("live_generation", "Number of the generation of the view that is read."),
+		rebuildDone:  desc("rebuild_orders_done", "Orders that the phase of the newest rebuild has dealt with. Absent without a rebuild.", "phase"),
+		rebuildTotal: desc("rebuild_orders_total", "Orders that there are for the newest rebuild. Absent without a rebuild.", "phase"),
 	}
 }
 
@@ -82,5 +101,18 @@ func (m *consumerMetrics) Collect(metrics chan<- prometheus.Metric) {
 		counter(m.duplicates, s.Duplicates)
 		counter(m.healed, s.Healed)
 		counter(m.retries, s.Retries)
+		counter(m.expired, s.Expired)
+		counter(m.reconciled, s.Reconciled)
+		gauge(m.parked, float64(s.Parked))
+		oldest := 0.0
+		if s.Parked > 0 {
+			oldest = time.Since(s.OldestParked).Seconds()
+		}
+		gauge(m.oldestParked, oldest)
+		gauge(m.generation, float64(s.Live.Number))
+		if s.Rebuild != nil {
+			gauge(m.rebuildDone, float64(s.Rebuild.Done), string(s.Rebuild.Phase))
+			gauge(m.rebuildTotal, float64(s.Rebuild.Total), string(s.Rebuild.Phase))
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderflow/adapters/redpanda"
+	"orderflow/domain/eventsourcing"
 )
 
 // brokerPatience is how long a start waits for brokers. They may come later.
@@ -15,8 +16,12 @@ const brokerPatience = 5 * time.Second
 // openTopicSink returns the publisher to the topic. When brokers refuse what is configured, that is an error, since nobody but
 // a person can change it; when none answers, the service starts nevertheless: events wait in the store, and the consumer shows
 // its lag and that it is failing.
-func (a *App) openTopicSink(ctx context.Context) (publisher, error) {
-	p, err := redpanda.NewPublisher(a.redpanda())
+func (a *App) openTopicSink(ctx context.Context, consumer string) (publisher, error) {
+	config := a.redpanda()
+	config.Published = func(record eventsourcing.Record, partition int32, offset int64) {
+		a.recorder.Published(consumer, record, partition, offset)
+	}
+	p, err := redpanda.NewPublisher(config)
 	if err != nil {
 		return nil, err
 	}

@@ -25,8 +25,20 @@ type storage struct {
 	ports.ChangeFeed
 	ports.ViewStore
 	ports.ViewReader
+	ports.ViewDropper
 	ports.ConsumerRegistry
+	ports.ParkingLot
+	ports.SkipLog
 	ports.RecordLister
+
+	// repairer replaces rows; nil where the store cannot.
+	repairer ports.ViewRepairer
+	// alive says which part of the change feed is dead; nil where there is none that could be.
+	alive func() error
+	// leases let one of several processes work as a consumer; nil where there is only one.
+	leases ports.Leases
+	// pulse sends heartbeats through the feed; nil where the feed has none.
+	pulse ports.Pulse
 
 	// run holds what must run for as long as the service does. An error of one of them ends the service.
 	run []func(context.Context) error
@@ -37,9 +49,10 @@ type storage struct {
 	closers []io.Closer // in the order of opening
 }
 
-func openStorage(ctx context.Context, config Config, log *slog.Logger) (*storage, error) {
+// epoch tells the store under which lease a consumer works.
+func openStorage(ctx context.Context, config Config, log *slog.Logger, epoch func(consumer string) uint64) (*storage, error) {
 	if config.Store == StoreScylla {
-		return openScylla(ctx, config, log)
+		return openScylla(ctx, config, log, epoch)
 	}
 	return openEmbedded(ctx, config, log)
 }
@@ -50,7 +63,8 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 		return nil, err
 	}
 	return &storage{
-		EventStore: store, HeadScanner: store, ChangeFeed: store, ViewStore: store, ViewReader: store, ConsumerRegistry: store, RecordLister: store,
+		EventStore: store, HeadScanner: store, ChangeFeed: store, ViewStore: store, ViewReader: store, ViewDropper: store,
+		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, repairer: store, pulse: store,
 		run: []func(context.Context) error{func(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
@@ -66,7 +80,7 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 
 // openScylla opens the store and the feed on sessions of their own, so that the polling of the one does not queue before the
 // writes of the other.
-func openScylla(ctx context.Context, config Config, log *slog.Logger) (_ *storage, err error) {
+func openScylla(ctx context.Context, config Config, log *slog.Logger, epoch func(consumer string) uint64) (_ *storage, err error) {
 	var feed *cdc.Feed
 	settings := config.Scylla
 	settings.Now, settings.Logger = time.Now, log
@@ -87,7 +101,7 @@ func openScylla(ctx context.Context, config Config, log *slog.Logger) (_ *storag
 	}
 	opened = append(opened, sessionCloser{session})
 	feed, err = cdc.New(cdc.Config{
-		Session: session, Keyspace: settings.Keyspace, Offsets: offsets{store}, TTL: config.Retention,
+		Session: session, Keyspace: settings.Keyspace, Offsets: offsets{store: store, epoch: epoch}, TTL: config.Retention,
 		Now: time.Now, Logger: log,
 		OnMalformed: func(e *cdc.MalformedRowError) { log.Error("a row of the CDC log cannot be read", "error", e) },
 	})
@@ -96,7 +110,8 @@ func openScylla(ctx context.Context, config Config, log *slog.Logger) (_ *storag
 	}
 	opened = append(opened, feed)
 	return &storage{
-		EventStore: store, HeadScanner: store, ChangeFeed: feed, ViewStore: store, ViewReader: store, ConsumerRegistry: store, RecordLister: store,
+		EventStore: store, HeadScanner: store, ChangeFeed: feed, ViewStore: store, ViewReader: store, ViewDropper: store,
+		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, leases: store, pulse: store, alive: readersAlive(feed, config.Heartbeat),
 		run:     []func(context.Context) error{untilStopped("change feed", feed.Run), untilStopped("sweeper", store.RunSweeper)},
 		metrics: newFeedMetrics(feed),
 		closers: opened,
@@ -127,7 +142,11 @@ func (s sessionCloser) Close() error {
 }
 
 // offsets gives the feed its offsets: the store knows ids and not the driver's type for them.
-type offsets struct{ store *scylla.Store }
+type offsets struct {
+	store *scylla.Store
+	// epoch returns the epoch of the lease under which a consumer runs in this process, 0 without one.
+	epoch func(consumer string) uint64
+}
 
 var _ cdc.Offsets = offsets{}
 
@@ -150,7 +169,7 @@ func (o offsets) SaveOffsets(ctx context.Context, consumer string, saved map[str
 	for stream, id := range saved {
 		ids[stream] = uuid.UUID(id)
 	}
-	return o.store.SaveOffsets(ctx, consumer, ids)
+	return o.store.SaveOffsets(ctx, consumer, o.epoch(consumer), ids)
 }
 
 // closeAll closes the last one first.
@@ -160,4 +179,28 @@ func closeAll(closers []io.Closer) error {
 		errs = append(errs, closers[i].Close())
 	}
 	return errors.Join(errs...)
+}
+
+// beatAllowance is how long a heartbeat may take through the fast reader in a healthy system.
+const beatAllowance = time.Second
+
+// readersAlive says which reader of the CDC log is dead or stuck. Each of them could hide the death of the other from consumers:
+// the safe one delivers what the fast one misses, only later.
+func readersAlive(feed *cdc.Feed, beat time.Duration) func() error {
+	return func() error {
+		var errs []error
+		stats := feed.Stats()
+		for _, reader := range []struct {
+			name        string
+			age, atMost time.Duration
+		}{
+			{"fast", stats.FastBeat, 2*beat + beatAllowance},
+			{"safe", stats.SafeBeat, 2*beat + feed.Stale()},
+		} {
+			if reader.age > reader.atMost {
+				errs = append(errs, fmt.Errorf("the %s reader of the CDC log has found no heartbeat for %s: it is dead or stuck", reader.name, reader.age.Round(time.Millisecond)))
+			}
+		}
+		return errors.Join(errs...)
+	}
 }

@@ -47,10 +47,24 @@ type Subscription interface {
 	Close() error
 }
 
-// Delivery is a record and its place in the feed.
+// Delivery is a record, or a heartbeat, and its place in the feed.
 type Delivery struct {
+	// Record is empty in a heartbeat.
 	Record   eventsourcing.Record
 	Position Position
+	// Beat, when it is not zero, makes this a heartbeat: it is what was given to [Pulse].Beat, in UTC.
+	Beat time.Time
+}
+
+// Pulse sends heartbeats the way that records go, so that a consumer can tell an idle feed from a dead one.
+type Pulse interface {
+	// Beat makes the feed deliver a heartbeat to every consumer that has an open subscription, behind all records that were
+	// acknowledged before the call. Heartbeats go through whatever records go through, in the store and in the feed. They are
+	// not kept for consumers that are not subscribed, do not count in [Lag].Events, and may come twice, late or, when others
+	// follow, not at all: only one that arrives proves something.
+	//
+	// at is UTC, in whole milliseconds. Errors: ErrUnavailable, ErrOutcomeUnknown.
+	Beat(ctx context.Context, at time.Time) error
 }
 
 // Position is a place in one stream of a feed. It is opaque: only its feed compares positions. Within a stream, deliveries

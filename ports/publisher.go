@@ -15,3 +15,9 @@ type Publisher interface {
 	// Errors: ErrUnavailable or ErrOutcomeUnknown, try again; anything else will not get better by itself.
 	Publish(ctx context.Context, record eventsourcing.Record) error
 }
+
+// Probe is for publishers whose target can be asked whether it would take something.
+type Probe interface {
+	// Probe returns nil when the target has just shown that it takes events. Nothing is published.
+	Probe(ctx context.Context) error
+}

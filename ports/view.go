@@ -15,9 +15,6 @@ type ViewID struct {
 	Generation int
 }
 
-// ViewOf names the view that a projection fills: its generation is the projection's version.
-func ViewOf(p *projection.Projection) ViewID { return ViewID{Consumer: p.Name, Generation: p.Version} }
-
 // ViewStore keeps the effects of consumers: for each order how far it was handled, the state to go on from, and for a
 // projection the rows of its table.
 type ViewStore interface {
@@ -76,4 +73,24 @@ type RowQuery struct {
 type RowPage struct {
 	Rows []projection.Row
 	Next Cursor
+}
+
+// ViewRepairer puts right what an order has in a view. A store that tells versions of a row apart by the sequence number alone
+// cannot do that: a view there is rebuilt as a whole.
+type ViewRepairer interface {
+	// Replace does what [ViewStore].Apply does, also when the sequence number is the stored one. Below it, it changes nothing.
+	Replace(ctx context.Context, view ViewID, change Change) error
+}
+
+// LiveViews says which generation of a view is read at the moment.
+type LiveViews interface {
+	// LiveView returns the view of a consumer that queries read. It changes when a rebuild is switched on or rolled back.
+	LiveView(consumer string) ViewID
+}
+
+// ViewDropper removes generations that nobody reads any more.
+type ViewDropper interface {
+	// DropView removes states and rows of a view; table is nil for a consumer without rows. It may take long, is interrupted
+	// by ctx, and can be repeated. Nobody may read or write the view at the same time or later.
+	DropView(ctx context.Context, view ViewID, table *projection.Table) error
 }

@@ -126,6 +126,9 @@ func (f *Feed) tryReadLog(ctx context.Context, from, to time.Time) (page []entry
 	for _, g := range generations {
 		for _, batch := range g.batches() {
 			err := f.query(ctx, batch, from, to, func(row *logRow) bool {
+				if _, ok := row.heartbeat(); ok {
+					return true // what it said is long past
+				}
 				record, found, err := row.record()
 				switch {
 				case err != nil:

@@ -29,6 +29,8 @@ type consumer struct {
 	// inFlight was handed out and is not committed, in the order of delivery; delivered numbers the last one.
 	inFlight  []flight
 	delivered uint64
+	// heard is the number of the last heartbeat that the consumer needs no more.
+	heard uint64
 
 	// saved is the offset that is stored, and lost whether the log had lost something behind the offset when that was looked at
 	// last.

@@ -71,8 +71,9 @@ func TestIntegrationContract(t *testing.T) {
 
 func harness(tb testing.TB, s server, config cdc.Config, events *memory.Store) porttest.ChangeFeedHarness {
 	feed := run(tb, config)
+	outbox := store{Store: events, server: s, appended: feed.Wake}
 	return porttest.ChangeFeedHarness{
-		Feed: feed, Store: store{Store: events, server: s, appended: feed.Wake}, Close: feed.Close,
+		Feed: feed, Store: outbox, Pulse: outbox, Close: feed.Close,
 		Reopen: func(tb testing.TB) porttest.ChangeFeedHarness {
 			if err := feed.Close(); err != nil {
 				tb.Fatal(err)

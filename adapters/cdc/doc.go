@@ -43,6 +43,20 @@
 // behind, and also the one that was at the end while the safe reader could not read for so long: what nobody saw is gone.
 // Positions of deliveries are numbers in one stream, "", and mean nothing to another subscription.
 //
+// # Heartbeats
+//
+// A heartbeat is a row of the outbox with sequence number 0, the type orderflow.heartbeat and a time; the store writes it, and it
+// goes through the log and through both readers like any row. It counts for a reader that has found it and then read all
+// streams up to its place, see [Stats]. One that counts for either reader is passed on to the consumers, once, behind every record
+// of the log before it, held ones included. A consumer that reads the log by itself gets none until it is attached.
+//
+// What a heartbeat does not say: a record that became visible so late that the fast reader has passed it by comes when the
+// safe reader finds it, which may be after the heartbeat. Such records are few, and counted ([Stats].Late).
+//
+// Heartbeats are not in the tail, not in pages, not in a lag, and no reason for the fast reader to hurry. But to
+// scylla-cdc-go they are rows: where a stream of a vnode has one in every window, the quiet streams beside it advance by what the
+// windows prove (see below), and offsets follow at a distance of up to [Config.SafeWindow] more.
+//
 // # Generations
 //
 // Streams are replaced when nodes come or tablets split. Both readers look for new generations every

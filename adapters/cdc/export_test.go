@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/gocql/gocql"
@@ -84,4 +85,9 @@ func (r *logRow) Clear(columns ...string) {
 	for _, column := range columns {
 		clear[column]()
 	}
+}
+
+// IsWork tells whether a row is more than a heartbeat, to a reader that hurries when there is work.
+func IsWork(r *Row) bool {
+	return newHub(&Config{Logger: slog.New(slog.DiscardHandler), OnMalformed: func(*MalformedRowError) {}, TailRecords: 1}, time.Now()).accept(r, fast)
 }

@@ -96,8 +96,9 @@ func (r *fastReader) pass(ctx context.Context) (found bool, err error) {
 		group.Go(func() error {
 			rows := 0
 			err := r.feed.query(ctx, b.streams, b.from, to, func(row *logRow) bool {
-				rows++
-				r.feed.hub.accept(row, fast)
+				if r.feed.hub.accept(row, fast) { // heartbeats are no reason to hurry
+					rows++
+				}
 				return true
 			})
 			mu.Lock()

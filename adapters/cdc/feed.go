@@ -49,7 +49,9 @@ func New(config Config) (*Feed, error) {
 	f.statement = fmt.Sprintf(`SELECT %s FROM %q.%q WHERE "cdc$stream_id" IN ? AND "cdc$time" >= ? AND "cdc$time" < ? BYPASS CACHE`,
 		logColumns, config.Keyspace, config.Table+"_scylla_cdc_log")
 	f.read = f.readLog
-	f.hub = newHub(&f.config, config.Now().Add(-config.Confidence).Truncate(tick))
+	now := config.Now()
+	f.hub = newHub(&f.config, now.Add(-config.Confidence).Truncate(tick))
+	f.hub.pulse.newest = [2]time.Time{now, now}
 	return f, nil
 }
 
@@ -140,7 +142,7 @@ func (f *Feed) subscribe(ctx context.Context, name string) (*subscription, error
 	case f.hub.expired(c):
 		return nil, fmt.Errorf("%w: it is at %s, and the log starts at %s", ports.ErrOffsetExpired, show(f.hub.offset(c)), show(f.hub.floor()))
 	}
-	c.open, c.delivered = &subscription{feed: f, consumer: c, closed: make(chan struct{})}, 0
+	c.open, c.delivered, c.heard = &subscription{feed: f, consumer: c, closed: make(chan struct{})}, 0, f.hub.pulse.last.number
 	return c.open, nil
 }
 

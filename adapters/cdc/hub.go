@@ -81,6 +81,7 @@ type hub struct {
 	// dropped is the time before which the log is gone whatever its TTL says.
 	dropped time.Time
 
+	pulse pulse
 	stats Stats
 }
 
@@ -98,8 +99,12 @@ func newHub(c *Config, start time.Time) *hub {
 	}
 }
 
-// accept takes what a reader found in a row.
-func (h *hub) accept(row *logRow, from source) {
+// accept takes what a reader found in a row, and tells whether it was more than a heartbeat.
+func (h *hub) accept(row *logRow, from source) bool {
+	if at, ok := row.heartbeat(); ok {
+		h.hear(heartbeat{at: at, place: row.at.Time()}, from)
+		return false
+	}
 	record, found, err := row.record()
 	if err != nil && from == fast { // the safe reader finds the same ones
 		h.report(err)
@@ -112,6 +117,7 @@ func (h *hub) accept(row *logRow, from source) {
 	case err == nil:
 		h.stats.Ignored++
 	}
+	return true
 }
 
 // report tells of a row that is no record.
@@ -299,6 +305,7 @@ func (h *hub) passedTo(horizon time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.horizon, h.passed = horizon, time.Now()
+	h.passBeats()
 	h.wake()
 }
 
@@ -308,6 +315,9 @@ func (h *hub) confirm(horizon time.Time) {
 	defer h.mu.Unlock()
 	if horizon.After(h.safe) {
 		h.safe = horizon
+	}
+	if h.passBeats() {
+		h.wake()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -11,10 +12,12 @@ import (
 	"pgregory.net/rapid"
 
 	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
 )
 
 // A model of the log, of two readers that miss and repeat rows as the real ones do, and of a process that may die. Whatever they
-// do, and in whatever order, even in the middle of a read of the log: each record is committed in the end.
+// do, and in whatever order, even in the middle of a read of the log: each record is committed in the end. And a heartbeat comes
+// behind all records that were visible before it was sent, as long as the hub forgets none.
 
 const (
 	aggregates = 3
@@ -28,15 +31,23 @@ type modelRow struct {
 	visible int // the tick from which on readers see it
 }
 
+type modelBeat struct {
+	heartbeat
+	stream int
+}
+
 type model struct {
 	*rapid.T
 	now  int
 	log  []modelRow
 	head [aggregates]uint64
+	// beats holds the heartbeats by their times, which count milliseconds; one is visible at once, and in one stream.
+	beats []modelBeat
+	roomy bool
 
 	feed      *Feed
 	fastFrom  [aggregates]int
-	safeFrom  int
+	safeFrom  [aggregates]int
 	sub       *subscription
 	delivered []key // by the subscription
 	saved     time.Time
@@ -50,14 +61,18 @@ func at(tick int) time.Time {
 
 // start is the start of a process.
 func (m *model) start() {
+	remembered := 1000
+	if !m.roomy {
+		remembered = m.pick("remembered", 1, 40)
+	}
 	config := Config{
 		TTL: time.Hour, Stale: time.Hour, FastIdleDelay: time.Second, Now: func() time.Time { return at(m.now) },
-		TailRecords: m.pick("tail", 1, 12), TailBytes: 1 << 20, Remembered: m.pick("remembered", 1, 40), CatchUpRecords: m.pick("page", 1, 6),
+		TailRecords: m.pick("tail", 1, 12), TailBytes: 1 << 20, Remembered: remembered, CatchUpRecords: m.pick("page", 1, 6),
 	}
 	begin := max(0, m.now-confidence)
 	m.feed = &Feed{config: config, read: m.read}
 	m.feed.hub = newHub(&m.feed.config, at(begin))
-	m.fastFrom, m.safeFrom = [aggregates]int{begin, begin, begin}, begin
+	m.fastFrom, m.safeFrom = [aggregates]int{begin, begin, begin}, [aggregates]int{begin, begin, begin}
 	c := &consumer{name: "a", from: m.saved, reach: m.saved, saved: m.saved}
 	m.feed.hub.consumers["a"] = c
 	m.subscribe()
@@ -66,7 +81,7 @@ func (m *model) start() {
 func (m *model) subscribe() {
 	c := m.feed.hub.consumers["a"]
 	m.sub = &subscription{feed: m.feed, consumer: c, closed: make(chan struct{})}
-	c.open, c.delivered, m.delivered = m.sub, 0, nil
+	c.open, c.delivered, c.heard, m.delivered = m.sub, 0, m.feed.hub.pulse.last.number, nil
 }
 
 func (m *model) pick(what string, low, high int) int {
@@ -82,6 +97,35 @@ func (m *model) write() {
 		m.log = append(m.log, modelRow{entry{record, at(m.now)}, stream, m.now + late})
 	}
 	m.now += m.pick("pause", 0, 3)
+}
+
+func (m *model) beat() {
+	sent := time.UnixMilli(int64(len(m.beats) + 1))
+	m.beats = append(m.beats, modelBeat{heartbeat{at: sent, place: at(m.now)}, m.pick("stream of the beat", 0, aggregates-1)})
+	m.now += m.pick("pause", 1, 3)
+}
+
+// hear shows a reader the heartbeats behind a time, up to another one.
+func (m *model) hear(from, to time.Time, by source, is func(modelBeat) bool) {
+	for _, b := range m.beats {
+		if b.place.After(from) && !b.place.After(to) && is(b) {
+			m.feed.hub.hear(b.heartbeat, by)
+		}
+	}
+}
+
+// heard checks a heartbeat that was delivered.
+func (m *model) heard(d *ports.Delivery) {
+	place := m.beats[d.Beat.UnixMilli()-1].place
+	if want := strconv.Itoa(len(m.delivered)); d.Position.Offset != want {
+		m.Fatalf("a heartbeat at %s behind delivery %s", d.Position.Offset, want)
+	}
+	for _, r := range m.log {
+		late := r.at != at(r.visible)
+		if m.roomy && !late && !r.at.After(place) && !m.committed[r.key()] && !slices.Contains(m.delivered, r.key()) {
+			m.Fatalf("a heartbeat of %s came before event %d of aggregate %d, of %s; %s", show(place), r.record.SequenceNumber, r.stream, show(r.at), m.describe())
+		}
+	}
 }
 
 // rows are those that a reader sees behind a time, up to another one.
@@ -106,19 +150,29 @@ func (m *model) add(entries []entry, from source) {
 func (m *model) fast() {
 	first := m.pick("first stream", 0, aggregates-1)
 	for stream := first; stream < aggregates; stream++ {
+		m.hear(at(m.fastFrom[stream]), at(m.now-1), fast, func(b modelBeat) bool { return b.stream == stream })
 		m.add(m.rows(at(m.fastFrom[stream]), at(m.now-1), func(r modelRow) bool { return r.stream == stream }), fast)
 		m.fastFrom[stream] = max(m.fastFrom[stream], m.now-1)
 	}
 	m.feed.hub.passedTo(at(min(m.fastFrom[0], m.fastFrom[1], m.fastFrom[2])))
 }
 
+// safe reads some streams, and so ends a window or does not.
 func (m *model) safe() {
 	to := m.now - confidence - m.pick("behind", 0, 5)
-	if to > m.safeFrom {
-		m.add(m.rows(at(m.safeFrom), at(to), func(modelRow) bool { return true }), safe)
-		m.feed.hub.confirm(at(to))
-		m.safeFrom = to
+	first := 0
+	if !m.finishing {
+		first = m.pick("first stream", 0, aggregates-1)
 	}
+	for stream := first; stream < aggregates; stream++ {
+		if to <= m.safeFrom[stream] {
+			continue
+		}
+		m.hear(at(m.safeFrom[stream]), at(to), safe, func(b modelBeat) bool { return b.stream == stream })
+		m.add(m.rows(at(m.safeFrom[stream]), at(to), func(r modelRow) bool { return r.stream == stream }), safe)
+		m.safeFrom[stream] = to
+	}
+	m.feed.hub.confirm(at(slices.Min(m.safeFrom[:])))
 }
 
 func (m *model) patience() { m.feed.hub.releaseDue(time.Now().Add(time.Hour)) }
@@ -144,7 +198,7 @@ func (m *model) some(when string) {
 		return
 	}
 	for range m.pick("steps "+when, 0, 3) {
-		rapid.SampledFrom([]func(){m.write, m.fast, m.safe, m.patience}).Draw(m.T, "step")()
+		rapid.SampledFrom([]func(){m.write, m.beat, m.fast, m.safe, m.patience}).Draw(m.T, "step")()
 	}
 }
 
@@ -154,6 +208,8 @@ func (m *model) next() (more bool) {
 	switch {
 	case err != nil:
 		m.Fatal(err)
+	case delivery != nil && !delivery.Beat.IsZero():
+		m.heard(delivery)
 	case delivery != nil:
 		m.delivered = append(m.delivered, entry{record: delivery.Record}.key())
 	case wait != nil:
@@ -190,6 +246,7 @@ func (m *model) resubscribe() {
 // finish lets everything become visible, be read, delivered and committed.
 func (m *model) finish() {
 	m.finishing = true
+	m.beats = append(m.beats, modelBeat{heartbeat{at: time.UnixMilli(int64(len(m.beats) + 1)), place: at(m.now)}, 0})
 	m.now += 3 * confidence
 	for range 3 {
 		m.fastAll()
@@ -198,6 +255,9 @@ func (m *model) finish() {
 		m.now += confidence
 	}
 	for m.next() {
+	}
+	if c := m.sub.consumer; c.heard != m.feed.hub.pulse.last.number || !m.feed.hub.pulse.last.at.Equal(m.beats[len(m.beats)-1].at) {
+		m.Fatalf("the last heartbeat was not delivered; %s", m.describe())
 	}
 	for _, k := range m.delivered {
 		m.committed[k] = true
@@ -211,6 +271,7 @@ func (m *model) finish() {
 
 func (m *model) fastAll() {
 	for stream := range aggregates {
+		m.hear(at(m.fastFrom[stream]), at(m.now-1), fast, func(b modelBeat) bool { return b.stream == stream })
 		m.add(m.rows(at(m.fastFrom[stream]), at(m.now-1), func(r modelRow) bool { return r.stream == stream }), fast)
 		m.fastFrom[stream] = m.now - 1
 	}
@@ -225,10 +286,10 @@ func (m *model) describe() string {
 func TestHub_PropEveryRecordIsCommittedInTheEnd(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		m := &model{T: t, now: 100, saved: at(50), committed: map[key]bool{}}
+		m := &model{T: t, now: 100, saved: at(50), committed: map[key]bool{}, roomy: rapid.Bool().Draw(t, "roomy")}
 		m.start()
 		steps := map[string]func(){
-			"write": m.write, "write more": m.write, "fast": m.fast, "safe": m.safe, "patience": m.patience, "commit": m.commit, "save": m.save,
+			"write": m.write, "write more": m.write, "beat": m.beat, "fast": m.fast, "safe": m.safe, "patience": m.patience, "commit": m.commit, "save": m.save,
 			"next": func() { m.next() },
 			"drain": func() {
 				for range 20 {
@@ -237,7 +298,7 @@ func TestHub_PropEveryRecordIsCommittedInTheEnd(t *testing.T) {
 			},
 			"close": m.resubscribe, "crash": m.start,
 		}
-		names := []string{"write", "write more", "fast", "safe", "patience", "commit", "save", "next", "drain", "close", "crash"}
+		names := []string{"write", "write more", "beat", "fast", "safe", "patience", "commit", "save", "next", "drain", "close", "crash"}
 		for range m.pick("steps", 1, 80) {
 			steps[rapid.SampledFrom(names).Draw(t, "step")]()
 		}

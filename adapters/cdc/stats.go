@@ -32,6 +32,11 @@ type Stats struct {
 
 	// FastHorizon and SafeHorizon are how far each reader got, zero before.
 	FastHorizon, SafeHorizon time.Time
+	// FastBeat and SafeBeat are how old the youngest heartbeat is that counts for each reader: one that it has found itself, when
+	// it has read all streams up to there. Before the first one they count from the start of the feed. In health FastBeat is
+	// less than the interval of heartbeats and a second; SafeBeat less than that interval and [Config.Stale], and mostly that and
+	// [Config.Confidence] and two polls.
+	FastBeat, SafeBeat time.Duration
 	// Headroom is the time until the consumer that is furthest behind loses its place in the log.
 	Headroom time.Duration
 	// Tail is the number of records in memory.
@@ -50,6 +55,8 @@ func (f *Feed) Stats() Stats {
 	for _, c := range h.consumers {
 		oldest = earliest(oldest, h.offset(c))
 	}
+	now := f.config.Now()
+	s.FastBeat, s.SafeBeat = max(0, now.Sub(h.pulse.newest[fast])), max(0, now.Sub(h.pulse.newest[safe]))
 	s.Headroom = max(0, oldest.Sub(h.floor()))
 	return s
 }
@@ -60,3 +67,6 @@ func (f *Feed) count(change func(*Stats)) {
 	defer f.hub.mu.Unlock()
 	change(&f.hub.stats)
 }
+
+// Stale is the [Config.Stale] that the feed works with.
+func (f *Feed) Stale() time.Duration { return f.config.Stale }

@@ -59,9 +59,13 @@ func (s *subscription) poll(ctx context.Context) (delivery *ports.Delivery, wait
 		c.page = c.page[1:]
 		return s.hand(e, 0), nil, nil
 	}
-	switch {
-	case c.lost || !c.attached && h.expired(c):
+	if c.lost || !c.attached && h.expired(c) {
 		return nil, nil, fmt.Errorf("%w: it is at %s, and the log starts at %s", ports.ErrOffsetExpired, show(h.offset(c)), show(h.floor()))
+	}
+	heartbeat := h.heartbeat(c)
+	switch {
+	case heartbeat != nil:
+		return heartbeat, nil, nil
 	case c.attached && c.next < h.end():
 		c.next++
 		return s.hand(h.tail[c.next-1-h.first], c.next-1), nil, nil

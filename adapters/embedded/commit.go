@@ -48,8 +48,9 @@ func (c *committer) commit(requests []*request) {
 	c.at = max(c.at, c.store.options.Now().UnixMilli())
 	// After a failure Pebble's memory holds what may not be on the disk, so it must not be compared with.
 	err := c.store.failed()
+	appends, beat, beats := split(requests)
 	if err == nil {
-		err = c.look(requests)
+		err = c.look(appends)
 	}
 	if err != nil {
 		for _, r := range requests {
@@ -57,26 +58,34 @@ func (c *committer) commit(requests []*request) {
 		}
 		return
 	}
-	accepted := make([]*request, 0, len(requests))
-	for _, r := range requests {
+	accepted := make([]*request, 0, len(appends))
+	for _, r := range appends {
 		if r.verdict = c.decide(r); r.verdict.err == nil && !r.verdict.duplicate {
 			c.accept(r)
 			accepted = append(accepted, r)
 		}
 	}
-	if len(accepted) == 0 {
+	if len(accepted) == 0 && !beats {
 		return
 	}
 	batch := c.store.db.NewBatch()
 	entries := fill(batch, accepted, c.at)
+	if beats {
+		putBeat(batch)
+	}
 	if err := c.store.writeDurably(batch); err != nil {
 		c.store.refuse(requests, err)
 		return
 	}
-	if err := c.store.watermark.advance(c.last); err != nil {
-		c.store.fail(err) // the group is durable all the same
+	if len(accepted) > 0 {
+		if err := c.store.watermark.advance(c.last); err != nil {
+			c.store.fail(err) // the group is durable all the same
+		}
+		c.store.ring.publish(entries, func() { c.store.durable.Store(c.last) })
 	}
-	c.store.ring.publish(entries, func() { c.store.durable.Store(c.last) })
+	if beats {
+		c.store.ring.beat(beat)
+	}
 }
 
 // refuse turns the verdicts on a group that could not be written.
@@ -88,7 +97,7 @@ func (s *Store) refuse(requests []*request, err error) {
 			continue
 		}
 		r.verdict.err = err
-		if errors.Is(err, ports.ErrOutcomeUnknown) {
+		if !r.beats && errors.Is(err, ports.ErrOutcomeUnknown) {
 			s.failure.doubtful.Store(r.aggregateID, nil)
 		}
 	}

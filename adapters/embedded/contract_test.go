@@ -88,7 +88,7 @@ func TestStore_Contract(t *testing.T) {
 		var harness func(t testing.TB, o opened) porttest.ChangeFeedHarness
 		harness = func(t testing.TB, o opened) porttest.ChangeFeedHarness {
 			return porttest.ChangeFeedHarness{
-				Feed: o, Store: o, Close: o.Close, Expire: o.expire(t),
+				Feed: o, Store: o, Pulse: o, Close: o.Close, Expire: o.expire(t),
 				Reopen: func(t testing.TB) porttest.ChangeFeedHarness { return harness(t, o.reopen(t)) },
 			}
 		}
@@ -99,7 +99,7 @@ func TestStore_Contract(t *testing.T) {
 		var harness func(o opened) porttest.ViewsHarness
 		harness = func(o opened) porttest.ViewsHarness {
 			return porttest.ViewsHarness{
-				Store: o, Reader: o, Close: o.Close, BinaryText: true,
+				Store: o, Reader: o, Dropper: o, Close: o.Close, BinaryText: true,
 				Reopen: func(t testing.TB) porttest.ViewsHarness { return harness(o.reopen(t)) },
 			}
 		}
@@ -115,6 +115,28 @@ func TestStore_Contract(t *testing.T) {
 			}
 		}
 		porttest.ConsumerRegistry(t, func(t *testing.T) porttest.ConsumerRegistryHarness { return harness(openNew(t)) })
+	})
+	t.Run("ParkingLot", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.ParkingLotHarness
+		harness = func(o opened) porttest.ParkingLotHarness {
+			return porttest.ParkingLotHarness{
+				Lot: o, Close: o.Close,
+				Reopen: func(t testing.TB) porttest.ParkingLotHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.ParkingLot(t, func(t *testing.T) porttest.ParkingLotHarness { return harness(openNew(t)) })
+	})
+	t.Run("SkipLog", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.SkipLogHarness
+		harness = func(o opened) porttest.SkipLogHarness {
+			return porttest.SkipLogHarness{
+				Log: o, Close: o.Close,
+				Reopen: func(t testing.TB) porttest.SkipLogHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.SkipLog(t, func(t *testing.T) porttest.SkipLogHarness { return harness(openNew(t)) })
 	})
 	t.Run("RecordLister", func(t *testing.T) {
 		t.Parallel()

@@ -26,7 +26,10 @@ const (
 
 // formatVersion is the version of the layout of the directory and of everything in it. It changes with every change that an
 // older program could not cope with, and with every change of Pebble's format.
-const formatVersion = 1
+//
+// Format 2 came with revisions of consumers, parked orders and skips. What format 1 wrote is read as it is, and a consumer is
+// written anew when it is next saved.
+const formatVersion = 2
 
 const versionFormat = "orderflow embedded store\nformat %d\n"
 
@@ -54,7 +57,7 @@ func claimDirectory(fs vfs.FS, dir string) (lock io.Closer, err error) {
 	if lock, err = lockDirectory(fs, dir); err != nil {
 		return nil, err
 	}
-	if version == 0 {
+	if version < formatVersion {
 		err = writeFile(fs, dir, versionName, fmt.Appendf(nil, versionFormat, formatVersion))
 	}
 	if err == nil {

@@ -4,8 +4,8 @@
 //
 // One process owns it, by a lock on the file LOCK that goes with the process. OWNER says which process that is and where it
 // answers, so that tools find the server of a directory ([ReadOwner]). VERSION holds the format: a directory that was written by a
-// newer program is refused, and so is one that holds something else. WATERMARK and SEAL are about damage, see below. The
-// directory pebble belongs to Pebble.
+// newer program is refused, and so is one that holds something else; what an older one wrote is read as it is. WATERMARK and SEAL
+// are about damage, see below. The directory pebble belongs to Pebble.
 //
 // # Layout
 //
@@ -43,11 +43,11 @@
 //
 // # What needs no fsync
 //
-// Offsets, states and rows are written without one; only the registry, which changes rarely, waits for the disk. All of them go
-// into the same log as the events, in the order in which Pebble was given them. Recovery replays the log from the front and
+// Offsets, states, rows and parked orders are written without one; only the registry and the log of skips, which hold decisions and
+// change rarely, wait for the disk. All of them go into the same log as the events, in the order in which Pebble was given them. Recovery replays the log from the front and
 // stops at the first piece that is not whole, and a memtable is written to a table together with all that came before. So what
-// is there after a crash is what was written up to some moment: no offset without the effects that it speaks of, no effect
-// without its event. They fall back together, the feed delivers again from the older offset, and states drop what they have
+// is there after a crash is what was written up to some moment: no offset without the effects, and the parked orders, that it
+// speaks of, no effect without its event. They fall back together, the feed delivers again from the older offset, and states drop what they have
 // seen. What was acknowledged to a writer lies before that moment, because its fsync covers everything that came earlier too.
 //
 // # The feed
@@ -57,6 +57,11 @@
 // A position is the number of a record in the feed, in decimal, in stream "". Once a minute, or by [Store.Expire], rows
 // are dropped that are older than Options.Retention. A consumer that has not read them gets ports.ErrOffsetExpired; as
 // positions have no gaps, a missing row is never passed over.
+//
+// A heartbeat ([Store.Beat]) shows that all of this works: it is a request like an append, in the same queue, group, batch and
+// fsync, and comes through the ring behind the records of its group. It has no position and leaves nothing on disk (see putBeat),
+// so recovery and the files about damage know nothing of it. Subscriptions that are further behind than the ring remembers
+// heartbeats get none until they have caught up.
 //
 // # Damage
 //

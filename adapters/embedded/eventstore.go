@@ -39,22 +39,8 @@ func (s *Store) append(ctx context.Context, a ports.Append) (ports.Appended, err
 	if err := s.failed(); err != nil {
 		return ports.Appended{}, err
 	}
-	next, err := s.queue.put(r)
-	if err != nil {
+	if err := s.submit(ctx, r); err != nil {
 		return ports.Appended{}, err
-	}
-	if next == follows {
-		select {
-		case next = <-r.wake:
-		case <-ctx.Done():
-			if s.queue.withdraw(r) {
-				return ports.Appended{}, ctx.Err()
-			}
-			next = <-r.wake
-		}
-	}
-	if next == leads {
-		s.lead()
 	}
 	switch v := r.verdict; {
 	case v.err != nil:

@@ -47,12 +47,29 @@ func DecodeSmall(value []byte) {
 	_, _ = decodePosition(value)
 	_, _ = decodeState(value)
 	_, _ = decodeConsumer("consumer", value)
+	_, _ = decodeParked(make([]byte, 16), value)
+	_, _ = decodeSkip(make([]byte, 24), value)
 }
 
 // ReadOutbox reads the feed from disk, from a position on.
 func (s *Store) ReadOutbox(from uint64) (n int, err error) {
 	page, err := s.readOutbox(from, s.durable.Load())
 	return len(page), err
+}
+
+// KeysOfBeats is the number of keys that are stored where heartbeats are written.
+func (s *Store) KeysOfBeats() (n int) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceBeat}, UpperBound: prefixEnd([]byte{spaceBeat})})
+	if err != nil {
+		panic(err)
+	}
+	for valid := it.First(); valid; valid = it.Next() {
+		n++
+	}
+	if err := it.Close(); err != nil {
+		panic(err)
+	}
+	return n
 }
 
 // Waiting is the number of appends that wait for their group.
@@ -83,4 +100,11 @@ func FillBatch(batch *pebble.Batch, a ports.Append, position uint64) error {
 	r.position = position
 	fill(batch, []*request{r}, 0)
 	return nil
+}
+
+// PutConsumer stores what the registry knows about a consumer as it is given.
+func (s *Store) PutConsumer(name string, value []byte) error {
+	batch := s.db.NewBatch()
+	put(batch, nameKey(spaceConsumer, name), value)
+	return s.writeDurably(batch)
 }

@@ -62,7 +62,11 @@ func expectStopped(t *testing.T, store *embedded.Store, intact ports.Append) {
 		"append":        second(store.Append(ctx, command(newID(), 0, 1))),
 		"apply":         store.Apply(ctx, view, progress(intact.Records[0])),
 		"seek end":      store.SeekEnd(ctx, "consumer"),
-		"save consumer": store.SaveConsumer(ctx, ports.ConsumerRecord{Name: "consumer"}),
+		"save consumer": second(store.SaveConsumer(ctx, ports.ConsumerRecord{Name: "consumer"})),
+		"park":          store.Park(ctx, ports.ParkedOrder{Consumer: "consumer"}),
+		"unpark":        store.Unpark(ctx, "consumer", intact.AggregateID),
+		"record skip":   store.RecordSkip(ctx, ports.Skip{Consumer: "consumer"}),
+		"drop view":     store.DropView(ctx, view, nil),
 	} {
 		if !errors.Is(err, ports.ErrUnavailable) || errors.Is(err, ports.ErrOutcomeUnknown) || !strings.Contains(err.Error(), "restart") {
 			t.Errorf("%s: error %v, want %v with the way out", name, err, ports.ErrUnavailable)

@@ -43,7 +43,7 @@ func (s *Store) subscribe(ctx context.Context, consumer string) (*subscription, 
 	case offset+1 < s.oldest.Load():
 		return nil, fmt.Errorf("%w: it is at %d, and the feed starts at %d", ports.ErrOffsetExpired, offset, s.oldest.Load())
 	}
-	sub := &subscription{store: s, consumer: consumer, closed: make(chan struct{}), next: offset + 1, committed: offset}
+	sub := &subscription{store: s, consumer: consumer, closed: make(chan struct{}), next: offset + 1, committed: offset, hadBeats: s.ring.beaten()}
 	sub.delivered.Store(offset)
 	s.feed.open[consumer] = sub
 	return sub, nil

@@ -8,15 +8,18 @@ import (
 
 // Key spaces: the first byte of every key. Numbers in keys are big-endian, so that the order of keys is the order of numbers.
 const (
+	spaceBeat     = 'b' // nothing, ever                  → see putBeat
 	spaceCommand  = 'c' // aggregate id, command id      → sequence numbers of the command's events
 	spaceEvent    = 'e' // aggregate id, sequence number → record, with its position in the feed
 	spaceConsumer = 'g' // consumer name                 → what the registry knows
 	spaceHead     = 'h' // aggregate id                  → head, with the position of the last event
+	spaceParked   = 'k' // consumer name, order id       → what is known about an order that was set aside
 	spaceMeta     = 'm' // name                          → see metaOldest
 	spaceOutbox   = 'o' // position                      → record, with its commit time
 	spaceOffset   = 'p' // consumer name                 → position
 	spaceRow      = 'r' // view, table name, key columns → regular columns
 	spaceState    = 's' // view, order id                → how far, and state
+	spaceSkip     = 'x' // consumer name, order id, sequence number → who passed over the event, and why
 )
 
 // metaOldest holds the lowest position that the outbox still has, or will have next. It keeps positions counting when every

@@ -35,7 +35,9 @@ type model struct {
 	// open holds the subscriptions, and delivered how far each is.
 	open      map[string]ports.Subscription
 	delivered map[string]int
-	states    map[uuid.UUID]uint64
+	// beats holds how long the outbox was at each heartbeat.
+	beats  map[time.Time]int
+	states map[uuid.UUID]uint64
 }
 
 const modelRetention = time.Hour
@@ -46,7 +48,7 @@ func TestStore_PropBehavesLikeItsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{
 			now: new(atomic.Int64), histories: map[uuid.UUID][]eventsourcing.Record{}, offsets: map[string]int{},
-			open: map[string]ports.Subscription{}, delivered: map[string]int{}, states: map[uuid.UUID]uint64{},
+			open: map[string]ports.Subscription{}, delivered: map[string]int{}, beats: map[time.Time]int{}, states: map[uuid.UUID]uint64{},
 		}
 		m.options = embedded.Options{
 			Dir: "data", FS: vfs.NewMem(), Retention: modelRetention, FeedBytes: 1500,
@@ -55,7 +57,7 @@ func TestStore_PropBehavesLikeItsModel(t *testing.T) {
 		m.reopen(t)
 		defer func() { must(t, m.store.Close()) }()
 		t.Repeat(map[string]func(*rapid.T){
-			"append": m.append, "append again": m.appendAgain, "load": m.load, "subscribe": m.subscribe, "next": m.next, "commit": m.commit,
+			"append": m.append, "append again": m.appendAgain, "beat": m.beat, "load": m.load, "subscribe": m.subscribe, "next": m.next, "commit": m.commit,
 			"unsubscribe": m.unsubscribe, "seek end": m.seekEnd, "lag": m.lag, "expire": m.expire, "apply": m.apply, "reopen": m.reopen,
 			"": func(*rapid.T) {},
 		})
@@ -130,6 +132,12 @@ func (m *model) appendAgain(t *rapid.T) {
 	}
 }
 
+func (m *model) beat(t *rapid.T) {
+	at := time.UnixMilli(int64(len(m.beats))).UTC()
+	must(t, m.store.Beat(t.Context(), at))
+	m.beats[at] = len(m.outbox)
+}
+
 func (m *model) load(t *rapid.T) {
 	id := m.aggregate(t)
 	want := m.histories[id]
@@ -177,6 +185,11 @@ func (m *model) next(t *rapid.T) {
 		return // it would block
 	}
 	d, err := sub.Next(t.Context())
+	for ; err == nil && !d.Beat.IsZero(); d, err = sub.Next(t.Context()) {
+		if after, sent := m.beats[d.Beat]; !sent || after > at || d.Position != (ports.Position{Offset: strconv.Itoa(at)}) {
+			t.Fatalf("heartbeat %+v at %d, sent behind %d", d, at, after)
+		}
+	}
 	if at < m.expired {
 		m.wants(t, err, ports.ErrOffsetExpired)
 		return
@@ -261,7 +274,7 @@ func (m *model) apply(t *rapid.T) {
 // check compares everything at the end.
 func (m *model) check(t *rapid.T) {
 	m.reopen(t)
-	must(t, m.store.SaveConsumer(t.Context(), ports.ConsumerRecord{Name: view.Consumer}))
+	must(t, second(m.store.SaveConsumer(t.Context(), ports.ConsumerRecord{Name: view.Consumer})))
 	c, err := read(m.store)
 	must(t, err)
 	if len(c.Heads) != len(m.histories) || len(c.Events) != len(m.outbox) || !sameRecords(c.Outbox, m.outbox[m.expired:]) {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/uuid"
@@ -84,6 +85,16 @@ func workload(ctx context.Context, store *embedded.Store, seed uint64, acked *ac
 		})
 	}
 	group.Go(func() {
+		for at := int64(0); ctx.Err() == nil; at++ {
+			if err := store.Beat(ctx, time.UnixMilli(at)); err != nil {
+				if ctx.Err() == nil {
+					errs <- err
+				}
+				return
+			}
+		}
+	})
+	group.Go(func() {
 		if err := keepView(ctx, store, uuid.Nil); err != nil && ctx.Err() == nil {
 			errs <- err
 		}
@@ -104,6 +115,12 @@ func keepView(ctx context.Context, store *embedded.Store, last uuid.UUID) error 
 		d, err := sub.Next(ctx)
 		if err != nil {
 			return err
+		}
+		if !d.Beat.IsZero() {
+			if err := sub.Commit(ctx, d.Position); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := checkNext(ctx, store, d.Record); err != nil {
 			return err
@@ -169,7 +186,7 @@ func startView(t *testing.T, options embedded.Options) {
 		t.Fatal(err)
 	}
 	mustSeekEnd(t, store, view.Consumer)
-	err = store.SaveConsumer(t.Context(), ports.ConsumerRecord{Name: view.Consumer, Generation: view.Generation})
+	_, err = store.SaveConsumer(t.Context(), ports.ConsumerRecord{Name: view.Consumer, Live: ports.Generation{Number: view.Generation}})
 	if err != nil {
 		t.Fatal(err)
 	}

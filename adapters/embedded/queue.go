@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"slices"
 	"sync"
 
@@ -9,7 +10,7 @@ import (
 	"orderflow/ports"
 )
 
-// request is an append on its way. Its fields belong to its caller, and from when it is in the queue until it is woken to
+// request is an append on its way, or a heartbeat. Its fields belong to its caller, and from when it is in the queue until it is woken to
 // whoever leads.
 type request struct {
 	aggregateID uuid.UUID
@@ -19,6 +20,10 @@ type request struct {
 	bodies [][]byte
 	bytes  int
 
+	// beats makes this a heartbeat, which has nothing of the above: beat is its time in milliseconds since 1970.
+	beats bool
+	beat  int64
+
 	// position is that of the first record in the feed, once the request was accepted.
 	position uint64
 
@@ -27,6 +32,29 @@ type request struct {
 	// wake has room for one value: the caller is to lead, or has its answer in verdict.
 	wake    chan role
 	verdict verdict
+}
+
+// submit puts a request into a group and returns when its verdict is there. The error is that of a request that no group took:
+// its context ended, or the store was closed.
+func (s *Store) submit(ctx context.Context, r *request) error {
+	next, err := s.queue.put(r)
+	if err != nil {
+		return err
+	}
+	if next == follows {
+		select {
+		case next = <-r.wake:
+		case <-ctx.Done():
+			if s.queue.withdraw(r) {
+				return ctx.Err()
+			}
+			next = <-r.wake
+		}
+	}
+	if next == leads {
+		s.lead()
+	}
+	return nil
 }
 
 func (r *request) key() commandID { return commandID{r.aggregateID, r.commandID} }

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"orderflow/ports"
@@ -21,6 +22,10 @@ func (s *Store) consumer(ctx context.Context, name string) (ports.ConsumerRecord
 		return ports.ConsumerRecord{}, err
 	}
 	defer s.ops.leave()
+	return s.readConsumer(name)
+}
+
+func (s *Store) readConsumer(name string) (ports.ConsumerRecord, error) {
 	value, err := s.get(nameKey(spaceConsumer, name))
 	if err != nil {
 		return ports.ConsumerRecord{}, translate(err)
@@ -37,19 +42,33 @@ func (s *Store) consumer(ctx context.Context, name string) (ports.ConsumerRecord
 
 // SaveConsumer implements [ports.ConsumerRegistry]. It is rare and waits for the disk, so that a decision about a consumer
 // outlives a crash by itself and not only when something else is written.
-func (s *Store) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) error {
-	if err := s.saveConsumer(ctx, record); err != nil {
-		return fmt.Errorf("save consumer %s: %w", record.Name, err)
+func (s *Store) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+	saved, err := s.saveConsumer(ctx, record)
+	if err != nil {
+		return ports.ConsumerRecord{}, fmt.Errorf("save consumer %s at %d: %w", record.Name, record.Revision, err)
 	}
-	return nil
+	return saved, nil
 }
 
-func (s *Store) saveConsumer(ctx context.Context, record ports.ConsumerRecord) error {
+func (s *Store) saveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
 	if err := s.enter(ctx); err != nil {
-		return err
+		return record, err
 	}
 	defer s.ops.leave()
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	switch current, err := s.readConsumer(record.Name); {
+	case err != nil && !errors.Is(err, ports.ErrNotFound):
+		return record, err
+	case current.Revision != record.Revision:
+		return record, fmt.Errorf("%w: it is at %d", ports.ErrVersionConflict, current.Revision)
+	}
+	record.Revision++
+	value, err := encodeConsumer(record)
+	if err != nil {
+		return record, err
+	}
 	batch := s.db.NewBatch()
-	put(batch, nameKey(spaceConsumer, record.Name), encodeConsumer(record))
-	return s.writeDurably(batch)
+	put(batch, nameKey(spaceConsumer, record.Name), value)
+	return record, s.writeDurably(batch)
 }

@@ -12,7 +12,7 @@ type entry struct {
 // entryOverhead is about what an entry costs beside its body.
 const entryOverhead = 64
 
-// ring holds the newest committed records in memory, for all subscriptions together. A subscription that is further behind
+// ring holds the newest committed records in memory, and heartbeats, for all subscriptions together. A subscription that is further behind
 // reads from disk.
 type ring struct {
 	maxBytes int
@@ -23,7 +23,10 @@ type ring struct {
 	start   int
 	end     uint64
 	bytes   int
-	// changed is closed, and replaced, when records are added.
+	// beats are heartbeats, in order, and lastBeat is the number of the last there was.
+	beats    []heartbeat
+	lastBeat uint64
+	// changed is closed, and replaced, when something is added.
 	changed chan struct{}
 }
 
@@ -58,6 +61,11 @@ func (r *ring) publish(entries []entry, visible func()) {
 		r.entries, r.start = r.entries[:n], 0
 	}
 	visible()
+	r.wake()
+}
+
+// wake wakes the subscriptions. The caller holds mu.
+func (r *ring) wake() {
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -79,7 +87,7 @@ func (r *ring) read(dst []entry, from uint64, maxCount, maxBytes int) []entry {
 	return dst
 }
 
-// wait returns a channel that is closed when records are added after the call.
+// wait returns a channel that is closed when something is added after the call.
 func (r *ring) wait() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -21,7 +21,11 @@ var (
 	_ ports.ChangeFeed       = (*Store)(nil)
 	_ ports.ViewStore        = (*Store)(nil)
 	_ ports.ViewReader       = (*Store)(nil)
+	_ ports.ViewDropper      = (*Store)(nil)
+	_ ports.ViewRepairer     = (*Store)(nil)
 	_ ports.ConsumerRegistry = (*Store)(nil)
+	_ ports.ParkingLot       = (*Store)(nil)
+	_ ports.SkipLog          = (*Store)(nil)
 	_ ports.RecordLister     = (*Store)(nil)
 )
 
@@ -58,6 +62,8 @@ type Store struct {
 	feed   feed
 	// expiring lets one sweep run at a time.
 	expiring sync.Mutex
+	// saving lets one consumer be saved at a time, from the look at its revision to the disk.
+	saving sync.Mutex
 
 	failure failure
 }

@@ -43,7 +43,7 @@ func TestOpen_RefusesADirectoryOfANewerVersion(t *testing.T) {
 	mustClose(t, o.Store)
 	write(t, filepath.Join(o.options.Dir, "VERSION"), "orderflow embedded store\nformat 7\n")
 	_, err := embedded.Open(t.Context(), o.options)
-	if !errors.Is(err, embedded.ErrNewerFormat) || !strings.Contains(err.Error(), "format 7") || !strings.Contains(err.Error(), "format 1") {
+	if !errors.Is(err, embedded.ErrNewerFormat) || !strings.Contains(err.Error(), "format 7") || !strings.Contains(err.Error(), "format 2") {
 		t.Fatalf("error %v, want %v with both versions", err, embedded.ErrNewerFormat)
 	}
 }

@@ -24,12 +24,15 @@ type subscription struct {
 	closed    chan struct{}
 	closeOnce sync.Once
 
-	// next is the position of the next delivery, and page the records from there on that were read already. Both belong to
-	// the goroutine that calls Next.
-	next uint64
-	page []entry
+	// next is the position of the next record, and page the records from there on that were read already. beat, unless it is
+	// nil, is a heartbeat to be delivered before them, and hadBeats the number of the last one that was. All belong to the
+	// goroutine that calls Next.
+	next     uint64
+	page     []entry
+	beat     *heartbeat
+	hadBeats uint64
 
-	// delivered is the position of the last delivery.
+	// delivered is the position of the last record that was delivered.
 	delivered atomic.Uint64
 
 	committing sync.Mutex
@@ -52,6 +55,10 @@ func (sub *subscription) deliver(ctx context.Context) (ports.Delivery, error) {
 		if err != nil {
 			return ports.Delivery{}, err
 		}
+		if b := sub.beat; b != nil {
+			sub.beat, sub.hadBeats = nil, b.number
+			return ports.Delivery{Beat: fromMillis(b.at), Position: positionAt(sub.next - 1)}, nil
+		}
 		if len(sub.page) > 0 {
 			break
 		}
@@ -66,7 +73,7 @@ func (sub *subscription) deliver(ctx context.Context) (ports.Delivery, error) {
 	if err != nil {
 		return ports.Delivery{}, corrupt(fmt.Errorf("record %d: %w", sub.next, err))
 	}
-	delivery := ports.Delivery{Record: record, Position: ports.Position{Offset: strconv.FormatUint(sub.next, 10)}}
+	delivery := ports.Delivery{Record: record, Position: positionAt(sub.next)}
 	sub.delivered.Store(sub.next)
 	sub.next++
 	sub.page[0] = entry{} // the page must not keep alive what was delivered
@@ -74,7 +81,14 @@ func (sub *subscription) deliver(ctx context.Context) (ports.Delivery, error) {
 	return delivery, nil
 }
 
-// fill reads a page unless there still is one. When there is nothing to read, it returns a channel that is closed when there
+// positionAt is the place of a record, and of the heartbeats behind it: committing one commits everything before it.
+func positionAt(position uint64) ports.Position {
+	return ports.Position{Offset: strconv.FormatUint(position, 10)}
+}
+
+// fill reads a page unless there still is one, or finds a heartbeat that everything before has been delivered of. Heartbeats come
+// between pages. One that is too far behind gets none until it is back where they are: it has not handled what they stand for.
+// When there is nothing to read, it returns a channel that is closed when there
 // may be.
 func (sub *subscription) fill(ctx context.Context) (changed <-chan struct{}, err error) {
 	if err := sub.enter(ctx); err != nil {
@@ -89,6 +103,9 @@ func (sub *subscription) fill(ctx context.Context) (changed <-chan struct{}, err
 		return nil, nil
 	}
 	changed = s.ring.wait()
+	if sub.beat = s.ring.due(sub.next, sub.hadBeats); sub.beat != nil {
+		return nil, nil
+	}
 	durable := s.durable.Load()
 	if sub.next > durable {
 		return changed, nil

@@ -2,7 +2,9 @@ package embedded
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"time"
 
 	"orderflow/ports"
 )
@@ -13,7 +15,12 @@ const (
 	formatCommand  = 1 // first sequence number, number of events
 	formatPosition = 1 // position
 	formatState    = 1 // sequence number, state as the rest
-	formatConsumer = 1 // generation (varint), flags
+	// formatConsumer: revision, flags, from, live, next and previous generation, switched at. A generation is its number and
+	// its version, and a time is in milliseconds since 1970; all of these are varints.
+	formatConsumer = 2
+	// formatConsumer1 is what was written before there were revisions: generation (varint), flags. The number of a generation was
+	// the version of its reducer then.
+	formatConsumer1 = 1
 )
 
 // head is how far the history of an aggregate goes.
@@ -79,28 +86,79 @@ func decodeState(value []byte) (ports.ViewState, error) {
 	return s, nil
 }
 
-// flagCatchingUp is the only flag of a consumer.
-const flagCatchingUp = 1
+// The flags of a consumer. The first formats had the first one only.
+const (
+	flagCatchingUp = 1 << iota
+	flagPaused
+)
 
-func encodeConsumer(c ports.ConsumerRecord) []byte {
+func encodeConsumer(c ports.ConsumerRecord) ([]byte, error) {
 	var flags byte
 	if c.CatchingUp {
 		flags |= flagCatchingUp
 	}
-	return append(binary.AppendVarint([]byte{formatConsumer}, int64(c.Generation)), flags)
+	if c.Paused {
+		flags |= flagPaused
+	}
+	value := append(binary.AppendUvarint([]byte{formatConsumer}, c.Revision), flags)
+	value, errFrom := appendTime(value, c.From)
+	for _, g := range []ports.Generation{c.Live, c.Next, c.Previous} {
+		value = binary.AppendVarint(binary.AppendVarint(value, int64(g.Number)), int64(g.Version))
+	}
+	value, errSwitched := appendTime(value, c.SwitchedAt)
+	return value, errors.Join(errFrom, errSwitched)
 }
 
 func decodeConsumer(name string, value []byte) (ports.ConsumerRecord, error) {
+	if len(value) > 0 && value[0] == formatConsumer1 {
+		return decodeConsumer1(name, value)
+	}
 	d := decode(value, formatConsumer)
-	c := ports.ConsumerRecord{Name: name, Generation: int(d.varint())}
-	if flags := d.bytes(1); d.err == nil {
-		c.CatchingUp = flags[0]&flagCatchingUp != 0
-		if flags[0]&^flagCatchingUp != 0 {
-			d.fail(errFormat)
-		}
+	c := ports.ConsumerRecord{Name: name, Revision: d.uvarint()}
+	flags := d.flags(flagCatchingUp | flagPaused)
+	c.CatchingUp, c.Paused = flags&flagCatchingUp != 0, flags&flagPaused != 0
+	c.From = fromMillis(d.varint())
+	c.Live, c.Next, c.Previous = d.generation(), d.generation(), d.generation()
+	c.SwitchedAt = fromMillis(d.varint())
+	if err := d.end(); err != nil {
+		return ports.ConsumerRecord{}, fmt.Errorf("consumer: %w", err)
+	}
+	return c, nil
+}
+
+// decodeConsumer1 reads a record that knows nothing of revisions. It is there, so it has one.
+func decodeConsumer1(name string, value []byte) (ports.ConsumerRecord, error) {
+	d := decode(value, formatConsumer1)
+	generation := int(d.varint())
+	c := ports.ConsumerRecord{
+		Name: name, Revision: 1, Live: ports.Generation{Number: generation, Version: generation},
+		CatchingUp: d.flags(flagCatchingUp) != 0,
 	}
 	if err := d.end(); err != nil {
 		return ports.ConsumerRecord{}, fmt.Errorf("consumer: %w", err)
 	}
 	return c, nil
+}
+
+func (d *decoder) generation() ports.Generation {
+	return ports.Generation{Number: int(d.varint()), Version: int(d.varint())}
+}
+
+// flags reads a byte of which only the known bits may be set.
+func (d *decoder) flags(known byte) byte {
+	b := d.bytes(1)
+	if d.err != nil {
+		return 0
+	}
+	if b[0]&^known != 0 {
+		d.fail(errFormat)
+		return 0
+	}
+	return b[0]
+}
+
+// appendTime appends a time; the zero time is the number that it is, long before any other.
+func appendTime(dst []byte, t time.Time) ([]byte, error) {
+	millis, err := toMillis(t)
+	return binary.AppendVarint(dst, millis), err
 }

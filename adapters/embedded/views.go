@@ -42,13 +42,22 @@ func (s *Store) readState(key []byte) (ports.ViewState, error) {
 
 // Apply implements [ports.ViewStore]. Rows and state are one atomic write, which is not synced.
 func (s *Store) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
-	if err := s.applyChange(ctx, view, change); err != nil {
+	if err := s.applyChange(ctx, view, change, 1); err != nil {
 		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.OrderID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
 	}
 	return nil
 }
 
-func (s *Store) applyChange(ctx context.Context, view ports.ViewID, change ports.Change) error {
+// Replace implements [ports.ViewRepairer].
+func (s *Store) Replace(ctx context.Context, view ports.ViewID, change ports.Change) error {
+	if err := s.applyChange(ctx, view, change, 0); err != nil {
+		return fmt.Errorf("replace %s at %d in %s/%d: %w", change.OrderID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
+	}
+	return nil
+}
+
+// applyChange applies a change that is at least ahead of the stored state.
+func (s *Store) applyChange(ctx context.Context, view ports.ViewID, change ports.Change, ahead uint64) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -59,10 +68,32 @@ func (s *Store) applyChange(ctx context.Context, view ports.ViewID, change ports
 	}
 	key := stateKey(view, change.OrderID)
 	now, err := s.readState(key)
-	if err != nil || change.State.SequenceNumber <= now.SequenceNumber {
+	if err != nil || change.State.SequenceNumber < now.SequenceNumber+ahead {
 		return err
 	}
 	put(batch, key, encodeState(change.State))
+	return s.write(batch)
+}
+
+// DropView implements [ports.ViewDropper]: two range deletions, whatever the size of the view. Rows of all tables go, so it does
+// not matter which one the view had. Pebble gives the space back little by little.
+func (s *Store) DropView(ctx context.Context, view ports.ViewID, _ *projection.Table) error {
+	if err := s.dropView(ctx, view); err != nil {
+		return fmt.Errorf("drop %s/%d: %w", view.Consumer, view.Generation, err)
+	}
+	return nil
+}
+
+func (s *Store) dropView(ctx context.Context, view ports.ViewID) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.ops.leave()
+	batch := s.db.NewBatch()
+	for _, space := range []byte{spaceState, spaceRow} {
+		prefix := viewKey(space, view)
+		_ = batch.DeleteRange(prefix, prefixEnd(prefix), nil) // it fails for a batch with an index only
+	}
 	return s.write(batch)
 }
 

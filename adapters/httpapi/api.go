@@ -33,7 +33,9 @@ func newHandler(config Config) (http.Handler, error) {
 		buffers:   sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 	d := newDescriber()
-	operations := slices.Concat(a.commandOperations(d), a.queryOperations(d), a.operatorOperations(d), a.verificationOperations(d), a.topicOperations(d), a.selfOperations(d))
+	operations := slices.Concat(a.commandOperations(d), a.queryOperations(d), a.explanationOperations(d),
+		a.consumerOperations(d), a.managementOperations(d), a.rebuildOperations(d), a.parkedOperations(d),
+		a.operatorOperations(d), a.verificationOperations(d), a.topicOperations(d), a.selfOperations(d))
 	described, err := json.Marshal(d.document(operations))
 	if err != nil {
 		return nil, fmt.Errorf("describe the API: %w", err)

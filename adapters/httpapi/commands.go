@@ -17,9 +17,14 @@ import (
 	"orderflow/ports"
 )
 
-// commandBody is a pointer to a body type.
-type commandBody interface {
+// body is a pointer to a body type.
+type body interface {
 	read(*jsonReader)
+}
+
+// commandBody is one of a command.
+type commandBody interface {
+	body
 	command(orderID uuid.UUID) order.Command
 }
 
@@ -165,7 +170,7 @@ func (a *api) commandReply(status int, result ports.CommandResult) (reply, error
 }
 
 // readBody reads the body of a request into a body type. An empty one is fine unless required.
-func (a *api) readBody(c *call, required bool, into commandBody) error {
+func (a *api) readBody(c *call, required bool, into body) error {
 	buffer := a.buffers.Get().(*bytes.Buffer)
 	defer a.recycle(buffer)
 	if _, err := buffer.ReadFrom(http.MaxBytesReader(c.response.ResponseWriter, c.request.Body, a.config.MaxBodyBytes)); err != nil {

@@ -27,6 +27,19 @@
 // A browser sends what a page of another site makes it send, also to a service on the loopback interface. Such a request is
 // refused with 403 unless it only reads. Clients that are no browsers are not affected.
 //
+// # Consumers
+//
+// What looks after consumers is below /v1/consumers: see how they are, pause, resume, reset and rebuild them, and retry or skip
+// what they have set aside. These requests change how the service works and no order. Each can be repeated: to pause what is paused
+// changes nothing. The exception is skipping, which passes over the event that fails at the moment; a repetition passes over the
+// next one, if that fails too, unless the request names the event.
+//
+// # Access
+//
+// The API has no authentication of its own, and whoever reaches it may use all of it, the operations on consumers included. By
+// default it listens on the loopback interface only. Anywhere else it belongs behind something that knows who asks: a reverse
+// proxy or a service mesh, which can tell /v1/orders and /v1/customers, for applications, from the rest, for operators.
+//
 // # Errors
 //
 // problemOf, in problem.go, is the one table from errors to answers. Only errors of the server are logged, here and nowhere

@@ -124,13 +124,32 @@ func TestGolden_operations(t *testing.T) {
 	shop := newShop()
 	shop.consumers = func(context.Context) ([]ports.ConsumerStatus, error) {
 		return []ports.ConsumerStatus{
-			{Name: "order-read-model", Generation: 1, State: ports.ConsumerRunning, Lag: ports.Lag{Known: true}, Handled: 12, Duplicates: 1},
 			{
-				Name: "orders-by-sku", Generation: 2, State: ports.ConsumerFailing, Retries: 4, Healed: 2,
+				Name: "order-read-model", Live: ports.Generation{Number: 1, Version: 1}, State: ports.ConsumerRunning,
+				Lag: ports.Lag{Known: true}, Handled: 12, Duplicates: 1, Expired: 1,
+			},
+			{
+				Name: "orders-by-sku", Live: ports.Generation{Number: 2, Version: 1}, State: ports.ConsumerFailing, Retries: 4, Healed: 2,
 				Lag: ports.Lag{Events: 3, Age: 1500 * time.Millisecond, Known: true},
 				Failure: &ports.ConsumerFailure{
-					OrderID: uuid.MustParse(orderID), SequenceNumber: 2, Error: "apply: unavailable", Attempts: 4, Since: noon,
+					OrderID: uuid.MustParse(orderID), SequenceNumber: 2, Kind: ports.FailureStore, Error: "apply: unavailable", Attempts: 4, Since: noon,
 				},
+				Parked: 2, OldestParked: noon,
+			},
+			{
+				Name: "orders-by-status", Live: ports.Generation{Number: 4, Version: 2}, Previous: ports.Generation{Number: 1, Version: 1},
+				State: ports.ConsumerParked, Parked: 1, OldestParked: noon, Lag: ports.Lag{Known: true},
+				Rebuild: &ports.RebuildStatus{
+					Phase: ports.RebuildRefused, Generation: ports.Generation{Number: 7, Version: 2}, Done: 3, Total: 3, StartedAt: noon,
+					Report: &ports.VerifyReport{Orders: 3, Events: 9, Rows: 3, Differences: 1, Shown: []ports.VerifyDifference{
+						{OrderID: uuid.MustParse(orderID), Consumer: "orders-by-status", Detail: "a row is missing"},
+					}},
+				},
+			},
+			{
+				Name: "orders-by-customer", Live: ports.Generation{Number: 1, Version: 1}, State: ports.ConsumerStandby,
+				Holder:  ports.LeaseOwner{ID: uuid.MustParse(orderID), Address: "http://10.0.0.7:8080"},
+				Rebuild: &ports.RebuildStatus{Phase: ports.RebuildAborted, Error: "store away"},
 			},
 			{Name: "publisher", State: ports.ConsumerStopped, Failure: &ports.ConsumerFailure{Error: "no offset", Attempts: 1, Since: noon}},
 		}, nil

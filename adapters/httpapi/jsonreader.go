@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -156,6 +157,24 @@ func (r *jsonReader) integer() int64 {
 		r.fail("does not fit into 64 bits")
 	}
 	return 0
+}
+
+// boolean reads true or false.
+func (r *jsonReader) boolean() bool {
+	if r.err != nil {
+		return false
+	}
+	r.peek()
+	switch rest := r.data[r.pos:]; {
+	case bytes.HasPrefix(rest, []byte("true")):
+		r.pos += len("true")
+		return true
+	case bytes.HasPrefix(rest, []byte("false")):
+		r.pos += len("false")
+		return false
+	}
+	r.mismatch("true or false")
+	return false
 }
 
 // end reports what is wrong with the document, after the last read.

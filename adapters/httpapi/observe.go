@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,15 +13,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// observer is around all operations: it catches panics, counts and times requests, and logs them.
+// observer is around all operations: it catches panics, counts, times and traces requests, and logs them.
 type observer struct {
 	next    http.Handler
 	logger  *slog.Logger
-	seconds *prometheus.HistogramVec // nil without metrics
+	trace   func(r *http.Request) (ctx context.Context, end func(route string, status int)) // nil without traces
+	seconds *prometheus.HistogramVec                                                        // nil without metrics
 }
 
 func newObserver(config Config, next http.Handler) (*observer, error) {
-	o := &observer{next: next, logger: config.Logger}
+	o := &observer{next: next, trace: config.Trace, logger: config.Logger}
 	if config.Registerer == nil {
 		return o, nil
 	}
@@ -38,10 +40,17 @@ func newObserver(config Config, next http.Handler) (*observer, error) {
 func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	rec := &recorder{ResponseWriter: w}
+	end := func(string, int) {}
+	if o.trace != nil {
+		var ctx context.Context
+		ctx, end = o.trace(r)
+		r = r.WithContext(ctx)
+	}
 	defer func() {
 		panicked := recover()
 		abort := o.answerPanic(rec, r, panicked)
 		o.record(rec, r, time.Since(start))
+		end(route(r), rec.answered())
 		if abort {
 			panic(http.ErrAbortHandler) // an answer that was begun and cannot be finished: the client must not take it for whole
 		}
@@ -65,10 +74,7 @@ func (o *observer) answerPanic(rec *recorder, r *http.Request, panicked any) (ab
 }
 
 func (o *observer) record(rec *recorder, r *http.Request, took time.Duration) {
-	status := rec.status
-	if status == 0 {
-		status = http.StatusOK // a handler that wrote nothing
-	}
+	status := rec.answered()
 	if o.seconds != nil {
 		o.seconds.WithLabelValues(route(r), method(r.Method), strconv.Itoa(status)).Observe(took.Seconds())
 	}
@@ -107,6 +113,14 @@ func method(name string) string {
 type recorder struct {
 	http.ResponseWriter
 	status int
+}
+
+// answered is the status that the client has got.
+func (r *recorder) answered() int {
+	if r.status == 0 {
+		return http.StatusOK // a handler that wrote nothing
+	}
+	return r.status
 }
 
 func (r *recorder) WriteHeader(status int) {

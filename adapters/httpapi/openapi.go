@@ -43,7 +43,7 @@ func (d describer) document(operations []operation) *huma.OpenAPI {
 		Tags: []*huma.Tag{
 			{Name: tagCommands, Description: "Change an order. Any of them can be repeated safely with the same Idempotency-Key."},
 			{Name: tagQueries, Description: "Read orders."},
-			{Name: tagOperations, Description: "Look after the service."},
+			{Name: tagOperations, Description: "Look after the service. Like the rest of the API, they ask nobody who they are: see to it that only those reach them who may."},
 		},
 		Components: &huma.Components{Schemas: d.registry, Responses: d.problems()},
 		Security:   []map[string][]string{{}}, // none is needed, and none is offered
@@ -141,14 +141,14 @@ func (d describer) problems() map[string]*huma.Response {
 		http.StatusForbidden:             "A browser sent this on behalf of another site.",
 		http.StatusNotFound:              "There is no such thing.",
 		http.StatusRequestTimeout:        "The body did not arrive in time.",
-		http.StatusConflict:              "Others changed the order at the same time, again and again. Nothing happened.",
+		http.StatusConflict:              "Not as things are now: see code. Others changed the order at the same time, again and again, and nothing happened; or a consumer refuses what was asked for, works in another process, or could not handle an order that it has set aside.",
 		http.StatusPreconditionFailed:    "The order is not at a version that If-Match names. Nothing happened.",
 		http.StatusRequestEntityTooLarge: "The body is too large.",
 		http.StatusUnsupportedMediaType:  "The body is not application/json.",
 		http.StatusUnprocessableEntity:   "A rule refuses the command in the state that the order is in, or its Idempotency-Key stands for another command.",
 		http.StatusInternalServerError:   "Something is broken. The log of the service tells more. With code internal a command may have taken effect.",
-		http.StatusServiceUnavailable:    "Not now. With code outcome_unknown or shutting_down a command may have taken effect; with any other, nothing happened.",
-		http.StatusGatewayTimeout:        "There was no answer in time. A command may have taken effect.",
+		http.StatusServiceUnavailable:    "Not now. With code outcome_unknown or shutting_down what was asked for may have taken effect; with any other, nothing happened.",
+		http.StatusGatewayTimeout:        "There was no answer in time. What was asked for may have taken effect.",
 	} {
 		response := &huma.Response{
 			Description: description,

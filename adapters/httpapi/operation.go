@@ -107,10 +107,12 @@ func (c *call) readQuery(known map[string]bool) error {
 }
 
 // readOrderID reads the order that the path names.
-func (c *call) readOrderID() error {
-	id, ok := parseUUID(c.request.PathValue(paramID))
+func (c *call) readOrderID() error { return c.readOrderIDIn(paramID) }
+
+func (c *call) readOrderIDIn(parameter string) error {
+	id, ok := parseUUID(c.request.PathValue(parameter))
 	if !ok {
-		return invalid(codeInvalidParameter, paramID, mustBeUUID)
+		return invalid(codeInvalidParameter, parameter, mustBeUUID)
 	}
 	c.about.orderID = id
 	return nil
@@ -159,6 +161,9 @@ func (a *api) problem(c *call, err error) *problem {
 	}
 	if p.cause != nil {
 		attributes := []slog.Attr{slog.String("code", p.Code), slog.Any("error", p.cause)}
+		if c.about.consumer != "" {
+			attributes = append(attributes, slog.String("consumer", c.about.consumer))
+		}
 		if c.about.orderID != uuid.Nil {
 			attributes = append(attributes, slog.String("order_id", c.about.orderID.String()))
 		}

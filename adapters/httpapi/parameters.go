@@ -16,6 +16,7 @@ import (
 const (
 	paramID          = "id"
 	paramName        = "name"
+	paramOrderID     = "order_id"
 	paramLimit       = "limit"
 	paramCursor      = "cursor"
 	paramStatus      = "status"
@@ -56,6 +57,18 @@ func customerIDParameter() parameter {
 
 func tableParameter() parameter {
 	return parameter{paramName, inPath, "The table.", huma.Schema{Type: huma.TypeString, MinLength: new(1)}, "event_store"}
+}
+
+func consumerParameter() parameter {
+	return parameter{paramName, inPath, "The consumer.", huma.Schema{Type: huma.TypeString, MinLength: new(1)}, "orders-by-sku"}
+}
+
+func parkedOrderParameter() parameter {
+	return parameter{paramOrderID, inPath, "The order.", huma.Schema{Type: huma.TypeString, Format: "uuid"}, nil}
+}
+
+func writtenOrderParameter() parameter {
+	return parameter{paramOrderID, inQuery, "Together with min_sequence: wait until the list has that event of this order.", huma.Schema{Type: huma.TypeString, Format: "uuid"}, nil}
 }
 
 func limitParameter() parameter {

@@ -31,6 +31,10 @@ type problem struct {
 	Expected  *uint64      `json:"expected,omitempty" doc:"The sequence number that the request expected the order to have."`
 	Actual    *uint64      `json:"actual,omitempty" doc:"The sequence number that was found."`
 
+	// Parked and Holder come with the problems of consumers.
+	Parked *parkedDocument  `json:"parked,omitempty" doc:"The order that could not be handled this time either."`
+	Holder *processDocument `json:"holder,omitempty" doc:"The process that works as the consumer."`
+
 	// retry asks for a Retry-After header.
 	retry bool
 	// cause is logged, at level, and never shown; nil for what is the client's own affair.
@@ -70,6 +74,9 @@ const (
 	codePreconditionFailed = "precondition_failed"
 	codeBodyTooLarge       = "body_too_large"
 	codeMediaType          = "unsupported_media_type"
+	codeRefused            = "refused"
+	codeHeldElsewhere      = "held_elsewhere"
+	codeStillParked        = "still_parked"
 	codeCommandIDReused    = "command_id_reused"
 	codeInternal           = "internal"
 	codeCorruptData        = "corrupt_data"
@@ -108,16 +115,29 @@ type subject struct {
 	orderID     uuid.UUID
 	commandID   uuid.UUID
 	conditional bool // it carried If-Match
+	// consumer is set for what looks after a consumer.
+	consumer string
+}
+
+// doubt says what to do after a request that may have taken effect.
+func (s subject) doubt() string {
+	if s.consumer != "" {
+		return "it may have taken effect: see how the consumer is before you ask again"
+	}
+	return "if it was a command, it may have taken effect: " + repeat
 }
 
 // problemOf is the one table from errors to problems. It returns nil when there is nobody left to be told.
 func problemOf(ctx context.Context, err error, about subject) *problem {
 	p := fromRule(err, about)
 	if p == nil {
+		p = fromConsumers(err, about)
+	}
+	if p == nil {
 		p = fromPorts(err, about)
 	}
 	if p == nil {
-		p = fromTransport(ctx, err)
+		p = fromTransport(ctx, err, about)
 	}
 	if p != nil && about.orderID != uuid.Nil {
 		p.OrderID = about.orderID.String()
@@ -153,6 +173,36 @@ func fromRule(err error, about subject) *problem {
 
 func orderNotFound() *problem {
 	return newProblem(http.StatusNotFound, string(order.CodeOrderNotFound), "there is no such order")
+}
+
+// fromConsumers maps the errors of those who look after consumers, and what others mean to them.
+func fromConsumers(err error, about subject) *problem {
+	var refused *ports.RefusedError
+	var held *ports.LeaseHeldError
+	var still *ports.StillParkedError
+	switch {
+	case about.consumer == "":
+		return nil
+	case errors.As(err, &refused):
+		return newProblem(http.StatusConflict, codeRefused, refused.Reason)
+	case errors.As(err, &held):
+		p := newProblem(http.StatusConflict, codeHeldElsewhere,
+			fmt.Sprintf("the process at %s works as %s: ask there", held.Owner.Address, about.consumer))
+		p.Holder = process(held.Owner)
+		return p
+	case errors.As(err, &still):
+		p := newProblem(http.StatusConflict, codeStillParked, still.Error())
+		p.Parked = new(parkedOrder(still.Parked))
+		return p
+	case errors.Is(err, ports.ErrNotFound) && about.orderID != uuid.Nil:
+		return newProblem(http.StatusNotFound, codeNotFound, "there is no such consumer, or it has not set this order aside")
+	case errors.Is(err, ports.ErrNotFound):
+		return newProblem(http.StatusNotFound, codeNotFound, "there is no such consumer")
+	case errors.Is(err, ports.ErrOutcomeUnknown):
+		return newProblem(http.StatusServiceUnavailable, codeOutcomeUnknown, about.doubt()).because(slog.LevelWarn, err)
+	default:
+		return nil
+	}
 }
 
 // fromPorts maps the errors of package ports.
@@ -203,7 +253,7 @@ func conflict(err error, about subject) *problem {
 }
 
 // fromTransport maps what happens to requests on their way, and everything that nobody foresaw.
-func fromTransport(ctx context.Context, err error) *problem {
+func fromTransport(ctx context.Context, err error, about subject) *problem {
 	var tooLarge *http.MaxBytesError
 	var network net.Error
 	switch {
@@ -211,7 +261,7 @@ func fromTransport(ctx context.Context, err error) *problem {
 		return newProblem(http.StatusRequestEntityTooLarge, codeBodyTooLarge,
 			"the body must have at most "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes")
 	case errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), errShutdown):
-		return newProblem(http.StatusServiceUnavailable, codeShuttingDown, "the service is shutting down; if it was a command, it may have taken effect: "+repeat)
+		return newProblem(http.StatusServiceUnavailable, codeShuttingDown, "the service is shutting down; "+about.doubt())
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return nil // the client left
 	case errors.Is(err, errBody) && errors.As(err, &network) && network.Timeout():
@@ -220,7 +270,7 @@ func fromTransport(ctx context.Context, err error) *problem {
 		return invalid(codeInvalidBody, "", "the body did not arrive whole")
 	case errors.Is(err, context.DeadlineExceeded):
 		return newProblem(http.StatusGatewayTimeout, codeTimeout,
-			"there was no answer in time; if it was a command, it may have taken effect: "+repeat).because(slog.LevelWarn, err)
+			"there was no answer in time; "+about.doubt()).because(slog.LevelWarn, err)
 	default:
 		return newProblem(http.StatusInternalServerError, codeInternal, "an internal error; the log of the service tells more").because(slog.LevelError, err)
 	}

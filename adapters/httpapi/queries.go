@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"orderflow/domain/order"
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -46,7 +48,7 @@ func (a *api) queryOperations(d describer) []operation {
 		},
 		{
 			id: "list-orders-of-customer", method: http.MethodGet, path: "/v1/customers/{id}/orders", tag: tagQueries, summary: "List the orders of a customer, newest first",
-			parameters: []parameter{customerIDParameter(), limitParameter(), cursorParameter()},
+			parameters: []parameter{customerIDParameter(), writtenOrderParameter(), minSequenceParameter(), timeoutParameter(), limitParameter(), cursorParameter()},
 			responses:  d.responses(answers{http.StatusOK: d.answer("A page of the list.", listDocument{})}, 400, 500, 503, 504),
 			run: func(c *call) (reply, error) {
 				return a.list(c, listByCustomer, paramID, c.request.PathValue(paramID))
@@ -55,7 +57,7 @@ func (a *api) queryOperations(d describer) []operation {
 		{
 			id: "list-orders", method: http.MethodGet, path: "/v1/orders", tag: tagQueries, summary: "List the orders in a status, or with an article, newest first",
 			description: "Exactly one of status and sku says which orders.",
-			parameters:  []parameter{statusParameter(), skuParameter(), limitParameter(), cursorParameter()},
+			parameters:  []parameter{statusParameter(), skuParameter(), writtenOrderParameter(), minSequenceParameter(), timeoutParameter(), limitParameter(), cursorParameter()},
 			responses:   d.responses(answers{http.StatusOK: d.answer("A page of the list.", listDocument{})}, 400, 500, 503, 504),
 			run:         a.listOrders,
 		},
@@ -216,6 +218,34 @@ func (a *api) listOrders(c *call) (reply, error) {
 	return a.list(c, listByStatus, paramStatus, status)
 }
 
+// awaitWritten waits until a list has what the client says that it has written: order_id and min_sequence.
+func (a *api) awaitWritten(c *call, table string) error {
+	minSequence, given, err := c.queryNumber(paramMinSequence, 0)
+	if err != nil {
+		return err
+	}
+	wait, err := c.queryWait()
+	if err != nil {
+		return err
+	}
+	if given != c.query.Has(paramOrderID) {
+		return invalid(codeInvalidParameter, paramMinSequence, "order_id and min_sequence go together: they name an event")
+	}
+	if !given {
+		return nil
+	}
+	id, err := uuid.Parse(c.query.Get(paramOrderID))
+	if err != nil {
+		return invalid(codeInvalidParameter, paramOrderID, "must be a UUID")
+	}
+	err = a.config.Lists.Await(c.request.Context(), table, id, minSequence, wait)
+	if errors.Is(err, ports.ErrUnavailable) && c.request.Context().Err() == nil {
+		return newProblem(http.StatusServiceUnavailable, codeViewBehind,
+			fmt.Sprintf("the list does not have event %d of order %s yet; try again, or ask without min_sequence", minSequence, id))
+	}
+	return err
+}
+
 // list answers with the entries of a table under key, which came in the parameter of that name.
 func (a *api) list(c *call, table, name, key string) (reply, error) {
 	if key == "" || len(key) > maxKey || !utf8.ValidString(key) {
@@ -223,6 +253,9 @@ func (a *api) list(c *call, table, name, key string) (reply, error) {
 	}
 	after, limit, err := c.readPage()
 	if err != nil {
+		return reply{}, err
+	}
+	if err := a.awaitWritten(c, table); err != nil {
 		return reply{}, err
 	}
 	page, err := a.config.Lists.List(c.request.Context(), table, key, after, limit)

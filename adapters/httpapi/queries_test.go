@@ -325,3 +325,41 @@ func TestLists_statusesAreThoseOfTheDomain(t *testing.T) {
 		}
 	}
 }
+
+func TestLists_readYourWrites(t *testing.T) {
+	t.Parallel()
+	type asked struct {
+		table    string
+		sequence uint64
+		wait     time.Duration
+	}
+	for path, want := range map[string]asked{
+		"/v1/customers/ada/orders?order_id=" + orderID + "&min_sequence=3":               {"orders_by_customer", 3, 2 * time.Second},
+		"/v1/orders?status=ACTIVE&order_id=" + orderID + "&min_sequence=1&timeout=500ms": {"orders_by_status", 1, 500 * time.Millisecond},
+		"/v1/orders?sku=A&order_id=" + orderID + "&min_sequence=1":                       {"orders_by_sku", 1, 2 * time.Second},
+	} {
+		shop := newShop()
+		var got asked
+		shop.await = func(_ context.Context, table string, id uuid.UUID, sequence uint64, wait time.Duration) error {
+			if id.String() != orderID {
+				t.Errorf("%s: order %s", path, id)
+			}
+			got = asked{table, sequence, wait}
+			return nil
+		}
+		wantStatus(t, do(t, handlerOf(t, shop.config()), get(path)), http.StatusOK)
+		if got != want {
+			t.Errorf("%s: waited for %+v, want %+v", path, got, want)
+		}
+		shop.await = func(context.Context, string, uuid.UUID, uint64, time.Duration) error { return ports.ErrUnavailable }
+		wantProblem(t, do(t, handlerOf(t, shop.config()), get(path)), http.StatusServiceUnavailable, "view_behind", "")
+	}
+	for path, field := range map[string]string{
+		"/v1/orders?status=ACTIVE&order_id=" + orderID:                "min_sequence",
+		"/v1/orders?status=ACTIVE&min_sequence=1":                     "min_sequence",
+		"/v1/orders?status=ACTIVE&min_sequence=1&order_id=x":          "order_id",
+		"/v1/orders?status=ACTIVE&min_sequence=x&order_id=" + orderID: "min_sequence",
+	} {
+		wantProblem(t, do(t, handlerOf(t, newShop().config()), get(path)), http.StatusBadRequest, "invalid_parameter", field)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/ports"
 )
@@ -24,6 +25,12 @@ type Config struct {
 	Lists     ports.OrderLists
 	Consumers ports.ConsumerMonitor
 	Tables    ports.Tables
+	// Manager, Rebuilder and Parked are behind the routes below /v1/consumers/{name}. Default: there are no such routes.
+	Manager   ports.ConsumerManager
+	Rebuilder ports.Rebuilder
+	Parked    ports.ParkedOrders
+	// Records tells which events of a parked order wait. It is required with Parked.
+	Records Records
 	// Verifier is behind /v1/verify. Default: there is no such route.
 	Verifier ports.Verifier
 	// TopicVerifier is behind /v1/verify/topic. Default: there is no such route.
@@ -31,6 +38,8 @@ type Config struct {
 	// AsyncAPI is the document behind /asyncapi.yaml, which describes the messages that are published. Default: there is no such
 	// route.
 	AsyncAPI []byte
+	// Explainer is behind /v1/orders/{id}/explain. Default: there is no such route.
+	Explainer ports.Explainer
 	// Codec renders events.
 	Codec ports.Codec[order.Event]
 
@@ -40,6 +49,12 @@ type Config struct {
 	Metrics http.Handler
 	// Registerer gets the metrics of the requests. Default: none are made.
 	Registerer prometheus.Registerer
+	// Trace, when set, is told of each request before it is served. It returns the context that the request has from then on,
+	// and a function that is told of the end: the route, one of a fixed number, and the status, which is 499 for a client that
+	// left. Default: nothing is traced.
+	Trace func(r *http.Request) (ctx context.Context, end func(route string, status int))
+	// Now is the clock for what is asked for as of now. Default: time.Now.
+	Now func() time.Time
 	// Logger gets each request at debug level, and failures of the service above that. Default: nothing is logged.
 	Logger *slog.Logger
 	// NewID makes the ids of commands and orders that clients did not name. It must be safe for concurrent use. Default: UUIDv7.
@@ -60,12 +75,21 @@ type Config struct {
 	ShutdownTimeout time.Duration
 }
 
+// Records is what is read of the event store as it is stored: what waits may be waiting because it cannot be decoded.
+type Records interface {
+	// Load is that of ports.EventStore.
+	Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error)
+}
+
 func (c Config) withDefaults() Config {
 	if c.Ready == nil {
 		c.Ready = always
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.NewID == nil {
 		c.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
@@ -95,7 +119,8 @@ func (c Config) withDefaults() Config {
 }
 
 func (c Config) validate() error {
-	if c.Commands == nil || c.Orders == nil || c.Lists == nil || c.Consumers == nil || c.Tables == nil || c.Codec == nil {
+	if c.Commands == nil || c.Orders == nil || c.Lists == nil || c.Consumers == nil || c.Tables == nil || c.Codec == nil ||
+		c.Parked != nil && c.Records == nil {
 		return errors.New("http api: a port is missing")
 	}
 	if c.MaxBodyBytes < 0 || min(c.ReadHeaderTimeout, c.ReadTimeout, c.WriteTimeout, c.IdleTimeout, c.RequestTimeout, c.ShutdownTimeout) < 0 {

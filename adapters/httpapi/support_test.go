@@ -69,6 +69,9 @@ type shop struct {
 	table     func(ctx context.Context, name string, after ports.Cursor, limit int) (ports.TablePage, error)
 	consumers func(context.Context) ([]ports.ConsumerStatus, error)
 	verify    func(ctx context.Context, patience time.Duration) (ports.VerifyReport, error)
+	await     func(ctx context.Context, table string, id uuid.UUID, sequence uint64, wait time.Duration) error
+	repair    func(ctx context.Context, patience time.Duration) (ports.VerifyReport, error)
+	explain   func(context.Context, uuid.UUID) (ports.Explanation, error)
 
 	verifyTopic func(context.Context, ports.TopicOptions) (ports.TopicReport, error)
 
@@ -159,6 +162,13 @@ func (s *shop) Events(ctx context.Context, id uuid.UUID) ([]projection.Event, er
 	return slices.Clone(s.history[id]), nil
 }
 
+func (s *shop) Await(ctx context.Context, table string, id uuid.UUID, sequence uint64, wait time.Duration) error {
+	if s.await != nil {
+		return s.await(ctx, table, id, sequence, wait)
+	}
+	return nil
+}
+
 func (s *shop) List(ctx context.Context, table, key string, after ports.Cursor, limit int) (ports.RowPage, error) {
 	if s.list != nil {
 		return s.list(ctx, table, key, after, limit)
@@ -212,9 +222,27 @@ func (s *shop) VerifyTopic(ctx context.Context, options ports.TopicOptions) (por
 	return ports.TopicReport{}, nil
 }
 
-// config wires a shop.
+func (s *shop) Repair(ctx context.Context, patience time.Duration) (ports.VerifyReport, error) {
+	if s.repair != nil {
+		return s.repair(ctx, patience)
+	}
+	return ports.VerifyReport{}, nil
+}
+
+func (s *shop) Explain(ctx context.Context, id uuid.UUID) (ports.Explanation, error) {
+	if s.explain != nil {
+		return s.explain(ctx, id)
+	}
+	return ports.Explanation{}, fmt.Errorf("explain order %s: %w", id, ports.ErrNotFound)
+}
+
+// config wires a shop, with a keeper of the consumers who has nothing to do.
 func (s *shop) config() httpapi.Config {
-	return httpapi.Config{Commands: s, Orders: s, Lists: s, Consumers: s, Tables: s, Verifier: s, TopicVerifier: s, AsyncAPI: []byte("asyncapi: 3.0.0\n"), Codec: codec{}, NewID: s.newID}
+	k := &keeper{}
+	return httpapi.Config{
+		Commands: s, Orders: s, Lists: s, Consumers: s, Tables: s, Verifier: s, TopicVerifier: s, AsyncAPI: []byte("asyncapi: 3.0.0\n"), Explainer: s, Codec: codec{}, NewID: s.newID,
+		Manager: k, Rebuilder: k, Parked: k, Records: k, Now: func() time.Time { return noon },
+	}
 }
 
 func handlerOf(t testing.TB, config httpapi.Config) http.Handler {

@@ -17,6 +17,8 @@ type verificationDocument struct {
 	Orders      uint64               `json:"orders" doc:"Orders that were compared."`
 	Events      uint64               `json:"events" doc:"Events of those orders."`
 	Rows        uint64               `json:"rows" doc:"Rows of the read models."`
+	Skipped     uint64               `json:"skipped" doc:"Events that were passed over by somebody's decision; they are no differences."`
+	Repaired    uint64               `json:"repaired" doc:"Orders that were put right in a view."`
 	Differences uint64               `json:"differences" doc:"How much is not as the events say; 0 when all is well."`
 	Shown       []differenceDocument `json:"shown,omitempty" nullable:"false" doc:"The first of the differences."`
 }
@@ -44,24 +46,35 @@ func (a *api) verificationOperations(d describer) []operation {
 		parameters:  []parameter{patienceParameter()},
 		responses:   d.responses(answers{http.StatusOK: d.answer("What was compared, and what differs.", verificationDocument{})}, 400, 403, 500, 503),
 		unbounded:   true,
-		run:         a.verify,
+		run:         func(c *call) (reply, error) { return a.verify(c, a.config.Verifier.Verify) },
+	}, {
+		id: "repair", method: http.MethodPost, path: "/v1/verify/repair", tag: tagOperations, summary: "Compare every view with the fold of its events, and put right what differs",
+		description: "Does what verify does. Orders that lag behind or whose rows are wrong are put right, and looked at again; what is still wrong then is a difference. Histories are never changed.",
+		parameters:  []parameter{patienceParameter()},
+		responses:   d.responses(answers{http.StatusOK: d.answer("What was compared, what was put right, and what still differs.", verificationDocument{})}, 400, 403, 500, 503),
+		unbounded:   true,
+		run:         func(c *call) (reply, error) { return a.verify(c, a.config.Verifier.Repair) },
 	}}
 }
 
-func (a *api) verify(c *call) (reply, error) {
+func (a *api) verify(c *call, work func(context.Context, time.Duration) (ports.VerifyReport, error)) (reply, error) {
 	patience, err := c.patience()
 	if err != nil {
 		return reply{}, err
 	}
-	report, err := a.config.Verifier.Verify(c.request.Context(), patience)
+	report, err := work(c.request.Context(), patience)
 	if err != nil {
 		return reply{}, err
 	}
-	document := verificationDocument{Orders: report.Orders, Events: report.Events, Rows: report.Rows, Differences: report.Differences}
+	return reply{body: verification(report)}, nil
+}
+
+func verification(report ports.VerifyReport) verificationDocument {
+	document := verificationDocument{Orders: report.Orders, Events: report.Events, Rows: report.Rows, Skipped: report.Skipped, Repaired: report.Repaired, Differences: report.Differences}
 	for _, d := range report.Shown {
 		document.Shown = append(document.Shown, difference(d))
 	}
-	return reply{body: document}, nil
+	return document
 }
 
 // patience reads the parameter of that name; 0 when it is absent.

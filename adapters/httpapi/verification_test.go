@@ -32,12 +32,26 @@ func TestVerify(t *testing.T) {
 			t.Errorf("patience %s, want 1m30s", asked)
 		}
 		want := map[string]any{
-			"orders": 2.0, "events": 5.0, "rows": 9.0, "differences": 2.0,
+			"orders": 2.0, "events": 5.0, "rows": 9.0, "skipped": 0.0, "repaired": 0.0, "differences": 2.0,
 			"shown": []any{
 				map[string]any{"order_id": orderID, "consumer": "orders-by-sku", "detail": "a row is missing"},
 				map[string]any{"detail": "the history has a hole"},
 			},
 		}
+		if diff := cmp.Diff(want, bodyOf[map[string]any](t, answer)); diff != "" {
+			t.Errorf("answer (-want +got):\n%s", diff)
+		}
+	})
+
+	t.Run("puts right when it is asked to", func(t *testing.T) {
+		t.Parallel()
+		shop := newShop()
+		shop.repair = func(context.Context, time.Duration) (ports.VerifyReport, error) {
+			return ports.VerifyReport{Orders: 3, Repaired: 2, Skipped: 1}, nil
+		}
+		answer := do(t, handlerOf(t, shop.config()), post("/v1/verify/repair", ""))
+		wantStatus(t, answer, http.StatusOK)
+		want := map[string]any{"orders": 3.0, "events": 0.0, "rows": 0.0, "skipped": 1.0, "repaired": 2.0, "differences": 0.0}
 		if diff := cmp.Diff(want, bodyOf[map[string]any](t, answer)); diff != "" {
 			t.Errorf("answer (-want +got):\n%s", diff)
 		}

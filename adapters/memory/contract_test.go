@@ -1,7 +1,9 @@
 package memory_test
 
 import (
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -33,6 +35,22 @@ func TestContract(t *testing.T) {
 	t.Run("ConsumerRegistry", func(t *testing.T) {
 		t.Parallel()
 		porttest.ConsumerRegistry(t, onNewStore(consumerRegistry))
+	})
+	t.Run("ParkingLot", func(t *testing.T) {
+		t.Parallel()
+		porttest.ParkingLot(t, onNewStore(parkingLot))
+	})
+	t.Run("SkipLog", func(t *testing.T) {
+		t.Parallel()
+		porttest.SkipLog(t, onNewStore(skipLog))
+	})
+	t.Run("Leases", func(t *testing.T) {
+		t.Parallel()
+		porttest.Leases(t, func(*testing.T) porttest.LeasesHarness {
+			var shift atomic.Int64
+			s := memory.New(memory.Options{Now: func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }})
+			return leases(s, func(d time.Duration) { shift.Add(int64(d)) })
+		})
 	})
 	t.Run("RecordLister", func(t *testing.T) {
 		t.Parallel()
@@ -70,15 +88,30 @@ func headScanner(s *memory.Store) porttest.HeadScannerHarness {
 }
 
 func changeFeed(s *memory.Store) porttest.ChangeFeedHarness {
-	return porttest.ChangeFeedHarness{Feed: s, Store: s, Close: s.Close, Reopen: reopen(s, changeFeed), Expire: s.Expire}
+	return porttest.ChangeFeedHarness{Feed: s, Store: s, Pulse: s, Close: s.Close, Reopen: reopen(s, changeFeed), Expire: s.Expire}
 }
 
 func views(s *memory.Store) porttest.ViewsHarness {
-	return porttest.ViewsHarness{Store: s, Reader: s, Close: s.Close, Reopen: reopen(s, views), BinaryText: true}
+	return porttest.ViewsHarness{Store: s, Reader: s, Dropper: s, Close: s.Close, Reopen: reopen(s, views), BinaryText: true}
 }
 
 func consumerRegistry(s *memory.Store) porttest.ConsumerRegistryHarness {
 	return porttest.ConsumerRegistryHarness{Registry: s, Close: s.Close, Reopen: reopen(s, consumerRegistry)}
+}
+
+func parkingLot(s *memory.Store) porttest.ParkingLotHarness {
+	return porttest.ParkingLotHarness{Lot: s, Close: s.Close, Reopen: reopen(s, parkingLot)}
+}
+
+func skipLog(s *memory.Store) porttest.SkipLogHarness {
+	return porttest.SkipLogHarness{Log: s, Close: s.Close, Reopen: reopen(s, skipLog)}
+}
+
+func leases(s *memory.Store, advance func(time.Duration)) porttest.LeasesHarness {
+	return porttest.LeasesHarness{
+		Leases: s, Advance: advance, Close: s.Close,
+		Reopen: func(testing.TB) porttest.LeasesHarness { return leases(s.Reopen(), advance) },
+	}
 }
 
 func recordLister(s *memory.Store) porttest.RecordListerHarness {

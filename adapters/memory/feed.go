@@ -88,7 +88,9 @@ type subscription struct {
 
 	// Guarded by the mutex of the store.
 	delivered uint64
-	closed    bool
+	// beats are the heartbeats that wait to be delivered.
+	beats  []beat
+	closed bool
 }
 
 // Next implements [ports.Subscription].
@@ -115,17 +117,22 @@ func (sub *subscription) poll(ctx context.Context) (ports.Delivery, <-chan struc
 	}
 	s := sub.store
 	defer s.mu.Unlock()
-	switch {
-	case sub.delivered < s.data.expired:
+	if sub.delivered < s.data.expired {
 		return ports.Delivery{}, nil, ports.ErrOffsetExpired
-	case sub.delivered == s.data.end():
+	}
+	if heartbeat, due := sub.heartbeat(); due {
+		return heartbeat, nil, nil
+	}
+	if sub.delivered == s.data.end() {
 		return ports.Delivery{}, s.changed, nil
 	}
 	sub.delivered++
-	return ports.Delivery{
-		Record:   s.data.message(sub.delivered).record.Clone(),
-		Position: ports.Position{Offset: strconv.FormatUint(sub.delivered, 10)},
-	}, nil, nil
+	return ports.Delivery{Record: s.data.message(sub.delivered).record.Clone(), Position: positionAt(sub.delivered)}, nil, nil
+}
+
+// positionAt is the place of a message.
+func positionAt(number uint64) ports.Position {
+	return ports.Position{Offset: strconv.FormatUint(number, 10)}
 }
 
 // Commit implements [ports.Subscription].

@@ -21,11 +21,16 @@ func (s *Store) Consumer(ctx context.Context, name string) (ports.ConsumerRecord
 }
 
 // SaveConsumer implements [ports.ConsumerRegistry].
-func (s *Store) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) error {
+func (s *Store) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
 	if err := s.enter(ctx); err != nil {
-		return fmt.Errorf("save consumer %s: %w", record.Name, err)
+		return ports.ConsumerRecord{}, fmt.Errorf("save consumer %s at %d: %w", record.Name, record.Revision, err)
 	}
 	defer s.mu.Unlock()
+	if current := s.data.consumers[record.Name].Revision; current != record.Revision {
+		return ports.ConsumerRecord{}, fmt.Errorf("save consumer %s at %d, which is at %d: %w",
+			record.Name, record.Revision, current, ports.ErrVersionConflict)
+	}
+	record.Revision++
 	s.data.consumers[record.Name] = record
-	return nil
+	return record, nil
 }

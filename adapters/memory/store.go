@@ -17,13 +17,18 @@ var (
 	_ ports.ChangeFeed       = (*Store)(nil)
 	_ ports.ViewStore        = (*Store)(nil)
 	_ ports.ViewReader       = (*Store)(nil)
+	_ ports.ViewDropper      = (*Store)(nil)
+	_ ports.ViewRepairer     = (*Store)(nil)
 	_ ports.ConsumerRegistry = (*Store)(nil)
+	_ ports.ParkingLot       = (*Store)(nil)
+	_ ports.SkipLog          = (*Store)(nil)
+	_ ports.Leases           = (*Store)(nil)
 	_ ports.RecordLister     = (*Store)(nil)
 )
 
 // Options are the knobs of a [Store].
 type Options struct {
-	// Now is the clock that the age of a lag is told by; nil means time.Now.
+	// Now is the clock that the age of a lag is told by, and that leases run by; nil means time.Now.
 	Now func() time.Time
 }
 
@@ -53,6 +58,9 @@ type data struct {
 
 	views     map[ports.ViewID]*view
 	consumers map[string]ports.ConsumerRecord
+	parked    map[string]map[uuid.UUID]ports.ParkedOrder // by consumer
+	skips     map[string]map[event]ports.Skip            // by consumer
+	leases    map[string]lease
 }
 
 // New returns an empty store.
@@ -62,6 +70,9 @@ func New(options Options) *Store {
 		offsets:   map[string]uint64{},
 		views:     map[ports.ViewID]*view{},
 		consumers: map[string]ports.ConsumerRecord{},
+		parked:    map[string]map[uuid.UUID]ports.ParkedOrder{},
+		skips:     map[string]map[event]ports.Skip{},
+		leases:    map[string]lease{},
 	})
 }
 

@@ -31,13 +31,22 @@ func (s *Store) State(ctx context.Context, id ports.ViewID, orderID uuid.UUID) (
 
 // Apply implements [ports.ViewStore].
 func (s *Store) Apply(ctx context.Context, id ports.ViewID, change ports.Change) error {
-	if err := s.apply(ctx, id, change); err != nil {
+	if err := s.apply(ctx, id, change, 1); err != nil {
 		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.OrderID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
 	}
 	return nil
 }
 
-func (s *Store) apply(ctx context.Context, id ports.ViewID, change ports.Change) error {
+// Replace implements [ports.ViewRepairer].
+func (s *Store) Replace(ctx context.Context, id ports.ViewID, change ports.Change) error {
+	if err := s.apply(ctx, id, change, 0); err != nil {
+		return fmt.Errorf("replace %s at %d in %s/%d: %w", change.OrderID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
+	}
+	return nil
+}
+
+// apply applies a change that is at least ahead of the stored state.
+func (s *Store) apply(ctx context.Context, id ports.ViewID, change ports.Change, ahead uint64) error {
 	gone, err := keyed(change.Table, change.Delete)
 	if err != nil {
 		return err
@@ -51,7 +60,7 @@ func (s *Store) apply(ctx context.Context, id ports.ViewID, change ports.Change)
 	}
 	defer s.mu.Unlock()
 	view := s.view(id)
-	if change.State.SequenceNumber <= view.states[change.OrderID].SequenceNumber {
+	if change.State.SequenceNumber < view.states[change.OrderID].SequenceNumber+ahead {
 		return nil
 	}
 	view.states[change.OrderID] = cloneState(change.State)
@@ -67,6 +76,16 @@ func (s *Store) apply(ctx context.Context, id ports.ViewID, change ports.Change)
 		delete(rows, key)
 	}
 	maps.Copy(rows, put)
+	return nil
+}
+
+// DropView implements [ports.ViewDropper].
+func (s *Store) DropView(ctx context.Context, id ports.ViewID, _ *projection.Table) error {
+	if err := s.enter(ctx); err != nil {
+		return fmt.Errorf("drop %s/%d: %w", id.Consumer, id.Generation, err)
+	}
+	defer s.mu.Unlock()
+	delete(s.data.views, id)
 	return nil
 }
 

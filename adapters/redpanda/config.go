@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"orderflow/domain/eventsourcing"
 )
 
 // Config says where the cluster is, how to talk to it, and what the topic is like. Brokers is needed.
@@ -37,6 +39,8 @@ type Config struct {
 	// Timeout bounds one request, and one attempt to connect; 0 means 10 seconds. A broker that died without closing its
 	// connections is noticed after it, and to publish takes up to twice as long before it is given up.
 	Timeout time.Duration
+	// Published is told where the brokers have put each event, before Publish returns; nil for nobody. It is called concurrently.
+	Published func(record eventsourcing.Record, partition int32, offset int64)
 	// Logger is told what an operator should know; nil means silence.
 	Logger *slog.Logger
 }
@@ -152,6 +156,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
+	}
+	if c.Published == nil {
+		c.Published = func(eventsourcing.Record, int32, int64) {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

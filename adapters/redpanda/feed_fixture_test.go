@@ -46,8 +46,7 @@ func newShelf(t testing.TB, config redpanda.Config) *shelf {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = admin.Close() })
-	detail := &sarama.TopicDetail{NumPartitions: config.Topic.Partitions, ReplicationFactor: 1}
-	if err := admin.CreateTopic(config.Topic.Name, detail, false); err != nil {
+	if err := newPublisher(t, config).Connect(within(t)); err != nil { // a topic that others can find, too
 		t.Fatal(err)
 	}
 	producer := newProducer(t, config)

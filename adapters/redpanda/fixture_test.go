@@ -42,7 +42,7 @@ func configOf(cluster *kfake.Cluster) redpanda.Config {
 	}
 }
 
-func newPublisher(t *testing.T, config redpanda.Config) *redpanda.Publisher {
+func newPublisher(t testing.TB, config redpanda.Config) *redpanda.Publisher {
 	t.Helper()
 	p, err := redpanda.NewPublisher(config)
 	if err != nil {

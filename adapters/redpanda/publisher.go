@@ -30,7 +30,10 @@ type Publisher struct {
 	work   sync.WaitGroup // openings and sessions
 }
 
-var _ ports.Publisher = (*Publisher)(nil)
+var (
+	_ ports.Publisher = (*Publisher)(nil)
+	_ ports.Probe     = (*Publisher)(nil)
+)
 
 // opening is an attempt to open a session, shared by all who wait for it.
 type opening struct {
@@ -84,6 +87,22 @@ func (p *Publisher) Connect(ctx context.Context) error {
 	return nil
 }
 
+// Probe implements [ports.Probe]: it asks the leader of each partition of the topic whether it is there.
+//
+// Errors: those of [Publisher.Connect].
+func (p *Publisher) Probe(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, p.patience())
+	defer cancel()
+	s, err := p.session(bounded)
+	if err == nil {
+		err = translate(s.trouble.explain(describeTopic(bounded, s.client, p.config.Topic.Name)), read)
+	}
+	if err != nil {
+		return p.explain(ctx, err)
+	}
+	return nil
+}
+
 // Publish returns when all brokers that are in sync for the event's partition have it.
 //
 // Errors: [ports.ErrUnavailable], [ports.ErrOutcomeUnknown], [ports.ErrClosed], the context's; and for an event that no broker
@@ -118,6 +137,7 @@ func (p *Publisher) publish(ctx context.Context, m *kgo.Record, record eventsour
 		again := *m // the client takes what it is given
 		if err = s.send(bounded, &again); err == nil {
 			p.delivered(s)
+			p.config.Published(record, again.Partition, again.Offset)
 			return nil
 		}
 		if errors.Is(err, errReplaced) {

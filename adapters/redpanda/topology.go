@@ -23,54 +23,102 @@ const (
 	leaderPause = 20 * time.Millisecond
 )
 
-// ensureTopic creates the topic if it is not there and may be created, and waits until it can be written to.
+// ensureTopic creates the topic if it is not there and may be created, and gives all of its partitions a moment to be ready for
+// events. One that has no leader for longer keeps nobody from the others.
 func ensureTopic(ctx context.Context, client *kgo.Client, c Config) error {
-	err := describeTopic(ctx, client, c.Topic.Name)
-	if !errors.Is(err, kerr.UnknownTopicOrPartition) {
+	_, err := topicLeaders(ctx, client, c.Topic.Name)
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		if c.Topic.MustExist {
+			return fmt.Errorf("topic %s: %w, and is not to be created", c.Topic.Name, errNoTopic)
+		}
+		if err = createTopic(ctx, client, c); err != nil {
+			return fmt.Errorf("create topic %s with %d partitions: %w", c.Topic.Name, c.Topic.Partitions, err)
+		}
+	}
+	if err != nil && !errors.Is(err, kerr.LeaderNotAvailable) {
 		return err
 	}
-	if c.Topic.MustExist {
-		return fmt.Errorf("topic %s: %w, and is not to be created", c.Topic.Name, errNoTopic)
-	}
-	if err := createTopic(ctx, client, c); err != nil {
-		return fmt.Errorf("create topic %s with %d partitions: %w", c.Topic.Name, c.Topic.Partitions, err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	return awaitLeaders(ctx, client, c)
+}
+
+// awaitLeaders waits until all of the topic can be written to. Its error is that of ctx.
+func awaitLeaders(ctx context.Context, client *kgo.Client, c Config) error {
+	bounded, cancel := context.WithTimeout(ctx, c.Timeout/2)
 	defer cancel()
 	for {
-		err := describeTopic(ctx, client, c.Topic.Name)
-		if !is(err, kerr.UnknownTopicOrPartition, kerr.LeaderNotAvailable) {
-			return err
+		err := describeTopic(bounded, client, c.Topic.Name)
+		if err == nil {
+			return nil
 		}
-		select {
-		case <-time.After(leaderPause):
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the leaders of the new topic %s: %w", c.Topic.Name, err)
+		if is(err, kerr.UnknownTopicOrPartition, kerr.LeaderNotAvailable, kerr.NotLeaderForPartition) {
+			select {
+			case <-time.After(leaderPause):
+				continue
+			case <-bounded.Done():
+			}
 		}
+		if ctx.Err() == nil {
+			c.Logger.Warn("a part of the topic takes no events at the moment", "topic", c.Topic.Name, "error", err)
+		}
+		return ctx.Err()
 	}
 }
 
-// describeTopic returns nil when the topic is there and each of its partitions has a leader.
+// describeTopic returns nil when the topic is there and each of its partitions has a leader that says so itself. The word of the
+// other brokers is not enough: who was named leader a moment ago may not have heard of it, and refuses events until then.
 func describeTopic(ctx context.Context, client *kgo.Client, name string) error {
+	leaders, err := topicLeaders(ctx, client, name)
+	if err != nil {
+		return err
+	}
+	for leader, partitions := range leaders {
+		request := kmsg.NewPtrListOffsetsRequest()
+		topic := kmsg.NewListOffsetsRequestTopic()
+		topic.Topic = name
+		for _, p := range partitions {
+			partition := kmsg.NewListOffsetsRequestTopicPartition()
+			partition.Partition, partition.Timestamp = p, -1 // the end
+			topic.Partitions = append(topic.Partitions, partition)
+		}
+		request.Topics = append(request.Topics, topic)
+		response, err := request.RequestWith(ctx, client.Broker(int(leader)))
+		if err != nil {
+			return fmt.Errorf("leader %d of %d partitions of topic %s: %w", leader, len(partitions), name, err)
+		}
+		for _, t := range response.Topics {
+			for _, p := range t.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return fmt.Errorf("leader %d of partition %d of topic %s: %w", leader, p.Partition, name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// topicLeaders returns which partitions each broker leads.
+func topicLeaders(ctx context.Context, client *kgo.Client, name string) (map[int32][]int32, error) {
 	request := kmsg.NewPtrMetadataRequest()
 	topic := kmsg.NewMetadataRequestTopic()
 	topic.Topic = &name
 	request.Topics = append(request.Topics, topic)
 	response, err := request.RequestWith(ctx, client)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	leaders := make(map[int32][]int32)
 	for _, t := range response.Topics {
 		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
-			return fmt.Errorf("topic %s: %w", name, err)
+			return nil, fmt.Errorf("topic %s: %w", name, err)
 		}
 		for _, p := range t.Partitions {
 			if p.Leader < 0 {
-				return fmt.Errorf("partition %d of topic %s: %w", p.Partition, name, kerr.LeaderNotAvailable)
+				return nil, fmt.Errorf("partition %d of topic %s: %w", p.Partition, name, kerr.LeaderNotAvailable)
 			}
+			leaders[p.Leader] = append(leaders[p.Leader], p.Partition)
 		}
 	}
-	return nil
+	return leaders, nil
 }
 
 func createTopic(ctx context.Context, client *kgo.Client, c Config) error {

@@ -19,13 +19,24 @@ func TestStore_Contract(t *testing.T) {
 			own := start(t, scyllasim.Options{})
 			return own.Hosts(), func() { own.Advance(48 * time.Hour) }
 		},
+		timed: func(t testing.TB) ([]string, func(time.Duration)) {
+			own := start(t, scyllasim.Options{})
+			return own.Hosts(), own.Advance
+		},
 	})
 }
 
 func TestIntegrationStore_Contract(t *testing.T) {
 	t.Parallel()
 	servers.Scylla(t)
-	contract(t, contractOptions{hosts: servers.Scylla, tuning: porttest.Tuning{Wait: 2 * time.Minute, Writers: 8}})
+	contract(t, contractOptions{
+		hosts:  servers.Scylla,
+		tuning: porttest.Tuning{Wait: 2 * time.Minute, Writers: 8},
+		// The time of a real server cannot be moved, so these few tests wait for it, for seconds.
+		timed: func(t testing.TB) ([]string, func(time.Duration)) {
+			return servers.Scylla(t), func(d time.Duration) { <-time.After(d) }
+		},
+	})
 }
 
 // contractOptions say what the suites run on.
@@ -35,6 +46,8 @@ type contractOptions struct {
 	tuning porttest.Tuning
 	// expiring returns other servers, whose outbox can be made to expire; nil where there is no such thing.
 	expiring func(t testing.TB) (hosts []string, expire func())
+	// timed returns servers and what lets time pass for them.
+	timed func(t testing.TB) (hosts []string, advance func(time.Duration))
 }
 
 // opened is an open store and what it takes to open it again.
@@ -81,7 +94,7 @@ func contract(t *testing.T, options contractOptions) {
 		var harness func(o opened) porttest.ViewsHarness
 		harness = func(o opened) porttest.ViewsHarness {
 			return porttest.ViewsHarness{
-				Store: o, Reader: o, Close: o.Close, Tuning: options.tuning,
+				Store: o, Reader: o, Dropper: o, Close: o.Close, Tuning: options.tuning,
 				Reopen: func(t testing.TB) porttest.ViewsHarness { return harness(o.reopen(t)) },
 			}
 		}
@@ -97,6 +110,42 @@ func contract(t *testing.T, options contractOptions) {
 			}
 		}
 		porttest.ConsumerRegistry(t, func(t *testing.T) porttest.ConsumerRegistryHarness { return harness(fresh(t, options.hosts(t))) })
+	})
+	t.Run("ParkingLot", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.ParkingLotHarness
+		harness = func(o opened) porttest.ParkingLotHarness {
+			return porttest.ParkingLotHarness{
+				Lot: o, Close: o.Close, Tuning: options.tuning,
+				Reopen: func(t testing.TB) porttest.ParkingLotHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.ParkingLot(t, func(t *testing.T) porttest.ParkingLotHarness { return harness(fresh(t, options.hosts(t))) })
+	})
+	t.Run("SkipLog", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.SkipLogHarness
+		harness = func(o opened) porttest.SkipLogHarness {
+			return porttest.SkipLogHarness{
+				Log: o, Close: o.Close, Tuning: options.tuning,
+				Reopen: func(t testing.TB) porttest.SkipLogHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.SkipLog(t, func(t *testing.T) porttest.SkipLogHarness { return harness(fresh(t, options.hosts(t))) })
+	})
+	t.Run("Leases", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened, advance func(time.Duration)) porttest.LeasesHarness
+		harness = func(o opened, advance func(time.Duration)) porttest.LeasesHarness {
+			return porttest.LeasesHarness{
+				Leases: o, Advance: advance, Close: o.Close, Tuning: options.tuning,
+				Reopen: func(t testing.TB) porttest.LeasesHarness { return harness(o.reopen(t), advance) },
+			}
+		}
+		porttest.Leases(t, func(t *testing.T) porttest.LeasesHarness {
+			hosts, advance := options.timed(t)
+			return harness(fresh(t, hosts), advance)
+		})
 	})
 	t.Run("RecordLister", func(t *testing.T) {
 		t.Parallel()

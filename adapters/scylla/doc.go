@@ -24,6 +24,9 @@
 // So an append that was acknowledged, or that happened although its writer never heard of it, is in the feed at last; one that did
 // not happen is nowhere.
 //
+// A heartbeat ([Store.Beat]) is a row of the outbox, too, in partitions of its own and for a minute; the log carries it to the
+// readers of the change feed, and listings leave it out.
+//
 // # Outcomes
 //
 // A conditional write that fails may have happened: the server reports failures and timeouts of rounds that it completes later, and
@@ -32,7 +35,12 @@
 // again, a few times; the condition keeps the events from being stored twice. What remains is ErrUnavailable when every try was
 // answered and came to nothing, and ErrOutcomeUnknown when one may still be on its way through the network.
 //
-// Nothing else is replayed: the retry policy tries again only reads, and what was surely not applied.
+// Saves of consumers and leases are conditional writes, too, and go the same way: a serial read tells what became of a write, and what
+// did not happen is tried again. A record of a consumer holds an id of the save that it comes from for that purpose, and is read
+// at the serial level only, so that a read sees every earlier save.
+//
+// Nothing else is replayed, except what has to show (see Parking): the retry policy tries again only reads, and what was surely not
+// applied.
 //
 // # Views
 //
@@ -42,12 +50,37 @@
 // later, so a process must not be paused for longer than that. Rows are written before the state.
 //
 // The partitions of a view start with its consumer and generation, so that generations live side by side. Those that would grow
-// without bound are split into buckets; view_buckets knows which there are.
+// without bound are split into buckets; view_buckets knows which there are. [Store.DropView] looks through the partition keys of all
+// views, as nothing lists those of one. Its deletions have the time for a timestamp, which is far above every sequence number, so
+// they also win over what somebody still writes to a view that is gone; the number of a generation is never used again.
+//
+// # Leases and fencing
+//
+// A lease is one row: owner and address, which have a TTL and are gone when the time is over, and the epoch, which has none.
+// Taking a free lease counts the epoch up and sets the owner in one conditional batch, on condition that both are what was
+// read; renewing it is conditional on the same and keeps the epoch. So no two holders have the same epoch, also if the first
+// one expired or its write was completed by somebody else. The server counts a TTL from the beginning of a second, so a lease is
+// written with a second more than was asked for, and ends up to that much later.
+//
+// A process that was paused for longer does not know that it lost its lease. What it may still write must do no harm: states and
+// rows carry sequence numbers, and offsets carry the epoch, in their key. Each holder has rows of its own in consumer_offsets,
+// and those with the highest epoch count, in whatever order they arrive; within one epoch the later save wins. Rejected:
+// one row with a write timestamp made of the epoch and a counter. Such timestamps must be below the time of today, or the server
+// refuses them, and so they lose for ever against anything that was written, or deleted, with the time for a timestamp: by a
+// process that has no lease, or by hand. Old rows cost nothing: there is one for each change of holder, for a week.
+//
+// # Parking
+//
+// Parked orders and skips are plain writes. The order of these is told by the clocks of the nodes that coordinate them, and of a
+// write and a deletion in the same microsecond the deletion wins. Whoever retries a parked order takes it out and parks it
+// again within milliseconds; if the node that took it out was ahead by a few, the new entry would be there and not show, and the
+// offset would go past an event that nobody remembers. So each of these calls reads what it wrote at a quorum, and
+// writes again until it shows. Conditional writes would do as well, for three times the round trips.
 //
 // # Clocks
 //
-// No client timestamp is ever sent, except the sequence numbers above. Config.Now only dates intents: if the clocks of two processes
-// differ, their intents are swept earlier or later, to no other effect.
+// No client timestamp is ever sent, except the sequence numbers above. Leases end by the clocks of the nodes. Config.Now only dates
+// intents: if the clocks of two processes differ, their intents are swept earlier or later, to no other effect.
 //
 // # Concurrency and lifecycle
 //

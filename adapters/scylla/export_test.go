@@ -48,3 +48,9 @@ func RangesBehind(token int64, gap uint64, want int) []int64 {
 func SweeperOf(s *Store) func(ctx context.Context) (Swept, error) {
 	return (&sweeper{store: s}).pass
 }
+
+// BeatKeys is the number of partitions that heartbeats take turns in.
+const BeatKeys = beatKeys
+
+// BeatID is the partition of a heartbeat.
+var BeatID = beatID

@@ -118,11 +118,15 @@ func (s *Store) beginListing(ctx context.Context, listing string, after ports.Cu
 	return from, behind, s.enter(ctx)
 }
 
-// scanRecords calls take with each record that q finds.
+// scanRecords calls take with each record that q finds. Heartbeats are none.
 func (s *Store) scanRecords(q *gocql.Query, take func(eventsourcing.Record)) error {
 	iter := q.PageSize(recordPage).Iter()
 	var next row
 	for iter.Scan(next.destinations()...) {
+		if next.isBeat() {
+			next = row{}
+			continue
+		}
 		record, err := next.take()
 		if err != nil {
 			_ = iter.Close() // the rows that are left do not matter any more

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	insertOffset = `INSERT INTO consumer_offsets (consumer, stream, position) VALUES (?, ?, ?)`
+	insertOffset = `INSERT INTO consumer_offsets (consumer, stream, epoch, position) VALUES (?, ?, ?, ?)`
 	// offsetsAtOnce bounds the rows of one batch; all are in one partition.
 	offsetsAtOnce = 100
 )
@@ -17,21 +17,24 @@ const (
 // SaveOffsets stores, for each stream, the time up to which a consumer has handled everything in it: a version 1 UUID, as the
 // CDC log has. Streams that are not named keep what they have; one that is not saved for a week is forgotten. After an error
 // some may be saved and some not.
-func (s *Store) SaveOffsets(ctx context.Context, consumer string, offsets map[string]uuid.UUID) error {
-	if err := s.saveOffsets(ctx, consumer, offsets); err != nil {
-		return fmt.Errorf("save offsets of %s: %w", consumer, err)
+//
+// The epoch is that of the lease under which the consumer runs, see [Store.AcquireLease]; 0 without a lease. What is saved in a
+// lower epoch than something else for the same stream does not count, whichever comes later.
+func (s *Store) SaveOffsets(ctx context.Context, consumer string, epoch uint64, offsets map[string]uuid.UUID) error {
+	if err := s.saveOffsets(ctx, consumer, epoch, offsets); err != nil {
+		return fmt.Errorf("save offsets of %s in epoch %d: %w", consumer, epoch, err)
 	}
 	return nil
 }
 
-func (s *Store) saveOffsets(ctx context.Context, consumer string, offsets map[string]uuid.UUID) error {
+func (s *Store) saveOffsets(ctx context.Context, consumer string, epoch uint64, offsets map[string]uuid.UUID) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.calls.leave()
 	batch := s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
 	for stream, position := range offsets {
-		batch.Query(insertOffset, consumer, stream, position)
+		batch.Query(insertOffset, consumer, stream, int64(epoch), position)
 		if batch.Size() < offsetsAtOnce {
 			continue
 		}
@@ -46,7 +49,7 @@ func (s *Store) saveOffsets(ctx context.Context, consumer string, offsets map[st
 	return translate(s.session.ExecuteBatch(batch), plainWrite)
 }
 
-// LoadOffsets returns what SaveOffsets stored; nothing for a consumer that never saved, or that was away for a week.
+// LoadOffsets returns what SaveOffsets stored in the highest epoch of each stream; nothing for a consumer that never saved, or that was away for a week.
 func (s *Store) LoadOffsets(ctx context.Context, consumer string) (map[string]uuid.UUID, error) {
 	offsets, err := s.loadOffsets(ctx, consumer)
 	if err != nil {
@@ -65,7 +68,9 @@ func (s *Store) loadOffsets(ctx context.Context, consumer string) (map[string]uu
 	var stream string
 	var position gocql.UUID
 	for iter.Scan(&stream, &position) {
-		offsets[stream] = uuid.UUID(position)
+		if _, higher := offsets[stream]; !higher { // the epochs of a stream come the highest first
+			offsets[stream] = uuid.UUID(position)
+		}
 	}
 	return offsets, translate(iter.Close(), read)
 }

@@ -24,7 +24,7 @@ func TestOffsets(t *testing.T) {
 	store, _ := openNew(t, sim.Hosts())
 	save := func(consumer string, offsets map[string]uuid.UUID) {
 		t.Helper()
-		if err := store.SaveOffsets(t.Context(), consumer, offsets); err != nil {
+		if err := store.SaveOffsets(t.Context(), consumer, 1, offsets); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -59,7 +59,7 @@ func TestOffsets(t *testing.T) {
 	expect("b", map[string]uuid.UUID{})
 
 	mustClose(t, store)
-	if err := store.SaveOffsets(t.Context(), "a", later); !errors.Is(err, ports.ErrClosed) {
+	if err := store.SaveOffsets(t.Context(), "a", 1, later); !errors.Is(err, ports.ErrClosed) {
 		t.Errorf("save: error %v, want %v", err, ports.ErrClosed)
 	}
 	if _, err := store.LoadOffsets(t.Context(), "a"); !errors.Is(err, ports.ErrClosed) {

@@ -4,13 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gocql/gocql"
+	"github.com/google/uuid"
 
 	"orderflow/ports"
 )
 
-// Consumer implements [ports.ConsumerRegistry].
+const (
+	selectConsumer = `SELECT revision, save_id, paused, catching_up, effects_from, live_number, live_version, next_number, next_version,
+		previous_number, previous_version, switched_at FROM view_generations WHERE consumer = ?`
+	updateConsumer = `UPDATE view_generations SET revision = ?, save_id = ?, paused = ?, catching_up = ?, effects_from = ?, live_number = ?,
+		live_version = ?, next_number = ?, next_version = ?, previous_number = ?, previous_version = ?, switched_at = ?
+		WHERE consumer = ? IF revision = ?`
+)
+
+// Consumer implements [ports.ConsumerRegistry]. It reads at the serial level, which sees every earlier save.
 func (s *Store) Consumer(ctx context.Context, name string) (ports.ConsumerRecord, error) {
 	record, err := s.consumer(ctx, name)
 	if err != nil {
@@ -24,26 +34,104 @@ func (s *Store) consumer(ctx context.Context, name string) (ports.ConsumerRecord
 		return ports.ConsumerRecord{}, err
 	}
 	defer s.calls.leave()
-	record := ports.ConsumerRecord{Name: name}
-	err := s.query(ctx, `SELECT generation, catching_up FROM view_generations WHERE consumer = ?`, name).Scan(&record.Generation, &record.CatchingUp)
-	if errors.Is(err, gocql.ErrNotFound) {
-		return record, ports.ErrNotFound
+	record, _, err := s.readConsumer(ctx, name)
+	if err == nil && record.Revision == 0 {
+		err = ports.ErrNotFound
 	}
-	return record, translate(err, read)
+	return record, err
+}
+
+// readConsumer returns a record and the id of the save that it comes from; revision 0 when there is none.
+func (s *Store) readConsumer(ctx context.Context, name string) (record ports.ConsumerRecord, saveID uuid.UUID, err error) {
+	record.Name = name
+	var from, switched *int64
+	err = s.query(ctx, selectConsumer, name).Consistency(s.config.SerialConsistency).Scan(
+		&record.Revision, &saveID, &record.Paused, &record.CatchingUp, &from, &record.Live.Number, &record.Live.Version,
+		&record.Next.Number, &record.Next.Version, &record.Previous.Number, &record.Previous.Version, &switched)
+	if errors.Is(err, gocql.ErrNotFound) {
+		return record, saveID, nil
+	}
+	record.From, record.SwitchedAt = timeOf(from), timeOf(switched)
+	return record, saveID, translate(err, read)
 }
 
 // SaveConsumer implements [ports.ConsumerRegistry].
-func (s *Store) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) error {
-	if err := s.saveConsumer(ctx, record); err != nil {
-		return fmt.Errorf("save consumer %s: %w", record.Name, err)
+func (s *Store) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+	saved, err := s.saveConsumer(ctx, record)
+	if err != nil {
+		return ports.ConsumerRecord{}, fmt.Errorf("save consumer %s at %d: %w", record.Name, record.Revision, err)
 	}
-	return nil
+	return saved, nil
 }
 
-func (s *Store) saveConsumer(ctx context.Context, record ports.ConsumerRecord) error {
+// saveConsumer saves like an append commits: when the outcome is unknown a serial read tells, and if nothing happened the same
+// statement is sent again. The condition keeps it from happening twice.
+func (s *Store) saveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
 	if err := s.enter(ctx); err != nil {
-		return err
+		return record, err
 	}
 	defer s.calls.leave()
-	return s.exec(ctx, `INSERT INTO view_generations (consumer, generation, catching_up) VALUES (?, ?, ?)`, record.Name, record.Generation, record.CatchingUp)
+	expected, saveID := record.Revision, uuid.New()
+	record.Revision++
+	args := bindConsumer(record, saveID, expected)
+	var failure error
+	onItsWay := false
+	for range commitAttempts {
+		applied, _, err := s.conditional(ctx, updateConsumer, args...)
+		switch {
+		case applied:
+			return record, nil
+		case err == nil && failure == nil:
+			return record, ports.ErrVersionConflict
+		case err != nil && notApplied(err, conditionalWrite):
+			return record, undecided(err, onItsWay)
+		case err != nil:
+			failure, onItsWay = err, onItsWay || !answered(err)
+		}
+		now, savedBy, err := s.settledConsumer(ctx, record.Name)
+		switch {
+		case err != nil:
+			return record, undecided(err, true)
+		case savedBy == saveID:
+			return record, nil
+		case now.Revision > record.Revision: // what is there came after one that may have been this one
+			return record, undecided(failure, true)
+		case now.Revision != expected:
+			return record, ports.ErrVersionConflict
+		}
+	}
+	return record, undecided(failure, onItsWay)
+}
+
+func (s *Store) settledConsumer(ctx context.Context, name string) (record ports.ConsumerRecord, saveID uuid.UUID, err error) {
+	err = s.insist(ctx, lookAttempts, func() error {
+		record, saveID, err = s.readConsumer(ctx, name)
+		return err
+	})
+	return record, saveID, err
+}
+
+func bindConsumer(r ports.ConsumerRecord, saveID uuid.UUID, expected uint64) []any {
+	condition := any(nil) // there is no record yet
+	if expected > 0 {
+		condition = int64(expected)
+	}
+	return []any{
+		int64(r.Revision), saveID, r.Paused, r.CatchingUp, timeOrNull(r.From), r.Live.Number, r.Live.Version,
+		r.Next.Number, r.Next.Version, r.Previous.Number, r.Previous.Version, timeOrNull(r.SwitchedAt), r.Name, condition,
+	}
+}
+
+func timeOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+func timeOf(millis *int64) time.Time {
+	if millis == nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(*millis).UTC()
 }

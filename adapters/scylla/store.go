@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gocql/gocql"
 	"golang.org/x/sync/errgroup"
@@ -17,6 +18,8 @@ type Store struct {
 	session *gocql.Session
 	calls   gate
 	buckets knownBuckets
+	// beats counts heartbeats, which take turns in their partitions.
+	beats atomic.Uint32
 	// background deletes intents that have served; see forget.
 	background errgroup.Group
 	closing    sync.Once
@@ -28,7 +31,11 @@ var (
 	_ ports.RecordLister     = (*Store)(nil)
 	_ ports.ViewStore        = (*Store)(nil)
 	_ ports.ViewReader       = (*Store)(nil)
+	_ ports.ViewDropper      = (*Store)(nil)
 	_ ports.ConsumerRegistry = (*Store)(nil)
+	_ ports.ParkingLot       = (*Store)(nil)
+	_ ports.SkipLog          = (*Store)(nil)
+	_ ports.Leases           = (*Store)(nil)
 )
 
 // backgroundDeletes bounds the intents that are being deleted while their appends are already acknowledged.
@@ -87,6 +94,14 @@ func (s *Store) query(ctx context.Context, cql string, args ...any) *gocql.Query
 // exec makes a plain write.
 func (s *Store) exec(ctx context.Context, cql string, args ...any) error {
 	return translate(s.session.Query(cql, args...).WithContext(ctx).Exec(), plainWrite)
+}
+
+// conditional makes a conditional statement once, and returns what it found: of the columns that its condition names, the values
+// from before.
+func (s *Store) conditional(ctx context.Context, cql string, args ...any) (applied bool, found map[string]any, err error) {
+	found = map[string]any{}
+	applied, err = s.session.Query(cql, args...).WithContext(ctx).MapScanCAS(found)
+	return applied && err == nil, found, err
 }
 
 // maxPage bounds every page, whatever the caller's limit.

@@ -2,9 +2,7 @@ package consumer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -12,118 +10,128 @@ import (
 	"orderflow/ports"
 )
 
-const (
-	// headPage is how many heads are read at once while catching up.
-	headPage = 256
-	// maxStuck bounds how many orders may be set aside while catching up. More than that is no trouble with some orders but
-	// with everything, and the catch-up fails as a whole.
-	maxStuck = 1_000
-)
+// headPage is how many heads are read at once.
+const headPage = 256
 
-// catchUpIfDue brings every order up to its head if the consumer is new, has a new generation, or has not finished an
-// earlier catch-up. The returned group retries the orders that did not work, until they do or ctx ends; it is never nil.
-func (c *Consumer) catchUpIfDue(ctx context.Context) (stuck *sync.WaitGroup, err error) {
-	stuck = new(sync.WaitGroup)
-	record, err := c.config.Registry.Consumer(ctx, c.config.Name)
-	switch {
-	case errors.Is(err, ports.ErrNotFound):
-	case err != nil:
-		return stuck, fmt.Errorf("registry of %s: %w", c.config.Name, err)
-	case record.Generation == c.config.Generation && !record.CatchingUp:
-		return stuck, nil
-	}
+// plan reads what is noted about the consumer, and settles what follows from the version of the effect.
+func (c *Consumer) plan(ctx context.Context) (ports.ConsumerRecord, error) {
+	return c.update(ctx, func(record *ports.ConsumerRecord) error {
+		version := c.config.Version
+		switch {
+		case record.Live.Version == version:
+		case c.config.Table == nil: // nobody reads what a publisher keeps
+			record.Live.Version = version
+		case record.Next.Number != 0 && record.Next.Version == version: // on its way
+		case record.Previous.Number != 0 && record.Previous.Version == version: // the program was rolled back
+			c.log.Warn("the live generation is of another version of the reducer, going back to the previous one",
+				"live", record.Live, "next", record.Previous)
+			record.Next, record.Previous = record.Previous, record.Next
+		case record.Next.Number != 0: // of a third version: it must be dropped first
+			record.Next.Version = 0
+		default:
+			record.Next = ports.Generation{Number: int(record.Revision) + 1, Version: version}
+			c.log.Warn("the live generation is of another version of the reducer and is served as it is while the next one is built",
+				"live", record.Live, "next", record.Next)
+		}
+		return nil
+	})
+}
 
-	c.health.set(ports.ConsumerCatchingUp)
-	if err := c.remember(ctx, true); err != nil {
-		return stuck, fmt.Errorf("registry of %s: %w", c.config.Name, err)
+// noteCatchUp asks the next life to catch up.
+func (c *Consumer) noteCatchUp(ctx context.Context) error {
+	_, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+		record.CatchingUp = true
+		return nil
+	})
+	return err
+}
+
+// catchUpIfDue brings every order up to its head if the consumer is new, was reset, has lost its place in the feed, or has not
+// finished an earlier catch-up. The offset moves before the first read of history.
+func (c *Consumer) catchUpIfDue(ctx context.Context, l *life) error {
+	if !c.notes.record().CatchingUp {
+		return nil
 	}
+	c.health.catchingUp()
 	if err := c.config.Feed.SeekEnd(ctx, c.config.Name); err != nil {
-		return stuck, fmt.Errorf("catch up %s: %w", c.config.Name, err)
+		return fmt.Errorf("catch up %s: %w", c.config.Name, err)
 	}
 	before := c.health.handled.Load()
-	setAside, err := c.catchUp(ctx)
-	if err != nil {
-		return stuck, fmt.Errorf("catch up %s: %w", c.config.Name, err)
+	if l.live != nil {
+		err := c.everyOrder(ctx, func(head ports.Head) error { return c.catchUp(ctx, l, head) })
+		if err != nil {
+			return fmt.Errorf("catch up %s: %w", c.config.Name, err)
+		}
 	}
-	c.log.Info("caught up from the event store", "events", c.health.handled.Load()-before, "stuck_orders", len(setAside))
-	if len(setAside) == 0 {
-		return stuck, c.remember(ctx, false)
+	// What an expired offset has cost the next generation, its builder brings in: it looks at every order once more.
+	_, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+		if c.config.planOf(*record) != l.plan {
+			return errChanged
+		}
+		record.CatchingUp = false
+		return nil
+	})
+	if err == nil {
+		c.log.Info("caught up from the event store", "events", c.health.handled.Load()-before, "parked_orders", c.parked.count())
 	}
-	stuck.Go(func() { c.bringUpStuck(ctx, setAside) })
-	return stuck, nil
+	return err
 }
 
-// catchUp brings every order up to its head, several at once, and returns those that did not work.
-func (c *Consumer) catchUp(ctx context.Context) (setAside []ports.Head, err error) {
-	var mu sync.Mutex
+// everyOrder calls work for every head in the event store, for several at once. The first error ends it.
+func (c *Consumer) everyOrder(ctx context.Context, work func(ports.Head) error) error {
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(c.config.Workers)
-	defer func() {
-		if failure := workers.Wait(); failure != nil {
-			setAside, err = nil, failure
-		}
-	}()
-	for cursor := ports.Cursor(""); ; {
-		page, err := c.config.Store.ScanHeads(ctx, cursor, headPage)
-		if err != nil {
-			return nil, err
-		}
-		for _, head := range page.Heads {
-			workers.Go(func() error {
-				err := c.protect(func() error { return c.bringUp(ctx, head) })
-				if err == nil || ctx.Err() != nil {
+	list := func() error {
+		for cursor := ports.Cursor(""); ; {
+			page, err := c.config.Store.ScanHeads(ctx, cursor, headPage)
+			if err != nil {
+				return err
+			}
+			for _, head := range page.Heads {
+				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				mu.Lock()
-				defer mu.Unlock()
-				if setAside = append(setAside, head); len(setAside) > maxStuck {
-					return fmt.Errorf("more than %d orders fail, the last one, %s, with: %w", maxStuck, head.AggregateID, err)
-				}
+				workers.Go(func() error { return work(head) })
+			}
+			if cursor = page.Next; cursor == "" {
 				return nil
-			})
-		}
-		if cursor = page.Next; cursor == "" {
-			return setAside, nil
-		}
-	}
-}
-
-// bringUp applies what the event store holds of one order and the view does not.
-func (c *Consumer) bringUp(ctx context.Context, head ports.Head) error {
-	lock := c.lock(head.AggregateID)
-	lock.Lock()
-	defer lock.Unlock()
-
-	state, err := c.config.Views.State(ctx, c.view, head.AggregateID)
-	if err != nil || state.SequenceNumber >= head.SequenceNumber {
-		return err
-	}
-	end := eventsourcing.Record{Header: eventsourcing.Header{AggregateID: head.AggregateID, SequenceNumber: head.SequenceNumber}}
-	records, err := c.missing(ctx, end, state.SequenceNumber)
-	if err != nil {
-		return err
-	}
-	return c.apply(ctx, head.AggregateID, state, records)
-}
-
-// bringUpStuck tries heads again and again, with growing pauses between the rounds, until all are done or ctx ends.
-func (c *Consumer) bringUpStuck(ctx context.Context, heads []ports.Head) {
-	for attempt := c.config.FailAfter; len(heads) > 0; attempt++ { // reported at once
-		if c.config.Backoff.wait(ctx, nil, attempt) != nil {
-			return
-		}
-		var remaining []ports.Head
-		for _, head := range heads {
-			if err := c.protect(func() error { return c.bringUp(ctx, head) }); err != nil {
-				c.stuck(head.AggregateID, head.SequenceNumber, attempt, err)
-				remaining = append(remaining, head)
-			} else {
-				c.flows(head.AggregateID, head.SequenceNumber)
 			}
 		}
-		heads = remaining
 	}
-	if err := c.remember(ctx, false); err != nil && ctx.Err() == nil {
-		c.log.Warn("catch-up is complete but could not be noted, the next start repeats it", "error", err)
+	listed := list()
+	if err := workers.Wait(); err != nil {
+		return err
+	}
+	return listed
+}
+
+// catchUp brings one order up to its head. One that fails again and again is parked.
+func (c *Consumer) catchUp(ctx context.Context, l *life, head ports.Head) error {
+	for attempt := 1; ; attempt++ {
+		err := c.protect(func() error {
+			lock := c.lock(head.AggregateID)
+			lock.Lock()
+			defer lock.Unlock()
+			if c.parked.has(head.AggregateID) {
+				return nil
+			}
+			advanced, err := l.live.bringUp(ctx, head)
+			c.health.handled.Add(uint64(advanced))
+			return err
+		})
+		if err == nil || transient(err) {
+			if attempt > 1 && err == nil {
+				c.flows(ctx, head.AggregateID, head.SequenceNumber)
+			}
+			return err
+		}
+		end := eventsourcing.Record{Header: eventsourcing.Header{AggregateID: head.AggregateID, SequenceNumber: head.SequenceNumber}}
+		if attempt >= c.config.ParkAfter {
+			return c.park(ctx, l, end, attempt, err)
+		}
+		c.stuck(ctx, head.AggregateID, failing(err, end).SequenceNumber, attempt, err)
+		if err := c.config.Backoff.wait(ctx, nil, attempt); err != nil {
+			return err
+		}
 	}
 }

@@ -2,7 +2,7 @@ package consumer_test
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -32,8 +32,8 @@ type bundle struct {
 func setup(store *memory.Store, change ...func(*consumer.Config)) *bundle {
 	b := &bundle{store: store, effect: &recorder{seen: map[uuid.UUID][]uint64{}}}
 	config := consumer.Config{
-		Name: "recorder", Generation: 1, Effect: b.effect,
-		Store: store, Feed: store, Views: store, Registry: store,
+		Name: "recorder", Version: 1, Effect: b.effect,
+		Store: store, Feed: store, Views: store, Registry: store, Parking: store, Skips: store,
 		Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	for _, c := range change {
@@ -47,11 +47,19 @@ func setup(store *memory.Store, change ...func(*consumer.Config)) *bundle {
 type recorder struct {
 	mu   sync.Mutex
 	seen map[uuid.UUID][]uint64
+	// held, when set, is waited for first.
+	held chan struct{}
 	// fail, when set, is asked before anything is noted.
 	fail func(eventsourcing.Record) error
 }
 
 func (r *recorder) Apply(_ context.Context, state []byte, records []eventsourcing.Record) (ports.Change, error) {
+	r.mu.Lock()
+	held := r.held
+	r.mu.Unlock()
+	if held != nil {
+		<-held
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, record := range records {
@@ -65,6 +73,14 @@ func (r *recorder) Apply(_ context.Context, state []byte, records []eventsourcin
 		r.seen[record.AggregateID] = append(r.seen[record.AggregateID], record.SequenceNumber)
 	}
 	return ports.Change{State: ports.ViewState{Data: append(state, '+')}}, nil
+}
+
+// hold keeps every effect waiting until the returned function is called.
+func (r *recorder) hold() (release func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held = make(chan struct{})
+	return sync.OnceFunc(func() { close(r.held) })
 }
 
 func (r *recorder) setFail(fail func(eventsourcing.Record) error) {
@@ -124,7 +140,7 @@ func (b *bundle) follow(t *testing.T) (stop func()) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- b.consumer.Pull(ctx, func(ctx context.Context, r eventsourcing.Record, done func()) error {
-			if err := b.consumer.Handle(ctx, r); err != nil {
+			if err := b.consumer.Handle(context.WithoutCancel(ctx), r); err != nil {
 				return err
 			}
 			done()
@@ -139,12 +155,38 @@ func (b *bundle) follow(t *testing.T) (stop func()) {
 	}
 }
 
+// silentFeed is a feed in which nothing happens, so that what is handled is what a test hands over.
+type silentFeed struct{ *memory.Store }
+
+func (f silentFeed) Subscribe(context.Context, string) (ports.Subscription, error) { return f, nil }
+
+func (silentFeed) Next(ctx context.Context) (ports.Delivery, error) {
+	<-ctx.Done()
+	return ports.Delivery{}, ctx.Err()
+}
+
+func (silentFeed) Commit(context.Context, ports.Position) error { return nil }
+
+func (silentFeed) Close() error { return nil }
+
+func silent(store *memory.Store) func(*consumer.Config) {
+	return func(c *consumer.Config) { c.Feed = silentFeed{store} }
+}
+
+// outcome runs test in a bubble.
+func outcome(t *testing.T, name string, test func(*testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { t.Parallel(); synctest.Test(t, test) })
+}
+
 func TestConsumer_Handle(t *testing.T) {
 	t.Parallel()
 
-	t.Run("applies the next event once", func(t *testing.T) {
-		t.Parallel()
-		b, id := setup(memory.New(memory.Options{})), uuid.New()
+	outcome(t, "applies the next event once", func(t *testing.T) {
+		store := memory.New(memory.Options{})
+		b, id := setup(store, silent(store)), uuid.New()
+		defer b.follow(t)()
+		synctest.Wait()
 		for _, r := range b.write(t, id, 3) {
 			for range 2 {
 				if err := b.consumer.Handle(t.Context(), r); err != nil {
@@ -164,9 +206,11 @@ func TestConsumer_Handle(t *testing.T) {
 		}
 	})
 
-	t.Run("fills a hole from the event store", func(t *testing.T) {
-		t.Parallel()
-		b, id := setup(memory.New(memory.Options{})), uuid.New()
+	outcome(t, "fills a hole from the event store", func(t *testing.T) {
+		store := memory.New(memory.Options{})
+		b, id := setup(store, silent(store)), uuid.New()
+		defer b.follow(t)()
+		synctest.Wait()
 		written := b.write(t, id, 5)
 		for _, r := range []eventsourcing.Record{written[0], written[3], written[1], written[4]} {
 			if err := b.consumer.Handle(t.Context(), r); err != nil {
@@ -181,92 +225,86 @@ func TestConsumer_Handle(t *testing.T) {
 		}
 	})
 
-	t.Run("does not invent events that the store lacks", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			b, id := setup(memory.New(memory.Options{}), func(c *consumer.Config) { c.FailAfter = 1 }), uuid.New()
-			r := b.write(t, id, 1)[0]
-			r.SequenceNumber = 3
-			ended := make(chan error, 1)
-			go func() { ended <- b.consumer.Handle(ctx, r) }()
-			synctest.Wait()
-			if s := b.status(t); s.Failure == nil {
-				t.Errorf("status = %+v, want a failure", s)
-			}
-			cancel()
-			if err := <-ended; !errors.Is(err, context.Canceled) || !errors.Is(err, ports.ErrCorrupt) {
-				t.Errorf("Handle = %v, want the cause and the end of the context", err)
-			}
-			if got := b.effect.of(id); len(got) != 0 {
-				t.Errorf("applied %v", got)
-			}
-		})
+	outcome(t, "does not invent events that the store lacks", func(t *testing.T) {
+		store := memory.New(memory.Options{})
+		b, id := setup(store, silent(store)), uuid.New()
+		defer b.follow(t)()
+		synctest.Wait()
+		r := b.write(t, id, 1)[0]
+		r.SequenceNumber = 3
+		if err := b.consumer.Handle(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.effect.of(id); len(got) != 0 {
+			t.Errorf("applied %v", got)
+		}
+		page, err := store.Parked(t.Context(), "recorder", "", 10)
+		if err != nil || len(page.Orders) != 1 || page.Orders[0].SequenceNumber != 3 || page.Orders[0].Kind != ports.FailureStore {
+			t.Errorf("parked = %+v, %v; want event 3", page, err)
+		}
+	})
+
+	outcome(t, "does nothing while the consumer does not run", func(t *testing.T) {
+		b, id := setup(memory.New(memory.Options{})), uuid.New()
+		if err := b.consumer.Handle(t.Context(), b.write(t, id, 1)[0]); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.effect.of(id); len(got) != 0 {
+			t.Errorf("applied %v", got)
+		}
 	})
 }
 
 func TestConsumer_Handle_failures(t *testing.T) {
 	t.Parallel()
-	for name, fail := range map[string]func() error{
-		"an error": func() error { return errors.New("the disk is full") },
-		"a panic":  func() error { panic("a bug in a reducer") },
-	} {
-		t.Run("retries after "+name+" and reports it meanwhile", func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				b, id := setup(memory.New(memory.Options{})), uuid.New()
-				stop := b.follow(t)
-				defer stop()
-				synctest.Wait()
-				b.effect.setFail(func(eventsourcing.Record) error { return fail() })
-				b.write(t, id, 1)
+	outcome(t, "retries for as long as the store or the target cannot be reached, and reports it meanwhile", func(t *testing.T) {
+		b, id := setup(memory.New(memory.Options{})), uuid.New()
+		defer b.follow(t)()
+		synctest.Wait()
+		b.effect.setFail(func(eventsourcing.Record) error { return fmt.Errorf("broker: %w", ports.ErrUnavailable) })
+		b.write(t, id, 1)
 
-				<-time.After(time.Minute)
-				s := b.status(t)
-				if s.State != ports.ConsumerFailing || s.Failure == nil || s.Failure.OrderID != id || s.Failure.SequenceNumber != 1 {
-					t.Fatalf("status = %+v, failure = %+v", s, s.Failure)
-				}
-				if n := s.Failure.Attempts; n < 5 || n > 30 {
-					t.Errorf("%d attempts in a minute, want growing pauses up to ten seconds", n)
-				}
-				if s.Lag.Events != 1 || s.Lag.Age < 59*time.Second {
-					t.Errorf("lag = %+v, want one event, a minute old", s.Lag)
-				}
-				b.effect.setFail(nil)
-				<-time.After(time.Minute)
-				s = b.status(t)
-				if s.State != ports.ConsumerRunning || s.Failure != nil || s.Lag != (ports.Lag{Known: true}) {
-					t.Errorf("after it worked, status = %+v, failure = %+v", s, s.Failure)
-				}
-				if diff := cmp.Diff([]uint64{1}, b.effect.of(id)); diff != "" {
-					t.Error(diff)
-				}
-			})
-		})
-	}
+		<-time.After(time.Minute)
+		s := b.status(t)
+		if s.State != ports.ConsumerFailing || s.Failure == nil || s.Failure.OrderID != id || s.Failure.SequenceNumber != 1 || s.Parked != 0 {
+			t.Fatalf("status = %+v, failure = %+v", s, s.Failure)
+		}
+		if n := s.Failure.Attempts; n < 5 || n > 30 {
+			t.Errorf("%d attempts in a minute, want growing pauses up to ten seconds", n)
+		}
+		if s.Lag.Events != 1 || s.Lag.Age < 59*time.Second {
+			t.Errorf("lag = %+v, want one event, a minute old", s.Lag)
+		}
+		b.effect.setFail(nil)
+		<-time.After(time.Minute)
+		s = b.status(t)
+		if s.State != ports.ConsumerRunning || s.Failure != nil || s.Lag != (ports.Lag{Known: true}) {
+			t.Errorf("after it worked, status = %+v, failure = %+v", s, s.Failure)
+		}
+		if diff := cmp.Diff([]uint64{1}, b.effect.of(id)); diff != "" {
+			t.Error(diff)
+		}
+	})
 
-	t.Run("does not wait for another attempt once Pull has ended", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			b, id := setup(memory.New(memory.Options{})), uuid.New()
-			cause := errors.New("still broken")
-			b.effect.setFail(func(eventsourcing.Record) error { return cause })
-			stop := b.follow(t)
-			synctest.Wait()
-			handled := make(chan error, 1)
-			go func() { handled <- b.consumer.Handle(t.Context(), b.write(t, id, 1)[0]) }()
-			<-time.After(time.Minute)
-			stop()
-			before := time.Now()
-			if err := <-handled; !errors.Is(err, cause) {
-				t.Errorf("Handle = %v", err)
-			}
-			if waited := time.Since(before); waited > 0 {
-				t.Errorf("Handle waited %s for another attempt", waited)
-			}
-			if s := b.status(t); s.State != ports.ConsumerStopped {
-				t.Errorf("state = %s", s.State)
-			}
-		})
+	outcome(t, "does not wait for another attempt once Pull has ended", func(t *testing.T) {
+		store := memory.New(memory.Options{})
+		b, id := setup(store, silent(store)), uuid.New()
+		b.effect.setFail(func(eventsourcing.Record) error { return ports.ErrUnavailable })
+		stop := b.follow(t)
+		synctest.Wait()
+		handled := make(chan error, 1)
+		go func() { handled <- b.consumer.Handle(t.Context(), b.write(t, id, 1)[0]) }()
+		<-time.After(time.Minute)
+		before := time.Now()
+		stop()
+		if err := <-handled; err != nil {
+			t.Errorf("Handle = %v", err)
+		}
+		if waited := time.Since(before); waited > 0 {
+			t.Errorf("Handle waited %s for another attempt", waited)
+		}
+		if s := b.status(t); s.State != ports.ConsumerStopped {
+			t.Errorf("state = %s", s.State)
+		}
 	})
 }

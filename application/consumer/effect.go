@@ -33,12 +33,12 @@ func (p projecting) Apply(_ context.Context, state []byte, records []eventsourci
 	for i, r := range records {
 		var err error
 		if events[i], err = p.codec.Decode(r); err != nil {
-			return ports.Change{}, err
+			return ports.Change{}, failure(ports.FailureUndecodable, err)
 		}
 	}
 	step, err := p.projection.Advance(state, events)
 	if err != nil {
-		return ports.Change{}, fmt.Errorf("%w: %w", ports.ErrCorrupt, err)
+		return ports.Change{}, failure(ports.FailureBug, fmt.Errorf("%w: %w", ports.ErrCorrupt, err))
 	}
 	return ports.Change{
 		State:  ports.ViewState{Data: step.State},
@@ -48,15 +48,30 @@ func (p projecting) Apply(_ context.Context, state []byte, records []eventsourci
 	}, nil
 }
 
-// Publish is the effect of a publisher: each record goes out, in order.
-func Publish(publisher ports.Publisher) Effect { return publishing{publisher: publisher} }
+// Publish is the effect of a publisher: each record goes out, in order. A publisher that is a [ports.Probe], too, is asked with each
+// heartbeat, so that one whose target is gone falls behind although there is nothing to publish.
+func Publish(publisher ports.Publisher) Effect {
+	if probe, ok := publisher.(ports.Probe); ok {
+		return probed{publishing{publisher}, probe}
+	}
+	return publishing{publisher}
+}
+
+// probed is an effect whose target can be asked whether it is there.
+type probed struct {
+	Effect
+	target ports.Probe
+}
+
+// Probe implements [ports.Probe].
+func (p probed) Probe(ctx context.Context) error { return p.target.Probe(ctx) }
 
 type publishing struct{ publisher ports.Publisher }
 
 func (p publishing) Apply(ctx context.Context, _ []byte, records []eventsourcing.Record) (ports.Change, error) {
 	for _, r := range records {
 		if err := p.publisher.Publish(ctx, r); err != nil {
-			return ports.Change{}, err
+			return ports.Change{}, failure(ports.FailureRefused, err)
 		}
 	}
 	return ports.Change{}, nil

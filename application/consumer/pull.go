@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
@@ -13,66 +15,245 @@ import (
 // Handle returned nil for the record, from any goroutine.
 type Emit = func(ctx context.Context, record eventsourcing.Record, done func()) error
 
+// Why a life ends although nothing is wrong.
+var (
+	errChanged   = errors.New("the consumer's plan has changed")
+	errHalted    = errors.New("the consumer has stopped itself")
+	errLeaseLost = errors.New("the lease is lost")
+	errSwitch    = errors.New("the next generation is complete")
+	errOver      = errors.New("the life is over")
+)
+
 // Pull brings the consumer up to date and then follows the feed, until ctx ends; then it returns nil. Everything else that
 // goes wrong is reported in the status and tried again.
 func (c *Consumer) Pull(ctx context.Context, emit Emit) error {
-	defer c.health.started()()
+	defer c.health.set(ports.ConsumerStopped)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { c.watch(ctx) })
+
 	failures := 0 // in a row, without a delivery in between
 	for {
-		err := c.protect(func() error { return c.pull(ctx, emit, func() { failures = 0 }) })
+		err := c.protect(func() error {
+			return c.hold(ctx, func(ctx context.Context) error { return c.live(ctx, emit, func() { failures = 0 }) })
+		})
 		if ctx.Err() != nil {
 			return nil
 		}
-		failures++
-		if errors.Is(err, ports.ErrOffsetExpired) || errors.Is(err, ports.ErrNoOffset) {
+		switch {
+		case errors.Is(err, errChanged), errors.Is(err, errHalted), errors.Is(err, errLeaseLost):
+			failures = 0
+			continue
+		case errors.Is(err, ports.ErrOffsetExpired), errors.Is(err, ports.ErrNoOffset):
 			c.log.Warn("the feed cannot go on from the offset, catching up from the event store", "reason", err)
-			err = c.remember(ctx, true)
+			if errors.Is(err, ports.ErrOffsetExpired) {
+				c.health.expire()
+			}
+			if err = c.noteCatchUp(ctx); err == nil {
+				continue
+			}
 		}
-		if err != nil {
-			c.health.restarting(err, failures)
-			c.log.Error("consumer loop ended, restarting it", "error", err, "failures", failures)
-		}
+		failures++
+		c.health.restarting(err, failures)
+		c.log.Error("consumer loop ended, restarting it", "error", err, "failures", failures)
 		if c.config.Backoff.wait(ctx, nil, failures) != nil {
 			return nil
 		}
 	}
 }
 
-// pull is one life of the loop. It calls progress when something was delivered.
-func (c *Consumer) pull(ctx context.Context, emit Emit, progress func()) error {
-	// What is stuck while catching up is retried beside the feed, and not beyond this life of the loop.
-	ctx, cancel := context.WithCancel(ctx)
-	stuck, err := c.catchUpIfDue(ctx)
-	defer stuck.Wait()
-	defer cancel()
+// live is one life: it ends when the plan changes, when ctx ends, or with an error. It calls progress when something was
+// delivered.
+func (c *Consumer) live(ctx context.Context, emit Emit, progress func()) error {
+	changed := c.notes.next()
+	record, err := c.plan(ctx)
 	if err != nil {
 		return err
 	}
+	if c.alone != c.wantsLease(record) {
+		return errChanged
+	}
+	if err := c.dropLeftovers(ctx, record); err != nil {
+		return err
+	}
+	if record.Paused || c.health.halted() {
+		return c.rest(ctx, record, changed)
+	}
+	if err := c.loadParked(ctx); err != nil {
+		return err
+	}
 
+	living, end := context.WithCancelCause(ctx)
+	l := newLife(&c.config, record, living.Done())
+	c.life.Store(l)
+	var beside sync.WaitGroup // what runs beside the delivery
+	beside.Go(func() { c.endOnChange(living, l, end) })
+	err = c.follow(living, l, emit, progress, &beside, end)
+	if cause := context.Cause(living); !errors.Is(cause, errOver) {
+		err = cause // what ended it comes before what that made fail
+	}
+	beside.Wait()
+	if errors.Is(err, errSwitch) {
+		return c.switchOver(ctx, l)
+	}
+	return err
+}
+
+// rest waits while the consumer is not to do anything.
+func (c *Consumer) rest(ctx context.Context, record ports.ConsumerRecord, changed <-chan struct{}) error {
+	if record.Paused {
+		c.health.set(ports.ConsumerPaused)
+	} else {
+		c.health.set(ports.ConsumerFailed)
+	}
+	select {
+	case <-changed:
+		return errChanged
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// endOnChange ends a life whose plan is not the consumer's any more.
+func (c *Consumer) endOnChange(ctx context.Context, l *life, end context.CancelCauseFunc) {
+	for {
+		changed := c.notes.next()
+		if c.config.planOf(c.notes.record()) != l.plan {
+			end(errChanged)
+			return
+		}
+		if c.health.halted() {
+			end(errHalted)
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// follow catches up where that is due, and then delivers until ctx ends or something goes wrong. When it returns, nothing of
+// this life is in flight any more.
+func (c *Consumer) follow(ctx context.Context, l *life, emit Emit, progress func(), beside *sync.WaitGroup, end context.CancelCauseFunc) error {
+	var subscription ports.Subscription
+	defer func() {
+		c.drain(ctx, l, end)
+		if subscription != nil {
+			subscription.Close()
+		}
+	}()
+	if err := c.catchUpIfDue(ctx, l); err != nil {
+		return err
+	}
 	subscription, err := c.config.Feed.Subscribe(ctx, c.config.Name)
 	if err != nil {
 		return fmt.Errorf("subscribe %s: %w", c.config.Name, err)
 	}
-	defer subscription.Close()
-	c.health.set(ports.ConsumerRunning)
+	if l.next != nil {
+		beside.Go(func() { c.build(ctx, l, end) })
+	}
+	if l.live == nil {
+		c.health.set(ports.ConsumerRebuilding)
+	} else {
+		c.health.set(ports.ConsumerRunning)
+	}
+	if l.live != nil {
+		beside.Go(func() { c.reconcileNowAndThen(ctx, l) })
+	}
+	if l.live != nil && l.plan.Previous.Number != 0 {
+		beside.Go(func() { c.expirePrevious(ctx, l) })
+	}
+	return c.deliver(ctx, l, subscription, emit, progress)
+}
 
+// deliver passes on what the subscription brings.
+func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subscription, emit Emit, progress func()) error {
 	mark := newWatermark()
+	reached := func(done func() (reach, bool)) {
+		if r, moved := done(); moved && l.mayCommit() {
+			c.commit(ctx, subscription, r.position)
+			if !r.beat.IsZero() {
+				c.pass(l, r.beat)
+			}
+		}
+	}
+	defer c.config.Beats.Stopped(c.config.Name)
 	for {
+		c.config.Beats.Waiting(c.config.Name)
 		delivery, err := subscription.Next(ctx)
 		if err != nil {
 			return fmt.Errorf("next delivery to %s: %w", c.config.Name, err)
 		}
 		progress()
-		done := mark.issue(delivery.Position)
+		done := mark.issue(reach{delivery.Position, delivery.Beat})
+		if !delivery.Beat.IsZero() {
+			c.config.Beats.Arrived(c.config.Name, delivery.Beat)
+			reached(done)
+			continue
+		}
+		c.config.Beats.Delivered(c.config.Name)
+		l.update(func() { l.emitted++ })
 		err = emit(ctx, delivery.Record, func() {
-			if position, moved := done(); moved {
-				c.commit(ctx, subscription, position)
-			}
+			reached(done)
+			l.update(func() { l.done++ })
 		})
 		if err != nil {
+			l.update(func() { l.emitted-- })
 			return fmt.Errorf("pass on a delivery to %s: %w", c.config.Name, err)
 		}
 	}
+}
+
+// pass tells that a heartbeat has come to the end of its way. Where the effect has a target that can be asked, that is there.
+func (c *Consumer) pass(l *life, beat time.Time) {
+	probe, ok := c.config.Effect.(ports.Probe)
+	if !ok {
+		c.config.Beats.Passed(c.config.Name, beat)
+		return
+	}
+	if !l.probing.CompareAndSwap(false, true) { // the one before has not been answered yet
+		return
+	}
+	if !l.enter() {
+		l.probing.Store(false)
+		return
+	}
+	go func() { // the end of the life waits for it
+		defer l.leave(false)
+		defer l.probing.Store(false)
+		ctx, cancel := context.WithTimeout(l.aborted, c.config.DrainTimeout)
+		defer cancel()
+		if err := c.protect(func() error { return probe.Probe(ctx) }); err != nil {
+			c.log.Debug("the target of the publisher does not answer", "error", err)
+			return
+		}
+		c.config.Beats.Passed(c.config.Name, beat)
+	}()
+}
+
+// drain waits until what was taken is done, for as long as it may, and ends the life.
+func (c *Consumer) drain(ctx context.Context, l *life, end context.CancelCauseFunc) {
+	cause := context.Cause(ctx)
+	end(errOver)
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.config.DrainTimeout)
+	defer cancel()
+	switch {
+	case errors.Is(cause, errLeaseLost):
+		// Somebody else works already: be quick.
+	case cause == nil, errors.Is(cause, errChanged), errors.Is(cause, errSwitch):
+		if !l.await(wait, func() bool { return l.done >= l.emitted || l.closed }) {
+			c.log.Warn("records in flight are given up and come again", "after", c.config.DrainTimeout)
+		}
+	default:
+		// The process stops, or the consumer stops itself. Records that still wait in a lane are let go.
+		l.await(wait, func() bool { return l.active == 0 && l.done >= l.succeeded || l.closed })
+	}
+	l.update(func() { l.closed = true })
+	c.life.CompareAndSwap(l, nil)
+	l.abort()
+	l.await(context.WithoutCancel(ctx), func() bool { return l.active == 0 })
 }
 
 // commit saves the offset. When that fails the next one covers it, and at worst some records come again.
@@ -81,10 +262,4 @@ func (c *Consumer) commit(ctx context.Context, subscription ports.Subscription, 
 	if err != nil && !errors.Is(err, ports.ErrClosed) {
 		c.log.Warn("offset not saved", "error", err)
 	}
-}
-
-func (c *Consumer) remember(ctx context.Context, catchingUp bool) error {
-	return c.config.Registry.SaveConsumer(ctx, ports.ConsumerRecord{
-		Name: c.config.Name, Generation: c.config.Generation, CatchingUp: catchingUp,
-	})
 }

@@ -58,26 +58,6 @@ func TestConsumer_Pull(t *testing.T) {
 		}
 	})
 
-	run("fills a new generation from the beginning, beside the old one", func(t *testing.T) {
-		b, id := setup(memory.New(memory.Options{})), uuid.New()
-		stop := b.follow(t)
-		synctest.Wait()
-		b.write(t, id, 2)
-		synctest.Wait()
-		stop()
-
-		next := setup(b.store.Reopen(), func(c *consumer.Config) { c.Generation = 2 })
-		defer next.follow(t)()
-		synctest.Wait()
-		if diff := cmp.Diff([]uint64{1, 2}, next.effect.of(id)); diff != "" {
-			t.Error(diff)
-		}
-		old, err := next.store.State(t.Context(), ports.ViewID{Consumer: "recorder", Generation: 1}, id)
-		if err != nil || old.SequenceNumber != 2 {
-			t.Errorf("old generation: %+v, %v", old, err)
-		}
-	})
-
 	run("catches up when its offset has expired, at start and while running", func(t *testing.T) {
 		b, id := setup(memory.New(memory.Options{})), uuid.New()
 		stop := b.follow(t)
@@ -121,10 +101,10 @@ func TestConsumer_Pull(t *testing.T) {
 	run("starts a catch-up again that was cut short", func(t *testing.T) {
 		b, id := setup(memory.New(memory.Options{})), uuid.New()
 		b.write(t, id, 2)
-		b.effect.setFail(func(eventsourcing.Record) error { return errors.New("not yet") })
+		b.effect.setFail(func(eventsourcing.Record) error { return ports.ErrUnavailable })
 		stop := b.follow(t)
 		<-time.After(time.Second)
-		if s := b.status(t); s.State != ports.ConsumerFailing || s.Failure == nil || s.Failure.OrderID != id {
+		if s := b.status(t); s.State != ports.ConsumerFailing || s.Failure == nil {
 			t.Errorf("status while an order cannot be brought up to date = %+v", s)
 		}
 		stop() // the offset is at the end of the feed by now, and the order was never handled
@@ -137,27 +117,20 @@ func TestConsumer_Pull(t *testing.T) {
 		}
 	})
 
-	run("follows the feed beside an order that cannot be brought up to date, and heals it later", func(t *testing.T) {
+	run("parks an order that cannot be brought up to date, and follows the feed", func(t *testing.T) {
 		b, bad, good := setup(memory.New(memory.Options{})), uuid.New(), uuid.New()
 		b.write(t, bad, 1)
 		b.write(t, good, 1)
-		b.effect.setFail(func(r eventsourcing.Record) error {
-			if r.AggregateID == bad {
-				return errors.New("poison")
-			}
-			return nil
-		})
+		b.effect.setFail(poison(bad))
 		defer b.follow(t)()
-		<-time.After(time.Second)
+		<-time.After(time.Minute)
 		b.write(t, good, 1)
 		synctest.Wait()
 		if diff := cmp.Diff([]uint64{1, 2}, b.effect.of(good)); diff != "" {
 			t.Error(diff)
 		}
-		b.effect.setFail(nil)
-		<-time.After(time.Minute)
-		if diff := cmp.Diff([]uint64{1}, b.effect.of(bad)); diff != "" {
-			t.Error(diff)
+		if s := b.status(t); s.State != ports.ConsumerParked || s.Parked != 1 {
+			t.Errorf("status = %+v", s)
 		}
 		record, err := b.store.Consumer(t.Context(), "recorder")
 		if err != nil || record.CatchingUp {

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"sync"
+	"time"
 
 	"orderflow/ports"
 )
@@ -13,6 +14,12 @@ type watermark struct {
 	streams map[string]*inFlight
 }
 
+// reach is how far a stream is done: the position, and the newest heartbeat on the way there, zero for none.
+type reach struct {
+	position ports.Position
+	beat     time.Time
+}
+
 // inFlight is a queue of the deliveries of one stream that are not yet behind the mark, in the order of delivery.
 type inFlight struct {
 	first   uint64 // number of the delivery at the head of the queue
@@ -20,31 +27,35 @@ type inFlight struct {
 }
 
 type entry struct {
-	position ports.Position
-	done     bool
+	reach
+	done bool
 }
 
 func newWatermark() *watermark { return &watermark{streams: make(map[string]*inFlight)} }
 
 // issue enters a delivery, in the order of delivery. The returned function marks it done and reports the new mark of the
 // stream; moved is false while an earlier delivery is still in flight. It must be called at most once.
-func (w *watermark) issue(p ports.Position) (done func() (mark ports.Position, moved bool)) {
+func (w *watermark) issue(r reach) (done func() (mark reach, moved bool)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.streams[p.Stream]
+	s := w.streams[r.position.Stream]
 	if s == nil {
 		s = &inFlight{}
-		w.streams[p.Stream] = s
+		w.streams[r.position.Stream] = s
 	}
 	number := s.first + uint64(len(s.entries))
-	s.entries = append(s.entries, entry{position: p})
+	s.entries = append(s.entries, entry{reach: r})
 
-	return func() (mark ports.Position, moved bool) {
+	return func() (mark reach, moved bool) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		s.entries[number-s.first].done = true
 		for len(s.entries) > 0 && s.entries[0].done {
-			mark, moved = s.entries[0].position, true
+			passed := s.entries[0].reach
+			if passed.beat.IsZero() {
+				passed.beat = mark.beat
+			}
+			mark, moved = passed, true
 			s.entries = s.entries[1:]
 			s.first++
 		}

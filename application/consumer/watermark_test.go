@@ -17,7 +17,7 @@ func TestWatermark_PropMarksTheUnbrokenRun(t *testing.T) {
 		type open struct {
 			stream string
 			number int
-			done   func() (ports.Position, bool)
+			done   func() (reach, bool)
 		}
 		var inFlight []open
 		issued := map[string]int{}
@@ -35,7 +35,7 @@ func TestWatermark_PropMarksTheUnbrokenRun(t *testing.T) {
 				stream := rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "stream")
 				issued[stream]++
 				n := issued[stream]
-				inFlight = append(inFlight, open{stream, n, w.issue(ports.Position{Stream: stream, Offset: strconv.Itoa(n)})})
+				inFlight = append(inFlight, open{stream, n, w.issue(reach{position: ports.Position{Stream: stream, Offset: strconv.Itoa(n)}})})
 			},
 			"complete": func(t *rapid.T) {
 				if len(inFlight) == 0 {
@@ -48,7 +48,8 @@ func TestWatermark_PropMarksTheUnbrokenRun(t *testing.T) {
 					done[o.stream] = map[int]bool{}
 				}
 				done[o.stream][o.number] = true
-				position, moved := o.done()
+				reached, moved := o.done()
+				position := reached.position
 				want := expected(o.stream)
 				if moved != (want > mark[o.stream]) {
 					t.Fatalf("moved = %v, but the mark of %q goes from %d to %d", moved, o.stream, mark[o.stream], want)

@@ -3,6 +3,9 @@ package query
 import (
 	"context"
 	"fmt"
+	"time"
+
+	"github.com/google/uuid"
 
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -17,6 +20,8 @@ func bounded(limit int) int { return min(max(limit, 1), MaxLimit) }
 // Lists implements ports.OrderLists.
 type Lists struct {
 	views       ports.ViewReader
+	states      States
+	live        ports.LiveViews
 	projections map[string]*projection.Projection // by table
 }
 
@@ -24,8 +29,8 @@ var _ ports.OrderLists = (*Lists)(nil)
 
 // NewLists returns a Lists of those projections whose table can be listed by one text: it has one partition column, of text,
 // besides a bucket. The others are not an error, they are just no lists.
-func NewLists(views ports.ViewReader, projections []*projection.Projection) *Lists {
-	l := &Lists{views: views, projections: make(map[string]*projection.Projection)}
+func NewLists(views ports.ViewReader, states States, live ports.LiveViews, projections []*projection.Projection) *Lists {
+	l := &Lists{views: views, states: states, live: live, projections: make(map[string]*projection.Projection)}
 	for _, p := range projections {
 		if listable(p.Table) {
 			l.projections[p.Table.Name] = p
@@ -40,6 +45,38 @@ func listable(t *projection.Table) bool {
 		(len(t.Columns) == 1 || t.Columns[1].Role != projection.Partition)
 }
 
+// States tells how far a view is with an order.
+type States interface {
+	State(ctx context.Context, view ports.ViewID, orderID uuid.UUID) (ports.ViewState, error)
+}
+
+// Await waits until a table has the effect of an event, see ports.OrderLists. It asks at least once, and once more when the time is
+// up.
+func (l *Lists) Await(ctx context.Context, table string, orderID uuid.UUID, sequence uint64, wait time.Duration) error {
+	p, ok := l.projections[table]
+	if !ok {
+		return fmt.Errorf("list %s: %w", table, ports.ErrNotFound)
+	}
+	deadline := time.Now().Add(wait)
+	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+		state, err := l.states.State(ctx, l.live.LiveView(p.Name), orderID)
+		if err != nil {
+			return fmt.Errorf("list %s: %w", table, err)
+		}
+		left := time.Until(deadline)
+		switch {
+		case state.SequenceNumber >= sequence:
+			return nil
+		case left <= 0:
+			return fmt.Errorf("list %s: order %s is at sequence number %d there, not yet at %d: %w",
+				table, orderID, state.SequenceNumber, sequence, ports.ErrUnavailable)
+		}
+		if err := sleep(ctx, min(pause, left)); err != nil {
+			return fmt.Errorf("list %s: %w", table, err)
+		}
+	}
+}
+
 // List returns a page of the rows under key, see ports.OrderLists.
 func (l *Lists) List(ctx context.Context, table, key string, after ports.Cursor, limit int) (ports.RowPage, error) {
 	p, ok := l.projections[table]
@@ -47,7 +84,7 @@ func (l *Lists) List(ctx context.Context, table, key string, after ports.Cursor,
 		return ports.RowPage{}, fmt.Errorf("list %s: %w", table, ports.ErrNotFound)
 	}
 	page, err := l.views.Rows(ctx, ports.RowQuery{
-		View: ports.ViewOf(p), Table: p.Table, Prefix: []any{key}, After: after, Limit: bounded(limit),
+		View: l.live.LiveView(p.Name), Table: p.Table, Prefix: []any{key}, After: after, Limit: bounded(limit),
 	})
 	if err != nil {
 		return ports.RowPage{}, fmt.Errorf("list %s: %w", table, err)

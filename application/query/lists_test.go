@@ -2,10 +2,15 @@ package query_test
 
 import (
 	"context"
+	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
+	"orderflow/adapters/memory"
 	"orderflow/application/query"
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -23,7 +28,7 @@ func TestLists(t *testing.T) {
 			w.project(t, p, orderID, len(events))
 		}
 	}
-	lists := query.NewLists(w.store, projection.All())
+	lists := query.NewLists(w.store, w.store, live{}, projection.All())
 
 	for name, test := range map[string]struct {
 		table, key string
@@ -86,7 +91,7 @@ func TestLists_limit(t *testing.T) {
 		lists := query.NewLists(rows(func(_ context.Context, q ports.RowQuery) (ports.RowPage, error) {
 			got = q.Limit
 			return ports.RowPage{}, nil
-		}), projection.All())
+		}), nil, live{}, projection.All())
 		if _, err := lists.List(t.Context(), "orders_by_sku", "A-1", "", asked); err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +107,44 @@ func TestNewLists_keepsOutWhatOneTextCannotList(t *testing.T) {
 		{Name: "a", Kind: projection.Text, Role: projection.Partition},
 		{Name: "b", Kind: projection.Text, Role: projection.Partition},
 	}}}
-	lists := query.NewLists(rows(nil), []*projection.Projection{twoKeys})
+	lists := query.NewLists(rows(nil), nil, live{}, []*projection.Projection{twoKeys})
 	_, err := lists.List(t.Context(), "two_keys", "x", "", 1)
 	wantError(t, err, ports.ErrNotFound)
+}
+
+func TestLists_Await(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, id := memory.New(memory.Options{}), uuid.New()
+		lists := query.NewLists(store, store, live{}, projection.All())
+		handle := func(sequence uint64) {
+			view := live{}.LiveView("orders-by-status")
+			if err := store.Apply(t.Context(), view, ports.Change{OrderID: id, State: ports.ViewState{SequenceNumber: sequence}}); err != nil {
+				t.Error(err)
+			}
+		}
+		handle(1)
+		if err := lists.Await(t.Context(), "orders_by_status", id, 1, 0); err != nil {
+			t.Errorf("what is there already: %v", err)
+		}
+		if err := lists.Await(t.Context(), "orders_by_status", id, 2, time.Second); !errors.Is(err, ports.ErrUnavailable) {
+			t.Errorf("what does not come in time: %v", err)
+		}
+		if err := lists.Await(t.Context(), "orders_by_moon", id, 1, time.Second); !errors.Is(err, ports.ErrNotFound) {
+			t.Errorf("a table that there is not: %v", err)
+		}
+		go func() {
+			<-time.After(3 * time.Second)
+			handle(2)
+		}()
+		before := time.Now()
+		if err := lists.Await(t.Context(), "orders_by_status", id, 2, time.Minute); err != nil || time.Since(before) > 4*time.Second {
+			t.Errorf("what comes after three seconds: %v, after %s", err, time.Since(before))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := lists.Await(ctx, "orders_by_status", id, 3, time.Minute); !errors.Is(err, context.Canceled) {
+			t.Errorf("with a context that has ended: %v", err)
+		}
+	})
 }

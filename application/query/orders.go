@@ -23,6 +23,7 @@ const (
 // OrdersConfig is what [Orders] needs. All fields are required.
 type OrdersConfig struct {
 	Views ports.ViewReader
+	Live  ports.LiveViews
 	Store ports.EventStore
 	Codec ports.Codec[order.Event]
 	// Projection keeps at most one row an order, with a table whose only key is the order id and which has a column
@@ -67,7 +68,7 @@ func (q *Orders) Order(ctx context.Context, orderID uuid.UUID, minSequence uint6
 // read returns the row of an order and the sequence number it stands at; nil and 0 when there is none.
 func (q *Orders) read(ctx context.Context, orderID uuid.UUID) (projection.Row, uint64, error) {
 	p := q.config.Projection
-	page, err := q.config.Views.Rows(ctx, ports.RowQuery{View: ports.ViewOf(p), Table: p.Table, Prefix: []any{orderID}, Limit: 1})
+	page, err := q.config.Views.Rows(ctx, ports.RowQuery{View: q.config.Live.LiveView(p.Name), Table: p.Table, Prefix: []any{orderID}, Limit: 1})
 	if err != nil || len(page.Rows) == 0 {
 		return nil, 0, err
 	}

@@ -62,7 +62,7 @@ func TestOrders_Order(t *testing.T) {
 
 	t.Run("a row without a sequence number is corrupt", func(t *testing.T) {
 		t.Parallel()
-		orders := query.NewOrders(query.OrdersConfig{Projection: readModel, Views: rows(
+		orders := query.NewOrders(query.OrdersConfig{Projection: readModel, Live: live{}, Views: rows(
 			func(context.Context, ports.RowQuery) (ports.RowPage, error) {
 				row := make(projection.Row, len(readModel.Table.Columns))
 				return ports.RowPage{Rows: []projection.Row{row}}, nil
@@ -148,7 +148,7 @@ func TestOrders_Order_waits(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			asked := 0
-			orders := query.NewOrders(query.OrdersConfig{Projection: readModel, Views: rows(
+			orders := query.NewOrders(query.OrdersConfig{Projection: readModel, Live: live{}, Views: rows(
 				func(context.Context, ports.RowQuery) (ports.RowPage, error) { asked++; return ports.RowPage{}, nil },
 			)})
 			_, err := orders.Order(t.Context(), id(1, 0), 1, time.Second)
@@ -172,7 +172,7 @@ func TestOrders_Order_waits(t *testing.T) {
 
 	t.Run("unless the view cannot be read", func(t *testing.T) {
 		t.Parallel()
-		orders := query.NewOrders(query.OrdersConfig{Projection: readModel, Views: rows(
+		orders := query.NewOrders(query.OrdersConfig{Projection: readModel, Live: live{}, Views: rows(
 			func(context.Context, ports.RowQuery) (ports.RowPage, error) { return ports.RowPage{}, ports.ErrClosed },
 		)})
 		_, err := orders.Order(t.Context(), id(1, 0), 1, time.Hour)
@@ -278,6 +278,7 @@ func TestOrders_damagedHistory(t *testing.T) {
 		t.Run(name+" is corrupt", func(t *testing.T) {
 			t.Parallel()
 			orders := query.NewOrders(query.OrdersConfig{
+				Live:  live{},
 				Store: history(func() ([]eventsourcing.Record, error) { return records, nil }),
 				Codec: codec{}, Projection: projection.OrderReadModel(),
 			})
@@ -289,6 +290,7 @@ func TestOrders_damagedHistory(t *testing.T) {
 	t.Run("damage behind the moment does not matter", func(t *testing.T) {
 		t.Parallel()
 		orders := query.NewOrders(query.OrdersConfig{
+			Live:  live{},
 			Store: history(func() ([]eventsourcing.Record, error) { return []eventsourcing.Record{whole[0], unreadable}, nil }),
 			Codec: codec{}, Projection: projection.OrderReadModel(),
 		})
@@ -301,6 +303,7 @@ func TestOrders_damagedHistory(t *testing.T) {
 		t.Parallel()
 		cause := fmt.Errorf("load: %w", ports.ErrUnavailable)
 		orders := query.NewOrders(query.OrdersConfig{
+			Live:  live{},
 			Store: history(func() ([]eventsourcing.Record, error) { return nil, cause }), Projection: projection.OrderReadModel(),
 		})
 		_, err := orders.Events(t.Context(), id(1, 0))

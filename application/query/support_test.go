@@ -77,6 +77,7 @@ func newWorld(t testing.TB) *world {
 	return &world{
 		store: store,
 		orders: query.NewOrders(query.OrdersConfig{
+			Live:  live{},
 			Views: store, Store: store, Codec: codec{}, Projection: projection.OrderReadModel(),
 		}),
 		history: map[uuid.UUID][]projection.Event{},
@@ -157,4 +158,11 @@ func wantError(t testing.TB, err, want error) {
 	if !errors.Is(err, want) {
 		t.Fatalf("got error %v, want %v", err, want)
 	}
+}
+
+// live makes the first generation of every view the one that is read.
+type live struct{}
+
+func (live) LiveView(consumer string) ports.ViewID {
+	return ports.ViewID{Consumer: consumer, Generation: 1}
 }

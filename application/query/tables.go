@@ -29,6 +29,7 @@ type TablesConfig struct {
 	// Store tells the head of the aggregate that a page of event_store ends within.
 	Store       ports.EventStore
 	Views       ports.ViewReader
+	Live        ports.LiveViews
 	Projections []*projection.Projection
 }
 
@@ -150,7 +151,7 @@ func content(r eventsourcing.Record) []string {
 }
 
 func (t *Tables) view(ctx context.Context, p *projection.Projection, after ports.Cursor, limit int) (ports.TablePage, error) {
-	listed, err := t.config.Views.Rows(ctx, ports.RowQuery{View: ports.ViewOf(p), Table: p.Table, After: after, Limit: limit})
+	listed, err := t.config.Views.Rows(ctx, ports.RowQuery{View: t.config.Live.LiveView(p.Name), Table: p.Table, After: after, Limit: limit})
 	if err != nil {
 		return ports.TablePage{}, err
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 func newTables(w *world) *query.Tables {
-	return query.NewTables(query.TablesConfig{Records: w.store, Store: w.store, Views: w.store, Projections: projection.All()})
+	return query.NewTables(query.TablesConfig{Records: w.store, Store: w.store, Views: w.store, Live: live{}, Projections: projection.All()})
 }
 
 func TestTables_Names(t *testing.T) {
@@ -144,7 +144,7 @@ func TestTables_errorsPassThrough(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	config := func(views rows) query.TablesConfig {
-		return query.TablesConfig{Records: lister{broken}, Views: views, Projections: projection.All()}
+		return query.TablesConfig{Records: lister{broken}, Views: views, Live: live{}, Projections: projection.All()}
 	}
 	failing := rows(func(context.Context, ports.RowQuery) (ports.RowPage, error) { return ports.RowPage{}, broken })
 	for _, name := range []string{"event_store", "outbox_messages", "order_read_model"} {

@@ -16,21 +16,28 @@ func (v *verification) strayRows(ctx context.Context, p *projection.Projection) 
 	var count uint64
 	err := v.everyRow(ctx, p, func(projection.Row) error { count++; return nil })
 	v.report.Rows += count
-	if err != nil || count == v.expected[ports.ViewOf(p)] {
+	if err != nil || count == v.expected[p.Name] {
 		return err
 	}
 	return v.everyRow(ctx, p, func(row projection.Row) error {
 		stray, err := v.stray(ctx, p, row)
-		if stray != nil {
-			v.add(*stray)
+		if stray == nil || err != nil {
+			return err
 		}
-		return err
+		if v.repairer != nil && stray.OrderID != uuid.Nil {
+			if err := v.repairer.RepairOrder(ctx, p.Name, stray.OrderID, []projection.Row{row}); err == nil {
+				v.report.Repaired++
+				return nil
+			}
+		}
+		v.add(*stray)
+		return nil
 	})
 }
 
 func (v *verification) everyRow(ctx context.Context, p *projection.Projection, visit func(projection.Row) error) error {
 	for cursor := ports.Cursor(""); ; {
-		listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: ports.ViewOf(p), Table: p.Table, After: cursor, Limit: page})
+		listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: v.Live.LiveView(p.Name), Table: p.Table, After: cursor, Limit: page})
 		if err != nil {
 			return fmt.Errorf("list %s: %w", p.Table.Name, err)
 		}
@@ -55,7 +62,7 @@ func (v *verification) stray(ctx context.Context, p *projection.Projection, row 
 	if err != nil || wrong != nil {
 		return nil, err // a broken history was reported with its order
 	}
-	fold, err := p.Advance(nil, history)
+	fold, err := p.Advance(nil, v.withoutSkipped(p.Name, history))
 	if err != nil {
 		return nil, fmt.Errorf("fold %s of %s: %w", p.Name, id, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,12 +37,25 @@ type Config struct {
 	Codec  ports.Codec[order.Event]
 	States ports.ViewStore
 	Rows   ports.ViewReader
+	// Live says which generation of each view is looked at.
+	Live ports.LiveViews
+	// Skips tells which events were passed over on purpose: they are no difference.
+	Skips ports.SkipLog
 	// Projections are compared row by row.
 	Projections []*projection.Projection
 	// Others are consumers without rows, such as publishers: they are only asked how far they are.
-	Others []ports.ViewID
+	Others []string
+	// Repairer puts an order right in the view of a consumer; nil where nothing can.
+	Repairer Repairer
 	// Progress, when set, is told now and then how many orders were looked at.
 	Progress func(orders uint64)
+}
+
+// Repairer puts right what one order has in the view of one consumer.
+type Repairer interface {
+	// RepairOrder brings the view up to the order's last event, and makes its rows what the events say. stray are rows to be
+	// removed that the events do not say.
+	RepairOrder(ctx context.Context, consumer string, orderID uuid.UUID, stray []projection.Row) error
 }
 
 // Verifier implements ports.Verifier.
@@ -54,7 +68,19 @@ func New(config Config) *Verifier { return &Verifier{config: config} }
 
 // Verify compares every order with every consumer.
 func (v *Verifier) Verify(ctx context.Context, patience time.Duration) (ports.VerifyReport, error) {
-	run := &verification{Config: v.config, patience: patience, expected: make(map[ports.ViewID]uint64)}
+	return v.run(ctx, patience, nil)
+}
+
+// Repair compares every order with every consumer, and puts right what it finds.
+func (v *Verifier) Repair(ctx context.Context, patience time.Duration) (ports.VerifyReport, error) {
+	return v.run(ctx, patience, v.config.Repairer)
+}
+
+func (v *Verifier) run(ctx context.Context, patience time.Duration, repairer Repairer) (ports.VerifyReport, error) {
+	run := &verification{
+		Config: v.config, patience: patience, repairer: repairer,
+		expected: make(map[string]uint64), skips: make(map[skipped]bool),
+	}
 	err := run.all(ctx)
 	return run.report, err
 }
@@ -62,13 +88,27 @@ func (v *Verifier) Verify(ctx context.Context, patience time.Duration) (ports.Ve
 // verification is one run.
 type verification struct {
 	Config
+	// repairer puts differences right; nil to leave them.
+	repairer Repairer
 	patience time.Duration
 	report   ports.VerifyReport
 	// expected is how many rows the orders account for.
-	expected map[ports.ViewID]uint64
+	expected map[string]uint64
+	// skips are the events that were passed over.
+	skips map[skipped]bool
+}
+
+// skipped is an event that a consumer has passed over.
+type skipped struct {
+	consumer string
+	orderID  uuid.UUID
+	sequence uint64
 }
 
 func (v *verification) all(ctx context.Context) error {
+	if err := v.readSkips(ctx); err != nil {
+		return err
+	}
 	doubtful, err := v.everyOrder(ctx)
 	if err != nil {
 		return err
@@ -100,7 +140,9 @@ func (v *verification) everyOrder(ctx context.Context) (doubtful []uuid.UUID, er
 				doubtful = append(doubtful, head.AggregateID)
 				continue
 			}
-			v.settled(outcome)
+			if err := v.settled(ctx, head.AggregateID, outcome); err != nil {
+				return nil, err
+			}
 		}
 		if v.Progress != nil {
 			v.Progress(v.report.Orders)
@@ -135,7 +177,9 @@ func (v *verification) settle(ctx context.Context, doubtful []uuid.UUID) error {
 				still = append(still, id)
 				continue
 			}
-			v.settled(outcome)
+			if err := v.settled(ctx, id, outcome); err != nil {
+				return err
+			}
 		}
 		doubtful = still
 	}
@@ -145,17 +189,47 @@ func (v *verification) settle(ctx context.Context, doubtful []uuid.UUID) error {
 // outcome is what the look at one order gave.
 type outcome struct {
 	events      uint64
-	rows        map[ports.ViewID]uint64
+	rows        map[string]uint64 // by consumer
 	differences []ports.VerifyDifference
 }
 
-func (v *verification) settled(o outcome) {
+// settled takes the outcome of an order into the report, after differences were put right if they are to be.
+func (v *verification) settled(ctx context.Context, id uuid.UUID, o outcome) error {
+	if v.repairer != nil && len(o.differences) > 0 {
+		var err error
+		if o, err = v.repaired(ctx, id, o); err != nil {
+			return err
+		}
+	}
 	v.report.Orders++
 	v.report.Events += o.events
-	for view, n := range o.rows {
-		v.expected[view] += n
+	for consumer, n := range o.rows {
+		v.expected[consumer] += n
 	}
 	v.add(o.differences...)
+	return nil
+}
+
+// repaired puts an order right and looks at it again.
+func (v *verification) repaired(ctx context.Context, id uuid.UUID, o outcome) (outcome, error) {
+	done := make(map[string]bool)
+	for _, d := range o.differences {
+		if d.Consumer == "" || done[d.Consumer] {
+			continue
+		}
+		done[d.Consumer] = true
+		if err := v.repairer.RepairOrder(ctx, d.Consumer, id, nil); err != nil {
+			v.add(ports.VerifyDifference{OrderID: id, Consumer: d.Consumer, Detail: "cannot be put right: " + err.Error()})
+		}
+	}
+	if len(done) == 0 {
+		return o, nil
+	}
+	again, err := v.compare(ctx, id)
+	if err == nil && len(again.differences) == 0 {
+		v.report.Repaired++
+	}
+	return again, err
 }
 
 // compare holds one order against its history.
@@ -169,22 +243,22 @@ func (v *verification) compare(ctx context.Context, id uuid.UUID) (outcome, erro
 	if err != nil || wrong != nil {
 		return outcome{differences: wrong}, err
 	}
-	o := outcome{events: uint64(len(history)), rows: make(map[ports.ViewID]uint64)}
-	for view, state := range reached {
+	o := outcome{events: uint64(len(history)), rows: make(map[string]uint64)}
+	for consumer, state := range reached {
 		if state.SequenceNumber != o.events {
 			o.differences = append(o.differences, ports.VerifyDifference{
-				OrderID: id, Consumer: view.Consumer,
+				OrderID: id, Consumer: consumer,
 				Detail: fmt.Sprintf("has handled %d of %d events", state.SequenceNumber, o.events),
 			})
 		}
 	}
 	for _, p := range v.Projections {
-		handled := min(reached[ports.ViewOf(p)].SequenceNumber, o.events)
-		fold, err := p.Advance(nil, history[:handled])
+		handled := min(reached[p.Name].SequenceNumber, o.events)
+		fold, err := p.Advance(nil, v.withoutSkipped(p.Name, history[:handled]))
 		if err != nil {
 			return outcome{}, fmt.Errorf("fold %s of %s: %w", p.Name, id, err)
 		}
-		o.rows[ports.ViewOf(p)] = uint64(len(fold.Put))
+		o.rows[p.Name] = uint64(len(fold.Put))
 		detail, err := v.compareRows(ctx, p, fold.Put)
 		if err != nil {
 			return outcome{}, err
@@ -196,20 +270,48 @@ func (v *verification) compare(ctx context.Context, id uuid.UUID) (outcome, erro
 	return o, nil
 }
 
-func (v *verification) reached(ctx context.Context, id uuid.UUID) (map[ports.ViewID]ports.ViewState, error) {
-	views := append([]ports.ViewID(nil), v.Others...)
+// reached reads how far each consumer is with one order.
+func (v *verification) reached(ctx context.Context, id uuid.UUID) (map[string]ports.ViewState, error) {
+	consumers := append([]string(nil), v.Others...)
 	for _, p := range v.Projections {
-		views = append(views, ports.ViewOf(p))
+		consumers = append(consumers, p.Name)
 	}
-	reached := make(map[ports.ViewID]ports.ViewState, len(views))
-	for _, view := range views {
-		state, err := v.States.State(ctx, view, id)
+	reached := make(map[string]ports.ViewState, len(consumers))
+	for _, consumer := range consumers {
+		state, err := v.States.State(ctx, v.Live.LiveView(consumer), id)
 		if err != nil {
-			return nil, fmt.Errorf("state of %s for %s: %w", view.Consumer, id, err)
+			return nil, fmt.Errorf("state of %s for %s: %w", consumer, id, err)
 		}
-		reached[view] = state
+		reached[consumer] = state
 	}
 	return reached, nil
+}
+
+// readSkips reads all decisions to pass over an event. People make them one by one, so there are few.
+func (v *verification) readSkips(ctx context.Context) error {
+	for _, p := range v.Projections {
+		for query := (ports.SkipQuery{Consumer: p.Name, Limit: page}); ; {
+			listing, err := v.Skips.Skips(ctx, query)
+			if err != nil {
+				return fmt.Errorf("skips of %s: %w", p.Name, err)
+			}
+			for _, s := range listing.Skips {
+				v.skips[skipped{p.Name, s.OrderID, s.SequenceNumber}] = true
+			}
+			if query.After = listing.Next; query.After == "" {
+				break
+			}
+		}
+	}
+	v.report.Skipped = uint64(len(v.skips))
+	return nil
+}
+
+// withoutSkipped returns the events that a consumer has not passed over.
+func (v *verification) withoutSkipped(consumer string, events []projection.Event) []projection.Event {
+	return slices.DeleteFunc(slices.Clone(events), func(e projection.Event) bool {
+		return v.skips[skipped{consumer, e.AggregateID, e.SequenceNumber}]
+	})
 }
 
 // history loads and decodes one order. What is wrong with the stored bytes is a finding, not a failure of the verification.
@@ -254,7 +356,7 @@ func (v *verification) compareRows(ctx context.Context, p *projection.Projection
 
 // row reads the row that has the key of like.
 func (v *verification) row(ctx context.Context, p *projection.Projection, like projection.Row) (row projection.Row, found bool, err error) {
-	listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: ports.ViewOf(p), Table: p.Table, Prefix: p.Table.Key(like), Limit: 1})
+	listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: v.Live.LiveView(p.Name), Table: p.Table, Prefix: p.Table.Key(like), Limit: 1})
 	if err != nil {
 		return nil, false, fmt.Errorf("read %s: %w", p.Table.Name, err)
 	}

@@ -2,8 +2,7 @@ package verify_test
 
 import (
 	"context"
-	"io"
-	"log/slog"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -23,21 +22,13 @@ import (
 
 // bundle is a store with two orders of two lines each, all of whose events were handled by every projection.
 type bundle struct {
-	store    *memory.Store
-	orders   []uuid.UUID
-	consumer map[string]*consumer.Consumer
+	store  *memory.Store
+	orders []uuid.UUID
 }
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	b := &bundle{store: memory.New(memory.Options{}), orders: []uuid.UUID{uuid.New(), uuid.New()}, consumer: map[string]*consumer.Consumer{}}
-	for _, p := range projection.All() {
-		b.consumer[p.Name] = consumer.New(consumer.Config{
-			Name: p.Name, Generation: p.Version, Effect: consumer.Project(p, eventjson.New()),
-			Store: b.store, Feed: b.store, Views: b.store, Registry: b.store,
-			Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		})
-	}
+	b := &bundle{store: memory.New(memory.Options{}), orders: []uuid.UUID{uuid.New(), uuid.New()}}
 	for _, id := range b.orders {
 		items := []order.Item{{SKU: "A", Quantity: 1, UnitPrice: 5}, {SKU: "B", Quantity: 2, UnitPrice: 7}}
 		b.handle(t, b.command(t, order.CreateOrder{OrderID: id, CustomerID: "c", Currency: "EUR", Items: items}))
@@ -62,15 +53,35 @@ func (b *bundle) command(t *testing.T, c order.Command) eventsourcing.Record {
 
 func (b *bundle) handle(t *testing.T, r eventsourcing.Record) {
 	t.Helper()
-	for _, c := range b.consumer {
-		if err := c.Handle(t.Context(), r); err != nil {
+	for _, p := range projection.All() {
+		view := firstGeneration{}.LiveView(p.Name)
+		state, err := b.store.State(t.Context(), view, r.AggregateID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change, err := consumer.Project(p, eventjson.New()).Apply(t.Context(), state.Data, []eventsourcing.Record{r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		change.OrderID, change.State.SequenceNumber = r.AggregateID, r.SequenceNumber
+		if err := b.store.Apply(t.Context(), view, change); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 func (b *bundle) config() verify.Config {
-	return verify.Config{Store: b.store, Codec: eventjson.New(), States: b.store, Rows: b.store, Projections: projection.All()}
+	return verify.Config{
+		Store: b.store, Codec: eventjson.New(), States: b.store, Rows: b.store,
+		Live: firstGeneration{}, Skips: b.store, Projections: projection.All(),
+	}
+}
+
+// firstGeneration makes the first generation of every view the one that is read.
+type firstGeneration struct{}
+
+func (firstGeneration) LiveView(consumer string) ports.ViewID {
+	return ports.ViewID{Consumer: consumer, Generation: 1}
 }
 
 func TestVerify_findsNothingWhereAllIsWell(t *testing.T) {
@@ -100,7 +111,7 @@ func TestVerify_findsEveryKindOfDifference(t *testing.T) {
 			b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"})
 		}, "has handled 2 of 3 events"},
 		"a publisher that is behind": {func(_ *testing.T, _ *bundle, c *verify.Config) {
-			c.Others = []ports.ViewID{{Consumer: "publisher", Generation: 1}}
+			c.Others = []string{"publisher"}
 		}, "has handled 0 of 2 events"},
 		"a row that is missing": {func(_ *testing.T, b *bundle, c *verify.Config) {
 			c.Rows = tampered{b.store, func(rows []projection.Row, table string) []projection.Row {
@@ -183,4 +194,92 @@ type holed struct{ *memory.Store }
 func (s holed) Load(ctx context.Context, id uuid.UUID, after uint64) ([]eventsourcing.Record, error) {
 	records, err := s.Store.Load(ctx, id, after)
 	return records[1:], err
+}
+
+// repairs puts right through the effect of the projection, as a consumer does.
+type repairs struct {
+	*bundle
+	asked []string
+}
+
+func (r *repairs) RepairOrder(ctx context.Context, consumerName string, orderID uuid.UUID, stray []projection.Row) error {
+	r.asked = append(r.asked, consumerName)
+	for _, p := range projection.All() {
+		if p.Name != consumerName {
+			continue
+		}
+		records, err := r.store.Load(ctx, orderID, 0)
+		if err != nil {
+			return err
+		}
+		change := ports.Change{Table: p.Table}
+		if len(records) > 0 {
+			if change, err = consumer.Project(p, eventjson.New()).Apply(ctx, nil, records); err != nil {
+				return err
+			}
+		}
+		change.OrderID, change.State.SequenceNumber = orderID, uint64(len(records))
+		change.Delete = append(change.Delete, stray...)
+		return r.store.Replace(ctx, firstGeneration{}.LiveView(p.Name), change)
+	}
+	return errors.New("no such projection")
+}
+
+func TestRepair_putsRightWhatVerifyFinds(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := &repairs{bundle: b}
+	config := b.config()
+	config.Repairer = r
+	status := projection.OrdersByStatus()
+	view := firstGeneration{}.LiveView(status.Name)
+
+	b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"}) // nobody has handled it
+	page, err := b.store.Rows(t.Context(), ports.RowQuery{View: view, Table: status.Table, Limit: 10})
+	if err != nil || len(page.Rows) != 2 {
+		t.Fatalf("rows = %v, %v", page, err)
+	}
+	for i, row := range page.Rows {
+		if status.Table.Get(row, "order_id") != b.orders[1] {
+			continue
+		}
+		stray := append(projection.Row(nil), row...)
+		stray[0] = "CANCELLED" // the same order in another status, too
+		state, err := b.store.State(t.Context(), view, b.orders[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		page.Rows[i][len(row)-1] = time.UnixMilli(0).UTC()
+		change := ports.Change{OrderID: b.orders[1], State: state, Table: status.Table, Put: []projection.Row{stray, page.Rows[i]}}
+		if err := b.store.Replace(t.Context(), view, change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := verify.New(config).Verify(t.Context(), 0)
+	if err != nil || found.Differences == 0 || len(r.asked) > 0 {
+		t.Fatalf("before: %+v, %v; repairs of %v", found, err, r.asked)
+	}
+	report, err := verify.New(config).Repair(t.Context(), 0)
+	if err != nil || report.Differences != 0 || report.Repaired < 2 {
+		t.Errorf("repair: %+v, %v", report, err)
+	}
+	after, err := verify.New(config).Verify(t.Context(), 0)
+	if err != nil || after.Differences != 0 || after.Repaired != 0 {
+		t.Errorf("after: %+v, %v", after, err)
+	}
+}
+
+func TestVerify_countsSkippedEventsAndWantsTheRowsWithoutThem(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, p := range projection.All() {
+		err := b.store.RecordSkip(t.Context(), ports.Skip{Consumer: p.Name, OrderID: b.orders[0], SequenceNumber: 2, Reason: "test", SkippedAt: time.UnixMilli(1).UTC()})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := verify.New(b.config()).Verify(t.Context(), 0)
+	if err != nil || report.Skipped != 4 || report.Differences == 0 {
+		t.Errorf("report = %+v, %v; want the rows, which have the event, to differ", report, err)
+	}
 }

@@ -19,6 +19,8 @@ type client struct {
 	http *http.Client
 	// patience bounds how long a request is repeated while the service cannot be reached or asks to try again.
 	patience time.Duration
+	// stall bounds the wait for consumers that do not get on, although nothing tells why.
+	stall time.Duration
 }
 
 func newClient(base string) *client {
@@ -28,6 +30,7 @@ func newClient(base string) *client {
 		base:     strings.TrimRight(base, "/"),
 		http:     &http.Client{Transport: transport},
 		patience: 30 * time.Second,
+		stall:    2 * time.Minute,
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"orderflow/bootstrap"
@@ -43,23 +42,6 @@ func (sh *shell) serve(cmd *cobra.Command, _ []string) (err error) {
 	defer func() { err = errors.Join(err, app.Close()) }()
 	logger.Info("serving", "url", app.URL(), "data", sh.config.Data, "version", bootstrap.Version())
 	return app.Run(cmd.Context())
-}
-
-func (sh *shell) consumersCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "consumers",
-		Short: "Show each consumer's state and lag",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.attached(cmd.Context(), mustExist, func(ctx context.Context, c *client) error {
-				statuses, err := c.consumers(ctx)
-				if err != nil {
-					return err
-				}
-				return printConsumers(sh.Out, statuses)
-			})
-		},
-	}
 }
 
 func (sh *shell) inspectCommand() *cobra.Command {
@@ -145,55 +127,57 @@ func (sh *shell) inspectTable(ctx context.Context, c *client, name string, limit
 
 func (sh *shell) verifyCommand() *cobra.Command {
 	var patience time.Duration
+	var repair bool
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Compare every read model with the fold of the events",
 		Long: `Read every order's history, fold it, and compare with what each consumer has made of it: every event handled, every row
 there, no row too many. It may run beside live traffic: a difference counts only if it lasts.
 
-Exit status 0 when all is equal, 3 when there are differences.`,
+With --repair, orders that lag behind or whose rows are wrong are put right and looked at again. On ScyllaDB wrong rows cannot
+be replaced one by one: rebuild the view.
+
+Exit status 0 when all is equal (at last), 3 when there are differences.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return sh.attached(cmd.Context(), mustExist, func(ctx context.Context, c *client) error {
-				return sh.verify(ctx, c, patience)
+				return sh.verify(ctx, c, patience, repair)
 			})
 		},
 	}
 	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long a difference may last that traffic explains")
+	cmd.Flags().BoolVar(&repair, "repair", false, "put right what differs")
 	cmd.AddCommand(sh.verifyTopicCommand())
 	return cmd
 }
 
-func (sh *shell) verify(ctx context.Context, c *client, patience time.Duration) error {
-	var report struct {
-		Orders      uint64 `json:"orders"`
-		Events      uint64 `json:"events"`
-		Rows        uint64 `json:"rows"`
-		Differences uint64 `json:"differences"`
-		Shown       []struct {
-			OrderID  uuid.UUID `json:"order_id"`
-			Consumer string    `json:"consumer"`
-			Detail   string    `json:"detail"`
-		} `json:"shown"`
-	}
-	if _, err := c.settle(ctx); err != nil {
+func (sh *shell) verify(ctx context.Context, c *client, patience time.Duration, repair bool) error {
+	statuses, err := c.settle(ctx)
+	if err != nil {
 		return err
 	}
-	err := c.do(ctx, request{method: http.MethodPost, path: "/v1/verify?patience=" + patience.String(), slow: true}, &report)
+	printObstacles(sh.Err, statuses)
+	var report verification
+	path := "/v1/verify"
+	if repair {
+		path += "/repair"
+	}
+	err = c.do(ctx, request{method: http.MethodPost, path: path + "?patience=" + patience.String(), slow: true}, &report)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(sh.Out, "%d orders, %d events, %d rows of read models\n", report.Orders, report.Events, report.Rows)
+	if report.Repaired > 0 {
+		fmt.Fprintf(sh.Out, "%d orders were put right\n", report.Repaired)
+	}
+	if report.Skipped > 0 {
+		fmt.Fprintf(sh.Out, "%d events were skipped by somebody's decision\n", report.Skipped)
+	}
 	if report.Differences == 0 {
 		fmt.Fprintln(sh.Out, "every consumer has handled every event, and every view equals the fold of its events")
 		return nil
 	}
-	for _, d := range report.Shown {
-		fmt.Fprintf(sh.Out, "order %s: %s: %s\n", d.OrderID, d.Consumer, d.Detail)
-	}
-	if more := report.Differences - uint64(len(report.Shown)); more > 0 {
-		fmt.Fprintf(sh.Out, "and %d more\n", more)
-	}
+	report.printDifferences(sh.Out)
 	return &badAnswer{fmt.Sprintf("%d differences", report.Differences)}
 }
 

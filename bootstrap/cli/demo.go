@@ -58,5 +58,5 @@ func (sh *shell) demo(ctx context.Context, s *shop) error {
 	if err != nil {
 		return err
 	}
-	return printConsumers(sh.Out, statuses)
+	return printConsumers(sh.Out, statuses, time.Now())
 }

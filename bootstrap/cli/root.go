@@ -92,6 +92,7 @@ differences found).`,
 		Example: `  orderflow                          # serve on 127.0.0.1:8080, data in ./data
   orderflow demo --orders 200        # in another terminal: place orders
   orderflow consumers                # how far is each consumer?
+  orderflow parked ls                # which orders could not be handled, and why?
   orderflow inspect orders_by_status # what is in the tables?
   orderflow verify                   # is every read model what the events say?`,
 		Args:          noArgs,
@@ -120,6 +121,9 @@ differences found).`,
 	flags.DurationVar(&sh.config.Retention, "retention", sh.config.Retention, "how long the change feed keeps events; the event store keeps them for ever")
 	flags.StringVar(&sh.config.Sink, "sink", sh.config.Sink, "where events are published as CloudEvents: stdout, none, redpanda or file:PATH (default file:DATA/order-events.jsonl)")
 	flags.IntVar(&sh.config.Lanes, "lanes", sh.config.Lanes, "orders that each consumer handles at once")
+	flags.StringSliceVar(&sh.config.Consumers, "consumers", nil, "consumers that may run in this process (default all)")
+	flags.DurationVar(&sh.config.Heartbeat, "heartbeat", sh.config.Heartbeat, "time between two heartbeats through the change feed")
+	flags.DurationVar(&sh.config.RollbackGrace, "rollback-grace", sh.config.RollbackGrace, "how long the previous generation of a view is kept after a rebuild")
 	flags.DurationVar(&sh.config.ShutdownTimeout, "shutdown-timeout", sh.config.ShutdownTimeout, "bound of each step of a stop")
 	flags.StringVar(&sh.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&sh.logFormat, "log-format", "text", "text or json")
@@ -127,8 +131,8 @@ differences found).`,
 	sh.redpandaFlags(flags)
 	flags.StringVar(&sh.url, "url", "", "address of the service to talk to, instead of the one that runs on --data")
 
-	root.AddCommand(sh.serveCommand(), sh.submitCommand(), sh.demoCommand(), sh.consumersCommand(), sh.inspectCommand(),
-		sh.verifyCommand(), sh.schemaCommand(), sh.asyncAPICommand(), sh.versionCommand())
+	root.AddCommand(sh.serveCommand(), sh.submitCommand(), sh.demoCommand(), sh.consumersCommand(), sh.parkedCommand(), sh.explainCommand(),
+		sh.inspectCommand(), sh.verifyCommand(), sh.schemaCommand(), sh.asyncAPICommand(), sh.versionCommand())
 	return root
 }
 

@@ -105,11 +105,7 @@ func (sh *shell) submit(ctx context.Context, c *client, options submitOptions) (
 		if err != nil {
 			return err
 		}
-		for _, s := range statuses {
-			if s.State == "failing" {
-				fmt.Fprintf(sh.Err, "consumer %s is failing, see 'orderflow consumers'\n", s.Name)
-			}
-		}
+		printObstacles(sh.Err, statuses)
 	}
 	if tally.refused > 0 {
 		return &badAnswer{fmt.Sprintf("%d of %d commands were refused", tally.refused, tally.accepted+tally.refused)}

@@ -25,7 +25,7 @@ func changeFeedScenarios() []scenario[ChangeFeedHarness] {
 		{"a second subscription of a consumer is refused", secondSubscription},
 		{"seek end is refused while the consumer is subscribed", seekEndWhileSubscribed},
 		{"memory is not shared between consumers", feedMemory},
-	}, offsetScenarios(), feedEndScenarios(), lagScenarios(), expiryScenarios())
+	}, offsetScenarios(), feedEndScenarios(), lagScenarios(), expiryScenarios(), pulseScenarios())
 }
 
 // traffic appends in turns to several aggregates: rounds times, for each of them, 1 or 2 events.

@@ -34,6 +34,8 @@ type ChangeFeedHarness struct {
 	Feed ports.ChangeFeed
 	// Store is what the feed is the feed of.
 	Store ports.EventStore
+	// Pulse sends heartbeats through Store and Feed; nil when the feed has none.
+	Pulse ports.Pulse
 	// Close and Reopen are as in [EventStoreHarness]; Close also ends the open subscriptions.
 	Close  func() error
 	Reopen func(t testing.TB) ChangeFeedHarness
@@ -50,6 +52,8 @@ type ChangeFeedHarness struct {
 type ViewsHarness struct {
 	Store  ports.ViewStore
 	Reader ports.ViewReader
+	// Dropper drops generations of what Store keeps.
+	Dropper ports.ViewDropper
 	// Close and Reopen are as in [EventStoreHarness].
 	Close  func() error
 	Reopen func(t testing.TB) ViewsHarness
@@ -64,6 +68,35 @@ type ConsumerRegistryHarness struct {
 	// Close and Reopen are as in [EventStoreHarness].
 	Close  func() error
 	Reopen func(t testing.TB) ConsumerRegistryHarness
+	Tuning
+}
+
+// ParkingLotHarness gives the ParkingLot suite an adapter to test.
+type ParkingLotHarness struct {
+	Lot ports.ParkingLot
+	// Close and Reopen are as in [EventStoreHarness].
+	Close  func() error
+	Reopen func(t testing.TB) ParkingLotHarness
+	Tuning
+}
+
+// SkipLogHarness gives the SkipLog suite an adapter to test.
+type SkipLogHarness struct {
+	Log ports.SkipLog
+	// Close and Reopen are as in [EventStoreHarness].
+	Close  func() error
+	Reopen func(t testing.TB) SkipLogHarness
+	Tuning
+}
+
+// LeasesHarness gives the Leases suite an adapter to test.
+type LeasesHarness struct {
+	Leases ports.Leases
+	// Advance lets that much time pass for the leases: it moves their clock, or waits. The suite asks for a few seconds at a time.
+	Advance func(d time.Duration)
+	// Close and Reopen are as in [EventStoreHarness].
+	Close  func() error
+	Reopen func(t testing.TB) LeasesHarness
 	Tuning
 }
 
@@ -117,8 +150,8 @@ func ChangeFeed(t *testing.T, factory func(t *testing.T) ChangeFeedHarness) {
 	runSuite(t, factory, changeFeedScenarios())
 }
 
-// Views tests the contracts of [ports.ViewStore] and [ports.ViewReader] together, as the effects of one are seen through the
-// other. Each test calls factory for an adapter on data of its own.
+// Views tests the contracts of [ports.ViewStore], [ports.ViewReader] and [ports.ViewDropper] together, as the effects of one are
+// seen through the others. Each test calls factory for an adapter on data of its own.
 func Views(t *testing.T, factory func(t *testing.T) ViewsHarness) {
 	runSuite(t, factory, viewsScenarios())
 }
@@ -126,6 +159,21 @@ func Views(t *testing.T, factory func(t *testing.T) ViewsHarness) {
 // ConsumerRegistry tests the contract of [ports.ConsumerRegistry]. Each test calls factory for an adapter on data of its own.
 func ConsumerRegistry(t *testing.T, factory func(t *testing.T) ConsumerRegistryHarness) {
 	runSuite(t, factory, consumerRegistryScenarios())
+}
+
+// ParkingLot tests the contract of [ports.ParkingLot]. Each test calls factory for an adapter on data of its own.
+func ParkingLot(t *testing.T, factory func(t *testing.T) ParkingLotHarness) {
+	runSuite(t, factory, parkingLotScenarios())
+}
+
+// SkipLog tests the contract of [ports.SkipLog]. Each test calls factory for an adapter on data of its own.
+func SkipLog(t *testing.T, factory func(t *testing.T) SkipLogHarness) {
+	runSuite(t, factory, skipLogScenarios())
+}
+
+// Leases tests the contract of [ports.Leases]. Each test calls factory for an adapter on data, and with time, of its own.
+func Leases(t *testing.T, factory func(t *testing.T) LeasesHarness) {
+	runSuite(t, factory, leasesScenarios())
 }
 
 // Publisher tests the contract of [ports.Publisher]. Each test calls factory for a publisher with a target of its own.

@@ -25,6 +25,11 @@ type inbox struct {
 	seen       map[place]bool
 	streams    map[uuid.UUID]string
 	deliveries []ports.Delivery
+
+	// mayBeat holds the heartbeats that may come, by their milliseconds, each with what it must come behind; beats are those that
+	// came.
+	mayBeat map[int64][]place
+	beats   []ports.Delivery
 }
 
 // subscribe opens a subscription. The context of the call ends right after it, and the subscription must not.
@@ -38,6 +43,7 @@ func (t test) subscribe(h ChangeFeedHarness, consumer string) *inbox {
 	return &inbox{
 		test: t, consumer: consumer, repeats: h.Repeats, sub: sub,
 		wanted: map[place]eventsourcing.Record{}, seen: map[place]bool{}, streams: map[uuid.UUID]string{},
+		mayBeat: map[int64][]place{},
 	}
 }
 
@@ -90,9 +96,13 @@ func (b *inbox) next() (d ports.Delivery, err error) {
 	return d, err
 }
 
-// receive checks a delivery and reports whether it is the first one of its record.
+// receive checks a delivery and reports whether it is the first one of a record.
 func (b *inbox) receive(d ports.Delivery) bool {
 	b.Helper()
+	if !d.Beat.IsZero() {
+		b.receiveBeat(d)
+		return false
+	}
 	at := placeOf(d.Record)
 	want, wanted := b.wanted[at]
 	if !wanted || b.seen[at] {

@@ -75,6 +75,7 @@ func soundFeed(s *memory.Store) ChangeFeedHarness {
 	return ChangeFeedHarness{
 		Feed:   s,
 		Store:  s,
+		Pulse:  s,
 		Close:  s.Close,
 		Reopen: func(testing.TB) ChangeFeedHarness { return soundFeed(s.Reopen()) },
 		Expire: s.Expire,

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"orderflow/adapters/memory"
 	"orderflow/ports"
@@ -14,8 +16,10 @@ import (
 type brokenRegistry struct {
 	ports.ConsumerRegistry
 	consumer func(ctx context.Context, name string) (ports.ConsumerRecord, error)
-	save     func(ctx context.Context, record ports.ConsumerRecord) error
+	save     saveFunc
 }
+
+type saveFunc = func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error)
 
 func (b brokenRegistry) Consumer(ctx context.Context, name string) (ports.ConsumerRecord, error) {
 	if b.consumer == nil {
@@ -24,7 +28,7 @@ func (b brokenRegistry) Consumer(ctx context.Context, name string) (ports.Consum
 	return b.consumer(ctx, name)
 }
 
-func (b brokenRegistry) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) error {
+func (b brokenRegistry) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
 	if b.save == nil {
 		return b.ConsumerRegistry.SaveConsumer(ctx, record)
 	}
@@ -49,24 +53,144 @@ func finding(broken func(s *memory.Store, ctx context.Context, name string) (por
 	}
 }
 
-func saving(broken func(s *memory.Store, ctx context.Context, record ports.ConsumerRecord) error) func(*memory.Store) ConsumerRegistryHarness {
+func saving(broken func(s *memory.Store) saveFunc) func(*memory.Store) ConsumerRegistryHarness {
 	return func(s *memory.Store) ConsumerRegistryHarness {
 		h := soundRegistry(s)
-		h.Registry = brokenRegistry{ConsumerRegistry: s, save: func(ctx context.Context, record ports.ConsumerRecord) error {
-			return broken(s, ctx, record)
-		}}
+		h.Registry = brokenRegistry{ConsumerRegistry: s, save: broken(s)}
 		return h
 	}
 }
 
+// losing stores another record than the one that is saved.
+func losing(spoil func(record *ports.ConsumerRecord)) func(*memory.Store) ConsumerRegistryHarness {
+	return saving(func(s *memory.Store) saveFunc {
+		return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+			spoiled := record
+			spoil(&spoiled)
+			saved, err := s.SaveConsumer(ctx, spoiled)
+			record.Revision = saved.Revision
+			return record, err
+		}
+	})
+}
+
+// storedRevision is the one that a record has in the store; 0 when it is not there.
+func storedRevision(s *memory.Store, name string) uint64 {
+	record, _ := s.Consumer(context.Background(), name)
+	return record.Revision
+}
+
 func TestConsumerRegistry_IsProved(t *testing.T) {
 	t.Parallel()
+	prove(t, consumerRegistryScenarios(), soundRegistry, append(proofsOfRevisions(), proofsOfRegistry()...))
+}
+
+func proofsOfRevisions() []proof[ConsumerRegistryHarness] {
+	const (
+		grow  = "revisions grow, and saving returns what is stored"
+		stale = "a stale revision is refused and stores nothing"
+		first = "a first save of what is there already is refused"
+		race  = "of several who save the same revision one wins"
+	)
+	// unconditional saves in place of whatever is there.
+	unconditional := saving(func(s *memory.Store) saveFunc {
+		return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+			record.Revision = storedRevision(s, record.Name)
+			return s.SaveConsumer(ctx, record)
+		}
+	})
+	return []proof[ConsumerRegistryHarness]{
+		{broken: "ignores revisions", scenario: stale, says: "error <nil>, want version conflict", adapter: unconditional},
+		{broken: "ignores revisions", scenario: first, says: "error <nil>, want version conflict", adapter: unconditional},
+		{broken: "ignores revisions", scenario: race, says: "saved the same revision, want one", adapter: unconditional},
+		{broken: "ignores revisions", scenario: "a revision that was never given is refused", says: "error <nil>, want version conflict", adapter: unconditional},
+		{
+			broken: "returns what it was given", scenario: grow, says: "the revision after 0 is 0",
+			adapter: saving(func(s *memory.Store) saveFunc {
+				return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+					_, err := s.SaveConsumer(ctx, record)
+					return record, err
+				}
+			}),
+		},
+		{
+			broken: "returns the revision alone", scenario: grow, says: "saved {Name:a Revision:1 Paused:false",
+			adapter: saving(func(s *memory.Store) saveFunc {
+				return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+					saved, err := s.SaveConsumer(ctx, record)
+					return ports.ConsumerRecord{Name: saved.Name, Revision: saved.Revision}, err
+				}
+			}),
+		},
+		{
+			broken: "refuses what is older, and stores it", scenario: stale, says: "consumer a is",
+			adapter: saving(func(s *memory.Store) saveFunc {
+				return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+					saved, err := s.SaveConsumer(ctx, record)
+					if errors.Is(err, ports.ErrVersionConflict) {
+						record.Revision = storedRevision(s, record.Name)
+						_, _ = s.SaveConsumer(ctx, record)
+					}
+					return saved, err
+				}
+			}),
+		},
+		{
+			broken: "accepts revisions above the stored one", scenario: "a revision that was never given is refused", says: "error <nil>, want version conflict",
+			adapter: saving(func(s *memory.Store) saveFunc {
+				return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+					record.Revision = min(record.Revision, storedRevision(s, record.Name))
+					return s.SaveConsumer(ctx, record)
+				}
+			}),
+		},
+		{
+			broken: "accepts a first save at any time", scenario: first, says: "error <nil>, want version conflict",
+			adapter: saving(func(s *memory.Store) saveFunc {
+				return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+					if record.Revision == 0 {
+						record.Revision = storedRevision(s, record.Name)
+					}
+					return s.SaveConsumer(ctx, record)
+				}
+			}),
+		},
+		{broken: "compares and then saves", scenario: race, says: "saved the same revision, want one", adapter: savesInTwoSteps},
+	}
+}
+
+// savesInTwoSteps lets others in between the comparison and the save.
+func savesInTwoSteps(s *memory.Store) ConsumerRegistryHarness {
+	return saving(func(s *memory.Store) saveFunc {
+		var mu sync.Mutex
+		arrived, compared := 0, make(chan struct{})
+		return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+			if storedRevision(s, record.Name) != record.Revision {
+				return ports.ConsumerRecord{}, ports.ErrVersionConflict
+			}
+			mu.Lock()
+			if arrived++; arrived == 2 {
+				close(compared)
+			}
+			mu.Unlock()
+			<-compared
+			mu.Lock()
+			defer mu.Unlock()
+			record.Revision = storedRevision(s, record.Name)
+			return s.SaveConsumer(ctx, record)
+		}
+	})(s)
+}
+
+func proofsOfRegistry() []proof[ConsumerRegistryHarness] {
 	const (
 		unknown   = "a consumer that never ran is not found"
 		fields    = "every field of a record comes back"
+		zero      = "zero times stay zero"
+		replaced  = "a later record replaces the earlier one"
 		cancelled = "an ended context stops a call before it does anything"
 	)
-	prove(t, consumerRegistryScenarios(), soundRegistry, []proof[ConsumerRegistryHarness]{
+	proofs := []proof[ConsumerRegistryHarness]{
 		{
 			broken: "makes up a consumer", scenario: unknown, says: "error <nil>, want not found",
 			adapter: finding(func(s *memory.Store, ctx context.Context, name string) (ports.ConsumerRecord, error) {
@@ -84,53 +208,75 @@ func TestConsumerRegistry_IsProved(t *testing.T) {
 			}),
 		},
 		{
-			broken: "loses the catch-up", scenario: fields, says: "CatchingUp:true}",
-			adapter: saving(func(s *memory.Store, ctx context.Context, record ports.ConsumerRecord) error {
-				record.CatchingUp = false
-				return s.SaveConsumer(ctx, record)
-			}),
-		},
-		{
-			broken: "loses the generation", scenario: fields, says: "Generation:7",
-			adapter: saving(func(s *memory.Store, ctx context.Context, record ports.ConsumerRecord) error {
-				record.Generation = 0
-				return s.SaveConsumer(ctx, record)
-			}),
-		},
-		{
-			broken: "keeps the first record", scenario: "a later record replaces the earlier one", says: "CatchingUp:true}, want",
-			adapter: saving(func(s *memory.Store, ctx context.Context, record ports.ConsumerRecord) error {
-				if _, err := s.Consumer(ctx, record.Name); err == nil {
-					return nil
+			broken: "makes a time of none", scenario: zero, says: "1970-01-01",
+			adapter: losing(func(record *ports.ConsumerRecord) {
+				if record.From.IsZero() {
+					record.From = time.Unix(0, 0).UTC()
 				}
-				return s.SaveConsumer(ctx, record)
 			}),
 		},
 		{
-			broken: "writes only what is set", scenario: "a later record replaces the earlier one", says: "CatchingUp:true}, want",
-			adapter: saving(func(s *memory.Store, ctx context.Context, record ports.ConsumerRecord) error {
-				old, err := s.Consumer(ctx, record.Name)
-				record.CatchingUp = record.CatchingUp || err == nil && old.CatchingUp
-				return s.SaveConsumer(ctx, record)
+			broken: "keeps a time that is taken away", scenario: zero, says: "consumer a is",
+			adapter: saving(func(s *memory.Store) saveFunc {
+				return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+					stored := record
+					if old, err := s.Consumer(ctx, record.Name); err == nil && record.SwitchedAt.IsZero() {
+						stored.SwitchedAt = old.SwitchedAt
+					}
+					saved, err := s.SaveConsumer(ctx, stored)
+					record.Revision = saved.Revision
+					return record, err
+				}
 			}),
 		},
 		{
-			broken: "cuts names at a slash", scenario: "consumers are separate", says: "consumer a is",
-			adapter: saving(func(s *memory.Store, ctx context.Context, record ports.ConsumerRecord) error {
-				record.Name, _, _ = strings.Cut(record.Name, "/")
-				return s.SaveConsumer(ctx, record)
+			broken: "keeps the first record", scenario: replaced, says: "consumer a is",
+			adapter: saving(func(s *memory.Store) saveFunc {
+				return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+					if old, err := s.Consumer(ctx, record.Name); err == nil {
+						return s.SaveConsumer(ctx, old)
+					}
+					return s.SaveConsumer(ctx, record)
+				}
+			}),
+		},
+		{
+			broken: "writes only what is set", scenario: replaced, says: "CatchingUp:true",
+			adapter: saving(func(s *memory.Store) saveFunc {
+				return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+					old, err := s.Consumer(ctx, record.Name)
+					record.CatchingUp = record.CatchingUp || err == nil && old.CatchingUp
+					return s.SaveConsumer(ctx, record)
+				}
+			}),
+		},
+		{
+			broken: "cuts names at a slash", scenario: "consumers are separate", says: "version conflict",
+			adapter: saving(func(s *memory.Store) saveFunc {
+				return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+					record.Name, _, _ = strings.Cut(record.Name, "/")
+					return s.SaveConsumer(ctx, record)
+				}
 			}),
 		},
 		{
 			broken: "saves although the context has ended", scenario: cancelled, says: "SaveConsumer with an ended context: error <nil>",
-			adapter: saving(func(s *memory.Store, ctx context.Context, record ports.ConsumerRecord) error {
-				return s.SaveConsumer(context.WithoutCancel(ctx), record)
+			adapter: saving(func(s *memory.Store) saveFunc {
+				return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+					return s.SaveConsumer(context.WithoutCancel(ctx), record)
+				}
 			}),
 		},
 		{
 			broken: "saves and then looks at the context", scenario: cancelled, says: "want not found",
-			adapter: saving(func(s *memory.Store, ctx context.Context, record ports.ConsumerRecord) error {
-				return errors.Join(s.SaveConsumer(context.WithoutCancel(ctx), record), ctx.Err())
+			adapter: saving(func(s *memory.Store) saveFunc {
+				return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+					saved, err := s.SaveConsumer(context.WithoutCancel(ctx), record)
+					if ctx.Err() != nil {
+						return ports.ConsumerRecord{}, ctx.Err()
+					}
+					return saved, err
+				}
 			}),
 		},
 		{
@@ -155,5 +301,21 @@ func TestConsumerRegistry_IsProved(t *testing.T) {
 				return h
 			},
 		},
-	})
+	}
+	for field, spoil := range map[string]func(*ports.ConsumerRecord){
+		"the pause":                           func(r *ports.ConsumerRecord) { r.Paused = false },
+		"the catch-up":                        func(r *ports.ConsumerRecord) { r.CatchingUp = false },
+		"where the effects start":             func(r *ports.ConsumerRecord) { r.From = time.Time{} },
+		"the milliseconds":                    func(r *ports.ConsumerRecord) { r.From = r.From.Truncate(time.Second) },
+		"the number of the live one":          func(r *ports.ConsumerRecord) { r.Live.Number = 0 },
+		"the version of the live one":         func(r *ports.ConsumerRecord) { r.Live.Version = 0 },
+		"the generation that is being filled": func(r *ports.ConsumerRecord) { r.Next = ports.Generation{} },
+		"the previous generation":             func(r *ports.ConsumerRecord) { r.Previous = ports.Generation{} },
+		"when it was switched":                func(r *ports.ConsumerRecord) { r.SwitchedAt = time.Time{} },
+	} {
+		proofs = append(proofs, proof[ConsumerRegistryHarness]{
+			broken: "loses " + field, scenario: fields, says: ", want {Name:", adapter: losing(spoil),
+		})
+	}
+	return proofs
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/memory"
+	"orderflow/domain/projection"
 	"orderflow/ports"
 )
 
@@ -21,6 +22,16 @@ type brokenViews struct {
 	apply func(ctx context.Context, view ports.ViewID, change ports.Change) error
 	state func(ctx context.Context, view ports.ViewID, id uuid.UUID) (ports.ViewState, error)
 	rows  func(ctx context.Context, q ports.RowQuery) (ports.RowPage, error)
+	drop  dropFunc
+}
+
+type dropFunc = func(ctx context.Context, view ports.ViewID, table *projection.Table) error
+
+func (b brokenViews) DropView(ctx context.Context, view ports.ViewID, table *projection.Table) error {
+	if b.drop == nil {
+		return b.Store.DropView(ctx, view, table)
+	}
+	return b.drop(ctx, view, table)
 }
 
 func (b brokenViews) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
@@ -46,7 +57,7 @@ func (b brokenViews) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage,
 
 func soundViews(s *memory.Store) ViewsHarness {
 	return ViewsHarness{
-		Store: s, Reader: s, Close: s.Close, BinaryText: true,
+		Store: s, Reader: s, Dropper: s, Close: s.Close, BinaryText: true,
 		Reopen: func(testing.TB) ViewsHarness { return soundViews(s.Reopen()) },
 	}
 }
@@ -57,7 +68,7 @@ func breaks(broken func(s *memory.Store) brokenViews) func(*memory.Store) ViewsH
 		h := soundViews(s)
 		views := broken(s)
 		views.Store = s
-		h.Store, h.Reader = views, views
+		h.Store, h.Reader, h.Dropper = views, views, views
 		return h
 	}
 }
@@ -107,7 +118,7 @@ func writeRows(ctx context.Context, s *memory.Store, view ports.ViewID, change p
 
 func TestViews_IsProved(t *testing.T) {
 	t.Parallel()
-	prove(t, viewsScenarios(), soundViews, slices.Concat(proofsOfChanges(), proofsOfSeparation(), proofsOfViewLifecycle(), proofsOfRows()))
+	prove(t, viewsScenarios(), soundViews, slices.Concat(proofsOfChanges(), proofsOfSeparation(), proofsOfViewLifecycle(), proofsOfRows(), proofsOfDrops()))
 }
 
 // TestViews_AcceptsTextThatIsUTF8 runs the scenarios as for a store that keeps only valid UTF-8.

@@ -18,6 +18,7 @@ func viewsCalls(h ViewsHarness, change ports.Change) []call {
 			_, err := h.Reader.Rows(ctx, ports.RowQuery{View: someView, Table: change.Table, Limit: 1})
 			return err
 		}},
+		{"DropView", func(ctx context.Context) error { return h.Dropper.DropView(ctx, someView, change.Table) }},
 	}
 }
 

@@ -140,7 +140,7 @@ func measureScylla(tb testing.TB, hosts []string, load scyllaLoad) (f scyllaFigu
 type scyllaService struct {
 	handle    workload.Handle
 	feed      *cdc.Feed
-	consumers consumer.Monitor
+	consumers consumer.Manager
 	late      *lateRows
 }
 
@@ -158,7 +158,7 @@ func startScylla(tb testing.TB, hosts []string, late bool, shown shownFunc) *scy
 			tb.Error(err)
 		}
 	})
-	s.feed, err = cdc.New(cdc.Config{Session: session, Keyspace: config.Keyspace, Offsets: driverOffsets{store}, Now: time.Now})
+	s.feed, err = cdc.New(cdc.Config{Session: session, Keyspace: config.Keyspace, Offsets: driverOffsets{store, s.epoch}, Now: time.Now})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -176,16 +176,21 @@ func startScylla(tb testing.TB, hosts []string, late bool, shown shownFunc) *scy
 }
 
 func (s *scyllaService) wire(store *scylla.Store, shown shownFunc) (routed []fanout.Consumer) {
+	owner := ports.LeaseOwner{ID: workload.NewID(), Address: "this process"}
 	for _, p := range projection.All() {
 		c := consumer.New(consumer.Config{
-			Name: p.Name, Generation: p.Version, Effect: consumer.Project(p, eventjson.New()),
-			Store: store, Feed: s.feed, Views: clock{ViewStore: store, shown: shown}, Registry: store,
+			Name: p.Name, Version: p.Version, Table: p.Table, Effect: consumer.Project(p, eventjson.New()),
+			Store: store, Feed: s.feed, Views: clock{Views: store, shown: shown}, Registry: store,
+			Parking: store, Skips: store, Leases: store, Owner: owner,
 			Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 		})
 		s.consumers, routed = append(s.consumers, c), append(routed, c)
 	}
 	return routed
 }
+
+// epoch tells the feed under which lease a consumer works.
+func (s *scyllaService) epoch(consumer string) uint64 { return s.consumers.Epoch(consumer) }
 
 // run runs the parts of the service until the end of the test.
 func (s *scyllaService) run(tb testing.TB, parts ...func(context.Context) error) {
@@ -204,7 +209,10 @@ func (s *scyllaService) run(tb testing.TB, parts ...func(context.Context) error)
 }
 
 // driverOffsets gives the feed its offsets, as package bootstrap does.
-type driverOffsets struct{ store *scylla.Store }
+type driverOffsets struct {
+	store *scylla.Store
+	epoch func(consumer string) uint64
+}
 
 func (o driverOffsets) LoadOffsets(ctx context.Context, consumer string) (map[string]gocql.UUID, error) {
 	saved, err := o.store.LoadOffsets(ctx, consumer)
@@ -220,7 +228,7 @@ func (o driverOffsets) SaveOffsets(ctx context.Context, consumer string, saved m
 	for stream, id := range saved {
 		ids[stream] = uuid.UUID(id)
 	}
-	return o.store.SaveOffsets(ctx, consumer, ids)
+	return o.store.SaveOffsets(ctx, consumer, o.epoch(consumer), ids)
 }
 
 // The measurement of what is late is only as good as its lateness: rows are late, and no view misses them.

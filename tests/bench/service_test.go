@@ -20,6 +20,8 @@ import (
 	"orderflow/adapters/httpapi"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
+	"orderflow/application/explain"
+	"orderflow/application/pulse"
 	"orderflow/application/query"
 	"orderflow/bootstrap"
 	"orderflow/domain/projection"
@@ -28,13 +30,15 @@ import (
 )
 
 // service is the whole service, wired as package bootstrap does it, except that a clock is between the consumers and their
-// views.
+// views. Nothing is traced.
 type service struct {
 	config    bootstrap.Config
 	store     *embedded.Store
 	codec     *eventjson.Codec
 	commands  ports.CommandHandler
-	consumers consumer.Monitor
+	consumers consumer.Manager
+	beats     *pulse.Monitor
+	pacemaker *pulse.Pacemaker
 	router    *fanout.Router
 	server    *httpapi.Server
 	listener  net.Listener
@@ -70,6 +74,7 @@ func startService(tb testing.TB, sink string, shown shownFunc) *service {
 	running, ctx := errgroup.WithContext(ctx)
 	running.Go(func() error { return s.server.Run(ctx) })
 	running.Go(func() error { return s.router.Run(ctx) })
+	running.Go(func() error { return s.pacemaker.Run(ctx) })
 	tb.Cleanup(func() {
 		stop()
 		if err := running.Wait(); err != nil {
@@ -88,23 +93,24 @@ func (s *service) open(ctx context.Context, sink string, shown shownFunc) (err e
 		return err
 	}
 	s.closers = append(s.closers, s.listener)
+	s.beats = pulse.NewMonitor(pulse.MonitorConfig{Interval: s.config.Heartbeat})
+	s.pacemaker = pulse.NewPacemaker(pulse.PacemakerConfig{Pulse: s.store, Interval: s.config.Heartbeat})
 	s.commands = command.New(command.Config{Store: s.store, Codec: s.codec, Now: time.Now, NewID: workload.NewID})
-	if err := s.wireConsumers(sink, clock{ViewStore: s.store, shown: shown}); err != nil {
+	if err := s.wireConsumers(ctx, sink, clock{Views: s.store, shown: shown}); err != nil {
 		return err
 	}
 	return s.wireServer()
 }
 
-func (s *service) wireConsumers(sink string, views ports.ViewStore) error {
-	add := func(name string, generation int, effect consumer.Effect) {
-		s.consumers = append(s.consumers, consumer.New(consumer.Config{
-			Name: name, Generation: generation, Effect: effect,
-			Store: s.store, Feed: s.store, Views: views, Registry: s.store,
-			Now: time.Now, Logger: slog.New(slog.DiscardHandler),
-		}))
+func (s *service) wireConsumers(ctx context.Context, sink string, views consumer.Views) error {
+	add := func(config consumer.Config) {
+		config.Store, config.Feed, config.Views, config.Registry = s.store, s.store, views, s.store
+		config.Parking, config.Skips, config.Repairer = s.store, s.store, s.store
+		config.Now, config.Logger, config.Beats = time.Now, slog.New(slog.DiscardHandler), s.beats
+		s.consumers = append(s.consumers, consumer.New(config))
 	}
 	for _, p := range projection.All() {
-		add(p.Name, p.Version, consumer.Project(p, s.codec))
+		add(consumer.Config{Name: p.Name, Version: p.Version, Table: p.Table, Effect: consumer.Project(p, s.codec)})
 	}
 	if sink == sinkFile {
 		publisher, err := cloudevents.OpenFile(filepath.Join(s.config.Data, "order-events.jsonl"), cloudevents.Config{Linger: sinkLinger})
@@ -112,14 +118,18 @@ func (s *service) wireConsumers(sink string, views ports.ViewStore) error {
 			return err
 		}
 		s.closers = append(s.closers, publisher)
-		add("file-publisher", 1, consumer.Publish(publisher))
+		add(consumer.Config{Name: "file-publisher", Version: 1, Effect: consumer.Publish(publisher)})
 	}
-	routed := make([]fanout.Consumer, len(s.consumers))
+	if err := s.consumers.Refresh(ctx); err != nil {
+		return err
+	}
+	routed, names := make([]fanout.Consumer, len(s.consumers)), make([]string, len(s.consumers))
 	for i, c := range s.consumers {
-		routed[i] = c
+		routed[i], names[i] = c, c.Name()
 	}
+	recorder := explain.NewRecorder(explain.RecorderConfig{Consumers: names, Now: time.Now})
 	var err error
-	s.router, err = fanout.New(fanout.Config{Lanes: s.config.Lanes}, routed...)
+	s.router, err = fanout.New(fanout.Config{Lanes: s.config.Lanes, Middleware: fanout.Around(recorder.Consume)}, routed...)
 	return err
 }
 
@@ -127,10 +137,14 @@ func (s *service) wireServer() (err error) {
 	projections := projection.All()
 	s.server, err = httpapi.New(httpapi.Config{
 		Commands:   s.commands,
-		Orders:     query.NewOrders(query.OrdersConfig{Views: s.store, Store: s.store, Codec: s.codec, Projection: projection.OrderReadModel()}),
-		Lists:      query.NewLists(s.store, projections),
-		Tables:     query.NewTables(query.TablesConfig{Records: s.store, Store: s.store, Views: s.store, Projections: projections}),
+		Orders:     query.NewOrders(query.OrdersConfig{Views: s.store, Live: s.consumers, Store: s.store, Codec: s.codec, Projection: projection.OrderReadModel()}),
+		Lists:      query.NewLists(s.store, s.store, s.consumers, projections),
+		Tables:     query.NewTables(query.TablesConfig{Records: s.store, Store: s.store, Views: s.store, Live: s.consumers, Projections: projections}),
 		Consumers:  s.consumers,
+		Manager:    s.consumers,
+		Rebuilder:  s.consumers,
+		Parked:     s.consumers,
+		Records:    s.store,
 		Codec:      s.codec,
 		Registerer: prometheus.NewRegistry(),
 		Listener:   s.listener,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/application/consumer"
 	"orderflow/domain/order"
 	"orderflow/ports"
 	"orderflow/tests/bench/workload"
@@ -170,12 +171,12 @@ func (q quantiles) at(fraction float64) float64 {
 
 // clock stands between the consumers and their views, and tells when a change has been stored and so can be read.
 type clock struct {
-	ports.ViewStore
+	consumer.Views
 	shown shownFunc
 }
 
 func (c clock) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
-	err := c.ViewStore.Apply(ctx, view, change)
+	err := c.Views.Apply(ctx, view, change)
 	if err == nil {
 		c.shown(view.Consumer, change.OrderID, change.State.SequenceNumber)
 	}

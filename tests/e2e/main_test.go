@@ -54,6 +54,12 @@ type service struct {
 // start runs the service on data and waits until it is ready. The test's end kills it.
 func start(t *testing.T, data string, args ...string) *service {
 	t.Helper()
+	return startBinary(t, binary, data, args...)
+}
+
+// startBinary is start for another build of the service.
+func startBinary(t *testing.T, binary, data string, args ...string) *service {
+	t.Helper()
 	s := &service{data: data, log: &lockedBuffer{}, ended: make(chan struct{})}
 	s.cmd = exec.Command(binary, append([]string{"serve", "--listen=127.0.0.1:0", "--data=" + data}, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log

@@ -20,7 +20,7 @@ type broken struct {
 	noSweeper  bool
 	oneReader  bool // of the log: the fast one
 	onStore    func(ports.EventStore) ports.EventStore
-	onViews    func(ports.ViewStore) ports.ViewStore
+	onViews    func(consumer.Views) consumer.Views
 	onConsumer func(fanout.Consumer) fanout.Consumer
 }
 
@@ -39,7 +39,7 @@ func (b broken) store(s ports.EventStore) ports.EventStore {
 	return b.onStore(s)
 }
 
-func (b broken) views(v ports.ViewStore) ports.ViewStore {
+func (b broken) views(v consumer.Views) consumer.Views {
 	if b.onViews == nil {
 		return v
 	}
@@ -99,19 +99,19 @@ func TestRun_CatchesThatTheLogIsReadOnce(t *testing.T) {
 func unlucky(id uuid.UUID) bool { return id[0]%2 == 0 }
 
 // halfhearted is a view store that loses rows.
-type halfhearted struct{ ports.ViewStore }
+type halfhearted struct{ consumer.Views }
 
 // Apply implements ports.ViewStore.
 func (h halfhearted) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
 	if unlucky(change.OrderID) {
 		change.Put = nil
 	}
-	return h.ViewStore.Apply(ctx, view, change)
+	return h.Views.Apply(ctx, view, change)
 }
 
 func TestRun_CatchesLostRows(t *testing.T) {
 	t.Parallel()
-	expectCaught(t, brief(), broken{onViews: func(v ports.ViewStore) ports.ViewStore { return halfhearted{v} }}, "P4")
+	expectCaught(t, brief(), broken{onViews: func(v consumer.Views) consumer.Views { return halfhearted{v} }}, "P4")
 }
 
 // forgetful is an event store that takes a command which is there already for one that lost the race: so it is decided anew,

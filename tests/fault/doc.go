@@ -5,7 +5,8 @@
 //
 // A seed decides a schedule: how many writers send which commands for which orders, how the feed is set up, and what goes wrong
 // after how many commands. Two processes run at a time, each with everything that the service has except HTTP: command handler,
-// store, sweeper, change feed, router, the projections and a publisher. Both have the same consumers, without a lease. Meanwhile
+// store, sweeper, change feed, router, the projections and a publisher. Both have the same consumers, and leases decide which of them works as
+// which. Meanwhile
 //
 //   - requests fail, before or after they took effect, in each phase of Paxos, by a timeout, a lost connection, an overloaded
 //     node, or an answer that comes after the driver gave up; nodes go down and forget prepared statements;

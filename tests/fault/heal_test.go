@@ -50,7 +50,7 @@ func TestRun_HealsWhatTheLogLost(t *testing.T) {
 	}
 }
 
-// awaitConsumers waits until all consumers follow the feed.
+// awaitConsumers waits until all consumers follow the feed, each in one of the processes.
 func (r *round) awaitConsumers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, r.patience)
 	defer cancel()
@@ -61,7 +61,7 @@ func (r *round) awaitConsumers(ctx context.Context) {
 			return
 		}
 		for _, c := range p.consumers {
-			for status := (ports.ConsumerStatus{}); status.State != ports.ConsumerRunning && ctx.Err() == nil; {
+			for status := (ports.ConsumerStatus{}); status.State != ports.ConsumerRunning && status.State != ports.ConsumerStandby && ctx.Err() == nil; {
 				status, _ = c.Status(ctx) // lagless has no errors
 				pause(ctx, time.Millisecond)
 			}

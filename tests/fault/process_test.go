@@ -95,7 +95,7 @@ func (c *cluster) open(ctx context.Context, p *process) (_ *fanout.Router, err e
 		return nil, err
 	}
 	p.feed, err = cdc.New(cdc.Config{
-		Session: p.session, Keyspace: config.Keyspace, Offsets: offsets{p.store}, Logger: c.log,
+		Session: p.session, Keyspace: config.Keyspace, Offsets: offsets{p}, Logger: c.log,
 		FastDelay: 5 * time.Millisecond, FastIdleDelay: 30 * time.Millisecond,
 		Confidence: c.broken.confidence(), SafeDelay: 100 * time.Millisecond, SafeWindow: time.Minute, Stale: 10 * time.Second,
 		GenerationDelay: 200 * time.Millisecond, SaveEvery: 50 * time.Millisecond, TTL: c.schedule.retention,
@@ -110,18 +110,19 @@ func (c *cluster) open(ctx context.Context, p *process) (_ *fanout.Router, err e
 
 // wire makes the consumers of a process.
 func (c *cluster) wire(p *process) (*fanout.Router, error) {
-	add := func(name string, generation int, effect consumer.Effect) {
-		p.consumers = append(p.consumers, consumer.New(consumer.Config{
-			Name: name, Generation: generation, Effect: effect,
-			Store: p.store, Feed: lagless{p.feed}, Views: c.broken.views(p.store), Registry: p.store,
-			Now: time.Now, Logger: c.log,
-			Backoff: consumer.Backoff{First: 10 * time.Millisecond, Max: 200 * time.Millisecond},
-		}))
+	owner := ports.LeaseOwner{ID: uuid.New(), Address: p.name}
+	add := func(config consumer.Config) {
+		config.Store, config.Feed, config.Views, config.Registry = p.store, lagless{p.feed}, c.broken.views(p.store), p.store
+		config.Parking, config.Skips, config.Leases, config.Owner = p.store, p.store, p.store, owner
+		config.Now, config.Logger = time.Now, c.log
+		config.Backoff = consumer.Backoff{First: 10 * time.Millisecond, Max: 200 * time.Millisecond}
+		config.LeaseTTL, config.Poll, config.DrainTimeout = time.Second, 100*time.Millisecond, time.Second
+		p.consumers = append(p.consumers, consumer.New(config))
 	}
 	for _, of := range projection.All() {
-		add(of.Name, of.Version, consumer.Project(of, eventjson.New()))
+		add(consumer.Config{Name: of.Name, Version: of.Version, Table: of.Table, Effect: consumer.Project(of, eventjson.New())})
 	}
-	add(publisherName, 1, consumer.Publish(publisher{c.published, p}))
+	add(consumer.Config{Name: publisherName, Version: 1, Effect: consumer.Publish(publisher{c.published, p})})
 	routed := make([]fanout.Consumer, len(p.consumers))
 	for i, one := range p.consumers {
 		routed[i] = &bounded{Consumer: c.broken.consumer(one), cluster: c, process: p}
@@ -185,7 +186,7 @@ func (c *cluster) handle(ctx context.Context, p *process, request ports.CommandR
 var errDied = errors.New("the process died before it answered")
 
 // offsets gives the feed its offsets, as in bootstrap.
-type offsets struct{ store *scylla.Store }
+type offsets struct{ *process }
 
 // LoadOffsets implements cdc.Offsets.
 func (o offsets) LoadOffsets(ctx context.Context, name string) (map[string]gocql.UUID, error) {
@@ -203,5 +204,11 @@ func (o offsets) SaveOffsets(ctx context.Context, name string, saved map[string]
 	for stream, id := range saved {
 		ids[stream] = uuid.UUID(id)
 	}
-	return o.store.SaveOffsets(ctx, name, ids)
+	epoch := uint64(0)
+	for _, c := range o.consumers {
+		if c.Name() == name {
+			epoch = c.Epoch()
+		}
+	}
+	return o.store.SaveOffsets(ctx, name, epoch, ids)
 }

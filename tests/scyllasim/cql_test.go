@@ -63,7 +63,7 @@ func script(t *testing.T, s *gocql.Session, lines ...string) {
 
 func shop(t *testing.T) (*scyllasim.Sim, *gocql.Session) {
 	t.Helper()
-	sim := start(t, scyllasim.Options{})
+	sim := start(t, scyllasim.Options{Clock: factClock()})
 	exec(t, connect(t, cluster(sim)), createKeyspace)
 	c := cluster(sim)
 	c.Keyspace = "shop"

@@ -1,0 +1,157 @@
+package cdc
+
+import (
+	"slices"
+	"sort"
+	"strconv"
+	"time"
+
+	scyllacdc "github.com/scylladb/scylla-cdc-go"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// heartbeatType is the event type of a heartbeat's row, which has sequence number 0, as no event has.
+const heartbeatType = "orderflow.heartbeat"
+
+// heartbeat returns the time that the row carries when it is a heartbeat's, in whichever partition.
+func (r *logRow) heartbeat() (at time.Time, found bool) {
+	switch r.operation {
+	case scyllacdc.Insert, scyllacdc.Update, scyllacdc.PostImage:
+	default:
+		return at, false
+	}
+	if value(r.sequenceNumber) != 0 || value(r.eventType) != heartbeatType || r.createdAt == nil {
+		return at, false
+	}
+	return eventsourcing.Timestamp(*r.createdAt), true
+}
+
+// heartbeat is one that was found in the log.
+type heartbeat struct {
+	at time.Time
+	// place is the time of its row.
+	place time.Time
+	// number counts those that were passed on, from 1, and after is the number in the tail of the record that follows it.
+	number, after uint64
+}
+
+// The bounds of what is kept: heartbeats that wait to be passed on, and those that were. While records come, the latter are a quarter
+// of an hour at one a second.
+const (
+	mostWaiting = 64
+	mostPassed  = 1024
+)
+
+// pulse is what the hub knows about heartbeats. The hub's mutex guards it.
+//
+// A heartbeat is one row in one stream, but it counts for a reader only when that reader has found it and then read all
+// streams up to its place: so each one shows that the reader is there and got that far, and all of them in turn, that it does
+// find what is in the streams. What counts for either reader is passed on to the consumers, once and in the order of the log,
+// behind every record of the log before it that any reader has found, held ones included.
+type pulse struct {
+	// found are those that do not count yet, by reader, and newest the last time that counted.
+	found  [2][]heartbeat
+	newest [2]time.Time
+	// counted are those that wait for records that are held.
+	counted []heartbeat
+	// passed are the last ones that were passed on; last is the newest of all, even when passed is empty.
+	passed []heartbeat
+	last   heartbeat
+}
+
+// hear takes a heartbeat that a reader has found.
+func (h *hub) hear(b heartbeat, from source) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := &h.pulse
+	if slices.ContainsFunc(p.found[from], func(other heartbeat) bool { return other.place.Equal(b.place) }) {
+		return // another row of the same change
+	}
+	p.found[from] = wait(p.found[from], b)
+}
+
+// wait adds to heartbeats that wait. When there are too many, the new one stands in for the one before it: the oldest must stay, as
+// it is the next to count.
+func wait(waiting []heartbeat, b heartbeat) []heartbeat {
+	if n := len(waiting); n == mostWaiting {
+		waiting = waiting[:n-1]
+	}
+	return append(waiting, b)
+}
+
+// passBeats looks which heartbeats count by now and passes them on, and tells whether there were any. The caller holds the mutex.
+func (h *hub) passBeats() (any bool) {
+	p := &h.pulse
+	for reader, horizon := range [...]time.Time{fast: h.horizon, safe: h.safe} {
+		p.found[reader] = slices.DeleteFunc(p.found[reader], func(b heartbeat) bool {
+			if b.place.After(horizon) {
+				return false
+			}
+			if b.at.After(p.newest[reader]) {
+				p.newest[reader] = b.at
+			}
+			p.counted = wait(p.counted, b)
+			return true
+		})
+	}
+	if len(p.counted) == 0 {
+		return false
+	}
+	slices.SortStableFunc(p.counted, func(a, b heartbeat) int { return a.place.Compare(b.place) })
+	first, held := h.firstHeld()
+	p.counted = slices.DeleteFunc(p.counted, func(b heartbeat) bool {
+		if held && !b.place.Before(first) {
+			return false
+		}
+		if b.place.After(p.last.place) { // else the other reader was faster
+			h.pass(b)
+			any = true
+		}
+		return true
+	})
+	return any
+}
+
+// firstHeld returns the earliest time of a record that is held, if there is one.
+func (h *hub) firstHeld() (first time.Time, held bool) {
+	for _, w := range h.held {
+		for _, e := range w.entries {
+			if !held || e.at.Before(first) {
+				first, held = e.at, true
+			}
+		}
+	}
+	return first, held
+}
+
+// pass puts a heartbeat behind the tail, in place of one that is there already.
+func (h *hub) pass(b heartbeat) {
+	p := &h.pulse
+	b.number, b.after = p.last.number+1, h.end()
+	p.last = b
+	switch n := len(p.passed); {
+	case n > 0 && p.passed[n-1].after == b.after:
+		p.passed = p.passed[:n-1]
+	case n == mostPassed:
+		p.passed = append(p.passed[:0], p.passed[1:]...)
+	}
+	p.passed = append(p.passed, b)
+}
+
+// heartbeat returns the newest heartbeat that a consumer is due, if any: one that everything before was handed out of. One that reads
+// the log by itself is due none, as nobody knows what it still has before it; it gets them again when it is attached.
+func (h *hub) heartbeat(c *consumer) *ports.Delivery {
+	if !c.attached {
+		return nil
+	}
+	passed := h.pulse.passed
+	n := sort.Search(len(passed), func(i int) bool { return passed[i].after > c.next })
+	if n == 0 || passed[n-1].number <= c.heard {
+		return nil
+	}
+	c.heard = passed[n-1].number
+	// The position of the delivery before it: committing it commits all that came before it.
+	return &ports.Delivery{Beat: passed[n-1].at, Position: ports.Position{Offset: strconv.FormatUint(c.delivered, 10)}}
+}

@@ -1,0 +1,182 @@
+package embedded
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"orderflow/ports"
+)
+
+// The values of parked orders and skips. Times are varints in milliseconds since 1970, other numbers uvarints.
+const (
+	// formatParked: sequence number, event id, event type, kind, error, attempts, failed at, parked at, retried at.
+	formatParked = 1
+	// formatSkip: event id, event type, reason, error, skipped at.
+	formatSkip = 1
+)
+
+// consumerPrefix is the start of the keys of a consumer in a space that has something below each consumer.
+func consumerPrefix(space byte, consumer string) []byte { return appendText([]byte{space}, consumer) }
+
+func parkedKey(consumer string, orderID uuid.UUID) []byte {
+	return append(consumerPrefix(spaceParked, consumer), orderID[:]...)
+}
+
+func skipKey(consumer string, orderID uuid.UUID, sequence uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(consumerPrefix(spaceSkip, consumer), orderID[:]...), sequence)
+}
+
+// Park implements [ports.ParkingLot]. It does not wait for the disk: the log keeps the order, so a later Commit is there after
+// a crash only if the entry is.
+func (s *Store) Park(ctx context.Context, parked ports.ParkedOrder) error {
+	if err := s.park(ctx, parked); err != nil {
+		return fmt.Errorf("park %s for %s: %w", parked.OrderID, parked.Consumer, err)
+	}
+	return nil
+}
+
+func (s *Store) park(ctx context.Context, parked ports.ParkedOrder) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.ops.leave()
+	value, err := encodeParked(parked)
+	if err != nil {
+		return err
+	}
+	batch := s.db.NewBatch()
+	put(batch, parkedKey(parked.Consumer, parked.OrderID), value)
+	return s.write(batch)
+}
+
+// Unpark implements [ports.ParkingLot]. As with Park, whatever made the entry unnecessary is in the log before it.
+func (s *Store) Unpark(ctx context.Context, consumer string, orderID uuid.UUID) error {
+	if err := s.unpark(ctx, consumer, orderID); err != nil {
+		return fmt.Errorf("unpark %s for %s: %w", orderID, consumer, err)
+	}
+	return nil
+}
+
+func (s *Store) unpark(ctx context.Context, consumer string, orderID uuid.UUID) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.ops.leave()
+	batch := s.db.NewBatch()
+	_ = batch.Delete(parkedKey(consumer, orderID), nil) // it fails for a batch with an index only
+	return s.write(batch)
+}
+
+// Parked implements [ports.ParkingLot], in the order of the order ids.
+func (s *Store) Parked(ctx context.Context, consumer string, after ports.Cursor, limit int) (ports.ParkedPage, error) {
+	var page ports.ParkedPage
+	prefix := consumerPrefix(spaceParked, consumer)
+	next, err := s.list(ctx, listing{prefix: prefix, after: after, limit: limit}, func(key, value []byte) (bool, error) {
+		parked, err := decodeParked(key[len(prefix):], value)
+		if err != nil {
+			return false, corrupt(err)
+		}
+		parked.Consumer = consumer
+		page.Orders = append(page.Orders, parked)
+		return true, nil
+	})
+	if err != nil {
+		return ports.ParkedPage{}, fmt.Errorf("parked orders of %s: %w", consumer, err)
+	}
+	page.Next = next
+	return page, nil
+}
+
+// RecordSkip implements [ports.SkipLog]. It waits for the disk: an operator has decided, and nothing else may ever say so again.
+func (s *Store) RecordSkip(ctx context.Context, skip ports.Skip) error {
+	if err := s.recordSkip(ctx, skip); err != nil {
+		return fmt.Errorf("record that %s skips %s at %d: %w", skip.Consumer, skip.OrderID, skip.SequenceNumber, err)
+	}
+	return nil
+}
+
+func (s *Store) recordSkip(ctx context.Context, skip ports.Skip) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.ops.leave()
+	value, err := encodeSkip(skip)
+	if err != nil {
+		return err
+	}
+	batch := s.db.NewBatch()
+	put(batch, skipKey(skip.Consumer, skip.OrderID, skip.SequenceNumber), value)
+	return s.writeDurably(batch)
+}
+
+// Skips implements [ports.SkipLog], in the order of the order ids.
+func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, error) {
+	var page ports.SkipPage
+	below := consumerPrefix(spaceSkip, q.Consumer)
+	prefix := below
+	if q.OrderID != uuid.Nil {
+		prefix = append(prefix, q.OrderID[:]...)
+	}
+	next, err := s.list(ctx, listing{prefix: prefix, after: q.After, limit: q.Limit}, func(key, value []byte) (bool, error) {
+		skip, err := decodeSkip(key[len(below):], value)
+		if err != nil {
+			return false, corrupt(err)
+		}
+		skip.Consumer = q.Consumer
+		page.Skips = append(page.Skips, skip)
+		return true, nil
+	})
+	if err != nil {
+		return ports.SkipPage{}, fmt.Errorf("skips of %s: %w", q.Consumer, err)
+	}
+	page.Next = next
+	return page, nil
+}
+
+func encodeParked(p ports.ParkedOrder) ([]byte, error) {
+	value := binary.AppendUvarint([]byte{formatParked}, p.SequenceNumber)
+	value = append(value, p.EventID[:]...)
+	value = appendString(appendString(appendString(value, p.EventType), string(p.Kind)), p.Error)
+	value = binary.AppendUvarint(value, uint64(p.Attempts))
+	value, errFailed := appendTime(value, p.FailedAt)
+	value, errParked := appendTime(value, p.ParkedAt)
+	value, errRetried := appendTime(value, p.RetriedAt)
+	return value, errors.Join(errFailed, errParked, errRetried)
+}
+
+// decodeParked reads an entry from its value and the part of its key that holds the order id.
+func decodeParked(key, value []byte) (ports.ParkedOrder, error) {
+	k, v := decoder{rest: key}, decode(value, formatParked)
+	parked := ports.ParkedOrder{
+		OrderID:        k.uuid(),
+		SequenceNumber: v.uvarint(), EventID: v.uuid(), EventType: v.string(), Kind: ports.FailureKind(v.string()), Error: v.string(),
+		Attempts: int(v.uvarint()), FailedAt: fromMillis(v.varint()), ParkedAt: fromMillis(v.varint()), RetriedAt: fromMillis(v.varint()),
+	}
+	if err := errors.Join(k.end(), v.end()); err != nil {
+		return ports.ParkedOrder{}, fmt.Errorf("parked order: %w", err)
+	}
+	return parked, nil
+}
+
+func encodeSkip(s ports.Skip) ([]byte, error) {
+	value := append([]byte{formatSkip}, s.EventID[:]...)
+	value = appendString(appendString(appendString(value, s.EventType), s.Reason), s.Error)
+	return appendTime(value, s.SkippedAt)
+}
+
+// decodeSkip reads a skip from its value and the part of its key that holds order id and sequence number.
+func decodeSkip(key, value []byte) (ports.Skip, error) {
+	k, v := decoder{rest: key}, decode(value, formatSkip)
+	skip := ports.Skip{
+		OrderID: k.uuid(), SequenceNumber: k.uint64(),
+		EventID: v.uuid(), EventType: v.string(), Reason: v.string(), Error: v.string(), SkippedAt: fromMillis(v.varint()),
+	}
+	if err := errors.Join(k.end(), v.end()); err != nil {
+		return ports.Skip{}, fmt.Errorf("skip: %w", err)
+	}
+	return skip, nil
+}

@@ -1,0 +1,95 @@
+package httpapi_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/adapters/httpapi"
+	"orderflow/ports"
+)
+
+// keeper looks after one consumer. It notes what it is asked to do, and answers with err.
+type keeper struct {
+	err         error
+	consequence string
+	parked      []ports.ParkedOrder
+	retry       func(orderID uuid.UUID) error
+	waiting     []record
+	unreadable  error // of waiting
+
+	asked []string
+}
+
+// kept is the consumer that a keeper looks after.
+const kept = "orders-by-sku"
+
+// config wires a keeper into an API.
+func (k *keeper) config() httpapi.Config {
+	config := newShop().config()
+	config.Manager, config.Rebuilder, config.Parked, config.Records = k, k, k, k
+	return config
+}
+
+func (k *keeper) do(consumer, format string, args ...any) error {
+	if consumer != kept {
+		return fmt.Errorf("consumer %s: %w", consumer, ports.ErrNotFound)
+	}
+	k.asked = append(k.asked, fmt.Sprintf(format, args...))
+	return k.err
+}
+
+func (k *keeper) Pause(_ context.Context, consumer string) error  { return k.do(consumer, "pause") }
+func (k *keeper) Resume(_ context.Context, consumer string) error { return k.do(consumer, "resume") }
+
+func (k *keeper) Reset(_ context.Context, consumer string, request ports.ResetRequest) (string, error) {
+	return k.consequence, k.do(consumer, "reset to %s, force %t, dry run %t", request.From.UTC().Format(time.RFC3339Nano), request.Force, request.DryRun)
+}
+
+func (k *keeper) Rebuild(_ context.Context, consumer string, request ports.RebuildRequest) error {
+	return k.do(consumer, "rebuild %+v", request)
+}
+
+func (k *keeper) AbortRebuild(_ context.Context, consumer string) error {
+	return k.do(consumer, "abort")
+}
+
+func (k *keeper) Rollback(_ context.Context, consumer string) error {
+	return k.do(consumer, "roll back")
+}
+
+func (k *keeper) ListParked(_ context.Context, consumer string, after ports.Cursor, limit int) (ports.ParkedPage, error) {
+	if consumer != kept {
+		return ports.ParkedPage{}, fmt.Errorf("consumer %s: %w", consumer, ports.ErrNotFound)
+	}
+	start := 0
+	if after != "" {
+		if _, err := fmt.Sscanf(string(after), "at %d", &start); err != nil {
+			return ports.ParkedPage{}, fmt.Errorf("%w: %w", ports.ErrBadCursor, err)
+		}
+	}
+	page := ports.ParkedPage{Orders: k.parked[start:min(len(k.parked), start+limit)]}
+	if start+limit < len(k.parked) {
+		page.Next = ports.Cursor(fmt.Sprintf("at %d", start+limit))
+	}
+	return page, nil
+}
+
+func (k *keeper) RetryParked(_ context.Context, consumer string, orderID uuid.UUID) error {
+	if err := k.do(consumer, "retry %s", orderID); err != nil || k.retry == nil {
+		return err
+	}
+	return k.retry(orderID)
+}
+
+func (k *keeper) SkipParked(_ context.Context, consumer string, orderID uuid.UUID, reason string) error {
+	return k.do(consumer, "skip %s: %s", orderID, reason)
+}
+
+func (k *keeper) Load(_ context.Context, _ uuid.UUID, after uint64) ([]record, error) {
+	waiting := slices.DeleteFunc(slices.Clone(k.waiting), func(r record) bool { return r.SequenceNumber <= after })
+	return waiting, k.unreadable
+}

@@ -1,0 +1,158 @@
+package memory
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"orderflow/ports"
+)
+
+// Park implements [ports.ParkingLot].
+func (s *Store) Park(ctx context.Context, parked ports.ParkedOrder) error {
+	if err := s.enter(ctx); err != nil {
+		return fmt.Errorf("park %s for %s: %w", parked.OrderID, parked.Consumer, err)
+	}
+	defer s.mu.Unlock()
+	orders := s.data.parked[parked.Consumer]
+	if orders == nil {
+		orders = map[uuid.UUID]ports.ParkedOrder{}
+		s.data.parked[parked.Consumer] = orders
+	}
+	orders[parked.OrderID] = parked
+	return nil
+}
+
+// Unpark implements [ports.ParkingLot].
+func (s *Store) Unpark(ctx context.Context, consumer string, orderID uuid.UUID) error {
+	if err := s.enter(ctx); err != nil {
+		return fmt.Errorf("unpark %s for %s: %w", orderID, consumer, err)
+	}
+	defer s.mu.Unlock()
+	delete(s.data.parked[consumer], orderID)
+	return nil
+}
+
+// Parked implements [ports.ParkingLot], in the order of the order ids.
+func (s *Store) Parked(ctx context.Context, consumer string, after ports.Cursor, limit int) (ports.ParkedPage, error) {
+	page, err := s.listParked(ctx, consumer, after, limit)
+	if err != nil {
+		return ports.ParkedPage{}, fmt.Errorf("parked orders of %s: %w", consumer, err)
+	}
+	return page, nil
+}
+
+func (s *Store) listParked(ctx context.Context, consumer string, after ports.Cursor, limit int) (ports.ParkedPage, error) {
+	listing := fmt.Sprintf("parked %q", consumer)
+	place, err := eventAt(listing, after, limit)
+	if err != nil {
+		return ports.ParkedPage{}, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return ports.ParkedPage{}, err
+	}
+	defer s.mu.Unlock()
+	var page ports.ParkedPage
+	for _, id := range slices.SortedFunc(maps.Keys(s.data.parked[consumer]), compareIDs) {
+		switch {
+		case after != "" && compareIDs(id, place.orderID) <= 0:
+		case len(page.Orders) == limit:
+			page.Next = event{orderID: page.Orders[limit-1].OrderID}.cursor(listing)
+			return page, nil
+		default:
+			page.Orders = append(page.Orders, s.data.parked[consumer][id])
+		}
+	}
+	return page, nil
+}
+
+// RecordSkip implements [ports.SkipLog].
+func (s *Store) RecordSkip(ctx context.Context, skip ports.Skip) error {
+	if err := s.enter(ctx); err != nil {
+		return fmt.Errorf("record that %s skips %s at %d: %w", skip.Consumer, skip.OrderID, skip.SequenceNumber, err)
+	}
+	defer s.mu.Unlock()
+	skips := s.data.skips[skip.Consumer]
+	if skips == nil {
+		skips = map[event]ports.Skip{}
+		s.data.skips[skip.Consumer] = skips
+	}
+	skips[event{skip.OrderID, skip.SequenceNumber}] = skip
+	return nil
+}
+
+// Skips implements [ports.SkipLog], in the order of the order ids.
+func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, error) {
+	page, err := s.listSkips(ctx, q)
+	if err != nil {
+		return ports.SkipPage{}, fmt.Errorf("skips of %s: %w", q.Consumer, err)
+	}
+	return page, nil
+}
+
+func (s *Store) listSkips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, error) {
+	listing := fmt.Sprintf("skips %q %s", q.Consumer, q.OrderID)
+	place, err := eventAt(listing, q.After, q.Limit)
+	if err != nil {
+		return ports.SkipPage{}, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return ports.SkipPage{}, err
+	}
+	defer s.mu.Unlock()
+	var page ports.SkipPage
+	for _, e := range slices.SortedFunc(maps.Keys(s.data.skips[q.Consumer]), event.compare) {
+		switch {
+		case q.OrderID != uuid.Nil && e.orderID != q.OrderID:
+		case q.After != "" && e.compare(place) <= 0:
+		case len(page.Skips) == q.Limit:
+			last := page.Skips[q.Limit-1]
+			page.Next = event{last.OrderID, last.SequenceNumber}.cursor(listing)
+			return page, nil
+		default:
+			page.Skips = append(page.Skips, s.data.skips[q.Consumer][e])
+		}
+	}
+	return page, nil
+}
+
+// event is the place of an event in the history of its order.
+type event struct {
+	orderID  uuid.UUID
+	sequence uint64
+}
+
+func (e event) compare(other event) int {
+	return cmp.Or(compareIDs(e.orderID, other.orderID), cmp.Compare(e.sequence, other.sequence))
+}
+
+func compareIDs(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }
+
+// cursor returns a cursor behind the event; eventAt is its inverse.
+func (e event) cursor(listing string) ports.Cursor {
+	return cursorAt(listing, fmt.Sprintf("%s/%d", e.orderID, e.sequence))
+}
+
+func eventAt(listing string, cursor ports.Cursor, limit int) (event, error) {
+	if err := checkLimit(limit); err != nil {
+		return event{}, err
+	}
+	place, err := placeOf(listing, cursor)
+	if place == "" || err != nil {
+		return event{}, err
+	}
+	id, number, _ := strings.Cut(place, "/")
+	orderID, errID := uuid.Parse(id)
+	sequence, errNumber := strconv.ParseUint(number, 10, 64)
+	if errID != nil || errNumber != nil {
+		return event{}, badCursor(cursor)
+	}
+	return event{orderID, sequence}, nil
+}

@@ -1,0 +1,91 @@
+package redpanda_test
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+func TestPublisher_Probe(t *testing.T) {
+	t.Parallel()
+
+	t.Run("answers while every partition has a leader, and publishes nothing", func(t *testing.T) {
+		t.Parallel()
+		config := configOf(newCluster(t))
+		p := newPublisher(t, config)
+		if err := p.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := readTopic(t, config); len(got) > 0 {
+			t.Errorf("%d messages are in the topic", len(got))
+		}
+	})
+
+	t.Run("says that brokers are away, and recovers with them", func(t *testing.T) {
+		t.Parallel()
+		cluster := newCluster(t)
+		config := configOf(cluster)
+		config.Timeout = time.Second
+		p := newPublisher(t, config)
+		if err := p.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var away sync.Mutex
+		gone := true
+		cluster.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			away.Lock()
+			defer away.Unlock()
+			return nil, errors.New("hang up"), gone
+		})
+		if err := p.Probe(t.Context()); !errors.Is(err, ports.ErrUnavailable) {
+			t.Errorf("got %v, want it to be unavailable", err)
+		}
+		away.Lock()
+		gone = false
+		away.Unlock()
+		if err := p.Probe(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+
+	t.Run("says that the topic is gone", func(t *testing.T) {
+		t.Parallel()
+		cluster := newCluster(t)
+		p := newPublisher(t, configOf(cluster))
+		if err := p.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Err: kerr.UnknownTopicOrPartition, Count: -1})
+		if err := p.Probe(t.Context()); !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			t.Errorf("got %v, want the broker's word for it", err)
+		}
+	})
+}
+
+func TestPublisher_TellsWhereEachEventIs(t *testing.T) {
+	t.Parallel()
+	config := configOf(newCluster(t))
+	config.Topic.Partitions = 1
+	var places []int64
+	records := history(3)
+	config.Published = func(record eventsourcing.Record, partition int32, offset int64) {
+		if partition != 0 || record.EventID != records[offset].EventID {
+			t.Errorf("event %d is at %d in partition %d", record.SequenceNumber, offset, partition)
+		}
+		places = append(places, offset)
+	}
+	publish(t, newPublisher(t, config), records...)
+	if want := []int64{0, 1, 2}; !slices.Equal(places, want) {
+		t.Errorf("got offsets %v, want %v", places, want)
+	}
+}

@@ -1,0 +1,85 @@
+package scylla
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+const (
+	// dropPage is how many partition keys are fetched at a time, and dropsAtOnce how many partitions are deleted at a time.
+	dropPage    = 1000
+	dropsAtOnce = 16
+)
+
+// DropView implements [ports.ViewDropper]. The tables are shared by all views, so it reads the partition keys of all of them, page
+// by page, and deletes those partitions that belong to the view: rows, notes about buckets, and states.
+//
+// The deletions carry the time as their timestamp, and not a sequence number. That is far above any sequence number, so they win
+// over whatever was or still will be written to the view, which is never used again.
+func (s *Store) DropView(ctx context.Context, view ports.ViewID, table *projection.Table) error {
+	if err := s.dropView(ctx, view, table); err != nil {
+		return fmt.Errorf("drop %s/%d: %w", view.Consumer, view.Generation, err)
+	}
+	return nil
+}
+
+func (s *Store) dropView(ctx context.Context, view ports.ViewID, table *projection.Table) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.leave()
+	if table != nil {
+		var columns []projection.Column
+		for _, c := range table.Columns {
+			if c.Role == projection.Partition || c.Role == projection.Bucket {
+				columns = append(columns, c)
+			}
+		}
+		if err := s.dropPartitions(ctx, view, &projection.Table{Name: table.Name, Columns: columns}); err != nil {
+			return err
+		}
+		if err := s.dropPartitions(ctx, view, bucketPartitions); err != nil {
+			return err
+		}
+	}
+	return s.dropPartitions(ctx, view, statePartitions)
+}
+
+// The rest of the partition keys of two tables that are not those of projections.
+var (
+	bucketPartitions = &projection.Table{Name: "view_buckets", Columns: []projection.Column{
+		{Name: "table_name", Kind: projection.Text}, {Name: "partition_values", Kind: projection.Text},
+	}}
+	statePartitions = &projection.Table{Name: "consumer_state", Columns: []projection.Column{
+		{Name: "aggregate_id", Kind: projection.UUID},
+	}}
+)
+
+// dropPartitions deletes the partitions of a view in a table, of which only the columns of the partition key behind consumer and
+// generation are given.
+func (s *Store) dropPartitions(ctx context.Context, view ports.ViewID, table *projection.Table) error {
+	find := fmt.Sprintf(`SELECT DISTINCT consumer, generation, %s FROM %s`, strings.Join(columnNames(table.Columns), ", "), table.Name)
+	remove := fmt.Sprintf(`DELETE FROM %s WHERE consumer = ? AND generation = ?%s`, table.Name, equals(table.Columns))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(dropsAtOnce)
+	iter := s.query(ctx, find).PageSize(dropPage).Iter()
+	var of ports.ViewID
+	next := newScanned(table)
+	for iter.Scan(append([]any{&of.Consumer, &of.Generation}, next.dest...)...) {
+		if of == view {
+			key := next.row()
+			group.Go(func() error { return s.exec(ctx, remove, bindKey(view, key)...) })
+		}
+	}
+	err := group.Wait() // the first failure ends the context, so the reading fails as well
+	if closing := iter.Close(); err == nil {
+		err = closing
+	}
+	return translate(err, read)
+}

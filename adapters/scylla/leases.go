@@ -1,0 +1,192 @@
+package scylla
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/google/uuid"
+
+	"orderflow/ports"
+)
+
+// A condition on address decides nothing that those on owner and epoch do not. It is there because the server shows the columns of
+// the condition, so that who loses a race is told by whom.
+const (
+	selectLease  = `SELECT owner, address, epoch FROM consumer_leases WHERE name = ?`
+	countHolder  = `UPDATE consumer_leases SET epoch = ? WHERE name = ? IF owner = ? AND epoch = ? AND address = ?`
+	setHolder    = `UPDATE consumer_leases USING TTL ? SET owner = ?, address = ? WHERE name = ?`
+	renewHolder  = `UPDATE consumer_leases USING TTL ? SET owner = ?, address = ? WHERE name = ? IF owner = ? AND epoch = ? AND address = ?`
+	removeHolder = `DELETE owner, address FROM consumer_leases WHERE name = ? IF owner = ? AND epoch = ?`
+)
+
+// leaseAttempts is how often a lease is looked at and written until a call is given up.
+const leaseAttempts = 5
+
+// lease is what is stored about one. Without a holder, owner is the nil UUID.
+type lease struct {
+	owner ports.LeaseOwner
+	epoch uint64
+}
+
+// AcquireLease implements [ports.Leases].
+func (s *Store) AcquireLease(ctx context.Context, name string, owner ports.LeaseOwner, ttl time.Duration) (uint64, error) {
+	epoch, err := s.acquireLease(ctx, name, owner, ttl)
+	if err != nil {
+		return 0, fmt.Errorf("acquire lease of %s: %w", name, err)
+	}
+	return epoch, nil
+}
+
+// acquireLease looks who holds the lease and writes on condition that this is still so. A write whose outcome is unknown is
+// followed by another look: if it happened the lease is held by owner, and is renewed.
+func (s *Store) acquireLease(ctx context.Context, name string, owner ports.LeaseOwner, ttl time.Duration) (uint64, error) {
+	if ttl < time.Second {
+		return 0, fmt.Errorf("a lease of %s, where a second is the least", ttl)
+	}
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.calls.leave()
+	failure, onItsWay := error(nil), false
+	for range leaseAttempts {
+		now, err := s.readLease(ctx, name)
+		switch {
+		case err != nil && failure == nil:
+			return 0, err
+		case err != nil:
+			return 0, undecided(err, true)
+		case now.owner.ID != uuid.Nil && now.owner.ID != owner.ID:
+			return 0, &ports.LeaseHeldError{Name: name, Owner: now.owner}
+		}
+		epoch, found, err := s.writeLease(ctx, name, now, owner, ttl)
+		switch {
+		case epoch > 0:
+			return epoch, nil
+		case err == nil && found.ID != uuid.Nil && found.ID != owner.ID:
+			return 0, &ports.LeaseHeldError{Name: name, Owner: found}
+		case err != nil && notApplied(err, conditionalWrite):
+			return 0, undecided(err, onItsWay)
+		case err != nil:
+			failure, onItsWay = err, onItsWay || !answered(err)
+		}
+	}
+	if failure == nil {
+		failure = errors.New("it changes hands all the time")
+	}
+	return 0, undecided(failure, onItsWay)
+}
+
+// readLease reads at the serial level, which completes or discards what was left unfinished.
+func (s *Store) readLease(ctx context.Context, name string) (now lease, err error) {
+	var address *string
+	var epoch *int64
+	err = s.insist(ctx, lookAttempts, func() error {
+		err := s.query(ctx, selectLease, name).Consistency(s.config.SerialConsistency).Scan(&now.owner.ID, &address, &epoch)
+		if errors.Is(err, gocql.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	if address != nil {
+		now.owner.Address = *address
+	}
+	if epoch != nil {
+		now.epoch = uint64(*epoch)
+	}
+	return now, translate(err, read)
+}
+
+// writeLease takes a lease that is free, in a new epoch, or renews it. Otherwise the epoch is 0, and found whom the server has
+// found in possession.
+//
+// The server counts the time of a cell from the beginning of a second, so there is one more.
+func (s *Store) writeLease(ctx context.Context, name string, now lease, owner ports.LeaseOwner, ttl time.Duration) (epoch uint64, found ports.LeaseOwner, err error) {
+	seconds := int(ttl/time.Second) + 1
+	condition := now.condition()
+	epoch = now.epoch
+	var applied bool
+	var row map[string]any
+	if now.owner.ID == owner.ID {
+		args := append([]any{seconds, owner.ID, owner.Address, name}, condition...)
+		applied, row, err = s.conditional(ctx, renewHolder, args...)
+	} else {
+		epoch++
+		batch := s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
+		batch.Query(countHolder, append([]any{int64(epoch), name}, condition...)...)
+		batch.Query(setHolder, seconds, owner.ID, owner.Address, name)
+		applied, row, err = s.conditionalBatch(batch)
+	}
+	if applied {
+		return epoch, owner, nil
+	}
+	if id, ok := row["owner"].(gocql.UUID); ok && err == nil {
+		found.ID = uuid.UUID(id)
+		found.Address, _ = row["address"].(string)
+	}
+	return 0, found, err
+}
+
+// conditionalBatch is conditional for a batch, whose first statement has the condition.
+func (s *Store) conditionalBatch(batch *gocql.Batch) (applied bool, found map[string]any, err error) {
+	found = map[string]any{}
+	applied, iter, err := s.session.MapExecuteBatchCAS(batch, found)
+	if iter != nil {
+		if closing := iter.Close(); err == nil { // the other rows say the same
+			err = closing
+		}
+	}
+	return applied && err == nil, found, err
+}
+
+// condition are the values of owner, epoch and address, each of which is null when there is none.
+func (l lease) condition() []any {
+	condition := []any{nil, nil, nil}
+	if l.owner.ID != uuid.Nil {
+		condition[0], condition[2] = l.owner.ID, l.owner.Address
+	}
+	if l.epoch > 0 {
+		condition[1] = int64(l.epoch)
+	}
+	return condition
+}
+
+// ReleaseLease implements [ports.Leases]. The condition on the epoch keeps a try that arrives late from ending a lease that the
+// owner has taken anew.
+func (s *Store) ReleaseLease(ctx context.Context, name string, owner ports.LeaseOwner) error {
+	if err := s.releaseLease(ctx, name, owner); err != nil {
+		return fmt.Errorf("release lease of %s: %w", name, err)
+	}
+	return nil
+}
+
+func (s *Store) releaseLease(ctx context.Context, name string, owner ports.LeaseOwner) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.leave()
+	failure, onItsWay := error(nil), false
+	for range leaseAttempts {
+		now, err := s.readLease(ctx, name)
+		switch {
+		case err != nil && failure == nil:
+			return err
+		case err != nil:
+			return undecided(err, true)
+		case now.owner.ID != owner.ID:
+			return nil
+		}
+		_, _, err = s.conditional(ctx, removeHolder, name, owner.ID, int64(now.epoch))
+		switch {
+		case err == nil: // if it was not applied the lease has ended just now
+			return nil
+		case notApplied(err, conditionalWrite):
+			return undecided(err, onItsWay)
+		default:
+			failure, onItsWay = err, onItsWay || !answered(err)
+		}
+	}
+	return undecided(failure, onItsWay)
+}

@@ -1,0 +1,229 @@
+package scylla
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/ports"
+)
+
+const (
+	parkedColumns = `aggregate_id, sequence_number, event_id, event_type, kind, error, attempts, failed_at, parked_at, retried_at`
+	insertParked  = `INSERT INTO parked_events (consumer, ` + parkedColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	deleteParked  = `DELETE FROM parked_events WHERE consumer = ? AND aggregate_id = ?`
+	selectParked  = `SELECT ` + parkedColumns + ` FROM parked_events WHERE consumer = ?`
+
+	skipColumns = `aggregate_id, sequence_number, event_id, event_type, reason, error, skipped_at`
+	insertSkip  = `INSERT INTO skipped_events (consumer, ` + skipColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+	selectSkips = `SELECT ` + skipColumns + ` FROM skipped_events WHERE consumer = ?`
+)
+
+// confirmAttempts is how often something is written until it shows. The pauses between them add up to three seconds, which is
+// more than clocks differ that anybody looks after.
+const confirmAttempts = 7
+
+var errHidden = fmt.Errorf("%w: what was written does not show; the clocks of the nodes differ by seconds", ports.ErrUnavailable)
+
+// confirm writes until a read shows what was written.
+//
+// Plain writes are put in order by the clocks of the nodes that happened to coordinate them, and of two of the same microsecond a
+// deletion wins. So an order that is parked right after it was taken out could vanish, and one that is taken out right after it
+// was parked could stay. It is rare that anything is parked, so a read each time is cheaper than conditional writes.
+func (s *Store) confirm(ctx context.Context, write func() error, shows func() (bool, error)) error {
+	return s.insist(ctx, confirmAttempts, func() error {
+		if err := write(); err != nil {
+			return err
+		}
+		switch shown, err := shows(); {
+		case err != nil:
+			return err
+		case !shown:
+			return errHidden
+		}
+		return nil
+	})
+}
+
+// Park implements [ports.ParkingLot]. Once it has returned the entry is on a quorum of nodes, and no offset that is saved later
+// can be there without it.
+func (s *Store) Park(ctx context.Context, parked ports.ParkedOrder) error {
+	if err := s.park(ctx, parked); err != nil {
+		return fmt.Errorf("park %s for %s: %w", parked.OrderID, parked.Consumer, err)
+	}
+	return nil
+}
+
+func (s *Store) park(ctx context.Context, parked ports.ParkedOrder) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.leave()
+	parked.Error = storable(parked.Error)
+	parked.FailedAt, parked.ParkedAt, parked.RetriedAt = inMillis(parked.FailedAt), inMillis(parked.ParkedAt), inMillis(parked.RetriedAt)
+	return s.confirm(ctx,
+		func() error {
+			// No nulls: each would be a tombstone. The zero time is the time that it is.
+			return s.exec(ctx, insertParked, parked.Consumer, parked.OrderID, int64(parked.SequenceNumber), parked.EventID, parked.EventType,
+				string(parked.Kind), parked.Error, parked.Attempts, bound(parked.FailedAt), bound(parked.ParkedAt), bound(parked.RetriedAt))
+		},
+		func() (bool, error) {
+			page, err := s.selectParked(ctx, parked.Consumer, ` AND aggregate_id = ?`, parked.OrderID)
+			return slices.Equal(page, []ports.ParkedOrder{parked}), err
+		})
+}
+
+// Unpark implements [ports.ParkingLot].
+func (s *Store) Unpark(ctx context.Context, consumer string, orderID uuid.UUID) error {
+	if err := s.unpark(ctx, consumer, orderID); err != nil {
+		return fmt.Errorf("unpark %s for %s: %w", orderID, consumer, err)
+	}
+	return nil
+}
+
+func (s *Store) unpark(ctx context.Context, consumer string, orderID uuid.UUID) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.leave()
+	return s.confirm(ctx,
+		func() error { return s.exec(ctx, deleteParked, consumer, orderID) },
+		func() (bool, error) {
+			page, err := s.selectParked(ctx, consumer, ` AND aggregate_id = ?`, orderID)
+			return len(page) == 0, err
+		})
+}
+
+// Parked implements [ports.ParkingLot], in the order that the server gives to ids.
+func (s *Store) Parked(ctx context.Context, consumer string, after ports.Cursor, limit int) (ports.ParkedPage, error) {
+	page, err := s.listParked(ctx, consumer, after, limit)
+	if err != nil {
+		return ports.ParkedPage{}, fmt.Errorf("parked orders of %s: %w", consumer, err)
+	}
+	return page, nil
+}
+
+func (s *Store) listParked(ctx context.Context, consumer string, after ports.Cursor, limit int) (page ports.ParkedPage, err error) {
+	if limit, err = checkLimit(limit); err != nil {
+		return page, err
+	}
+	listing := fmt.Sprintf("parked %q", consumer)
+	from, behind, err := eventPlaceOf(listing, after)
+	if err != nil {
+		return page, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return page, err
+	}
+	defer s.calls.leave()
+	condition, args := ` LIMIT ?`, []any{limit + 1}
+	if behind {
+		condition, args = ` AND aggregate_id > ? LIMIT ?`, []any{from.AggregateID, limit + 1}
+	}
+	if page.Orders, err = s.selectParked(ctx, consumer, condition, args...); err == nil && len(page.Orders) > limit {
+		page.Orders = page.Orders[:limit]
+		page.Next = eventPlace{AggregateID: page.Orders[limit-1].OrderID}.cursor(listing)
+	}
+	return page, err
+}
+
+func (s *Store) selectParked(ctx context.Context, consumer, condition string, args ...any) (orders []ports.ParkedOrder, err error) {
+	iter := s.query(ctx, selectParked+condition, append([]any{consumer}, args...)...).Iter()
+	var p ports.ParkedOrder
+	var kind string
+	var failed, parked, retried int64
+	for iter.Scan(&p.OrderID, &p.SequenceNumber, &p.EventID, &p.EventType, &kind, &p.Error, &p.Attempts, &failed, &parked, &retried) {
+		p.Consumer, p.Kind = consumer, ports.FailureKind(kind)
+		p.FailedAt, p.ParkedAt, p.RetriedAt = fromMillis(failed), fromMillis(parked), fromMillis(retried)
+		orders = append(orders, p)
+	}
+	return orders, translate(iter.Close(), read)
+}
+
+// RecordSkip implements [ports.SkipLog].
+func (s *Store) RecordSkip(ctx context.Context, skip ports.Skip) error {
+	if err := s.recordSkip(ctx, skip); err != nil {
+		return fmt.Errorf("record that %s skips %s at %d: %w", skip.Consumer, skip.OrderID, skip.SequenceNumber, err)
+	}
+	return nil
+}
+
+func (s *Store) recordSkip(ctx context.Context, skip ports.Skip) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.leave()
+	skip.Reason, skip.Error, skip.SkippedAt = storable(skip.Reason), storable(skip.Error), inMillis(skip.SkippedAt)
+	return s.confirm(ctx,
+		func() error {
+			return s.exec(ctx, insertSkip, skip.Consumer, skip.OrderID, int64(skip.SequenceNumber), skip.EventID, skip.EventType,
+				skip.Reason, skip.Error, bound(skip.SkippedAt))
+		},
+		func() (bool, error) {
+			page, err := s.selectSkips(ctx, skip.Consumer, ` AND aggregate_id = ? AND sequence_number = ?`, skip.OrderID, int64(skip.SequenceNumber))
+			return slices.Equal(page, []ports.Skip{skip}), err
+		})
+}
+
+// Skips implements [ports.SkipLog], in the order that the server gives to ids.
+func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, error) {
+	page, err := s.listSkips(ctx, q)
+	if err != nil {
+		return ports.SkipPage{}, fmt.Errorf("skips of %s: %w", q.Consumer, err)
+	}
+	return page, nil
+}
+
+func (s *Store) listSkips(ctx context.Context, q ports.SkipQuery) (page ports.SkipPage, err error) {
+	if q.Limit, err = checkLimit(q.Limit); err != nil {
+		return page, err
+	}
+	listing := fmt.Sprintf("skips %q %s", q.Consumer, q.OrderID)
+	from, behind, err := eventPlaceOf(listing, q.After)
+	if err != nil {
+		return page, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return page, err
+	}
+	defer s.calls.leave()
+	condition, args := "", []any(nil)
+	switch {
+	case q.OrderID != uuid.Nil && behind:
+		condition, args = ` AND aggregate_id = ? AND sequence_number > ?`, []any{q.OrderID, from.Sequence}
+	case q.OrderID != uuid.Nil:
+		condition, args = ` AND aggregate_id = ?`, []any{q.OrderID}
+	case behind:
+		condition, args = ` AND (aggregate_id, sequence_number) > (?, ?)`, []any{from.AggregateID, from.Sequence}
+	}
+	page.Skips, err = s.selectSkips(ctx, q.Consumer, condition+` LIMIT ?`, append(args, q.Limit+1)...)
+	if err == nil && len(page.Skips) > q.Limit {
+		page.Skips = page.Skips[:q.Limit]
+		last := page.Skips[q.Limit-1]
+		page.Next = eventPlace{AggregateID: last.OrderID, Sequence: int64(last.SequenceNumber)}.cursor(listing)
+	}
+	return page, err
+}
+
+func (s *Store) selectSkips(ctx context.Context, consumer, condition string, args ...any) (skips []ports.Skip, err error) {
+	iter := s.query(ctx, selectSkips+condition, append([]any{consumer}, args...)...).Iter()
+	var skip ports.Skip
+	var skipped int64
+	for iter.Scan(&skip.OrderID, &skip.SequenceNumber, &skip.EventID, &skip.EventType, &skip.Reason, &skip.Error, &skipped) {
+		skip.Consumer, skip.SkippedAt = consumer, fromMillis(skipped)
+		skips = append(skips, skip)
+	}
+	return skips, translate(iter.Close(), read)
+}
+
+// storable is text as the server takes it. What went wrong with bytes that nobody could read may quote them.
+func storable(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+
+// inMillis is a time as it comes back.
+func inMillis(t time.Time) time.Time { return fromMillis(t.UnixMilli()) }
+
+func fromMillis(millis int64) time.Time { return time.UnixMilli(millis).UTC() }

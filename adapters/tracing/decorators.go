@@ -1,0 +1,116 @@
+package tracing
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// Commands makes a span of every command, and stores its context with the events.
+func (t *Tracing) Commands(next ports.CommandHandler) ports.CommandHandler {
+	if t == nil {
+		return next
+	}
+	return commands{t, next}
+}
+
+type commands struct {
+	*Tracing
+	next ports.CommandHandler
+}
+
+// Handle implements ports.CommandHandler.
+func (c commands) Handle(ctx context.Context, request ports.CommandRequest) (_ ports.CommandResult, err error) {
+	if request.Command == nil {
+		return c.next.Handle(ctx, request) // which refuses it
+	}
+	ctx, span := c.tracer.Start(ctx, request.Command.Name(), trace.WithAttributes(orderAttr(request.Command.Order())))
+	defer func() { end(span, err) }()
+	if request.CommandID != uuid.Nil {
+		span.SetAttributes(attrCommand.String(request.CommandID.String()))
+	}
+	request.Metadata = c.stamp(ctx, request.Metadata)
+	result, err := c.next.Handle(ctx, request)
+	if err == nil {
+		span.SetAttributes(sequenceAttr(result.SequenceNumber), attrEvents.Int(len(result.Events)))
+	}
+	return result, err
+}
+
+// Store makes a span of every call that is a part of a trace, and of no other: what the service does for itself would be traces
+// of one span each.
+func (t *Tracing) Store(next ports.EventStore) ports.EventStore {
+	if t == nil {
+		return next
+	}
+	return store{t, next}
+}
+
+type store struct {
+	*Tracing
+	next ports.EventStore
+}
+
+// Load implements ports.EventStore.
+func (s store) Load(ctx context.Context, aggregateID uuid.UUID, after uint64) (_ []eventsourcing.Record, err error) {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return s.next.Load(ctx, aggregateID, after)
+	}
+	ctx, span := s.tracer.Start(ctx, "load", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(orderAttr(aggregateID)))
+	defer func() { end(span, err) }()
+	records, err := s.next.Load(ctx, aggregateID, after)
+	span.SetAttributes(attrEvents.Int(len(records)))
+	return records, err
+}
+
+// Append implements ports.EventStore.
+func (s store) Append(ctx context.Context, a ports.Append) (_ ports.Appended, err error) {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return s.next.Append(ctx, a)
+	}
+	types := make([]string, len(a.Records))
+	for i, record := range a.Records {
+		types[i] = record.EventType
+	}
+	ctx, span := s.tracer.Start(ctx, "append", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+		orderAttr(a.AggregateID), sequenceAttr(a.Expected+uint64(len(a.Records))), attrEvents.Int(len(a.Records)), attrEventType.StringSlice(types)))
+	defer func() { end(span, err) }()
+	return s.next.Append(ctx, a)
+}
+
+// Publisher makes a span of every record that is published. The record goes out as it is.
+func (t *Tracing) Publisher(next ports.Publisher) ports.Publisher {
+	if t == nil {
+		return next
+	}
+	if probe, ok := next.(ports.Probe); ok {
+		return probedPublisher{publisher{t, next}, probe}
+	}
+	return publisher{t, next}
+}
+
+// probedPublisher is for a publisher whose target can be asked whether it is there. That is not traced.
+type probedPublisher struct {
+	publisher
+	target ports.Probe
+}
+
+// Probe implements ports.Probe.
+func (p probedPublisher) Probe(ctx context.Context) error { return p.target.Probe(ctx) }
+
+type publisher struct {
+	*Tracing
+	next ports.Publisher
+}
+
+// Publish implements ports.Publisher.
+func (p publisher) Publish(ctx context.Context, record eventsourcing.Record) (err error) {
+	ctx, span := p.tracer.Start(ctx, "publish", trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+		orderAttr(record.AggregateID), sequenceAttr(record.SequenceNumber), attrEventType.String(record.EventType)))
+	defer func() { end(span, err) }()
+	return p.next.Publish(ctx, record)
+}

@@ -1,0 +1,178 @@
+package consumer
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"orderflow/ports"
+)
+
+// life is one uninterrupted run of a consumer on one plan: from the moment when it takes up work until everything it took is
+// done or given up.
+type life struct {
+	plan ports.ConsumerRecord
+	// live is the generation that is read; nil when another version of the effect has filled it.
+	live *filling
+	// others are generations that are kept up to date beside it, next among them while a rebuild fills it.
+	others []*filling
+	next   *filling
+
+	// stopping is closed when no more records are taken, and attempts are not waited for any longer.
+	stopping <-chan struct{}
+	// aborted ends when effects must end.
+	aborted context.Context
+	abort   context.CancelFunc
+
+	// probing is set while the target of a publisher is being asked.
+	probing atomic.Bool
+
+	mu      sync.Mutex
+	changed chan struct{} // closed when one of these changes; nil while nobody waits for that
+	// emitted and done count records; active are with a Handle, succeeded had their effect.
+	emitted, done, active, succeeded int
+	// closed: nothing is committed any more, as a record was given up, or the end has come.
+	closed bool
+	// tainted are orders that next may have missed something of; unsure means that there are more.
+	tainted map[uuid.UUID]bool
+	unsure  bool
+}
+
+// maxTainted bounds what is remembered about orders that next has missed something of.
+const maxTainted = 10_000
+
+func newLife(config *Config, record ports.ConsumerRecord, stopping <-chan struct{}) *life {
+	l := &life{
+		plan:     config.planOf(record),
+		stopping: stopping,
+		tainted:  make(map[uuid.UUID]bool),
+	}
+	l.aborted, l.abort = context.WithCancel(context.Background())
+	keep := func(g ports.Generation) *filling {
+		if g.Number == 0 || g.Version != config.Version {
+			return nil
+		}
+		return &filling{config: config, view: ports.ViewID{Consumer: config.Name, Generation: g.Number}, from: record.From}
+	}
+	l.live = keep(record.Live)
+	if config.Table == nil {
+		return l // what was published cannot be published beside
+	}
+	if l.next = keep(record.Next); l.next != nil {
+		l.others = append(l.others, l.next)
+	}
+	if previous := keep(record.Previous); previous != nil {
+		l.others = append(l.others, previous)
+	}
+	return l
+}
+
+// planOf is the part of a record that a life is bound to: when it changes, the life ends and another one begins. Catching up is a
+// part of the life that does it, unless others have to make way.
+func (c *Config) planOf(record ports.ConsumerRecord) ports.ConsumerRecord {
+	record.Revision = 0
+	record.CatchingUp = record.CatchingUp && c.Shared
+	return record
+}
+
+// update changes the counts and wakes those who wait for them.
+func (l *life) update(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
+}
+
+// enter counts a Handle in, unless the life is over.
+func (l *life) enter() (ok bool) {
+	l.update(func() {
+		if ok = !l.closed; ok {
+			l.active++
+		}
+	})
+	return ok
+}
+
+func (l *life) leave(succeeded bool) {
+	l.update(func() {
+		l.active--
+		if succeeded {
+			l.succeeded++
+		}
+	})
+}
+
+// abandon is for a record that is given up. From then on nothing is committed, so it comes again. When the life was aborted or
+// is stopping, there is nobody who should try again, and the error is nil.
+func (l *life) abandon(err error) error {
+	select {
+	case <-l.stopping:
+		l.update(func() { l.closed = true })
+		return nil
+	default:
+	}
+	if l.aborted.Err() != nil {
+		return nil // it was closed before it was aborted
+	}
+	return err
+}
+
+// mayCommit notes that a record is done, and says whether that may be committed.
+func (l *life) mayCommit() (ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.closed
+}
+
+// await waits until condition holds, and reports whether it does. The condition is checked under the lock.
+func (l *life) await(ctx context.Context, condition func() bool) bool {
+	for {
+		l.mu.Lock()
+		if condition() {
+			l.mu.Unlock()
+			return true
+		}
+		if l.changed == nil {
+			l.changed = make(chan struct{})
+		}
+		changed := l.changed
+		l.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// taint notes that a generation may have missed something of an order. Only the next generation must know: the previous one is
+// brought up to date before it is used again.
+func (l *life) taint(f *filling, orderID uuid.UUID) {
+	if f != l.next {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.tainted) >= maxTainted {
+		l.unsure = true
+		return
+	}
+	l.tainted[orderID] = true
+}
+
+// untaint returns the tainted orders and forgets them; all is false when there are more than it remembers.
+func (l *life) untaint() (orders []uuid.UUID, all bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	orders, all = slices.Collect(maps.Keys(l.tainted)), !l.unsure
+	clear(l.tainted)
+	l.unsure = false
+	return orders, all
+}

@@ -1,0 +1,137 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// Manager works on a set of consumers by their names.
+type Manager []*Consumer
+
+var (
+	_ ports.ConsumerMonitor = Manager(nil)
+	_ ports.ConsumerManager = Manager(nil)
+	_ ports.ParkedOrders    = Manager(nil)
+	_ ports.Rebuilder       = Manager(nil)
+	_ ports.LiveViews       = Manager(nil)
+)
+
+// Refresh reads what is noted about each consumer, so that LiveView is right before they run.
+func (m Manager) Refresh(ctx context.Context) error {
+	for _, c := range m {
+		if err := c.Refresh(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Consumers returns the status of each, in their order.
+func (m Manager) Consumers(ctx context.Context) ([]ports.ConsumerStatus, error) {
+	statuses := make([]ports.ConsumerStatus, len(m))
+	for i, c := range m {
+		var err error
+		if statuses[i], err = c.Status(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return statuses, nil
+}
+
+// LiveView returns the view that queries read; for a consumer that there is not, a view that nobody fills.
+func (m Manager) LiveView(consumer string) ports.ViewID {
+	c, err := m.named(consumer)
+	if err != nil {
+		return ports.ViewID{Consumer: consumer}
+	}
+	return c.LiveView()
+}
+
+// Epoch returns the epoch of the lease that a consumer works under; 0 without one.
+func (m Manager) Epoch(consumer string) uint64 {
+	c, err := m.named(consumer)
+	if err != nil {
+		return 0
+	}
+	return c.Epoch()
+}
+
+func (m Manager) named(name string) (*Consumer, error) {
+	for _, c := range m {
+		if c.Name() == name {
+			return c, nil
+		}
+	}
+	return nil, fmt.Errorf("consumer %s: %w", name, ports.ErrNotFound)
+}
+
+// Pause implements [ports.ConsumerManager].
+func (m Manager) Pause(ctx context.Context, consumer string) error {
+	return m.do(consumer, func(c *Consumer) error { return c.Pause(ctx) })
+}
+
+// Resume implements [ports.ConsumerManager].
+func (m Manager) Resume(ctx context.Context, consumer string) error {
+	return m.do(consumer, func(c *Consumer) error { return c.Resume(ctx) })
+}
+
+// Reset implements [ports.ConsumerManager].
+func (m Manager) Reset(ctx context.Context, consumer string, request ports.ResetRequest) (consequence string, err error) {
+	err = m.do(consumer, func(c *Consumer) error {
+		consequence, err = c.Reset(ctx, request)
+		return err
+	})
+	return consequence, err
+}
+
+// ListParked implements [ports.ParkedOrders].
+func (m Manager) ListParked(ctx context.Context, consumer string, after ports.Cursor, limit int) (page ports.ParkedPage, err error) {
+	err = m.do(consumer, func(c *Consumer) error {
+		page, err = c.ListParked(ctx, after, limit)
+		return err
+	})
+	return page, err
+}
+
+// RetryParked implements [ports.ParkedOrders].
+func (m Manager) RetryParked(ctx context.Context, consumer string, orderID uuid.UUID) error {
+	return m.do(consumer, func(c *Consumer) error { return c.Retry(ctx, orderID) })
+}
+
+// SkipParked implements [ports.ParkedOrders].
+func (m Manager) SkipParked(ctx context.Context, consumer string, orderID uuid.UUID, reason string) error {
+	return m.do(consumer, func(c *Consumer) error { return c.Skip(ctx, orderID, reason) })
+}
+
+// Rebuild implements [ports.Rebuilder].
+func (m Manager) Rebuild(ctx context.Context, consumer string, request ports.RebuildRequest) error {
+	return m.do(consumer, func(c *Consumer) error { return c.Rebuild(ctx, request) })
+}
+
+// AbortRebuild implements [ports.Rebuilder].
+func (m Manager) AbortRebuild(ctx context.Context, consumer string) error {
+	return m.do(consumer, func(c *Consumer) error { return c.AbortRebuild(ctx) })
+}
+
+// Rollback implements [ports.Rebuilder].
+func (m Manager) Rollback(ctx context.Context, consumer string) error {
+	return m.do(consumer, func(c *Consumer) error { return c.Rollback(ctx) })
+}
+
+// RepairOrder puts right what one order has in the view of one consumer.
+func (m Manager) RepairOrder(ctx context.Context, consumer string, orderID uuid.UUID, stray []projection.Row) error {
+	return m.do(consumer, func(c *Consumer) error { return c.RepairOrder(ctx, orderID, stray) })
+}
+
+func (m Manager) do(consumer string, work func(*Consumer) error) error {
+	c, err := m.named(consumer)
+	if err != nil {
+		return err
+	}
+	return work(c)
+}

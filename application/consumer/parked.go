@@ -1,0 +1,256 @@
+package consumer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// parkedOrders are the orders that were set aside, as far as this process knows: all of them while it works as the consumer.
+type parkedOrders struct {
+	mu     sync.Mutex
+	orders map[uuid.UUID]ports.ParkedOrder
+}
+
+func (p *parkedOrders) has(id uuid.UUID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.orders[id]
+	return ok
+}
+
+func (p *parkedOrders) get(id uuid.UUID) (ports.ParkedOrder, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	parked, ok := p.orders[id]
+	return parked, ok
+}
+
+func (p *parkedOrders) set(parked ports.ParkedOrder) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.orders == nil {
+		p.orders = make(map[uuid.UUID]ports.ParkedOrder)
+	}
+	p.orders[parked.OrderID] = parked
+}
+
+func (p *parkedOrders) remove(id uuid.UUID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.orders, id)
+}
+
+func (p *parkedOrders) replace(orders map[uuid.UUID]ports.ParkedOrder) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.orders = orders
+}
+
+func (p *parkedOrders) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.orders)
+}
+
+func (p *parkedOrders) ids() []uuid.UUID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ids := make([]uuid.UUID, 0, len(p.orders))
+	for id := range p.orders {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// summary tells how many there are and when the first of them was set aside.
+func (p *parkedOrders) summary() (n int, oldest time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, parked := range p.orders {
+		if oldest.IsZero() || parked.ParkedAt.Before(oldest) {
+			oldest = parked.ParkedAt
+		}
+	}
+	return len(p.orders), oldest
+}
+
+// loadParked reads what earlier lives have set aside.
+func (c *Consumer) loadParked(ctx context.Context) error {
+	orders := make(map[uuid.UUID]ports.ParkedOrder)
+	for cursor := ports.Cursor(""); ; {
+		page, err := c.config.Parking.Parked(ctx, c.config.Name, cursor, headPage)
+		if err != nil {
+			return fmt.Errorf("parked orders of %s: %w", c.config.Name, err)
+		}
+		for _, parked := range page.Orders {
+			orders[parked.OrderID] = parked
+		}
+		if cursor = page.Next; cursor == "" {
+			c.parked.replace(orders)
+			return nil
+		}
+	}
+}
+
+// isParked tells whether an order was set aside. Where others may have released it, they are asked.
+func (c *Consumer) isParked(ctx context.Context, id uuid.UUID) (bool, error) {
+	if !c.parked.has(id) {
+		return false, nil
+	}
+	if c.config.Shared {
+		if err := c.loadParked(ctx); err != nil {
+			return false, err
+		}
+	}
+	return c.parked.has(id), nil
+}
+
+// errTooManyParked stops the consumer: when so many orders fail, it is not about the orders.
+var errTooManyParked = errors.New("too many orders are parked: find the cause, retry or skip some of them, and resume the consumer")
+
+// park sets the order of record aside. The entry is stored before the record counts as done, so the offset never passes an
+// event that is neither applied nor parked.
+func (c *Consumer) park(ctx context.Context, l *life, record eventsourcing.Record, attempts int, cause error) error {
+	lock := c.lock(record.AggregateID)
+	lock.Lock()
+	defer lock.Unlock()
+	if c.parked.count() >= c.config.MaxParked {
+		err := fmt.Errorf("%w (%d); the last one, %s, fails with: %w", errTooManyParked, c.config.MaxParked, record.AggregateID, cause)
+		c.health.halt(err)
+		c.notes.nudge()
+		return err
+	}
+	return c.setAside(ctx, ports.ParkedOrder{ParkedAt: c.now()}, failing(cause, record), attempts, cause)
+}
+
+// setAside stores what is known about an order that does not get on. The caller holds its lock.
+func (c *Consumer) setAside(ctx context.Context, parked ports.ParkedOrder, failed eventsourcing.Record, attempts int, cause error) error {
+	parked.Consumer, parked.OrderID = c.config.Name, failed.AggregateID
+	if parked.SequenceNumber != failed.SequenceNumber || parked.FailedAt.IsZero() {
+		parked.FailedAt = cmp.Or(c.health.since(failed.AggregateID), c.now())
+	}
+	parked.SequenceNumber, parked.EventID, parked.EventType = failed.SequenceNumber, failed.EventID, failed.EventType
+	parked.Kind, parked.Error = kindOf(cause), cause.Error()
+	parked.Attempts += attempts
+	if err := c.config.Parking.Park(ctx, parked); err != nil {
+		return fmt.Errorf("park order %s: %w (it failed with: %w)", parked.OrderID, err, cause)
+	}
+	c.parked.set(parked)
+	c.health.recovered(parked.OrderID)
+	c.log.ErrorContext(ctx, "order is parked; its events wait until it is retried or one is skipped",
+		"order_id", parked.OrderID, "sequence_number", parked.SequenceNumber, "event_type", parked.EventType,
+		"kind", parked.Kind, "attempts", parked.Attempts, "error", cause)
+	return nil
+}
+
+// now is the time as it is stored.
+func (c *Consumer) now() time.Time { return eventsourcing.Timestamp(c.config.Now()) }
+
+// ListParked lists the orders that were set aside, whichever process works as the consumer.
+func (c *Consumer) ListParked(ctx context.Context, after ports.Cursor, limit int) (ports.ParkedPage, error) {
+	return c.config.Parking.Parked(ctx, c.config.Name, after, limit)
+}
+
+// Retry handles an order that was set aside, from the event that failed to the last one.
+func (c *Consumer) Retry(ctx context.Context, orderID uuid.UUID) error {
+	return c.release(ctx, orderID, func(context.Context, *life, ports.ParkedOrder) error { return nil })
+}
+
+// Skip passes over the event that failed, notes why, and handles the rest.
+func (c *Consumer) Skip(ctx context.Context, orderID uuid.UUID, reason string) error {
+	return c.release(ctx, orderID, func(ctx context.Context, l *life, parked ports.ParkedOrder) error {
+		// From here on every generation passes over the event by itself, this one included.
+		err := c.config.Skips.RecordSkip(ctx, ports.Skip{
+			Consumer: c.config.Name, OrderID: orderID, SequenceNumber: parked.SequenceNumber,
+			EventID: parked.EventID, EventType: parked.EventType,
+			Reason: reason, Error: parked.Error, SkippedAt: c.now(),
+		})
+		if err == nil {
+			c.log.WarnContext(ctx, "event is skipped", "order_id", orderID, "sequence_number", parked.SequenceNumber, "reason", reason)
+		}
+		return err
+	})
+}
+
+// release prepares a parked order and brings it up to its last event; then it is parked no longer.
+func (c *Consumer) release(ctx context.Context, orderID uuid.UUID, prepare func(context.Context, *life, ports.ParkedOrder) error) error {
+	l := c.life.Load()
+	if l == nil || l.live == nil || !l.enter() {
+		return c.notHere()
+	}
+	defer l.leave(false)
+	lock := c.lock(orderID)
+	lock.Lock()
+	defer lock.Unlock()
+	if c.config.Shared { // any process may have parked it
+		if err := c.loadParked(ctx); err != nil {
+			return err
+		}
+	}
+	parked, ok := c.parked.get(orderID)
+	if !ok {
+		return fmt.Errorf("parked order %s of %s: %w", orderID, c.config.Name, ports.ErrNotFound)
+	}
+	if err := prepare(ctx, l, parked); err != nil {
+		return err
+	}
+	if err := c.bringUpParked(ctx, l, parked, ports.Head{AggregateID: orderID, SequenceNumber: parked.SequenceNumber}); err != nil {
+		return err
+	}
+	if err := c.config.Parking.Unpark(ctx, c.config.Name, orderID); err != nil {
+		return fmt.Errorf("unpark order %s: %w", orderID, err)
+	}
+	c.parked.remove(orderID)
+	if c.config.Shared { // what another process has passed over until then, the event store has by now
+		records, err := c.config.Store.Load(ctx, orderID, 0)
+		if err == nil {
+			err = c.bringUpParked(ctx, l, parked, ports.Head{AggregateID: orderID, SequenceNumber: uint64(len(records))})
+		}
+		if err != nil {
+			return fmt.Errorf("order %s is not parked any more, but may miss its last events until the next one: %w", orderID, err)
+		}
+	}
+	c.flows(ctx, orderID, parked.SequenceNumber)
+	c.log.InfoContext(ctx, "order is not parked any more", "order_id", orderID)
+	return nil
+}
+
+// bringUpParked brings a parked order up to its last event, or parks it once more. The caller holds its lock.
+func (c *Consumer) bringUpParked(ctx context.Context, l *life, parked ports.ParkedOrder, head ports.Head) error {
+	err := c.protect(func() error {
+		advanced, err := l.live.bringUp(ctx, head)
+		c.health.handled.Add(uint64(advanced))
+		return err
+	})
+	if err == nil || transient(err) {
+		return err
+	}
+	failed := failing(err, eventsourcing.Record{
+		Header:    eventsourcing.Header{AggregateID: parked.OrderID, SequenceNumber: parked.SequenceNumber, EventID: parked.EventID},
+		EventType: parked.EventType,
+	})
+	parked.RetriedAt = c.now()
+	if err := c.setAside(ctx, parked, failed, 1, err); err != nil {
+		return err
+	}
+	parked, _ = c.parked.get(parked.OrderID)
+	return &ports.StillParkedError{Parked: parked}
+}
+
+// notHere says why something cannot be done to a consumer that does not run in this process at the moment.
+func (c *Consumer) notHere() error {
+	status := c.health.status()
+	if status.State == ports.ConsumerStandby {
+		return &ports.LeaseHeldError{Name: c.config.Name, Owner: status.Holder}
+	}
+	return &ports.RefusedError{Reason: fmt.Sprintf("consumer %s is %s: this can be done while it runs", c.config.Name, status.State)}
+}

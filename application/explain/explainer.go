@@ -1,0 +1,98 @@
+package explain
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// Config is what an [Explainer] needs. All fields are required.
+type Config struct {
+	Store ports.EventStore
+	Views ports.ViewStore
+	// Consumers are the names of all consumers, in the order in which they are shown.
+	Consumers []string
+	// View says which view tells how far a consumer is.
+	View     func(consumer string) ports.ViewID
+	Recorder *Recorder
+}
+
+// Explainer implements ports.Explainer. It is safe for concurrent use.
+type Explainer struct {
+	config Config
+}
+
+var _ ports.Explainer = (*Explainer)(nil)
+
+// New returns an Explainer.
+func New(config Config) *Explainer { return &Explainer{config: config} }
+
+// Explain implements ports.Explainer.
+func (e *Explainer) Explain(ctx context.Context, orderID uuid.UUID) (ports.Explanation, error) {
+	history, err := e.config.Store.Load(ctx, orderID, 0)
+	if err != nil {
+		return ports.Explanation{}, fmt.Errorf("explain order %s: %w", orderID, err)
+	}
+	if len(history) == 0 {
+		return ports.Explanation{}, fmt.Errorf("explain order %s: %w", orderID, ports.ErrNotFound)
+	}
+	explanation := ports.Explanation{OrderID: orderID, Events: make([]ports.ExplainedEvent, len(history))}
+	for i, record := range history {
+		explanation.Events[i] = e.event(record)
+	}
+	for i, consumer := range e.config.Consumers {
+		// Read after what is remembered: then what was handled and is not applied was really set aside.
+		state, err := e.config.Views.State(ctx, e.config.View(consumer), orderID)
+		if err != nil {
+			return ports.Explanation{}, fmt.Errorf("explain order %s: %s: %w", orderID, consumer, err)
+		}
+		for j, record := range history {
+			e.settle(&explanation.Events[j].Consumers[i], record, state.SequenceNumber)
+		}
+	}
+	return explanation, nil
+}
+
+func (e *Explainer) event(record eventsourcing.Record) ports.ExplainedEvent {
+	event := ports.ExplainedEvent{
+		EventID: record.EventID, SequenceNumber: record.SequenceNumber,
+		EventType: record.EventType, EventVersion: record.EventVersion,
+		CommandID: record.CommandID, CorrelationID: record.CorrelationID, CausationID: record.CausationID,
+		TraceID: traceID(record.Metadata["traceparent"]), CreatedAt: record.CreatedAt,
+		Consumers: make([]ports.ExplainedConsumer, len(e.config.Consumers)),
+	}
+	for i, consumer := range e.config.Consumers {
+		event.Consumers[i].Consumer = consumer
+		e.config.Recorder.recall(record, &event.Consumers[i])
+	}
+	return event
+}
+
+// settle says whether the event was applied by a consumer that is at a sequence number, and why there are no times.
+func (e *Explainer) settle(told *ports.ExplainedConsumer, record eventsourcing.Record, at uint64) {
+	told.Applied = record.SequenceNumber <= at
+	if told.Applied && told.HandledAt.IsZero() {
+		e.config.Recorder.recall(record, told) // it may have been handled since
+	}
+	switch {
+	case !told.SeenAt.IsZero():
+	case told.Applied:
+		told.Unknown = e.config.Recorder.gap(record)
+	default:
+		told.Unknown = ports.GapWaiting
+	}
+}
+
+// traceID reads the second part of a W3C traceparent, version-trace-span-flags; empty when there is none.
+func traceID(traceparent string) string {
+	parts := strings.Split(traceparent, "-")
+	if len(parts) < 4 || len(parts[1]) != 32 {
+		return ""
+	}
+	return parts[1]
+}

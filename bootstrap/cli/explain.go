@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+)
+
+// explanation is the answer of GET /v1/orders/{id}/explain.
+type explanation struct {
+	OrderID string           `json:"order_id"`
+	Events  []explainedEvent `json:"events"`
+}
+
+type explainedEvent struct {
+	SequenceNumber uint64              `json:"sequence_number"`
+	EventType      string              `json:"event_type"`
+	CommandID      string              `json:"command_id"`
+	TraceID        string              `json:"trace_id"`
+	CreatedAt      time.Time           `json:"created_at"`
+	Consumers      []explainedConsumer `json:"consumers"`
+}
+
+type explainedConsumer struct {
+	Consumer   string    `json:"consumer"`
+	Applied    bool      `json:"applied"`
+	SeenAt     time.Time `json:"seen_at"`
+	HandledAt  time.Time `json:"handled_at"`
+	Deliveries int       `json:"deliveries"`
+	Unknown    string    `json:"unknown"`
+	Placement  *struct {
+		Partition int32 `json:"partition"`
+		Offset    int64 `json:"offset"`
+	} `json:"placement"`
+}
+
+func (sh *shell) explainCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain ORDER",
+		Short: "Show what became of every event of an order",
+		Long: `Show each event of an order with its command, when it was committed, when each consumer took it in hand and when the
+consumer was done with it, and where the broker has put it. Times count from the commit. In the bars, '.' is the way to
+the consumer and '#' the time in its hands; each event has a scale of its own.
+
+Whether an event was applied is what the views say. The times are what the running service remembers of its newest
+events, so an event that is older than the service, or was applied by another process, has none, and the line says so.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &usageError{fmt.Errorf("%s: takes one argument, the id of an order", cmd.CommandPath())}
+			}
+			if _, err := uuid.Parse(args[0]); err != nil {
+				return &usageError{fmt.Errorf("%s: %q is not the id of an order", cmd.CommandPath(), args[0])}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return sh.attached(cmd.Context(), mustExist, func(ctx context.Context, c *client) error {
+				return sh.explain(ctx, c, args[0], asJSON)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer of the API")
+	return cmd
+}
+
+func (sh *shell) explain(ctx context.Context, c *client, order string, asJSON bool) error {
+	var answer json.RawMessage
+	if err := c.do(ctx, request{method: http.MethodGet, path: "/v1/orders/" + order + "/explain"}, &answer); err != nil {
+		return err
+	}
+	if asJSON {
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, bytes.TrimSpace(answer), "", "  "); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(sh.Out, indented.String())
+		return err
+	}
+	var told explanation
+	if err := json.Unmarshal(answer, &told); err != nil {
+		return err
+	}
+	return printExplanation(sh.Out, told)
+}
+
+// The widths of a line, which has 100 columns at most.
+const (
+	nameWidth = 20
+	timeWidth = 8
+	barWidth  = 20
+)
+
+func printExplanation(out io.Writer, told explanation) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "order %s\n", told.OrderID)
+	for _, e := range told.Events {
+		fmt.Fprintf(&b, "\n%d  %s  committed %s\n", e.SequenceNumber, e.EventType, e.CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z"))
+		fmt.Fprintf(&b, "   command %s\n", e.CommandID)
+		if e.TraceID != "" {
+			fmt.Fprintf(&b, "   trace   %s\n", e.TraceID)
+		}
+		scale := e.scale()
+		title := ""
+		if scale > 0 {
+			title = "0" + padded(waterfallTime(scale), 1-barWidth)
+		}
+		fmt.Fprintf(&b, "%s\n", strings.TrimRight(waterfallLine("", "seen", "done", title, ""), " "))
+		for _, c := range e.Consumers {
+			fmt.Fprintf(&b, "%s\n", strings.TrimRight(c.line(e.CreatedAt, scale), " "))
+		}
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// scale is the time that a whole bar stands for; 0 when there is nothing to show.
+func (e explainedEvent) scale() time.Duration {
+	var longest time.Duration
+	for _, c := range e.Consumers {
+		longest = max(longest, c.SeenAt.Sub(e.CreatedAt), c.HandledAt.Sub(e.CreatedAt))
+	}
+	return longest
+}
+
+func (c explainedConsumer) line(committed time.Time, scale time.Duration) string {
+	if c.SeenAt.IsZero() {
+		return waterfallLine(c.Consumer, "", "", c.gap(), "")
+	}
+	seen, done, note := c.SeenAt.Sub(committed), "", c.where()
+	filled := waterfallBar(seen, scale, '.')
+	switch {
+	case c.HandledAt.IsZero() && !c.Applied:
+		done = "not yet"
+		filled += ">"
+	case c.HandledAt.IsZero():
+		done = "yes"
+	default:
+		handled := c.HandledAt.Sub(committed)
+		done = waterfallTime(handled)
+		filled += strings.Repeat("#", max(1, len(waterfallBar(handled, scale, '#'))-len(filled)))
+		if !c.Applied {
+			done, note = "no", "set aside"
+		}
+	}
+	if c.Deliveries > 1 {
+		note = strings.TrimSpace(fmt.Sprintf("%s x%d", note, c.Deliveries))
+	}
+	return waterfallLine(c.Consumer, waterfallTime(seen), done, filled[max(0, len(filled)-barWidth):], note)
+}
+
+// gap says in words why there are no times.
+func (c explainedConsumer) gap() string {
+	if c.Placement != nil { // published by this process, so it is known how
+		return "applied from the store, " + c.where()
+	}
+	switch c.Unknown {
+	case "before_start":
+		return "applied; committed before this process started"
+	case "forgotten":
+		return "applied; no longer remembered"
+	case "elsewhere":
+		return "applied by another process, or from the event store"
+	case "waiting":
+		return "not applied yet"
+	default:
+		return c.Unknown
+	}
+}
+
+func (c explainedConsumer) where() string {
+	if c.Placement == nil {
+		return ""
+	}
+	return fmt.Sprintf("partition %d offset %d", c.Placement.Partition, c.Placement.Offset)
+}
+
+func waterfallLine(name, seen, done, filled, note string) string {
+	if len(name) > nameWidth {
+		name = name[:nameWidth-1] + "~"
+	}
+	return "   " + padded(name, nameWidth) + " " + padded(seen, -timeWidth) + " " + padded(done, -timeWidth) + "  " + padded(filled, barWidth) + " " + note
+}
+
+// waterfallBar draws d on a scale.
+func waterfallBar(d, scale time.Duration, with rune) string {
+	if d <= 0 || scale <= 0 {
+		return ""
+	}
+	return strings.Repeat(string(with), int(min(1, float64(d)/float64(scale))*barWidth))
+}
+
+// waterfallTime renders d with about three digits.
+func waterfallTime(d time.Duration) string {
+	switch {
+	case d >= time.Hour || d <= -time.Hour:
+		return fmt.Sprintf("%.1fh", d.Hours())
+	case d >= time.Minute || d <= -time.Minute:
+		return fmt.Sprintf("%.1fm", d.Minutes())
+	case d >= time.Second || d <= -time.Second:
+		return fmt.Sprintf("%.2fs", d.Seconds())
+	default:
+		return fmt.Sprintf("%.1fms", float64(d)/float64(time.Millisecond))
+	}
+}
+
+// padded fills text up to a width, on the left when that is negative.
+func padded(text string, width int) string {
+	fill := strings.Repeat(" ", max(0, max(width, -width)-len(text)))
+	if width < 0 {
+		return fill + text
+	}
+	return text + fill
+}

@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+)
+
+func (sh *shell) consumersCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "consumers",
+		Short: "Show the consumers; pause, resume, reset or rebuild one",
+		Long: `Show each consumer: its state, how far it is behind, how many orders it has set aside and since when, which generation
+of its view is read (and the version of the reducer that fills it), and the process that works as the consumer.
+
+  catching-up  reading the event store to get up to date
+  running      following the change feed
+  parked(n)    running, with n orders set aside: see 'orderflow parked'
+  failing      something fails and is tried again
+  paused       doing nothing until somebody resumes it
+  expired      like catching-up, after having been away for longer than the change feed remembers
+  rebuilding   the view was filled by another version of the program and is served as it was, until a new one is ready
+  failed       has stopped itself and waits to be resumed
+  standby      another process works as this consumer
+  stopped      not running`,
+		Args: noArgs,
+		RunE: sh.withService(func(ctx context.Context, c *client, _ []string) error {
+			statuses, err := c.consumers(ctx)
+			if err != nil {
+				return err
+			}
+			return printConsumers(sh.Out, statuses, time.Now())
+		}),
+	}
+	cmd.AddCommand(sh.pauseCommand(), sh.resumeCommand(), sh.resetCommand(), sh.rebuildCommand())
+	return cmd
+}
+
+// withService makes the RunE of a command that needs a service with data.
+func (sh *shell) withService(run func(ctx context.Context, c *client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		return sh.attached(cmd.Context(), mustExist, func(ctx context.Context, c *client) error { return run(ctx, c, args) })
+	}
+}
+
+// needs checks that a command gets these arguments. Those in brackets may be left out; one named ORDER is the id of an order.
+func needs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		required := 0
+		for _, name := range names {
+			if !strings.HasPrefix(name, "[") {
+				required++
+			}
+		}
+		if len(args) < required || len(args) > len(names) {
+			return &usageError{fmt.Errorf("%s: needs %s", cmd.CommandPath(), strings.Join(names, " "))}
+		}
+		for i, arg := range args {
+			if _, err := uuid.Parse(arg); err != nil && strings.Trim(names[i], "[]") == "ORDER" {
+				return &usageError{fmt.Errorf("%s: %q is not the id of an order", cmd.CommandPath(), arg)}
+			}
+		}
+		return nil
+	}
+}
+
+func (sh *shell) pauseCommand() *cobra.Command {
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "pause NAME",
+		Short: "Stop a consumer until it is resumed",
+		Long: `Let a consumer finish what is in flight and stop it. It stays paused over restarts of the service until it is resumed;
+then it goes on where it was. The other consumers are not affected.`,
+		Args: needs("NAME"),
+		RunE: sh.withService(func(ctx context.Context, c *client, args []string) error {
+			return sh.pause(ctx, c, args[0], wait)
+		}),
+	}
+	cmd.Flags().DurationVar(&wait, "stop-timeout", 15*time.Second, "how long to wait until the consumer has stopped")
+	return cmd
+}
+
+func (sh *shell) pause(ctx context.Context, c *client, name string, atMost time.Duration) error {
+	if err := c.do(ctx, request{method: http.MethodPost, path: consumerPath(name) + "/pause"}, nil); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(atMost)
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		status, err := c.consumer(ctx, name)
+		switch {
+		case err != nil:
+			return err
+		case status.State == "paused":
+			fmt.Fprintf(sh.Out, "%s is paused\n", name)
+			return nil
+		case status.State == "standby":
+			fmt.Fprintf(sh.Out, "%s will be paused by the process that works as it\n", name)
+			return nil
+		case time.Now().After(deadline):
+			return fmt.Errorf("%s is to be paused, and that is stored, but after %s it is still %s", name, atMost, status.State)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (sh *shell) resumeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "resume NAME",
+		Short: "Start a consumer that is paused or has failed",
+		Args:  needs("NAME"),
+		RunE: sh.withService(func(ctx context.Context, c *client, args []string) error {
+			if err := c.do(ctx, request{method: http.MethodPost, path: consumerPath(args[0]) + "/resume"}, nil); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(sh.Out, "%s is resumed\n", args[0])
+			return err
+		}),
+	}
+}
+
+// resetBody is the body of POST /v1/consumers/{name}/reset.
+type resetBody struct {
+	From   string `json:"from"`
+	Force  bool   `json:"force"`
+	DryRun bool   `json:"dry_run"`
+}
+
+func (sh *shell) resetCommand() *cobra.Command {
+	var body resetBody
+	cmd := &cobra.Command{
+		Use:   "reset NAME --to=begin|now|TIME",
+		Short: "Move a consumer to another place in the history",
+		Long: `Make a consumer go on from the beginning of the history, from now, or from an RFC 3339 time such as
+2026-03-01T12:00:00Z. That is refused where something would be lost or happen twice, and the refusal says what; --force does
+it all the same. A read model is better rebuilt: 'orderflow consumers rebuild' serves the old one meanwhile.`,
+		Args: needs("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := body.check(); err != nil {
+				return &usageError{err}
+			}
+			return sh.withService(func(ctx context.Context, c *client, args []string) error {
+				return sh.reset(ctx, c, args[0], body)
+			})(cmd, args)
+		},
+	}
+	cmd.Flags().StringVar(&body.From, "to", "", "begin, now, or an RFC 3339 time")
+	cmd.Flags().BoolVar(&body.Force, "force", false, "do it although something is lost or happens twice")
+	cmd.Flags().BoolVar(&body.DryRun, "dry-run", false, "only say what would happen")
+	return cmd
+}
+
+func (b resetBody) check() error {
+	if b.From == "begin" || b.From == "now" {
+		return nil
+	}
+	if _, err := time.Parse(time.RFC3339, b.From); err != nil {
+		return fmt.Errorf("to: %q is neither begin, nor now, nor a time such as 2026-03-01T12:00:00Z", b.From)
+	}
+	return nil
+}
+
+func (sh *shell) reset(ctx context.Context, c *client, name string, body resetBody) error {
+	var answer struct {
+		Consequence string `json:"consequence"`
+	}
+	if err := c.do(ctx, request{method: http.MethodPost, path: consumerPath(name) + "/reset", body: body}, &answer); err != nil {
+		return err
+	}
+	done := name + " is reset"
+	if body.DryRun {
+		done = "nothing is done, as this is a dry run"
+	}
+	_, err := fmt.Fprintf(sh.Out, "%s\n%s\n", answer.Consequence, done)
+	return err
+}

@@ -1,0 +1,267 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// parkedOrder is an order that a consumer has set aside, as the API shows it.
+type parkedOrder struct {
+	OrderID        string    `json:"order_id"`
+	SequenceNumber uint64    `json:"sequence_number"`
+	EventID        string    `json:"event_id"`
+	EventType      string    `json:"event_type"`
+	Kind           string    `json:"kind"`
+	Error          string    `json:"error"`
+	Attempts       int       `json:"attempts"`
+	FailedAt       time.Time `json:"failed_at"`
+	ParkedAt       time.Time `json:"parked_at"`
+	RetriedAt      time.Time `json:"retried_at"`
+}
+
+// parkedDetails is the answer of GET /v1/consumers/{name}/parked/{order_id}.
+type parkedDetails struct {
+	Parked  parkedOrder `json:"parked"`
+	Waiting []struct {
+		SequenceNumber uint64    `json:"sequence_number"`
+		EventID        string    `json:"event_id"`
+		EventType      string    `json:"event_type"`
+		EventVersion   int       `json:"event_version"`
+		CreatedAt      time.Time `json:"created_at"`
+	} `json:"waiting"`
+	WaitingError string `json:"waiting_error"`
+}
+
+func parkedPath(consumer, order string) string { return consumerPath(consumer) + "/parked/" + order }
+
+func (sh *shell) parkedCommand() *cobra.Command {
+	list := func(ctx context.Context, c *client, args []string) error { return sh.listParked(ctx, c, args) }
+	cmd := &cobra.Command{
+		Use:   "parked",
+		Short: "Show, retry or skip what consumers have set aside",
+		Long: `When an event cannot be handled, the consumer tries again for a while and then sets its order aside: later events of that
+order wait behind it, all other orders flow. The kind of the failure says who has to act:
+
+  undecodable  this version of the program cannot read the event: run one that can, then retry
+  store        the store does not take the effect
+  refused      the target of the publisher does not take the event
+  bug          the program is wrong: run one that is not, then retry`,
+		Args: noArgs,
+		RunE: sh.withService(list),
+	}
+	var reason string
+	skip := &cobra.Command{
+		Use:   "skip CONSUMER ORDER --reason=TEXT",
+		Short: "Pass over the event that fails, for good, and go on with the next one",
+		Long: `Pass over the event that fails and handle the rest of the order. The consumer will never handle that event, and a
+rebuild will not either; the reason is kept for those who wonder. Exit status 3 when a later event fails as well.`,
+		Args: needs("CONSUMER", "ORDER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.TrimSpace(reason) == "" {
+				return &usageError{errors.New("reason: must say why the event may be missing")}
+			}
+			return sh.withService(func(ctx context.Context, c *client, args []string) error {
+				return sh.skipParked(ctx, c, args[0], args[1], reason)
+			})(cmd, args)
+		},
+	}
+	skip.Flags().StringVar(&reason, "reason", "", "why the event may be missing")
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:   "ls [CONSUMER]",
+			Short: "List the orders that are set aside",
+			Args:  needs("[CONSUMER]"),
+			RunE:  sh.withService(list),
+		},
+		&cobra.Command{
+			Use:   "show CONSUMER ORDER",
+			Short: "Show why an order is set aside, and which events wait",
+			Args:  needs("CONSUMER", "ORDER"),
+			RunE: sh.withService(func(ctx context.Context, c *client, args []string) error {
+				return sh.showParked(ctx, c, args[0], args[1])
+			}),
+		},
+		&cobra.Command{
+			Use:   "retry CONSUMER [ORDER]",
+			Short: "Handle an order that is set aside, or all of them, from the event that failed",
+			Long:  "Handle an order that is set aside, or all of them, from the event that failed. Exit status 3 when some still fail.",
+			Args:  needs("CONSUMER", "[ORDER]"),
+			RunE: sh.withService(func(ctx context.Context, c *client, args []string) error {
+				if len(args) == 1 {
+					return sh.retryAllParked(ctx, c, args[0])
+				}
+				return sh.retryParked(ctx, c, args[0], args[1])
+			}),
+		},
+		skip,
+	)
+	return cmd
+}
+
+// listParked lists the parked orders of the consumer in args, or of all.
+func (sh *shell) listParked(ctx context.Context, c *client, args []string) error {
+	consumers := args
+	if len(consumers) == 0 {
+		statuses, err := c.consumers(ctx)
+		if err != nil {
+			return err
+		}
+		for _, s := range statuses {
+			consumers = append(consumers, s.Name)
+		}
+	}
+	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
+	listed := 0
+	for _, consumer := range consumers {
+		err := c.eachParked(ctx, consumer, func(p parkedOrder) {
+			if listed++; listed == 1 {
+				fmt.Fprintln(table, "CONSUMER\tORDER\tEVENT\tTYPE\tKIND\tATTEMPTS\tPARKED AT\tERROR")
+			}
+			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\n", consumer, p.OrderID, p.SequenceNumber, p.EventType, p.Kind, p.Attempts,
+				p.ParkedAt.Format(time.RFC3339), oneLine(p.Error))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if listed == 0 {
+		fmt.Fprintln(sh.Out, "no order is set aside")
+	}
+	return table.Flush()
+}
+
+func (c *client) eachParked(ctx context.Context, consumer string, visit func(parkedOrder)) error {
+	for cursor := ""; ; {
+		path := consumerPath(consumer) + "/parked?limit=" + fmt.Sprint(pageLimit)
+		if cursor != "" {
+			path += "&cursor=" + url.QueryEscape(cursor)
+		}
+		var page struct {
+			Parked     []parkedOrder `json:"parked"`
+			NextCursor string        `json:"next_cursor"`
+		}
+		if err := c.do(ctx, request{method: http.MethodGet, path: path}, &page); err != nil {
+			return err
+		}
+		for _, p := range page.Parked {
+			visit(p)
+		}
+		if cursor = page.NextCursor; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// errorWidth bounds an error in a table; 'parked show' prints all of it.
+const errorWidth = 60
+
+func oneLine(text string) string {
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	if len(runes) <= errorWidth {
+		return string(runes)
+	}
+	return string(runes[:errorWidth-1]) + "…"
+}
+
+func (sh *shell) showParked(ctx context.Context, c *client, consumer, order string) error {
+	var d parkedDetails
+	if err := c.do(ctx, request{method: http.MethodGet, path: parkedPath(consumer, order)}, &d); err != nil {
+		return err
+	}
+	p := d.Parked
+	fmt.Fprintf(sh.Out, "order %s is set aside by %s\n\n", p.OrderID, consumer)
+	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "event\t%d, %s, %s\n", p.SequenceNumber, p.EventType, p.EventID)
+	fmt.Fprintf(table, "kind\t%s\n", p.Kind)
+	fmt.Fprintf(table, "error\t%s\n", p.Error)
+	fmt.Fprintf(table, "attempts\t%d\n", p.Attempts)
+	fmt.Fprintf(table, "failed\t%s\n", p.FailedAt.Format(time.RFC3339))
+	fmt.Fprintf(table, "parked\t%s\n", p.ParkedAt.Format(time.RFC3339))
+	if !p.RetriedAt.IsZero() {
+		fmt.Fprintf(table, "retried\t%s\n", p.RetriedAt.Format(time.RFC3339))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if d.WaitingError != "" {
+		_, err := fmt.Fprintf(sh.Out, "\nwhat waits cannot be read: %s\n", d.WaitingError)
+		return err
+	}
+	fmt.Fprintln(sh.Out, "\nwaiting:")
+	for _, e := range d.Waiting {
+		fmt.Fprintf(table, "  %d\t%s\tv%d\t%s\t%s\n", e.SequenceNumber, e.EventType, e.EventVersion, e.CreatedAt.Format(time.RFC3339), e.EventID)
+	}
+	return table.Flush()
+}
+
+func (sh *shell) retryParked(ctx context.Context, c *client, consumer, order string) error {
+	err := c.do(ctx, request{method: http.MethodPost, path: parkedPath(consumer, order) + "/retry", slow: true}, nil)
+	if still := stillParked(err); still != nil {
+		return &badAnswer{still.Detail}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(sh.Out, "order %s flows again\n", order)
+	return err
+}
+
+// stillParked returns err when it says that an order could not be handled this time either.
+func stillParked(err error) *problem {
+	var refusal *problem
+	if errors.As(err, &refusal) && refusal.Code == "still_parked" {
+		return refusal
+	}
+	return nil
+}
+
+func (sh *shell) retryAllParked(ctx context.Context, c *client, consumer string) error {
+	var answer struct {
+		Released    int           `json:"released"`
+		StillParked []parkedOrder `json:"still_parked"`
+		NotTried    int           `json:"not_tried"`
+		Error       string        `json:"error"`
+	}
+	if err := c.do(ctx, request{method: http.MethodPost, path: consumerPath(consumer) + "/retry-parked", slow: true}, &answer); err != nil {
+		return err
+	}
+	fmt.Fprintf(sh.Out, "%d orders flow again, %d still fail\n", answer.Released, len(answer.StillParked))
+	for _, p := range answer.StillParked {
+		fmt.Fprintf(sh.Out, "order %s: event %d, %s (%s): %s\n", p.OrderID, p.SequenceNumber, p.EventType, p.Kind, p.Error)
+	}
+	if answer.NotTried > 0 {
+		return fmt.Errorf("%d orders were not tried: %s", answer.NotTried, answer.Error)
+	}
+	if n := len(answer.StillParked); n > 0 {
+		return &badAnswer{fmt.Sprintf("%d orders still fail", n)}
+	}
+	return nil
+}
+
+// skipParked names the event that it saw failing, so that a request that is lost and repeated does not skip another one.
+func (sh *shell) skipParked(ctx context.Context, c *client, consumer, order, reason string) error {
+	var d parkedDetails
+	if err := c.do(ctx, request{method: http.MethodGet, path: parkedPath(consumer, order)}, &d); err != nil {
+		return err
+	}
+	body := map[string]any{"reason": reason, "sequence_number": d.Parked.SequenceNumber}
+	err := c.do(ctx, request{method: http.MethodPost, path: parkedPath(consumer, order) + "/skip", body: body, slow: true}, nil)
+	still := stillParked(err)
+	if err != nil && still == nil {
+		return err
+	}
+	fmt.Fprintf(sh.Out, "event %d (%s) of order %s is skipped\n", d.Parked.SequenceNumber, d.Parked.EventType, order)
+	if still != nil {
+		return &badAnswer{still.Detail}
+	}
+	_, err = fmt.Fprintf(sh.Out, "order %s flows again\n", order)
+	return err
+}

@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+)
+
+type rebuildOptions struct {
+	verify, rollback, abort, noWait bool
+	rate                            float64
+}
+
+func (o rebuildOptions) check() error {
+	switch {
+	case o.rollback && o.abort:
+		return errors.New("rollback and abort cannot go together")
+	case (o.rollback || o.abort) && (!o.verify || o.rate != 0):
+		return errors.New("verify and rate are for a rebuild, not for rollback and abort")
+	case o.rate < 0 || o.rate > math.MaxInt32:
+		return fmt.Errorf("rate: %g is not 0 to %d", o.rate, math.MaxInt32)
+	}
+	return nil
+}
+
+func (sh *shell) rebuildCommand() *cobra.Command {
+	var options rebuildOptions
+	cmd := &cobra.Command{
+		Use:   "rebuild NAME",
+		Short: "Fill a new generation of a read model beside the live one, and switch to it",
+		Long: `Fill a new generation of a read model from the event store, beside live traffic, compare every row with the events and
+with the live generation, and switch to it at once. Queries are answered all the time. When there are differences, the live
+generation stays and they are shown; the same command starts again. A rebuild goes on after a restart of the service, and
+without this command: an interrupt ends only the waiting. Nothing is published again.
+
+The generation before is kept for a while; --rollback brings it up to date and makes it live again.
+
+Exit status: 1 when the rebuild was refused or aborted.`,
+		Args: needs("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := options.check(); err != nil {
+				return &usageError{err}
+			}
+			return sh.withService(func(ctx context.Context, c *client, args []string) error {
+				return sh.rebuild(ctx, c, args[0], options)
+			})(cmd, args)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&options.verify, "verify", true, "switch only when no row differs from what the events say")
+	flags.Float64Var(&options.rate, "rate", 0, "orders a second; 0 as fast as it goes")
+	flags.BoolVar(&options.rollback, "rollback", false, "go back to the generation before")
+	flags.BoolVar(&options.abort, "abort", false, "end the rebuild that is under way or refused")
+	flags.BoolVar(&options.noWait, "no-wait", false, "return when the rebuild has begun")
+	return cmd
+}
+
+func (sh *shell) rebuild(ctx context.Context, c *client, name string, options rebuildOptions) error {
+	before, err := c.consumer(ctx, name)
+	if err != nil {
+		return err
+	}
+	ask := request{method: http.MethodPost, path: consumerPath(name) + "/rebuild"}
+	switch {
+	case options.abort:
+		ask.path += "/abort"
+		if err := c.do(ctx, ask, nil); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(sh.Out, "the rebuild of %s is ended, generation %d stays live\n", name, before.Live.Number)
+		return err
+	case options.rollback:
+		ask.path = consumerPath(name) + "/rollback"
+	default:
+		ask.body = map[string]any{"skip_verification": !options.verify, "orders_per_second": int(math.Ceil(options.rate))}
+	}
+	if err := c.do(ctx, ask, nil); err != nil {
+		return err
+	}
+	if options.noWait {
+		_, err := fmt.Fprintln(sh.Out, "the rebuild is under way, 'orderflow consumers' shows how far it is")
+		return err
+	}
+	status, err := sh.watchRebuild(ctx, c, name, before.Rebuild)
+	if err != nil {
+		return err
+	}
+	return sh.rebuilt(name, status)
+}
+
+// watchRebuild waits for the end of the rebuild that came after the one of before, which is nil for none.
+func (sh *shell) watchRebuild(ctx context.Context, c *client, name string, before *rebuildStatus) (consumerStatus, error) {
+	progress := &rebuildProgress{sh: sh}
+	defer progress.end()
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+		status, err := c.consumer(ctx, name)
+		if err != nil {
+			return status, err
+		}
+		if now := status.Rebuild; now.after(before) {
+			if now.Phase == "switched" || now.Phase == "refused" || now.Phase == "aborted" {
+				return status, nil
+			}
+			progress.show(now)
+		}
+		switch status.State {
+		case "paused", "failed", "standby":
+			return status, fmt.Errorf("%s is %s: the rebuild goes on when that is over", name, status.State)
+		}
+		select {
+		case <-ctx.Done():
+			return status, fmt.Errorf("the rebuild of %s goes on, it is only not waited for any more: %w", name, ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+// after reports whether the status is not of the same rebuild in the same phase as an earlier one. A rebuild that is asked for
+// begins a little later, and until then there is the status of the one before.
+func (s *rebuildStatus) after(before *rebuildStatus) bool {
+	return s != nil && (before == nil || !s.StartedAt.Equal(before.StartedAt) || s.Phase != before.Phase)
+}
+
+// rebuilt says how a rebuild ended.
+func (sh *shell) rebuilt(name string, status consumerStatus) error {
+	r := status.Rebuild
+	switch r.Phase {
+	case "switched":
+		text := fmt.Sprintf("generation %d of %s is live", r.Generation.Number, name)
+		switch {
+		case r.Report == nil:
+		case r.Report.Events > 0:
+			text += fmt.Sprintf(": %d orders, and %d events and %d rows compared", r.Report.Orders, r.Report.Events, r.Report.Rows)
+		default:
+			text += fmt.Sprintf(": %d orders, not compared with anything", r.Report.Orders)
+		}
+		_, err := fmt.Fprintln(sh.Out, text)
+		return err
+	case "refused":
+		if r.Report == nil {
+			r.Report = &verification{}
+		}
+		r.Report.printDifferences(sh.Out)
+		return fmt.Errorf("generation %d of %s is refused, as there are %d differences; generation %d stays live",
+			r.Generation.Number, name, r.Report.Differences, status.Live.Number)
+	default:
+		return fmt.Errorf("the rebuild of %s was aborted", name)
+	}
+}
+
+// rebuildProgress draws a bar for each phase, where there is a terminal.
+type rebuildProgress struct {
+	sh    *shell
+	phase string
+	total int64
+	bar   *progressbar.ProgressBar
+}
+
+func (p *rebuildProgress) show(s *rebuildStatus) {
+	if !isTerminal(p.sh.Err) {
+		return
+	}
+	total := int64(-1) // not known, which makes the bar a spinner
+	if s.Done > 0 && s.Total > 0 {
+		total = int64(s.Total)
+	}
+	if p.bar == nil || p.phase != s.Phase || p.total != total {
+		p.end()
+		p.phase, p.total = s.Phase, total
+		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.sh.Err), progressbar.OptionSetDescription(s.Phase),
+			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+	}
+	text := s.Phase
+	if s.Error != "" {
+		text += ", does not get on: " + s.Error
+	}
+	p.bar.Describe(text)
+	_ = p.bar.Set64(int64(s.Done)) // a bar that cannot be drawn is no reason to stop
+}
+
+func (p *rebuildProgress) end() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+		p.bar = nil
+	}
+}

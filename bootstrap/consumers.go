@@ -1,0 +1,125 @@
+package bootstrap
+
+import (
+	"context"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/adapters/cloudevents"
+	"orderflow/adapters/fanout"
+	"orderflow/application/consumer"
+	"orderflow/application/verify"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// wireConsumers gives every projection, and the publisher if there is one, a consumer of its own.
+func (a *App) wireConsumers(ctx context.Context, env Environment) error {
+	target, err := parseSink(a.config.Sink, a.config.Data)
+	if err != nil {
+		return err
+	}
+	source, err := a.openSource()
+	if err != nil {
+		return err
+	}
+	for _, p := range projection.All() {
+		a.addConsumer(source, consumer.Config{
+			Name: p.Name, Version: p.Version, Table: p.Table,
+			Effect: consumer.Project(p, a.codec),
+			Verify: a.verifyOne(p),
+		})
+	}
+	a.recorder = newRecorder(consumerNames(target))
+	publisher, err := a.openSink(ctx, target, env)
+	if err != nil {
+		return err
+	}
+	if publisher != nil {
+		a.closers = append(a.closers, publisher)
+		a.addConsumer(a.store, consumer.Config{Name: target.consumer(), Version: 1, Effect: consumer.Publish(a.tracing.Publisher(publisher))})
+	}
+	if err := a.consumers.Refresh(ctx); err != nil {
+		return err
+	}
+	routed := make([]fanout.Consumer, 0, len(a.consumers))
+	for _, c := range a.consumers {
+		if a.config.runs(c.Name()) {
+			routed = append(routed, c)
+		}
+	}
+	a.router, err = fanout.New(fanout.Config{
+		Lanes: a.config.Lanes, DrainTimeout: a.config.ShutdownTimeout, Logger: a.log, Middleware: fanout.Around(around(a.tracing, a.recorder)...),
+	}, routed...)
+	return err
+}
+
+// addConsumer completes config with what all consumers have in common.
+func (a *App) addConsumer(feed ports.ChangeFeed, config consumer.Config) {
+	store := a.store
+	config.Store, config.Feed, config.Views, config.Registry = store, feed, store, store
+	config.Parking, config.Skips, config.Repairer = store, store, store.repairer
+	config.Leases, config.Owner = store.leases, ports.LeaseOwner{ID: uuid.New(), Address: a.URL()}
+	config.Now, config.Logger = time.Now, a.log
+	if feed == store {
+		config.Beats = a.beats
+	} else { // the topic, whose groups spread its partitions over processes, and through which no heartbeat goes
+		config.Shared = true
+	}
+	config.DrainTimeout, config.Grace = a.config.ShutdownTimeout, a.config.RollbackGrace
+	a.consumers = append(a.consumers, consumer.New(config))
+}
+
+// runs says whether this process works as a consumer, or could.
+func (c Config) runs(consumer string) bool {
+	return len(c.Consumers) == 0 || slices.Contains(c.Consumers, consumer)
+}
+
+// rebuildPatience is how long a difference may last that traffic explains, when a rebuild is verified.
+const rebuildPatience = 5 * time.Second
+
+// verifyOne holds one generation of one view against the events.
+func (a *App) verifyOne(p *projection.Projection) func(context.Context, ports.ViewID) (ports.VerifyReport, error) {
+	return func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error) {
+		return verify.New(a.verification(only(view), p)).Verify(ctx, rebuildPatience)
+	}
+}
+
+// only makes one generation the live one.
+type only ports.ViewID
+
+// LiveView implements ports.LiveViews.
+func (o only) LiveView(string) ports.ViewID { return ports.ViewID(o) }
+
+func (a *App) verification(live ports.LiveViews, projections ...*projection.Projection) verify.Config {
+	return verify.Config{
+		Store: a.store, Codec: a.codec, States: a.store, Rows: a.store, Live: live, Skips: a.store, Projections: projections,
+	}
+}
+
+// publisher is a sink that is to be closed.
+type publisher interface {
+	ports.Publisher
+	io.Closer
+}
+
+// sinkLinger keeps the fsyncs of the sink from competing with those of the store. With it, the sink holds up to Lanes events
+// per linger.
+const sinkLinger = 5 * time.Millisecond
+
+// openSink returns nil for sinkNone.
+func (a *App) openSink(ctx context.Context, target sink, env Environment) (publisher, error) {
+	switch target.kind {
+	case sinkStdout:
+		return cloudevents.NewWriter(env.Stdout, cloudevents.Config{}), nil
+	case sinkFile:
+		return cloudevents.OpenFile(target.path, cloudevents.Config{Linger: sinkLinger})
+	case sinkRedpanda:
+		return a.openTopicSink(ctx, target.consumer())
+	default:
+		return nil, nil
+	}
+}

@@ -1,0 +1,37 @@
+package bootstrap
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orderflow/ports"
+)
+
+// Storage is what an app is wired to.
+type Storage = storage
+
+// Around returns env with something that changes the store before anything is wired to it.
+func (e Environment) Around(change func(*Storage)) Environment {
+	e.around = change
+	return e
+}
+
+// PulseFunc is a [ports.Pulse].
+type PulseFunc func(ctx context.Context, at time.Time) error
+
+// Beat implements [ports.Pulse].
+func (f PulseFunc) Beat(ctx context.Context, at time.Time) error { return f(ctx, at) }
+
+// Pulse is what the store sends heartbeats with.
+func (s *storage) Pulse() ports.Pulse { return s.pulse }
+
+// SetPulse has heartbeats sent with something else.
+func (s *storage) SetPulse(p ports.Pulse) { s.pulse = p }
+
+// SetAlive has something else say which part of the change feed is dead.
+func (s *storage) SetAlive(alive func() error) { s.alive = alive }
+
+// FeedMetrics describes the metrics of the CDC feed, without a feed.
+func FeedMetrics() prometheus.Collector { return newFeedMetrics(nil) }

@@ -1,0 +1,62 @@
+package bootstrap
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"orderflow/adapters/fanout"
+	"orderflow/adapters/tracing"
+	"orderflow/application/explain"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// openTracing returns the tracing that the environment asks for, which may be none (and is to be closed all the same), and the log
+// with the ids of traces in it.
+func openTracing(ctx context.Context, env Environment) (*tracing.Tracing, *slog.Logger, error) {
+	t, err := tracing.Setup(ctx, tracing.Config{Version: release, Logger: env.Logger})
+	if t == nil || err != nil {
+		return nil, env.Logger, err
+	}
+	return t, slog.New(t.LogHandler(env.Logger.Handler())), nil
+}
+
+// traceRequests is the hook of the HTTP API; nil without tracing.
+func traceRequests(t *tracing.Tracing) func(*http.Request) (context.Context, func(string, int)) {
+	if t == nil {
+		return nil
+	}
+	return t.Request
+}
+
+// around is what stands around every delivery to a consumer.
+func around(t *tracing.Tracing, recorder *explain.Recorder) []fanout.AroundFunc {
+	if t == nil {
+		return []fanout.AroundFunc{recorder.Consume}
+	}
+	return []fanout.AroundFunc{t.Consume, recorder.Consume}
+}
+
+// consumerNames are the names of all consumers, in the order in which they are wired.
+func consumerNames(target sink) []string {
+	var names []string
+	for _, p := range projection.All() {
+		names = append(names, p.Name)
+	}
+	if target.kind != sinkNone {
+		names = append(names, target.consumer())
+	}
+	return names
+}
+
+// newRecorder returns the memory of the newest events' ways.
+func newRecorder(consumers []string) *explain.Recorder {
+	return explain.NewRecorder(explain.RecorderConfig{Consumers: consumers, Now: time.Now})
+}
+
+// newExplainer puts together what recorder remembers and what is stored. view says which generation of a consumer's view is live.
+func newExplainer(store *storage, consumers []string, view func(consumer string) ports.ViewID, recorder *explain.Recorder) ports.Explainer {
+	return explain.New(explain.Config{Store: store, Views: store, Consumers: consumers, View: view, Recorder: recorder})
+}

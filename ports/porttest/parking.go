@@ -1,0 +1,267 @@
+package porttest
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/ports"
+)
+
+func parkingLotScenarios() []scenario[ParkingLotHarness] {
+	return []scenario[ParkingLotHarness]{
+		{"a consumer without parked orders has none", noneParked},
+		{"every field of a parked order comes back", everyParkedField},
+		{"parking again replaces the entry", parkedAgain},
+		{"an order that was taken out is not listed", unparked},
+		{"an order can be parked as soon as it was taken out", parkedAfterUnpark},
+		{"parked orders of consumers are separate", separateParking},
+		{"parked orders are listed once, in an order that stays", parkedPages},
+		{"orders that come and go meanwhile do not hide others", parkedMeanwhile},
+		{"orders are parked at the same time", parkedAtTheSameTime},
+		{"a bad cursor is refused", badParkedCursor},
+		{"an ended context stops a call before it does anything", parkingCancelled},
+		{"a closed store refuses", parkingClosed},
+		{"everything is there after a restart", parkingReopened},
+	}
+}
+
+// parkedOrder returns an entry with every field set, to values that n makes different.
+func parkedOrder(consumer string, orderID uuid.UUID, n int) ports.ParkedOrder {
+	return ports.ParkedOrder{
+		Consumer:       consumer,
+		OrderID:        orderID,
+		SequenceNumber: uint64(n) + 1,
+		EventID:        newID(),
+		EventType:      "porttest.happened",
+		Kind:           []ports.FailureKind{ports.FailureUndecodable, ports.FailureStore, ports.FailureRefused, ports.FailureBug}[n%4],
+		Error:          "line 1: \"日本\"\nline 2",
+		Attempts:       n + 5,
+		FailedAt:       day.Add(time.Duration(n) * time.Second),
+		ParkedAt:       day.Add(time.Duration(n)*time.Second + time.Millisecond),
+		RetriedAt:      day.Add(time.Duration(n+1) * time.Hour),
+	}
+}
+
+func (t test) park(lot ports.ParkingLot, orders ...ports.ParkedOrder) {
+	t.Helper()
+	for _, parked := range orders {
+		var err error
+		t.within("Park", func(ctx context.Context) { err = lot.Park(ctx, parked) })
+		t.must("park", err)
+	}
+}
+
+func (t test) unpark(lot ports.ParkingLot, consumer string, orderID uuid.UUID) {
+	t.Helper()
+	var err error
+	t.within("Unpark", func(ctx context.Context) { err = lot.Unpark(ctx, consumer, orderID) })
+	t.must("unpark", err)
+}
+
+// parked lists the entries of a consumer.
+func (h ParkingLotHarness) parked(consumer string) pager[ports.ParkedOrder] {
+	return func(ctx context.Context, after ports.Cursor, limit int) ([]ports.ParkedOrder, ports.Cursor, error) {
+		p, err := h.Lot.Parked(ctx, consumer, after, limit)
+		return p.Orders, p.Next, err
+	}
+}
+
+// expectParked wants these entries of a consumer, in whatever order.
+func (t test) expectParked(h ParkingLotHarness, consumer string, want ...ports.ParkedOrder) {
+	t.Helper()
+	t.expectEntries(walk(t, h.parked(consumer), "", 100), want)
+}
+
+func (t test) expectEntries(got, want []ports.ParkedOrder) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("parked orders: %d entries, want %d", len(got), len(want))
+	}
+	byOrder := func(a, b ports.ParkedOrder) int { return slices.Compare(a.OrderID[:], b.OrderID[:]) }
+	got, want = slices.SortedFunc(slices.Values(got), byOrder), slices.SortedFunc(slices.Values(want), byOrder)
+	if diff := firstDiffer(got, want); diff != "" {
+		t.Fatalf("parked orders: %s", diff)
+	}
+	for _, p := range got {
+		for _, at := range []time.Time{p.FailedAt, p.ParkedAt, p.RetriedAt} {
+			if at.Location() != time.UTC {
+				t.Fatalf("parked orders: a time of %s is not in UTC: %s", p.OrderID, at)
+			}
+		}
+	}
+}
+
+func noneParked(t test, h ParkingLotHarness) {
+	t.expectParked(h, "a")
+	t.park(h.Lot, parkedOrder("b", newID(), 0))
+	t.expectParked(h, "a")
+}
+
+func everyParkedField(t test, h ParkingLotHarness) {
+	var orders []ports.ParkedOrder
+	for n := range 4 { // a kind of failure each
+		orders = append(orders, parkedOrder("a", newID(), n))
+	}
+	first := parkedOrder("a", newID(), 5)
+	first.RetriedAt = time.Time{}
+	large := parkedOrder("a", uuid.Max, 6)
+	large.SequenceNumber, large.Attempts, large.Error = 1<<40, 1<<30, strings.Repeat("long ", 10_000)
+	bare := ports.ParkedOrder{Consumer: "a", OrderID: newID(), SequenceNumber: 1, FailedAt: day, ParkedAt: day}
+	orders = append(orders, first, large, bare)
+	t.park(h.Lot, orders...)
+	t.expectParked(h, "a", orders...)
+}
+
+func parkedAgain(t test, h ParkingLotHarness) {
+	id, other := newID(), parkedOrder("a", newID(), 9)
+	t.park(h.Lot, other)
+	for n := range 8 {
+		parked := parkedOrder("a", id, n)
+		switch n % 3 {
+		case 1: // a retry came to nothing
+			parked.SequenceNumber = 1
+		case 2: // a retry got as far as another event
+			parked.RetriedAt, parked.Error, parked.EventType, parked.Attempts = time.Time{}, "", "", 1
+		}
+		t.park(h.Lot, parked)
+		t.expectParked(h, "a", parked, other)
+	}
+}
+
+func unparked(t test, h ParkingLotHarness) {
+	a, b := parkedOrder("a", newID(), 1), parkedOrder("a", newID(), 2)
+	t.unpark(h.Lot, "a", newID())
+	t.park(h.Lot, a, b)
+	t.unpark(h.Lot, "a", newID())
+	t.expectParked(h, "a", a, b)
+	t.unpark(h.Lot, "a", a.OrderID)
+	t.expectParked(h, "a", b)
+	t.unpark(h.Lot, "a", a.OrderID)
+	t.unpark(h.Lot, "a", b.OrderID)
+	t.expectParked(h, "a")
+}
+
+// parkedAfterUnpark does in quick succession what a retry does that gets as far as the next bad event.
+func parkedAfterUnpark(t test, h ParkingLotHarness) {
+	id := newID()
+	for n := range 20 {
+		parked := parkedOrder("a", id, n)
+		t.park(h.Lot, parked)
+		t.unpark(h.Lot, "a", id)
+		t.park(h.Lot, parked)
+		t.expectParked(h, "a", parked)
+		t.unpark(h.Lot, "a", id)
+		t.expectParked(h, "a")
+	}
+}
+
+func separateParking(t test, h ParkingLotHarness) {
+	id := newID()
+	a, b, c := parkedOrder("a", id, 1), parkedOrder("a/b", id, 2), parkedOrder("a\x00", id, 3)
+	t.park(h.Lot, a, b, c)
+	for _, parked := range []ports.ParkedOrder{a, b, c} {
+		t.expectParked(h, parked.Consumer, parked)
+	}
+	t.unpark(h.Lot, "a", id)
+	t.expectParked(h, "a")
+	t.expectParked(h, "a/b", b)
+	t.expectParked(h, "a\x00", c)
+}
+
+// somePark parks n orders of a consumer.
+func (t test) somePark(h ParkingLotHarness, consumer string, n int) []ports.ParkedOrder {
+	t.Helper()
+	var orders []ports.ParkedOrder
+	for i := range n {
+		id := newID()
+		if i%2 == 0 { // ids of other kinds exist
+			id = uuid.New()
+		}
+		orders = append(orders, parkedOrder(consumer, id, i))
+	}
+	t.park(h.Lot, orders...)
+	return orders
+}
+
+func parkedPages(t test, h ParkingLotHarness) {
+	orders := t.somePark(h, "a", 13)
+	t.somePark(h, "b", 5)
+	var first []ports.ParkedOrder
+	for _, limit := range []int{1, 2, 5, 13, 1_000} {
+		got := walk(t, h.parked("a"), "", limit)
+		t.expectEntries(got, orders)
+		if first == nil {
+			first = got
+		}
+		if diff := firstDiffer(got, first); diff != "" {
+			t.Fatalf("two listings have different orders: %s", diff)
+		}
+	}
+}
+
+func parkedMeanwhile(t test, h ParkingLotHarness) {
+	orders := t.somePark(h, "a", 12)
+	got, next := page(t, h.parked("a"), "", 4)
+	t.unpark(h.Lot, "a", got[len(got)-1].OrderID) // where the cursor stands
+	again := got[0]
+	again.Attempts++
+	t.park(h.Lot, again)
+	t.expectEntries(slices.Concat(got, walk(t, h.parked("a"), next, 3)), orders)
+}
+
+func parkedAtTheSameTime(t test, h ParkingLotHarness) {
+	orders := make([]ports.ParkedOrder, t.Writers)
+	for i := range orders {
+		orders[i] = parkedOrder("a", newID(), i)
+	}
+	t.together(t.Writers, "parking", func(ctx context.Context, i int) error { return h.Lot.Park(ctx, orders[i]) })
+	t.expectParked(h, "a", orders...)
+}
+
+func badParkedCursor(t test, h ParkingLotHarness) {
+	t.somePark(h, "a", 3)
+	t.somePark(h, "b", 3)
+	_, ofA := page(t, h.parked("a"), "", 2)
+	t.refusesCursors(func(ctx context.Context, cursor ports.Cursor) error {
+		_, err := h.Lot.Parked(ctx, "b", cursor, 2)
+		return err
+	}, ofA)
+}
+
+func parkingCalls(h ParkingLotHarness, there, other ports.ParkedOrder) []call {
+	return []call{
+		{"Park", func(ctx context.Context) error { return h.Lot.Park(ctx, other) }},
+		{"Unpark", func(ctx context.Context) error { return h.Lot.Unpark(ctx, there.Consumer, there.OrderID) }},
+		{"Parked", func(ctx context.Context) error { _, err := h.Lot.Parked(ctx, there.Consumer, "", 1); return err }},
+	}
+}
+
+func parkingCancelled(t test, h ParkingLotHarness) {
+	there, other := parkedOrder("a", newID(), 1), parkedOrder("a", newID(), 2)
+	t.park(h.Lot, there)
+	t.refusesCancelled(parkingCalls(h, there, other)...)
+	t.expectParked(h, "a", there)
+}
+
+func parkingClosed(t test, h ParkingLotHarness) {
+	there, other := parkedOrder("a", newID(), 1), parkedOrder("a", newID(), 2)
+	t.park(h.Lot, there)
+	t.refusesClosed(h, parkingCalls(h, there, other)...)
+}
+
+func parkingReopened(t test, h ParkingLotHarness) {
+	orders := t.somePark(h, "a", 6)
+	t.unpark(h.Lot, "a", orders[0].OrderID)
+	orders = orders[1:]
+	got, next := page(t, h.parked("a"), "", 2)
+	h, ok := reopened(t, h.Reopen)
+	if !ok {
+		return
+	}
+	t.expectEntries(slices.Concat(got, walk(t, h.parked("a"), next, 2)), orders)
+	t.expectParked(h, "a", orders...)
+}

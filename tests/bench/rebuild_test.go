@@ -1,0 +1,251 @@
+package bench_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"orderflow/adapters/embedded"
+	"orderflow/adapters/eventjson"
+	"orderflow/adapters/fanout"
+	"orderflow/application/command"
+	"orderflow/application/consumer"
+	"orderflow/domain/eventsourcing"
+	"orderflow/domain/order"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+	"orderflow/tests/bench/workload"
+)
+
+const (
+	// rebuiltOrders is how many orders there are, each with the events of a whole life.
+	rebuiltOrders = 10_000
+	// rebuildWorkers is how many orders a rebuild reads at once, and the scan beside it, too.
+	rebuildWorkers = 8
+	// rebuildPoll is how often the benchmark looks whether a rebuild is through. It counts as time of the rebuild.
+	rebuildPoll = time.Millisecond
+	// scanPage is how much is listed at once, as a rebuild does it.
+	scanPage = 256
+)
+
+// BenchmarkRebuild measures how many events a second a rebuild of each view gets through, beside two bare ways of reading and
+// decoding the same events.
+func BenchmarkRebuild(b *testing.B) {
+	h := openHistory(b, rebuiltOrders)
+	for _, p := range projection.All() {
+		b.Run("view="+p.Name, func(b *testing.B) {
+			v := h.follow(b, p)
+			var rebuild, perOrder, oneLoop time.Duration
+			b.ResetTimer()
+			for range b.N { // side by side, so that a machine that is slower for a while is slower for all
+				perOrder += h.timed(b, h.scanPerOrder)
+				rebuild += h.timed(b, v.rebuild)
+				oneLoop += h.timed(b, h.scanInOneLoop)
+			}
+			b.StopTimer()
+			events := float64(b.N) * float64(h.events)
+			b.ReportMetric(0, "ns/op") // of all of them together
+			b.ReportMetric(events/rebuild.Seconds(), "rebuilt-events/s")
+			b.ReportMetric(events/perOrder.Seconds(), "scanned-events/s")
+			b.ReportMetric(perOrder.Seconds()/rebuild.Seconds(), "ratio")
+			b.ReportMetric(oneLoop.Seconds()/rebuild.Seconds(), "ratio-to-one-loop")
+		})
+	}
+}
+
+// A scan that leaves something out would make every rebuild look slow, and a rebuild that does would look fast.
+func TestRebuild_ScansAndRebuildsReadEveryEvent(t *testing.T) {
+	t.Parallel()
+	h := openHistory(t, 3*scanPage/2)
+	for name, scan := range map[string]func(context.Context) (int, error){"per order": h.scanPerOrder, "in one loop": h.scanInOneLoop} {
+		if n, err := scan(t.Context()); err != nil || n != h.events {
+			t.Errorf("the scan %s: %d events, %v, want %d", name, n, err, h.events)
+		}
+	}
+	v := h.follow(t, projection.OrderReadModel())
+	for range 2 { // the second one drops what the first one has left
+		before := v.LiveView()
+		if n, err := v.rebuild(t.Context()); err != nil || n != h.events {
+			t.Errorf("the rebuild: %d events, %v, want %d", n, err, h.events)
+		}
+		if after := v.LiveView(); after == before {
+			t.Errorf("after the rebuild %v is live, as before", after)
+		}
+		h.checkView(t, v.LiveView())
+	}
+}
+
+// checkView checks that every order is in a view up to its last event.
+func (h *history) checkView(t *testing.T, view ports.ViewID) {
+	t.Helper()
+	page, err := h.store.ScanHeads(t.Context(), "", h.events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, head := range page.Heads {
+		if state, err := h.store.State(t.Context(), view, head.AggregateID); err != nil || state.SequenceNumber != head.SequenceNumber {
+			t.Errorf("order %s is in %v at %d, %v, want %d", head.AggregateID, view, state.SequenceNumber, err, head.SequenceNumber)
+		}
+	}
+}
+
+// history is an embedded store with orders in it, and nothing that is written meanwhile.
+type history struct {
+	store  *embedded.Store
+	codec  *eventjson.Codec
+	events int
+}
+
+func openHistory(tb testing.TB, orders int) *history {
+	tb.Helper()
+	store, err := embedded.Open(tb.Context(), embedded.Options{Dir: tb.TempDir()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	h := &history{store: store, codec: eventjson.New(), events: orders * workload.Life().Length}
+	commands := command.New(command.Config{Store: store, Codec: h.codec, Now: time.Now, NewID: workload.NewID})
+	err = workload.Life().Drive(tb.Context(), manyWriters, h.events, func(ctx context.Context, c order.Command) error {
+		_, err := commands.Handle(ctx, ports.CommandRequest{Command: c})
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return h
+}
+
+// timed is how long work takes, which must get through all events.
+func (h *history) timed(tb testing.TB, work func(context.Context) (int, error)) time.Duration {
+	tb.Helper()
+	start := time.Now()
+	n, err := work(tb.Context())
+	took := time.Since(start)
+	if err != nil || n != h.events {
+		tb.Fatalf("%d events of %d, %v", n, h.events, err)
+	}
+	return took
+}
+
+// scanPerOrder reads the events order by order, several at once, and decodes them: what a rebuild does before it folds them.
+func (h *history) scanPerOrder(ctx context.Context) (int, error) {
+	var read atomic.Int64
+	workers, ctx := errgroup.WithContext(ctx)
+	workers.SetLimit(rebuildWorkers)
+	for cursor := ports.Cursor(""); ; {
+		page, err := h.store.ScanHeads(ctx, cursor, scanPage)
+		if err != nil {
+			return 0, errors.Join(err, workers.Wait())
+		}
+		for _, head := range page.Heads {
+			workers.Go(func() error {
+				records, err := h.store.Load(ctx, head.AggregateID, 0)
+				read.Add(int64(len(records)))
+				return errors.Join(err, h.decode(records))
+			})
+		}
+		if cursor = page.Next; cursor == "" {
+			err := workers.Wait()
+			return int(read.Load()), err
+		}
+	}
+}
+
+func (h *history) decode(records []eventsourcing.Record) error {
+	for _, r := range records {
+		if _, err := h.codec.Decode(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scanInOneLoop reads the events in the order in which they are stored and decodes them, one after the other.
+func (h *history) scanInOneLoop(ctx context.Context) (int, error) {
+	n := 0
+	for cursor := ports.Cursor(""); ; {
+		page, err := h.store.ListEvents(ctx, cursor, scanPage)
+		if err != nil {
+			return n, err
+		}
+		if err := h.decode(page.Records); err != nil {
+			return n, err
+		}
+		n += len(page.Records)
+		if cursor = page.Next; cursor == "" {
+			return n, nil
+		}
+	}
+}
+
+// view is a consumer that follows the feed, to be rebuilt.
+type view struct{ *consumer.Consumer }
+
+// follow runs a consumer for a projection until the test ends, and waits until it has caught up.
+func (h *history) follow(tb testing.TB, p *projection.Projection) view {
+	tb.Helper()
+	v := view{consumer.New(consumer.Config{
+		Name: p.Name, Version: p.Version, Table: p.Table, Effect: consumer.Project(p, h.codec),
+		Store: h.store, Feed: h.store, Views: h.store, Registry: h.store, Parking: h.store, Skips: h.store,
+		Workers: rebuildWorkers, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+	})}
+	router, err := fanout.New(fanout.Config{Lanes: rebuildWorkers}, v)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- router.Run(ctx) }()
+	tb.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			tb.Error(err)
+		}
+	})
+	if _, err := v.wait(tb.Context(), func(s ports.ConsumerStatus) bool { return s.State == ports.ConsumerRunning }); err != nil {
+		tb.Fatal(err)
+	}
+	return v
+}
+
+// rebuild fills another generation and switches to it, and returns how many events are in it.
+func (v view) rebuild(ctx context.Context) (int, error) {
+	before := v.LiveView().Generation
+	request := ports.RebuildRequest{SkipVerification: true}
+	for err := v.Rebuild(ctx, request); err != nil; err = v.Rebuild(ctx, request) {
+		if refused := (*ports.RefusedError)(nil); !errors.As(err, &refused) {
+			return 0, err
+		}
+		pause(rebuildPoll) // what an earlier rebuild has left is being dropped
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+	}
+	status, err := v.wait(ctx, func(s ports.ConsumerStatus) bool { return s.Live.Number != before })
+	if err != nil || status.Rebuild == nil || status.Rebuild.Report == nil {
+		return 0, err
+	}
+	return int(status.Rebuild.Report.Orders) * workload.Life().Length, nil
+}
+
+func (v view) wait(ctx context.Context, until func(ports.ConsumerStatus) bool) (ports.ConsumerStatus, error) {
+	for {
+		status, err := v.Status(ctx)
+		if err != nil || until(status) {
+			return status, err
+		}
+		pause(rebuildPoll)
+		if ctx.Err() != nil {
+			return status, ctx.Err()
+		}
+	}
+}
