@@ -79,30 +79,43 @@ func (c *Consumer) catchUpIfDue(ctx context.Context, l *life) error {
 
 // everyOrder calls work for every head in the event store, for several at once. The first error ends it.
 func (c *Consumer) everyOrder(ctx context.Context, work func(ports.Head) error) error {
-	workers, ctx := errgroup.WithContext(ctx)
-	workers.SetLimit(c.config.Workers)
-	list := func() error {
-		for cursor := ports.Cursor(""); ; {
-			page, err := c.config.Store.ScanHeads(ctx, cursor, headPage)
-			if err != nil {
-				return err
-			}
-			for _, head := range page.Heads {
-				if ctx.Err() != nil {
-					return ctx.Err()
+	all, ctx := errgroup.WithContext(ctx)
+	heads := make(chan ports.Head)
+	all.Go(func() error {
+		defer close(heads)
+		return c.listHeads(ctx, heads)
+	})
+	for range c.config.Workers { // which keep their stacks: they grow with the first order
+		all.Go(func() error {
+			for head := range heads {
+				if err := work(head); err != nil {
+					return err
 				}
-				workers.Go(func() error { return work(head) })
 			}
-			if cursor = page.Next; cursor == "" {
-				return nil
+			return nil
+		})
+	}
+	return all.Wait()
+}
+
+// listHeads sends every head that the event store has.
+func (c *Consumer) listHeads(ctx context.Context, heads chan<- ports.Head) error {
+	for cursor := ports.Cursor(""); ; {
+		page, err := c.config.Store.ScanHeads(ctx, cursor, headPage)
+		if err != nil {
+			return err
+		}
+		for _, head := range page.Heads {
+			select {
+			case heads <- head:
+			case <-ctx.Done():
+				return ctx.Err()
 			}
 		}
+		if cursor = page.Next; cursor == "" {
+			return nil
+		}
 	}
-	listed := list()
-	if err := workers.Wait(); err != nil {
-		return err
-	}
-	return listed
 }
 
 // catchUp brings one order up to its head. One that fails again and again is parked.
