@@ -65,7 +65,7 @@ func (a *App) addConsumer(feed ports.ChangeFeed, config consumer.Config) {
 	config.Leases, config.Owner = store.leases, ports.LeaseOwner{ID: uuid.New(), Address: a.URL()}
 	config.Now, config.Logger = time.Now, a.log
 	if feed == store {
-		config.Beats = a.beats
+		config.Beats, config.Retention = a.beats, a.config.Retention
 	} else { // the topic, whose groups spread its partitions over processes, and through which no heartbeat goes
 		config.Shared = true
 	}

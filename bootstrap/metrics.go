@@ -33,7 +33,7 @@ func newMetrics(monitor ports.ConsumerMonitor, beats *pulse.Pacemaker) *promethe
 // consumerMetrics asks the consumers at each scrape, so that a figure is never older than the scrape.
 type consumerMetrics struct {
 	monitor                                       ports.ConsumerMonitor
-	lagEvents, lagAge, lagKnown, state            *prometheus.Desc
+	lagEvents, lagAge, lagKnown, headroom, state  *prometheus.Desc
 	handled, duplicates, healed, retries, failing *prometheus.Desc
 	expired, reconciled, parked, oldestParked     *prometheus.Desc
 	generation, rebuildDone, rebuildTotal         *prometheus.Desc
@@ -48,6 +48,7 @@ func newConsumerMetrics(monitor ports.ConsumerMonitor) *consumerMetrics {
 		lagEvents:  desc("lag_events", "Events between the consumer's offset and the end of the feed. Absent while it is not known."),
 		lagAge:     desc("lag_age_seconds", "Age of the oldest of those events; 0 when there is none. Absent while it is not known."),
 		lagKnown:   desc("lag_known", "1 while the lag is known, else 0."),
+		headroom:   desc("headroom_seconds", "Time until the feed drops what the consumer has not handled; it then catches up from the event store. Absent while it is not known."),
 		state:      desc("state", "1 for the state that the consumer is in.", "state"),
 		handled:    desc("events_handled_total", "Events whose effect was applied."),
 		duplicates: desc("events_duplicate_total", "Events that were delivered again and dropped."),
@@ -90,6 +91,9 @@ func (m *consumerMetrics) Collect(metrics chan<- prometheus.Metric) {
 			gauge(m.lagKnown, 1)
 		} else {
 			gauge(m.lagKnown, 0)
+		}
+		if s.Headroom != nil {
+			gauge(m.headroom, s.Headroom.Seconds())
 		}
 		gauge(m.state, 1, string(s.State))
 		failing := 0.0

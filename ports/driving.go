@@ -148,6 +148,8 @@ type ConsumerStatus struct {
 	Live  Generation
 	State ConsumerState
 	Lag   Lag
+	// Headroom is how long the feed still holds what the consumer has not handled; nil while that is not known.
+	Headroom *time.Duration
 	// Failure is set while the state is failing or failed, or while the loop restarts after an error.
 	Failure *ConsumerFailure
 	// Parked is how many orders are set aside, and OldestParked when the first of them was.

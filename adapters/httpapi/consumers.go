@@ -48,6 +48,8 @@ type lagDocument struct {
 	Events     uint64  `json:"events" doc:"Events behind the end of the feed."`
 	AgeSeconds float64 `json:"age_seconds" doc:"How long ago the oldest of them was committed."`
 	Known      bool    `json:"known" doc:"When false the figures mean nothing."`
+
+	HeadroomSeconds *float64 `json:"headroom_seconds,omitempty" doc:"Time until the feed drops what the consumer has not handled. Then it catches up from the event store, by itself. Absent while it is not known."`
 }
 
 type failureDocument struct {
@@ -107,6 +109,9 @@ func consumerStatus(s ports.ConsumerStatus) consumerDocument {
 		Lag:    lagDocument{Events: s.Lag.Events, AgeSeconds: s.Lag.Age.Seconds(), Known: s.Lag.Known},
 		Parked: s.Parked, Rebuild: rebuildStatus(s.Rebuild), Holder: process(s.Holder), Failure: failure(s.Failure),
 		Handled: s.Handled, Duplicates: s.Duplicates, Healed: s.Healed, Retries: s.Retries, Expired: s.Expired,
+	}
+	if s.Headroom != nil {
+		document.Lag.HeadroomSeconds = new(s.Headroom.Seconds())
 	}
 	if s.Previous.Number != 0 {
 		document.Previous = new(generation(s.Previous))

@@ -70,6 +70,8 @@ type Config struct {
 	MaxParked int
 	// Workers is how many orders are brought up to date at once while catching up; 8 by default.
 	Workers int
+	// Retention is how long the feed holds an event; 0 when that is not known.
+	Retention time.Duration
 	// Poll is how often the registry is looked at for what other processes have decided; 1 s by default.
 	Poll time.Duration
 	// LeaseTTL is how long a lease outlives its holder; 10 s by default.
@@ -300,6 +302,9 @@ func (c *Consumer) Status(ctx context.Context) (ports.ConsumerStatus, error) {
 	switch status.State {
 	case ports.ConsumerCatchingUp, ports.ConsumerExpired, ports.ConsumerRebuilding:
 		status.Lag = ports.Lag{} // the offset is at the end already, the view is not
+	}
+	if status.Lag.Known && c.config.Retention > 0 {
+		status.Headroom = new(max(0, c.config.Retention-status.Lag.Age))
 	}
 	return status, nil
 }

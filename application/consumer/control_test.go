@@ -201,3 +201,40 @@ func TestConsumer_Reset(t *testing.T) {
 		}
 	})
 }
+
+// A consumer that is held up sees its headroom shrink with the time that the feed keeps an event.
+func TestConsumer_Headroom(t *testing.T) {
+	t.Parallel()
+	outcome(t, "is what the age of the oldest event leaves of the retention", func(t *testing.T) {
+		store := memory.New(memory.Options{Now: time.Now})
+		b := setup(store, func(c *consumer.Config) { c.Retention = 30 * time.Minute })
+		defer b.follow(t)()
+		synctest.Wait()
+		if got := b.status(t).Headroom; got == nil || *got != 30*time.Minute {
+			t.Errorf("headroom %v, want all of it when nothing is to be done", got)
+		}
+		release := b.effect.hold()
+		defer release()
+		b.write(t, uuid.New(), 1)
+		<-time.After(20 * time.Minute)
+		if got := b.status(t).Headroom; got == nil || *got != 10*time.Minute {
+			t.Errorf("headroom %v, want 10 minutes", got)
+		}
+		<-time.After(20 * time.Minute)
+		if got := b.status(t).Headroom; got == nil || *got != 0 {
+			t.Errorf("headroom %v, want none", got)
+		}
+	})
+	outcome(t, "is not known when the retention or the lag is not", func(t *testing.T) {
+		b := setup(memory.New(memory.Options{}))
+		defer b.follow(t)()
+		synctest.Wait()
+		if got := b.status(t).Headroom; got != nil {
+			t.Errorf("headroom %v, with no retention", *got)
+		}
+		stopped := setup(memory.New(memory.Options{}), func(c *consumer.Config) { c.Retention = time.Hour })
+		if got := stopped.status(t).Headroom; got != nil {
+			t.Errorf("headroom %v, before the first offset", *got)
+		}
+	})
+}

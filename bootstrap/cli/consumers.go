@@ -20,9 +20,10 @@ type consumerStatus struct {
 	Live     generation  `json:"live"`
 	Previous *generation `json:"previous"`
 	Lag      struct {
-		Events     uint64  `json:"events"`
-		AgeSeconds float64 `json:"age_seconds"`
-		Known      bool    `json:"known"`
+		Events          uint64   `json:"events"`
+		AgeSeconds      float64  `json:"age_seconds"`
+		Known           bool     `json:"known"`
+		HeadroomSeconds *float64 `json:"headroom_seconds"`
 	} `json:"lag"`
 	Parked       int            `json:"parked"`
 	OldestParked time.Time      `json:"oldest_parked"`
@@ -117,12 +118,15 @@ func consumerPath(name string) string { return "/v1/consumers/" + url.PathEscape
 
 func printConsumers(out io.Writer, statuses []consumerStatus, now time.Time) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "CONSUMER\tSTATE\tLAG (EVENTS)\tLAG (AGE)\tPARKED\tGENERATION\tPROCESS")
+	fmt.Fprintln(table, "CONSUMER\tSTATE\tLAG (EVENTS)\tLAG (AGE)\tHEADROOM\tPARKED\tGENERATION\tPROCESS")
 	for _, s := range statuses {
-		events, age := "unknown", "unknown"
+		events, age, headroom := "unknown", "unknown", "unknown"
 		if s.Lag.Known {
 			events = fmt.Sprint(s.Lag.Events)
 			age = time.Duration(s.Lag.AgeSeconds * float64(time.Second)).Round(time.Millisecond).String()
+		}
+		if s.Lag.HeadroomSeconds != nil {
+			headroom = time.Duration(*s.Lag.HeadroomSeconds * float64(time.Second)).Round(time.Second).String()
 		}
 		state, parked := s.State, "0"
 		if state == "parked" {
@@ -135,7 +139,7 @@ func printConsumers(out io.Writer, statuses []consumerStatus, now time.Time) err
 		if s.Holder != nil {
 			process = s.Holder.Address
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d (v%d)\t%s\n", s.Name, state, events, age, parked, s.Live.Number, s.Live.Version, process)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%d (v%d)\t%s\n", s.Name, state, events, age, headroom, parked, s.Live.Number, s.Live.Version, process)
 	}
 	if err := table.Flush(); err != nil {
 		return err

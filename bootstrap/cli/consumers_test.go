@@ -97,7 +97,7 @@ func TestConsumers_table(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := newFakeService(t, map[string][]string{"GET /v1/consumers": {consumersAre(
-		`{"name":"a","state":"running","live":{"number":1,"version":1},"lag":{"known":true,"events":3,"age_seconds":1.5},"parked":0}`,
+		`{"name":"a","state":"running","live":{"number":1,"version":1},"lag":{"known":true,"events":3,"age_seconds":1.5,"headroom_seconds":86398.5},"parked":0}`,
 		`{"name":"b","state":"parked","live":{"number":4,"version":2},"previous":{"number":1,"version":2},"lag":{"known":true},"parked":2,"oldest_parked":"2026-03-01T11:58:30Z",
 			"rebuild":{"phase":"switched","generation":{"number":4,"version":2}}}`,
 		`{"name":"c","state":"standby","live":{"number":1,"version":1},"lag":{},"holder":{"address":"http://10.0.0.7:8080"}}`,
@@ -118,12 +118,12 @@ func TestConsumers_table(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.TrimPrefix(`
-CONSUMER  STATE      LAG (EVENTS)  LAG (AGE)  PARKED        GENERATION  PROCESS
-a         running    3             1.5s       0             1 (v1)      here
-b         parked(2)  0             0s         2, for 1m30s  4 (v2)      here
-c         standby    unknown       unknown    0             1 (v1)      http://10.0.0.7:8080
-d         failing    0             0s         0             1 (v1)      here
-e         running    0             0s         0             1 (v1)      here
+CONSUMER  STATE      LAG (EVENTS)  LAG (AGE)  HEADROOM   PARKED        GENERATION  PROCESS
+a         running    3             1.5s       23h59m59s  0             1 (v1)      here
+b         parked(2)  0             0s         unknown    2, for 1m30s  4 (v2)      here
+c         standby    unknown       unknown    unknown    0             1 (v1)      http://10.0.0.7:8080
+d         failing    0             0s         unknown    0             1 (v1)      here
+e         running    0             0s         unknown    0             1 (v1)      here
 
 b: generation 1 is kept for a while, 'orderflow consumers rebuild b --rollback' goes back to it
 
