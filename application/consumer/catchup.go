@@ -79,16 +79,43 @@ func (c *Consumer) catchUpIfDue(ctx context.Context, l *life) error {
 
 // everyOrder calls work for every head in the event store, for several at once. The first error ends it.
 func (c *Consumer) everyOrder(ctx context.Context, work func(ports.Head) error) error {
-	all, ctx := errgroup.WithContext(ctx)
-	heads := make(chan ports.Head)
-	all.Go(func() error {
-		defer close(heads)
-		return c.listHeads(ctx, heads)
+	return spread(ctx, c.config.Workers, work, func(ctx context.Context, emit func(ports.Head) error) error {
+		for cursor := ports.Cursor(""); ; {
+			page, err := c.config.Store.ScanHeads(ctx, cursor, headPage)
+			if err != nil {
+				return err
+			}
+			for _, head := range page.Heads {
+				if err := emit(head); err != nil {
+					return err
+				}
+			}
+			if cursor = page.Next; cursor == "" {
+				return nil
+			}
+		}
 	})
-	for range c.config.Workers { // which keep their stacks: they grow with the first order
+}
+
+// spread has workers do the work on everything that list emits. The first error ends it.
+func spread[T any](ctx context.Context, workers int, work func(T) error, list func(context.Context, func(T) error) error) error {
+	all, ctx := errgroup.WithContext(ctx)
+	due := make(chan T)
+	all.Go(func() error {
+		defer close(due)
+		return list(ctx, func(t T) error {
+			select {
+			case due <- t:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	})
+	for range workers { // which keep their stacks: they grow with the first order
 		all.Go(func() error {
-			for head := range heads {
-				if err := work(head); err != nil {
+			for t := range due {
+				if err := work(t); err != nil {
 					return err
 				}
 			}
@@ -96,26 +123,6 @@ func (c *Consumer) everyOrder(ctx context.Context, work func(ports.Head) error) 
 		})
 	}
 	return all.Wait()
-}
-
-// listHeads sends every head that the event store has.
-func (c *Consumer) listHeads(ctx context.Context, heads chan<- ports.Head) error {
-	for cursor := ports.Cursor(""); ; {
-		page, err := c.config.Store.ScanHeads(ctx, cursor, headPage)
-		if err != nil {
-			return err
-		}
-		for _, head := range page.Heads {
-			select {
-			case heads <- head:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		if cursor = page.Next; cursor == "" {
-			return nil
-		}
-	}
 }
 
 // catchUp brings one order up to its head. One that fails again and again is parked.

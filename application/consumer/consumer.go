@@ -17,9 +17,11 @@ import (
 	"orderflow/ports"
 )
 
-// Store is what a consumer needs of the event store: the heads to catch up with, and histories to fill holes from.
+// Store is what a consumer needs of the event store: the heads to catch up with, histories to fill holes from, and all of them for
+// a rebuild.
 type Store interface {
 	ports.HeadScanner
+	ListEvents(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error)
 	Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error)
 }
 

@@ -62,6 +62,20 @@ func (f *filling) bringUp(ctx context.Context, head ports.Head) (advanced int, e
 	return f.advance(ctx, head.AggregateID, state, records)
 }
 
+// take applies what the view has not of a history that was read as a whole.
+func (f *filling) take(ctx context.Context, history []eventsourcing.Record) error {
+	orderID := history[0].AggregateID
+	if err := eventsourcing.CheckHistory(history, orderID, 0); err != nil {
+		return failure(ports.FailureStore, fmt.Errorf("%w: %w", ports.ErrCorrupt, err))
+	}
+	state, err := f.state(ctx, orderID)
+	if err != nil || state.SequenceNumber >= uint64(len(history)) {
+		return err
+	}
+	_, err = f.advance(ctx, orderID, state, history[state.SequenceNumber:])
+	return err
+}
+
 func (f *filling) state(ctx context.Context, orderID uuid.UUID) (ports.ViewState, error) {
 	state, err := f.config.Views.State(ctx, f.view, orderID)
 	return state, failure(ports.FailureStore, err)

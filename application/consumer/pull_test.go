@@ -203,6 +203,10 @@ func (noStore) ScanHeads(context.Context, ports.Cursor, int) (ports.HeadPage, er
 	return ports.HeadPage{}, errors.New("the heads were read")
 }
 
+func (noStore) ListEvents(context.Context, ports.Cursor, int) (ports.RecordPage, error) {
+	return ports.RecordPage{}, errors.New("the events were listed")
+}
+
 func (noStore) Load(context.Context, uuid.UUID, uint64) ([]eventsourcing.Record, error) {
 	return nil, errors.New("a history was read")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -148,6 +149,50 @@ func TestConsumer_Rebuild(t *testing.T) {
 		<-time.After(2 * time.Hour)
 		if s := b.status(t); s.Previous.Number != 0 || b.rowOf(t, before, young) != -1 {
 			t.Errorf("after the grace, status = %+v, and the old row says %d", s, b.rowOf(t, before, young))
+		}
+	})
+
+	outcome(t, "fills orders whose histories go over pages, each as a whole", func(t *testing.T) {
+		store := &pagedStore{Store: memory.New(memory.Options{})}
+		b := setupTable(store.Store, 1, func(c *consumer.Config) { c.Store = store })
+		defer b.follow(t)()
+		synctest.Wait()
+		var ids []uuid.UUID
+		for n := range 7 {
+			ids = append(ids, uuid.New())
+			b.write(t, ids[n], n+1)
+		}
+		synctest.Wait()
+		before := b.consumer.LiveView()
+		if err := b.consumer.Rebuild(t.Context(), ports.RebuildRequest{SkipVerification: true}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for n, id := range ids {
+			if got := b.row(t, id); got != int64(n+1) {
+				t.Errorf("order %d has %d events in the new generation", n, got)
+			}
+		}
+		if b.consumer.LiveView() == before || store.pages.Load() < 8 {
+			t.Errorf("live is %v, was %v; %d pages", b.consumer.LiveView(), before, store.pages.Load())
+		}
+	})
+
+	outcome(t, "is refused when a history has a hole", func(t *testing.T) {
+		store := &pagedStore{Store: memory.New(memory.Options{})}
+		b, id := setupTable(store.Store, 1, func(c *consumer.Config) { c.Store = store }), uuid.New()
+		defer b.follow(t)()
+		synctest.Wait()
+		b.write(t, id, 3)
+		synctest.Wait()
+		before := b.consumer.LiveView()
+		store.lacks = 2
+		if err := b.consumer.Rebuild(t.Context(), ports.RebuildRequest{SkipVerification: true}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if s := b.status(t); b.consumer.LiveView() != before || s.Rebuild == nil || s.Rebuild.Phase != ports.RebuildRefused || s.Rebuild.Report.Differences != 1 {
+			t.Errorf("live is %v, was %v; rebuild = %+v", b.consumer.LiveView(), before, s.Rebuild)
 		}
 	})
 
@@ -405,4 +450,18 @@ func (v *deafViews) Apply(ctx context.Context, view ports.ViewID, change ports.C
 		return ports.ErrUnavailable
 	}
 	return v.Store.Apply(ctx, view, change)
+}
+
+// pagedStore lists a few events at a time, without those of a sequence number if one is given.
+type pagedStore struct {
+	*memory.Store
+	pages atomic.Int64
+	lacks uint64
+}
+
+func (s *pagedStore) ListEvents(ctx context.Context, after ports.Cursor, _ int) (ports.RecordPage, error) {
+	s.pages.Add(1)
+	page, err := s.Store.ListEvents(ctx, after, 3)
+	page.Records = slices.DeleteFunc(page.Records, func(r eventsourcing.Record) bool { return r.SequenceNumber == s.lacks })
+	return page, err
 }

@@ -20,6 +20,12 @@
 // hidden by the commands that it kept from being sent. The client is in the same process. That it sent something late tells of
 // a machine that was busy with other things, or of a service that left it no core.
 //
+// # Rebuilds
+//
+// BenchmarkRebuild fills another generation of each view from the event store and switches to it, without verification, while
+// nothing else happens. Beside it, the same events are read and decoded by nobody else: by their heads, several orders at once,
+// and in one loop, in the order in which they are stored.
+//
 // # ScyllaDB
 //
 // BenchmarkScyllaAppend carries out the same commands on ScyllaDB, with the append protocol of package scylla, and with a bare
