@@ -1,14 +1,10 @@
 package servers
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -22,53 +18,25 @@ const (
 		" --enable-shard-aware-drivers 0 --native-transport-port {port} --broadcast-rpc-address {address}"
 )
 
+var scyllaDB = server{
+	variable: "SCYLLA_HOSTS", imageVariable: "ORDERFLOW_TEST_SCYLLA_IMAGE", flagsVariable: "ORDERFLOW_TEST_SCYLLA_FLAGS",
+	image: scyllaImage, flags: scyllaFlags, ready: scyllaReady,
+}
+
 // scyllaHosts finds ScyllaDB once for all tests.
-var scyllaHosts = sync.OnceValues(func() ([]string, error) {
-	if hosts := os.Getenv("SCYLLA_HOSTS"); hosts != "" {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		list := strings.Split(hosts, ",")
-		return list, scyllaReady(ctx, list...)
-	}
-	address, err := container{
-		image: cmp.Or(os.Getenv("ORDERFLOW_TEST_SCYLLA_IMAGE"), scyllaImage),
-		flags: cmp.Or(os.Getenv("ORDERFLOW_TEST_SCYLLA_FLAGS"), scyllaFlags),
-		ready: func(ctx context.Context, address string) error { return scyllaReady(ctx, address) },
-	}.start()
-	if err != nil {
-		return nil, fmt.Errorf("SCYLLA_HOSTS is not set, and %w", err)
-	}
-	return []string{address}, nil
-})
+var scyllaHosts = sync.OnceValues(scyllaDB.find)
 
 // Scylla returns where a ScyllaDB is that writes and has a CDC log. A test must keep to keyspaces of its own, and drop them.
 func Scylla(tb testing.TB) []string {
 	tb.Helper()
-	hosts, err := scyllaHosts()
-	if err != nil && os.Getenv("SCYLLA_HOSTS") != "" {
-		tb.Fatalf("SCYLLA_HOSTS is set: %v", err) // not the same as having none
-	}
-	if err != nil {
-		missing(tb, err)
-	}
-	return hosts
+	return scyllaDB.need(tb, scyllaHosts)
 }
 
 // scyllaReady waits until ScyllaDB takes the schema, and a write to the outbox: a server that has just started has no generation of
 // CDC streams yet, and refuses it.
 func scyllaReady(ctx context.Context, hosts ...string) error {
 	config := scylla.Config{Hosts: hosts, Keyspace: "ready_" + strings.ReplaceAll(uuid.NewString(), "-", ""), Timeout: patience}
-	for {
-		err := scyllaWrites(ctx, config)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("not ready in %s: %w", patience, err)
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
+	return await(ctx, func() error { return scyllaWrites(ctx, config) })
 }
 
 func scyllaWrites(ctx context.Context, config scylla.Config) error {

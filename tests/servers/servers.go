@@ -1,9 +1,12 @@
 package servers
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -48,6 +51,64 @@ func (e *ending) end() error {
 	}
 	e.all = nil
 	return errors.Join(errs...)
+}
+
+// server is a kind of server: where the environment says that it is, or a container.
+type server struct {
+	// variable holds the addresses; imageVariable and flagsVariable change the container.
+	variable, imageVariable, flagsVariable string
+	image, flags                           string
+	// hint says what sets variable; empty for nothing.
+	hint string
+	// ready waits until the servers at the addresses do what tests need.
+	ready func(ctx context.Context, addresses ...string) error
+}
+
+// find looks for servers, and starts a container where there are none.
+func (s server) find() ([]string, error) {
+	if addresses := os.Getenv(s.variable); addresses != "" {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		list := strings.Split(addresses, ",")
+		return list, s.ready(ctx, list...)
+	}
+	address, err := container{
+		image: cmp.Or(os.Getenv(s.imageVariable), s.image),
+		flags: cmp.Or(os.Getenv(s.flagsVariable), s.flags),
+		ready: func(ctx context.Context, address string) error { return s.ready(ctx, address) },
+	}.start()
+	if err != nil {
+		return nil, fmt.Errorf("%s is not set%s, and %w", s.variable, s.hint, err)
+	}
+	return []string{address}, nil
+}
+
+// need returns what find has found, or ends the test.
+func (s server) need(tb testing.TB, find func() ([]string, error)) []string {
+	tb.Helper()
+	addresses, err := find()
+	if err != nil && os.Getenv(s.variable) != "" {
+		tb.Fatalf("%s is set: %v", s.variable, err) // not the same as having none
+	}
+	if err != nil {
+		missing(tb, err)
+	}
+	return addresses
+}
+
+// await asks again and again until the answer is nil.
+func await(ctx context.Context, ask func() error) error {
+	for {
+		err := ask()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not ready in %s: %w", patience, err)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // missing skips a test that has no server, or fails it where servers are required.
