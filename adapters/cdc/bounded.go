@@ -16,14 +16,16 @@ func (b *bounded[K, V]) get(k K) (V, bool) {
 	return v, ok
 }
 
-// put sets a value. A key that is there already keeps its age.
-func (b *bounded[K, V]) put(k K, v V) {
+// put sets a value, and returns that of the key which is forgotten for it, if one is. A key that is there already keeps its age.
+func (b *bounded[K, V]) put(k K, v V) (forgotten V, full bool) {
 	if _, ok := b.values[k]; !ok {
 		b.order = append(b.order, k)
 	}
 	b.values[k] = v
-	if len(b.order) > b.limit {
+	if full = len(b.order) > b.limit; full {
+		forgotten = b.values[b.order[0]]
 		delete(b.values, b.order[0])
 		b.order = b.order[1:]
 	}
+	return forgotten, full
 }

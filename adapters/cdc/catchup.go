@@ -62,13 +62,16 @@ func (s *subscription) readPage(ctx context.Context) error {
 
 // take makes the consumer's page of what was read from the log, and of what came late. Left out is what is done, and what the
 // hub had not yet let go when it had let go of all below end: that is late or will be, or comes from the tail, behind its
-// predecessor. The hub has had all that the safe reader has passed, unless it was there before this process or is forgotten.
+// predecessor. A record that the hub does not know is taken for one that is yet to come when the safe reader has not got there
+// and it is younger than all that the hub has forgotten. Else it was there before this process, or may be forgotten after
+// both readers have found it, which they do stream by stream; nobody would bring it again.
 func (h *hub) take(c *consumer, read []entry, end uint64) {
+	yetToCome := latest(h.safe, h.forgotten)
 	have := map[key]bool{}
 	for _, e := range read {
-		number, known := h.known.get(e.key())
+		was, known := h.known.get(e.key())
 		switch {
-		case have[e.key()], known && number == 0, !known && e.at.After(h.safe), known && number < c.next, number >= end:
+		case have[e.key()], known && was.number == 0, !known && e.at.After(yetToCome), known && was.number < c.next, was.number >= end:
 		default:
 			have[e.key()] = true
 			c.page = append(c.page, e)

@@ -58,6 +58,14 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
+// latest returns the greater of two times.
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // pending returns the earliest time of what is not handed out to the consumer, minus a tick: all before that has been. The
 // limit is the answer when there is nothing.
 func (h *hub) pending(c *consumer, limit time.Time) time.Time {

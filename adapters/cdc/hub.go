@@ -62,8 +62,9 @@ type hub struct {
 	// newest is the greatest time of an entry that ever was in the tail; at first where the readers start.
 	newest time.Time
 
-	// known has the number of each record that came, or 0 while it is held.
-	known *bounded[key, uint64]
+	// known has each record that came; what it has forgotten is not younger than forgotten.
+	known     *bounded[key, came]
+	forgotten time.Time
 	// last has the highest sequence number that was let go.
 	last *bounded[uuid.UUID, uint64]
 	// held has what waits for a predecessor, in order.
@@ -85,6 +86,12 @@ type hub struct {
 	stats Stats
 }
 
+// came is what is remembered of a record that came: its number, or 0 while it is held, and its time.
+type came struct {
+	number uint64
+	at     time.Time
+}
+
 // waiting are the held entries of one aggregate, in order, and when the patience with each ends.
 type waiting struct {
 	entries []entry
@@ -94,7 +101,7 @@ type waiting struct {
 func newHub(c *Config, start time.Time) *hub {
 	return &hub{
 		config: c, changed: make(chan struct{}), first: 1, newest: start, horizon: start, safe: start,
-		known: newBounded[key, uint64](c.Remembered), last: newBounded[uuid.UUID, uint64](c.Remembered),
+		known: newBounded[key, came](c.Remembered), last: newBounded[uuid.UUID, uint64](c.Remembered),
 		held: map[uuid.UUID]*waiting{}, holding: make(chan struct{}, 1), consumers: map[string]*consumer{},
 	}
 }
@@ -145,7 +152,7 @@ func (h *hub) add(e entry, from source) {
 	default:
 		h.stats.Late++
 	}
-	h.known.put(e.key(), 0)
+	h.know(e, 0)
 	id := e.record.AggregateID
 	last, _ := h.last.get(id)
 	if e.record.SequenceNumber > last+1 && h.heldCount < mostHeld && h.heldBytes < h.config.TailBytes {
@@ -155,6 +162,13 @@ func (h *hub) add(e entry, from source) {
 	h.release(e)
 	if w := h.held[id]; w != nil {
 		h.releaseHeld(id, w, false)
+	}
+}
+
+// know remembers that a record came, for which the oldest one may be forgotten.
+func (h *hub) know(e entry, number uint64) {
+	if old, full := h.known.put(e.key(), came{number, e.at}); full && old.at.After(h.forgotten) {
+		h.forgotten = old.at
 	}
 }
 
@@ -200,7 +214,7 @@ func (h *hub) releaseHeld(id uuid.UUID, w *waiting, all bool) {
 // release puts an entry into the tail.
 func (h *hub) release(e entry) {
 	number := h.first + uint64(len(h.tail))
-	h.known.put(e.key(), number)
+	h.know(e, number)
 	if last, _ := h.last.get(e.record.AggregateID); e.record.SequenceNumber > last {
 		h.last.put(e.record.AggregateID, e.record.SequenceNumber)
 	}

@@ -327,6 +327,25 @@ func TestHub_OffsetStaysBeforeAHeldRecord(t *testing.T) {
 	}
 }
 
+// Both readers have found a record and the hub has forgotten it, before the safe reader has passed it: nobody brings it again.
+func TestPage_HasWhatTheHubForgot(t *testing.T) {
+	t.Parallel()
+	h := newHub(&Config{TailRecords: 10, TailBytes: 1 << 20, Remembered: 1, Patience: time.Hour}, at(0))
+	forgotten, known, toCome := entry{numberedRecord(1, 1), at(10)}, entry{numberedRecord(2, 1), at(11)}, entry{numberedRecord(3, 1), at(12)}
+	h.add(forgotten, fast)
+	h.add(forgotten, safe)
+	h.add(known, fast)
+	c := &consumer{name: "a", from: at(0)}
+	h.take(c, []entry{forgotten, known, toCome}, h.end())
+	var got []key
+	for _, e := range c.page {
+		got = append(got, e.key())
+	}
+	if want := []key{forgotten.key(), known.key()}; !slices.Equal(got, want) {
+		t.Errorf("the page has %v, want %v", got, want)
+	}
+}
+
 func TestPage_IsInOrder(t *testing.T) {
 	t.Parallel()
 	page := []entry{
