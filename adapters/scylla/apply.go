@@ -85,7 +85,7 @@ func (a *admin) apply(ctx context.Context, c Config) (SchemaStatus, error) {
 		err := session.Query(`INSERT INTO schema_versions (component, version, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?)`,
 			component, m.version, m.name, m.checksum, c.Now().UTC()).WithContext(ctx).Exec()
 		if err != nil {
-			return status, fmt.Errorf("%s: note that it is applied: %w", m.name, translate(err, plainWrite))
+			return status, fmt.Errorf("%s: note that it is applied: %w", m.name, translate(ctx, err, plainWrite))
 		}
 	}
 	return a.status(ctx)
@@ -106,7 +106,7 @@ func (a *admin) createKeyspace(ctx context.Context, c Config, version string) er
 	}
 	cql := fmt.Sprintf("CREATE KEYSPACE IF NOT EXISTS %s WITH replication = {'class': 'NetworkTopologyStrategy', %s}%s", c.Keyspace, replication, tablets)
 	if err := a.session.Query(cql).WithContext(ctx).Exec(); err != nil {
-		return fmt.Errorf("create keyspace %s: %w", c.Keyspace, translate(err, plainWrite))
+		return fmt.Errorf("create keyspace %s: %w", c.Keyspace, translate(ctx, err, plainWrite))
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (a *admin) createKeyspace(ctx context.Context, c Config, version string) er
 func run(ctx context.Context, session *gocql.Session, m migration) error {
 	for _, cql := range m.statements {
 		if err := session.Query(cql).WithContext(ctx).Exec(); err != nil {
-			return fmt.Errorf("%s: %w", m.name, translate(err, plainWrite))
+			return fmt.Errorf("%s: %w", m.name, translate(ctx, err, plainWrite))
 		}
 	}
 	return nil
@@ -132,7 +132,7 @@ func lock(ctx context.Context, session *gocql.Session) (unlock func(), err error
 			return func() { free(context.WithoutCancel(ctx), session, owner) }, nil
 		}
 		if err != nil && (notApplied(err, conditionalWrite) || ctx.Err() != nil) {
-			return nil, fmt.Errorf("lock: %w", translate(err, conditionalWrite))
+			return nil, fmt.Errorf("lock: %w", translate(ctx, err, conditionalWrite))
 		}
 		timer := time.NewTimer(lockPause)
 		select {

@@ -79,5 +79,5 @@ func (s *Store) bucketsFrom(ctx context.Context, q ports.RowQuery, operator stri
 	for iter.Scan(&name) {
 		buckets = append(buckets, name)
 	}
-	return buckets, translate(iter.Close(), read)
+	return buckets, translate(ctx, iter.Close(), read)
 }

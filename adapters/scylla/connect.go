@@ -79,7 +79,7 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	cluster.ProtoVersion = 4 // what every ScyllaDB speaks, and the first with values that are not set
 	cluster.Timeout, cluster.WriteTimeout, cluster.ReadTimeout = c.Timeout, c.Timeout, c.Timeout
 	cluster.ConnectTimeout = c.ConnectTimeout
-	cluster.Dialer = c.Dialer
+	cluster.Dialer = c.dialer(cluster.SocketKeepalive)
 	// Without a keyspace there are no replicas to keep track of. (The driver has a data race between the events of others and the
 	// start of a session.)
 	cluster.Events.DisableSchemaEvents = keyspace == ""

@@ -1,11 +1,14 @@
 package scylla_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"orderflow/adapters/scylla"
 	"orderflow/ports"
@@ -42,5 +45,70 @@ func TestConnect_GoesThroughTheDialer(t *testing.T) {
 	dialer.refuses.Store(true)
 	if _, err := scylla.Open(t.Context(), config); !errors.Is(err, ports.ErrUnavailable) {
 		t.Errorf("error %v without a network, want %v", err, ports.ErrUnavailable)
+	}
+}
+
+// fragile is a dialer whose connections are lost as soon as they are set up, the first ones.
+type fragile struct {
+	net.Dialer
+	left atomic.Int64
+}
+
+// DialContext implements gocql.Dialer.
+func (f *fragile) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := f.Dialer.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &fragileConn{Conn: conn, dialer: f}, nil
+}
+
+// fragileConn is lost with the answer to USE, which is the last request before the driver takes it into its pool.
+type fragileConn struct {
+	net.Conn
+	dialer     *fragile
+	used, lost atomic.Bool
+}
+
+// Write implements net.Conn.
+func (c *fragileConn) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("USE \"")) && c.dialer.left.Add(-1) >= 0 {
+		c.used.Store(true)
+	}
+	return c.Conn.Write(b)
+}
+
+// Read implements net.Conn.
+func (c *fragileConn) Read(b []byte) (int, error) {
+	if c.lost.Load() {
+		return 0, io.EOF
+	}
+	n, err := c.Conn.Read(b)
+	if c.used.Load() {
+		c.lost.Store(true)
+	}
+	return n, err
+}
+
+func TestConnect_OutlivesConnectionsThatAreLostAtOnce(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	config := prepare(t, on(sim.Hosts()))
+	dialer := &fragile{}
+	config.Dialer = dialer
+	store := open(t, config)
+	for range 10 {
+		dialer.left.Store(2)
+		sim.DropConnections()
+		deadline := time.Now().Add(2 * time.Minute) // after a minute the driver looks again for nodes that it believes to be down
+		for {
+			_, err := store.Append(t.Context(), command(newID(), 0, 1))
+			if err == nil && dialer.left.Load() <= 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the store does not find back: %v", err)
+			}
+		}
 	}
 }

@@ -82,6 +82,14 @@
 // No client timestamp is ever sent, except the sequence numbers above. Leases end by the clocks of the nodes. Config.Now only dates
 // intents: if the clocks of two processes differ, their intents are swept earlier or later, to no other effect.
 //
+// # The driver
+//
+// It ends contexts of its own, such as that of a connection which it loses while a statement is prepared there. Callers are then
+// told that the store is unavailable or the outcome unknown; of a context that has ended they hear only if it was theirs.
+//
+// And it keeps for ever what is lost in the moment in which it gets into the pool of connections. So it is told of the loss of a
+// connection a tenth of a second later, see patientDialer.
+//
 // # Concurrency and lifecycle
 //
 // All methods of [Store] are safe for concurrent use, within a process and between processes. [Store.Close] waits for calls under way

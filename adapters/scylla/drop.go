@@ -66,20 +66,20 @@ var (
 func (s *Store) dropPartitions(ctx context.Context, view ports.ViewID, table *projection.Table) error {
 	find := fmt.Sprintf(`SELECT DISTINCT consumer, generation, %s FROM %s`, strings.Join(columnNames(table.Columns), ", "), table.Name)
 	remove := fmt.Sprintf(`DELETE FROM %s WHERE consumer = ? AND generation = ?%s`, table.Name, equals(table.Columns))
-	group, ctx := errgroup.WithContext(ctx)
+	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(dropsAtOnce)
-	iter := s.query(ctx, find).PageSize(dropPage).Iter()
+	iter := s.query(working, find).PageSize(dropPage).Iter()
 	var of ports.ViewID
 	next := newScanned(table)
 	for iter.Scan(append([]any{&of.Consumer, &of.Generation}, next.dest...)...) {
 		if of == view {
 			key := next.row()
-			group.Go(func() error { return s.exec(ctx, remove, bindKey(view, key)...) })
+			group.Go(func() error { return s.exec(working, remove, bindKey(view, key)...) })
 		}
 	}
 	err := group.Wait() // the first failure ends the context, so the reading fails as well
 	if closing := iter.Close(); err == nil {
 		err = closing
 	}
-	return translate(err, read)
+	return translate(ctx, err, read)
 }

@@ -23,7 +23,6 @@ const (
 // own are the errors that are right as they are.
 func own() []error {
 	return []error{
-		context.Canceled, context.DeadlineExceeded,
 		ports.ErrNotFound, ports.ErrVersionConflict, ports.ErrOutcomeUnknown, ports.ErrUnavailable, ports.ErrCorrupt,
 		ports.ErrClosed, ports.ErrBadCursor,
 	}
@@ -34,19 +33,30 @@ func own() []error {
 // What the driver says about itself, QueryError.PotentiallyExecuted, is false for every failure that the server reports, also
 // for a conditional write that was accepted and becomes visible with the next one. So it is not asked: a write may have happened
 // unless it is known that it did not.
-func translate(err error, kind request) error {
+//
+// ctx is the context of the request. When that has ended its error passes through. The driver ends contexts of its own, too: that of a
+// connection which it loses, or of a statement that it prepares for several requests. Such an error is a failure like any other,
+// and is hidden from those who would take it for theirs.
+func translate(ctx context.Context, err error, kind request) error {
+	ended := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	switch {
 	case err == nil || slices.ContainsFunc(own(), func(known error) bool { return errors.Is(err, known) }):
+		return err
+	case ended && ctx.Err() != nil:
 		return err
 	case errors.Is(err, gocql.ErrSessionClosed):
 		return fmt.Errorf("%w: %w", ports.ErrClosed, err)
 	case refused(err):
 		return err
-	case kind == read || notApplied(err, kind):
-		return fmt.Errorf("%w: %w", ports.ErrUnavailable, err)
-	default:
-		return fmt.Errorf("%w: %w", ports.ErrOutcomeUnknown, err)
 	}
+	outcome := ports.ErrOutcomeUnknown
+	if kind == read || notApplied(err, kind) {
+		outcome = ports.ErrUnavailable
+	}
+	if ended {
+		return fmt.Errorf("%w: the driver gave up: %v", outcome, err)
+	}
+	return fmt.Errorf("%w: %w", outcome, err)
 }
 
 // notApplied tells whether a write surely did not happen and never will.

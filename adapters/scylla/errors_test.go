@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"testing"
 
 	"github.com/gocql/gocql"
@@ -74,8 +76,6 @@ func TestTranslate(t *testing.T) {
 		{"driver gives up on a read", read, gocql.ErrTimeoutNoResponse, no},
 
 		{"session is closed", read, gocql.ErrSessionClosed, ports.ErrClosed},
-		{"context is cancelled", conditional, context.Canceled, context.Canceled},
-		{"context is late", read, context.DeadlineExceeded, context.DeadlineExceeded},
 		{"error of ours", read, ports.ErrCorrupt, ports.ErrCorrupt},
 		{"no error", plain, nil, nil},
 
@@ -92,7 +92,7 @@ func TestTranslate(t *testing.T) {
 			if err != nil {
 				err = fmt.Errorf("request: %w", err)
 			}
-			got := scylla.Translate(err, tt.kind)
+			got := scylla.Translate(t.Context(), err, tt.kind)
 			if (got == nil) != (err == nil) || !errors.Is(got, err) {
 				t.Fatalf("%v became %v", err, got)
 			}
@@ -102,5 +102,34 @@ func TestTranslate(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The driver works with contexts of its own, such as that of a connection. Only a context that the caller has ended is told.
+func TestTranslate_TellsWhoseContextEnded(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{
+		context.Canceled, context.DeadlineExceeded, &net.OpError{Op: "dial", Err: context.DeadlineExceeded},
+	} {
+		for kind, want := range map[scylla.Request]error{
+			scylla.Read: ports.ErrUnavailable, scylla.PlainWrite: ports.ErrOutcomeUnknown, scylla.ConditionalWrite: ports.ErrOutcomeUnknown,
+		} {
+			t.Run(fmt.Sprintf("%v in request of kind %d", cause, kind), func(t *testing.T) {
+				t.Parallel()
+				err := fmt.Errorf("request: %w", cause)
+				ended, end := context.WithCancel(t.Context())
+				end()
+				if got := scylla.Translate(ended, err, kind); !errors.Is(got, cause) || errors.Is(got, want) {
+					t.Errorf("the caller gave up, and is told %v", got)
+				}
+				got := scylla.Translate(t.Context(), err, kind)
+				if !errors.Is(got, want) || errors.Is(got, context.Canceled) || errors.Is(got, context.DeadlineExceeded) {
+					t.Errorf("the driver gave up, and the caller is told %v", got)
+				}
+				if !strings.Contains(got.Error(), cause.Error()) {
+					t.Errorf("the cause is missing from %v", got)
+				}
+			})
+		}
 	}
 }

@@ -139,5 +139,5 @@ func (s *Store) headsIn(ctx context.Context, from, to int64, limit int) (heads [
 		}
 		heads = append(heads, ports.Head{AggregateID: id, SequenceNumber: uint64(*head)})
 	}
-	return heads, translate(iter.Close(), read)
+	return heads, translate(ctx, iter.Close(), read)
 }

@@ -2,7 +2,6 @@ package scylla
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/gocql/gocql"
@@ -58,10 +57,8 @@ func (s *Store) announce(ctx context.Context, a ports.Append) (intent, error) {
 		return mark, nil
 	case ctx.Err() != nil:
 		return intent{}, ctx.Err()
-	case refused(err):
-		return intent{}, err
-	default: // whether the intent is there or not: nothing was appended
-		return intent{}, fmt.Errorf("%w: %w", ports.ErrUnavailable, err)
+	default: // whether the intent is there or not: nothing was appended, as if this were a read
+		return intent{}, translate(ctx, err, read)
 	}
 }
 

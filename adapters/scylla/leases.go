@@ -96,7 +96,7 @@ func (s *Store) readLease(ctx context.Context, name string) (now lease, err erro
 	if epoch != nil {
 		now.epoch = uint64(*epoch)
 	}
-	return now, translate(err, read)
+	return now, translate(ctx, err, read)
 }
 
 // writeLease takes a lease that is free, in a new epoch, or renews it. Otherwise the epoch is 0, and found whom the server has

@@ -44,11 +44,11 @@ func (s *Store) listEvents(ctx context.Context, after ports.Cursor, limit int) (
 	defer s.calls.leave()
 	take := func(r eventsourcing.Record) { page.Records = append(page.Records, r) }
 	if !behind {
-		err = s.scanRecords(s.query(ctx, selectEvents+` LIMIT ?`, limit+1), take)
+		err = s.scanRecords(ctx, s.query(ctx, selectEvents+` LIMIT ?`, limit+1), take)
 	} else {
-		err = s.scanRecords(s.query(ctx, selectEventsRest, from.AggregateID, from.Sequence, limit+1), take)
+		err = s.scanRecords(ctx, s.query(ctx, selectEventsRest, from.AggregateID, from.Sequence, limit+1), take)
 		if left := limit + 1 - len(page.Records); err == nil && left > 0 {
-			err = s.scanRecords(s.query(ctx, selectEventsBehind, from.AggregateID, left), take)
+			err = s.scanRecords(ctx, s.query(ctx, selectEventsBehind, from.AggregateID, left), take)
 		}
 	}
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *Store) listOutbox(ctx context.Context, after ports.Cursor, limit int) (
 	}
 	defer s.calls.leave()
 	var oldest []eventsourcing.Record
-	err = s.scanRecords(s.query(ctx, selectOutbox), func(r eventsourcing.Record) {
+	err = s.scanRecords(ctx, s.query(ctx, selectOutbox), func(r eventsourcing.Record) {
 		if behind && compareAge(placeIn(r), from) <= 0 {
 			return
 		}
@@ -119,7 +119,7 @@ func (s *Store) beginListing(ctx context.Context, listing string, after ports.Cu
 }
 
 // scanRecords calls take with each record that q finds. Heartbeats are none.
-func (s *Store) scanRecords(q *gocql.Query, take func(eventsourcing.Record)) error {
+func (s *Store) scanRecords(ctx context.Context, q *gocql.Query, take func(eventsourcing.Record)) error {
 	iter := q.PageSize(recordPage).Iter()
 	var next row
 	for iter.Scan(next.destinations()...) {
@@ -134,7 +134,7 @@ func (s *Store) scanRecords(q *gocql.Query, take func(eventsourcing.Record)) err
 		}
 		take(record)
 	}
-	return translate(iter.Close(), read)
+	return translate(ctx, iter.Close(), read)
 }
 
 // cut makes a page of up to limit records out of up to one more.

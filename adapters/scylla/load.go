@@ -47,7 +47,7 @@ func (s *Store) history(ctx context.Context, aggregateID uuid.UUID, after uint64
 		records = append(records, record)
 	}
 	if err := iter.Close(); err != nil {
-		return nil, translate(err, read)
+		return nil, translate(ctx, err, read)
 	}
 	if err := eventsourcing.CheckHistory(records, aggregateID, after); err != nil {
 		return nil, corrupt("%w", err)

@@ -39,14 +39,14 @@ func (s *Store) saveOffsets(ctx context.Context, consumer string, epoch uint64, 
 			continue
 		}
 		if err := s.session.ExecuteBatch(batch); err != nil {
-			return translate(err, plainWrite)
+			return translate(ctx, err, plainWrite)
 		}
 		batch = s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
 	}
 	if batch.Size() == 0 {
 		return nil
 	}
-	return translate(s.session.ExecuteBatch(batch), plainWrite)
+	return translate(ctx, s.session.ExecuteBatch(batch), plainWrite)
 }
 
 // LoadOffsets returns what SaveOffsets stored in the highest epoch of each stream; nothing for a consumer that never saved, or that was away for a week.
@@ -72,7 +72,7 @@ func (s *Store) loadOffsets(ctx context.Context, consumer string) (map[string]uu
 			offsets[stream] = uuid.UUID(position)
 		}
 	}
-	return offsets, translate(iter.Close(), read)
+	return offsets, translate(ctx, iter.Close(), read)
 }
 
 // DeleteOffsets forgets everything that SaveOffsets stored for a consumer, which then has no offset.

@@ -22,6 +22,6 @@ func (s *Store) publish(ctx context.Context, records []eventsourcing.Record) err
 		for i := range records {
 			batch.Query(insertMessage, append(bindRecord(&records[i]), records[i].EventID)...)
 		}
-		return translate(s.session.ExecuteBatch(batch), plainWrite)
+		return translate(ctx, s.session.ExecuteBatch(batch), plainWrite)
 	})
 }

@@ -141,7 +141,7 @@ func (s *Store) selectParked(ctx context.Context, consumer, condition string, ar
 		p.FailedAt, p.ParkedAt, p.RetriedAt = fromMillis(failed), fromMillis(parked), fromMillis(retried)
 		orders = append(orders, p)
 	}
-	return orders, translate(iter.Close(), read)
+	return orders, translate(ctx, iter.Close(), read)
 }
 
 // RecordSkip implements [ports.SkipLog].
@@ -217,7 +217,7 @@ func (s *Store) selectSkips(ctx context.Context, consumer, condition string, arg
 		skip.Consumer, skip.SkippedAt = consumer, fromMillis(skipped)
 		skips = append(skips, skip)
 	}
-	return skips, translate(iter.Close(), read)
+	return skips, translate(ctx, iter.Close(), read)
 }
 
 // storable is text as the server takes it. What went wrong with bytes that nobody could read may quote them.

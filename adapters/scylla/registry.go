@@ -52,7 +52,7 @@ func (s *Store) readConsumer(ctx context.Context, name string) (record ports.Con
 		return record, saveID, nil
 	}
 	record.From, record.SwitchedAt = timeOf(from), timeOf(switched)
-	return record, saveID, translate(err, read)
+	return record, saveID, translate(ctx, err, read)
 }
 
 // SaveConsumer implements [ports.ConsumerRegistry].

@@ -135,7 +135,7 @@ func (r *rowReader) readTable() error {
 			r.rows = append(r.rows, next.row())
 		}
 	}
-	return translate(iter.Close(), read)
+	return translate(r.ctx, iter.Close(), read)
 }
 
 // readBuckets reads bucket after bucket, the greatest first.
@@ -211,5 +211,5 @@ func (r *rowReader) collect(q *gocql.Query) error {
 	for iter.Scan(next.dest...) {
 		r.rows = append(r.rows, next.row())
 	}
-	return translate(iter.Close(), read)
+	return translate(r.ctx, iter.Close(), read)
 }

@@ -121,7 +121,7 @@ func (a *admin) exists(ctx context.Context) (bool, error) {
 	if errors.Is(err, gocql.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil, translate(err, read)
+	return err == nil, translate(ctx, err, read)
 }
 
 func (a *admin) applied(ctx context.Context) (map[int]migration, error) {
@@ -132,5 +132,5 @@ func (a *admin) applied(ctx context.Context) (map[int]migration, error) {
 	for iter.Scan(&m.version, &m.name, &m.checksum) {
 		applied[m.version] = m
 	}
-	return applied, translate(iter.Close(), read)
+	return applied, translate(ctx, iter.Close(), read)
 }

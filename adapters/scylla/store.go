@@ -93,7 +93,7 @@ func (s *Store) query(ctx context.Context, cql string, args ...any) *gocql.Query
 
 // exec makes a plain write.
 func (s *Store) exec(ctx context.Context, cql string, args ...any) error {
-	return translate(s.session.Query(cql, args...).WithContext(ctx).Exec(), plainWrite)
+	return translate(ctx, s.session.Query(cql, args...).WithContext(ctx).Exec(), plainWrite)
 }
 
 // conditional makes a conditional statement once, and returns what it found: of the columns that its condition names, the values

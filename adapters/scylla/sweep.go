@@ -150,7 +150,7 @@ func (w *sweeper) look(ctx context.Context, now time.Time, swept *Swept, q *gocq
 			failures = append(failures, err)
 		}
 	}
-	failures = append(failures, translate(iter.Close(), read), ctx.Err())
+	failures = append(failures, translate(ctx, iter.Close(), read), ctx.Err())
 	return errors.Join(failures...)
 }
 

@@ -17,7 +17,7 @@ func serverVersion(ctx context.Context, session *gocql.Session) (string, error) 
 	if errors.Is(err, gocql.ErrNotFound) || refused(err) {
 		return "", fmt.Errorf("the server does not say which version of ScyllaDB it is: %w", err)
 	}
-	return version, translate(err, read)
+	return version, translate(ctx, err, read)
 }
 
 // tabletsOption is what CREATE KEYSPACE has to say about tablets. Servers before 6.0 do not know the option, and up to 2025.3

@@ -46,7 +46,7 @@ func (s *Store) readState(ctx context.Context, view ports.ViewID, orderID uuid.U
 	if errors.Is(err, gocql.ErrNotFound) {
 		return ports.ViewState{}, nil
 	}
-	return ports.ViewState{SequenceNumber: uint64(sequence), Data: data}, translate(err, read)
+	return ports.ViewState{SequenceNumber: uint64(sequence), Data: data}, translate(ctx, err, read)
 }
 
 // Apply implements [ports.ViewStore]: the rows, which are several writes, and when all are done the state.
