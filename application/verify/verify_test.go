@@ -3,6 +3,7 @@ package verify_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -174,6 +175,101 @@ func TestVerify_waitsForConsumersThatAreOnTheirWay(t *testing.T) {
 	if err != nil || report.Differences != 0 || report.Orders != 2 || report.Events != 5 {
 		t.Errorf("report = %+v, %v", report, err)
 	}
+}
+
+// While rows are listed, traffic goes on: an order moves to another status, and its consumer has not heard of it, or is in the
+// middle of it.
+func TestVerify_takesTrafficForNoStrayRow(t *testing.T) {
+	t.Parallel()
+	status := projection.OrdersByStatus()
+	view := firstGeneration{}.LiveView(status.Name)
+	for name, applied := range map[string]func(t *testing.T, b *bundle, shipped eventsourcing.Record){
+		"the consumer is behind":      func(*testing.T, *bundle, eventsourcing.Record) {},
+		"the consumer has handled it": func(t *testing.T, b *bundle, r eventsourcing.Record) { b.handle(t, r) },
+		"the consumer has written a row, and is to delete another": func(t *testing.T, b *bundle, r eventsourcing.Record) {
+			page, err := b.store.Rows(t.Context(), ports.RowQuery{View: view, Table: status.Table, Limit: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := slices.IndexFunc(page.Rows, func(row projection.Row) bool { return status.Table.Get(row, "order_id") == r.AggregateID })
+			written := slices.Clone(page.Rows[at])
+			written[0] = "SHIPPED"
+			state, err := b.store.State(t.Context(), view, r.AggregateID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = b.store.Replace(t.Context(), view, ports.Change{
+				OrderID: r.AggregateID, State: state, Table: status.Table, Put: []projection.Row{written},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			config := b.config()
+			config.Progress = func(uint64) { // all orders were compared
+				// A new order, so that there are more rows than the orders account for and each row is looked at.
+				b.handle(t, b.command(t, order.CreateOrder{
+					OrderID: uuid.New(), CustomerID: "c", Currency: "EUR", Items: []order.Item{{SKU: "A", Quantity: 1, UnitPrice: 5}},
+				}))
+			}
+			config.Rows = &during{ViewReader: b.store, table: status.Table.Name, once: func() {
+				applied(t, b, b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"}))
+			}}
+			report, err := verify.New(config).Verify(t.Context(), 0)
+			if err != nil || report.Differences != 0 {
+				t.Errorf("report = %+v, %v; want no difference", report, err)
+			}
+		})
+	}
+}
+
+// A row that was right before the last event its consumer has handled is stray, whatever has come since.
+func TestVerify_findsRowsThatWereLeftBehind(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	status := projection.OrdersByStatus()
+	view := firstGeneration{}.LiveView(status.Name)
+	page, err := b.store.Rows(t.Context(), ports.RowQuery{View: view, Table: status.Table, Limit: 10})
+	if err != nil || len(page.Rows) != 2 {
+		t.Fatalf("rows = %v, %v", page, err)
+	}
+	left := page.Rows[0]
+	id, _ := status.Table.Get(left, "order_id").(uuid.UUID)
+	b.handle(t, b.command(t, order.ShipOrder{OrderID: id, Carrier: "c", TrackingNumber: "t"}))
+	state, err := b.store.State(t.Context(), view, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.store.Replace(t.Context(), view, ports.Change{OrderID: id, State: state, Table: status.Table, Put: []projection.Row{left}}); err != nil {
+		t.Fatal(err)
+	}
+	config := b.config()
+	config.Progress = func(uint64) { b.command(t, order.DeliverOrder{OrderID: id}) }
+	report, err := verify.New(config).Verify(t.Context(), 0)
+	if err != nil || report.Differences != 1 || !strings.Contains(report.Shown[0].Detail, "is not in the fold") {
+		t.Errorf("report = %+v, %v; want the row that was left", report, err)
+	}
+}
+
+// during is a reader while whose first listing of a table something happens, behind what it shows.
+type during struct {
+	ports.ViewReader
+	table string
+	once  func()
+}
+
+func (r *during) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
+	page, err := r.ViewReader.Rows(ctx, q)
+	if q.Table.Name == r.table && len(q.Prefix) == 0 && r.once != nil {
+		once := r.once
+		r.once = nil
+		once()
+	}
+	return page, err
 }
 
 type tampered struct {
