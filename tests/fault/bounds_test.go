@@ -28,9 +28,13 @@ func (b *bounded) Pull(ctx context.Context, emit func(context.Context, eventsour
 		if n := b.process.feed.Stats().Tail; n > b.cluster.schedule.tail {
 			b.cluster.violated("P8", "the feed of %s keeps %d records, more than %d", b.process.name, n, b.cluster.schedule.tail)
 		}
-		return emit(ctx, record, func() {
+		err := emit(ctx, record, func() {
 			b.held.Add(-1)
 			done()
 		})
+		if err != nil { // the life of the consumer ended, and this record found no place
+			b.held.Add(-1)
+		}
+		return err
 	})
 }

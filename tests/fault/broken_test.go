@@ -2,6 +2,9 @@ package fault_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"orderflow/adapters/fanout"
 	"orderflow/application/consumer"
 	"orderflow/domain/eventsourcing"
+	"orderflow/domain/projection"
 	"orderflow/ports"
 	"orderflow/tests/scyllasim"
 )
@@ -61,11 +65,21 @@ func brief(steps ...step) schedule {
 	}
 }
 
-// expectCaught wants a promise to be found broken. What is broken never mends, so little patience is enough.
+// expectCaught wants a promise to be found broken. What is broken never mends, so little patience is enough. The troubles start when
+// the consumers follow the feed: those that are yet to catch up do so from the event store, where nothing is missing.
 func expectCaught(t *testing.T, s schedule, b broken, promise string) {
 	t.Helper()
+	expectCaughtWith(t, s, options{broken: b, patience: 3 * time.Second}, promise, (*round).trouble)
+}
+
+// expectCaughtWith is expectCaught with something else than writers.
+func expectCaughtWith(t *testing.T, s schedule, o options, promise string, trouble func(*round, context.Context)) {
+	t.Helper()
 	skipWithRaceDetector(t)
-	r := run(t.Context(), s, options{broken: b, patience: 3 * time.Second})
+	r := runWith(t.Context(), s, o, func(r *round, ctx context.Context) {
+		r.awaitConsumers(ctx)
+		trouble(r, ctx)
+	})
 	t.Log(r)
 	for _, v := range r.violations {
 		if strings.HasPrefix(v, promise) {
@@ -75,15 +89,64 @@ func expectCaught(t *testing.T, s schedule, b broken, promise string) {
 	t.Errorf("nobody noticed that %s does not hold", promise)
 }
 
-// The processes die between the commit and the outbox, and nobody sweeps.
+// dies ends the processes between a commit and the outbox.
+func dies(after int) step {
+	return step{after: after, what: crash, process: bothProcesses, fault: scyllasim.Fault{
+		Table: "outbox_messages", Kind: scyllasim.KindBatch, Nth: 1, Effect: scyllasim.DropBefore,
+	}}
+}
+
 func TestRun_CatchesThatNobodySweeps(t *testing.T) {
 	t.Parallel()
-	dies := func(after int) step {
-		return step{after: after, what: crash, process: bothProcesses, fault: scyllasim.Fault{
-			Table: "outbox_messages", Kind: scyllasim.KindBatch, Nth: 1, Effect: scyllasim.DropBefore,
-		}}
-	}
 	expectCaught(t, brief(dies(5), dies(20), dies(35), dies(50)), broken{noSweeper: true}, "P4")
+}
+
+// Everybody sweeps, and there is nothing to be found.
+func TestRun_CatchesAppendsWithoutIntent(t *testing.T) {
+	t.Parallel()
+	none := step{what: inject, fault: scyllasim.Fault{
+		Table: "append_intents", Kind: scyllasim.KindInsert, Nth: 1, Times: 1000, Effect: scyllasim.Ignored,
+	}}
+	expectCaught(t, brief(none, dies(5), dies(20), dies(35), dies(50)), broken{}, "P4")
+}
+
+// overconfident is an event store that takes an append which may have happened for one that did not.
+type overconfident struct{ ports.EventStore }
+
+// Append implements ports.EventStore.
+func (o overconfident) Append(ctx context.Context, a ports.Append) (ports.Appended, error) {
+	appended, err := o.EventStore.Append(ctx, a)
+	if errors.Is(err, ports.ErrOutcomeUnknown) {
+		err = fmt.Errorf("%w: %v", ports.ErrUnavailable, err)
+	}
+	return appended, err
+}
+
+// A commit takes effect without an answer, and the store cannot be read until the client has given up, or asks again.
+func TestRun_CatchesUnknownOutcomesThatAreDenied(t *testing.T) {
+	t.Parallel()
+	for name, insists := range map[string]bool{"of a client that gives up": false, "of a client that asks again": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// What is checked before the ledger is in order, and may take its time.
+			o := options{broken: broken{onStore: func(s ports.EventStore) ports.EventStore { return overconfident{s} }}, patience: *patienceFlag}
+			expectCaughtWith(t, brief(), o, "P1", func(r *round, ctx context.Context) {
+				committed := false
+				r.removals = append(r.removals, r.sim.Inject(scyllasim.Fault{
+					Table: "event_store", Kind: scyllasim.KindLWT, Effect: scyllasim.TimeoutAfter,
+					When: func() bool { committed = true; return true },
+				}))
+				readable := r.sim.Inject(scyllasim.Fault{
+					Table: "event_store", Kind: scyllasim.KindSelect, Effect: scyllasim.Unavailable, Times: -1, When: func() bool { return committed },
+				})
+				r.removals = append(r.removals, readable)
+				random := rand.New(rand.NewPCG(1, 1))
+				w := &writer{Rand: random, cluster: r.cluster, ledger: r.ledger, orders: []uuid.UUID{drawUUID(random)}}
+				client := client{alone: true, insists: insists, answered: readable}
+				r.ledger.add(w.ask(ctx, random, ports.CommandRequest{Command: w.command(), CommandID: w.uuid()}, client))
+			})
+		})
+	}
 }
 
 // Every row is late for the fast reader, and nobody else reads.
@@ -98,12 +161,15 @@ func TestRun_CatchesThatTheLogIsReadOnce(t *testing.T) {
 // unlucky are the orders that something is lost of, in every process.
 func unlucky(id uuid.UUID) bool { return id[0]%2 == 0 }
 
-// halfhearted is a view store that loses rows.
-type halfhearted struct{ consumer.Views }
+// halfhearted is a view store that loses rows, of generations from a given one on.
+type halfhearted struct {
+	consumer.Views
+	from int
+}
 
 // Apply implements ports.ViewStore.
 func (h halfhearted) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
-	if unlucky(change.OrderID) {
+	if unlucky(change.OrderID) && view.Generation >= h.from {
 		change.Put = nil
 	}
 	return h.Views.Apply(ctx, view, change)
@@ -111,7 +177,14 @@ func (h halfhearted) Apply(ctx context.Context, view ports.ViewID, change ports.
 
 func TestRun_CatchesLostRows(t *testing.T) {
 	t.Parallel()
-	expectCaught(t, brief(), broken{onViews: func(v consumer.Views) consumer.Views { return halfhearted{v} }}, "P4")
+	expectCaught(t, brief(), broken{onViews: func(v consumer.Views) consumer.Views { return halfhearted{v, 1} }}, "P4")
+}
+
+// The generation that is read at last is the one that is looked at.
+func TestRun_CatchesRowsThatARebuildLoses(t *testing.T) {
+	t.Parallel()
+	again := step{after: 20, what: rebuildOne, consumer: projection.OrdersByStatus().Name}
+	expectCaught(t, brief(again), broken{onViews: func(v consumer.Views) consumer.Views { return halfhearted{v, 2} }}, "P4")
 }
 
 // forgetful is an event store that takes a command which is there already for one that lost the race: so it is decided anew,

@@ -29,6 +29,8 @@ type cluster struct {
 	// left counts what killed processes still do, and the loops that start them again.
 	left     sync.WaitGroup
 	stopping atomic.Bool
+	// operators counts what operators wait for.
+	operators sync.WaitGroup
 
 	mu sync.Mutex
 	// change is closed, and replaced, when a process is ready or gone.
@@ -159,19 +161,19 @@ func (p *process) takesCommands() bool {
 	}
 }
 
-// commandSent counts a command, and does the steps that are due.
-func (c *cluster) commandSent() {
+// commandSent counts a command, and does the steps that are due. What takes time ends with ctx.
+func (c *cluster) commandSent(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sent++
 	for c.next < len(c.schedule.steps) && c.schedule.steps[c.next].after < c.sent {
-		c.do(c.schedule.steps[c.next])
+		c.do(ctx, c.schedule.steps[c.next])
 		c.next++
 	}
 }
 
 // do does a step. The caller holds the lock.
-func (c *cluster) do(s step) {
+func (c *cluster) do(ctx context.Context, s step) {
 	c.log.Info("step", "sent", c.sent, "step", s.String())
 	switch s.what {
 	case inject:
@@ -197,6 +199,8 @@ func (c *cluster) do(s step) {
 		c.ahead.Add(int64(s.by))
 	case refuse:
 		c.published.refuse(s.times)
+	case pauseOne, resumeOne, rebuildOne:
+		c.operators.Go(func() { c.operate(ctx, s) })
 	}
 }
 

@@ -16,6 +16,7 @@
 //   - clocks of processes jump, which is what a paused process sees between its intent and its commit;
 //   - the sink refuses, also what it has taken;
 //   - consumers fall out of a feed that remembers little, and offsets expire;
+//   - operators pause and resume consumers, and have views rebuilt;
 //   - clients repeat a command by its id, send it to two processes at once, give up, or cancel.
 //
 // Then the trouble ends, and the round waits until everything is as it must be at last. No check depends on when things happen;
@@ -24,11 +25,11 @@
 // # What is checked
 //
 //   - P1: histories have no hole, a command that named a head took effect there, and one that was refused, or answered with
-//     ErrUnavailable only, is nowhere.
+//     ErrUnavailable only, is nowhere, or first there after its client sent it again.
 //   - P2: what was acknowledged is there, as it was told; every event in the store was sent by a client and has reached every
-//     consumer; no intent is left; each process takes commands again.
+//     consumer; no intent is left; each process takes commands again; a rebuild that was begun is completed.
 //   - P3: for each order the first publications are in order, and are the history; all rows and states are what package verify
-//     folds from the events, and no other row exists.
+//     folds from the events, and no other row exists in the generation that is read.
 //   - P4: while the sink refuses everything, the projections get to the end.
 //   - P5: what every reader missed is healed and counted, in a test of its own: a process that dies takes counts with it.
 //   - P6: a command id has one answer, across processes and restarts, and its events are in the history once.

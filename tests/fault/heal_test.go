@@ -52,7 +52,7 @@ func TestRun_HealsWhatTheLogLost(t *testing.T) {
 
 // awaitConsumers waits until all consumers follow the feed, each in one of the processes.
 func (r *round) awaitConsumers(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, r.patience)
+	ctx, cancel := context.WithTimeout(ctx, *patienceFlag)
 	defer cancel()
 	for i := range processes {
 		p, err := r.pick(ctx, i)

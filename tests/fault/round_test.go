@@ -35,7 +35,7 @@ type report struct {
 
 	commands, tries, orders, events int
 	answers                         map[string]int
-	published                       int
+	published, rebuilt              int
 	hits, kills                     int64
 	took                            time.Duration
 	counters
@@ -48,9 +48,9 @@ func (r report) String() string {
 		answers = append(answers, fmt.Sprintf("%d %s", r.answers[name], name))
 	}
 	text := fmt.Sprintf("seed %d: %d commands in %d tries (%s), %d events of %d orders, published %d times; %d requests hit, %d processes killed; "+
-		"%d events healed, %d holes, %d late rows, %d caught up; took %s",
+		"%d events healed, %d holes, %d late rows, %d caught up, %d views rebuilt; took %s",
 		r.schedule.seed, r.commands, r.tries, strings.Join(answers, ", "), r.events, r.orders, r.published, r.hits, r.kills,
-		r.healed, r.holes, r.late, r.caughtUp, r.took.Round(time.Millisecond))
+		r.healed, r.holes, r.late, r.caughtUp, r.rebuilt, r.took.Round(time.Millisecond))
 	for _, v := range r.violations {
 		text += "\n\t" + v
 	}
@@ -63,8 +63,9 @@ type round struct {
 	ledger   *ledger
 	patience time.Duration
 	report   report
-	// observer reads what is stored, once the troubles are over.
+	// observer reads what is stored, once the troubles are over; the live generations do not change any more then.
 	observer *scylla.Store
+	live     generations
 }
 
 // run runs a schedule and says what came of it. It leaves nothing behind.
@@ -98,7 +99,7 @@ func runWith(ctx context.Context, s schedule, o options, trouble func(*round, co
 
 // trouble runs the writers, whose progress makes the steps happen.
 func (r *round) trouble(ctx context.Context) {
-	most := 3 * r.patience // there is much to do, on a slow machine
+	most := 3 * max(r.patience, shortPatience) // there is much to do, on a slow machine
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	random := rand.New(rand.NewPCG(r.schedule.seed, 2))
@@ -155,6 +156,7 @@ func (r *round) calm() {
 	}
 	r.mu.Unlock()
 	r.sim.DropConnections()
+	r.operators.Wait()
 	r.ahead.Add(int64(30 * time.Second)) // sweepers look at intents of this age
 }
 
@@ -165,7 +167,11 @@ func (r *round) settle(ctx context.Context) (err error) {
 		return err
 	}
 	defer r.observer.Close()
+	r.resumeAll(ctx)
 	r.goesOn(ctx)
+	if r.live, err = r.awaitRebuilds(ctx); err != nil {
+		return err
+	}
 	if err := r.verify(ctx, "P4"); err != nil {
 		return err
 	}
@@ -200,7 +206,7 @@ func (r *round) calmConfig() scylla.Config {
 // verify holds the views, and others, against the fold of each order.
 func (r *round) verify(ctx context.Context, promise string, others ...string) error {
 	v := verify.New(verify.Config{
-		Store: r.observer, Codec: eventjson.New(), States: r.observer, Rows: r.observer, Live: firstGeneration{}, Skips: r.observer,
+		Store: r.observer, Codec: eventjson.New(), States: r.observer, Rows: r.observer, Live: r.live, Skips: r.observer,
 		Projections: projection.All(), Others: others,
 	})
 	found, err := v.Verify(ctx, r.patience)
@@ -211,14 +217,6 @@ func (r *round) verify(ctx context.Context, promise string, others ...string) er
 		err = fmt.Errorf("%d differences between %d orders and their views after %s", found.Differences, found.Orders, r.patience)
 	}
 	return err
-}
-
-// firstGeneration makes the first generation of every view the one that is read, as nothing is rebuilt.
-type firstGeneration struct{}
-
-// LiveView implements ports.LiveViews.
-func (firstGeneration) LiveView(consumer string) ports.ViewID {
-	return ports.ViewID{Consumer: consumer, Generation: 1}
 }
 
 // awaitNoIntents waits until the sweepers have decided about every append that was ever begun.

@@ -33,11 +33,12 @@ type step struct {
 	after int
 	what  trouble
 
-	process int           // of kill and crash, bothProcesses = all
-	node    int           // of stop and start
-	by      time.Duration // of generation and clock
-	times   int           // of refuse
-	fault   scyllasim.Fault
+	process  int           // of kill and crash, bothProcesses = all
+	node     int           // of stop and start
+	by       time.Duration // of generation and clock
+	times    int           // of refuse
+	consumer string        // of what operators do
+	fault    scyllasim.Fault
 }
 
 // trouble is what a step does.
@@ -90,6 +91,7 @@ func newSchedule(seed uint64, size int) schedule {
 	if d.IntN(2) == 0 { // what is lost at the end is not healed by a later event
 		s.steps = append(s.steps, step{after: s.total() - 1 - d.IntN(10), what: crash, process: bothProcesses, fault: d.moment()})
 	}
+	s.steps = append(s.steps, d.operator(s.total())...)
 	slices.SortStableFunc(s.steps, func(a, b step) int { return a.after - b.after })
 	return s
 }
@@ -227,7 +229,7 @@ var effectNames = map[scyllasim.Effect]string{
 	scyllasim.Unavailable: "Unavailable", scyllasim.Overloaded: "Overloaded", scyllasim.DropBefore: "DropBefore",
 	scyllasim.DropAfter: "DropAfter", scyllasim.PaxosNotAccepted: "PaxosNotAccepted", scyllasim.PaxosNotLearned: "PaxosNotLearned",
 	scyllasim.PaxosLearnFailed: "PaxosLearnFailed", scyllasim.PaxosLearnTimeout: "PaxosLearnTimeout", scyllasim.LateLog: "LateLog",
-	scyllasim.HeldLog: "HeldLog", scyllasim.DuplicateLog: "DuplicateLog",
+	scyllasim.HeldLog: "HeldLog", scyllasim.DuplicateLog: "DuplicateLog", scyllasim.Ignored: "Ignored",
 }
 
 // String tells a step in words.
@@ -262,6 +264,8 @@ func (s step) String() string {
 		return fmt.Sprintf("%s node %d", s.what, s.node)
 	case refuse:
 		return fmt.Sprintf("refuse %d publications", s.times)
+	case pauseOne, resumeOne, rebuildOne:
+		return fmt.Sprintf("%s %s", s.what, s.consumer)
 	default:
 		return string(s.what)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/ports"
 )
@@ -58,13 +59,13 @@ type writer struct {
 func (w *writer) write(ctx context.Context) {
 	for range w.cluster.schedule.commands {
 		w.think(ctx)
-		w.cluster.commandSent()
+		w.cluster.commandSent(ctx)
 		request := w.request()
 		if w.IntN(10) == 0 {
 			w.twiceAtOnce(ctx, request)
 			continue
 		}
-		e := w.send(ctx, w.Rand, request)
+		e := w.send(ctx, w.Rand, request, true)
 		w.ledger.add(e)
 		w.created[request.Command.Order()] = w.created[request.Command.Order()] || len(e.result.Events) > 0
 		if e.fate == acknowledged && w.IntN(5) == 0 {
@@ -89,38 +90,68 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// client is how a request is made.
+type client struct {
+	// alone: no other client makes the same request.
+	alone bool
+	// insists: it asks again until it is told.
+	insists bool
+	// answered, when set, is called after each answer.
+	answered func()
+}
+
 // send asks until it is told, or gives up.
-func (w *writer) send(ctx context.Context, r *rand.Rand, request ports.CommandRequest) *entry {
+func (w *writer) send(ctx context.Context, r *rand.Rand, request ports.CommandRequest, alone bool) *entry {
+	return w.ask(ctx, r, request, client{alone: alone, insists: r.IntN(4) != 0})
+}
+
+// ask makes a request as the client does, and returns what that knows then.
+func (w *writer) ask(ctx context.Context, r *rand.Rand, request ports.CommandRequest, c client) *entry {
 	e := &entry{request: request, fate: never}
-	insists := r.IntN(4) != 0
 	for {
 		p, err := w.cluster.pick(ctx, r.IntN(processes))
 		if err != nil {
 			e.fate = unknown
 			return e
 		}
+		asked := time.Now()
 		e.result, err = w.try(ctx, r, p, request)
 		w.ledger.count(err)
+		if c.answered != nil {
+			c.answered()
+		}
 		var rule *order.RuleError
 		switch {
 		case err == nil:
+			if c.alone && e.fate == never {
+				w.notBefore(e, asked)
+			}
 			e.fate = acknowledged
 			return e
 		case errors.As(err, &rule), errors.Is(err, ports.ErrNotFound), errors.Is(err, ports.ErrVersionConflict):
 			e.fate = never // also after tries that are unknown: they would have been found, or lost the race
 			return e
 		case errors.Is(err, ports.ErrUnavailable): // this try was not applied
-		case errors.Is(err, ports.ErrOutcomeUnknown), errors.Is(err, errDied), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		case errors.Is(err, ports.ErrOutcomeUnknown), errors.Is(err, errDied), errors.Is(err, errGaveUp):
 			e.fate = unknown
 		default:
 			w.cluster.violated("P2", "command %s on %s was answered with no known error: %v", request.CommandID, request.Command.Order(), err)
 			e.fate = unknown
 			return e
 		}
-		if !insists || ctx.Err() != nil {
+		if !c.insists || ctx.Err() != nil {
 			return e
 		}
 		pause(ctx, time.Duration(1+r.IntN(20))*time.Millisecond)
+	}
+}
+
+// notBefore wants the events of a command not to be older than the try that was acknowledged, as of all tries before it the client
+// was told that they were not applied (P1).
+func (w *writer) notBefore(e *entry, asked time.Time) {
+	if events := e.result.Events; len(events) > 0 && events[0].CreatedAt.Before(eventsourcing.Timestamp(asked)) {
+		w.cluster.violated("P1", "command %s on %s was not applied, its client was told, and is there since before it was sent again",
+			e.request.CommandID, e.result.OrderID)
 	}
 }
 
@@ -131,8 +162,15 @@ func (w *writer) try(ctx context.Context, r *rand.Rand, p *process, request port
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(r.IntN(50))*time.Millisecond)
 		defer cancel()
 	}
-	return w.cluster.handle(ctx, p, request)
+	result, err := w.cluster.handle(ctx, p, request)
+	if ended := ctx.Err(); ended != nil && errors.Is(err, ended) {
+		err = fmt.Errorf("%w: %w", errGaveUp, err)
+	}
+	return result, err
 }
+
+// errGaveUp is of a client that did not wait for the answer.
+var errGaveUp = errors.New("the client gave up")
 
 // repeat asks again what was answered, and wants the same answer (P6).
 func (w *writer) repeat(ctx context.Context, e *entry) {
@@ -151,8 +189,7 @@ func (w *writer) repeat(ctx context.Context, e *entry) {
 			return
 		case ctx.Err() != nil:
 			return
-		// The driver also says that a context was cancelled when a connection is lost while a statement is prepared on it.
-		case !errors.Is(err, ports.ErrUnavailable) && !errors.Is(err, ports.ErrOutcomeUnknown) && !errors.Is(err, errDied) && !errors.Is(err, context.Canceled):
+		case !errors.Is(err, ports.ErrUnavailable) && !errors.Is(err, ports.ErrOutcomeUnknown) && !errors.Is(err, errDied):
 			w.cluster.violated("P6", "command %s on %s was acknowledged, and repeated it gets: %v", e.request.CommandID, e.result.OrderID, err)
 			return
 		}
@@ -172,7 +209,7 @@ func (w *writer) twiceAtOnce(ctx context.Context, request ports.CommandRequest) 
 	var group sync.WaitGroup
 	for i := range both {
 		r := rand.New(rand.NewPCG(w.Uint64(), 0))
-		group.Go(func() { both[i] = w.send(ctx, r, request) })
+		group.Go(func() { both[i] = w.send(ctx, r, request, false) })
 	}
 	group.Wait()
 	if len(both[0].result.Events) > 0 && len(both[1].result.Events) > 0 {
@@ -254,7 +291,7 @@ func (l *ledger) count(err error) {
 	l.tries++
 	for name, value := range map[string]error{
 		"conflict": ports.ErrVersionConflict, "unknown": ports.ErrOutcomeUnknown, "unavailable": ports.ErrUnavailable, "died": errDied,
-		"cancelled": context.DeadlineExceeded,
+		"cancelled": errGaveUp,
 	} {
 		if errors.Is(err, value) {
 			l.answers[name]++

@@ -59,6 +59,9 @@ const (
 	HeldLog
 	// DuplicateLog writes the CDC log rows twice, each time with a cdc$time of its own.
 	DuplicateLog
+	// Ignored answers that a plain write is done, and does nothing. No server does that: it is for a client that should have
+	// written and did not.
+	Ignored
 )
 
 // Fault says which requests go wrong and how. Requests to system tables are spared unless Table names one.

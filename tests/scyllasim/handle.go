@@ -189,6 +189,8 @@ func (c *conn) run(r *request) (message.Message, error) {
 		return nil, &cqlError{&message.Overloaded{ErrorMessage: "Too many in flight requests (injected)"}}
 	case DropBefore:
 		return nil, errDropped
+	case Ignored:
+		return &message.VoidResult{}, nil
 	case LateLog:
 		r.logFault.late = f.Late
 	case HeldLog:

@@ -269,6 +269,7 @@ func TestSession_injected_faults(t *testing.T) {
 		{"a pattern", scyllasim.Fault{Pattern: regexp.MustCompile("^INSERT"), Effect: scyllasim.TimeoutBefore}, insert, "*gocql.RequestErrWriteTimeout SIMPLE", false},
 		{"conditional unavailable", scyllasim.Fault{Effect: scyllasim.Unavailable}, insert + " IF NOT EXISTS", "*gocql.RequestErrUnavailable", false},
 		{"dropped before", scyllasim.Fault{Effect: scyllasim.DropBefore}, insert, "*errors.errorString", false},
+		{"ignored", scyllasim.Fault{Effect: scyllasim.Ignored}, insert, "<nil>", false},
 		{"dropped after", scyllasim.Fault{Effect: scyllasim.DropAfter}, insert, "*errors.errorString", true},
 		{"a delay", scyllasim.Fault{Delay: time.Millisecond}, insert, "<nil>", true},
 		{"another table", scyllasim.Fault{Table: "u", Effect: scyllasim.TimeoutBefore}, insert, "<nil>", true},
