@@ -103,7 +103,6 @@ func TestPublisher_Encryption(t *testing.T) {
 	certificate, ca := newCertificate(t)
 	cluster := newCluster(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{certificate}}))
 	config := configOf(cluster)
-	config.Timeout = time.Second
 
 	t.Run("a certificate of a known authority is taken", func(t *testing.T) {
 		t.Parallel()
@@ -127,8 +126,24 @@ func TestPublisher_Encryption(t *testing.T) {
 			t.Errorf("%v, want ErrRefused", err)
 		}
 	})
+	t.Run("the client shows its own where one is wanted", func(t *testing.T) {
+		t.Parallel()
+		pool := x509.NewCertPool()
+		pool.AddCert(certificate.Leaf)
+		config := configOf(newCluster(t, kfake.TLS(&tls.Config{
+			Certificates: []tls.Certificate{certificate}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
+		})))
+		config.TLS = &redpanda.TLS{CA: ca}
+		if err := newPublisher(t, config).Connect(t.Context()); !errors.Is(err, redpanda.ErrRefused) {
+			t.Errorf("without one: %v, want ErrRefused", err)
+		}
+		config.TLS.Cert, config.TLS.Key = ca, keyFile(t, certificate)
+		publish(t, newPublisher(t, config), history(2)...)
+	})
 	t.Run("without it nothing is published", func(t *testing.T) {
 		t.Parallel()
+		config := config
+		config.Timeout = time.Second
 		if err := newPublisher(t, config).Publish(t.Context(), history(1)[0]); !isRetryable(err) {
 			t.Errorf("%v", err)
 		}
@@ -157,6 +172,7 @@ func newCertificate(t *testing.T) (tls.Certificate, string) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -166,7 +182,25 @@ func newCertificate(t *testing.T) (tls.Certificate, string) {
 	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, path
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, path
+}
+
+// keyFile returns a file with the key of a certificate.
+func keyFile(t *testing.T, certificate tls.Certificate) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func TestPublisher_Topic(t *testing.T) {
@@ -228,6 +262,6 @@ func TestPublisher_ComesBeforeTheBroker(t *testing.T) {
 	}
 	b.start(t)
 	records := history(2)
-	publish(t, p, records...)
+	publishInTime(t, p, records...)
 	expectTopic(t, config, records)
 }

@@ -42,28 +42,31 @@
 //   - A broker that answers and refuses (password, rights, certificate, a topic that must exist): the same, and ErrRefused, so
 //     that a start can fail at once. It is no fault of an event, and ends when somebody has corrected it.
 //   - An event that is too large: *TooLargeError, which names event, size and limit. The limit is the topic's max.message.bytes
-//     and is compared with the length before compression. When brokers find a batch too large after all, the limit is read
-//     again.
+//     and is compared with the length before compression. It is read again before an event is refused, and when brokers find a
+//     batch too large after all, so it may be raised and lowered while events are published.
 //   - An event that brokers find invalid: *InvalidError. They refuse the whole batch for it, and so they do for size when the
 //     limit may not be read. Then a new session sends one message a request until the one to blame is found, so that none of
 //     the others shares its fate.
-//   - A client that got stuck is replaced after twice Config.Timeout.
+//   - A client that got stuck is replaced after twice Config.Timeout, and one that has given up an event, at once: it may hold on
+//     to a topic that was deleted and made anew.
 //
 // # Why the publisher is built on franz-go and not on watermill-kafka
 //
-// watermill-kafka publishes one message after the other: a few hundred to a thousand a second on a broker where concurrent
-// lanes reach ten times that and more (scripts/bench redpanda). Its client, sarama, forms batches from lanes as well, and the
-// first version of this publisher was built on it. Sarama's idempotent producer (v1.50.3) loses acknowledged messages: when a
-// batch fails for good, it raises the producer's epoch and numbers from 0 again, but messages that were numbered before and not
-// yet sent go out under the new epoch with their old numbers. Two messages then have the same epoch and number, the broker
-// takes the second for a repetition of the first and says that it has it, and sarama reports success.
-// TestPublisher_FindsTheOneToBlame found it: with sarama it failed on every run (idempotence switched off, it passed). An
-// offset would have been saved behind an event that is nowhere. franz-go passes, is idempotent, takes contexts, and is at least
-// as fast. Readers do not number anything; the feed uses watermill-kafka and sarama.
+// watermill-kafka publishes one message after the other, at most a few thousand a second. 256 concurrent lanes reach ten times
+// that and more, about as much as sarama does with batches of 1,000; 32 lanes reach a third of it (scripts/bench redpanda, on
+// one real broker). Watermill's client, sarama, forms batches from lanes as well, and the first version of this publisher was
+// built on it. Sarama's idempotent producer (v1.50.3) loses acknowledged messages: when a batch fails for good, it raises the
+// producer's epoch and numbers from 0 again, but messages that were numbered before and not yet sent go out under the new epoch
+// with their old numbers. Two messages then have the same epoch and number, the broker takes the second for a repetition of the
+// first and says that it has it, and sarama reports success. TestPublisher_FindsTheOneToBlame found it: with sarama it failed on
+// every run (idempotence switched off, it passed). An offset would have been saved behind an event that is nowhere. franz-go
+// passes, is idempotent, takes contexts, and is at least as fast. Readers do not number anything; the feed uses watermill-kafka
+// and sarama.
 //
 // # Topics
 //
-// A topic that does not exist is created as Config.Topic says, unless MustExist; one that exists is taken as it is. How long it
-// keeps messages is the broker's default unless Topic.Settings has retention.ms; who wants to read all history from it wants
-// -1.
+// A topic that does not exist is created as Config.Topic says, unless MustExist; one that exists is taken as it is. In its first
+// moments a topic has leaders that have not heard of it and refuse events; the publisher that creates it waits until each leader
+// says that it is one. A partition that has no leader later keeps only its own orders waiting. How long the topic keeps messages
+// is the broker's default unless Topic.Settings has retention.ms; who wants to read all history from it wants -1.
 package redpanda

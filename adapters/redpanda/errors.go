@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 
 	"github.com/IBM/sarama"
@@ -72,8 +73,10 @@ const (
 // translate turns an error of the client into one of the ports.
 func translate(err error, kind request) error {
 	switch {
-	case err == nil || is(err, context.Canceled, context.DeadlineExceeded, ports.ErrUnavailable, ports.ErrOutcomeUnknown,
+	case err == nil || is(err, ports.ErrUnavailable, ports.ErrOutcomeUnknown,
 		ports.ErrNotFound, ports.ErrCorrupt, ports.ErrClosed, ports.ErrOffsetExpired, ports.ErrNoOffset):
+		return err
+	case kind == read && is(err, context.Canceled, context.DeadlineExceeded): // of what was sent, the caller's never get here
 		return err
 	case is(err, sarama.ErrOffsetOutOfRange):
 		return fmt.Errorf("%w: %w", ports.ErrOffsetExpired, err)
@@ -92,7 +95,7 @@ func refused(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
 	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok { // such as "unknown certificate authority", about ours
+	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "remote error" { // an alert of TLS, about our certificate
 		return true
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok { // the broker does not speak TLS there

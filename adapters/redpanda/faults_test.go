@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -204,6 +205,24 @@ func TestPublisher_FindsTheOneToBlame(t *testing.T) {
 	}
 }
 
+// What a broker refuses for a message once, and then no more, does not slow down everything for ever.
+func TestPublisher_GivesUpTheSearchForTheOneToBlame(t *testing.T) {
+	t.Parallel()
+	cluster := newCluster(t)
+	p := newPublisher(t, configOf(cluster))
+	publish(t, p, history(1)...)
+	cluster.Fault(kfake.Fault{Keys: produceKey, Err: kerr.InvalidRecord})
+	records := history(redpanda.AloneFor + 1)
+	publish(t, p, records[0])
+	if !p.Alone() {
+		t.Fatal("there is no search")
+	}
+	publish(t, p, records[1:]...)
+	if p.Alone() {
+		t.Error("the search goes on")
+	}
+}
+
 // refuse answers a request that contains a text.
 func refuse(request *kmsg.ProduceRequest, text string, why *kerr.Error) (kmsg.Response, error, bool) {
 	response := request.ResponseKind().(*kmsg.ProduceResponse)
@@ -232,7 +251,7 @@ func TestPublisher_ABrokerThatDoesNotAnswer(t *testing.T) {
 		config.Timeout = time.Second // the least that the client takes
 		p := newPublisher(t, config)
 		records := history(3)
-		publish(t, p, records[0])
+		publishInTime(t, p, records[0])
 		silent := true
 		cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 			if silent {
@@ -254,6 +273,32 @@ func TestPublisher_ABrokerThatDoesNotAnswer(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		expectTopic(t, config, records)
+	})
+
+	t.Run("a client that can neither go on nor give up is replaced", func(t *testing.T) {
+		t.Parallel()
+		cluster := newCluster(t)
+		config := configOf(cluster)
+		config.Timeout = time.Second
+		p := newPublisher(t, config)
+		records := history(2)
+		publishInTime(t, p, records[0])
+		var stuck []byte // the id of the first producer that asks
+		cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			asked := request.(*kmsg.ProduceRequest)
+			producer := asked.Topics[0].Partitions[0].Records[43:51]
+			if stuck == nil {
+				stuck = slices.Clone(producer)
+			}
+			answer, err, _ := refuse(asked, "", kerr.RequestTimedOut)
+			return answer, err, bytes.Equal(producer, stuck)
+		})
+		if err := p.Publish(t.Context(), records[1]); !errors.Is(err, ports.ErrOutcomeUnknown) {
+			t.Errorf("the client that is stuck: %v", err)
+		}
+		publishInTime(t, p, records[1])
 		expectTopic(t, config, records)
 	})
 

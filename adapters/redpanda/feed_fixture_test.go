@@ -46,7 +46,9 @@ func newShelf(t testing.TB, config redpanda.Config) *shelf {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = admin.Close() })
-	if err := newPublisher(t, config).Connect(within(t)); err != nil { // a topic that others can find, too
+	patient := config
+	patient.Timeout = bound
+	if err := newPublisher(t, patient).Connect(within(t)); err != nil { // which waits until others find it, too
 		t.Fatal(err)
 	}
 	producer := newProducer(t, config)

@@ -17,6 +17,7 @@ func realConfig(t *testing.T) redpanda.Config {
 	config := redpanda.Config{
 		Brokers: servers.Kafka(t),
 		Topic:   redpanda.Topic{Name: "test-" + uuid.NewString(), Partitions: 4},
+		Timeout: bound, // not all of these tests try again
 	}
 	t.Cleanup(func() {
 		settings, err := config.Sarama()

@@ -132,7 +132,12 @@ func (p *Publisher) publish(ctx context.Context, m *kgo.Record, record eventsour
 		}
 		size := messageSize(m)
 		if size > s.limit {
-			return tooLargeError(record, size, s.limit)
+			if err = tooLargeError(record, size, s.limit); !s.outgrown(bounded, p.config) {
+				return err
+			}
+			p.replace(s, nil, p.config.Timeout)
+			tries++
+			continue
 		}
 		again := *m // the client takes what it is given
 		if err = s.send(bounded, &again); err == nil {
@@ -151,6 +156,7 @@ func (p *Publisher) publish(ctx context.Context, m *kgo.Record, record eventsour
 			return p.explain(ctx, fmt.Errorf("%w: no acknowledgement within %s", ports.ErrOutcomeUnknown, p.patience()))
 		}
 		if !tooLarge(err) && !ownFault(err) {
+			p.replace(s, nil, p.config.Timeout) // it may hold on to a topic that somebody has deleted and made anew
 			break
 		}
 		p.replace(s, &blamed{limit: s.limit, err: err}, p.config.Timeout)
@@ -178,10 +184,15 @@ func (p *Publisher) delivered(s *session) {
 // patience bounds one call of Publish. The client gives up earlier unless it waits for an answer without which it cannot go on.
 func (p *Publisher) patience() time.Duration { return 2 * p.config.Timeout }
 
-// explain adds where the trouble is.
+// explain adds where the trouble is. The end of a context that is not the caller's, of a session or of an attempt, is hidden.
 func (p *Publisher) explain(ctx context.Context, err error) error {
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+	switch ended := ctx.Err() == nil && is(err, context.Canceled, context.DeadlineExceeded); {
+	case ended && errors.Is(err, ports.ErrOutcomeUnknown):
+		err = fmt.Errorf("%w: %v", ports.ErrOutcomeUnknown, err)
+	case ended && errors.Is(err, context.DeadlineExceeded):
 		err = fmt.Errorf("%w: no answer within %s", ports.ErrUnavailable, p.patience())
+	case ended:
+		err = fmt.Errorf("%w: %v", ports.ErrUnavailable, err)
 	}
 	return fmt.Errorf("topic %s on %s: %w", p.config.Topic.Name, strings.Join(p.config.Brokers, ","), err)
 }
@@ -225,12 +236,15 @@ func (p *Publisher) open(o *opening, previous *blamed) {
 	s, err := openSession(p.ctx, p.config, previous)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err != nil {
+	switch {
+	case err == nil:
+		o.session = s
+	case p.ctx.Err() != nil: // which is why it failed
+		o.err = ports.ErrClosed
+	default:
 		o.err = translate(err, read)
 		p.current, p.blamed = nil, previous
-		return
 	}
-	o.session = s
 }
 
 // replace has later calls open another session. What this one has in hand may go on for as long as grace.

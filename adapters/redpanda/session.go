@@ -61,7 +61,6 @@ func openSession(ctx context.Context, c Config, previous *blamed) (_ *session, e
 	if err != nil {
 		return nil, err
 	}
-	limit = min(limit, largestRequest)
 	s.limit = limit - batchOverhead
 	if previous.wantsAlone(s.limit) {
 		s.alone = make(chan struct{}, 1)
@@ -72,6 +71,11 @@ func openSession(ctx context.Context, c Config, previous *blamed) (_ *session, e
 	}
 	s.client, err = kgo.NewClient(append(options, kgo.ProducerBatchMaxBytes(int32(limit)), kgo.WithHooks(s.trouble))...)
 	return s, err
+}
+
+// outgrown tells whether somebody has raised the topic's limit since the session began.
+func (s *session) outgrown(ctx context.Context, c Config) bool {
+	return topicLimit(ctx, s.client, c.Topic.Name)-batchOverhead > s.limit
 }
 
 // hint says what it usually means that a broker closes the connection instead of giving an answer.
@@ -197,7 +201,8 @@ func (s *session) handOver(ctx context.Context, r *kgo.Record, answer chan<- err
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if !s.closed {
-		s.client.Produce(ctx, r, func(_ *kgo.Record, err error) { answer <- err })
+		// The client fails everything that waits for a partition for one event whose context has ended.
+		s.client.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { answer <- err })
 	}
 	return !s.closed
 }

@@ -1,6 +1,7 @@
 package redpanda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,34 +24,36 @@ const (
 	leaderPause = 20 * time.Millisecond
 )
 
-// ensureTopic creates the topic if it is not there and may be created, and gives all of its partitions a moment to be ready for
-// events. One that has no leader for longer keeps nobody from the others.
+// ensureTopic creates the topic if it is not there and may be created, and then waits until it can be written to. One that is
+// there need not have a leader everywhere: what has none keeps nobody from the rest.
 func ensureTopic(ctx context.Context, client *kgo.Client, c Config) error {
 	_, err := topicLeaders(ctx, client, c.Topic.Name)
-	if errors.Is(err, kerr.UnknownTopicOrPartition) {
-		if c.Topic.MustExist {
-			return fmt.Errorf("topic %s: %w, and is not to be created", c.Topic.Name, errNoTopic)
-		}
-		if err = createTopic(ctx, client, c); err != nil {
-			return fmt.Errorf("create topic %s with %d partitions: %w", c.Topic.Name, c.Topic.Partitions, err)
-		}
-	}
-	if err != nil && !errors.Is(err, kerr.LeaderNotAvailable) {
+	switch {
+	case errors.Is(err, kerr.LeaderNotAvailable):
+		return nil
+	case !errors.Is(err, kerr.UnknownTopicOrPartition):
 		return err
+	case c.Topic.MustExist:
+		return fmt.Errorf("topic %s: %w, and is not to be created", c.Topic.Name, errNoTopic)
+	}
+	if err := createTopic(ctx, client, c); err != nil {
+		return fmt.Errorf("create topic %s with %d partitions: %w", c.Topic.Name, c.Topic.Partitions, err)
 	}
 	return awaitLeaders(ctx, client, c)
 }
 
-// awaitLeaders waits until all of the topic can be written to. Its error is that of ctx.
+// awaitLeaders waits until all of a new topic can be written to, but not for ever. Its error is that of ctx.
 func awaitLeaders(ctx context.Context, client *kgo.Client, c Config) error {
-	bounded, cancel := context.WithTimeout(ctx, c.Timeout/2)
+	bounded, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
+	var answered error
 	for {
 		err := describeTopic(bounded, client, c.Topic.Name)
 		if err == nil {
 			return nil
 		}
 		if is(err, kerr.UnknownTopicOrPartition, kerr.LeaderNotAvailable, kerr.NotLeaderForPartition) {
+			answered = err
 			select {
 			case <-time.After(leaderPause):
 				continue
@@ -58,7 +61,7 @@ func awaitLeaders(ctx context.Context, client *kgo.Client, c Config) error {
 			}
 		}
 		if ctx.Err() == nil {
-			c.Logger.Warn("a part of the topic takes no events at the moment", "topic", c.Topic.Name, "error", err)
+			c.Logger.Warn("a part of the new topic takes no events yet", "topic", c.Topic.Name, "error", cmp.Or(answered, err))
 		}
 		return ctx.Err()
 	}
@@ -112,7 +115,7 @@ func topicLeaders(ctx context.Context, client *kgo.Client, name string) (map[int
 			return nil, fmt.Errorf("topic %s: %w", name, err)
 		}
 		for _, p := range t.Partitions {
-			if p.Leader < 0 {
+			if p.Leader < 0 || p.ErrorCode == kerr.LeaderNotAvailable.Code {
 				return nil, fmt.Errorf("partition %d of topic %s: %w", p.Partition, name, kerr.LeaderNotAvailable)
 			}
 			leaders[p.Leader] = append(leaders[p.Leader], p.Partition)
@@ -165,7 +168,7 @@ func topicLimit(ctx context.Context, client *kgo.Client, name string) int {
 				continue
 			}
 			if limit, err := strconv.Atoi(*setting.Value); err == nil {
-				return limit
+				return min(limit, largestRequest)
 			}
 		}
 	}
