@@ -21,7 +21,8 @@ type consumer struct {
 		Events uint64 `json:"events"`
 		Known  bool   `json:"known"`
 	} `json:"lag"`
-	Parked int `json:"parked"`
+	Parked  int `json:"parked"`
+	Handled int `json:"handled"`
 }
 
 func (s *service) consumers(t *testing.T) []consumer {

@@ -113,19 +113,30 @@ func topicIsWhatTheStoreHolds(t *testing.T, brokers []string) {
 	}
 }
 
-func TestSource_processesShareThePartitions(t *testing.T) {
-	t.Parallel()
+// scyllaHere starts a ScyllaDB in this process.
+func scyllaHere(t *testing.T) []string {
+	t.Helper()
 	sim, err := scyllasim.Start(scyllasim.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(sim.Close)
-	shareThePartitions(t, sim.Hosts(), brokersHere(t), func(s *service) { s.stop(t) })
+	return sim.Hosts()
+}
+
+func TestSource_processesShareThePartitions(t *testing.T) {
+	t.Parallel()
+	shareThePartitions(t, scyllaHere(t), brokersHere(t), func(s *service) { s.stop(t) })
 }
 
 func TestIntegrationSource_processesShareThePartitions(t *testing.T) {
 	t.Parallel()
-	shareThePartitions(t, servers.Scylla(t), servers.Kafka(t), (*service).kill) // it is missed only after a while
+	shareThePartitions(t, scyllaHere(t), servers.Kafka(t), (*service).kill) // it is missed only after a while
+}
+
+func TestIntegrationScyllaSource_processesShareThePartitions(t *testing.T) {
+	t.Parallel()
+	shareThePartitions(t, servers.Scylla(t), servers.Kafka(t), (*service).kill)
 }
 
 // shareThePartitions runs the projections of one store in two processes, and then, after the end of one, in the other.
