@@ -37,6 +37,8 @@ type Config struct {
 	GroupPrefix string
 	// Lanes is how many orders each consumer handles at once.
 	Lanes int
+	// PublishLanes is that of the publisher: a batch to a broker is what comes while the ones before are on their way.
+	PublishLanes int
 	// Consumers are those that may run in this process; none for all.
 	Consumers []string
 	// Heartbeat is the time between two heartbeats through the change feed.
@@ -68,6 +70,7 @@ func DefaultConfig() Config {
 		Listen:          "127.0.0.1:8080",
 		Retention:       24 * time.Hour,
 		Lanes:           32,
+		PublishLanes:    256,
 		Heartbeat:       2 * time.Second,
 		RollbackGrace:   time.Hour,
 		ShutdownTimeout: 10 * time.Second,
@@ -100,6 +103,9 @@ func (c Config) Validate() error {
 	}
 	if c.Lanes < 1 || c.Lanes > 1024 {
 		bad("lanes", "%d is not 1 to 1024", c.Lanes)
+	}
+	if c.PublishLanes < 1 || c.PublishLanes > 4096 {
+		bad("publish-lanes", "%d is not 1 to 4096", c.PublishLanes)
 	}
 	if c.Heartbeat < 100*time.Millisecond || c.Heartbeat > time.Minute {
 		bad("heartbeat", "%s is not 100ms to 1m", c.Heartbeat)

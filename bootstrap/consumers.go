@@ -52,7 +52,13 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 		}
 	}
 	a.router, err = fanout.New(fanout.Config{
-		Lanes: a.config.Lanes, DrainTimeout: a.config.ShutdownTimeout, Logger: a.log, Middleware: fanout.Around(around(a.tracing, a.recorder)...),
+		Lanes: a.config.Lanes, LanesOf: func(consumer string) int {
+			if consumer == target.consumer() {
+				return a.config.PublishLanes
+			}
+			return a.config.Lanes
+		},
+		DrainTimeout: a.config.ShutdownTimeout, Logger: a.log, Middleware: fanout.Around(around(a.tracing, a.recorder)...),
 	}, routed...)
 	return err
 }

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -30,7 +31,7 @@ func newFeeder(config Config, consumer Consumer) *feeder {
 		config:   config,
 		consumer: consumer,
 		name:     consumer.Name(),
-		lanes:    make([]chan *delivery, config.Lanes),
+		lanes:    make([]chan *delivery, cmp.Or(config.LanesOf(consumer.Name()), config.Lanes)),
 		messages: make(chan *message.Message),
 	}
 	for i := range f.lanes {

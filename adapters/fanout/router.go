@@ -16,6 +16,8 @@ import (
 type Config struct {
 	// Lanes is the number of records that one consumer handles at a time; 0 means 16.
 	Lanes int
+	// LanesOf returns that number for one consumer, or 0 for Lanes; nil means Lanes for all.
+	LanesOf func(consumer string) int
 	// LaneBuffer is the number of records that wait in each lane; 0 means 64.
 	LaneBuffer int
 	// RetryPause is the time between a failed delivery and the next attempt, and between the unexpected end of a Pull and the
@@ -41,6 +43,9 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.LaneBuffer, 64)
 	setDefault(&c.RetryPause, 500*time.Millisecond)
 	setDefault(&c.DrainTimeout, 10*time.Second)
+	if c.LanesOf == nil {
+		c.LanesOf = func(string) int { return 0 }
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

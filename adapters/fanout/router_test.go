@@ -229,6 +229,35 @@ func TestRouter_StuckRecord(t *testing.T) {
 	})
 }
 
+// Each consumer has as many records in hand as it has lanes, its own number or that of all.
+func TestRouter_LanesOf(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var records []eventsourcing.Record
+		for range 400 {
+			records = append(records, history(uuid.New(), 1)...)
+		}
+		release := make(chan struct{})
+		inHand := map[string]*atomic.Int64{"wide": {}, "usual": {}}
+		holding := func(name string) *consumer {
+			var j journal
+			return &consumer{name: name, pull: j.emitting(records), handle: func(context.Context, eventsourcing.Record) error {
+				inHand[name].Add(1)
+				<-release
+				return nil
+			}}
+		}
+		lanes := map[string]int{"wide": 8}
+		r := run(t, fanout.Config{Lanes: 2, LaneBuffer: 400, LanesOf: func(name string) int { return lanes[name] }}, holding("wide"), holding("usual"))
+		synctest.Wait()
+		if wide, usual := inHand["wide"].Load(), inHand["usual"].Load(); wide != 8 || usual != 2 {
+			t.Errorf("%d and %d records are in hand, want 8 and 2", wide, usual)
+		}
+		close(release)
+		r.stop()
+	})
+}
+
 func TestLaneOf(t *testing.T) {
 	t.Parallel()
 	const lanes, each = 16, 400

@@ -121,6 +121,7 @@ differences found).`,
 	flags.DurationVar(&sh.config.Retention, "retention", sh.config.Retention, "how long the change feed keeps events; the event store keeps them for ever")
 	flags.StringVar(&sh.config.Sink, "sink", sh.config.Sink, "where events are published as CloudEvents: stdout, none, redpanda or file:PATH (default file:DATA/order-events.jsonl)")
 	flags.IntVar(&sh.config.Lanes, "lanes", sh.config.Lanes, "orders that each consumer handles at once")
+	flags.IntVar(&sh.config.PublishLanes, "publish-lanes", sh.config.PublishLanes, "orders that the publisher has on their way at once; batches are made of them")
 	flags.StringSliceVar(&sh.config.Consumers, "consumers", nil, "consumers that may run in this process (default all)")
 	flags.DurationVar(&sh.config.Heartbeat, "heartbeat", sh.config.Heartbeat, "time between two heartbeats through the change feed")
 	flags.DurationVar(&sh.config.RollbackGrace, "rollback-grace", sh.config.RollbackGrace, "how long the previous generation of a view is kept after a rebuild")
