@@ -59,9 +59,10 @@ type Delivery struct {
 // Pulse sends heartbeats the way that records go, so that a consumer can tell an idle feed from a dead one.
 type Pulse interface {
 	// Beat makes the feed deliver a heartbeat to every consumer that has an open subscription, behind all records that were
-	// acknowledged before the call. Heartbeats go through whatever records go through, in the store and in the feed. They are
-	// not kept for consumers that are not subscribed, do not count in [Lag].Events, and may come twice, late or, when others
-	// follow, not at all: only one that arrives proves something.
+	// acknowledged before the call; a feed whose log may show a record late says what that means for it. Heartbeats go through
+	// whatever records go through, in the store and in the feed. They are not kept for consumers that are not subscribed, do
+	// not count in [Lag].Events, and may come twice, late or, when others follow, not at all: only one that arrives proves
+	// something.
 	//
 	// at is UTC, in whole milliseconds. Errors: ErrUnavailable, ErrOutcomeUnknown.
 	Beat(ctx context.Context, at time.Time) error
