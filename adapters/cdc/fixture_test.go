@@ -48,6 +48,7 @@ func connect(tb testing.TB, hosts ...string) *gocql.Session {
 	c.Timeout = time.Minute
 	c.DefaultTimestamp = false
 	c.Logger = quiet{}
+	c.Events.DisableSchemaEvents = true // what the driver does about them races with itself when connections are lost
 	session, err := c.CreateSession()
 	if err != nil {
 		tb.Fatal(err)

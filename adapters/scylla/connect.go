@@ -80,9 +80,9 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	cluster.Timeout, cluster.WriteTimeout, cluster.ReadTimeout = c.Timeout, c.Timeout, c.Timeout
 	cluster.ConnectTimeout = c.ConnectTimeout
 	cluster.Dialer = c.dialer(cluster.SocketKeepalive)
-	// Without a keyspace there are no replicas to keep track of. (The driver has a data race between the events of others and the
-	// start of a session.)
-	cluster.Events.DisableSchemaEvents = keyspace == ""
+	// What the driver does about them races with the start of a session, and with its control connection when that is made anew. It
+	// is about replicas: after an ALTER KEYSPACE requests take one hop more, until a restart.
+	cluster.Events.DisableSchemaEvents = true
 	cluster.Consistency = gocql.LocalQuorum
 	cluster.SerialConsistency = c.SerialConsistency
 	cluster.DefaultTimestamp = false

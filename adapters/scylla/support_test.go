@@ -42,6 +42,7 @@ func session(t testing.TB, hosts []string) *gocql.Session {
 	cluster := gocql.NewCluster(hosts...)
 	cluster.Timeout = time.Minute
 	cluster.Logger = quiet{}
+	cluster.Events.DisableSchemaEvents = true // as the adapter does
 	s, err := cluster.CreateSession()
 	if err != nil {
 		t.Fatal(err)

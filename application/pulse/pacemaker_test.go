@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +22,8 @@ import (
 // store is a pulse that does what the test wants, heartbeat by heartbeat, and then succeeds.
 type store struct {
 	script []func(ctx context.Context) error
+
+	mu sync.Mutex
 	// began and carried are when each heartbeat began, since the start, and what it carried.
 	start   time.Time
 	began   []time.Duration
@@ -27,11 +31,21 @@ type store struct {
 }
 
 func (s *store) Beat(ctx context.Context, at time.Time) error {
+	s.mu.Lock()
 	s.began, s.carried = append(s.began, time.Since(s.start)), append(s.carried, at)
-	if n := len(s.began); n <= len(s.script) && s.script[n-1] != nil {
+	n := len(s.began)
+	s.mu.Unlock()
+	if n <= len(s.script) && s.script[n-1] != nil {
 		return s.script[n-1](ctx)
 	}
 	return nil
+}
+
+// soFar returns when the heartbeats until now began, and what they carried.
+func (s *store) soFar() (began []time.Duration, carried []time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.began), slices.Clone(s.carried)
 }
 
 func takes(d time.Duration) func(context.Context) error {
@@ -49,10 +63,28 @@ func fails(err error) func(context.Context) error {
 	return func(context.Context) error { return err }
 }
 
+// journal keeps what is logged.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 // pace runs a pacemaker over the script in a bubble, and ends it with the test.
-func pace(t *testing.T, script ...func(context.Context) error) (*pulse.Pacemaker, *store, *bytes.Buffer) {
+func pace(t *testing.T, script ...func(context.Context) error) (*pulse.Pacemaker, *store, *journal) {
 	t.Helper()
-	s, logged := &store{script: script, start: time.Now()}, &bytes.Buffer{}
+	s, logged := &store{script: script, start: time.Now()}, &journal{}
 	p := pulse.NewPacemaker(pulse.PacemakerConfig{Pulse: s, Logger: slog.New(slog.NewTextHandler(logged, nil))})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -83,18 +115,19 @@ func TestPacemaker(t *testing.T) {
 	inBubble(t, "beats at once and then every interval", func(t *testing.T) {
 		p, store, logged := pace(t)
 		after(3*s + 500*ms)
-		if diff := cmp.Diff([]time.Duration{0, s, 2 * s, 3 * s}, store.began); diff != "" {
+		began, carried := store.soFar()
+		if diff := cmp.Diff([]time.Duration{0, s, 2 * s, 3 * s}, began); diff != "" {
 			t.Error(diff)
 		}
-		for i, at := range store.carried {
-			if want := store.start.Add(store.began[i]).UTC().Truncate(ms); at != want {
+		for i, at := range carried {
+			if want := store.start.Add(began[i]).UTC().Truncate(ms); at != want {
 				t.Errorf("heartbeat %d carries %s, want %s", i, at, want)
 			}
 		}
-		if at, err := p.Last(); err != nil || at != store.carried[3] {
+		if at, err := p.Last(); err != nil || at != carried[3] {
 			t.Errorf("last: %s, %v, want the fourth", at, err)
 		}
-		if sent, failed := p.Counts(); sent != 4 || failed != 0 || logged.Len() != 0 {
+		if sent, failed := p.Counts(); sent != 4 || failed != 0 || logged.String() != "" {
 			t.Errorf("%d sent, %d failed, logged %q", sent, failed, logged)
 		}
 	})
@@ -102,7 +135,8 @@ func TestPacemaker(t *testing.T) {
 	inBubble(t, "one that takes long does not move the later ones", func(t *testing.T) {
 		_, store, _ := pace(t, nil, takes(1500*ms))
 		after(4*s + 500*ms)
-		if diff := cmp.Diff([]time.Duration{0, s, 2500 * ms, 3 * s, 4 * s}, store.began); diff != "" {
+		began, _ := store.soFar()
+		if diff := cmp.Diff([]time.Duration{0, s, 2500 * ms, 3 * s, 4 * s}, began); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -114,7 +148,8 @@ func TestPacemaker(t *testing.T) {
 			t.Errorf("before the time is over: %v", err)
 		}
 		after(500 * ms)
-		if diff := cmp.Diff([]time.Duration{0, s, 3 * s}, store.began); diff != "" {
+		began, _ := store.soFar()
+		if diff := cmp.Diff([]time.Duration{0, s, 3 * s}, began); diff != "" {
 			t.Error(diff)
 		}
 		if sent, failed := p.Counts(); sent != 2 || failed != 1 {
@@ -126,7 +161,8 @@ func TestPacemaker(t *testing.T) {
 		stuck := make(chan struct{})
 		p, store, _ := pace(t, nil, func(context.Context) error { <-stuck; return nil })
 		after(10 * s)
-		if at, err := p.Last(); !errors.Is(err, ports.ErrUnavailable) || !strings.Contains(err.Error(), "for 9s") || at != store.carried[0] {
+		_, carried := store.soFar()
+		if at, err := p.Last(); !errors.Is(err, ports.ErrUnavailable) || !strings.Contains(err.Error(), "for 9s") || at != carried[0] {
 			t.Errorf("last: %s, %v, want the first and how long the second takes", at, err)
 		}
 		close(stuck)
@@ -140,11 +176,13 @@ func TestPacemaker(t *testing.T) {
 		numbered := func(err error, n int) func(context.Context) error { return fails(fmt.Errorf("try %d: %w", n, err)) }
 		p, store, logged := pace(t, nil, numbered(ports.ErrUnavailable, 1), numbered(ports.ErrUnavailable, 2), numbered(ports.ErrOutcomeUnknown, 3))
 		after(3*s + 500*ms)
-		if at, err := p.Last(); !errors.Is(err, ports.ErrOutcomeUnknown) || at != store.carried[0] {
+		_, carried := store.soFar()
+		if at, err := p.Last(); !errors.Is(err, ports.ErrOutcomeUnknown) || at != carried[0] {
 			t.Errorf("last: %s, %v, want the first and what became of the fourth", at, err)
 		}
 		after(2 * s)
-		if at, err := p.Last(); err != nil || at != store.carried[5] {
+		_, carried = store.soFar()
+		if at, err := p.Last(); err != nil || at != carried[5] {
 			t.Errorf("last: %s, %v, want the sixth", at, err)
 		}
 		if sent, failed := p.Counts(); sent != 3 || failed != 3 {
@@ -173,8 +211,9 @@ func TestPacemaker(t *testing.T) {
 		if err := p.Run(ctx); err != nil {
 			t.Error(err)
 		}
-		if _, failed := p.Counts(); failed != 0 || len(store.began) != 1 {
-			t.Errorf("%d failed of %d, want 0 of 1", failed, len(store.began))
+		began, _ := store.soFar()
+		if _, failed := p.Counts(); failed != 0 || len(began) != 1 {
+			t.Errorf("%d failed of %d, want 0 of 1", failed, len(began))
 		}
 	})
 }
