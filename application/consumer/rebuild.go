@@ -27,17 +27,28 @@ func (c *Consumer) Rebuild(ctx context.Context, request ports.RebuildRequest) er
 		c.rebuilding.wish(request)
 		return nil
 	}
-	_, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+	return c.begin(ctx, request, func(record *ports.ConsumerRecord) error {
 		if record.Next.Number != 0 {
 			return &ports.RefusedError{Reason: fmt.Sprintf("generation %d of %s is being built or dropped already", record.Next.Number, c.config.Name)}
 		}
 		record.Next = ports.Generation{Number: int(record.Revision) + 1, Version: c.config.Version}
 		return nil
 	})
-	if err == nil {
-		c.rebuilding.wish(request)
+}
+
+// begin changes the record so that there is a next generation, which this process is then to build as it was asked to: where all
+// processes work as the consumer it takes the lease first, which its next life needs.
+func (c *Consumer) begin(ctx context.Context, request ports.RebuildRequest, change func(*ports.ConsumerRecord) error) error {
+	if c.config.Shared && c.config.Leases != nil {
+		if _, err := c.tryLease(ctx); err != nil {
+			return err
+		}
 	}
-	return err
+	if _, err := c.update(ctx, change); err != nil {
+		return err // the lease is let go by the next life, or runs out
+	}
+	c.rebuilding.wish(request)
+	return nil
 }
 
 // AbortRebuild ends a rebuild and drops what it has filled.
@@ -67,7 +78,7 @@ func (c *Consumer) Rollback(ctx context.Context) error {
 	if c.life.Load() == nil {
 		return c.notHere()
 	}
-	_, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+	return c.begin(ctx, ports.RebuildRequest{SkipVerification: true}, func(record *ports.ConsumerRecord) error {
 		switch {
 		case record.Next.Number != 0:
 			return &ports.RefusedError{Reason: fmt.Sprintf("generation %d of %s is being built or dropped: abort that first", record.Next.Number, c.config.Name)}
@@ -81,8 +92,4 @@ func (c *Consumer) Rollback(ctx context.Context) error {
 		record.Next, record.Previous = record.Previous, ports.Generation{}
 		return nil
 	})
-	if err == nil {
-		c.rebuilding.wish(ports.RebuildRequest{SkipVerification: true})
-	}
-	return err
 }

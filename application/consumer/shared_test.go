@@ -203,6 +203,23 @@ func TestConsumer_Shared(t *testing.T) {
 		stop()
 	})
 
+	outcome(t, "tells where a rebuild is to be asked for when another process has the lease", func(t *testing.T) {
+		store, g := memory.New(memory.Options{}), newGroup()
+		a := setupTable(store, 1, sharedBy(store, g, "a"))
+		defer a.follow(t)()
+		<-time.After(time.Minute)
+		if _, err := store.AcquireLease(t.Context(), "counter", ports.LeaseOwner{ID: uuid.New(), Address: "b"}, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		held := (*ports.LeaseHeldError)(nil)
+		if err := a.consumer.Rebuild(t.Context(), ports.RebuildRequest{}); !errors.As(err, &held) || held.Owner.Address != "b" {
+			t.Errorf("got %v, want the one who holds the lease", err)
+		}
+		if s := a.status(t); s.State != ports.ConsumerRunning {
+			t.Errorf("status = %+v", s)
+		}
+	})
+
 	outcome(t, "misses nothing that another process passes over while an order is released", func(t *testing.T) {
 		store, g, id := memory.New(memory.Options{}), newGroup(), uuid.New()
 		lot := &watchedLot{Store: store}
@@ -274,8 +291,8 @@ func TestConsumer_Shared(t *testing.T) {
 		synctest.Wait()
 		g.deliver(t, "b", a.write(t, late, 1)...) // it does not know yet
 		<-time.After(5 * time.Second)
-		if n := len(g.names()); n != 1 {
-			t.Errorf("%d members rebuild", n)
+		if g.names() != "a" || b.status(t).State != ports.ConsumerStandby {
+			t.Errorf("members %q, want the one that was asked", g.names())
 		}
 		<-time.After(time.Minute)
 		if now := b.consumer.LiveView(); now == live || now != a.consumer.LiveView() {

@@ -183,6 +183,15 @@ func shareThePartitions(t *testing.T, nodes, brokers []string, end func(*service
 		work(strings.Repeat("1", seed))
 		return handled(first) > 0 && handled(second) > 0
 	})
+	if out, status := tool(t, "consumers", "rebuild", "order-read-model", "--url="+second.url); status != 0 || !strings.Contains(out, "is live") {
+		t.Errorf("rebuild: exit status %d\n%s", status, out)
+	}
+	one, other := handled(first), handled(second)
+	await(t, "both processes to handle events after the rebuild", func() bool {
+		seed++
+		work(strings.Repeat("1", seed))
+		return handled(first) > one && handled(second) > other
+	})
 	end(second)
 	work("2")
 	if out, status := tool(t, append([]string{"verify", "topic", "--url=" + first.url, "--patience=1m"}, flags...)...); status != 0 {
