@@ -56,7 +56,7 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 			if consumer == target.consumer() {
 				return a.config.PublishLanes
 			}
-			return a.config.Lanes
+			return 0 // as all
 		},
 		DrainTimeout: a.config.ShutdownTimeout, Logger: a.log, Middleware: fanout.Around(around(a.tracing, a.recorder)...),
 	}, routed...)

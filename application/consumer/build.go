@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 
 	"orderflow/domain/eventsourcing"
@@ -96,16 +94,9 @@ var errRefused = errors.New("differences were found")
 func (c *Consumer) buildOnce(ctx context.Context, l *life, request ports.RebuildRequest, started time.Time) error {
 	status := ports.RebuildStatus{Phase: ports.RebuildFilling, Generation: l.plan.Next, StartedAt: started}
 	c.health.rebuilds(func(s *ports.RebuildStatus) { *s = status })
-	var total uint64
-	for cursor := ports.Cursor(""); ; { // so that people can see how long it will take
-		page, err := c.config.Store.ScanHeads(ctx, cursor, headPage)
-		if err != nil {
-			return fmt.Errorf("count the orders: %w", err)
-		}
-		total += uint64(len(page.Heads))
-		if cursor = page.Next; cursor == "" {
-			break
-		}
+	var total uint64 // so that people can see how long it will take
+	if err := c.listHeads(ctx, func(ports.Head) error { total++; return nil }); err != nil {
+		return fmt.Errorf("count the orders: %w", err)
 	}
 	c.health.rebuilds(func(s *ports.RebuildStatus) { s.Total = total })
 	report, err := c.fill(ctx, l, request, total)
@@ -133,7 +124,6 @@ func (c *Consumer) fill(ctx context.Context, l *life, request ports.RebuildReque
 	if request.OrdersPerSecond > 0 {
 		limit = rate.NewLimiter(rate.Limit(request.OrdersPerSecond), 1)
 	}
-	var done atomic.Uint64
 	var mu sync.Mutex
 	var report ports.VerifyReport
 	l.untaint() // every order is looked at below, after this
@@ -142,7 +132,7 @@ func (c *Consumer) fill(ctx context.Context, l *life, request ports.RebuildReque
 			return err
 		}
 		head := history[len(history)-1]
-		err := c.onNext(head.AggregateID, func() error { return l.next.take(ctx, history) })
+		err := c.withOrder(head.AggregateID, func() error { return l.next.take(ctx, history) })
 		if transient(err) {
 			return err
 		}
@@ -157,7 +147,7 @@ func (c *Consumer) fill(ctx context.Context, l *life, request ports.RebuildReque
 				})
 			}
 		}
-		if n := done.Add(1); n%64 == 0 || n == total {
+		if n := report.Orders; n%64 == 0 || n == total {
 			c.health.rebuilds(func(s *ports.RebuildStatus) { s.Done, s.Total = n, max(n, total) })
 		}
 		return nil
@@ -198,23 +188,6 @@ func (c *Consumer) everyHistory(ctx context.Context, work func([]eventsourcing.R
 			return emit(history)
 		}
 		return nil
-	})
-}
-
-func (c *Consumer) bringUpNext(ctx context.Context, l *life, head ports.Head) error {
-	return c.onNext(head.AggregateID, func() error {
-		_, err := l.next.bringUp(ctx, head)
-		return err
-	})
-}
-
-// onNext does something to one order of the next generation.
-func (c *Consumer) onNext(orderID uuid.UUID, work func() error) error {
-	return c.protect(func() error {
-		lock := c.lock(orderID)
-		lock.Lock()
-		defer lock.Unlock()
-		return work()
 	})
 }
 

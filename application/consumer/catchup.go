@@ -79,22 +79,25 @@ func (c *Consumer) catchUpIfDue(ctx context.Context, l *life) error {
 
 // everyOrder calls work for every head in the event store, for several at once. The first error ends it.
 func (c *Consumer) everyOrder(ctx context.Context, work func(ports.Head) error) error {
-	return spread(ctx, c.config.Workers, work, func(ctx context.Context, emit func(ports.Head) error) error {
-		for cursor := ports.Cursor(""); ; {
-			page, err := c.config.Store.ScanHeads(ctx, cursor, headPage)
-			if err != nil {
+	return spread(ctx, c.config.Workers, work, c.listHeads)
+}
+
+// listHeads emits every head in the event store.
+func (c *Consumer) listHeads(ctx context.Context, emit func(ports.Head) error) error {
+	for cursor := ports.Cursor(""); ; {
+		page, err := c.config.Store.ScanHeads(ctx, cursor, headPage)
+		if err != nil {
+			return err
+		}
+		for _, head := range page.Heads {
+			if err := emit(head); err != nil {
 				return err
 			}
-			for _, head := range page.Heads {
-				if err := emit(head); err != nil {
-					return err
-				}
-			}
-			if cursor = page.Next; cursor == "" {
-				return nil
-			}
 		}
-	})
+		if cursor = page.Next; cursor == "" {
+			return nil
+		}
+	}
 }
 
 // spread has workers do the work on everything that list emits. The first error ends it.
@@ -128,10 +131,7 @@ func spread[T any](ctx context.Context, workers int, work func(T) error, list fu
 // catchUp brings one order up to its head. One that fails again and again is parked.
 func (c *Consumer) catchUp(ctx context.Context, l *life, head ports.Head) error {
 	for attempt := 1; ; attempt++ {
-		err := c.protect(func() error {
-			lock := c.lock(head.AggregateID)
-			lock.Lock()
-			defer lock.Unlock()
+		err := c.withOrder(head.AggregateID, func() error {
 			if c.parked.has(head.AggregateID) {
 				return nil
 			}

@@ -281,6 +281,16 @@ func (c *Consumer) protect(work func() error) (err error) {
 	return work()
 }
 
+// withOrder does work on one order while nothing else does, and turns a panic into an error.
+func (c *Consumer) withOrder(orderID uuid.UUID, work func() error) error {
+	return c.protect(func() error {
+		lock := c.lock(orderID)
+		lock.Lock()
+		defer lock.Unlock()
+		return work()
+	})
+}
+
 func (c *Consumer) lock(orderID uuid.UUID) *sync.Mutex {
 	return &c.locks[orderID[len(orderID)-1]]
 }

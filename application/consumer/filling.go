@@ -62,6 +62,15 @@ func (f *filling) bringUp(ctx context.Context, head ports.Head) (advanced int, e
 	return f.advance(ctx, head.AggregateID, state, records)
 }
 
+// bringUpToEnd applies all that the event store holds of one order and the view does not.
+func (f *filling) bringUpToEnd(ctx context.Context, orderID uuid.UUID) (advanced int, err error) {
+	history, err := f.config.Store.Load(ctx, orderID, 0)
+	if err != nil {
+		return 0, err
+	}
+	return f.bringUp(ctx, ports.Head{AggregateID: orderID, SequenceNumber: uint64(len(history))})
+}
+
 // take applies what the view has not of a history that was read as a whole.
 func (f *filling) take(ctx context.Context, history []eventsourcing.Record) error {
 	orderID := history[0].AggregateID

@@ -16,10 +16,10 @@ func (c *Consumer) switchOver(ctx context.Context, l *life) error {
 		return errors.New("switch: the next generation has missed too much in the meantime")
 	}
 	for _, id := range orders {
-		records, err := c.config.Store.Load(ctx, id, 0)
-		if err == nil {
-			err = c.bringUpNext(ctx, l, ports.Head{AggregateID: id, SequenceNumber: uint64(len(records))})
-		}
+		err := c.withOrder(id, func() error {
+			_, err := l.next.bringUpToEnd(ctx, id)
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("switch: bring up order %s: %w", id, err)
 		}

@@ -203,7 +203,10 @@ func (c *Consumer) release(ctx context.Context, orderID uuid.UUID, prepare func(
 	if err := prepare(ctx, l, parked); err != nil {
 		return err
 	}
-	if err := c.bringUpParked(ctx, l, parked, ports.Head{AggregateID: orderID, SequenceNumber: parked.SequenceNumber}); err != nil {
+	err := c.bringUpParked(ctx, parked, func() (int, error) {
+		return l.live.bringUp(ctx, ports.Head{AggregateID: orderID, SequenceNumber: parked.SequenceNumber})
+	})
+	if err != nil {
 		return err
 	}
 	if err := c.config.Parking.Unpark(ctx, c.config.Name, orderID); err != nil {
@@ -211,10 +214,7 @@ func (c *Consumer) release(ctx context.Context, orderID uuid.UUID, prepare func(
 	}
 	c.parked.remove(orderID)
 	if c.config.Shared { // what another process has passed over until then, the event store has by now
-		records, err := c.config.Store.Load(ctx, orderID, 0)
-		if err == nil {
-			err = c.bringUpParked(ctx, l, parked, ports.Head{AggregateID: orderID, SequenceNumber: uint64(len(records))})
-		}
+		err := c.bringUpParked(ctx, parked, func() (int, error) { return l.live.bringUpToEnd(ctx, orderID) })
 		if err != nil {
 			return fmt.Errorf("order %s is not parked any more, but may miss its last events until the next one: %w", orderID, err)
 		}
@@ -224,10 +224,10 @@ func (c *Consumer) release(ctx context.Context, orderID uuid.UUID, prepare func(
 	return nil
 }
 
-// bringUpParked brings a parked order up to its last event, or parks it once more. The caller holds its lock.
-func (c *Consumer) bringUpParked(ctx context.Context, l *life, parked ports.ParkedOrder, head ports.Head) error {
+// bringUpParked calls bringUp for a parked order, and parks it once more if that fails. The caller holds its lock.
+func (c *Consumer) bringUpParked(ctx context.Context, parked ports.ParkedOrder, bringUp func() (advanced int, err error)) error {
 	err := c.protect(func() error {
-		advanced, err := l.live.bringUp(ctx, head)
+		advanced, err := bringUp()
 		c.health.handled.Add(uint64(advanced))
 		return err
 	})

@@ -99,19 +99,12 @@ func (c *Consumer) RepairOrder(ctx context.Context, orderID uuid.UUID, stray []p
 		return c.notHere()
 	}
 	defer l.leave(false)
-	return c.protect(func() error {
-		lock := c.lock(orderID)
-		lock.Lock()
-		defer lock.Unlock()
+	return c.withOrder(orderID, func() error {
 		if parked, ok := c.parked.get(orderID); ok {
 			return &ports.StillParkedError{Parked: parked}
 		}
 		if c.config.Table == nil {
-			records, err := c.config.Store.Load(ctx, orderID, 0)
-			if err != nil {
-				return err
-			}
-			_, err = l.live.bringUp(ctx, ports.Head{AggregateID: orderID, SequenceNumber: uint64(len(records))})
+			_, err := l.live.bringUpToEnd(ctx, orderID)
 			return err
 		}
 		return c.replace(ctx, l, orderID, stray)
