@@ -101,7 +101,7 @@ func openScylla(ctx context.Context, config Config, log *slog.Logger, epoch func
 	}
 	opened = append(opened, sessionCloser{session})
 	feed, err = cdc.New(cdc.Config{
-		Session: session, Keyspace: settings.Keyspace, Offsets: offsets{store: store, epoch: epoch}, TTL: config.Retention,
+		Session: session, Keyspace: settings.Keyspace, Offsets: offsets{store, epoch}, TTL: config.Retention,
 		Now: time.Now, Logger: log,
 		OnMalformed: func(e *cdc.MalformedRowError) { log.Error("a row of the CDC log cannot be read", "error", e) },
 	})
@@ -141,35 +141,18 @@ func (s sessionCloser) Close() error {
 	return nil
 }
 
-// offsets gives the feed its offsets: the store knows ids and not the driver's type for them.
+// offsets gives the feed its offsets, which are fenced by leases.
 type offsets struct {
-	store *scylla.Store
+	*scylla.Store
 	// epoch returns the epoch of the lease under which a consumer runs in this process, 0 without one.
 	epoch func(consumer string) uint64
 }
 
 var _ cdc.Offsets = offsets{}
 
-// LoadOffsets implements cdc.Offsets.
-func (o offsets) LoadOffsets(ctx context.Context, consumer string) (map[string]gocql.UUID, error) {
-	saved, err := o.store.LoadOffsets(ctx, consumer)
-	if err != nil {
-		return nil, err
-	}
-	loaded := make(map[string]gocql.UUID, len(saved))
-	for stream, id := range saved {
-		loaded[stream] = gocql.UUID(id)
-	}
-	return loaded, nil
-}
-
 // SaveOffsets implements cdc.Offsets.
-func (o offsets) SaveOffsets(ctx context.Context, consumer string, saved map[string]gocql.UUID) error {
-	ids := make(map[string]uuid.UUID, len(saved))
-	for stream, id := range saved {
-		ids[stream] = uuid.UUID(id)
-	}
-	return o.store.SaveOffsets(ctx, consumer, o.epoch(consumer), ids)
+func (o offsets) SaveOffsets(ctx context.Context, consumer string, saved map[string]uuid.UUID) error {
+	return o.Store.SaveOffsets(ctx, consumer, o.epoch(consumer), saved)
 }
 
 // closeAll closes the last one first.

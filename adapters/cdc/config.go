@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"github.com/gocql/gocql"
+	"github.com/google/uuid"
 )
 
 // Offsets keeps where each consumer stands, durably.
 type Offsets interface {
-	// LoadOffsets returns what was saved for consumer, by stream; empty when there is nothing.
-	LoadOffsets(ctx context.Context, consumer string) (map[string]gocql.UUID, error)
+	// LoadOffsets returns what was saved for consumer, by stream: UUIDs of version 1, as times; empty when there is nothing.
+	LoadOffsets(ctx context.Context, consumer string) (map[string]uuid.UUID, error)
 	// SaveOffsets stores offsets in place of earlier ones of the same streams.
-	SaveOffsets(ctx context.Context, consumer string, offsets map[string]gocql.UUID) error
+	SaveOffsets(ctx context.Context, consumer string, offsets map[string]uuid.UUID) error
 }
 
 // WholeLog is the one stream that a [Feed] saves an offset for: a time up to which a consumer is done with every CDC stream.

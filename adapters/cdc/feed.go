@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gocql/gocql"
+	"github.com/google/uuid"
 
 	"orderflow/ports"
 )
@@ -163,14 +164,15 @@ func (f *Feed) consumer(ctx context.Context, name string) (*consumer, error) {
 		return nil, fmt.Errorf("load the offset: %w", err)
 	}
 	saved, found := offsets[WholeLog]
+	at := gocql.UUID(saved).Time()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case !found:
 		delete(h.consumers, name)
 		return nil, nil
-	case c == nil || !c.saved.Equal(saved.Time()): // unknown here, or another process has moved it
-		c = &consumer{name: name, from: saved.Time(), reach: saved.Time(), saved: saved.Time()}
+	case c == nil || !c.saved.Equal(at): // unknown here, or another process has moved it
+		c = &consumer{name: name, from: at, reach: at, saved: at}
 		h.consumers[name] = c
 	}
 	return c, nil
@@ -320,7 +322,7 @@ func (f *Feed) saveAll(ctx context.Context) error {
 }
 
 func (f *Feed) saveOffset(ctx context.Context, name string, at time.Time) error {
-	if err := f.config.Offsets.SaveOffsets(ctx, name, map[string]gocql.UUID{WholeLog: gocql.MinTimeUUID(at)}); err != nil {
+	if err := f.config.Offsets.SaveOffsets(ctx, name, map[string]uuid.UUID{WholeLog: uuid.UUID(gocql.MinTimeUUID(at))}); err != nil {
 		f.count(func(s *Stats) { s.SaveFailures++ })
 		return fmt.Errorf("save the offset: %w", err)
 	}

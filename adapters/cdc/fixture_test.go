@@ -105,25 +105,25 @@ func (s server) config(offsets cdc.Offsets) cdc.Config {
 // offsets is a memory of offsets, like a table of the store.
 type offsets struct {
 	mu    sync.Mutex
-	saved map[string]map[string]gocql.UUID
+	saved map[string]map[string]uuid.UUID
 	// err fails every call.
 	err error
 }
 
-func newOffsets() *offsets { return &offsets{saved: map[string]map[string]gocql.UUID{}} }
+func newOffsets() *offsets { return &offsets{saved: map[string]map[string]uuid.UUID{}} }
 
-func (o *offsets) LoadOffsets(_ context.Context, consumer string) (map[string]gocql.UUID, error) {
+func (o *offsets) LoadOffsets(_ context.Context, consumer string) (map[string]uuid.UUID, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return maps.Clone(o.saved[consumer]), o.err
 }
 
-func (o *offsets) SaveOffsets(_ context.Context, consumer string, offsets map[string]gocql.UUID) error {
+func (o *offsets) SaveOffsets(_ context.Context, consumer string, offsets map[string]uuid.UUID) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err == nil {
 		if o.saved[consumer] == nil {
-			o.saved[consumer] = map[string]gocql.UUID{}
+			o.saved[consumer] = map[string]uuid.UUID{}
 		}
 		maps.Copy(o.saved[consumer], offsets)
 	}
@@ -146,8 +146,7 @@ func (o *offsets) forget(consumer string) {
 func (o *offsets) at(consumer string) time.Time {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	at := o.saved[consumer][cdc.WholeLog]
-	return at.Time()
+	return gocql.UUID(o.saved[consumer][cdc.WholeLog]).Time()
 }
 
 // run starts a feed that ends with the test.

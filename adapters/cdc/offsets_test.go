@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gocql/gocql"
+	"github.com/google/uuid"
 
 	"orderflow/adapters/cdc"
 	"orderflow/ports"
@@ -105,7 +106,7 @@ func TestOffset_ThatAnotherProcessHasMovedWins(t *testing.T) {
 		t.Fatal(err)
 	}
 	long := gocql.MinTimeUUID(time.Now().Add(-time.Hour))
-	if err := saved.SaveOffsets(t.Context(), "a", map[string]gocql.UUID{cdc.WholeLog: long}); err != nil {
+	if err := saved.SaveOffsets(t.Context(), "a", map[string]uuid.UUID{cdc.WholeLog: uuid.UUID(long)}); err != nil {
 		t.Fatal(err)
 	}
 	again.subscribe()

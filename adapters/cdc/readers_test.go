@@ -349,7 +349,7 @@ func TestFeed_ExpiryIsToldBySubscribeAndNext(t *testing.T) {
 	feed := run(t, config)
 	save := func(consumer string, ago time.Duration) {
 		at := gocql.MinTimeUUID(time.Now().Add(-ago))
-		if err := saved.SaveOffsets(t.Context(), consumer, map[string]gocql.UUID{cdc.WholeLog: at}); err != nil {
+		if err := saved.SaveOffsets(t.Context(), consumer, map[string]uuid.UUID{cdc.WholeLog: uuid.UUID(at)}); err != nil {
 			t.Fatal(err)
 		}
 	}

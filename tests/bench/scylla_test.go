@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gocql/gocql"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
@@ -158,7 +157,7 @@ func startScylla(tb testing.TB, hosts []string, late bool, shown shownFunc) *scy
 			tb.Error(err)
 		}
 	})
-	s.feed, err = cdc.New(cdc.Config{Session: session, Keyspace: config.Keyspace, Offsets: driverOffsets{store, s.epoch}, Now: time.Now})
+	s.feed, err = cdc.New(cdc.Config{Session: session, Keyspace: config.Keyspace, Offsets: fencedOffsets{store, s.epoch}, Now: time.Now})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -208,27 +207,14 @@ func (s *scyllaService) run(tb testing.TB, parts ...func(context.Context) error)
 	})
 }
 
-// driverOffsets gives the feed its offsets, as package bootstrap does.
-type driverOffsets struct {
-	store *scylla.Store
+// fencedOffsets gives the feed its offsets, as package bootstrap does.
+type fencedOffsets struct {
+	*scylla.Store
 	epoch func(consumer string) uint64
 }
 
-func (o driverOffsets) LoadOffsets(ctx context.Context, consumer string) (map[string]gocql.UUID, error) {
-	saved, err := o.store.LoadOffsets(ctx, consumer)
-	loaded := make(map[string]gocql.UUID, len(saved))
-	for stream, id := range saved {
-		loaded[stream] = gocql.UUID(id)
-	}
-	return loaded, err
-}
-
-func (o driverOffsets) SaveOffsets(ctx context.Context, consumer string, saved map[string]gocql.UUID) error {
-	ids := make(map[string]uuid.UUID, len(saved))
-	for stream, id := range saved {
-		ids[stream] = uuid.UUID(id)
-	}
-	return o.store.SaveOffsets(ctx, consumer, o.epoch(consumer), ids)
+func (o fencedOffsets) SaveOffsets(ctx context.Context, consumer string, saved map[string]uuid.UUID) error {
+	return o.Store.SaveOffsets(ctx, consumer, o.epoch(consumer), saved)
 }
 
 // The measurement of what is late is only as good as its lateness: rows are late, and no view misses them.

@@ -189,26 +189,11 @@ var errDied = errors.New("the process died before it answered")
 type offsets struct{ *process }
 
 // LoadOffsets implements cdc.Offsets.
-func (o offsets) LoadOffsets(ctx context.Context, name string) (map[string]gocql.UUID, error) {
-	saved, err := o.store.LoadOffsets(ctx, name)
-	loaded := map[string]gocql.UUID{}
-	for stream, id := range saved {
-		loaded[stream] = gocql.UUID(id)
-	}
-	return loaded, err
+func (o offsets) LoadOffsets(ctx context.Context, name string) (map[string]uuid.UUID, error) {
+	return o.store.LoadOffsets(ctx, name)
 }
 
 // SaveOffsets implements cdc.Offsets.
-func (o offsets) SaveOffsets(ctx context.Context, name string, saved map[string]gocql.UUID) error {
-	ids := map[string]uuid.UUID{}
-	for stream, id := range saved {
-		ids[stream] = uuid.UUID(id)
-	}
-	epoch := uint64(0)
-	for _, c := range o.consumers {
-		if c.Name() == name {
-			epoch = c.Epoch()
-		}
-	}
-	return o.store.SaveOffsets(ctx, name, epoch, ids)
+func (o offsets) SaveOffsets(ctx context.Context, name string, saved map[string]uuid.UUID) error {
+	return o.store.SaveOffsets(ctx, name, consumer.Manager(o.consumers).Epoch(name), saved)
 }
