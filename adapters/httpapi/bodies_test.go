@@ -45,6 +45,12 @@ func TestBodies_refused(t *testing.T) {
 		"control character":    {"{\"customer_id\":\"a\nnn\"}", "invalid_body", "customer_id"},
 		"unknown escape":       {`{"customer_id":"a\qnn"}`, "invalid_body", "customer_id"},
 		"invalid UTF-8":        {"{\"customer_id\":\"a\xff\"}", "invalid_body", "customer_id"},
+		"half of a pair":       {`{"customer_id":"a\ud83d"}`, "invalid_body", "customer_id"},
+		"the other half":       {`{"customer_id":"\uDE00a"}`, "invalid_body", "customer_id"},
+		"two first halves":     {`{"customer_id":"\ud83d\ud83d\ude00"}`, "invalid_body", "customer_id"},
+		"halves the wrong way": {`{"customer_id":"\ude00\ud83d"}`, "invalid_body", "customer_id"},
+		"halves apart":         {`{"customer_id":"\ud83d \ude00"}`, "invalid_body", "customer_id"},
+		"half, escaped text":   {`{"customer_id":"\ud83d\\ude00"}`, "invalid_body", "customer_id"},
 
 		"unknown member":           {`{"customer":"ann"}`, "invalid_body", "customer"},
 		"member in another case":   {`{"Customer_id":"ann"}`, "invalid_body", "Customer_id"},
@@ -95,10 +101,37 @@ func TestBodies_messagesSayWhatToDo(t *testing.T) {
 		creating(`{"sku":"A-1","quantity":2}`):                  "items[0].unit_price is required",
 		creating(`{"sku":"A-1","quantity":0,"unit_price":1}`):   "items[0].quantity must be 1 to 10000, is 0",
 		`{"customer_id":"ann"`:                                  "no valid JSON at byte 20: a comma or } was expected",
+		`{"customer_id":"\ud83d"}`:                              `customer_id no valid JSON at byte 23: a string has half of a surrogate pair, which is no character`,
+		`{"\ud83d":"ann"}`:                                      `no valid JSON at byte 9: a string has half of a surrogate pair, which is no character`,
 	} {
 		answer := do(t, handlerOf(t, newShop().config()), post("/v1/orders", body))
 		if got := problemIn(t, answer).Detail; got != want {
 			t.Errorf("%s:\n got %q\nwant %q", body, got, want)
+		}
+	}
+}
+
+// What an escape sequence stands for is kept as it is, so that two texts that differ are never stored as one.
+func TestBodies_escapesAreKept(t *testing.T) {
+	t.Parallel()
+	for written, want := range map[string]string{
+		`\ud83d\ude00`:          "\U0001F600",
+		`\uD83D\uDE00`:          "\U0001F600",
+		`\\ud83d`:               `\ud83d`,
+		`\\\ud83d\ude00`:        `\` + "\U0001F600",
+		`\ufffd`:                "\ufffd",
+		`\ud7ff\ue000`:          "\ud7ff\ue000",
+		`a\"\/\b\f\n\r\t\u0041`: "a\"/\b\f\n\r\tA",
+	} {
+		shop, got := newShop(), ""
+		shop.handle = func(_ context.Context, r ports.CommandRequest) (ports.CommandResult, error) {
+			got = r.Command.(order.CancelOrder).Reason
+			return ports.CommandResult{OrderID: r.Command.Order(), SequenceNumber: 2}, nil
+		}
+		answer := do(t, handlerOf(t, shop.config()), post("/v1/orders/"+orderID+"/cancel", `{"reason":"`+written+`"}`))
+		wantStatus(t, answer, http.StatusOK)
+		if got != want {
+			t.Errorf("%s: got %q, want %q", written, got, want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -215,12 +216,53 @@ func (r *jsonReader) quoted() []byte {
 	return nil
 }
 
+// unescaped returns what a string in quotes stands for. encoding/json would read half of a surrogate pair as U+FFFD, so that
+// different texts would become the same one.
 func (r *jsonReader) unescaped(literal []byte) []byte {
 	var s string
-	if err := json.Unmarshal(literal, &s); err != nil {
+	switch err := json.Unmarshal(literal, &s); {
+	case err != nil:
 		r.syntax("a string has an escape sequence that JSON does not know")
+	case hasHalfPair(literal):
+		r.syntax("a string has half of a surrogate pair, which is no character")
 	}
 	return []byte(s)
+}
+
+// hasHalfPair reports whether a valid string in quotes has an escaped surrogate that is not one of a pair.
+func hasHalfPair(literal []byte) bool {
+	for i := 0; i < len(literal); i++ {
+		if literal[i] != '\\' {
+			continue
+		}
+		i++ // at the character behind the backslash
+		r, ok := escapedUnit(literal[i:])
+		if !ok {
+			continue
+		}
+		i += 4
+		if !utf16.IsSurrogate(r) {
+			continue
+		}
+		if i+2 >= len(literal) || literal[i+1] != '\\' {
+			return true
+		}
+		second, ok := escapedUnit(literal[i+2:])
+		if !ok || utf16.DecodeRune(r, second) == utf8.RuneError {
+			return true
+		}
+		i += 6
+	}
+	return false
+}
+
+// escapedUnit returns the UTF-16 code unit of the escape sequence \uXXXX, without its backslash, that text begins with.
+func escapedUnit(text []byte) (rune, bool) {
+	if len(text) < 5 || text[0] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[1:5]), 16, 16)
+	return rune(n), err == nil
 }
 
 // expect steps over the opening byte of a value.
