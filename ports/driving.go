@@ -40,22 +40,22 @@ type CommandRequest struct {
 
 // CommandResult is the answer to a command.
 type CommandResult struct {
-	OrderID uuid.UUID
+	AggregateID uuid.UUID
 	// SequenceNumber is that of the command's last event, or the head when the command changed nothing.
 	SequenceNumber uint64
 	Events         []eventsourcing.Envelope[order.Event]
 }
 
 // OrderQueries answers questions about one order.
-type OrderQueries interface {
+type AggregateQueries interface {
 	// Order returns the row of order_read_model. With minSequence above 0 it waits, for at most the given time, until the
 	// view has got that far; then it returns ErrUnavailable. ErrNotFound when the view has no such order.
-	Order(ctx context.Context, orderID uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error)
+	Order(ctx context.Context, aggregateID uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error)
 	// OrderAt returns the row as it was at a past moment, folded from the event store, so it is never behind.
 	// ErrNotFound when there was no such order then, or not yet that many events.
-	OrderAt(ctx context.Context, orderID uuid.UUID, moment Moment) (projection.Row, error)
+	OrderAt(ctx context.Context, aggregateID uuid.UUID, moment Moment) (projection.Row, error)
 	// Events returns the whole history of an order, oldest first. ErrNotFound when there is none.
-	Events(ctx context.Context, orderID uuid.UUID) ([]eventsourcing.Envelope[order.Event], error)
+	Events(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Envelope[order.Event], error)
 }
 
 // Moment is a past state of an order: right after event SequenceNumber when that is above 0, else after the last event not
@@ -66,14 +66,14 @@ type Moment struct {
 }
 
 // OrderLists lists orders, newest first.
-type OrderLists interface {
+type ViewLists interface {
 	// List returns the rows of a table whose first key column equals key: orders_by_customer, orders_by_status,
 	// orders_by_sku. ErrNotFound for another table; ErrBadCursor.
 	List(ctx context.Context, table, key string, after Cursor, limit int) (RowPage, error)
 	// Await waits, for at most the given time, until a table has the effect of event sequence of an order, in whichever process
 	// that happens; then it returns ErrUnavailable. So a client that knows what it has written finds it in the list.
 	// ErrNotFound for another table.
-	Await(ctx context.Context, table string, orderID uuid.UUID, sequence uint64, wait time.Duration) error
+	Await(ctx context.Context, table string, aggregateID uuid.UUID, sequence uint64, wait time.Duration) error
 }
 
 // Tables shows what is stored, for people who look.
@@ -168,7 +168,7 @@ type ConsumerStatus struct {
 // ConsumerFailure says what a consumer is stuck on.
 type ConsumerFailure struct {
 	// OrderID and SequenceNumber name the event; zero when the failure is not about one event.
-	OrderID        uuid.UUID
+	AggregateID    uuid.UUID
 	SequenceNumber uint64
 	Kind           FailureKind
 	Error          string
@@ -198,14 +198,14 @@ type ResetRequest struct {
 
 // ParkedOrders shows and moves the orders that consumers have set aside. Errors of all methods: ErrNotFound; ErrUnavailable; and
 // of those that change something *LeaseHeldError when another process works as the consumer: ask there.
-type ParkedOrders interface {
+type ParkingManager interface {
 	// ListParked lists the parked orders of a consumer. ErrBadCursor.
 	ListParked(ctx context.Context, consumer string, after Cursor, limit int) (ParkedPage, error)
 	// RetryParked handles an order that was set aside, from the event that failed up to the last one. When that does not
 	// work, the order stays parked, and the error is a *StillParkedError.
-	RetryParked(ctx context.Context, consumer string, orderID uuid.UUID) error
+	RetryParked(ctx context.Context, consumer string, aggregateID uuid.UUID) error
 	// SkipParked passes over the event that failed, notes why, and handles the rest as RetryParked does.
-	SkipParked(ctx context.Context, consumer string, orderID uuid.UUID, reason string) error
+	SkipParked(ctx context.Context, consumer string, aggregateID uuid.UUID, reason string) error
 }
 
 // RebuildPhase is how far a rebuild is.
@@ -239,7 +239,7 @@ type RebuildRequest struct {
 	// SkipVerification switches without comparing anything.
 	SkipVerification bool
 	// OrdersPerSecond bounds the speed of the filling; 0 for as fast as it goes.
-	OrdersPerSecond int
+	AggregatesPerSecond int
 }
 
 // Rebuilder replaces the view of a projection by one that is filled anew, beside live traffic: blue and green. Errors of all
@@ -259,10 +259,10 @@ type RefusedError struct{ Reason string }
 func (e *RefusedError) Error() string { return e.Reason }
 
 // StillParkedError says that an order could not be handled this time either.
-type StillParkedError struct{ Parked ParkedOrder }
+type StillParkedError struct{ Parked ParkedAggregate }
 
 func (e *StillParkedError) Error() string {
-	return fmt.Sprintf("event %d of order %s still fails (%s): %s", e.Parked.SequenceNumber, e.Parked.OrderID, e.Parked.Kind, e.Parked.Error)
+	return fmt.Sprintf("event %d of order %s still fails (%s): %s", e.Parked.SequenceNumber, e.Parked.AggregateID, e.Parked.Kind, e.Parked.Error)
 }
 
 // Verifier holds what is stored against what the events say.
@@ -279,7 +279,7 @@ type Verifier interface {
 // VerifyReport is the result of a verification.
 type VerifyReport struct {
 	// Orders, Events and Rows count what was compared.
-	Orders, Events, Rows uint64
+	Aggregates, Events, Rows uint64
 	// Skipped counts the events that were passed over by somebody's decision; they are no differences.
 	Skipped uint64
 	// Repaired counts the orders that were put right in a view; they are no differences any more.
@@ -292,7 +292,7 @@ type VerifyReport struct {
 // VerifyDifference is one thing that is not as the events say.
 type VerifyDifference struct {
 	// OrderID is the nil UUID when the difference is not about one order.
-	OrderID uuid.UUID
+	AggregateID uuid.UUID
 	// Consumer is empty when the history itself is wrong.
 	Consumer string
 	Detail   string

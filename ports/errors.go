@@ -50,12 +50,12 @@ func (e *VersionConflictError) Is(target error) bool { return target == ErrVersi
 // CommandIDReusedError refuses a command id that already stands for another command of the same order: a bug of the client,
 // which would otherwise be told that something happened that did not.
 type CommandIDReusedError struct {
-	CommandID uuid.UUID
-	OrderID   uuid.UUID
+	CommandID   uuid.UUID
+	AggregateID uuid.UUID
 }
 
 func (e *CommandIDReusedError) Error() string {
-	return fmt.Sprintf("command id %s was already used for another command of order %s", e.CommandID, e.OrderID)
+	return fmt.Sprintf("command id %s was already used for another command of order %s", e.CommandID, e.AggregateID)
 }
 
 // DecodeError names the event that could not be read. It is an [ErrCorrupt].

@@ -26,7 +26,7 @@ func TestErrors_StandForOneValue(t *testing.T) {
 	}{
 		{"version conflict", &ports.VersionConflictError{AggregateID: id(1), Expected: 2, Actual: 3}, ports.ErrVersionConflict},
 		{"decode error", &ports.DecodeError{EventType: "order.created", Err: errors.New("cut off")}, ports.ErrCorrupt},
-		{"reused command id", &ports.CommandIDReusedError{CommandID: id(1), OrderID: id(2)}, nil},
+		{"reused command id", &ports.CommandIDReusedError{CommandID: id(1), AggregateID: id(2)}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestErrors_SayWhichThing(t *testing.T) {
 			"01000000-0000-7000-8000-000000000001 is at sequence number 3, not 2: version conflict",
 		},
 		{
-			&ports.CommandIDReusedError{CommandID: id(2), OrderID: id(1)},
+			&ports.CommandIDReusedError{CommandID: id(2), AggregateID: id(1)},
 			"command id 02000000-0000-7000-8000-000000000002 was already used for another command of order 01000000-0000-7000-8000-000000000001",
 		},
 		{

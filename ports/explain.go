@@ -12,13 +12,13 @@ type Explainer interface {
 	// Explain returns the whole history of an order, oldest event first, with what each consumer has made of it. Whether an
 	// event was applied is what the consumer's view says; when that was is what this process has seen, and it remembers the
 	// newest events only. ErrNotFound when there is no such order.
-	Explain(ctx context.Context, orderID uuid.UUID) (Explanation, error)
+	Explain(ctx context.Context, aggregateID uuid.UUID) (Explanation, error)
 }
 
 // Explanation is the way of an order's events.
 type Explanation struct {
-	OrderID uuid.UUID
-	Events  []ExplainedEvent
+	AggregateID uuid.UUID
+	Events      []ExplainedEvent
 }
 
 // ExplainedEvent is the way of one event. Times are UTC.

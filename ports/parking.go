@@ -12,17 +12,17 @@ import (
 type ParkingLot interface {
 	// Park stores what is known about an order that was set aside, in place of an earlier entry for that consumer and order.
 	// A later Commit never survives a crash that the entry does not survive.
-	Park(ctx context.Context, parked ParkedOrder) error
+	Park(ctx context.Context, parked ParkedAggregate) error
 	// Unpark removes the entry. There need not be one.
-	Unpark(ctx context.Context, consumer string, orderID uuid.UUID) error
+	Unpark(ctx context.Context, consumer string, aggregateID uuid.UUID) error
 	// Parked lists the entries of a consumer, each once, in an order that the store chooses and keeps. ErrBadCursor.
 	Parked(ctx context.Context, consumer string, after Cursor, limit int) (ParkedPage, error)
 }
 
 // ParkedOrder is an order that a consumer has set aside. Times are UTC, in whole milliseconds.
-type ParkedOrder struct {
-	Consumer string
-	OrderID  uuid.UUID
+type ParkedAggregate struct {
+	Consumer    string
+	AggregateID uuid.UUID
 	// SequenceNumber, EventID and EventType name the event that could not be handled.
 	SequenceNumber uint64
 	EventID        uuid.UUID
@@ -37,8 +37,8 @@ type ParkedOrder struct {
 
 // ParkedPage is a part of a listing of parked orders. Next is empty at the end.
 type ParkedPage struct {
-	Orders []ParkedOrder
-	Next   Cursor
+	Aggregates []ParkedAggregate
+	Next       Cursor
 }
 
 // FailureKind says who has to act when an event cannot be handled.
@@ -68,7 +68,7 @@ type SkipLog interface {
 // Skip is one event that a consumer passed over.
 type Skip struct {
 	Consumer       string
-	OrderID        uuid.UUID
+	AggregateID    uuid.UUID
 	SequenceNumber uint64
 	EventID        uuid.UUID
 	EventType      string
@@ -82,9 +82,9 @@ type Skip struct {
 type SkipQuery struct {
 	Consumer string
 	// OrderID is the nil UUID for all orders.
-	OrderID uuid.UUID
-	After   Cursor
-	Limit   int
+	AggregateID uuid.UUID
+	After       Cursor
+	Limit       int
 }
 
 // SkipPage is a part of a listing of skips. Next is empty at the end.

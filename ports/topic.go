@@ -70,7 +70,7 @@ const FromBegin int64 = -1
 // TopicReport is the result of a verification of a topic.
 type TopicReport struct {
 	// Orders were compared, Unjudged could not be: nothing of theirs lies behind the offset that was asked for.
-	Orders, Unjudged uint64
+	Aggregates, Unjudged uint64
 	// Messages were read; Expired is how many offsets before them the topic no longer holds.
 	Messages, Expired uint64
 	// Doubled counts messages whose event was there before. Delivery is at least once, so they are no violation.
@@ -95,7 +95,7 @@ func (r TopicReport) Violations() uint64 { return r.Missing + r.OutOfOrder + r.U
 type TopicFinding struct {
 	Kind TopicFault
 	// OrderID and SequenceNumber name the event; zero for a message that names none.
-	OrderID        uuid.UUID
+	AggregateID    uuid.UUID
 	SequenceNumber uint64
 	// Detail says where, and what is wrong.
 	Detail string

@@ -19,7 +19,7 @@ type ViewID struct {
 // projection the rows of its table.
 type ViewStore interface {
 	// State returns what was kept for one order; the zero ViewState when nothing was.
-	State(ctx context.Context, view ViewID, orderID uuid.UUID) (ViewState, error)
+	State(ctx context.Context, view ViewID, aggregateID uuid.UUID) (ViewState, error)
 
 	// Apply replaces rows and state of one order. A change whose sequence number is not above the stored one changes
 	// nothing and succeeds, so a redelivered or late event has no effect. State and rows become visible together, or the
@@ -40,7 +40,7 @@ type ViewState struct {
 
 // Change is the effect of one or more consecutive events of one order.
 type Change struct {
-	OrderID uuid.UUID
+	AggregateID uuid.UUID
 	// State is stored in place of the previous one.
 	State ViewState
 	// Table is the table of Put and Delete; nil for a consumer without rows.

@@ -98,7 +98,7 @@ func TestStore_WhatIsParkedAndDecidedSurvivesPowerLoss(t *testing.T) {
 		sub := mustSubscribe(t, store, view.Consumer)
 		for n := range last {
 			delivery := mustNext(t, sub)
-			parked := ports.ParkedOrder{Consumer: view.Consumer, OrderID: delivery.Record.EventID, SequenceNumber: uint64(n) + 1}
+			parked := ports.ParkedAggregate{Consumer: view.Consumer, AggregateID: delivery.Record.EventID, SequenceNumber: uint64(n) + 1}
 			if err := errors.Join(store.Park(t.Context(), parked), sub.Commit(t.Context(), delivery.Position)); err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +107,7 @@ func TestStore_WhatIsParkedAndDecidedSurvivesPowerLoss(t *testing.T) {
 			}
 			if rng.IntN(2) == 0 { // else nothing was synced since the append
 				decided, err = store.SaveConsumer(t.Context(), ports.ConsumerRecord{Name: view.Consumer, Paused: true})
-				if err := errors.Join(err, store.RecordSkip(t.Context(), ports.Skip{Consumer: view.Consumer, OrderID: order, SequenceNumber: 1})); err != nil {
+				if err := errors.Join(err, store.RecordSkip(t.Context(), ports.Skip{Consumer: view.Consumer, AggregateID: order, SequenceNumber: 1})); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -133,8 +133,8 @@ func expectParkedBeforeCommitted(t *testing.T, fs vfs.FS, last int, decided port
 	if err != nil {
 		t.Fatal(err)
 	}
-	if committed := last - int(lag.Events); len(page.Orders) < committed {
-		t.Errorf("%d events are committed, and %d orders parked, want one an event", committed, len(page.Orders))
+	if committed := last - int(lag.Events); len(page.Aggregates) < committed {
+		t.Errorf("%d events are committed, and %d orders parked, want one an event", committed, len(page.Aggregates))
 	}
 	if decided.Name == "" {
 		return

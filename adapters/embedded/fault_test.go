@@ -63,7 +63,7 @@ func expectStopped(t *testing.T, store *embedded.Store, intact ports.Append) {
 		"apply":         store.Apply(ctx, view, progress(intact.Records[0])),
 		"seek end":      store.SeekEnd(ctx, "consumer"),
 		"save consumer": second(store.SaveConsumer(ctx, ports.ConsumerRecord{Name: "consumer"})),
-		"park":          store.Park(ctx, ports.ParkedOrder{Consumer: "consumer"}),
+		"park":          store.Park(ctx, ports.ParkedAggregate{Consumer: "consumer"}),
 		"unpark":        store.Unpark(ctx, "consumer", intact.AggregateID),
 		"record skip":   store.RecordSkip(ctx, ports.Skip{Consumer: "consumer"}),
 		"drop view":     store.DropView(ctx, view, nil),

@@ -100,10 +100,10 @@ var view = ports.ViewID{Consumer: "progress", Generation: 1}
 // progress is the change that a record makes to the view.
 func progress(r eventsourcing.Record) ports.Change {
 	return ports.Change{
-		OrderID: r.AggregateID,
-		State:   ports.ViewState{SequenceNumber: r.SequenceNumber, Data: fmt.Append(nil, r.SequenceNumber)},
-		Table:   table,
-		Put:     []projection.Row{{"all", r.AggregateID, int64(r.SequenceNumber)}},
+		AggregateID: r.AggregateID,
+		State:       ports.ViewState{SequenceNumber: r.SequenceNumber, Data: fmt.Append(nil, r.SequenceNumber)},
+		Table:       table,
+		Put:         []projection.Row{{"all", r.AggregateID, int64(r.SequenceNumber)}},
 	}
 }
 

@@ -32,14 +32,14 @@ func skipKey(consumer string, orderID uuid.UUID, sequence uint64) []byte {
 
 // Park implements [ports.ParkingLot]. It does not wait for the disk: the log keeps the order, so a later Commit is there after
 // a crash only if the entry is.
-func (s *Store) Park(ctx context.Context, parked ports.ParkedOrder) error {
+func (s *Store) Park(ctx context.Context, parked ports.ParkedAggregate) error {
 	if err := s.park(ctx, parked); err != nil {
-		return fmt.Errorf("park %s for %s: %w", parked.OrderID, parked.Consumer, err)
+		return fmt.Errorf("park %s for %s: %w", parked.AggregateID, parked.Consumer, err)
 	}
 	return nil
 }
 
-func (s *Store) park(ctx context.Context, parked ports.ParkedOrder) error {
+func (s *Store) park(ctx context.Context, parked ports.ParkedAggregate) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (s *Store) park(ctx context.Context, parked ports.ParkedOrder) error {
 		return err
 	}
 	batch := s.db.NewBatch()
-	put(batch, parkedKey(parked.Consumer, parked.OrderID), value)
+	put(batch, parkedKey(parked.Consumer, parked.AggregateID), value)
 	return s.write(batch)
 }
 
@@ -81,7 +81,7 @@ func (s *Store) Parked(ctx context.Context, consumer string, after ports.Cursor,
 			return false, corrupt(err)
 		}
 		parked.Consumer = consumer
-		page.Orders = append(page.Orders, parked)
+		page.Aggregates = append(page.Aggregates, parked)
 		return true, nil
 	})
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *Store) Parked(ctx context.Context, consumer string, after ports.Cursor,
 // RecordSkip implements [ports.SkipLog]. It waits for the disk: an operator has decided, and nothing else may ever say so again.
 func (s *Store) RecordSkip(ctx context.Context, skip ports.Skip) error {
 	if err := s.recordSkip(ctx, skip); err != nil {
-		return fmt.Errorf("record that %s skips %s at %d: %w", skip.Consumer, skip.OrderID, skip.SequenceNumber, err)
+		return fmt.Errorf("record that %s skips %s at %d: %w", skip.Consumer, skip.AggregateID, skip.SequenceNumber, err)
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func (s *Store) recordSkip(ctx context.Context, skip ports.Skip) error {
 		return err
 	}
 	batch := s.db.NewBatch()
-	put(batch, skipKey(skip.Consumer, skip.OrderID, skip.SequenceNumber), value)
+	put(batch, skipKey(skip.Consumer, skip.AggregateID, skip.SequenceNumber), value)
 	return s.writeDurably(batch)
 }
 
@@ -118,8 +118,8 @@ func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, e
 	var page ports.SkipPage
 	below := consumerPrefix(spaceSkip, q.Consumer)
 	prefix := below
-	if q.OrderID != uuid.Nil {
-		prefix = append(prefix, q.OrderID[:]...)
+	if q.AggregateID != uuid.Nil {
+		prefix = append(prefix, q.AggregateID[:]...)
 	}
 	next, err := s.list(ctx, listing{prefix: prefix, after: q.After, limit: q.Limit}, func(key, value []byte) (bool, error) {
 		skip, err := decodeSkip(key[len(below):], value)
@@ -137,7 +137,7 @@ func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, e
 	return page, nil
 }
 
-func encodeParked(p ports.ParkedOrder) ([]byte, error) {
+func encodeParked(p ports.ParkedAggregate) ([]byte, error) {
 	value := binary.AppendUvarint([]byte{formatParked}, p.SequenceNumber)
 	value = append(value, p.EventID[:]...)
 	value = appendString(appendString(appendString(value, p.EventType), string(p.Kind)), p.Error)
@@ -149,15 +149,15 @@ func encodeParked(p ports.ParkedOrder) ([]byte, error) {
 }
 
 // decodeParked reads an entry from its value and the part of its key that holds the order id.
-func decodeParked(key, value []byte) (ports.ParkedOrder, error) {
+func decodeParked(key, value []byte) (ports.ParkedAggregate, error) {
 	k, v := decoder{rest: key}, decode(value, formatParked)
-	parked := ports.ParkedOrder{
-		OrderID:        k.uuid(),
+	parked := ports.ParkedAggregate{
+		AggregateID:    k.uuid(),
 		SequenceNumber: v.uvarint(), EventID: v.uuid(), EventType: v.string(), Kind: ports.FailureKind(v.string()), Error: v.string(),
 		Attempts: int(v.uvarint()), FailedAt: fromMillis(v.varint()), ParkedAt: fromMillis(v.varint()), RetriedAt: fromMillis(v.varint()),
 	}
 	if err := errors.Join(k.end(), v.end()); err != nil {
-		return ports.ParkedOrder{}, fmt.Errorf("parked order: %w", err)
+		return ports.ParkedAggregate{}, fmt.Errorf("parked order: %w", err)
 	}
 	return parked, nil
 }
@@ -172,7 +172,7 @@ func encodeSkip(s ports.Skip) ([]byte, error) {
 func decodeSkip(key, value []byte) (ports.Skip, error) {
 	k, v := decoder{rest: key}, decode(value, formatSkip)
 	skip := ports.Skip{
-		OrderID: k.uuid(), SequenceNumber: k.uint64(),
+		AggregateID: k.uuid(), SequenceNumber: k.uint64(),
 		EventID: v.uuid(), EventType: v.string(), Reason: v.string(), Error: v.string(), SkippedAt: fromMillis(v.varint()),
 	}
 	if err := errors.Join(k.end(), v.end()); err != nil {

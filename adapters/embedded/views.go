@@ -43,7 +43,7 @@ func (s *Store) readState(key []byte) (ports.ViewState, error) {
 // Apply implements [ports.ViewStore]. Rows and state are one atomic write, which is not synced.
 func (s *Store) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
 	if err := s.applyChange(ctx, view, change, 1); err != nil {
-		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.OrderID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
+		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.AggregateID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func (s *Store) Apply(ctx context.Context, view ports.ViewID, change ports.Chang
 // Replace implements [ports.ViewRepairer].
 func (s *Store) Replace(ctx context.Context, view ports.ViewID, change ports.Change) error {
 	if err := s.applyChange(ctx, view, change, 0); err != nil {
-		return fmt.Errorf("replace %s at %d in %s/%d: %w", change.OrderID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
+		return fmt.Errorf("replace %s at %d in %s/%d: %w", change.AggregateID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func (s *Store) applyChange(ctx context.Context, view ports.ViewID, change ports
 	if err := putRows(batch, view, change); err != nil {
 		return err
 	}
-	key := stateKey(view, change.OrderID)
+	key := stateKey(view, change.AggregateID)
 	now, err := s.readState(key)
 	if err != nil || change.State.SequenceNumber < now.SequenceNumber+ahead {
 		return err

@@ -22,7 +22,7 @@ import (
 // instant accepts every creation at no cost.
 func instant(_ context.Context, request ports.CommandRequest) (ports.CommandResult, error) {
 	command := request.Command.(order.CreateOrder)
-	return ports.CommandResult{OrderID: command.OrderID, SequenceNumber: 1, Events: []projection.Event{{
+	return ports.CommandResult{AggregateID: command.OrderID, SequenceNumber: 1, Events: []projection.Event{{
 		Header: eventsourcing.Header{
 			EventID: request.CommandID, AggregateID: command.OrderID, SequenceNumber: 1, CommandID: request.CommandID,
 			CorrelationID: request.CorrelationID, CausationID: request.CausationID, CreatedAt: noon,

@@ -221,7 +221,7 @@ func FuzzCreateOrder(f *testing.F) {
 	shop.handle = func(_ context.Context, r ports.CommandRequest) (ports.CommandResult, error) {
 		accepted = r.Command
 		_, err := order.Decide(order.Order{}, r.Command)
-		return ports.CommandResult{OrderID: r.Command.Order(), SequenceNumber: 1}, err
+		return ports.CommandResult{AggregateID: r.Command.Order(), SequenceNumber: 1}, err
 	}
 	config := shop.config()
 	config.NewID = func() uuid.UUID { return madeID }

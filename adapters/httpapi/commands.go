@@ -122,7 +122,7 @@ func (a *api) createOrder(c *call) (reply, error) {
 		status = http.StatusOK
 	}
 	answer, err := a.commandReply(status, result)
-	answer.location = "/v1/orders/" + result.OrderID.String()
+	answer.location = "/v1/orders/" + result.AggregateID.String()
 	return answer, err
 }
 
@@ -165,7 +165,7 @@ func (a *api) commandReply(status int, result ports.CommandResult) (reply, error
 	if err != nil {
 		return reply{}, err
 	}
-	document := commandDocument{OrderID: result.OrderID, SequenceNumber: result.SequenceNumber, Events: events}
+	document := commandDocument{OrderID: result.AggregateID, SequenceNumber: result.SequenceNumber, Events: events}
 	return reply{status: status, etag: etag(result.SequenceNumber), body: document}, nil
 }
 

@@ -153,8 +153,8 @@ func failure(f *ports.ConsumerFailure) *failureDocument {
 	document := &failureDocument{
 		SequenceNumber: f.SequenceNumber, Kind: string(f.Kind), Error: f.Error, Attempts: f.Attempts, Since: f.Since.UTC().Format(time.RFC3339Nano),
 	}
-	if f.OrderID != uuid.Nil {
-		document.OrderID = f.OrderID.String()
+	if f.AggregateID != uuid.Nil {
+		document.OrderID = f.AggregateID.String()
 	}
 	return document
 }

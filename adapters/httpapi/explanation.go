@@ -71,7 +71,7 @@ func (a *api) explain(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	document := explanationDocument{OrderID: explanation.OrderID, Events: make([]explainedEventDocument, 0, len(explanation.Events))}
+	document := explanationDocument{OrderID: explanation.AggregateID, Events: make([]explainedEventDocument, 0, len(explanation.Events))}
 	for _, e := range explanation.Events {
 		event := explainedEventDocument{
 			EventID: e.EventID, SequenceNumber: e.SequenceNumber, EventType: e.EventType, EventVersion: e.EventVersion,

@@ -21,7 +21,7 @@ func TestExplain(t *testing.T) {
 		t.Parallel()
 		shop := newShop()
 		shop.explain = func(_ context.Context, id uuid.UUID) (ports.Explanation, error) {
-			return ports.Explanation{OrderID: id, Events: []ports.ExplainedEvent{{
+			return ports.Explanation{AggregateID: id, Events: []ports.ExplainedEvent{{
 				EventID: ids[0], SequenceNumber: 1, EventType: "order.created", EventVersion: 3,
 				CommandID: ids[1], CorrelationID: ids[2], CausationID: ids[3], TraceID: "4bf92f3577b34da6a3ce929d0e0e4736", CreatedAt: noon,
 				Consumers: []ports.ExplainedConsumer{
@@ -58,7 +58,7 @@ func TestExplain(t *testing.T) {
 		for _, gap := range []ports.ExplainGap{ports.GapBeforeStart, ports.GapForgotten, ports.GapElsewhere, ports.GapWaiting} {
 			shop := newShop()
 			shop.explain = func(_ context.Context, id uuid.UUID) (ports.Explanation, error) {
-				return ports.Explanation{OrderID: id, Events: []ports.ExplainedEvent{{
+				return ports.Explanation{AggregateID: id, Events: []ports.ExplainedEvent{{
 					SequenceNumber: 1, EventVersion: 1, Consumers: []ports.ExplainedConsumer{{Unknown: gap}},
 				}}}, nil
 			}

@@ -16,7 +16,7 @@ import (
 type keeper struct {
 	err         error
 	consequence string
-	parked      []ports.ParkedOrder
+	parked      []ports.ParkedAggregate
 	retry       func(orderID uuid.UUID) error
 	waiting     []record
 	unreadable  error // of waiting
@@ -71,7 +71,7 @@ func (k *keeper) ListParked(_ context.Context, consumer string, after ports.Curs
 			return ports.ParkedPage{}, fmt.Errorf("%w: %w", ports.ErrBadCursor, err)
 		}
 	}
-	page := ports.ParkedPage{Orders: k.parked[start:min(len(k.parked), start+limit)]}
+	page := ports.ParkedPage{Aggregates: k.parked[start:min(len(k.parked), start+limit)]}
 	if start+limit < len(k.parked) {
 		page.Next = ports.Cursor(fmt.Sprintf("at %d", start+limit))
 	}

@@ -154,6 +154,6 @@ func (a *api) rebuildConsumer(c *call) error {
 		return invalid(codeInvalidBody, "orders_per_second", fmt.Sprintf("must be 0 to %d, is %d", math.MaxInt32, body.OrdersPerSecond))
 	}
 	return a.config.Rebuilder.Rebuild(c.request.Context(), c.about.consumer, ports.RebuildRequest{
-		SkipVerification: body.SkipVerification, OrdersPerSecond: int(body.OrdersPerSecond),
+		SkipVerification: body.SkipVerification, AggregatesPerSecond: int(body.OrdersPerSecond),
 	})
 }

@@ -74,8 +74,8 @@ func everyConsumerRequest(consumer string) map[string]request {
 func TestConsumers_problems(t *testing.T) {
 	t.Parallel()
 	id := uuid.MustParse(orderID)
-	parked := ports.ParkedOrder{
-		Consumer: kept, OrderID: id, SequenceNumber: 3, EventID: id, EventType: "order.shipped", Kind: ports.FailureUndecodable,
+	parked := ports.ParkedAggregate{
+		Consumer: kept, AggregateID: id, SequenceNumber: 3, EventID: id, EventType: "order.shipped", Kind: ports.FailureUndecodable,
 		Error: "bad byte", Attempts: 7, FailedAt: noon, ParkedAt: noon, RetriedAt: noon,
 	}
 	wrap := func(err error) error { return fmt.Errorf("save secret-host:9042: %w", err) }
@@ -102,7 +102,7 @@ func TestConsumers_problems(t *testing.T) {
 			}
 			t.Run(operation+", "+name, func(t *testing.T) {
 				t.Parallel()
-				k, log := &keeper{err: test.err, parked: []ports.ParkedOrder{parked}}, &bytes.Buffer{}
+				k, log := &keeper{err: test.err, parked: []ports.ParkedAggregate{parked}}, &bytes.Buffer{}
 				config := k.config()
 				config.Logger = slog.New(slog.NewTextHandler(log, nil))
 				answer := do(t, handlerOf(t, config), r)
@@ -216,7 +216,7 @@ func TestConsumers_badRequests(t *testing.T) {
 func TestConsumers_schemasAreWhatIsAccepted(t *testing.T) {
 	t.Parallel()
 	reason := func(text string) string { return `{"reason":"` + text + `"}` }
-	handler := handlerOf(t, (&keeper{parked: []ports.ParkedOrder{{OrderID: uuid.MustParse(orderID), SequenceNumber: 1}}}).config())
+	handler := handlerOf(t, (&keeper{parked: []ports.ParkedAggregate{{AggregateID: uuid.MustParse(orderID), SequenceNumber: 1}}}).config())
 	for path, bodies := range map[string][]string{
 		consumerPath + "/reset": {
 			`{"from":"begin"}`, `{"from":"now","force":true,"dry_run":false}`, `{"from":"2026-03-01T12:00:00Z"}`, `{"from":"2026-03-01T12:00:00.25-01:30"}`,

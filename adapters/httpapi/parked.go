@@ -147,16 +147,16 @@ func (a *api) listParked(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	document := parkedListDocument{Parked: make([]parkedDocument, 0, len(page.Orders)), NextCursor: showCursor(page.Next)}
-	for _, parked := range page.Orders {
+	document := parkedListDocument{Parked: make([]parkedDocument, 0, len(page.Aggregates)), NextCursor: showCursor(page.Next)}
+	for _, parked := range page.Aggregates {
 		document.Parked = append(document.Parked, parkedOrder(parked))
 	}
 	return reply{body: document}, nil
 }
 
-func parkedOrder(p ports.ParkedOrder) parkedDocument {
+func parkedOrder(p ports.ParkedAggregate) parkedDocument {
 	document := parkedDocument{
-		OrderID: p.OrderID, SequenceNumber: p.SequenceNumber, EventID: p.EventID, EventType: p.EventType,
+		OrderID: p.AggregateID, SequenceNumber: p.SequenceNumber, EventID: p.EventID, EventType: p.EventType,
 		Kind: string(p.Kind), Error: p.Error, Attempts: p.Attempts, FailedAt: timestamp(p.FailedAt), ParkedAt: timestamp(p.ParkedAt),
 	}
 	if !p.RetriedAt.IsZero() {
@@ -176,7 +176,7 @@ func (a *api) getParked(c *call) (reply, error) {
 		return reply{}, err
 	}
 	document := parkedOrderDocument{Parked: parkedOrder(parked), Waiting: []waitingDocument{}}
-	records, err := a.config.Records.Load(ctx, parked.OrderID, parked.SequenceNumber-1)
+	records, err := a.config.Records.Load(ctx, parked.AggregateID, parked.SequenceNumber-1)
 	if errors.Is(err, ports.ErrCorrupt) { // that may well be why it is parked
 		document.WaitingError = err.Error()
 		return reply{body: document}, nil
@@ -191,26 +191,26 @@ func (a *api) getParked(c *call) (reply, error) {
 }
 
 // parked finds an order among those that a consumer has set aside. There are never many.
-func (a *api) parked(ctx context.Context, about subject) (ports.ParkedOrder, error) {
-	var found ports.ParkedOrder
-	err := a.eachParked(ctx, about.consumer, func(parked ports.ParkedOrder) {
-		if parked.OrderID == about.orderID {
+func (a *api) parked(ctx context.Context, about subject) (ports.ParkedAggregate, error) {
+	var found ports.ParkedAggregate
+	err := a.eachParked(ctx, about.consumer, func(parked ports.ParkedAggregate) {
+		if parked.AggregateID == about.orderID {
 			found = parked
 		}
 	})
-	if err == nil && found.OrderID == uuid.Nil {
+	if err == nil && found.AggregateID == uuid.Nil {
 		err = ports.ErrNotFound
 	}
 	return found, err
 }
 
-func (a *api) eachParked(ctx context.Context, consumer string, visit func(ports.ParkedOrder)) error {
+func (a *api) eachParked(ctx context.Context, consumer string, visit func(ports.ParkedAggregate)) error {
 	for cursor := ports.Cursor(""); ; {
 		page, err := a.config.Parked.ListParked(ctx, consumer, cursor, maxLimit)
 		if err != nil {
 			return err
 		}
-		for _, parked := range page.Orders {
+		for _, parked := range page.Aggregates {
 			visit(parked)
 		}
 		if cursor = page.Next; cursor == "" {
@@ -258,7 +258,7 @@ func (a *api) retryAllParked(c *call) (reply, error) {
 	c.readConsumer()
 	ctx := c.request.Context()
 	var orders []uuid.UUID
-	if err := a.eachParked(ctx, c.about.consumer, func(parked ports.ParkedOrder) { orders = append(orders, parked.OrderID) }); err != nil {
+	if err := a.eachParked(ctx, c.about.consumer, func(parked ports.ParkedAggregate) { orders = append(orders, parked.AggregateID) }); err != nil {
 		return reply{}, err
 	}
 	document := retriedDocument{StillParked: []parkedDocument{}}

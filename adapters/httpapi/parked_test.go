@@ -17,21 +17,21 @@ import (
 )
 
 // parkedOrders are n orders that are set aside, with ids that count up from 1.
-func parkedOrders(n int) []ports.ParkedOrder {
+func parkedOrders(n int) []ports.ParkedAggregate {
 	next := numbered()
-	var orders []ports.ParkedOrder
+	var orders []ports.ParkedAggregate
 	for range n {
-		orders = append(orders, ports.ParkedOrder{
-			Consumer: kept, OrderID: next(), SequenceNumber: 2, EventID: uuid.MustParse(orderID), EventType: "order.confirmed",
+		orders = append(orders, ports.ParkedAggregate{
+			Consumer: kept, AggregateID: next(), SequenceNumber: 2, EventID: uuid.MustParse(orderID), EventType: "order.confirmed",
 			Kind: ports.FailureBug, Error: "panic: nil map", Attempts: 6, FailedAt: noon, ParkedAt: noon.Add(time.Second),
 		})
 	}
 	return orders
 }
 
-func document(p ports.ParkedOrder) object {
+func document(p ports.ParkedAggregate) object {
 	return object{
-		"order_id": p.OrderID.String(), "sequence_number": float64(p.SequenceNumber), "event_id": orderID, "event_type": "order.confirmed",
+		"order_id": p.AggregateID.String(), "sequence_number": float64(p.SequenceNumber), "event_id": orderID, "event_type": "order.confirmed",
 		"kind": "bug", "error": p.Error, "attempts": float64(p.Attempts),
 		"failed_at": "2026-03-01T12:00:00.000Z", "parked_at": "2026-03-01T12:00:01.000Z",
 	}
@@ -62,20 +62,20 @@ func TestParked_isShownWithWhatWaits(t *testing.T) {
 	last.RetriedAt = noon.Add(time.Minute)
 	for n := uint64(1); n <= 3; n++ {
 		k.waiting = append(k.waiting, record{
-			Header:    eventsourcing.Header{AggregateID: last.OrderID, SequenceNumber: n, EventID: last.OrderID, CreatedAt: noon},
+			Header:    eventsourcing.Header{AggregateID: last.AggregateID, SequenceNumber: n, EventID: last.AggregateID, CreatedAt: noon},
 			EventType: "order.confirmed", EventVersion: 2, Payload: []byte("secret"),
 		})
 	}
 	waiting := func(n int) object {
 		return object{
-			"sequence_number": float64(n), "event_id": last.OrderID.String(), "event_type": "order.confirmed", "event_version": 2.0,
+			"sequence_number": float64(n), "event_id": last.AggregateID.String(), "event_type": "order.confirmed", "event_version": 2.0,
 			"created_at": "2026-03-01T12:00:00.000Z",
 		}
 	}
 	parked := document(*last)
 	parked["retried_at"] = "2026-03-01T12:01:00.000Z"
 	handler := handlerOf(t, k.config())
-	path := consumerPath + "/parked/" + last.OrderID.String()
+	path := consumerPath + "/parked/" + last.AggregateID.String()
 	want := object{"parked": parked, "waiting": []any{waiting(2), waiting(3)}}
 	if diff := cmp.Diff(want, bodyOf[object](t, do(t, handler, get(path)))); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
@@ -118,9 +118,9 @@ func TestParked_retryOfAll(t *testing.T) {
 		still.Attempts++
 		k.retry = func(id uuid.UUID) error {
 			switch id {
-			case still.OrderID:
+			case still.AggregateID:
 				return fmt.Errorf("retry: %w", &ports.StillParkedError{Parked: still})
-			case k.parked[3].OrderID:
+			case k.parked[3].AggregateID:
 				return ports.ErrNotFound // somebody else was faster
 			}
 			return nil
@@ -138,7 +138,7 @@ func TestParked_retryOfAll(t *testing.T) {
 		t.Parallel()
 		k := &keeper{parked: parkedOrders(5)}
 		k.retry = func(id uuid.UUID) error {
-			if id == k.parked[2].OrderID {
+			if id == k.parked[2].AggregateID {
 				return errors.New("the store is away")
 			}
 			return nil
@@ -162,7 +162,7 @@ func TestParked_retryOfAll(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		k := &keeper{parked: parkedOrders(5)}
 		k.retry = func(id uuid.UUID) error {
-			if id == k.parked[2].OrderID {
+			if id == k.parked[2].AggregateID {
 				leave()
 				return ctx.Err()
 			}
@@ -180,15 +180,15 @@ func TestParked_retryOfAll(t *testing.T) {
 func TestParked_skip(t *testing.T) {
 	t.Parallel()
 	one := parkedOrders(1)[0]
-	path := consumerPath + "/parked/" + one.OrderID.String() + "/skip"
+	path := consumerPath + "/parked/" + one.AggregateID.String() + "/skip"
 
 	t.Run("passes the reason on", func(t *testing.T) {
 		t.Parallel()
-		k := &keeper{parked: []ports.ParkedOrder{one}}
+		k := &keeper{parked: []ports.ParkedAggregate{one}}
 		handler := handlerOf(t, k.config())
 		wantStatus(t, do(t, handler, post(path, `{"reason":"test data"}`)), http.StatusNoContent)
 		wantStatus(t, do(t, handler, post(path, `{"reason":"again","sequence_number":2}`)), http.StatusNoContent)
-		want := []string{"skip " + one.OrderID.String() + ": test data", "skip " + one.OrderID.String() + ": again"}
+		want := []string{"skip " + one.AggregateID.String() + ": test data", "skip " + one.AggregateID.String() + ": again"}
 		if diff := cmp.Diff(want, k.asked); diff != "" {
 			t.Errorf("asked for (-want +got):\n%s", diff)
 		}
@@ -196,7 +196,7 @@ func TestParked_skip(t *testing.T) {
 
 	t.Run("refuses when another event fails by now", func(t *testing.T) {
 		t.Parallel()
-		k := &keeper{parked: []ports.ParkedOrder{one}}
+		k := &keeper{parked: []ports.ParkedAggregate{one}}
 		answer := do(t, handlerOf(t, k.config()), post(path, `{"reason":"x","sequence_number":1}`))
 		wantProblem(t, answer, http.StatusConflict, "refused", "")
 		if diff := cmp.Diff(any(document(one)), bodyOf[object](t, answer)["parked"]); diff != "" || len(k.asked) > 0 {

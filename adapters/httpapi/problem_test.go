@@ -31,16 +31,16 @@ func TestProblems_ofCommands(t *testing.T) {
 		code    string
 		logged  string // level; "" for nothing
 	}{
-		"a rule refuses":            {&order.RuleError{Code: order.CodeOrderNotActive, OrderID: id, Detail: "not now"}, "", 422, "order_not_active", ""},
-		"a rule refuses, wrapped":   {wrap(&order.RuleError{Code: order.CodeOrderExists, OrderID: id, Detail: "no"}), "", 422, "order_exists", ""},
+		"a rule refuses":            {&order.RuleError{Code: order.CodeOrderNotActive, AggregateID: id, Detail: "not now"}, "", 422, "order_not_active", ""},
+		"a rule refuses, wrapped":   {wrap(&order.RuleError{Code: order.CodeOrderExists, AggregateID: id, Detail: "no"}), "", 422, "order_exists", ""},
 		"a malformed command":       {&order.RuleError{Code: order.CodeInvalidText, Field: "reason", Detail: "must not be empty"}, "", 400, "invalid_text", ""},
-		"no such order, by rule":    {&order.RuleError{Code: order.CodeOrderNotFound, OrderID: id, Detail: "no"}, "", 404, "order_not_found", ""},
+		"no such order, by rule":    {&order.RuleError{Code: order.CodeOrderNotFound, AggregateID: id, Detail: "no"}, "", 404, "order_not_found", ""},
 		"no such order":             {wrap(ports.ErrNotFound), "", 404, "order_not_found", ""},
 		"no such order, both ways":  {fmt.Errorf("%w: %w", ports.ErrNotFound, &order.RuleError{Code: order.CodeOrderNotFound}), "", 404, "order_not_found", ""},
 		"too many lost races":       {wrap(ports.ErrVersionConflict), "", 409, "version_conflict", ""},
 		"a failed precondition":     {wrap(&ports.VersionConflictError{AggregateID: id, Expected: 3, Actual: 5}), `"3"`, 412, "precondition_failed", ""},
 		"a failed one, heads lost":  {wrap(ports.ErrVersionConflict), `"3"`, 412, "precondition_failed", ""},
-		"a command id reused":       {wrap(&ports.CommandIDReusedError{CommandID: id, OrderID: id}), "", 422, "command_id_reused", ""},
+		"a command id reused":       {wrap(&ports.CommandIDReusedError{CommandID: id, AggregateID: id}), "", 422, "command_id_reused", ""},
 		"an unknown outcome":        {wrap(ports.ErrOutcomeUnknown), "", 503, "outcome_unknown", "WARN"},
 		"a store away":              {wrap(ports.ErrUnavailable), "", 503, "unavailable", "WARN"},
 		"a store away by timeout":   {wrap(errors.Join(ports.ErrUnavailable, context.DeadlineExceeded)), "", 503, "unavailable", "WARN"},

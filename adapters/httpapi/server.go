@@ -21,14 +21,14 @@ import (
 // Config is what a [Server] needs. The ports are required; everything else has a default, which the zero value stands for.
 type Config struct {
 	Commands  ports.CommandHandler
-	Orders    ports.OrderQueries
-	Lists     ports.OrderLists
+	Orders    ports.AggregateQueries
+	Lists     ports.ViewLists
 	Consumers ports.ConsumerMonitor
 	Tables    ports.Tables
 	// Manager, Rebuilder and Parked are behind the routes below /v1/consumers/{name}. Default: there are no such routes.
 	Manager   ports.ConsumerManager
 	Rebuilder ports.Rebuilder
-	Parked    ports.ParkedOrders
+	Parked    ports.ParkingManager
 	// Records tells which events of a parked order wait. It is required with Parked.
 	Records Records
 	// Verifier is behind /v1/verify. Default: there is no such route.

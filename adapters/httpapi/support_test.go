@@ -102,7 +102,7 @@ func (s *shop) Handle(ctx context.Context, request ports.CommandRequest) (ports.
 		}
 	}
 	if len(earlier) > 0 {
-		return ports.CommandResult{OrderID: id, SequenceNumber: earlier[len(earlier)-1].SequenceNumber, Events: earlier}, nil
+		return ports.CommandResult{AggregateID: id, SequenceNumber: earlier[len(earlier)-1].SequenceNumber, Events: earlier}, nil
 	}
 	head := uint64(len(history))
 	if want := request.ExpectedSequence; want != nil && *want != head {
@@ -117,7 +117,7 @@ func (s *shop) Handle(ctx context.Context, request ports.CommandRequest) (ports.
 		At: noon.Add(time.Duration(head) * time.Second),
 	}, head, events, s.newID)
 	s.history[id] = append(history, envelopes...)
-	return ports.CommandResult{OrderID: id, SequenceNumber: uint64(len(s.history[id])), Events: envelopes}, nil
+	return ports.CommandResult{AggregateID: id, SequenceNumber: uint64(len(s.history[id])), Events: envelopes}, nil
 }
 
 func (s *shop) Order(ctx context.Context, id uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error) {

@@ -105,13 +105,13 @@ func (a *api) verifyTopic(c *call) (reply, error) {
 
 func topicReport(r ports.TopicReport) *topicReportDocument {
 	document := &topicReportDocument{
-		Orders: r.Orders, Unjudged: r.Unjudged, Messages: r.Messages, Expired: r.Expired, Doubled: r.Doubled,
+		Orders: r.Aggregates, Unjudged: r.Unjudged, Messages: r.Messages, Expired: r.Expired, Doubled: r.Doubled,
 		Missing: r.Missing, OutOfOrder: r.OutOfOrder, Unknown: r.Unknown, Scattered: r.Scattered,
 	}
 	for _, f := range r.Shown {
 		finding := topicFindingDocument{Kind: string(f.Kind), SequenceNumber: f.SequenceNumber, Detail: f.Detail}
-		if f.OrderID != uuid.Nil {
-			finding.OrderID = f.OrderID.String()
+		if f.AggregateID != uuid.Nil {
+			finding.OrderID = f.AggregateID.String()
 		}
 		document.Shown = append(document.Shown, finding)
 	}

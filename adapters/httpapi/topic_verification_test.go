@@ -42,9 +42,9 @@ func TestVerifyTopic(t *testing.T) {
 		shop.verifyTopic = func(_ context.Context, options ports.TopicOptions) (ports.TopicReport, error) {
 			asked = options
 			return ports.TopicReport{
-				Orders: 1, Unjudged: 2, Messages: 3, Expired: 4, Doubled: 5, Missing: 6, OutOfOrder: 7, Unknown: 8, Scattered: 9,
+				Aggregates: 1, Unjudged: 2, Messages: 3, Expired: 4, Doubled: 5, Missing: 6, OutOfOrder: 7, Unknown: 8, Scattered: 9,
 				Shown: []ports.TopicFinding{
-					{Kind: ports.TopicMissing, OrderID: uuid.MustParse(orderID), SequenceNumber: 2, Detail: "event 2 of 3 did not come"},
+					{Kind: ports.TopicMissing, AggregateID: uuid.MustParse(orderID), SequenceNumber: 2, Detail: "event 2 of 3 did not come"},
 					{Kind: ports.TopicUnknown, Detail: "no event"},
 				},
 			}, nil
@@ -88,7 +88,7 @@ func TestVerifyTopic(t *testing.T) {
 			for read := range uint64(1000) {
 				options.Progress(read+1, 1000)
 			}
-			return ports.TopicReport{Orders: 1}, nil
+			return ports.TopicReport{Aggregates: 1}, nil
 		}
 		server := start(t, shop.config())
 		defer server.stop()

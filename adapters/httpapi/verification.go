@@ -70,7 +70,7 @@ func (a *api) verify(c *call, work func(context.Context, time.Duration) (ports.V
 }
 
 func verification(report ports.VerifyReport) verificationDocument {
-	document := verificationDocument{Orders: report.Orders, Events: report.Events, Rows: report.Rows, Skipped: report.Skipped, Repaired: report.Repaired, Differences: report.Differences}
+	document := verificationDocument{Orders: report.Aggregates, Events: report.Events, Rows: report.Rows, Skipped: report.Skipped, Repaired: report.Repaired, Differences: report.Differences}
 	for _, d := range report.Shown {
 		document.Shown = append(document.Shown, difference(d))
 	}
@@ -90,8 +90,8 @@ func (c *call) patience() (patience time.Duration, err error) {
 
 func difference(d ports.VerifyDifference) differenceDocument {
 	document := differenceDocument{Consumer: d.Consumer, Detail: d.Detail}
-	if d.OrderID != uuid.Nil {
-		document.OrderID = d.OrderID.String()
+	if d.AggregateID != uuid.Nil {
+		document.OrderID = d.AggregateID.String()
 	}
 	return document
 }

@@ -21,8 +21,8 @@ func TestVerify(t *testing.T) {
 		var asked time.Duration
 		shop.verify = func(_ context.Context, patience time.Duration) (ports.VerifyReport, error) {
 			asked = patience
-			return ports.VerifyReport{Orders: 2, Events: 5, Rows: 9, Differences: 2, Shown: []ports.VerifyDifference{
-				{OrderID: uuid.MustParse(orderID), Consumer: "orders-by-sku", Detail: "a row is missing"},
+			return ports.VerifyReport{Aggregates: 2, Events: 5, Rows: 9, Differences: 2, Shown: []ports.VerifyDifference{
+				{AggregateID: uuid.MustParse(orderID), Consumer: "orders-by-sku", Detail: "a row is missing"},
 				{Detail: "the history has a hole"},
 			}}, nil
 		}
@@ -47,7 +47,7 @@ func TestVerify(t *testing.T) {
 		t.Parallel()
 		shop := newShop()
 		shop.repair = func(context.Context, time.Duration) (ports.VerifyReport, error) {
-			return ports.VerifyReport{Orders: 3, Repaired: 2, Skipped: 1}, nil
+			return ports.VerifyReport{Aggregates: 3, Repaired: 2, Skipped: 1}, nil
 		}
 		answer := do(t, handlerOf(t, shop.config()), post("/v1/verify/repair", ""))
 		wantStatus(t, answer, http.StatusOK)
@@ -78,7 +78,7 @@ func TestVerify(t *testing.T) {
 		time.AfterFunc(5*config.WriteTimeout, func() { close(expired) })
 		shop.verify = func(context.Context, time.Duration) (ports.VerifyReport, error) {
 			<-expired
-			return ports.VerifyReport{Orders: 7}, nil
+			return ports.VerifyReport{Aggregates: 7}, nil
 		}
 		server := start(t, config)
 		answer, body := server.send(t, http.MethodPost, "/v1/verify", "")

@@ -16,17 +16,17 @@ import (
 )
 
 // Park implements [ports.ParkingLot].
-func (s *Store) Park(ctx context.Context, parked ports.ParkedOrder) error {
+func (s *Store) Park(ctx context.Context, parked ports.ParkedAggregate) error {
 	if err := s.enter(ctx); err != nil {
-		return fmt.Errorf("park %s for %s: %w", parked.OrderID, parked.Consumer, err)
+		return fmt.Errorf("park %s for %s: %w", parked.AggregateID, parked.Consumer, err)
 	}
 	defer s.mu.Unlock()
 	orders := s.data.parked[parked.Consumer]
 	if orders == nil {
-		orders = map[uuid.UUID]ports.ParkedOrder{}
+		orders = map[uuid.UUID]ports.ParkedAggregate{}
 		s.data.parked[parked.Consumer] = orders
 	}
-	orders[parked.OrderID] = parked
+	orders[parked.AggregateID] = parked
 	return nil
 }
 
@@ -63,11 +63,11 @@ func (s *Store) listParked(ctx context.Context, consumer string, after ports.Cur
 	for _, id := range slices.SortedFunc(maps.Keys(s.data.parked[consumer]), compareIDs) {
 		switch {
 		case after != "" && compareIDs(id, place.orderID) <= 0:
-		case len(page.Orders) == limit:
-			page.Next = event{orderID: page.Orders[limit-1].OrderID}.cursor(listing)
+		case len(page.Aggregates) == limit:
+			page.Next = event{orderID: page.Aggregates[limit-1].AggregateID}.cursor(listing)
 			return page, nil
 		default:
-			page.Orders = append(page.Orders, s.data.parked[consumer][id])
+			page.Aggregates = append(page.Aggregates, s.data.parked[consumer][id])
 		}
 	}
 	return page, nil
@@ -76,7 +76,7 @@ func (s *Store) listParked(ctx context.Context, consumer string, after ports.Cur
 // RecordSkip implements [ports.SkipLog].
 func (s *Store) RecordSkip(ctx context.Context, skip ports.Skip) error {
 	if err := s.enter(ctx); err != nil {
-		return fmt.Errorf("record that %s skips %s at %d: %w", skip.Consumer, skip.OrderID, skip.SequenceNumber, err)
+		return fmt.Errorf("record that %s skips %s at %d: %w", skip.Consumer, skip.AggregateID, skip.SequenceNumber, err)
 	}
 	defer s.mu.Unlock()
 	skips := s.data.skips[skip.Consumer]
@@ -84,7 +84,7 @@ func (s *Store) RecordSkip(ctx context.Context, skip ports.Skip) error {
 		skips = map[event]ports.Skip{}
 		s.data.skips[skip.Consumer] = skips
 	}
-	skips[event{skip.OrderID, skip.SequenceNumber}] = skip
+	skips[event{skip.AggregateID, skip.SequenceNumber}] = skip
 	return nil
 }
 
@@ -98,7 +98,7 @@ func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, e
 }
 
 func (s *Store) listSkips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, error) {
-	listing := fmt.Sprintf("skips %q %s", q.Consumer, q.OrderID)
+	listing := fmt.Sprintf("skips %q %s", q.Consumer, q.AggregateID)
 	place, err := eventAt(listing, q.After, q.Limit)
 	if err != nil {
 		return ports.SkipPage{}, err
@@ -110,11 +110,11 @@ func (s *Store) listSkips(ctx context.Context, q ports.SkipQuery) (ports.SkipPag
 	var page ports.SkipPage
 	for _, e := range slices.SortedFunc(maps.Keys(s.data.skips[q.Consumer]), event.compare) {
 		switch {
-		case q.OrderID != uuid.Nil && e.orderID != q.OrderID:
+		case q.AggregateID != uuid.Nil && e.orderID != q.AggregateID:
 		case q.After != "" && e.compare(place) <= 0:
 		case len(page.Skips) == q.Limit:
 			last := page.Skips[q.Limit-1]
-			page.Next = event{last.OrderID, last.SequenceNumber}.cursor(listing)
+			page.Next = event{last.AggregateID, last.SequenceNumber}.cursor(listing)
 			return page, nil
 		default:
 			page.Skips = append(page.Skips, s.data.skips[q.Consumer][e])

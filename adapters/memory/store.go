@@ -58,8 +58,8 @@ type data struct {
 
 	views     map[ports.ViewID]*view
 	consumers map[string]ports.ConsumerRecord
-	parked    map[string]map[uuid.UUID]ports.ParkedOrder // by consumer
-	skips     map[string]map[event]ports.Skip            // by consumer
+	parked    map[string]map[uuid.UUID]ports.ParkedAggregate // by consumer
+	skips     map[string]map[event]ports.Skip                // by consumer
 	leases    map[string]lease
 }
 
@@ -70,7 +70,7 @@ func New(options Options) *Store {
 		offsets:   map[string]uint64{},
 		views:     map[ports.ViewID]*view{},
 		consumers: map[string]ports.ConsumerRecord{},
-		parked:    map[string]map[uuid.UUID]ports.ParkedOrder{},
+		parked:    map[string]map[uuid.UUID]ports.ParkedAggregate{},
 		skips:     map[string]map[event]ports.Skip{},
 		leases:    map[string]lease{},
 	})

@@ -112,11 +112,11 @@ func TestStore_Apply_RefusesRowsThatDoNotFit(t *testing.T) {
 		"a delete that is too short": {Table: table, Delete: []projection.Row{{"ACTIVE"}}},
 		"rows without a table":       {Put: []projection.Row{{"ACTIVE"}}},
 	} {
-		change.OrderID, change.State.SequenceNumber = uuid.New(), 1
+		change.AggregateID, change.State.SequenceNumber = uuid.New(), 1
 		if err := s.Apply(t.Context(), view, change); err == nil || isPortError(err) {
 			t.Errorf("%s: error %v, want one that says that it is a mistake", what, err)
 		}
-		if state, err := s.State(t.Context(), view, change.OrderID); err != nil || state.SequenceNumber != 0 {
+		if state, err := s.State(t.Context(), view, change.AggregateID); err != nil || state.SequenceNumber != 0 {
 			t.Errorf("%s: state %+v, %v, want none", what, state, err)
 		}
 	}

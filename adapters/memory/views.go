@@ -32,7 +32,7 @@ func (s *Store) State(ctx context.Context, id ports.ViewID, orderID uuid.UUID) (
 // Apply implements [ports.ViewStore].
 func (s *Store) Apply(ctx context.Context, id ports.ViewID, change ports.Change) error {
 	if err := s.apply(ctx, id, change, 1); err != nil {
-		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.OrderID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
+		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.AggregateID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
 	}
 	return nil
 }
@@ -40,7 +40,7 @@ func (s *Store) Apply(ctx context.Context, id ports.ViewID, change ports.Change)
 // Replace implements [ports.ViewRepairer].
 func (s *Store) Replace(ctx context.Context, id ports.ViewID, change ports.Change) error {
 	if err := s.apply(ctx, id, change, 0); err != nil {
-		return fmt.Errorf("replace %s at %d in %s/%d: %w", change.OrderID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
+		return fmt.Errorf("replace %s at %d in %s/%d: %w", change.AggregateID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
 	}
 	return nil
 }
@@ -60,10 +60,10 @@ func (s *Store) apply(ctx context.Context, id ports.ViewID, change ports.Change,
 	}
 	defer s.mu.Unlock()
 	view := s.view(id)
-	if change.State.SequenceNumber < view.states[change.OrderID].SequenceNumber+ahead {
+	if change.State.SequenceNumber < view.states[change.AggregateID].SequenceNumber+ahead {
 		return nil
 	}
-	view.states[change.OrderID] = cloneState(change.State)
+	view.states[change.AggregateID] = cloneState(change.State)
 	if change.Table == nil {
 		return nil
 	}

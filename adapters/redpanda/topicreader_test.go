@@ -233,7 +233,7 @@ func TestTopicReader_OutlivesTheBroker(t *testing.T) {
 		}
 	}}
 	report, err := audit.New(audit.Config{Store: s.Store, Topic: reader}).VerifyTopic(within(t), options)
-	if err != nil || !killed || report.Violations() != 0 || report.Orders != 600 || report.Messages != uint64(total) {
+	if err != nil || !killed || report.Violations() != 0 || report.Aggregates != 600 || report.Messages != uint64(total) {
 		t.Errorf("killed %t: %+v, %v", killed, report, err)
 	}
 }
@@ -278,7 +278,7 @@ func verifyReal(t *testing.T, brokers []string) {
 		t.Fatal(err)
 	}
 	report.Shown = nil
-	want := ports.TopicReport{Orders: 22, Messages: 109, Doubled: 1, Missing: 1, OutOfOrder: 1, Unknown: 1}
+	want := ports.TopicReport{Aggregates: 22, Messages: 109, Doubled: 1, Missing: 1, OutOfOrder: 1, Unknown: 1}
 	if diff := cmp.Diff(want, report); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -51,14 +51,14 @@ func (s *Store) confirm(ctx context.Context, write func() error, shows func() (b
 
 // Park implements [ports.ParkingLot]. Once it has returned the entry is on a quorum of nodes, and no offset that is saved later
 // can be there without it.
-func (s *Store) Park(ctx context.Context, parked ports.ParkedOrder) error {
+func (s *Store) Park(ctx context.Context, parked ports.ParkedAggregate) error {
 	if err := s.park(ctx, parked); err != nil {
-		return fmt.Errorf("park %s for %s: %w", parked.OrderID, parked.Consumer, err)
+		return fmt.Errorf("park %s for %s: %w", parked.AggregateID, parked.Consumer, err)
 	}
 	return nil
 }
 
-func (s *Store) park(ctx context.Context, parked ports.ParkedOrder) error {
+func (s *Store) park(ctx context.Context, parked ports.ParkedAggregate) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -68,12 +68,12 @@ func (s *Store) park(ctx context.Context, parked ports.ParkedOrder) error {
 	return s.confirm(ctx,
 		func() error {
 			// No nulls: each would be a tombstone. The zero time is the time that it is.
-			return s.exec(ctx, insertParked, parked.Consumer, parked.OrderID, int64(parked.SequenceNumber), parked.EventID, parked.EventType,
+			return s.exec(ctx, insertParked, parked.Consumer, parked.AggregateID, int64(parked.SequenceNumber), parked.EventID, parked.EventType,
 				string(parked.Kind), parked.Error, parked.Attempts, bound(parked.FailedAt), bound(parked.ParkedAt), bound(parked.RetriedAt))
 		},
 		func() (bool, error) {
-			page, err := s.selectParked(ctx, parked.Consumer, ` AND aggregate_id = ?`, parked.OrderID)
-			return slices.Equal(page, []ports.ParkedOrder{parked}), err
+			page, err := s.selectParked(ctx, parked.Consumer, ` AND aggregate_id = ?`, parked.AggregateID)
+			return slices.Equal(page, []ports.ParkedAggregate{parked}), err
 		})
 }
 
@@ -124,19 +124,19 @@ func (s *Store) listParked(ctx context.Context, consumer string, after ports.Cur
 	if behind {
 		condition, args = ` AND aggregate_id > ? LIMIT ?`, []any{from.AggregateID, limit + 1}
 	}
-	if page.Orders, err = s.selectParked(ctx, consumer, condition, args...); err == nil && len(page.Orders) > limit {
-		page.Orders = page.Orders[:limit]
-		page.Next = eventPlace{AggregateID: page.Orders[limit-1].OrderID}.cursor(listing)
+	if page.Aggregates, err = s.selectParked(ctx, consumer, condition, args...); err == nil && len(page.Aggregates) > limit {
+		page.Aggregates = page.Aggregates[:limit]
+		page.Next = eventPlace{AggregateID: page.Aggregates[limit-1].AggregateID}.cursor(listing)
 	}
 	return page, err
 }
 
-func (s *Store) selectParked(ctx context.Context, consumer, condition string, args ...any) (orders []ports.ParkedOrder, err error) {
+func (s *Store) selectParked(ctx context.Context, consumer, condition string, args ...any) (orders []ports.ParkedAggregate, err error) {
 	iter := s.query(ctx, selectParked+condition, append([]any{consumer}, args...)...).Iter()
-	var p ports.ParkedOrder
+	var p ports.ParkedAggregate
 	var kind string
 	var failed, parked, retried int64
-	for iter.Scan(&p.OrderID, &p.SequenceNumber, &p.EventID, &p.EventType, &kind, &p.Error, &p.Attempts, &failed, &parked, &retried) {
+	for iter.Scan(&p.AggregateID, &p.SequenceNumber, &p.EventID, &p.EventType, &kind, &p.Error, &p.Attempts, &failed, &parked, &retried) {
 		p.Consumer, p.Kind = consumer, ports.FailureKind(kind)
 		p.FailedAt, p.ParkedAt, p.RetriedAt = fromMillis(failed), fromMillis(parked), fromMillis(retried)
 		orders = append(orders, p)
@@ -147,7 +147,7 @@ func (s *Store) selectParked(ctx context.Context, consumer, condition string, ar
 // RecordSkip implements [ports.SkipLog].
 func (s *Store) RecordSkip(ctx context.Context, skip ports.Skip) error {
 	if err := s.recordSkip(ctx, skip); err != nil {
-		return fmt.Errorf("record that %s skips %s at %d: %w", skip.Consumer, skip.OrderID, skip.SequenceNumber, err)
+		return fmt.Errorf("record that %s skips %s at %d: %w", skip.Consumer, skip.AggregateID, skip.SequenceNumber, err)
 	}
 	return nil
 }
@@ -160,11 +160,11 @@ func (s *Store) recordSkip(ctx context.Context, skip ports.Skip) error {
 	skip.Reason, skip.Error, skip.SkippedAt = storable(skip.Reason), storable(skip.Error), inMillis(skip.SkippedAt)
 	return s.confirm(ctx,
 		func() error {
-			return s.exec(ctx, insertSkip, skip.Consumer, skip.OrderID, int64(skip.SequenceNumber), skip.EventID, skip.EventType,
+			return s.exec(ctx, insertSkip, skip.Consumer, skip.AggregateID, int64(skip.SequenceNumber), skip.EventID, skip.EventType,
 				skip.Reason, skip.Error, bound(skip.SkippedAt))
 		},
 		func() (bool, error) {
-			page, err := s.selectSkips(ctx, skip.Consumer, ` AND aggregate_id = ? AND sequence_number = ?`, skip.OrderID, int64(skip.SequenceNumber))
+			page, err := s.selectSkips(ctx, skip.Consumer, ` AND aggregate_id = ? AND sequence_number = ?`, skip.AggregateID, int64(skip.SequenceNumber))
 			return slices.Equal(page, []ports.Skip{skip}), err
 		})
 }
@@ -182,7 +182,7 @@ func (s *Store) listSkips(ctx context.Context, q ports.SkipQuery) (page ports.Sk
 	if q.Limit, err = checkLimit(q.Limit); err != nil {
 		return page, err
 	}
-	listing := fmt.Sprintf("skips %q %s", q.Consumer, q.OrderID)
+	listing := fmt.Sprintf("skips %q %s", q.Consumer, q.AggregateID)
 	from, behind, err := eventPlaceOf(listing, q.After)
 	if err != nil {
 		return page, err
@@ -193,10 +193,10 @@ func (s *Store) listSkips(ctx context.Context, q ports.SkipQuery) (page ports.Sk
 	defer s.calls.leave()
 	condition, args := "", []any(nil)
 	switch {
-	case q.OrderID != uuid.Nil && behind:
-		condition, args = ` AND aggregate_id = ? AND sequence_number > ?`, []any{q.OrderID, from.Sequence}
-	case q.OrderID != uuid.Nil:
-		condition, args = ` AND aggregate_id = ?`, []any{q.OrderID}
+	case q.AggregateID != uuid.Nil && behind:
+		condition, args = ` AND aggregate_id = ? AND sequence_number > ?`, []any{q.AggregateID, from.Sequence}
+	case q.AggregateID != uuid.Nil:
+		condition, args = ` AND aggregate_id = ?`, []any{q.AggregateID}
 	case behind:
 		condition, args = ` AND (aggregate_id, sequence_number) > (?, ?)`, []any{from.AggregateID, from.Sequence}
 	}
@@ -204,7 +204,7 @@ func (s *Store) listSkips(ctx context.Context, q ports.SkipQuery) (page ports.Sk
 	if err == nil && len(page.Skips) > q.Limit {
 		page.Skips = page.Skips[:q.Limit]
 		last := page.Skips[q.Limit-1]
-		page.Next = eventPlace{AggregateID: last.OrderID, Sequence: int64(last.SequenceNumber)}.cursor(listing)
+		page.Next = eventPlace{AggregateID: last.AggregateID, Sequence: int64(last.SequenceNumber)}.cursor(listing)
 	}
 	return page, err
 }
@@ -213,7 +213,7 @@ func (s *Store) selectSkips(ctx context.Context, consumer, condition string, arg
 	iter := s.query(ctx, selectSkips+condition, append([]any{consumer}, args...)...).Iter()
 	var skip ports.Skip
 	var skipped int64
-	for iter.Scan(&skip.OrderID, &skip.SequenceNumber, &skip.EventID, &skip.EventType, &skip.Reason, &skip.Error, &skipped) {
+	for iter.Scan(&skip.AggregateID, &skip.SequenceNumber, &skip.EventID, &skip.EventType, &skip.Reason, &skip.Error, &skipped) {
 		skip.Consumer, skip.SkippedAt = consumer, fromMillis(skipped)
 		skips = append(skips, skip)
 	}

@@ -14,38 +14,40 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-func parkedNow(t *testing.T, store *scylla.Store) []ports.ParkedOrder {
+func parkedNow(t *testing.T, store *scylla.Store) []ports.ParkedAggregate {
 	t.Helper()
 	page, err := store.Parked(t.Context(), "a", "", 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return page.Orders
+	return page.Aggregates
 }
 
 // A node whose clock is ahead has taken the order out, or parked it: what comes next carries an older timestamp and does not
 // show. It is written again until it does.
 func TestPark_WinsAgainstClocksThatDiffer(t *testing.T) {
 	t.Parallel()
-	parked := ports.ParkedOrder{Consumer: "a", OrderID: newID(), SequenceNumber: 2, EventID: newID(), Kind: ports.FailureBug, Attempts: 3}
+	parked := ports.ParkedAggregate{Consumer: "a", AggregateID: newID(), SequenceNumber: 2, EventID: newID(), Kind: ports.FailureBug, Attempts: 3}
 	tests := []struct {
 		name, ahead string
 		call        func(t *testing.T, store *scylla.Store) error
-		want        []ports.ParkedOrder
+		want        []ports.ParkedAggregate
 	}{
 		{
 			"park after it was taken out", "DELETE FROM %s.parked_events USING TIMESTAMP ? WHERE consumer = 'a' AND aggregate_id = ?",
 			func(t *testing.T, store *scylla.Store) error { return store.Park(t.Context(), parked) },
-			[]ports.ParkedOrder{parked},
+			[]ports.ParkedAggregate{parked},
 		},
 		{
 			"park after an earlier entry", "UPDATE %s.parked_events USING TIMESTAMP ? SET error = 'earlier' WHERE consumer = 'a' AND aggregate_id = ?",
 			func(t *testing.T, store *scylla.Store) error { return store.Park(t.Context(), parked) },
-			[]ports.ParkedOrder{parked},
+			[]ports.ParkedAggregate{parked},
 		},
 		{
 			"take out after it was parked", "UPDATE %s.parked_events USING TIMESTAMP ? SET error = 'earlier' WHERE consumer = 'a' AND aggregate_id = ?",
-			func(t *testing.T, store *scylla.Store) error { return store.Unpark(t.Context(), "a", parked.OrderID) }, nil,
+			func(t *testing.T, store *scylla.Store) error {
+				return store.Unpark(t.Context(), "a", parked.AggregateID)
+			}, nil,
 		},
 	}
 	for _, tt := range tests {
@@ -53,7 +55,7 @@ func TestPark_WinsAgainstClocksThatDiffer(t *testing.T) {
 			t.Parallel()
 			sim := start(t, scyllasim.Options{})
 			store, config := openNew(t, sim.Hosts())
-			run(t, session(t, sim.Hosts()), in(config, tt.ahead), time.Now().Add(time.Hour).UnixMicro(), parked.OrderID)
+			run(t, session(t, sim.Hosts()), in(config, tt.ahead), time.Now().Add(time.Hour).UnixMicro(), parked.AggregateID)
 			var requests atomic.Int64
 			sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".parked_events", Effect: scyllasim.Unavailable, Times: -1, When: func() bool {
 				if requests.Add(1) == 3 { // a write and a read that does not show it
@@ -78,9 +80,9 @@ func TestPark_SaysWhenItDoesNotShow(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
 	store, config := openNew(t, sim.Hosts())
-	parked := ports.ParkedOrder{Consumer: "a", OrderID: newID()}
+	parked := ports.ParkedAggregate{Consumer: "a", AggregateID: newID()}
 	run(t, session(t, sim.Hosts()), in(config, "DELETE FROM %s.parked_events USING TIMESTAMP ? WHERE consumer = 'a' AND aggregate_id = ?"),
-		time.Now().Add(24*time.Hour).UnixMicro(), parked.OrderID)
+		time.Now().Add(24*time.Hour).UnixMicro(), parked.AggregateID)
 	if err := store.Park(t.Context(), parked); !errors.Is(err, ports.ErrUnavailable) {
 		t.Fatalf("error %v, want %v", err, ports.ErrUnavailable)
 	}
@@ -92,15 +94,15 @@ func TestPark_TakesAnyText(t *testing.T) {
 	sim := start(t, scyllasim.Options{})
 	store, _ := openNew(t, sim.Hosts())
 	at := time.Date(2024, 5, 1, 12, 0, 0, 1_500_000, time.FixedZone("elsewhere", 3600))
-	parked := ports.ParkedOrder{Consumer: "a", OrderID: newID(), Error: "unexpected \xff\xfe in \"payload\"", FailedAt: at}
-	skip := ports.Skip{Consumer: "a", OrderID: parked.OrderID, SequenceNumber: 1, Error: parked.Error, SkippedAt: at}
+	parked := ports.ParkedAggregate{Consumer: "a", AggregateID: newID(), Error: "unexpected \xff\xfe in \"payload\"", FailedAt: at}
+	skip := ports.Skip{Consumer: "a", AggregateID: parked.AggregateID, SequenceNumber: 1, Error: parked.Error, SkippedAt: at}
 	if err := errors.Join(store.Park(t.Context(), parked), store.RecordSkip(t.Context(), skip)); err != nil {
 		t.Fatal(err)
 	}
 	parked.Error, parked.FailedAt = "unexpected \uFFFD in \"payload\"", at.UTC().Truncate(time.Millisecond)
 	skip.Error, skip.SkippedAt = parked.Error, parked.FailedAt
 	skips, err := store.Skips(t.Context(), ports.SkipQuery{Consumer: "a", Limit: 10})
-	if got := parkedNow(t, store); !slices.Equal(got, []ports.ParkedOrder{parked}) || err != nil || !slices.Equal(skips.Skips, []ports.Skip{skip}) {
+	if got := parkedNow(t, store); !slices.Equal(got, []ports.ParkedAggregate{parked}) || err != nil || !slices.Equal(skips.Skips, []ports.Skip{skip}) {
 		t.Errorf("parked %+v, skipped %+v, %v; want %+v, %+v", got, skips.Skips, err, parked, skip)
 	}
 }

@@ -56,7 +56,7 @@ func (s *Store) readState(ctx context.Context, view ports.ViewID, orderID uuid.U
 // deletes also the rows of the steps in between.
 func (s *Store) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
 	if err := s.apply(ctx, view, change); err != nil {
-		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.OrderID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
+		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.AggregateID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ func (s *Store) apply(ctx context.Context, view ports.ViewID, change ports.Chang
 		return err
 	}
 	defer s.calls.leave()
-	now, err := s.readState(ctx, view, change.OrderID)
+	now, err := s.readState(ctx, view, change.AggregateID)
 	if err != nil || change.State.SequenceNumber <= now.SequenceNumber {
 		return err
 	}
@@ -77,7 +77,7 @@ func (s *Store) apply(ctx context.Context, view ports.ViewID, change ports.Chang
 		return err
 	}
 	sequence := int64(change.State.SequenceNumber)
-	return s.exec(ctx, insertState, view.Consumer, view.Generation, change.OrderID, sequence, change.State.Data, sequence)
+	return s.exec(ctx, insertState, view.Consumer, view.Generation, change.AggregateID, sequence, change.State.Data, sequence)
 }
 
 func checkRows(change ports.Change) error {

@@ -25,7 +25,7 @@ func change(id uuid.UUID, sequence int64, day int, status string, before ...stri
 		return projection.Row{status, projection.DayBucket(created), created, id, "customer", "EUR", int64(100), sequence, created}
 	}
 	c := ports.Change{
-		OrderID: id, Table: projection.OrdersByStatus().Table,
+		AggregateID: id, Table: projection.OrdersByStatus().Table,
 		State: ports.ViewState{SequenceNumber: uint64(sequence), Data: fmt.Append(nil, sequence)},
 		Put:   []projection.Row{row(status, sequence)},
 	}
@@ -62,7 +62,7 @@ func expectRows(t *testing.T, store *scylla.Store, changes ...ports.Change) {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 	for _, c := range changes {
-		state, err := store.State(t.Context(), view, c.OrderID)
+		state, err := store.State(t.Context(), view, c.AggregateID)
 		if diff := cmp.Diff(c.State, state); err != nil || diff != "" {
 			t.Errorf("state (-want +got):\n%s\n%v", diff, err)
 		}
@@ -149,7 +149,7 @@ func TestRows_GoOnBehindEmptyBuckets(t *testing.T) {
 			left = append(left, c.Put...)
 			continue
 		}
-		mustApply(t, store, change(c.OrderID, 2, day, "CONFIRMED", "ACTIVE"))
+		mustApply(t, store, change(c.AggregateID, 2, day, "CONFIRMED", "ACTIVE"))
 	}
 	slices.Reverse(left)
 	for _, limit := range []int{1, 2, 100} {

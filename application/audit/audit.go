@@ -147,9 +147,9 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.settle(ctx); err != nil {
 		return err
 	}
-	p.ledger.judge(&p.report, func(orderID uuid.UUID, head, first, last uint64) {
+	p.ledger.judge(&p.report, func(aggregateID uuid.UUID, head, first, last uint64) {
 		p.found(ports.TopicFinding{
-			Kind: ports.TopicMissing, OrderID: orderID, SequenceNumber: first,
+			Kind: ports.TopicMissing, AggregateID: aggregateID, SequenceNumber: first,
 			Detail: fmt.Sprintf("%s of %d did not come", run{first, last + 1}, head),
 		}, last-first+1)
 	})

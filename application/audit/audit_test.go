@@ -51,7 +51,7 @@ func TestVerifyTopic_tellsWhatIsWrong(t *testing.T) {
 				f.put(0, s.of(0, 2)...)
 			},
 			ports.FromBegin,
-			ports.TopicReport{Orders: 2, Messages: 5},
+			ports.TopicReport{Aggregates: 2, Messages: 5},
 			"",
 		},
 		"nothing, in an empty store and an empty topic": {nil, func(*shop, *topic) {}, ports.FromBegin, ports.TopicReport{}, ""},
@@ -59,49 +59,49 @@ func TestVerifyTopic_tellsWhatIsWrong(t *testing.T) {
 			[]int{3},
 			func(s *shop, f *topic) { f.put(0, s.of(0, 1, 3)...) },
 			ports.FromBegin,
-			ports.TopicReport{Orders: 1, Messages: 2, Missing: 1},
+			ports.TopicReport{Aggregates: 1, Messages: 2, Missing: 1},
 			"event 2 of 3 did not come",
 		},
 		"missing events at both ends": {
 			[]int{5},
 			func(s *shop, f *topic) { f.put(0, s.of(0, 3, 4)...) },
 			ports.FromBegin,
-			ports.TopicReport{Orders: 1, Messages: 2, Missing: 3},
+			ports.TopicReport{Aggregates: 1, Messages: 2, Missing: 3},
 			"events 1 to 2 of 5 did not come",
 		},
 		"an order that is not there at all": {
 			[]int{4, 1},
 			func(s *shop, f *topic) { f.put(0, s.of(1, 1)...) },
 			ports.FromBegin,
-			ports.TopicReport{Orders: 2, Messages: 1, Missing: 4},
+			ports.TopicReport{Aggregates: 2, Messages: 1, Missing: 4},
 			"events 1 to 4 of 4 did not come",
 		},
 		"repetitions, which are no violation": {
 			[]int{5},
 			func(s *shop, f *topic) { f.put(0, s.of(0, 1, 2, 3, 4, 2, 3, 4, 5, 5)...) },
 			ports.FromBegin,
-			ports.TopicReport{Orders: 1, Messages: 9, Doubled: 4},
+			ports.TopicReport{Aggregates: 1, Messages: 9, Doubled: 4},
 			"",
 		},
 		"an event before its predecessor": {
 			[]int{4},
 			func(s *shop, f *topic) { f.put(0, s.of(0, 1, 3, 2, 4)...) },
 			ports.FromBegin,
-			ports.TopicReport{Orders: 1, Messages: 4, OutOfOrder: 1},
+			ports.TopicReport{Aggregates: 1, Messages: 4, OutOfOrder: 1},
 			"event 3 came before this one",
 		},
 		"a history backwards": {
 			[]int{4},
 			func(s *shop, f *topic) { f.put(0, s.of(0, 4, 3, 2, 1)...) },
 			ports.FromBegin,
-			ports.TopicReport{Orders: 1, Messages: 4, OutOfOrder: 3},
+			ports.TopicReport{Aggregates: 1, Messages: 4, OutOfOrder: 3},
 			"event 4 came before this one",
 		},
 		"disorder around a hole": {
 			[]int{6},
 			func(s *shop, f *topic) { f.put(0, s.of(0, 1, 5, 4, 6, 2, 5)...) },
 			ports.FromBegin,
-			ports.TopicReport{Orders: 1, Messages: 6, OutOfOrder: 1, Doubled: 1, Missing: 1},
+			ports.TopicReport{Aggregates: 1, Messages: 6, OutOfOrder: 1, Doubled: 1, Missing: 1},
 			"event 5 came before",
 		},
 		"an order that was never stored": {
@@ -113,7 +113,7 @@ func TestVerifyTopic_tellsWhatIsWrong(t *testing.T) {
 				f.put(0, stranger)
 			},
 			ports.FromBegin,
-			ports.TopicReport{Orders: 1, Messages: 2, Unknown: 1},
+			ports.TopicReport{Aggregates: 1, Messages: 2, Unknown: 1},
 			"partition 0, offset 1: the store has no such event",
 		},
 		"an event behind the head": {
@@ -125,7 +125,7 @@ func TestVerifyTopic_tellsWhatIsWrong(t *testing.T) {
 				f.put(0, late)
 			},
 			ports.FromBegin,
-			ports.TopicReport{Orders: 1, Messages: 2, Unknown: 1},
+			ports.TopicReport{Aggregates: 1, Messages: 2, Unknown: 1},
 			"the store has no such event",
 		},
 		"an event without a number": {
@@ -137,7 +137,7 @@ func TestVerifyTopic_tellsWhatIsWrong(t *testing.T) {
 				f.put(0, none)
 			},
 			ports.FromBegin,
-			ports.TopicReport{Orders: 1, Messages: 2, Unknown: 1},
+			ports.TopicReport{Aggregates: 1, Messages: 2, Unknown: 1},
 			"the store has no such event",
 		},
 		"an event of another type, once, whichever pass its order is in": {
@@ -151,7 +151,7 @@ func TestVerifyTopic_tellsWhatIsWrong(t *testing.T) {
 				}
 			},
 			ports.FromBegin,
-			ports.TopicReport{Orders: 3, Messages: 9, Unknown: 3},
+			ports.TopicReport{Aggregates: 3, Messages: 9, Unknown: 3},
 			"in event type",
 		},
 		"a message that is no event, and does not stand for one": {
@@ -160,14 +160,14 @@ func TestVerifyTopic_tellsWhatIsWrong(t *testing.T) {
 				f.putMessage(ports.TopicMessage{Key: s.orders[0].String(), Record: s.of(0, 1)[0], Err: errors.New("no ce_id")})
 			},
 			ports.FromBegin,
-			ports.TopicReport{Orders: 1, Messages: 1, Unknown: 1, Missing: 1},
+			ports.TopicReport{Aggregates: 1, Messages: 1, Unknown: 1, Missing: 1},
 			"no ce_id",
 		},
 		"an event under another key": {
 			[]int{1},
 			func(s *shop, f *topic) { f.putMessage(ports.TopicMessage{Key: "k", Record: s.of(0, 1)[0]}) },
 			ports.FromBegin,
-			ports.TopicReport{Orders: 1, Messages: 1, Unknown: 1, Missing: 1},
+			ports.TopicReport{Aggregates: 1, Messages: 1, Unknown: 1, Missing: 1},
 			`its key is "k"`,
 		},
 		"what lies behind an offset, and only that": {
@@ -180,21 +180,21 @@ func TestVerifyTopic_tellsWhatIsWrong(t *testing.T) {
 				f.put(0, s.of(0, 2, 4)...)          // and 3 of the first and 5 of the last order are missing
 			},
 			4,
-			ports.TopicReport{Orders: 2, Unjudged: 1, Messages: 7, Doubled: 3, Missing: 2},
+			ports.TopicReport{Aggregates: 2, Unjudged: 1, Messages: 7, Doubled: 3, Missing: 2},
 			"did not come",
 		},
 		"everything that a topic without its beginning lacks": {
 			[]int{3},
 			func(s *shop, f *topic) { f.put(0, s.of(0, 1, 2, 3)...); f.expire(0, 2) },
 			ports.FromBegin,
-			ports.TopicReport{Orders: 1, Messages: 1, Missing: 2, Expired: 2},
+			ports.TopicReport{Aggregates: 1, Messages: 1, Missing: 2, Expired: 2},
 			"events 1 to 2 of 3 did not come",
 		},
 		"nothing of what has expired before the offset": {
 			[]int{3},
 			func(s *shop, f *topic) { f.put(0, s.of(0, 1, 2, 3)...); f.expire(0, 2) },
 			1,
-			ports.TopicReport{Orders: 1, Messages: 1, Expired: 1},
+			ports.TopicReport{Aggregates: 1, Messages: 1, Expired: 1},
 			"",
 		},
 		"nothing behind an offset that is not there yet": {
@@ -260,7 +260,7 @@ func TestVerifyTopic_comparesEveryField(t *testing.T) {
 			f.put(0, forged)
 			got := verify(t, audit.Config{Store: s, Topic: f}, whole())
 			want := []ports.TopicFinding{{
-				Kind: ports.TopicUnknown, OrderID: s.orders[0], SequenceNumber: 1,
+				Kind: ports.TopicUnknown, AggregateID: s.orders[0], SequenceNumber: 1,
 				Detail: "partition 0, offset 2: differs from the stored event in " + name,
 			}}
 			if diff := cmp.Diff(want, got.Shown); diff != "" || got.Unknown != 1 || got.Doubled != 0 {
@@ -293,7 +293,7 @@ func TestVerifyTopic_besideTraffic(t *testing.T) {
 			return nil
 		}
 		got := verify(t, audit.Config{Store: s, Topic: f}, whole())
-		if diff := cmp.Diff(ports.TopicReport{Orders: 1, Messages: 1}, got); diff != "" {
+		if diff := cmp.Diff(ports.TopicReport{Aggregates: 1, Messages: 1}, got); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -307,7 +307,7 @@ func TestVerifyTopic_besideTraffic(t *testing.T) {
 			return nil
 		}
 		got := verify(t, audit.Config{Store: s, Topic: f}, whole())
-		if diff := cmp.Diff(ports.TopicReport{Orders: 1, Messages: 3}, got); diff != "" {
+		if diff := cmp.Diff(ports.TopicReport{Aggregates: 1, Messages: 3}, got); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -326,7 +326,7 @@ func TestVerifyTopic_besideTraffic(t *testing.T) {
 			options := whole()
 			options.Patience = 10 * time.Second
 			got := verify(t, audit.Config{Store: s, Topic: f}, options)
-			if diff := cmp.Diff(ports.TopicReport{Orders: 1, Messages: 6}, got); diff != "" {
+			if diff := cmp.Diff(ports.TopicReport{Aggregates: 1, Messages: 6}, got); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -365,7 +365,7 @@ func TestVerifyTopic_memory(t *testing.T) {
 		options := whole()
 		options.Progress = func(r, all uint64) { read, total = r, all }
 		got := verify(t, audit.Config{Store: s, Topic: f, MaxOrders: 3}, options)
-		if diff := cmp.Diff(ports.TopicReport{Orders: 7, Messages: 7}, got); diff != "" {
+		if diff := cmp.Diff(ports.TopicReport{Aggregates: 7, Messages: 7}, got); diff != "" {
 			t.Error(diff)
 		}
 		if f.reads != 3 || read != 21 || total != 21 {
@@ -445,7 +445,7 @@ func TestVerifyTopic_failures(t *testing.T) {
 			late := s.append(t, s.orders[0], 1)
 			time.AfterFunc(10*time.Second, func() { f.put(0, late...) }) // so that it is asked again
 			got := verify(t, audit.Config{Store: s, Topic: f}, options)
-			if diff := cmp.Diff(ports.TopicReport{Orders: 1, Messages: 601}, got); diff != "" {
+			if diff := cmp.Diff(ports.TopicReport{Aggregates: 1, Messages: 601}, got); diff != "" {
 				t.Error(diff)
 			}
 			if calls < 30 {

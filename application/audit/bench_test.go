@@ -82,7 +82,7 @@ func BenchmarkVerifyTopic(b *testing.B) {
 					}
 				}
 				report, err := audit.New(audit.Config{Store: e, Topic: e, MaxOrders: maxOrders}).VerifyTopic(b.Context(), options)
-				if err != nil || report.Violations() > 0 || report.Orders != orders {
+				if err != nil || report.Violations() > 0 || report.Aggregates != orders {
 					b.Fatalf("%+v, %v", report, err)
 				}
 			}

@@ -83,8 +83,8 @@ func (l byOrder) Swap(i, j int) {
 }
 
 // find returns the index of an order's account. Unlike the other methods it is safe for concurrent use.
-func (l *ledger) find(orderID uuid.UUID) (int, bool) {
-	return slices.BinarySearchFunc(l.orders, orderID, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+func (l *ledger) find(aggregateID uuid.UUID) (int, bool) {
+	return slices.BinarySearchFunc(l.orders, aggregateID, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 }
 
 // entry is what a message means for its order.
@@ -177,7 +177,7 @@ func holds(runs []run, sequence uint64) bool {
 }
 
 // judge counts the orders, and calls missing for every hole in the history of one: the events from first to last did not come.
-func (l *ledger) judge(report *ports.TopicReport, missing func(orderID uuid.UUID, head, first, last uint64)) {
+func (l *ledger) judge(report *ports.TopicReport, missing func(aggregateID uuid.UUID, head, first, last uint64)) {
 	for i, a := range l.accounts {
 		due := uint64(1)
 		if !l.whole {
@@ -187,7 +187,7 @@ func (l *ledger) judge(report *ports.TopicReport, missing func(orderID uuid.UUID
 			}
 			due = a.came.first
 		}
-		report.Orders++
+		report.Aggregates++
 		for _, r := range append([]run{a.came}, l.further[i]...) {
 			if last := min(r.first, a.head+1); due < last {
 				missing(l.orders[i], a.head, due, last-1)

@@ -57,7 +57,7 @@ func defined(s *shop, written [][]eventsourcing.Record, from int64) (want ports.
 			want.Unjudged++
 			continue
 		}
-		want.Orders++
+		want.Aggregates++
 		firstAt := map[uint64]int{}
 		for at, n := range sequences {
 			if _, came := firstAt[n]; came || from >= 0 && n < sequences[0] {

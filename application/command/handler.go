@@ -97,7 +97,7 @@ func (h *Handler) attempt(ctx context.Context, request ports.CommandRequest, cau
 		return ports.CommandResult{}, err
 	}
 	if len(events) == 0 {
-		return ports.CommandResult{OrderID: cause.AggregateID, SequenceNumber: head}, nil
+		return ports.CommandResult{AggregateID: cause.AggregateID, SequenceNumber: head}, nil
 	}
 	if head > 0 && cause.At.Before(history[head-1].CreatedAt) {
 		cause.At = history[head-1].CreatedAt // a clock that was set back must not reverse a history
@@ -133,7 +133,7 @@ func (h *Handler) append(ctx context.Context, cause eventsourcing.Cause, head ui
 	case err == nil && appended.Duplicate:
 		return h.answer(cause, appended.Records)
 	case err == nil:
-		return ports.CommandResult{OrderID: cause.AggregateID, SequenceNumber: head + uint64(len(events)), Events: envelopes}, nil
+		return ports.CommandResult{AggregateID: cause.AggregateID, SequenceNumber: head + uint64(len(events)), Events: envelopes}, nil
 	case errors.Is(err, ports.ErrVersionConflict):
 		return ports.CommandResult{}, fmt.Errorf("%w: %w", errLostRace, err)
 	case errors.Is(err, ports.ErrOutcomeUnknown):
@@ -160,14 +160,14 @@ func (h *Handler) resolve(ctx context.Context, cause eventsourcing.Cause, unknow
 // answer repeats what the command was told the first time.
 func (h *Handler) answer(cause eventsourcing.Cause, records []eventsourcing.Record) (ports.CommandResult, error) {
 	if then, now := records[0].Metadata[digestKey], cause.Metadata[digestKey]; then != "" && then != now {
-		return ports.CommandResult{}, &ports.CommandIDReusedError{CommandID: cause.CommandID, OrderID: cause.AggregateID}
+		return ports.CommandResult{}, &ports.CommandIDReusedError{CommandID: cause.CommandID, AggregateID: cause.AggregateID}
 	}
 	envelopes, err := h.decode(records)
 	if err != nil {
 		return ports.CommandResult{}, err
 	}
 	return ports.CommandResult{
-		OrderID:        cause.AggregateID,
+		AggregateID:    cause.AggregateID,
 		SequenceNumber: records[len(records)-1].SequenceNumber,
 		Events:         envelopes,
 	}, nil

@@ -69,7 +69,7 @@ func TestHandler_Handle(t *testing.T) {
 		request.CommandID, request.CorrelationID, request.CausationID = uuid.New(), uuid.New(), uuid.New()
 		request.Metadata = map[string]string{"user": "ada"}
 		got := must(t, h, request)
-		if got.OrderID != id || got.SequenceNumber != 1 || len(got.Events) != 1 {
+		if got.AggregateID != id || got.SequenceNumber != 1 || len(got.Events) != 1 {
 			t.Fatalf("result = %+v", got)
 		}
 		want := order.OrderCreated{CustomerID: "c-1", Currency: "EUR", Items: items(1)}
@@ -197,7 +197,7 @@ func TestHandler_Handle_sameCommandID(t *testing.T) {
 		request.Command = order.UpdateItems{OrderID: id, Items: items(5)}
 		_, err := h.Handle(t.Context(), request)
 		var reused *ports.CommandIDReusedError
-		if !errors.As(err, &reused) || reused.OrderID != id || reused.CommandID != request.CommandID {
+		if !errors.As(err, &reused) || reused.AggregateID != id || reused.CommandID != request.CommandID {
 			t.Errorf("err = %v", err)
 		}
 	})

@@ -121,8 +121,8 @@ func (c *Consumer) buildOnce(ctx context.Context, l *life, request ports.Rebuild
 // fill brings every order of the next generation up to its head. Orders that cannot be brought up are in the report.
 func (c *Consumer) fill(ctx context.Context, l *life, request ports.RebuildRequest, total uint64) (ports.VerifyReport, error) {
 	limit := rate.NewLimiter(rate.Inf, 1)
-	if request.OrdersPerSecond > 0 {
-		limit = rate.NewLimiter(rate.Limit(request.OrdersPerSecond), 1)
+	if request.AggregatesPerSecond > 0 {
+		limit = rate.NewLimiter(rate.Limit(request.AggregatesPerSecond), 1)
 	}
 	var mu sync.Mutex
 	var report ports.VerifyReport
@@ -138,16 +138,16 @@ func (c *Consumer) fill(ctx context.Context, l *life, request ports.RebuildReque
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if report.Orders++; err != nil {
+		if report.Aggregates++; err != nil {
 			report.Differences++
 			if len(report.Shown) < maxShown {
 				report.Shown = append(report.Shown, ports.VerifyDifference{
-					OrderID: head.AggregateID, Consumer: c.config.Name,
+					AggregateID: head.AggregateID, Consumer: c.config.Name,
 					Detail: fmt.Sprintf("event %d cannot be applied: %v", failing(err, head).SequenceNumber, err),
 				})
 			}
 		}
-		if n := report.Orders; n%64 == 0 || n == total {
+		if n := report.Aggregates; n%64 == 0 || n == total {
 			c.health.rebuilds(func(s *ports.RebuildStatus) { s.Done, s.Total = n, max(n, total) })
 		}
 		return nil

@@ -257,15 +257,15 @@ func (c *Consumer) handle(ctx context.Context, l *life, record eventsourcing.Rec
 }
 
 // stuck and flows keep the health of one order, and log when it changes.
-func (c *Consumer) stuck(ctx context.Context, orderID uuid.UUID, sequence uint64, attempt int, err error) {
-	if c.health.failed(orderID, sequence, attempt, err) {
-		c.log.ErrorContext(ctx, "order is stuck, retrying", "order_id", orderID, "sequence_number", sequence, "error", err)
+func (c *Consumer) stuck(ctx context.Context, aggregateID uuid.UUID, sequence uint64, attempt int, err error) {
+	if c.health.failed(aggregateID, sequence, attempt, err) {
+		c.log.ErrorContext(ctx, "order is stuck, retrying", "order_id", aggregateID, "sequence_number", sequence, "error", err)
 	}
 }
 
-func (c *Consumer) flows(ctx context.Context, orderID uuid.UUID, sequence uint64) {
-	if c.health.recovered(orderID) {
-		c.log.InfoContext(ctx, "order flows again", "order_id", orderID, "sequence_number", sequence)
+func (c *Consumer) flows(ctx context.Context, aggregateID uuid.UUID, sequence uint64) {
+	if c.health.recovered(aggregateID) {
+		c.log.InfoContext(ctx, "order flows again", "order_id", aggregateID, "sequence_number", sequence)
 	}
 }
 
@@ -282,17 +282,17 @@ func (c *Consumer) protect(work func() error) (err error) {
 }
 
 // withOrder does work on one order while nothing else does, and turns a panic into an error.
-func (c *Consumer) withOrder(orderID uuid.UUID, work func() error) error {
+func (c *Consumer) withOrder(aggregateID uuid.UUID, work func() error) error {
 	return c.protect(func() error {
-		lock := c.lock(orderID)
+		lock := c.lock(aggregateID)
 		lock.Lock()
 		defer lock.Unlock()
 		return work()
 	})
 }
 
-func (c *Consumer) lock(orderID uuid.UUID) *sync.Mutex {
-	return &c.locks[orderID[len(orderID)-1]]
+func (c *Consumer) lock(aggregateID uuid.UUID) *sync.Mutex {
+	return &c.locks[aggregateID[len(aggregateID)-1]]
 }
 
 // Status says how the consumer is.

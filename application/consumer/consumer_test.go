@@ -239,7 +239,7 @@ func TestConsumer_Handle(t *testing.T) {
 			t.Errorf("applied %v", got)
 		}
 		page, err := store.Parked(t.Context(), "recorder", "", 10)
-		if err != nil || len(page.Orders) != 1 || page.Orders[0].SequenceNumber != 3 || page.Orders[0].Kind != ports.FailureStore {
+		if err != nil || len(page.Aggregates) != 1 || page.Aggregates[0].SequenceNumber != 3 || page.Aggregates[0].Kind != ports.FailureStore {
 			t.Errorf("parked = %+v, %v; want event 3", page, err)
 		}
 	})
@@ -266,7 +266,7 @@ func TestConsumer_Handle_failures(t *testing.T) {
 
 		<-time.After(time.Minute)
 		s := b.status(t)
-		if s.State != ports.ConsumerFailing || s.Failure == nil || s.Failure.OrderID != id || s.Failure.SequenceNumber != 1 || s.Parked != 0 {
+		if s.State != ports.ConsumerFailing || s.Failure == nil || s.Failure.AggregateID != id || s.Failure.SequenceNumber != 1 || s.Parked != 0 {
 			t.Fatalf("status = %+v, failure = %+v", s, s.Failure)
 		}
 		if n := s.Failure.Attempts; n < 5 || n > 30 {

@@ -63,59 +63,59 @@ func (f *filling) bringUp(ctx context.Context, head ports.Head) (advanced int, e
 }
 
 // bringUpToEnd applies all that the event store holds of one order and the view does not.
-func (f *filling) bringUpToEnd(ctx context.Context, orderID uuid.UUID) (advanced int, err error) {
-	history, err := f.config.Store.Load(ctx, orderID, 0)
+func (f *filling) bringUpToEnd(ctx context.Context, aggregateID uuid.UUID) (advanced int, err error) {
+	history, err := f.config.Store.Load(ctx, aggregateID, 0)
 	if err != nil {
 		return 0, err
 	}
-	return f.bringUp(ctx, ports.Head{AggregateID: orderID, SequenceNumber: uint64(len(history))})
+	return f.bringUp(ctx, ports.Head{AggregateID: aggregateID, SequenceNumber: uint64(len(history))})
 }
 
 // take applies what the view has not of a history that was read as a whole.
 func (f *filling) take(ctx context.Context, history []eventsourcing.Record) error {
-	orderID := history[0].AggregateID
-	if err := eventsourcing.CheckHistory(history, orderID, 0); err != nil {
+	aggregateID := history[0].AggregateID
+	if err := eventsourcing.CheckHistory(history, aggregateID, 0); err != nil {
 		return failure(ports.FailureStore, fmt.Errorf("%w: %w", ports.ErrCorrupt, err))
 	}
-	state, err := f.state(ctx, orderID)
+	state, err := f.state(ctx, aggregateID)
 	if err != nil || state.SequenceNumber >= uint64(len(history)) {
 		return err
 	}
-	_, err = f.advance(ctx, orderID, state, history[state.SequenceNumber:])
+	_, err = f.advance(ctx, aggregateID, state, history[state.SequenceNumber:])
 	return err
 }
 
-func (f *filling) state(ctx context.Context, orderID uuid.UUID) (ports.ViewState, error) {
-	state, err := f.config.Views.State(ctx, f.view, orderID)
+func (f *filling) state(ctx context.Context, aggregateID uuid.UUID) (ports.ViewState, error) {
+	state, err := f.config.Views.State(ctx, f.view, aggregateID)
 	return state, failure(ports.FailureStore, err)
 }
 
 // missing reads what is behind after, which must reach at least up to the given sequence number.
-func (f *filling) missing(ctx context.Context, orderID uuid.UUID, after, upTo uint64) ([]eventsourcing.Record, error) {
-	records, err := f.config.Store.Load(ctx, orderID, after)
+func (f *filling) missing(ctx context.Context, aggregateID uuid.UUID, after, upTo uint64) ([]eventsourcing.Record, error) {
+	records, err := f.config.Store.Load(ctx, aggregateID, after)
 	if err != nil {
 		return nil, failure(ports.FailureStore, err)
 	}
-	if err := eventsourcing.CheckHistory(records, orderID, after); err != nil {
+	if err := eventsourcing.CheckHistory(records, aggregateID, after); err != nil {
 		return nil, failure(ports.FailureStore, fmt.Errorf("%w: %w", ports.ErrCorrupt, err))
 	}
 	if end := after + uint64(len(records)); end < upTo {
 		return nil, failure(ports.FailureStore, fmt.Errorf("%w: event %d of %s was announced, but the event store ends at %d",
-			ports.ErrCorrupt, upTo, orderID, end))
+			ports.ErrCorrupt, upTo, aggregateID, end))
 	}
 	return records, nil
 }
 
 // advance applies records, which follow state: all at once, or when one of them fails as far as possible and that one by one,
 // so that the error, an *eventError, names it.
-func (f *filling) advance(ctx context.Context, orderID uuid.UUID, state ports.ViewState, records []eventsourcing.Record) (advanced int, err error) {
-	if _, err = f.apply(ctx, orderID, state, records); err == nil {
+func (f *filling) advance(ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record) (advanced int, err error) {
+	if _, err = f.apply(ctx, aggregateID, state, records); err == nil {
 		return len(records), nil
 	}
 	for i, record := range records {
 		if len(records) > 1 { // else it was just tried
 			var next ports.ViewState
-			if next, err = f.apply(ctx, orderID, state, records[i:i+1]); err == nil {
+			if next, err = f.apply(ctx, aggregateID, state, records[i:i+1]); err == nil {
 				state = next
 				continue
 			}
@@ -130,7 +130,7 @@ func (f *filling) advance(ctx context.Context, orderID uuid.UUID, state ports.Vi
 		if !skipped {
 			return i, &eventError{record, err}
 		}
-		if state, err = f.pass(ctx, orderID, state, record); err != nil {
+		if state, err = f.pass(ctx, aggregateID, state, record); err != nil {
 			return i, err
 		}
 	}
@@ -138,7 +138,7 @@ func (f *filling) advance(ctx context.Context, orderID uuid.UUID, state ports.Vi
 }
 
 // apply performs the effect of records and stores it.
-func (f *filling) apply(ctx context.Context, orderID uuid.UUID, state ports.ViewState, records []eventsourcing.Record) (ports.ViewState, error) {
+func (f *filling) apply(ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record) (ports.ViewState, error) {
 	effective := records
 	if !f.from.IsZero() {
 		effective = nil
@@ -155,22 +155,22 @@ func (f *filling) apply(ctx context.Context, orderID uuid.UUID, state ports.View
 			return state, err
 		}
 	}
-	return f.store(ctx, orderID, change, records[len(records)-1].SequenceNumber)
+	return f.store(ctx, aggregateID, change, records[len(records)-1].SequenceNumber)
 }
 
 // pass counts record as handled without an effect.
-func (f *filling) pass(ctx context.Context, orderID uuid.UUID, state ports.ViewState, record eventsourcing.Record) (ports.ViewState, error) {
-	return f.store(ctx, orderID, ports.Change{State: ports.ViewState{Data: state.Data}}, record.SequenceNumber)
+func (f *filling) pass(ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, record eventsourcing.Record) (ports.ViewState, error) {
+	return f.store(ctx, aggregateID, ports.Change{State: ports.ViewState{Data: state.Data}}, record.SequenceNumber)
 }
 
-func (f *filling) store(ctx context.Context, orderID uuid.UUID, change ports.Change, sequence uint64) (ports.ViewState, error) {
-	change.OrderID, change.State.SequenceNumber = orderID, sequence
+func (f *filling) store(ctx context.Context, aggregateID uuid.UUID, change ports.Change, sequence uint64) (ports.ViewState, error) {
+	change.AggregateID, change.State.SequenceNumber = aggregateID, sequence
 	return change.State, failure(ports.FailureStore, f.config.Views.Apply(ctx, f.view, change))
 }
 
 // wasSkipped says whether somebody has decided that record is to be passed over.
 func (f *filling) wasSkipped(ctx context.Context, record eventsourcing.Record) (bool, error) {
-	query := ports.SkipQuery{Consumer: f.config.Name, OrderID: record.AggregateID, Limit: 100}
+	query := ports.SkipQuery{Consumer: f.config.Name, AggregateID: record.AggregateID, Limit: 100}
 	for {
 		page, err := f.config.Skips.Skips(ctx, query)
 		if err != nil {

@@ -107,38 +107,38 @@ func (h *health) rebuilds(change func(*ports.RebuildStatus)) {
 }
 
 // since tells when an order failed first; zero when it does not fail.
-func (h *health) since(orderID uuid.UUID) time.Time {
+func (h *health) since(aggregateID uuid.UUID) time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if failure := h.stuck[orderID]; failure != nil {
+	if failure := h.stuck[aggregateID]; failure != nil {
 		return eventsourcing.Timestamp(failure.Since)
 	}
 	return time.Time{}
 }
 
 // failed notes one more failed attempt, and reports whether it is the one that makes the order count as stuck.
-func (h *health) failed(orderID uuid.UUID, sequence uint64, attempt int, err error) (newly bool) {
+func (h *health) failed(aggregateID uuid.UUID, sequence uint64, attempt int, err error) (newly bool) {
 	h.retries.Add(1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	failure := h.stuck[orderID]
+	failure := h.stuck[aggregateID]
 	if failure == nil {
-		failure = &ports.ConsumerFailure{OrderID: orderID, Since: h.now()}
+		failure = &ports.ConsumerFailure{AggregateID: aggregateID, Since: h.now()}
 		if h.stuck == nil {
 			h.stuck = make(map[uuid.UUID]*ports.ConsumerFailure)
 		}
-		h.stuck[orderID] = failure
+		h.stuck[aggregateID] = failure
 	}
 	failure.SequenceNumber, failure.Kind, failure.Error, failure.Attempts = sequence, kindOf(err), err.Error(), attempt
 	return attempt == h.failAfter
 }
 
 // recovered forgets the order's failure, and reports whether it counted as stuck.
-func (h *health) recovered(orderID uuid.UUID) bool {
+func (h *health) recovered(aggregateID uuid.UUID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	failure := h.stuck[orderID]
-	delete(h.stuck, orderID)
+	failure := h.stuck[aggregateID]
+	delete(h.stuck, aggregateID)
 	return failure != nil && failure.Attempts >= h.failAfter
 }
 

@@ -154,7 +154,7 @@ func (l *life) await(ctx context.Context, condition func() bool) bool {
 
 // taint notes that a generation may have missed something of an order. Only the next generation must know: the previous one is
 // brought up to date before it is used again.
-func (l *life) taint(f *filling, orderID uuid.UUID) {
+func (l *life) taint(f *filling, aggregateID uuid.UUID) {
 	if f != l.next {
 		return
 	}
@@ -164,7 +164,7 @@ func (l *life) taint(f *filling, orderID uuid.UUID) {
 		l.unsure = true
 		return
 	}
-	l.tainted[orderID] = true
+	l.tainted[aggregateID] = true
 }
 
 // untaint returns the tainted orders and forgets them; all is false when there are more than it remembers.

@@ -16,7 +16,7 @@ type Manager []*Consumer
 var (
 	_ ports.ConsumerMonitor = Manager(nil)
 	_ ports.ConsumerManager = Manager(nil)
-	_ ports.ParkedOrders    = Manager(nil)
+	_ ports.ParkingManager  = Manager(nil)
 	_ ports.Rebuilder       = Manager(nil)
 	_ ports.LiveViews       = Manager(nil)
 )
@@ -99,13 +99,13 @@ func (m Manager) ListParked(ctx context.Context, consumer string, after ports.Cu
 }
 
 // RetryParked implements [ports.ParkedOrders].
-func (m Manager) RetryParked(ctx context.Context, consumer string, orderID uuid.UUID) error {
-	return m.do(consumer, func(c *Consumer) error { return c.Retry(ctx, orderID) })
+func (m Manager) RetryParked(ctx context.Context, consumer string, aggregateID uuid.UUID) error {
+	return m.do(consumer, func(c *Consumer) error { return c.Retry(ctx, aggregateID) })
 }
 
 // SkipParked implements [ports.ParkedOrders].
-func (m Manager) SkipParked(ctx context.Context, consumer string, orderID uuid.UUID, reason string) error {
-	return m.do(consumer, func(c *Consumer) error { return c.Skip(ctx, orderID, reason) })
+func (m Manager) SkipParked(ctx context.Context, consumer string, aggregateID uuid.UUID, reason string) error {
+	return m.do(consumer, func(c *Consumer) error { return c.Skip(ctx, aggregateID, reason) })
 }
 
 // Rebuild implements [ports.Rebuilder].
@@ -124,8 +124,8 @@ func (m Manager) Rollback(ctx context.Context, consumer string) error {
 }
 
 // RepairOrder puts right what one order has in the view of one consumer.
-func (m Manager) RepairOrder(ctx context.Context, consumer string, orderID uuid.UUID, stray []projection.Row) error {
-	return m.do(consumer, func(c *Consumer) error { return c.RepairOrder(ctx, orderID, stray) })
+func (m Manager) RepairOrder(ctx context.Context, consumer string, aggregateID uuid.UUID, stray []projection.Row) error {
+	return m.do(consumer, func(c *Consumer) error { return c.RepairOrder(ctx, aggregateID, stray) })
 }
 
 func (m Manager) do(consumer string, work func(*Consumer) error) error {

@@ -17,7 +17,7 @@ import (
 // parkedOrders are the orders that were set aside, as far as this process knows: all of them while it works as the consumer.
 type parkedOrders struct {
 	mu     sync.Mutex
-	orders map[uuid.UUID]ports.ParkedOrder
+	orders map[uuid.UUID]ports.ParkedAggregate
 }
 
 func (p *parkedOrders) has(id uuid.UUID) bool {
@@ -27,20 +27,20 @@ func (p *parkedOrders) has(id uuid.UUID) bool {
 	return ok
 }
 
-func (p *parkedOrders) get(id uuid.UUID) (ports.ParkedOrder, bool) {
+func (p *parkedOrders) get(id uuid.UUID) (ports.ParkedAggregate, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	parked, ok := p.orders[id]
 	return parked, ok
 }
 
-func (p *parkedOrders) set(parked ports.ParkedOrder) {
+func (p *parkedOrders) set(parked ports.ParkedAggregate) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.orders == nil {
-		p.orders = make(map[uuid.UUID]ports.ParkedOrder)
+		p.orders = make(map[uuid.UUID]ports.ParkedAggregate)
 	}
-	p.orders[parked.OrderID] = parked
+	p.orders[parked.AggregateID] = parked
 }
 
 func (p *parkedOrders) remove(id uuid.UUID) {
@@ -49,7 +49,7 @@ func (p *parkedOrders) remove(id uuid.UUID) {
 	delete(p.orders, id)
 }
 
-func (p *parkedOrders) replace(orders map[uuid.UUID]ports.ParkedOrder) {
+func (p *parkedOrders) replace(orders map[uuid.UUID]ports.ParkedAggregate) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.orders = orders
@@ -85,14 +85,14 @@ func (p *parkedOrders) summary() (n int, oldest time.Time) {
 
 // loadParked reads what earlier lives have set aside.
 func (c *Consumer) loadParked(ctx context.Context) error {
-	orders := make(map[uuid.UUID]ports.ParkedOrder)
+	orders := make(map[uuid.UUID]ports.ParkedAggregate)
 	for cursor := ports.Cursor(""); ; {
 		page, err := c.config.Parking.Parked(ctx, c.config.Name, cursor, headPage)
 		if err != nil {
 			return fmt.Errorf("parked orders of %s: %w", c.config.Name, err)
 		}
-		for _, parked := range page.Orders {
-			orders[parked.OrderID] = parked
+		for _, parked := range page.Aggregates {
+			orders[parked.AggregateID] = parked
 		}
 		if cursor = page.Next; cursor == "" {
 			c.parked.replace(orders)
@@ -129,12 +129,12 @@ func (c *Consumer) park(ctx context.Context, l *life, record eventsourcing.Recor
 		c.notes.nudge()
 		return err
 	}
-	return c.setAside(ctx, ports.ParkedOrder{ParkedAt: c.now()}, failing(cause, record), attempts, cause)
+	return c.setAside(ctx, ports.ParkedAggregate{ParkedAt: c.now()}, failing(cause, record), attempts, cause)
 }
 
 // setAside stores what is known about an order that does not get on. The caller holds its lock.
-func (c *Consumer) setAside(ctx context.Context, parked ports.ParkedOrder, failed eventsourcing.Record, attempts int, cause error) error {
-	parked.Consumer, parked.OrderID = c.config.Name, failed.AggregateID
+func (c *Consumer) setAside(ctx context.Context, parked ports.ParkedAggregate, failed eventsourcing.Record, attempts int, cause error) error {
+	parked.Consumer, parked.AggregateID = c.config.Name, failed.AggregateID
 	if parked.SequenceNumber != failed.SequenceNumber || parked.FailedAt.IsZero() {
 		parked.FailedAt = cmp.Or(c.health.since(failed.AggregateID), c.now())
 	}
@@ -142,12 +142,12 @@ func (c *Consumer) setAside(ctx context.Context, parked ports.ParkedOrder, faile
 	parked.Kind, parked.Error = kindOf(cause), cause.Error()
 	parked.Attempts += attempts
 	if err := c.config.Parking.Park(ctx, parked); err != nil {
-		return fmt.Errorf("park order %s: %w (it failed with: %w)", parked.OrderID, err, cause)
+		return fmt.Errorf("park order %s: %w (it failed with: %w)", parked.AggregateID, err, cause)
 	}
 	c.parked.set(parked)
-	c.health.recovered(parked.OrderID)
+	c.health.recovered(parked.AggregateID)
 	c.log.ErrorContext(ctx, "order is parked; its events wait until it is retried or one is skipped",
-		"order_id", parked.OrderID, "sequence_number", parked.SequenceNumber, "event_type", parked.EventType,
+		"order_id", parked.AggregateID, "sequence_number", parked.SequenceNumber, "event_type", parked.EventType,
 		"kind", parked.Kind, "attempts", parked.Attempts, "error", cause)
 	return nil
 }
@@ -161,34 +161,34 @@ func (c *Consumer) ListParked(ctx context.Context, after ports.Cursor, limit int
 }
 
 // Retry handles an order that was set aside, from the event that failed to the last one.
-func (c *Consumer) Retry(ctx context.Context, orderID uuid.UUID) error {
-	return c.release(ctx, orderID, func(context.Context, *life, ports.ParkedOrder) error { return nil })
+func (c *Consumer) Retry(ctx context.Context, aggregateID uuid.UUID) error {
+	return c.release(ctx, aggregateID, func(context.Context, *life, ports.ParkedAggregate) error { return nil })
 }
 
 // Skip passes over the event that failed, notes why, and handles the rest.
-func (c *Consumer) Skip(ctx context.Context, orderID uuid.UUID, reason string) error {
-	return c.release(ctx, orderID, func(ctx context.Context, l *life, parked ports.ParkedOrder) error {
+func (c *Consumer) Skip(ctx context.Context, aggregateID uuid.UUID, reason string) error {
+	return c.release(ctx, aggregateID, func(ctx context.Context, l *life, parked ports.ParkedAggregate) error {
 		// From here on every generation passes over the event by itself, this one included.
 		err := c.config.Skips.RecordSkip(ctx, ports.Skip{
-			Consumer: c.config.Name, OrderID: orderID, SequenceNumber: parked.SequenceNumber,
+			Consumer: c.config.Name, AggregateID: aggregateID, SequenceNumber: parked.SequenceNumber,
 			EventID: parked.EventID, EventType: parked.EventType,
 			Reason: reason, Error: parked.Error, SkippedAt: c.now(),
 		})
 		if err == nil {
-			c.log.WarnContext(ctx, "event is skipped", "order_id", orderID, "sequence_number", parked.SequenceNumber, "reason", reason)
+			c.log.WarnContext(ctx, "event is skipped", "order_id", aggregateID, "sequence_number", parked.SequenceNumber, "reason", reason)
 		}
 		return err
 	})
 }
 
 // release prepares a parked order and brings it up to its last event; then it is parked no longer.
-func (c *Consumer) release(ctx context.Context, orderID uuid.UUID, prepare func(context.Context, *life, ports.ParkedOrder) error) error {
+func (c *Consumer) release(ctx context.Context, aggregateID uuid.UUID, prepare func(context.Context, *life, ports.ParkedAggregate) error) error {
 	l := c.life.Load()
 	if l == nil || l.live == nil || !l.enter() {
 		return c.notHere()
 	}
 	defer l.leave(false)
-	lock := c.lock(orderID)
+	lock := c.lock(aggregateID)
 	lock.Lock()
 	defer lock.Unlock()
 	if c.config.Shared { // any process may have parked it
@@ -196,36 +196,36 @@ func (c *Consumer) release(ctx context.Context, orderID uuid.UUID, prepare func(
 			return err
 		}
 	}
-	parked, ok := c.parked.get(orderID)
+	parked, ok := c.parked.get(aggregateID)
 	if !ok {
-		return fmt.Errorf("parked order %s of %s: %w", orderID, c.config.Name, ports.ErrNotFound)
+		return fmt.Errorf("parked order %s of %s: %w", aggregateID, c.config.Name, ports.ErrNotFound)
 	}
 	if err := prepare(ctx, l, parked); err != nil {
 		return err
 	}
 	err := c.bringUpParked(ctx, parked, func() (int, error) {
-		return l.live.bringUp(ctx, ports.Head{AggregateID: orderID, SequenceNumber: parked.SequenceNumber})
+		return l.live.bringUp(ctx, ports.Head{AggregateID: aggregateID, SequenceNumber: parked.SequenceNumber})
 	})
 	if err != nil {
 		return err
 	}
-	if err := c.config.Parking.Unpark(ctx, c.config.Name, orderID); err != nil {
-		return fmt.Errorf("unpark order %s: %w", orderID, err)
+	if err := c.config.Parking.Unpark(ctx, c.config.Name, aggregateID); err != nil {
+		return fmt.Errorf("unpark order %s: %w", aggregateID, err)
 	}
-	c.parked.remove(orderID)
+	c.parked.remove(aggregateID)
 	if c.config.Shared { // what another process has passed over until then, the event store has by now
-		err := c.bringUpParked(ctx, parked, func() (int, error) { return l.live.bringUpToEnd(ctx, orderID) })
+		err := c.bringUpParked(ctx, parked, func() (int, error) { return l.live.bringUpToEnd(ctx, aggregateID) })
 		if err != nil {
-			return fmt.Errorf("order %s is not parked any more, but may miss its last events until the next one: %w", orderID, err)
+			return fmt.Errorf("order %s is not parked any more, but may miss its last events until the next one: %w", aggregateID, err)
 		}
 	}
-	c.flows(ctx, orderID, parked.SequenceNumber)
-	c.log.InfoContext(ctx, "order is not parked any more", "order_id", orderID)
+	c.flows(ctx, aggregateID, parked.SequenceNumber)
+	c.log.InfoContext(ctx, "order is not parked any more", "order_id", aggregateID)
 	return nil
 }
 
 // bringUpParked calls bringUp for a parked order, and parks it once more if that fails. The caller holds its lock.
-func (c *Consumer) bringUpParked(ctx context.Context, parked ports.ParkedOrder, bringUp func() (advanced int, err error)) error {
+func (c *Consumer) bringUpParked(ctx context.Context, parked ports.ParkedAggregate, bringUp func() (advanced int, err error)) error {
 	err := c.protect(func() error {
 		advanced, err := bringUp()
 		c.health.handled.Add(uint64(advanced))
@@ -235,14 +235,14 @@ func (c *Consumer) bringUpParked(ctx context.Context, parked ports.ParkedOrder, 
 		return err
 	}
 	failed := failing(err, eventsourcing.Record{
-		Header:    eventsourcing.Header{AggregateID: parked.OrderID, SequenceNumber: parked.SequenceNumber, EventID: parked.EventID},
+		Header:    eventsourcing.Header{AggregateID: parked.AggregateID, SequenceNumber: parked.SequenceNumber, EventID: parked.EventID},
 		EventType: parked.EventType,
 	})
 	parked.RetriedAt = c.now()
 	if err := c.setAside(ctx, parked, failed, 1, err); err != nil {
 		return err
 	}
-	parked, _ = c.parked.get(parked.OrderID)
+	parked, _ = c.parked.get(parked.AggregateID)
 	return &ports.StillParkedError{Parked: parked}
 }
 

@@ -27,13 +27,13 @@ func poison(id uuid.UUID) func(eventsourcing.Record) error {
 }
 
 // parked returns the parked orders as stored.
-func (b *bundle) parked(t *testing.T) []ports.ParkedOrder {
+func (b *bundle) parked(t *testing.T) []ports.ParkedAggregate {
 	t.Helper()
 	page, err := b.store.Parked(t.Context(), "recorder", "", 100)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return page.Orders
+	return page.Aggregates
 }
 
 func TestConsumer_Parking(t *testing.T) {
@@ -66,7 +66,7 @@ func TestConsumer_Parking(t *testing.T) {
 				t.Fatalf("%s: parked = %+v", what, orders)
 			}
 			p := orders[0]
-			if p.OrderID != bad || p.SequenceNumber != 2 || p.EventID != second.EventID || p.EventType != second.EventType ||
+			if p.AggregateID != bad || p.SequenceNumber != 2 || p.EventID != second.EventID || p.EventType != second.EventType ||
 				p.Kind != ports.FailureBug || p.Attempts != 6 || p.FailedAt.After(p.ParkedAt) || p.Error == "" {
 				t.Errorf("%s: parked = %+v", what, p)
 			}
@@ -203,4 +203,4 @@ func TestConsumer_Parking(t *testing.T) {
 // noParking is a parking lot that takes nothing.
 type noParking struct{ *memory.Store }
 
-func (noParking) Park(context.Context, ports.ParkedOrder) error { return ports.ErrUnavailable }
+func (noParking) Park(context.Context, ports.ParkedAggregate) error { return ports.ErrUnavailable }

@@ -146,7 +146,7 @@ func TestConsumer_Pull(t *testing.T) {
 		b.write(t, id, 1)
 		defer b.follow(t)()
 		<-time.After(time.Minute)
-		if s := b.status(t); s.State != ports.ConsumerFailing || s.Failure == nil || s.Failure.OrderID != uuid.Nil {
+		if s := b.status(t); s.State != ports.ConsumerFailing || s.Failure == nil || s.Failure.AggregateID != uuid.Nil {
 			t.Errorf("status = %+v, failure = %+v", s, s.Failure)
 		}
 		broken.repair()

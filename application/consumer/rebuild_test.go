@@ -106,7 +106,7 @@ func (b *tables) rowOf(t *testing.T, view ports.ViewID, id uuid.UUID) int64 {
 func (b *tables) tamper(t *testing.T, id uuid.UUID, at uint64) {
 	t.Helper()
 	err := b.store.Apply(t.Context(), b.consumer.LiveView(), ports.Change{
-		OrderID: id, State: ports.ViewState{SequenceNumber: at, Data: []byte("99")}, Table: counts, Put: []projection.Row{{id, int64(99)}},
+		AggregateID: id, State: ports.ViewState{SequenceNumber: at, Data: []byte("99")}, Table: counts, Put: []projection.Row{{id, int64(99)}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -203,7 +203,7 @@ func TestConsumer_Rebuild(t *testing.T) {
 		b.write(t, id, 1)
 		synctest.Wait()
 		before := b.consumer.LiveView()
-		b.found = []ports.VerifyDifference{{OrderID: id, Detail: "wrong"}}
+		b.found = []ports.VerifyDifference{{AggregateID: id, Detail: "wrong"}}
 		if err := b.consumer.Rebuild(t.Context(), ports.RebuildRequest{}); err != nil {
 			t.Fatal(err)
 		}
@@ -240,7 +240,7 @@ func TestConsumer_Rebuild(t *testing.T) {
 		b.write(t, good, 1)
 		synctest.Wait()
 		s := b.status(t)
-		if s.Rebuild.Phase != ports.RebuildRefused || s.Rebuild.Report.Differences != 1 || s.Rebuild.Report.Shown[0].OrderID != bad {
+		if s.Rebuild.Phase != ports.RebuildRefused || s.Rebuild.Report.Differences != 1 || s.Rebuild.Report.Shown[0].AggregateID != bad {
 			t.Errorf("rebuild = %+v", s.Rebuild)
 		}
 		if b.row(t, good) != 3 || b.row(t, bad) != 2 || s.Parked != 0 {
@@ -305,7 +305,7 @@ func TestConsumer_Rebuild(t *testing.T) {
 			b.write(t, ids[i], 2)
 		}
 		synctest.Wait()
-		if err := b.consumer.Rebuild(t.Context(), ports.RebuildRequest{OrdersPerSecond: 10}); err != nil {
+		if err := b.consumer.Rebuild(t.Context(), ports.RebuildRequest{AggregatesPerSecond: 10}); err != nil {
 			t.Fatal(err)
 		}
 		<-time.After(2 * time.Second)

@@ -93,27 +93,27 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // RepairOrder brings the live view of one order up to its last event and makes its rows what the events say. stray are rows to be
 // removed that the events do not say.
-func (c *Consumer) RepairOrder(ctx context.Context, orderID uuid.UUID, stray []projection.Row) error {
+func (c *Consumer) RepairOrder(ctx context.Context, aggregateID uuid.UUID, stray []projection.Row) error {
 	l := c.life.Load()
 	if l == nil || l.live == nil || !l.enter() {
 		return c.notHere()
 	}
 	defer l.leave(false)
-	return c.withOrder(orderID, func() error {
-		if parked, ok := c.parked.get(orderID); ok {
+	return c.withOrder(aggregateID, func() error {
+		if parked, ok := c.parked.get(aggregateID); ok {
 			return &ports.StillParkedError{Parked: parked}
 		}
 		if c.config.Table == nil {
-			_, err := l.live.bringUpToEnd(ctx, orderID)
+			_, err := l.live.bringUpToEnd(ctx, aggregateID)
 			return err
 		}
-		return c.replace(ctx, l, orderID, stray)
+		return c.replace(ctx, l, aggregateID, stray)
 	})
 }
 
 // replace writes what the events of one order say over what its view has.
-func (c *Consumer) replace(ctx context.Context, l *life, orderID uuid.UUID, stray []projection.Row) error {
-	records, err := l.live.missing(ctx, orderID, 0, 0)
+func (c *Consumer) replace(ctx context.Context, l *life, aggregateID uuid.UUID, stray []projection.Row) error {
+	records, err := l.live.missing(ctx, aggregateID, 0, 0)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (c *Consumer) replace(ctx context.Context, l *life, orderID uuid.UUID, stra
 			return err
 		}
 	}
-	change.OrderID, change.State.SequenceNumber, change.Table = orderID, uint64(len(records)), c.config.Table
+	change.AggregateID, change.State.SequenceNumber, change.Table = aggregateID, uint64(len(records)), c.config.Table
 	for _, row := range stray {
 		if !holds(c.config.Table, change.Put, row) && !holds(c.config.Table, change.Delete, row) {
 			change.Delete = append(change.Delete, row)
@@ -145,7 +145,7 @@ func (c *Consumer) replace(ctx context.Context, l *life, orderID uuid.UUID, stra
 	if err := c.config.Repairer.Replace(ctx, l.live.view, change); err != nil {
 		return err
 	}
-	c.log.Warn("order was put right in the view", "order_id", orderID)
+	c.log.Warn("order was put right in the view", "order_id", aggregateID)
 	return nil
 }
 

@@ -70,7 +70,7 @@ func TestConsumer_RepairOrder(t *testing.T) {
 		b.write(t, id, 2)
 		synctest.Wait()
 		wrong := ports.Change{
-			OrderID: id, State: ports.ViewState{SequenceNumber: 2, Data: []byte("99")}, Table: counts,
+			AggregateID: id, State: ports.ViewState{SequenceNumber: 2, Data: []byte("99")}, Table: counts,
 			Put: []projection.Row{{id, int64(99)}, {other, int64(7)}},
 		}
 		if err := store.Replace(t.Context(), b.consumer.LiveView(), wrong); err != nil {

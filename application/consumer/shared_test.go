@@ -310,9 +310,9 @@ type watchedLot struct {
 	unparking func()
 }
 
-func (l *watchedLot) Unpark(ctx context.Context, consumer string, orderID uuid.UUID) error {
+func (l *watchedLot) Unpark(ctx context.Context, consumer string, aggregateID uuid.UUID) error {
 	l.unparking()
-	return l.Store.Unpark(ctx, consumer, orderID)
+	return l.Store.Unpark(ctx, consumer, aggregateID)
 }
 
 // lateRegistry notes that the consumer is to catch up as soon as somebody has read that it is not.

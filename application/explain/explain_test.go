@@ -84,7 +84,7 @@ func (f *fixture) append(id uuid.UUID, metadata map[string]string) eventsourcing
 // apply says that a consumer is at record.
 func (f *fixture) apply(ctx context.Context, consumer string, record eventsourcing.Record) error {
 	return f.store.Apply(ctx, viewOf(consumer), ports.Change{
-		OrderID: record.AggregateID, State: ports.ViewState{SequenceNumber: record.SequenceNumber},
+		AggregateID: record.AggregateID, State: ports.ViewState{SequenceNumber: record.SequenceNumber},
 	})
 }
 
@@ -136,7 +136,7 @@ func TestExplain_tellsTheWayOfAnEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := func(ms time.Duration) time.Time { return start.Add(ms * time.Millisecond) }
-	want := ports.Explanation{OrderID: id, Events: []ports.ExplainedEvent{{
+	want := ports.Explanation{AggregateID: id, Events: []ports.ExplainedEvent{{
 		EventID: record.EventID, SequenceNumber: 1, EventType: "order.created", EventVersion: 2,
 		CommandID: record.CommandID, CorrelationID: record.CorrelationID, CausationID: record.CausationID,
 		TraceID: trace, CreatedAt: start,

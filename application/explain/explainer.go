@@ -33,23 +33,23 @@ var _ ports.Explainer = (*Explainer)(nil)
 func New(config Config) *Explainer { return &Explainer{config: config} }
 
 // Explain implements ports.Explainer.
-func (e *Explainer) Explain(ctx context.Context, orderID uuid.UUID) (ports.Explanation, error) {
-	history, err := e.config.Store.Load(ctx, orderID, 0)
+func (e *Explainer) Explain(ctx context.Context, aggregateID uuid.UUID) (ports.Explanation, error) {
+	history, err := e.config.Store.Load(ctx, aggregateID, 0)
 	if err != nil {
-		return ports.Explanation{}, fmt.Errorf("explain order %s: %w", orderID, err)
+		return ports.Explanation{}, fmt.Errorf("explain order %s: %w", aggregateID, err)
 	}
 	if len(history) == 0 {
-		return ports.Explanation{}, fmt.Errorf("explain order %s: %w", orderID, ports.ErrNotFound)
+		return ports.Explanation{}, fmt.Errorf("explain order %s: %w", aggregateID, ports.ErrNotFound)
 	}
-	explanation := ports.Explanation{OrderID: orderID, Events: make([]ports.ExplainedEvent, len(history))}
+	explanation := ports.Explanation{AggregateID: aggregateID, Events: make([]ports.ExplainedEvent, len(history))}
 	for i, record := range history {
 		explanation.Events[i] = e.event(record)
 	}
 	for i, consumer := range e.config.Consumers {
 		// Read after what is remembered: then what was handled and is not applied was really set aside.
-		state, err := e.config.Views.State(ctx, e.config.View(consumer), orderID)
+		state, err := e.config.Views.State(ctx, e.config.View(consumer), aggregateID)
 		if err != nil {
-			return ports.Explanation{}, fmt.Errorf("explain order %s: %s: %w", orderID, consumer, err)
+			return ports.Explanation{}, fmt.Errorf("explain order %s: %s: %w", aggregateID, consumer, err)
 		}
 		for j, record := range history {
 			e.settle(&explanation.Events[j].Consumers[i], record, state.SequenceNumber)

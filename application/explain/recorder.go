@@ -45,7 +45,7 @@ type Recorder struct {
 
 // eventKey names an event.
 type eventKey struct {
-	orderID        uuid.UUID
+	aggregateID    uuid.UUID
 	sequenceNumber uint64
 }
 

@@ -25,7 +25,7 @@ type Lists struct {
 	projections map[string]*projection.Projection // by table
 }
 
-var _ ports.OrderLists = (*Lists)(nil)
+var _ ports.ViewLists = (*Lists)(nil)
 
 // NewLists returns a Lists of those projections whose table can be listed by one text: it has one partition column, of text,
 // besides a bucket. The others are not an error, they are just no lists.
@@ -47,19 +47,19 @@ func listable(t *projection.Table) bool {
 
 // States tells how far a view is with an order.
 type States interface {
-	State(ctx context.Context, view ports.ViewID, orderID uuid.UUID) (ports.ViewState, error)
+	State(ctx context.Context, view ports.ViewID, aggregateID uuid.UUID) (ports.ViewState, error)
 }
 
 // Await waits until a table has the effect of an event, see ports.OrderLists. It asks at least once, and once more when the time is
 // up.
-func (l *Lists) Await(ctx context.Context, table string, orderID uuid.UUID, sequence uint64, wait time.Duration) error {
+func (l *Lists) Await(ctx context.Context, table string, aggregateID uuid.UUID, sequence uint64, wait time.Duration) error {
 	p, ok := l.projections[table]
 	if !ok {
 		return fmt.Errorf("list %s: %w", table, ports.ErrNotFound)
 	}
 	deadline := time.Now().Add(wait)
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
-		state, err := l.states.State(ctx, l.live.LiveView(p.Name), orderID)
+		state, err := l.states.State(ctx, l.live.LiveView(p.Name), aggregateID)
 		if err != nil {
 			return fmt.Errorf("list %s: %w", table, err)
 		}
@@ -69,7 +69,7 @@ func (l *Lists) Await(ctx context.Context, table string, orderID uuid.UUID, sequ
 			return nil
 		case left <= 0:
 			return fmt.Errorf("list %s: order %s is at sequence number %d there, not yet at %d: %w",
-				table, orderID, state.SequenceNumber, sequence, ports.ErrUnavailable)
+				table, aggregateID, state.SequenceNumber, sequence, ports.ErrUnavailable)
 		}
 		if err := sleep(ctx, min(pause, left)); err != nil {
 			return fmt.Errorf("list %s: %w", table, err)

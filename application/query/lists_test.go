@@ -24,8 +24,8 @@ func TestLists(t *testing.T) {
 	}
 	w.happens(t, id(2, 0), confirmed)
 	for _, p := range projection.All() {
-		for orderID, events := range w.history {
-			w.project(t, p, orderID, len(events))
+		for aggregateID, events := range w.history {
+			w.project(t, p, aggregateID, len(events))
 		}
 	}
 	lists := query.NewLists(w.store, w.store, live{}, projection.All())
@@ -119,7 +119,7 @@ func TestLists_Await(t *testing.T) {
 		lists := query.NewLists(store, store, live{}, projection.All())
 		handle := func(sequence uint64) {
 			view := live{}.LiveView("orders-by-status")
-			if err := store.Apply(t.Context(), view, ports.Change{OrderID: id, State: ports.ViewState{SequenceNumber: sequence}}); err != nil {
+			if err := store.Apply(t.Context(), view, ports.Change{AggregateID: id, State: ports.ViewState{SequenceNumber: sequence}}); err != nil {
 				t.Error(err)
 			}
 		}

@@ -36,39 +36,39 @@ type Orders struct {
 	config OrdersConfig
 }
 
-var _ ports.OrderQueries = (*Orders)(nil)
+var _ ports.AggregateQueries = (*Orders)(nil)
 
 // NewOrders returns an Orders.
 func NewOrders(config OrdersConfig) *Orders { return &Orders{config: config} }
 
 // Order returns the row of the view, see ports.OrderQueries. It asks at least once, and once more when the time is up.
-func (q *Orders) Order(ctx context.Context, orderID uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error) {
+func (q *Orders) Order(ctx context.Context, aggregateID uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error) {
 	deadline := time.Now().Add(wait)
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
-		row, at, err := q.read(ctx, orderID)
+		row, at, err := q.read(ctx, aggregateID)
 		if err != nil {
-			return nil, fmt.Errorf("order %s: %w", orderID, err)
+			return nil, fmt.Errorf("order %s: %w", aggregateID, err)
 		}
 		left := time.Until(deadline)
 		switch {
 		case at >= minSequence && row == nil:
-			return nil, fmt.Errorf("order %s: %w", orderID, ports.ErrNotFound)
+			return nil, fmt.Errorf("order %s: %w", aggregateID, ports.ErrNotFound)
 		case at >= minSequence:
 			return row, nil
 		case left <= 0:
 			return nil, fmt.Errorf("order %s: %s is at sequence number %d, not yet at %d: %w",
-				orderID, q.config.Projection.Table.Name, at, minSequence, ports.ErrUnavailable)
+				aggregateID, q.config.Projection.Table.Name, at, minSequence, ports.ErrUnavailable)
 		}
 		if err := sleep(ctx, min(pause, left)); err != nil {
-			return nil, fmt.Errorf("order %s: %w", orderID, err)
+			return nil, fmt.Errorf("order %s: %w", aggregateID, err)
 		}
 	}
 }
 
 // read returns the row of an order and the sequence number it stands at; nil and 0 when there is none.
-func (q *Orders) read(ctx context.Context, orderID uuid.UUID) (projection.Row, uint64, error) {
+func (q *Orders) read(ctx context.Context, aggregateID uuid.UUID) (projection.Row, uint64, error) {
 	p := q.config.Projection
-	page, err := q.config.Views.Rows(ctx, ports.RowQuery{View: q.config.Live.LiveView(p.Name), Table: p.Table, Prefix: []any{orderID}, Limit: 1})
+	page, err := q.config.Views.Rows(ctx, ports.RowQuery{View: q.config.Live.LiveView(p.Name), Table: p.Table, Prefix: []any{aggregateID}, Limit: 1})
 	if err != nil || len(page.Rows) == 0 {
 		return nil, 0, err
 	}
@@ -81,14 +81,14 @@ func (q *Orders) read(ctx context.Context, orderID uuid.UUID) (projection.Row, u
 }
 
 // OrderAt folds the history up to moment, see ports.OrderQueries.
-func (q *Orders) OrderAt(ctx context.Context, orderID uuid.UUID, moment ports.Moment) (projection.Row, error) {
-	records, err := q.history(ctx, orderID)
+func (q *Orders) OrderAt(ctx context.Context, aggregateID uuid.UUID, moment ports.Moment) (projection.Row, error) {
+	records, err := q.history(ctx, aggregateID)
 	if err != nil {
 		return nil, err
 	}
 	past := upTo(records, moment)
 	if len(past) == 0 {
-		return nil, fmt.Errorf("order %s at that moment: %w", orderID, ports.ErrNotFound)
+		return nil, fmt.Errorf("order %s at that moment: %w", aggregateID, ports.ErrNotFound)
 	}
 	events, err := q.decode(past)
 	if err != nil {
@@ -97,31 +97,31 @@ func (q *Orders) OrderAt(ctx context.Context, orderID uuid.UUID, moment ports.Mo
 	step, err := q.config.Projection.Advance(nil, events)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("order %s: %w", orderID, err)
+		return nil, fmt.Errorf("order %s: %w", aggregateID, err)
 	case len(step.Put) != 1: // a history that does not begin with the order's creation
-		return nil, fmt.Errorf("order %s: its history amounts to %d rows: %w", orderID, len(step.Put), ports.ErrCorrupt)
+		return nil, fmt.Errorf("order %s: its history amounts to %d rows: %w", aggregateID, len(step.Put), ports.ErrCorrupt)
 	}
 	return step.Put[0], nil
 }
 
 // Events returns the whole history, see ports.OrderQueries.
-func (q *Orders) Events(ctx context.Context, orderID uuid.UUID) ([]eventsourcing.Envelope[order.Event], error) {
-	records, err := q.history(ctx, orderID)
+func (q *Orders) Events(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Envelope[order.Event], error) {
+	records, err := q.history(ctx, aggregateID)
 	if err != nil {
 		return nil, err
 	}
 	return q.decode(records)
 }
 
-func (q *Orders) history(ctx context.Context, orderID uuid.UUID) ([]eventsourcing.Record, error) {
-	records, err := q.config.Store.Load(ctx, orderID, 0)
+func (q *Orders) history(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Record, error) {
+	records, err := q.config.Store.Load(ctx, aggregateID, 0)
 	if err != nil {
-		return nil, fmt.Errorf("order %s: %w", orderID, err)
+		return nil, fmt.Errorf("order %s: %w", aggregateID, err)
 	}
 	if len(records) == 0 {
-		return nil, fmt.Errorf("order %s: %w", orderID, ports.ErrNotFound)
+		return nil, fmt.Errorf("order %s: %w", aggregateID, ports.ErrNotFound)
 	}
-	if err := eventsourcing.CheckHistory(records, orderID, 0); err != nil {
+	if err := eventsourcing.CheckHistory(records, aggregateID, 0); err != nil {
 		return nil, fmt.Errorf("%w: %w", err, ports.ErrCorrupt)
 	}
 	return records, nil

@@ -186,22 +186,22 @@ func TestOrders_OrderAt_PropEqualsTheViewOfThen(t *testing.T) {
 	readModel := projection.OrderReadModel()
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
-		orderID := id(1, 0)
-		w.happens(t, orderID, created)
-		w.happens(t, orderID, rapid.SliceOfN(rapid.SampledFrom([]order.Event{updated, confirmed, cancelled}), 0, 7).Draw(rt, "events")...)
-		for n := range w.history[orderID] {
+		aggregateID := id(1, 0)
+		w.happens(t, aggregateID, created)
+		w.happens(t, aggregateID, rapid.SliceOfN(rapid.SampledFrom([]order.Event{updated, confirmed, cancelled}), 0, 7).Draw(rt, "events")...)
+		for n := range w.history[aggregateID] {
 			then := newWorld(t)
 			then.history = w.history
-			then.project(t, readModel, orderID, n+1)
-			want, err := then.orders.Order(t.Context(), orderID, 0, 0)
+			then.project(t, readModel, aggregateID, n+1)
+			want, err := then.orders.Order(t.Context(), aggregateID, 0, 0)
 			if err != nil {
 				rt.Fatal(err)
 			}
-			at := w.history[orderID][n].CreatedAt
+			at := w.history[aggregateID][n].CreatedAt
 			for _, moment := range []ports.Moment{
 				{SequenceNumber: uint64(n + 1)}, {Time: at}, {Time: at.Add(999 * time.Millisecond)},
 			} {
-				got, err := w.orders.OrderAt(t.Context(), orderID, moment)
+				got, err := w.orders.OrderAt(t.Context(), aggregateID, moment)
 				if err != nil {
 					rt.Fatal(err)
 				}

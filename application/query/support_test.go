@@ -85,13 +85,13 @@ func newWorld(t testing.TB) *world {
 }
 
 // happens appends events to an order, one a second, each by a command of its own.
-func (w *world) happens(t testing.TB, orderID uuid.UUID, events ...order.Event) {
+func (w *world) happens(t testing.TB, aggregateID uuid.UUID, events ...order.Event) {
 	t.Helper()
 	for _, event := range events {
-		n := len(w.history[orderID]) + 1
-		command := id(orderID[0], byte(100+n))
+		n := len(w.history[aggregateID]) + 1
+		command := id(aggregateID[0], byte(100+n))
 		envelope := projection.Event{Event: event, Header: eventsourcing.Header{
-			EventID: id(orderID[0], byte(n)), AggregateID: orderID, SequenceNumber: uint64(n),
+			EventID: id(aggregateID[0], byte(n)), AggregateID: aggregateID, SequenceNumber: uint64(n),
 			CommandID: command, CorrelationID: command, CausationID: command,
 			CreatedAt: noon.Add(time.Duration(n) * time.Second),
 		}}
@@ -103,7 +103,7 @@ func (w *world) happens(t testing.TB, orderID uuid.UUID, events ...order.Event) 
 			t.Fatal(err)
 		}
 		w.append(t, record)
-		w.history[orderID] = append(w.history[orderID], envelope)
+		w.history[aggregateID] = append(w.history[aggregateID], envelope)
 	}
 }
 
@@ -117,15 +117,15 @@ func (w *world) append(t testing.TB, r eventsourcing.Record) {
 }
 
 // project brings the view of p up to event n of an order.
-func (w *world) project(t testing.TB, p *projection.Projection, orderID uuid.UUID, n int) {
+func (w *world) project(t testing.TB, p *projection.Projection, aggregateID uuid.UUID, n int) {
 	t.Helper()
-	step, err := p.Advance(nil, w.history[orderID][:n])
+	step, err := p.Advance(nil, w.history[aggregateID][:n])
 	if err != nil {
 		t.Fatal(err)
 	}
 	view := ports.ViewID{Consumer: p.Name, Generation: p.Version}
 	if err := w.store.Apply(context.Background(), view, ports.Change{
-		OrderID: orderID, State: ports.ViewState{SequenceNumber: uint64(n), Data: step.State},
+		AggregateID: aggregateID, State: ports.ViewState{SequenceNumber: uint64(n), Data: step.State},
 		Table: p.Table, Put: step.Put, Delete: step.Delete,
 	}); err != nil {
 		t.Fatal(err)

@@ -26,8 +26,8 @@ func (v *verification) strayRows(ctx context.Context, p *projection.Projection) 
 		if stray == nil || err != nil {
 			return err
 		}
-		if v.repairer != nil && stray.OrderID != uuid.Nil {
-			if err := v.repairer.RepairOrder(ctx, p.Name, stray.OrderID, []projection.Row{row}); err == nil {
+		if v.repairer != nil && stray.AggregateID != uuid.Nil {
+			if err := v.repairer.RepairOrder(ctx, p.Name, stray.AggregateID, []projection.Row{row}); err == nil {
 				v.report.Repaired++
 				return nil
 			}
@@ -85,7 +85,7 @@ func (v *verification) stray(ctx context.Context, p *projection.Projection, row 
 		}
 	}
 	return &ports.VerifyDifference{
-		OrderID: id, Consumer: p.Name,
+		AggregateID: id, Consumer: p.Name,
 		Detail: fmt.Sprintf("row %v of %s is not in the fold of its order", p.Table.Key(row), p.Table.Name),
 	}, nil
 }

@@ -55,7 +55,7 @@ type Config struct {
 type Repairer interface {
 	// RepairOrder brings the view up to the order's last event, and makes its rows what the events say. stray are rows to be
 	// removed that the events do not say.
-	RepairOrder(ctx context.Context, consumer string, orderID uuid.UUID, stray []projection.Row) error
+	RepairOrder(ctx context.Context, consumer string, aggregateID uuid.UUID, stray []projection.Row) error
 }
 
 // Verifier implements ports.Verifier.
@@ -100,9 +100,9 @@ type verification struct {
 
 // skipped is an event that a consumer has passed over.
 type skipped struct {
-	consumer string
-	orderID  uuid.UUID
-	sequence uint64
+	consumer    string
+	aggregateID uuid.UUID
+	sequence    uint64
 }
 
 func (v *verification) all(ctx context.Context) error {
@@ -145,7 +145,7 @@ func (v *verification) everyOrder(ctx context.Context) (doubtful []uuid.UUID, er
 			}
 		}
 		if v.Progress != nil {
-			v.Progress(v.report.Orders)
+			v.Progress(v.report.Aggregates)
 		}
 		if cursor = heads.Next; cursor == "" {
 			return doubtful, nil
@@ -201,7 +201,7 @@ func (v *verification) settled(ctx context.Context, id uuid.UUID, o outcome) err
 			return err
 		}
 	}
-	v.report.Orders++
+	v.report.Aggregates++
 	v.report.Events += o.events
 	for consumer, n := range o.rows {
 		v.expected[consumer] += n
@@ -219,7 +219,7 @@ func (v *verification) repaired(ctx context.Context, id uuid.UUID, o outcome) (o
 		}
 		done[d.Consumer] = true
 		if err := v.repairer.RepairOrder(ctx, d.Consumer, id, nil); err != nil {
-			v.add(ports.VerifyDifference{OrderID: id, Consumer: d.Consumer, Detail: "cannot be put right: " + err.Error()})
+			v.add(ports.VerifyDifference{AggregateID: id, Consumer: d.Consumer, Detail: "cannot be put right: " + err.Error()})
 		}
 	}
 	if len(done) == 0 {
@@ -247,7 +247,7 @@ func (v *verification) compare(ctx context.Context, id uuid.UUID) (outcome, erro
 	for consumer, state := range reached {
 		if state.SequenceNumber != o.events {
 			o.differences = append(o.differences, ports.VerifyDifference{
-				OrderID: id, Consumer: consumer,
+				AggregateID: id, Consumer: consumer,
 				Detail: fmt.Sprintf("has handled %d of %d events", state.SequenceNumber, o.events),
 			})
 		}
@@ -264,7 +264,7 @@ func (v *verification) compare(ctx context.Context, id uuid.UUID) (outcome, erro
 			return outcome{}, err
 		}
 		if detail != "" {
-			o.differences = append(o.differences, ports.VerifyDifference{OrderID: id, Consumer: p.Name, Detail: detail})
+			o.differences = append(o.differences, ports.VerifyDifference{AggregateID: id, Consumer: p.Name, Detail: detail})
 		}
 	}
 	return o, nil
@@ -296,7 +296,7 @@ func (v *verification) readSkips(ctx context.Context) error {
 				return fmt.Errorf("skips of %s: %w", p.Name, err)
 			}
 			for _, s := range listing.Skips {
-				v.skips[skipped{p.Name, s.OrderID, s.SequenceNumber}] = true
+				v.skips[skipped{p.Name, s.AggregateID, s.SequenceNumber}] = true
 			}
 			if query.After = listing.Next; query.After == "" {
 				break
@@ -317,7 +317,7 @@ func (v *verification) withoutSkipped(consumer string, events []projection.Event
 // history loads and decodes one order. What is wrong with the stored bytes is a finding, not a failure of the verification.
 func (v *verification) history(ctx context.Context, id uuid.UUID) ([]projection.Event, []ports.VerifyDifference, error) {
 	wrong := func(err error) []ports.VerifyDifference {
-		return []ports.VerifyDifference{{OrderID: id, Detail: err.Error()}}
+		return []ports.VerifyDifference{{AggregateID: id, Detail: err.Error()}}
 	}
 	records, err := v.Store.Load(ctx, id, 0)
 	if errors.Is(err, ports.ErrCorrupt) {

@@ -64,7 +64,7 @@ func (b *bundle) handle(t *testing.T, r eventsourcing.Record) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		change.OrderID, change.State.SequenceNumber = r.AggregateID, r.SequenceNumber
+		change.AggregateID, change.State.SequenceNumber = r.AggregateID, r.SequenceNumber
 		if err := b.store.Apply(t.Context(), view, change); err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func TestVerify_findsNothingWhereAllIsWell(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Two orders: a row in each of three tables, and two in orders_by_sku.
-	if report.Orders != 2 || report.Events != 4 || report.Rows != 10 || report.Differences != 0 || looked != 2 {
+	if report.Aggregates != 2 || report.Events != 4 || report.Rows != 10 || report.Differences != 0 || looked != 2 {
 		t.Errorf("report = %+v, progress = %d", report, looked)
 	}
 }
@@ -134,14 +134,14 @@ func TestVerify_findsEveryKindOfDifference(t *testing.T) {
 			at := eventsourcing.Timestamp(time.Now())
 			stray := projection.Row{"DELIVERED", projection.DayBucket(at), at, b.orders[0], "c", "EUR", int64(1), int64(1), at}
 			err := b.store.Apply(t.Context(), statusView, ports.Change{
-				OrderID: uuid.New(), State: ports.ViewState{SequenceNumber: 1}, Table: projection.OrdersByStatus().Table, Put: []projection.Row{stray},
+				AggregateID: uuid.New(), State: ports.ViewState{SequenceNumber: 1}, Table: projection.OrdersByStatus().Table, Put: []projection.Row{stray},
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 		}, "is not in the fold of its order"},
 		"a state ahead of the history": {func(t *testing.T, b *bundle, _ *verify.Config) {
-			if err := b.store.Apply(t.Context(), statusView, ports.Change{OrderID: b.orders[0], State: ports.ViewState{SequenceNumber: 9}}); err != nil {
+			if err := b.store.Apply(t.Context(), statusView, ports.Change{AggregateID: b.orders[0], State: ports.ViewState{SequenceNumber: 9}}); err != nil {
 				t.Fatal(err)
 			}
 		}, "has handled 9 of 2 events"},
@@ -172,7 +172,7 @@ func TestVerify_waitsForConsumersThatAreOnTheirWay(t *testing.T) {
 	config := b.config()
 	config.Progress = func(uint64) { b.handle(t, late) } // after the first look
 	report, err := verify.New(config).Verify(t.Context(), time.Minute)
-	if err != nil || report.Differences != 0 || report.Orders != 2 || report.Events != 5 {
+	if err != nil || report.Differences != 0 || report.Aggregates != 2 || report.Events != 5 {
 		t.Errorf("report = %+v, %v", report, err)
 	}
 }
@@ -199,7 +199,7 @@ func TestVerify_takesTrafficForNoStrayRow(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = b.store.Replace(t.Context(), view, ports.Change{
-				OrderID: r.AggregateID, State: state, Table: status.Table, Put: []projection.Row{written},
+				AggregateID: r.AggregateID, State: state, Table: status.Table, Put: []projection.Row{written},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -244,7 +244,7 @@ func TestVerify_findsRowsThatWereLeftBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.store.Replace(t.Context(), view, ports.Change{OrderID: id, State: state, Table: status.Table, Put: []projection.Row{left}}); err != nil {
+	if err := b.store.Replace(t.Context(), view, ports.Change{AggregateID: id, State: state, Table: status.Table, Put: []projection.Row{left}}); err != nil {
 		t.Fatal(err)
 	}
 	config := b.config()
@@ -298,13 +298,13 @@ type repairs struct {
 	asked []string
 }
 
-func (r *repairs) RepairOrder(ctx context.Context, consumerName string, orderID uuid.UUID, stray []projection.Row) error {
+func (r *repairs) RepairOrder(ctx context.Context, consumerName string, aggregateID uuid.UUID, stray []projection.Row) error {
 	r.asked = append(r.asked, consumerName)
 	for _, p := range projection.All() {
 		if p.Name != consumerName {
 			continue
 		}
-		records, err := r.store.Load(ctx, orderID, 0)
+		records, err := r.store.Load(ctx, aggregateID, 0)
 		if err != nil {
 			return err
 		}
@@ -314,7 +314,7 @@ func (r *repairs) RepairOrder(ctx context.Context, consumerName string, orderID 
 				return err
 			}
 		}
-		change.OrderID, change.State.SequenceNumber = orderID, uint64(len(records))
+		change.AggregateID, change.State.SequenceNumber = aggregateID, uint64(len(records))
 		change.Delete = append(change.Delete, stray...)
 		return r.store.Replace(ctx, firstGeneration{}.LiveView(p.Name), change)
 	}
@@ -346,7 +346,7 @@ func TestRepair_putsRightWhatVerifyFinds(t *testing.T) {
 			t.Fatal(err)
 		}
 		page.Rows[i][len(row)-1] = time.UnixMilli(0).UTC()
-		change := ports.Change{OrderID: b.orders[1], State: state, Table: status.Table, Put: []projection.Row{stray, page.Rows[i]}}
+		change := ports.Change{AggregateID: b.orders[1], State: state, Table: status.Table, Put: []projection.Row{stray, page.Rows[i]}}
 		if err := b.store.Replace(t.Context(), view, change); err != nil {
 			t.Fatal(err)
 		}
@@ -369,7 +369,7 @@ func TestVerify_countsSkippedEventsAndWantsTheRowsWithoutThem(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, p := range projection.All() {
-		err := b.store.RecordSkip(t.Context(), ports.Skip{Consumer: p.Name, OrderID: b.orders[0], SequenceNumber: 2, Reason: "test", SkippedAt: time.UnixMilli(1).UTC()})
+		err := b.store.RecordSkip(t.Context(), ports.Skip{Consumer: p.Name, AggregateID: b.orders[0], SequenceNumber: 2, Reason: "test", SkippedAt: time.UnixMilli(1).UTC()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -95,7 +95,7 @@ func TestCheck_Refuses(t *testing.T) {
 			if rule.Code != tt.code || rule.Field != tt.field {
 				t.Errorf("got %s at %q, want %s at %q", rule.Code, rule.Field, tt.code, tt.field)
 			}
-			if !rule.Malformed() || rule.OrderID != orderID || rule.Detail == "" {
+			if !rule.Malformed() || rule.AggregateID != orderID || rule.Detail == "" {
 				t.Errorf("got %+v, want a malformed command of order %s with a detail", rule, orderID)
 			}
 		})
@@ -113,7 +113,7 @@ func TestCheck_RefusesTheNilOrderIDOfEveryCommand(t *testing.T) {
 		order.CancelOrder{Reason: "r"},
 	} {
 		rule := refusal(t, order.Check(c))
-		if rule.Code != order.CodeInvalidOrderID || rule.Field != "order_id" || rule.OrderID != uuid.Nil || !rule.Malformed() {
+		if rule.Code != order.CodeInvalidOrderID || rule.Field != "order_id" || rule.AggregateID != uuid.Nil || !rule.Malformed() {
 			t.Errorf("%s: got %+v, want %s at order_id", c.Name(), rule, order.CodeInvalidOrderID)
 		}
 	}

@@ -147,7 +147,7 @@ func TestDecide(t *testing.T) {
 				return
 			}
 			rule := refusal(t, err)
-			if rule.Code != s.refused || rule.OrderID != orderID || rule.Field != "" || rule.Detail == "" {
+			if rule.Code != s.refused || rule.AggregateID != orderID || rule.Field != "" || rule.Detail == "" {
 				t.Errorf("got %+v, want code %s of order %s, no field and a detail", rule, s.refused, orderID)
 			}
 			if rule.Malformed() {

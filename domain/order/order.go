@@ -47,7 +47,7 @@ func Decide(o Order, c Command) ([]Event, error) {
 		return o.create(create)
 	}
 	if o.Status == "" {
-		return nil, &RuleError{Code: CodeOrderNotFound, OrderID: c.Order(), Detail: "there is no such order"}
+		return nil, &RuleError{Code: CodeOrderNotFound, AggregateID: c.Order(), Detail: "there is no such order"}
 	}
 	switch c := c.(type) {
 	case UpdateItems:
@@ -72,7 +72,7 @@ func (o Order) create(c CreateOrder) ([]Event, error) {
 	case o.Status == Active && o.CustomerID == c.CustomerID && o.Currency == c.Currency && slices.Equal(o.Items, c.Items):
 		return nil, nil
 	default:
-		return nil, &RuleError{Code: CodeOrderExists, OrderID: c.OrderID, Detail: "an order with this id already exists"}
+		return nil, &RuleError{Code: CodeOrderExists, AggregateID: c.OrderID, Detail: "an order with this id already exists"}
 	}
 }
 

@@ -39,8 +39,8 @@ const (
 
 // RuleError is the refusal of a command by a business rule.
 type RuleError struct {
-	Code    Code
-	OrderID uuid.UUID
+	Code        Code
+	AggregateID uuid.UUID
 	// Field is the path of the offending field, such as "items[2].quantity"; empty when the rule is not about one field.
 	Field string
 	// Detail is for people.
@@ -65,7 +65,7 @@ func (e *RuleError) Malformed() bool {
 }
 
 func refused(code Code, c Command, o Order, detail string) error {
-	return &RuleError{Code: code, OrderID: c.Order(), Detail: fmt.Sprintf("%s; this one is %s", detail, o.Status)}
+	return &RuleError{Code: code, AggregateID: c.Order(), Detail: fmt.Sprintf("%s; this one is %s", detail, o.Status)}
 }
 
 // unknownCommand calls no method of c, which may be nil or a nil pointer.
@@ -84,7 +84,7 @@ func Check(c Command) error {
 		return &RuleError{Code: CodeInvalidOrderID, Field: "order_id", Detail: "must be a UUID other than the nil UUID"}
 	}
 	if rule := checkFields(c); rule != nil {
-		rule.OrderID = c.Order()
+		rule.AggregateID = c.Order()
 		return rule
 	}
 	return nil

@@ -30,10 +30,10 @@ func parkingLotScenarios() []scenario[ParkingLotHarness] {
 }
 
 // parkedOrder returns an entry with every field set, to values that n makes different.
-func parkedOrder(consumer string, orderID uuid.UUID, n int) ports.ParkedOrder {
-	return ports.ParkedOrder{
+func parkedOrder(consumer string, orderID uuid.UUID, n int) ports.ParkedAggregate {
+	return ports.ParkedAggregate{
 		Consumer:       consumer,
-		OrderID:        orderID,
+		AggregateID:    orderID,
 		SequenceNumber: uint64(n) + 1,
 		EventID:        newID(),
 		EventType:      "porttest.happened",
@@ -46,7 +46,7 @@ func parkedOrder(consumer string, orderID uuid.UUID, n int) ports.ParkedOrder {
 	}
 }
 
-func (t test) park(lot ports.ParkingLot, orders ...ports.ParkedOrder) {
+func (t test) park(lot ports.ParkingLot, orders ...ports.ParkedAggregate) {
 	t.Helper()
 	for _, parked := range orders {
 		var err error
@@ -63,25 +63,25 @@ func (t test) unpark(lot ports.ParkingLot, consumer string, orderID uuid.UUID) {
 }
 
 // parked lists the entries of a consumer.
-func (h ParkingLotHarness) parked(consumer string) pager[ports.ParkedOrder] {
-	return func(ctx context.Context, after ports.Cursor, limit int) ([]ports.ParkedOrder, ports.Cursor, error) {
+func (h ParkingLotHarness) parked(consumer string) pager[ports.ParkedAggregate] {
+	return func(ctx context.Context, after ports.Cursor, limit int) ([]ports.ParkedAggregate, ports.Cursor, error) {
 		p, err := h.Lot.Parked(ctx, consumer, after, limit)
-		return p.Orders, p.Next, err
+		return p.Aggregates, p.Next, err
 	}
 }
 
 // expectParked wants these entries of a consumer, in whatever order.
-func (t test) expectParked(h ParkingLotHarness, consumer string, want ...ports.ParkedOrder) {
+func (t test) expectParked(h ParkingLotHarness, consumer string, want ...ports.ParkedAggregate) {
 	t.Helper()
 	t.expectEntries(walk(t, h.parked(consumer), "", 100), want)
 }
 
-func (t test) expectEntries(got, want []ports.ParkedOrder) {
+func (t test) expectEntries(got, want []ports.ParkedAggregate) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("parked orders: %d entries, want %d", len(got), len(want))
 	}
-	byOrder := func(a, b ports.ParkedOrder) int { return slices.Compare(a.OrderID[:], b.OrderID[:]) }
+	byOrder := func(a, b ports.ParkedAggregate) int { return slices.Compare(a.AggregateID[:], b.AggregateID[:]) }
 	got, want = slices.SortedFunc(slices.Values(got), byOrder), slices.SortedFunc(slices.Values(want), byOrder)
 	if diff := firstDiffer(got, want); diff != "" {
 		t.Fatalf("parked orders: %s", diff)
@@ -89,7 +89,7 @@ func (t test) expectEntries(got, want []ports.ParkedOrder) {
 	for _, p := range got {
 		for _, at := range []time.Time{p.FailedAt, p.ParkedAt, p.RetriedAt} {
 			if at.Location() != time.UTC {
-				t.Fatalf("parked orders: a time of %s is not in UTC: %s", p.OrderID, at)
+				t.Fatalf("parked orders: a time of %s is not in UTC: %s", p.AggregateID, at)
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func noneParked(t test, h ParkingLotHarness) {
 }
 
 func everyParkedField(t test, h ParkingLotHarness) {
-	var orders []ports.ParkedOrder
+	var orders []ports.ParkedAggregate
 	for n := range 4 { // a kind of failure each
 		orders = append(orders, parkedOrder("a", newID(), n))
 	}
@@ -110,7 +110,7 @@ func everyParkedField(t test, h ParkingLotHarness) {
 	first.RetriedAt = time.Time{}
 	large := parkedOrder("a", uuid.Max, 6)
 	large.SequenceNumber, large.Attempts, large.Error = 1<<40, 1<<30, strings.Repeat("long ", 10_000)
-	bare := ports.ParkedOrder{Consumer: "a", OrderID: newID(), SequenceNumber: 1, FailedAt: day, ParkedAt: day}
+	bare := ports.ParkedAggregate{Consumer: "a", AggregateID: newID(), SequenceNumber: 1, FailedAt: day, ParkedAt: day}
 	orders = append(orders, first, large, bare)
 	t.park(h.Lot, orders...)
 	t.expectParked(h, "a", orders...)
@@ -138,10 +138,10 @@ func unparked(t test, h ParkingLotHarness) {
 	t.park(h.Lot, a, b)
 	t.unpark(h.Lot, "a", newID())
 	t.expectParked(h, "a", a, b)
-	t.unpark(h.Lot, "a", a.OrderID)
+	t.unpark(h.Lot, "a", a.AggregateID)
 	t.expectParked(h, "a", b)
-	t.unpark(h.Lot, "a", a.OrderID)
-	t.unpark(h.Lot, "a", b.OrderID)
+	t.unpark(h.Lot, "a", a.AggregateID)
+	t.unpark(h.Lot, "a", b.AggregateID)
 	t.expectParked(h, "a")
 }
 
@@ -163,7 +163,7 @@ func separateParking(t test, h ParkingLotHarness) {
 	id := newID()
 	a, b, c := parkedOrder("a", id, 1), parkedOrder("a/b", id, 2), parkedOrder("a\x00", id, 3)
 	t.park(h.Lot, a, b, c)
-	for _, parked := range []ports.ParkedOrder{a, b, c} {
+	for _, parked := range []ports.ParkedAggregate{a, b, c} {
 		t.expectParked(h, parked.Consumer, parked)
 	}
 	t.unpark(h.Lot, "a", id)
@@ -173,9 +173,9 @@ func separateParking(t test, h ParkingLotHarness) {
 }
 
 // somePark parks n orders of a consumer.
-func (t test) somePark(h ParkingLotHarness, consumer string, n int) []ports.ParkedOrder {
+func (t test) somePark(h ParkingLotHarness, consumer string, n int) []ports.ParkedAggregate {
 	t.Helper()
-	var orders []ports.ParkedOrder
+	var orders []ports.ParkedAggregate
 	for i := range n {
 		id := newID()
 		if i%2 == 0 { // ids of other kinds exist
@@ -190,7 +190,7 @@ func (t test) somePark(h ParkingLotHarness, consumer string, n int) []ports.Park
 func parkedPages(t test, h ParkingLotHarness) {
 	orders := t.somePark(h, "a", 13)
 	t.somePark(h, "b", 5)
-	var first []ports.ParkedOrder
+	var first []ports.ParkedAggregate
 	for _, limit := range []int{1, 2, 5, 13, 1_000} {
 		got := walk(t, h.parked("a"), "", limit)
 		t.expectEntries(got, orders)
@@ -206,7 +206,7 @@ func parkedPages(t test, h ParkingLotHarness) {
 func parkedMeanwhile(t test, h ParkingLotHarness) {
 	orders := t.somePark(h, "a", 12)
 	got, next := page(t, h.parked("a"), "", 4)
-	t.unpark(h.Lot, "a", got[len(got)-1].OrderID) // where the cursor stands
+	t.unpark(h.Lot, "a", got[len(got)-1].AggregateID) // where the cursor stands
 	again := got[0]
 	again.Attempts++
 	t.park(h.Lot, again)
@@ -214,7 +214,7 @@ func parkedMeanwhile(t test, h ParkingLotHarness) {
 }
 
 func parkedAtTheSameTime(t test, h ParkingLotHarness) {
-	orders := make([]ports.ParkedOrder, t.Writers)
+	orders := make([]ports.ParkedAggregate, t.Writers)
 	for i := range orders {
 		orders[i] = parkedOrder("a", newID(), i)
 	}
@@ -232,10 +232,10 @@ func badParkedCursor(t test, h ParkingLotHarness) {
 	}, ofA)
 }
 
-func parkingCalls(h ParkingLotHarness, there, other ports.ParkedOrder) []call {
+func parkingCalls(h ParkingLotHarness, there, other ports.ParkedAggregate) []call {
 	return []call{
 		{"Park", func(ctx context.Context) error { return h.Lot.Park(ctx, other) }},
-		{"Unpark", func(ctx context.Context) error { return h.Lot.Unpark(ctx, there.Consumer, there.OrderID) }},
+		{"Unpark", func(ctx context.Context) error { return h.Lot.Unpark(ctx, there.Consumer, there.AggregateID) }},
 		{"Parked", func(ctx context.Context) error { _, err := h.Lot.Parked(ctx, there.Consumer, "", 1); return err }},
 	}
 }
@@ -255,7 +255,7 @@ func parkingClosed(t test, h ParkingLotHarness) {
 
 func parkingReopened(t test, h ParkingLotHarness) {
 	orders := t.somePark(h, "a", 6)
-	t.unpark(h.Lot, "a", orders[0].OrderID)
+	t.unpark(h.Lot, "a", orders[0].AggregateID)
 	orders = orders[1:]
 	got, next := page(t, h.parked("a"), "", 2)
 	h, ok := reopened(t, h.Reopen)

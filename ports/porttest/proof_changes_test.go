@@ -62,7 +62,7 @@ func proofsOfChanges() []proof[ViewsHarness] {
 			broken: "refuses what is late", scenario: notNewer, says: "version conflict",
 			adapter: applies(func(s *memory.Store) applyFunc {
 				return func(ctx context.Context, view ports.ViewID, change ports.Change) error {
-					state, err := s.State(ctx, view, change.OrderID)
+					state, err := s.State(ctx, view, change.AggregateID)
 					if err == nil && state.SequenceNumber >= change.State.SequenceNumber {
 						return ports.ErrVersionConflict
 					}
@@ -74,7 +74,7 @@ func proofsOfChanges() []proof[ViewsHarness] {
 			broken: "wants sequence numbers one by one", scenario: "put replaces a row", says: "state",
 			adapter: applies(func(s *memory.Store) applyFunc {
 				return func(ctx context.Context, view ports.ViewID, change ports.Change) error {
-					state, err := s.State(ctx, view, change.OrderID)
+					state, err := s.State(ctx, view, change.AggregateID)
 					if err != nil || state.SequenceNumber+1 != change.State.SequenceNumber {
 						return err
 					}
@@ -138,7 +138,7 @@ func proofsOfChanges() []proof[ViewsHarness] {
 			broken: "replaces all rows of an order", scenario: many, says: "rows of orders_by_sku",
 			adapter: changes(func(c *ports.Change) {
 				if len(c.Delete) > 0 {
-					c.Delete = withSKUs(c.OrderID, 1, nil, []string{"A", "B", "C", "D", "E"}).Delete
+					c.Delete = withSKUs(c.AggregateID, 1, nil, []string{"A", "B", "C", "D", "E"}).Delete
 				}
 			}),
 		},
@@ -180,12 +180,12 @@ func appliesLate(which func(stored, sequence uint64) bool) func(*memory.Store) V
 		late := map[uuid.UUID]ports.ViewState{}
 		return brokenViews{
 			apply: func(ctx context.Context, view ports.ViewID, change ports.Change) error {
-				stored, err := s.State(ctx, view, change.OrderID)
+				stored, err := s.State(ctx, view, change.AggregateID)
 				if err == nil && change.State.SequenceNumber <= stored.SequenceNumber && which(stored.SequenceNumber, change.State.SequenceNumber) {
-					late[change.OrderID] = change.State
+					late[change.AggregateID] = change.State
 					return writeRows(ctx, s, view, change)
 				}
-				delete(late, change.OrderID)
+				delete(late, change.AggregateID)
 				return s.Apply(ctx, view, change)
 			},
 			state: func(ctx context.Context, view ports.ViewID, id uuid.UUID) (ports.ViewState, error) {

@@ -18,12 +18,12 @@ import (
 // brokenLot replaces what is set.
 type brokenLot struct {
 	*memory.Store
-	park   func(ctx context.Context, parked ports.ParkedOrder) error
+	park   func(ctx context.Context, parked ports.ParkedAggregate) error
 	unpark func(ctx context.Context, consumer string, orderID uuid.UUID) error
-	list   func(consumer string) pager[ports.ParkedOrder]
+	list   func(consumer string) pager[ports.ParkedAggregate]
 }
 
-func (b brokenLot) Park(ctx context.Context, parked ports.ParkedOrder) error {
+func (b brokenLot) Park(ctx context.Context, parked ports.ParkedAggregate) error {
 	if b.park == nil {
 		return b.Store.Park(ctx, parked)
 	}
@@ -42,7 +42,7 @@ func (b brokenLot) Parked(ctx context.Context, consumer string, after ports.Curs
 		return b.Store.Parked(ctx, consumer, after, limit)
 	}
 	orders, next, err := b.list(consumer)(ctx, after, limit)
-	return ports.ParkedPage{Orders: orders, Next: next}, err
+	return ports.ParkedPage{Aggregates: orders, Next: next}, err
 }
 
 func soundLot(s *memory.Store) ParkingLotHarness {
@@ -64,9 +64,9 @@ func parksAs(broken func(s *memory.Store) brokenLot) func(*memory.Store) Parking
 }
 
 // parking breaks Park, unparking breaks Unpark.
-func parking(broken func(s *memory.Store, ctx context.Context, parked ports.ParkedOrder) error) func(*memory.Store) ParkingLotHarness {
+func parking(broken func(s *memory.Store, ctx context.Context, parked ports.ParkedAggregate) error) func(*memory.Store) ParkingLotHarness {
 	return parksAs(func(s *memory.Store) brokenLot {
-		return brokenLot{park: func(ctx context.Context, parked ports.ParkedOrder) error { return broken(s, ctx, parked) }}
+		return brokenLot{park: func(ctx context.Context, parked ports.ParkedAggregate) error { return broken(s, ctx, parked) }}
 	})
 }
 
@@ -77,8 +77,8 @@ func unparking(broken func(s *memory.Store, ctx context.Context, consumer string
 }
 
 // parksOther stores another entry than the one that is asked for.
-func parksOther(spoil func(*ports.ParkedOrder)) func(*memory.Store) ParkingLotHarness {
-	return parking(func(s *memory.Store, ctx context.Context, parked ports.ParkedOrder) error {
+func parksOther(spoil func(*ports.ParkedAggregate)) func(*memory.Store) ParkingLotHarness {
+	return parking(func(s *memory.Store, ctx context.Context, parked ports.ParkedAggregate) error {
 		spoil(&parked)
 		return s.Park(ctx, parked)
 	})
@@ -87,17 +87,17 @@ func parksOther(spoil func(*ports.ParkedOrder)) func(*memory.Store) ParkingLotHa
 // mislistsParked gets the pages wrong.
 func mislistsParked(scenario, way, says string) proof[ParkingLotHarness] {
 	return proof[ParkingLotHarness]{broken: way, scenario: scenario, says: says, adapter: parksAs(func(s *memory.Store) brokenLot {
-		return brokenLot{list: func(consumer string) pager[ports.ParkedOrder] { return misreads(soundLot(s).parked(consumer), way) }}
+		return brokenLot{list: func(consumer string) pager[ports.ParkedAggregate] { return misreads(soundLot(s).parked(consumer), way) }}
 	})}
 }
 
 // countsParked lists all entries at once, and pages through what arrange makes of them with cursors that count.
-func countsParked(arrange func([]ports.ParkedOrder) []ports.ParkedOrder) func(*memory.Store) ParkingLotHarness {
+func countsParked(arrange func([]ports.ParkedAggregate) []ports.ParkedAggregate) func(*memory.Store) ParkingLotHarness {
 	return parksAs(func(s *memory.Store) brokenLot {
-		return brokenLot{list: func(consumer string) pager[ports.ParkedOrder] {
-			return func(ctx context.Context, after ports.Cursor, limit int) ([]ports.ParkedOrder, ports.Cursor, error) {
+		return brokenLot{list: func(consumer string) pager[ports.ParkedAggregate] {
+			return func(ctx context.Context, after ports.Cursor, limit int) ([]ports.ParkedAggregate, ports.Cursor, error) {
 				page, err := s.Parked(ctx, consumer, "", 1<<20)
-				orders, next := paged(arrange(page.Orders), after, limit)
+				orders, next := paged(arrange(page.Aggregates), after, limit)
 				return orders, next, err
 			}
 		}}
@@ -120,11 +120,11 @@ func proofsOfEntries() []proof[ParkingLotHarness] {
 	proofs := []proof[ParkingLotHarness]{
 		{
 			broken: "mixes consumers", scenario: "a consumer without parked orders has none", says: "1 entries, want 0",
-			adapter: parksOther(func(p *ports.ParkedOrder) { p.Consumer = "a" }),
+			adapter: parksOther(func(p *ports.ParkedAggregate) { p.Consumer = "a" }),
 		},
 		{
 			broken: "keeps the first entry", scenario: again, says: "parked orders: entry",
-			adapter: parking(func(s *memory.Store, ctx context.Context, parked ports.ParkedOrder) error {
+			adapter: parking(func(s *memory.Store, ctx context.Context, parked ports.ParkedAggregate) error {
 				if there(s, parked) != nil {
 					return nil
 				}
@@ -133,7 +133,7 @@ func proofsOfEntries() []proof[ParkingLotHarness] {
 		},
 		{
 			broken: "keeps the time of a retry that was taken away", scenario: again, says: "RetriedAt",
-			adapter: parking(func(s *memory.Store, ctx context.Context, parked ports.ParkedOrder) error {
+			adapter: parking(func(s *memory.Store, ctx context.Context, parked ports.ParkedAggregate) error {
 				if old := there(s, parked); old != nil && parked.RetriedAt.IsZero() {
 					parked.RetriedAt = old.RetriedAt
 				}
@@ -147,7 +147,7 @@ func proofsOfEntries() []proof[ParkingLotHarness] {
 		{
 			broken: "wants something to take out", scenario: out, says: "not found",
 			adapter: unparking(func(s *memory.Store, ctx context.Context, consumer string, id uuid.UUID) error {
-				if there(s, ports.ParkedOrder{Consumer: consumer, OrderID: id}) == nil {
+				if there(s, ports.ParkedAggregate{Consumer: consumer, AggregateID: id}) == nil {
 					return ports.ErrNotFound
 				}
 				return s.Unpark(ctx, consumer, id)
@@ -157,8 +157,8 @@ func proofsOfEntries() []proof[ParkingLotHarness] {
 			broken: "takes all out", scenario: out, says: "entries, want 2",
 			adapter: unparking(func(s *memory.Store, ctx context.Context, consumer string, _ uuid.UUID) error {
 				page, _ := s.Parked(ctx, consumer, "", 100)
-				for _, p := range page.Orders {
-					_ = s.Unpark(ctx, consumer, p.OrderID)
+				for _, p := range page.Aggregates {
+					_ = s.Unpark(ctx, consumer, p.AggregateID)
 				}
 				return nil
 			}),
@@ -166,7 +166,7 @@ func proofsOfEntries() []proof[ParkingLotHarness] {
 		{broken: "lets a deletion win that is of the same moment", scenario: rapidly, says: "0 entries, want 1", adapter: byTheClock},
 		{
 			broken: "cuts names at a slash", scenario: separate, says: "parked orders",
-			adapter: parksOther(func(p *ports.ParkedOrder) { p.Consumer, _, _ = strings.Cut(p.Consumer, "/") }),
+			adapter: parksOther(func(p *ports.ParkedAggregate) { p.Consumer, _, _ = strings.Cut(p.Consumer, "/") }),
 		},
 		{
 			broken: "takes orders out for all consumers", scenario: separate, says: "0 entries, want 1",
@@ -176,16 +176,16 @@ func proofsOfEntries() []proof[ParkingLotHarness] {
 		},
 		{broken: "loses entries at the same time", scenario: "orders are parked at the same time", says: "15 entries, want 16", adapter: losesOne},
 	}
-	for field, spoil := range map[string]func(*ports.ParkedOrder){
-		"SequenceNumber": func(p *ports.ParkedOrder) { p.SequenceNumber = uint64(uint32(p.SequenceNumber)) },
-		"EventID":        func(p *ports.ParkedOrder) { p.EventID = uuid.Nil },
-		"EventType":      func(p *ports.ParkedOrder) { p.EventType = "" },
-		"Kind":           func(p *ports.ParkedOrder) { p.Kind = ports.FailureBug },
-		"Error":          func(p *ports.ParkedOrder) { p.Error = p.Error[:min(len(p.Error), 1_000)] },
-		"Attempts":       func(p *ports.ParkedOrder) { p.Attempts = min(p.Attempts, 1_000) },
-		"FailedAt":       func(p *ports.ParkedOrder) { p.FailedAt = p.ParkedAt },
-		"ParkedAt":       func(p *ports.ParkedOrder) { p.ParkedAt = p.ParkedAt.Truncate(time.Second) },
-		"RetriedAt": func(p *ports.ParkedOrder) {
+	for field, spoil := range map[string]func(*ports.ParkedAggregate){
+		"SequenceNumber": func(p *ports.ParkedAggregate) { p.SequenceNumber = uint64(uint32(p.SequenceNumber)) },
+		"EventID":        func(p *ports.ParkedAggregate) { p.EventID = uuid.Nil },
+		"EventType":      func(p *ports.ParkedAggregate) { p.EventType = "" },
+		"Kind":           func(p *ports.ParkedAggregate) { p.Kind = ports.FailureBug },
+		"Error":          func(p *ports.ParkedAggregate) { p.Error = p.Error[:min(len(p.Error), 1_000)] },
+		"Attempts":       func(p *ports.ParkedAggregate) { p.Attempts = min(p.Attempts, 1_000) },
+		"FailedAt":       func(p *ports.ParkedAggregate) { p.FailedAt = p.ParkedAt },
+		"ParkedAt":       func(p *ports.ParkedAggregate) { p.ParkedAt = p.ParkedAt.Truncate(time.Second) },
+		"RetriedAt": func(p *ports.ParkedAggregate) {
 			if p.RetriedAt.IsZero() {
 				p.RetriedAt = time.Unix(0, 0).UTC()
 			}
@@ -197,15 +197,15 @@ func proofsOfEntries() []proof[ParkingLotHarness] {
 	}
 	return append(proofs, proof[ParkingLotHarness]{
 		broken: "gives times in another zone", scenario: fields, says: "is not in UTC",
-		adapter: parksOther(func(p *ports.ParkedOrder) { p.FailedAt = p.FailedAt.In(time.FixedZone("elsewhere", 3600)) }),
+		adapter: parksOther(func(p *ports.ParkedAggregate) { p.FailedAt = p.FailedAt.In(time.FixedZone("elsewhere", 3600)) }),
 	})
 }
 
 // there returns the entry in place of which parked would be stored.
-func there(s *memory.Store, parked ports.ParkedOrder) *ports.ParkedOrder {
+func there(s *memory.Store, parked ports.ParkedAggregate) *ports.ParkedAggregate {
 	page, _ := s.Parked(context.Background(), parked.Consumer, "", 1<<20)
-	for _, p := range page.Orders {
-		if p.OrderID == parked.OrderID {
+	for _, p := range page.Aggregates {
+		if p.AggregateID == parked.AggregateID {
 			return &p
 		}
 	}
@@ -217,8 +217,8 @@ func byTheClock(s *memory.Store) ParkingLotHarness {
 	var unparked sync.Map
 	return parksAs(func(s *memory.Store) brokenLot {
 		return brokenLot{
-			park: func(ctx context.Context, parked ports.ParkedOrder) error {
-				if _, justNow := unparked.LoadAndDelete(parked.OrderID); justNow {
+			park: func(ctx context.Context, parked ports.ParkedAggregate) error {
+				if _, justNow := unparked.LoadAndDelete(parked.AggregateID); justNow {
 					return ctx.Err()
 				}
 				return s.Park(ctx, parked)
@@ -235,7 +235,7 @@ func byTheClock(s *memory.Store) ParkingLotHarness {
 func losesOne(s *memory.Store) ParkingLotHarness {
 	var mu sync.Mutex
 	count := 0
-	return parking(func(s *memory.Store, ctx context.Context, parked ports.ParkedOrder) error {
+	return parking(func(s *memory.Store, ctx context.Context, parked ports.ParkedAggregate) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if count++; count == 3 {
@@ -258,7 +258,7 @@ func proofsOfParkedPages() []proof[ParkingLotHarness] {
 		mislistsParked(pages, "ends after the first page", "1 entries, want 13"),
 		{
 			broken: "changes its order", scenario: pages, says: "two listings have different orders",
-			adapter: countsParked(func(orders []ports.ParkedOrder) []ports.ParkedOrder {
+			adapter: countsParked(func(orders []ports.ParkedAggregate) []ports.ParkedAggregate {
 				if listings++; listings > 13 { // the first listing has a page an entry
 					slices.Reverse(orders)
 				}
@@ -267,7 +267,7 @@ func proofsOfParkedPages() []proof[ParkingLotHarness] {
 		},
 		{
 			broken: "counts entries", scenario: meanwhile, says: "parked orders: ",
-			adapter: countsParked(func(orders []ports.ParkedOrder) []ports.ParkedOrder { return orders }),
+			adapter: countsParked(func(orders []ports.ParkedAggregate) []ports.ParkedAggregate { return orders }),
 		},
 		mislistsParked("a bad cursor is refused", "takes a bad cursor for the beginning", "error <nil>, want bad cursor"),
 		mislistsParked("an ended context stops a call before it does anything", "lists although the context has ended", "Parked with an ended context: error <nil>"),
@@ -282,7 +282,7 @@ func proofsOfParkingLifecycle() []proof[ParkingLotHarness] {
 	return []proof[ParkingLotHarness]{
 		{
 			broken: "parks although the context has ended", scenario: cancelled, says: "Park with an ended context: error <nil>",
-			adapter: parking(func(s *memory.Store, ctx context.Context, parked ports.ParkedOrder) error {
+			adapter: parking(func(s *memory.Store, ctx context.Context, parked ports.ParkedAggregate) error {
 				return s.Park(context.WithoutCancel(ctx), parked)
 			}),
 		},
@@ -305,7 +305,7 @@ func proofsOfParkingLifecycle() []proof[ParkingLotHarness] {
 			adapter: func(s *memory.Store) ParkingLotHarness {
 				h := soundLot(s)
 				h.Reopen = func(testing.TB) ParkingLotHarness {
-					return countsParked(func([]ports.ParkedOrder) []ports.ParkedOrder { return nil })(s.Reopen())
+					return countsParked(func([]ports.ParkedAggregate) []ports.ParkedAggregate { return nil })(s.Reopen())
 				}
 				return h
 			},

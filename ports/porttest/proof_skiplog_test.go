@@ -78,7 +78,7 @@ func mislistsSkips(scenario, way, says string) proof[SkipLogHarness] {
 	return proof[SkipLogHarness]{
 		broken: way, scenario: scenario, says: says,
 		adapter: listsSkips(func(s *memory.Store, q ports.SkipQuery) pager[ports.Skip] {
-			return misreads(soundSkips(s).skips(q.Consumer, q.OrderID), way)
+			return misreads(soundSkips(s).skips(q.Consumer, q.AggregateID), way)
 		}),
 	}
 }
@@ -87,7 +87,7 @@ func mislistsSkips(scenario, way, says string) proof[SkipLogHarness] {
 func relistsSkips(arrange func([]ports.Skip) []ports.Skip) func(*memory.Store) SkipLogHarness {
 	return listsSkips(func(s *memory.Store, q ports.SkipQuery) pager[ports.Skip] {
 		return func(ctx context.Context, after ports.Cursor, limit int) ([]ports.Skip, ports.Cursor, error) {
-			all, _, err := soundSkips(s).skips(q.Consumer, q.OrderID)(ctx, "", 1<<20)
+			all, _, err := soundSkips(s).skips(q.Consumer, q.AggregateID)(ctx, "", 1<<20)
 			skips, next := paged(arrange(all), after, limit)
 			return skips, next, err
 		}
@@ -120,7 +120,7 @@ func proofsOfSkips() []proof[SkipLogHarness] {
 			broken: "compares sequence numbers as texts", scenario: one, says: "comes after event",
 			adapter: relistsSkips(func(skips []ports.Skip) []ports.Skip {
 				slices.SortFunc(skips, func(a, b ports.Skip) int {
-					return cmp.Or(slices.Compare(a.OrderID[:], b.OrderID[:]), strings.Compare(fmt.Sprint(a.SequenceNumber), fmt.Sprint(b.SequenceNumber)))
+					return cmp.Or(slices.Compare(a.AggregateID[:], b.AggregateID[:]), strings.Compare(fmt.Sprint(a.SequenceNumber), fmt.Sprint(b.SequenceNumber)))
 				})
 				return skips
 			}),
@@ -128,7 +128,7 @@ func proofsOfSkips() []proof[SkipLogHarness] {
 		{
 			broken: "keeps the first skip", scenario: again, says: "skips: entry",
 			adapter: records(func(s *memory.Store, ctx context.Context, skip ports.Skip) error {
-				page, _ := s.Skips(ctx, ports.SkipQuery{Consumer: skip.Consumer, OrderID: skip.OrderID, Limit: 100})
+				page, _ := s.Skips(ctx, ports.SkipQuery{Consumer: skip.Consumer, AggregateID: skip.AggregateID, Limit: 100})
 				if len(page.Skips) > 0 {
 					return nil
 				}
@@ -180,7 +180,7 @@ func proofsOfSkipPages() []proof[SkipLogHarness] {
 				if listings++; listings <= 9 { // the first listing has a page an entry
 					return skips
 				}
-				slices.SortStableFunc(skips, func(a, b ports.Skip) int { return slices.Compare(b.OrderID[:], a.OrderID[:]) })
+				slices.SortStableFunc(skips, func(a, b ports.Skip) int { return slices.Compare(b.AggregateID[:], a.AggregateID[:]) })
 				return skips
 			}),
 		},
@@ -189,7 +189,7 @@ func proofsOfSkipPages() []proof[SkipLogHarness] {
 			broken: "accepts the cursors of other listings", scenario: "a bad cursor is refused", says: "error <nil>, want bad cursor",
 			adapter: listsSkips(func(s *memory.Store, q ports.SkipQuery) pager[ports.Skip] {
 				return func(ctx context.Context, after ports.Cursor, limit int) ([]ports.Skip, ports.Cursor, error) {
-					skips, next, err := soundSkips(s).skips(q.Consumer, q.OrderID)(ctx, after, limit)
+					skips, next, err := soundSkips(s).skips(q.Consumer, q.AggregateID)(ctx, after, limit)
 					if len(after) > 20 && errors.Is(err, ports.ErrBadCursor) {
 						return nil, "", nil
 					}

@@ -56,7 +56,7 @@ func keepsStates(s *memory.Store, view ports.ViewID) func() {
 	return func() {
 		for _, row := range page.Rows {
 			id := row[3].(uuid.UUID)
-			_ = s.Apply(context.Background(), view, ports.Change{OrderID: id, State: ports.ViewState{SequenceNumber: 1}})
+			_ = s.Apply(context.Background(), view, ports.Change{AggregateID: id, State: ports.ViewState{SequenceNumber: 1}})
 		}
 	}
 }

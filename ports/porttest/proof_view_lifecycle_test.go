@@ -107,7 +107,7 @@ func sharesState(out bool) func(*memory.Store) ViewsHarness {
 				if out {
 					state.Data = bytes.Clone(state.Data)
 				}
-				kept.Store(change.OrderID, state)
+				kept.Store(change.AggregateID, state)
 				return s.Apply(ctx, view, change)
 			},
 			state: func(_ context.Context, _ ports.ViewID, id uuid.UUID) (ports.ViewState, error) {

@@ -112,7 +112,7 @@ func renames(rename func(*ports.ViewID)) func(*memory.Store) ViewsHarness {
 
 // writeRows puts and deletes rows without a look at the order's sequence number.
 func writeRows(ctx context.Context, s *memory.Store, view ports.ViewID, change ports.Change) error {
-	change.OrderID, change.State = newID(), ports.ViewState{SequenceNumber: 1}
+	change.AggregateID, change.State = newID(), ports.ViewState{SequenceNumber: 1}
 	return s.Apply(ctx, view, change)
 }
 
@@ -194,7 +194,7 @@ func mixesRows(rename func(*ports.ViewID)) func(*memory.Store) ViewsHarness {
 	return breaks(func(s *memory.Store) brokenViews {
 		return brokenViews{
 			apply: func(ctx context.Context, view ports.ViewID, change ports.Change) error {
-				if err := s.Apply(ctx, view, ports.Change{OrderID: change.OrderID, State: change.State}); err != nil {
+				if err := s.Apply(ctx, view, ports.Change{AggregateID: change.AggregateID, State: change.State}); err != nil {
 					return err
 				}
 				rename(&view)
@@ -214,7 +214,7 @@ func stateFirst(s *memory.Store) ViewsHarness {
 	return breaks(func(s *memory.Store) brokenViews {
 		return brokenViews{
 			apply: func(ctx context.Context, view ports.ViewID, change ports.Change) error {
-				if err := s.Apply(ctx, view, ports.Change{OrderID: change.OrderID, State: change.State}); err != nil {
+				if err := s.Apply(ctx, view, ports.Change{AggregateID: change.AggregateID, State: change.State}); err != nil {
 					return err
 				}
 				for range 2 { // once for the state and once for the rows

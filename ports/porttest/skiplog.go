@@ -30,7 +30,7 @@ func skipLogScenarios() []scenario[SkipLogHarness] {
 func skipped(consumer string, orderID uuid.UUID, sequence uint64) ports.Skip {
 	return ports.Skip{
 		Consumer:       consumer,
-		OrderID:        orderID,
+		AggregateID:    orderID,
 		SequenceNumber: sequence,
 		EventID:        newID(),
 		EventType:      "porttest.happened",
@@ -52,7 +52,7 @@ func (t test) recordSkips(log ports.SkipLog, skips ...ports.Skip) {
 // skips lists the skips of a consumer, or of one of its orders.
 func (h SkipLogHarness) skips(consumer string, orderID uuid.UUID) pager[ports.Skip] {
 	return func(ctx context.Context, after ports.Cursor, limit int) ([]ports.Skip, ports.Cursor, error) {
-		p, err := h.Log.Skips(ctx, ports.SkipQuery{Consumer: consumer, OrderID: orderID, After: after, Limit: limit})
+		p, err := h.Log.Skips(ctx, ports.SkipQuery{Consumer: consumer, AggregateID: orderID, After: after, Limit: limit})
 		return p.Skips, p.Next, err
 	}
 }
@@ -71,13 +71,13 @@ func (t test) expectSkipped(got, want []ports.Skip) {
 	}
 	last := map[uuid.UUID]uint64{}
 	for _, s := range got {
-		if s.SequenceNumber <= last[s.OrderID] {
-			t.Fatalf("skips: event %d of %s comes after event %d", s.SequenceNumber, s.OrderID, last[s.OrderID])
+		if s.SequenceNumber <= last[s.AggregateID] {
+			t.Fatalf("skips: event %d of %s comes after event %d", s.SequenceNumber, s.AggregateID, last[s.AggregateID])
 		}
-		last[s.OrderID] = s.SequenceNumber
+		last[s.AggregateID] = s.SequenceNumber
 	}
 	byPlace := func(a, b ports.Skip) int {
-		return cmp.Or(slices.Compare(a.OrderID[:], b.OrderID[:]), cmp.Compare(a.SequenceNumber, b.SequenceNumber))
+		return cmp.Or(slices.Compare(a.AggregateID[:], b.AggregateID[:]), cmp.Compare(a.SequenceNumber, b.SequenceNumber))
 	}
 	got, want = slices.SortedFunc(slices.Values(got), byPlace), slices.SortedFunc(slices.Values(want), byPlace)
 	if diff := firstDiffer(got, want); diff != "" {
@@ -95,13 +95,13 @@ func noSkips(t test, h SkipLogHarness) {
 	other := skipped("b", newID(), 1)
 	t.recordSkips(h.Log, other)
 	t.expectSkips(h, "a", uuid.Nil)
-	t.expectSkips(h, "a", other.OrderID)
+	t.expectSkips(h, "a", other.AggregateID)
 }
 
 func everySkipField(t test, h SkipLogHarness) {
 	large := skipped("a", uuid.Max, 1<<40)
 	large.Error = string(largeJSON())
-	bare := ports.Skip{Consumer: "a", OrderID: newID(), SequenceNumber: 1, SkippedAt: day}
+	bare := ports.Skip{Consumer: "a", AggregateID: newID(), SequenceNumber: 1, SkippedAt: day}
 	skips := []ports.Skip{skipped("a", newID(), 1), skipped("a", newID(), 999), large, bare}
 	t.recordSkips(h.Log, skips...)
 	t.expectSkips(h, "a", uuid.Nil, skips...)
@@ -176,7 +176,7 @@ func badSkipCursor(t test, h SkipLogHarness) {
 	skips := t.someSkips(h, "a")
 	t.someSkips(h, "b")
 	_, ofA := page(t, h.skips("a", uuid.Nil), "", 2)
-	order := skips[len(skips)-1].OrderID
+	order := skips[len(skips)-1].AggregateID
 	t.recordSkips(h.Log, skipped("a", order, 1), skipped("a", order, 2))
 	_, ofOrder := page(t, h.skips("a", order), "", 1)
 	list := func(consumer string, orderID uuid.UUID) func(context.Context, ports.Cursor) error {

@@ -44,7 +44,7 @@ func stateAndRows(t test, h ViewsHarness) {
 		change := listing(newID(), int64(sequence)+1, fmt.Sprint("STATUS-", sequence))
 		change.State.Data = data
 		t.applyTo(h, someView, change)
-		t.expectState(h, someView, change.OrderID, change.State)
+		t.expectState(h, someView, change.AggregateID, change.State)
 		got := walk(t, h.rows(ports.RowQuery{View: someView, Table: change.Table, Prefix: change.Put[0][:1]}), "", 10)
 		t.expectRows(change.Table, got, change.Put)
 	}
@@ -81,11 +81,11 @@ func deleteRemoves(t test, h ViewsHarness) {
 	t.applyTo(h, someView, stays)
 	gone := listing(newID(), 1, "ACTIVE")
 	t.applyTo(h, someView, gone)
-	gone = listing(gone.OrderID, 2, "ACTIVE", "ACTIVE", "NEVER")
+	gone = listing(gone.AggregateID, 2, "ACTIVE", "ACTIVE", "NEVER")
 	gone.Put = nil
 	t.applyTo(h, someView, gone)
 	t.expectChange(h, someView, gone, stays.Put...)
-	t.expectState(h, someView, stays.OrderID, stays.State)
+	t.expectState(h, someView, stays.AggregateID, stays.State)
 }
 
 func rowMoves(t test, h ViewsHarness) {
@@ -121,11 +121,11 @@ func withoutTable(t test, h ViewsHarness) {
 	change := listing(newID(), 1, "ACTIVE")
 	t.applyTo(h, someView, change)
 	change.State = ports.ViewState{SequenceNumber: 2, Data: []byte("later")}
-	t.applyTo(h, someView, ports.Change{OrderID: change.OrderID, State: change.State})
+	t.applyTo(h, someView, ports.Change{AggregateID: change.AggregateID, State: change.State})
 	t.expectChange(h, someView, change)
-	other := ports.Change{OrderID: newID(), State: ports.ViewState{SequenceNumber: 7}}
+	other := ports.Change{AggregateID: newID(), State: ports.ViewState{SequenceNumber: 7}}
 	t.applyTo(h, someView, other)
-	t.expectState(h, someView, other.OrderID, other.State)
+	t.expectState(h, someView, other.AggregateID, other.State)
 }
 
 func separateOrders(t test, h ViewsHarness) {

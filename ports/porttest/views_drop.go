@@ -64,7 +64,7 @@ func (t test) expectFilled(h ViewsHarness, f filled) {
 	t.Helper()
 	var rows []projection.Row
 	for _, change := range f.last {
-		t.expectState(h, f.view, change.OrderID, change.State)
+		t.expectState(h, f.view, change.AggregateID, change.State)
 		rows = append(rows, change.Put...)
 	}
 	t.expectTable(h, f.view, f.table, rows...)
@@ -74,7 +74,7 @@ func (t test) expectFilled(h ViewsHarness, f filled) {
 func (t test) expectDropped(h ViewsHarness, f filled) {
 	t.Helper()
 	for _, change := range f.last {
-		t.expectState(h, f.view, change.OrderID, ports.ViewState{})
+		t.expectState(h, f.view, change.AggregateID, ports.ViewState{})
 	}
 	t.expectTable(h, f.view, f.table)
 	for _, row := range []projection.Row{f.last[0].Put[0], f.last[1].Put[0], f.last[2].Put[0]} { // of each status
@@ -110,7 +110,7 @@ func droppedTables(t test, h ViewsHarness) {
 	for i, table := range Tables() {
 		view, other := ports.ViewID{Consumer: fmt.Sprint("porttest-", i), Generation: 1}, ports.ViewID{Consumer: "porttest", Generation: 1}
 		change := ports.Change{
-			OrderID: id, State: ports.ViewState{SequenceNumber: uint64(i) + 1}, Table: table, Put: []projection.Row{anyRow(table, id)},
+			AggregateID: id, State: ports.ViewState{SequenceNumber: uint64(i) + 1}, Table: table, Put: []projection.Row{anyRow(table, id)},
 		}
 		t.applyTo(h, view, change)
 		t.applyTo(h, other, change)
@@ -135,12 +135,12 @@ func anyRow(table *projection.Table, id uuid.UUID) projection.Row {
 
 func droppedStates(t test, h ViewsHarness) {
 	gone, other := ports.ViewID{Consumer: "porttest", Generation: 1}, ports.ViewID{Consumer: "porttest", Generation: 2}
-	change := ports.Change{OrderID: newID(), State: ports.ViewState{SequenceNumber: 7, Data: []byte("x")}}
+	change := ports.Change{AggregateID: newID(), State: ports.ViewState{SequenceNumber: 7, Data: []byte("x")}}
 	t.applyTo(h, gone, change)
 	t.applyTo(h, other, change)
 	t.drop(h, gone, nil)
-	t.expectState(h, gone, change.OrderID, ports.ViewState{})
-	t.expectState(h, other, change.OrderID, change.State)
+	t.expectState(h, gone, change.AggregateID, ports.ViewState{})
+	t.expectState(h, other, change.AggregateID, change.State)
 }
 
 func droppedAgain(t test, h ViewsHarness) {

@@ -20,7 +20,7 @@ var someView = ports.ViewID{Consumer: "porttest", Generation: 1}
 func (t test) applyTo(h ViewsHarness, view ports.ViewID, change ports.Change) {
 	t.Helper()
 	var err error
-	t.within(fmt.Sprintf("apply %s at %d", change.OrderID, change.State.SequenceNumber), func(ctx context.Context) {
+	t.within(fmt.Sprintf("apply %s at %d", change.AggregateID, change.State.SequenceNumber), func(ctx context.Context) {
 		err = h.Store.Apply(ctx, view, change)
 	})
 	t.must("apply", err)
@@ -117,10 +117,10 @@ func listed(status string, orderID uuid.UUID, sequence int64) projection.Row {
 // listing returns the change to an order that is in one status now and was in others.
 func listing(orderID uuid.UUID, sequence int64, status string, before ...string) ports.Change {
 	change := ports.Change{
-		OrderID: orderID,
-		State:   ports.ViewState{SequenceNumber: uint64(sequence), Data: fmt.Appendf(nil, `{"status":%q,"sequence":%d}`, status, sequence)},
-		Table:   projection.OrdersByStatus().Table,
-		Put:     []projection.Row{listed(status, orderID, sequence)},
+		AggregateID: orderID,
+		State:       ports.ViewState{SequenceNumber: uint64(sequence), Data: fmt.Appendf(nil, `{"status":%q,"sequence":%d}`, status, sequence)},
+		Table:       projection.OrdersByStatus().Table,
+		Put:         []projection.Row{listed(status, orderID, sequence)},
 	}
 	for _, status := range before {
 		change.Delete = append(change.Delete, listed(status, orderID, sequence-1))
@@ -131,7 +131,7 @@ func listing(orderID uuid.UUID, sequence int64, status string, before ...string)
 // expectChange wants a table of orders-by-status and the state of one order to be what change says.
 func (t test) expectChange(h ViewsHarness, view ports.ViewID, change ports.Change, rows ...projection.Row) {
 	t.Helper()
-	t.expectState(h, view, change.OrderID, change.State)
+	t.expectState(h, view, change.AggregateID, change.State)
 	t.expectTable(h, view, change.Table, append(rows, change.Put...)...)
 }
 
@@ -139,9 +139,9 @@ func (t test) expectChange(h ViewsHarness, view ports.ViewID, change ports.Chang
 func withSKUs(orderID uuid.UUID, sequence int64, put, gone []string) ports.Change {
 	created := day.Add(time.Hour)
 	change := ports.Change{
-		OrderID: orderID,
-		State:   ports.ViewState{SequenceNumber: uint64(sequence), Data: []byte(`{}`)},
-		Table:   projection.OrdersBySKU().Table,
+		AggregateID: orderID,
+		State:       ports.ViewState{SequenceNumber: uint64(sequence), Data: []byte(`{}`)},
+		Table:       projection.OrdersBySKU().Table,
 	}
 	row := func(sku string) projection.Row {
 		return projection.Row{

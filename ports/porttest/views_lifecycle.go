@@ -13,7 +13,10 @@ import (
 func viewsCalls(h ViewsHarness, change ports.Change) []call {
 	return []call{
 		{"Apply", func(ctx context.Context) error { return h.Store.Apply(ctx, someView, change) }},
-		{"State", func(ctx context.Context) error { _, err := h.Store.State(ctx, someView, change.OrderID); return err }},
+		{"State", func(ctx context.Context) error {
+			_, err := h.Store.State(ctx, someView, change.AggregateID)
+			return err
+		}},
 		{"Rows", func(ctx context.Context) error {
 			_, err := h.Reader.Rows(ctx, ports.RowQuery{View: someView, Table: change.Table, Limit: 1})
 			return err
@@ -25,19 +28,19 @@ func viewsCalls(h ViewsHarness, change ports.Change) []call {
 func viewsCancelled(t test, h ViewsHarness) {
 	change := listing(newID(), 1, "ACTIVE")
 	t.applyTo(h, someView, change)
-	t.refusesCancelled(viewsCalls(h, listing(change.OrderID, 2, "CONFIRMED", "ACTIVE"))...)
+	t.refusesCancelled(viewsCalls(h, listing(change.AggregateID, 2, "CONFIRMED", "ACTIVE"))...)
 	t.expectChange(h, someView, change)
 }
 
 func viewsClosed(t test, h ViewsHarness) {
 	change := listing(newID(), 1, "ACTIVE")
 	t.applyTo(h, someView, change)
-	t.refusesClosed(h, viewsCalls(h, listing(change.OrderID, 2, "CONFIRMED", "ACTIVE"))...)
+	t.refusesClosed(h, viewsCalls(h, listing(change.AggregateID, 2, "CONFIRMED", "ACTIVE"))...)
 }
 
 func viewsMemory(t test, h ViewsHarness) {
 	want := listing(newID(), 1, "ACTIVE")
-	change := listing(want.OrderID, 1, "ACTIVE")
+	change := listing(want.AggregateID, 1, "ACTIVE")
 	t.applyTo(h, someView, change)
 	spoil := func(state ports.ViewState, rows []projection.Row) {
 		for i := range state.Data {
@@ -49,7 +52,7 @@ func viewsMemory(t test, h ViewsHarness) {
 	}
 	spoil(change.State, change.Put)
 	t.expectChange(h, someView, want)
-	spoil(t.state(h, someView, want.OrderID), nil)
+	spoil(t.state(h, someView, want.AggregateID), nil)
 	rows, _ := page(t, h.rows(ports.RowQuery{View: someView, Table: want.Table}), "", 10)
 	spoil(ports.ViewState{}, rows)
 	t.expectChange(h, someView, want)
@@ -69,7 +72,7 @@ func viewsReopened(t test, h ViewsHarness) {
 	t.expectChange(h, someView, b, a.Put...)
 	rest := walk(t, h.rows(query), next, 1)
 	t.expectRows(a.Table, inKeyOrder(a.Table, append(first, rest...)), inKeyOrder(a.Table, append(a.Put, b.Put...)))
-	t.applyTo(h, someView, listing(a.OrderID, 4, "DELIVERED", "SHIPPED"))
+	t.applyTo(h, someView, listing(a.AggregateID, 4, "DELIVERED", "SHIPPED"))
 	t.expectChange(h, someView, a, b.Put...)
 }
 
@@ -89,7 +92,7 @@ func appliedAtTheSameTime(t test, h ViewsHarness) {
 	})
 	var rows []projection.Row
 	for _, change := range last {
-		t.expectState(h, someView, change.OrderID, change.State)
+		t.expectState(h, someView, change.AggregateID, change.State)
 		rows = append(rows, change.Put...)
 	}
 	t.expectTable(h, someView, last[0].Table, rows...)

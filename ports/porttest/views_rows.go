@@ -31,7 +31,7 @@ func rowScenarios() []scenario[ViewsHarness] {
 // put applies one change, of an order of its own, that puts rows.
 func (t test) put(h ViewsHarness, table *projection.Table, rows ...projection.Row) {
 	t.Helper()
-	t.applyTo(h, someView, ports.Change{OrderID: newID(), State: ports.ViewState{SequenceNumber: 1}, Table: table, Put: rows})
+	t.applyTo(h, someView, ports.Change{AggregateID: newID(), State: ports.ViewState{SequenceNumber: 1}, Table: table, Put: rows})
 }
 
 func (t test) find(h ViewsHarness, table *projection.Table, limit int, prefix ...any) []projection.Row {
@@ -164,7 +164,7 @@ func cursorOnDeletedRow(t test, h ViewsHarness) {
 	for _, prefix := range [][]any{{"here", int64(1)}, nil} {
 		view := ports.ViewID{Consumer: fmt.Sprint("porttest-", len(prefix)), Generation: 1}
 		row := func(rank int64) projection.Row { return everyKind("here", 1, "n", rank, day) }
-		change := ports.Change{OrderID: newID(), State: ports.ViewState{SequenceNumber: 1}, Table: table}
+		change := ports.Change{AggregateID: newID(), State: ports.ViewState{SequenceNumber: 1}, Table: table}
 		change.Put = []projection.Row{row(50), row(40), row(30), row(20), row(10)} // rank is descending
 		t.applyTo(h, view, change)
 		list := h.rows(ports.RowQuery{View: view, Table: table, Prefix: prefix})
@@ -173,7 +173,7 @@ func cursorOnDeletedRow(t test, h ViewsHarness) {
 
 		end := row(5)
 		t.applyTo(h, view, ports.Change{
-			OrderID: change.OrderID, State: ports.ViewState{SequenceNumber: 2}, Table: table,
+			AggregateID: change.AggregateID, State: ports.ViewState{SequenceNumber: 2}, Table: table,
 			Put: []projection.Row{row(60), end}, Delete: first,
 		})
 		t.expectRows(table, walk(t, list, next, 2), append(slices.Clone(change.Put[2:]), end))
@@ -269,8 +269,8 @@ func (t test) advance(h ViewsHarness, view ports.ViewID, p *projection.Projectio
 	step, err := p.Advance(t.state(h, view, e.AggregateID).Data, []projection.Event{e})
 	t.must("advance "+p.Name, err)
 	t.applyTo(h, view, ports.Change{
-		OrderID: e.AggregateID,
-		State:   ports.ViewState{SequenceNumber: e.SequenceNumber, Data: step.State},
-		Table:   p.Table, Put: step.Put, Delete: step.Delete,
+		AggregateID: e.AggregateID,
+		State:       ports.ViewState{SequenceNumber: e.SequenceNumber, Data: step.State},
+		Table:       p.Table, Put: step.Put, Delete: step.Delete,
 	})
 }

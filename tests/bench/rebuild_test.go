@@ -234,7 +234,7 @@ func (v view) rebuild(ctx context.Context) (int, error) {
 	if err != nil || status.Rebuild == nil || status.Rebuild.Report == nil {
 		return 0, err
 	}
-	return int(status.Rebuild.Report.Orders) * workload.Life().Length, nil
+	return int(status.Rebuild.Report.Aggregates) * workload.Life().Length, nil
 }
 
 func (v view) wait(ctx context.Context, until func(ports.ConsumerStatus) bool) (ports.ConsumerStatus, error) {

@@ -178,7 +178,7 @@ type clock struct {
 func (c clock) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
 	err := c.Views.Apply(ctx, view, change)
 	if err == nil {
-		c.shown(view.Consumer, change.OrderID, change.State.SequenceNumber)
+		c.shown(view.Consumer, change.AggregateID, change.State.SequenceNumber)
 	}
 	return err
 }

@@ -163,7 +163,7 @@ func tamper(t *testing.T, data, order string) {
 				row[i] = int64(1)
 			}
 		}
-		if err := store.Replace(t.Context(), view, ports.Change{OrderID: id, State: state, Table: p.Table, Put: []projection.Row{row}}); err != nil {
+		if err := store.Replace(t.Context(), view, ports.Change{AggregateID: id, State: state, Table: p.Table, Put: []projection.Row{row}}); err != nil {
 			t.Fatal(err)
 		}
 		return

@@ -169,7 +169,7 @@ type halfhearted struct {
 
 // Apply implements ports.ViewStore.
 func (h halfhearted) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
-	if unlucky(change.OrderID) && view.Generation >= h.from {
+	if unlucky(change.AggregateID) && view.Generation >= h.from {
 		change.Put = nil
 	}
 	return h.Views.Apply(ctx, view, change)

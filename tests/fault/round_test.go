@@ -211,10 +211,10 @@ func (r *round) verify(ctx context.Context, promise string, others ...string) er
 	})
 	found, err := v.Verify(ctx, r.patience)
 	for _, d := range found.Shown {
-		r.violated(promise, "order %s, consumer %q: %s", d.OrderID, d.Consumer, d.Detail)
+		r.violated(promise, "order %s, consumer %q: %s", d.AggregateID, d.Consumer, d.Detail)
 	}
 	if err == nil && found.Differences > 0 {
-		err = fmt.Errorf("%d differences between %d orders and their views after %s", found.Differences, found.Orders, r.patience)
+		err = fmt.Errorf("%d differences between %d orders and their views after %s", found.Differences, found.Aggregates, r.patience)
 	}
 	return err
 }

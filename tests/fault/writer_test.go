@@ -151,7 +151,7 @@ func (w *writer) ask(ctx context.Context, r *rand.Rand, request ports.CommandReq
 func (w *writer) notBefore(e *entry, asked time.Time) {
 	if events := e.result.Events; len(events) > 0 && events[0].CreatedAt.Before(eventsourcing.Timestamp(asked)) {
 		w.cluster.violated("P1", "command %s on %s was not applied, its client was told, and is there since before it was sent again",
-			e.request.CommandID, e.result.OrderID)
+			e.request.CommandID, e.result.AggregateID)
 	}
 }
 
@@ -190,7 +190,7 @@ func (w *writer) repeat(ctx context.Context, e *entry) {
 		case ctx.Err() != nil:
 			return
 		case !errors.Is(err, ports.ErrUnavailable) && !errors.Is(err, ports.ErrOutcomeUnknown) && !errors.Is(err, errDied):
-			w.cluster.violated("P6", "command %s on %s was acknowledged, and repeated it gets: %v", e.request.CommandID, e.result.OrderID, err)
+			w.cluster.violated("P6", "command %s on %s was acknowledged, and repeated it gets: %v", e.request.CommandID, e.result.AggregateID, err)
 			return
 		}
 	}
@@ -198,7 +198,7 @@ func (w *writer) repeat(ctx context.Context, e *entry) {
 
 func (w *writer) same(e *entry, again ports.CommandResult) {
 	if diff := cmp.Diff(e.result, again); diff != "" {
-		w.cluster.violated("P6", "command %s on %s has two answers (-first +second):\n%s", e.request.CommandID, e.result.OrderID, diff)
+		w.cluster.violated("P6", "command %s on %s has two answers (-first +second):\n%s", e.request.CommandID, e.result.AggregateID, diff)
 	}
 }
 
