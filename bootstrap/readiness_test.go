@@ -309,7 +309,8 @@ func poison(t *testing.T, events ports.EventStore) {
 	id, command := uuid.New(), uuid.New()
 	record := eventsourcing.Record{
 		Header: eventsourcing.Header{
-			EventID: uuid.New(), AggregateID: id, SequenceNumber: 1, CommandID: command, CorrelationID: command, CausationID: command,
+			AggregateType: "order",
+			EventID:       uuid.New(), AggregateID: id, SequenceNumber: 1, CommandID: command, CorrelationID: command, CausationID: command,
 			CreatedAt: eventsourcing.Timestamp(time.Now()),
 		},
 		EventType: "order.from-the-future", EventVersion: 1, Payload: []byte(`{}`),

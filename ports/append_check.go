@@ -24,6 +24,9 @@ func (a Append) Check() error {
 	if err := eventsourcing.CheckHistory(a.Records, a.AggregateID, a.Expected); err != nil {
 		return fmt.Errorf("append: %w", err)
 	}
+	if err := eventsourcing.CheckType(a.Records[0].AggregateType); err != nil {
+		return fmt.Errorf("append: %w", err)
+	}
 	for _, r := range a.Records {
 		switch {
 		case r.CommandID != a.CommandID:

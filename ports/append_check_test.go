@@ -21,7 +21,8 @@ func request() ports.Append {
 	for n := a.Expected + 1; n <= a.Expected+2; n++ {
 		a.Records = append(a.Records, eventsourcing.Record{
 			Header: eventsourcing.Header{
-				EventID: id(byte(100 + n)), AggregateID: id(1), SequenceNumber: n, CommandID: id(2),
+				AggregateType: "order",
+				EventID:       id(byte(100 + n)), AggregateID: id(1), SequenceNumber: n, CommandID: id(2),
 				CreatedAt: time.Date(2025, time.March, 31, 12, 0, 0, 5_000_000, time.UTC),
 			},
 			EventType: "order.delivered", EventVersion: 1, Payload: []byte("{}"),
@@ -50,6 +51,13 @@ func TestAppend_Check(t *testing.T) {
 		{"refuses records that start at the head", func(a *ports.Append) { a.Expected = 4 }, "sequence number 4 where 5 is due"},
 		{"refuses a hole between records", func(a *ports.Append) { a.Records[1].SequenceNumber = 6 }, "sequence number 6 where 5 is due"},
 		{"refuses a record of another aggregate", func(a *ports.Append) { a.Records[1].AggregateID = id(9) }, "record 1 belongs to " + id(9).String()},
+		{"refuses a record without an aggregate type", func(a *ports.Append) {
+			a.Records[0].AggregateType, a.Records[1].AggregateType = "", ""
+		}, "aggregate type"},
+		{"refuses a name that is no aggregate type", func(a *ports.Append) {
+			a.Records[0].AggregateType, a.Records[1].AggregateType = "Order", "Order"
+		}, "aggregate type"},
+		{"refuses records of two types", func(a *ports.Append) { a.Records[1].AggregateType = "stock_item" }, "record 1 is of aggregate type"},
 		{"refuses a record of another command", func(a *ports.Append) { a.Records[1].CommandID = id(9) }, "record 5 carries command id " + id(9).String()},
 		{"refuses a record without an event id", func(a *ports.Append) { a.Records[1].EventID = uuid.Nil }, "record 5 has no event id"},
 		{"refuses a record without a type", func(a *ports.Append) { a.Records[1].EventType = "" }, "record 5 has no event type or version"},
@@ -87,7 +95,7 @@ func TestAppend_Check(t *testing.T) {
 
 func TestAppend_CheckAcceptsWhatStampMakes(t *testing.T) {
 	t.Parallel()
-	cause := eventsourcing.Cause{AggregateID: id(1), CommandID: id(2), At: time.Now()}
+	cause := eventsourcing.Cause{AggregateType: "order", AggregateID: id(1), CommandID: id(2), At: time.Now()}
 	a := ports.Append{AggregateID: id(1), Expected: 7, CommandID: id(2)}
 	for _, e := range eventsourcing.Stamp(cause, a.Expected, []string{"one", "two"}, uuid.New) {
 		a.Records = append(a.Records, eventsourcing.Record{Header: e.Header, EventType: e.Event, EventVersion: 1})

@@ -47,8 +47,12 @@ type HeadPage struct {
 	Next  Cursor
 }
 
+// LegacyAggregateType is the type of aggregates that were stored before there were types: whatever carries none is an order.
+const LegacyAggregateType = "order"
+
 // Head says how far the history of one aggregate goes.
 type Head struct {
+	AggregateType  string
 	AggregateID    uuid.UUID
 	SequenceNumber uint64
 }

@@ -92,7 +92,7 @@ func (m *model) write() {
 	stream := m.pick("aggregate", 0, aggregates-1)
 	for range m.pick("events", 1, 3) {
 		m.head[stream]++
-		record := eventsourcing.Record{Header: eventsourcing.Header{AggregateID: uuid.UUID{byte(stream + 1)}, SequenceNumber: m.head[stream]}}
+		record := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: uuid.UUID{byte(stream + 1)}, SequenceNumber: m.head[stream]}}
 		late := max(0, m.pick("late", -2*confidence, confidence-1)) // mostly not
 		m.log = append(m.log, modelRow{entry{record, at(m.now)}, stream, m.now + late})
 	}
@@ -364,5 +364,5 @@ func TestPage_IsInOrder(t *testing.T) {
 }
 
 func numberedRecord(aggregate byte, sequence uint64) eventsourcing.Record {
-	return eventsourcing.Record{Header: eventsourcing.Header{AggregateID: uuid.UUID{aggregate}, SequenceNumber: sequence}}
+	return eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: uuid.UUID{aggregate}, SequenceNumber: sequence}}
 }

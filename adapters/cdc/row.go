@@ -66,7 +66,8 @@ func (r *logRow) record() (record eventsourcing.Record, found bool, err error) {
 	}
 	record = eventsourcing.Record{
 		Header: eventsourcing.Header{
-			EventID: id(r.eventID), AggregateID: id(r.aggregateID), SequenceNumber: uint64(max(0, value(r.sequenceNumber))),
+			AggregateType: ports.LegacyAggregateType,
+			EventID:       id(r.eventID), AggregateID: id(r.aggregateID), SequenceNumber: uint64(max(0, value(r.sequenceNumber))),
 			CommandID: id(r.commandID), CorrelationID: id(r.correlationID), CausationID: id(r.causationID),
 			Metadata: r.metadata, CreatedAt: eventsourcing.Timestamp(value(r.createdAt)),
 		},

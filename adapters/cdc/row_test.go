@@ -31,7 +31,8 @@ func TestRow_BecomesARecord(t *testing.T) {
 	t.Parallel()
 	full := eventsourcing.Record{
 		Header: eventsourcing.Header{
-			EventID: id(2), AggregateID: id(1), SequenceNumber: 7, CommandID: id(3), CorrelationID: id(4), CausationID: id(5),
+			AggregateType: "order",
+			EventID:       id(2), AggregateID: id(1), SequenceNumber: 7, CommandID: id(3), CorrelationID: id(4), CausationID: id(5),
 			Metadata: map[string]string{"user": "ada"}, CreatedAt: created,
 		},
 		EventType: "order.created", EventVersion: 2, Payload: []byte(`{"a":1}`),

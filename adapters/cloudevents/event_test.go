@@ -21,6 +21,7 @@ func TestPublisher_WritesThisLine(t *testing.T) {
 	t.Parallel()
 	record := eventsourcing.Record{
 		Header: eventsourcing.Header{
+			AggregateType:  "order",
 			EventID:        uuid.MustParse("0198c2a4-0000-7000-8000-000000000001"),
 			AggregateID:    uuid.MustParse("0198c2a4-0000-7000-8000-000000000002"),
 			SequenceNumber: 12,

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func newRecord(aggregateID uuid.UUID, sequenceNumber uint64) eventsourcing.Record {
 	return eventsourcing.Record{
 		Header: eventsourcing.Header{
+			AggregateType:  "order",
 			EventID:        uuid.Must(uuid.NewV7()),
 			AggregateID:    aggregateID,
 			SequenceNumber: sequenceNumber,
@@ -84,7 +85,8 @@ func decode(t testing.TB, lines []byte) []eventsourcing.Record {
 		}
 		records = append(records, eventsourcing.Record{
 			Header: eventsourcing.Header{
-				EventID: e.ID, AggregateID: e.Subject, SequenceNumber: sequenceNumber, CreatedAt: e.Time,
+				AggregateType: "order",
+				EventID:       e.ID, AggregateID: e.Subject, SequenceNumber: sequenceNumber, CreatedAt: e.Time,
 				CommandID: e.CommandID, CorrelationID: e.CorrelationID, CausationID: e.CausationID,
 			},
 			EventType: e.Type, EventVersion: e.EventVersion, Payload: append([]byte(e.Data), e.DataBase64...),

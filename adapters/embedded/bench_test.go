@@ -84,7 +84,8 @@ func benchAppend() ports.Append {
 	id, command := uuid.New(), uuid.New()
 	return ports.Append{AggregateID: id, CommandID: command, Records: []eventsourcing.Record{{
 		Header: eventsourcing.Header{
-			EventID: uuid.New(), AggregateID: id, SequenceNumber: 1, CommandID: command, CorrelationID: command, CausationID: command,
+			AggregateType: "order",
+			EventID:       uuid.New(), AggregateID: id, SequenceNumber: 1, CommandID: command, CorrelationID: command, CausationID: command,
 			Metadata: map[string]string{"user": "benchmark"}, CreatedAt: eventsourcing.Timestamp(time.Now()),
 		},
 		EventType: "order.created", EventVersion: 1, Payload: benchPayload,
@@ -127,7 +128,7 @@ func BenchmarkApply(b *testing.B) {
 		orders[i] = uuid.New()
 	}
 	inParallel(b, 1, func(n int) error {
-		r := eventsourcing.Record{Header: eventsourcing.Header{AggregateID: orders[n/2], SequenceNumber: uint64(n)}}
+		r := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: orders[n/2], SequenceNumber: uint64(n)}}
 		return store.Apply(context.Background(), view, progress(r))
 	})
 }

@@ -179,7 +179,7 @@ func (s *Store) ScanHeads(ctx context.Context, after ports.Cursor, limit int) (p
 	var page ports.HeadPage
 	durable := s.durable.Load()
 	next, err := s.list(ctx, listing{prefix: []byte{spaceHead}, after: after, limit: limit}, func(key, value []byte) (bool, error) {
-		found := ports.Head{AggregateID: uuid.UUID(key[1:])}
+		found := ports.Head{AggregateType: ports.LegacyAggregateType, AggregateID: uuid.UUID(key[1:])}
 		h, err := decodeHead(value)
 		if err != nil {
 			return false, corrupt(err)

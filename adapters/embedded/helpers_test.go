@@ -30,7 +30,8 @@ func command(aggregateID uuid.UUID, expected uint64, events int) ports.Append {
 	for i := range events {
 		a.Records = append(a.Records, eventsourcing.Record{
 			Header: eventsourcing.Header{
-				EventID: newID(), AggregateID: aggregateID, SequenceNumber: expected + uint64(i) + 1, CommandID: a.CommandID,
+				AggregateType: "order",
+				EventID:       newID(), AggregateID: aggregateID, SequenceNumber: expected + uint64(i) + 1, CommandID: a.CommandID,
 				CorrelationID: newID(), CausationID: a.CommandID, Metadata: map[string]string{"user": "test"},
 				CreatedAt: eventsourcing.Timestamp(time.Now()),
 			},

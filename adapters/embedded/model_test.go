@@ -266,7 +266,7 @@ func (m *model) expire(t *rapid.T) {
 func (m *model) apply(t *rapid.T) {
 	id := m.aggregate(t)
 	sequence := rapid.Uint64Range(1, 10).Draw(t, "sequence")
-	r := eventsourcing.Record{Header: eventsourcing.Header{AggregateID: id, SequenceNumber: sequence}}
+	r := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: id, SequenceNumber: sequence}}
 	must(t, m.store.Apply(t.Context(), view, progress(r)))
 	m.states[id] = max(m.states[id], sequence)
 }

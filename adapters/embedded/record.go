@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
 )
 
 // A record is stored twice, under its aggregate and in the outbox. Both values are
@@ -62,7 +63,7 @@ func appendBody(dst []byte, r *eventsourcing.Record) ([]byte, error) {
 // decodeBody reads what appendBody wrote. The record shares no memory with body.
 func decodeBody(body []byte) (eventsourcing.Record, error) {
 	d := decoder{rest: body}
-	var r eventsourcing.Record
+	r := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: ports.LegacyAggregateType}}
 	r.EventID, r.AggregateID, r.CommandID, r.CorrelationID, r.CausationID = d.uuid(), d.uuid(), d.uuid(), d.uuid(), d.uuid()
 	r.SequenceNumber = d.uvarint()
 	r.CreatedAt = fromMillis(d.varint())

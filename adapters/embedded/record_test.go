@@ -29,7 +29,8 @@ func drawRecord(t *rapid.T) eventsourcing.Record {
 	text := rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }))
 	return eventsourcing.Record{
 		Header: eventsourcing.Header{
-			EventID: id.Draw(t, "event"), AggregateID: id.Draw(t, "aggregate"), SequenceNumber: rapid.Uint64().Draw(t, "sequence"),
+			AggregateType: "order",
+			EventID:       id.Draw(t, "event"), AggregateID: id.Draw(t, "aggregate"), SequenceNumber: rapid.Uint64().Draw(t, "sequence"),
 			CommandID: id.Draw(t, "command"), CorrelationID: id.Draw(t, "correlation"), CausationID: id.Draw(t, "causation"),
 			Metadata:  rapid.MapOfN(text, text, 0, 5).Draw(t, "metadata"),
 			CreatedAt: time.UnixMilli(rapid.Int64().Draw(t, "created at")).UTC(),

@@ -241,7 +241,7 @@ func TestAppend_IsSeenByNobodyBeforeItIsDurable(t *testing.T) {
 		t.Errorf("load: %s", d)
 	}
 	heads, err := o.ScanHeads(t.Context(), "", 10)
-	if d := diff(ports.HeadPage{Heads: []ports.Head{{AggregateID: a.AggregateID, SequenceNumber: 2}}}, heads); d != "" || err != nil {
+	if d := diff(ports.HeadPage{Heads: []ports.Head{{AggregateType: "order", AggregateID: a.AggregateID, SequenceNumber: 2}}}, heads); d != "" || err != nil {
 		t.Errorf("heads, error %v: %s", err, d)
 	}
 	for name, list := range map[string]func(context.Context, ports.Cursor, int) (ports.RecordPage, error){"events": o.ListEvents, "outbox": o.ListOutbox} {

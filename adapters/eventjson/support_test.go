@@ -18,6 +18,7 @@ import (
 // header is a header with every field set.
 func header() eventsourcing.Header {
 	return eventsourcing.Header{
+		AggregateType:  "order",
 		EventID:        uuid.MustParse("018f4e9a-0000-7000-8000-0000000000e1"),
 		AggregateID:    uuid.MustParse("018f4e9a-0000-7000-8000-000000000001"),
 		SequenceNumber: 7,

@@ -89,6 +89,7 @@ func (j *journal) handling(_ context.Context, record eventsourcing.Record) error
 func newRecord(aggregateID uuid.UUID, sequenceNumber uint64) eventsourcing.Record {
 	return eventsourcing.Record{
 		Header: eventsourcing.Header{
+			AggregateType:  "order",
 			EventID:        uuid.New(),
 			AggregateID:    aggregateID,
 			SequenceNumber: sequenceNumber,

@@ -24,7 +24,8 @@ func instant(_ context.Context, request ports.CommandRequest) (ports.CommandResu
 	command := request.Command.(order.CreateOrder)
 	return ports.CommandResult{AggregateID: command.OrderID, SequenceNumber: 1, Events: []projection.Event{{
 		Header: eventsourcing.Header{
-			EventID: request.CommandID, AggregateID: command.OrderID, SequenceNumber: 1, CommandID: request.CommandID,
+			AggregateType: "order",
+			EventID:       request.CommandID, AggregateID: command.OrderID, SequenceNumber: 1, CommandID: request.CommandID,
 			CorrelationID: request.CorrelationID, CausationID: request.CausationID, CreatedAt: noon,
 		},
 		Event: order.OrderCreated{CustomerID: command.CustomerID, Currency: command.Currency, Items: command.Items},

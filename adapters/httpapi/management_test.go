@@ -33,9 +33,9 @@ func TestConsumers_doWhatIsAsked(t *testing.T) {
 		{reset(`{"from":"begin"}`), 200, "reset to 0001-01-01T00:00:00Z, force false, dry run false"},
 		{reset(`{"from":"now","force":true}`), 200, "reset to 2026-03-01T12:00:00Z, force true, dry run false"},
 		{reset(`{"from":"2026-02-01T12:00:00.5+02:00","force":false,"dry_run":true}`), 200, "reset to 2026-02-01T10:00:00.5Z, force false, dry run true"},
-		{rebuild(""), 202, "rebuild {SkipVerification:false OrdersPerSecond:0}"},
-		{rebuild("{}"), 202, "rebuild {SkipVerification:false OrdersPerSecond:0}"},
-		{rebuild(`{"skip_verification":true,"orders_per_second":200}`), 202, "rebuild {SkipVerification:true OrdersPerSecond:200}"},
+		{rebuild(""), 202, "rebuild {SkipVerification:false AggregatesPerSecond:0}"},
+		{rebuild("{}"), 202, "rebuild {SkipVerification:false AggregatesPerSecond:0}"},
+		{rebuild(`{"skip_verification":true,"orders_per_second":200}`), 202, "rebuild {SkipVerification:true AggregatesPerSecond:200}"},
 		{post(consumerPath+"/rebuild/abort", ""), 204, "abort"},
 		{post(consumerPath+"/rollback", ""), 202, "roll back"},
 	} {

@@ -62,7 +62,7 @@ func TestParked_isShownWithWhatWaits(t *testing.T) {
 	last.RetriedAt = noon.Add(time.Minute)
 	for n := uint64(1); n <= 3; n++ {
 		k.waiting = append(k.waiting, record{
-			Header:    eventsourcing.Header{AggregateID: last.AggregateID, SequenceNumber: n, EventID: last.AggregateID, CreatedAt: noon},
+			Header:    eventsourcing.Header{AggregateType: "order", AggregateID: last.AggregateID, SequenceNumber: n, EventID: last.AggregateID, CreatedAt: noon},
 			EventType: "order.confirmed", EventVersion: 2, Payload: []byte("secret"),
 		})
 	}

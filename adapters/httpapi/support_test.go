@@ -113,7 +113,8 @@ func (s *shop) Handle(ctx context.Context, request ports.CommandRequest) (ports.
 		return ports.CommandResult{}, err
 	}
 	envelopes := eventsourcing.Stamp(eventsourcing.Cause{
-		AggregateID: id, CommandID: request.CommandID, CorrelationID: request.CorrelationID, CausationID: request.CausationID,
+		AggregateType: "order",
+		AggregateID:   id, CommandID: request.CommandID, CorrelationID: request.CorrelationID, CausationID: request.CausationID,
 		At: noon.Add(time.Duration(head) * time.Second),
 	}, head, events, s.newID)
 	s.history[id] = append(history, envelopes...)

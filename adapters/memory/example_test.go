@@ -25,7 +25,8 @@ func Example() {
 		AggregateID: order, Expected: 0, CommandID: command,
 		Records: []eventsourcing.Record{{
 			Header: eventsourcing.Header{
-				EventID: uuid.New(), AggregateID: order, SequenceNumber: 1, CommandID: command,
+				AggregateType: "order",
+				EventID:       uuid.New(), AggregateID: order, SequenceNumber: 1, CommandID: command,
 				CreatedAt: eventsourcing.Timestamp(time.Now()),
 			},
 			EventType: "order.created", EventVersion: 1, Payload: []byte(`{}`),

@@ -42,7 +42,9 @@ func (s *Store) scanHeads(ctx context.Context, after ports.Cursor, limit int) (p
 	end := min(seen+uint64(limit), all)
 	var page ports.HeadPage
 	for _, id := range s.data.aggregates[seen:end] {
-		page.Heads = append(page.Heads, ports.Head{AggregateID: id, SequenceNumber: uint64(len(s.data.histories[id]))})
+		page.Heads = append(page.Heads, ports.Head{
+			AggregateType: s.data.histories[id][0].AggregateType, AggregateID: id, SequenceNumber: uint64(len(s.data.histories[id])),
+		})
 	}
 	if end < all {
 		page.Next = cursorAt(listHeads, strconv.FormatUint(end, 10))

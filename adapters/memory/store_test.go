@@ -24,7 +24,8 @@ func appendEvents(t *testing.T, s *memory.Store, aggregateID uuid.UUID, expected
 	for i := range n {
 		a.Records = append(a.Records, eventsourcing.Record{
 			Header: eventsourcing.Header{
-				EventID: uuid.New(), AggregateID: aggregateID, SequenceNumber: expected + uint64(i) + 1,
+				AggregateType: "order",
+				EventID:       uuid.New(), AggregateID: aggregateID, SequenceNumber: expected + uint64(i) + 1,
 				CommandID: a.CommandID, CreatedAt: time.Unix(1_700_000_000, 0).UTC(),
 			},
 			EventType: "test.happened", EventVersion: 1, Payload: []byte("{}"),
@@ -187,7 +188,7 @@ func TestStore_ErrorsSayWhatWasGoingOn(t *testing.T) {
 	_, err := s.Append(t.Context(), ports.Append{
 		AggregateID: id, CommandID: uuid.Max,
 		Records: []eventsourcing.Record{{
-			Header:    eventsourcing.Header{EventID: uuid.Max, AggregateID: id, SequenceNumber: 1, CommandID: uuid.Max},
+			Header:    eventsourcing.Header{AggregateType: "order", EventID: uuid.Max, AggregateID: id, SequenceNumber: 1, CommandID: uuid.Max},
 			EventType: "test.happened", EventVersion: 1,
 		}},
 	})

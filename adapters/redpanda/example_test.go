@@ -91,7 +91,8 @@ func exampleTopic() (brokers []string, stop func()) {
 func exampleEvent(order uuid.UUID, sequence uint64, name string, version int, payload string) eventsourcing.Record {
 	return eventsourcing.Record{
 		Header: eventsourcing.Header{
-			EventID: uuid.NewSHA1(order, []byte{byte(sequence)}), AggregateID: order, SequenceNumber: sequence,
+			AggregateType: "order",
+			EventID:       uuid.NewSHA1(order, []byte{byte(sequence)}), AggregateID: order, SequenceNumber: sequence,
 			CreatedAt: time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC),
 		},
 		EventType: name, EventVersion: version, Payload: []byte(payload),

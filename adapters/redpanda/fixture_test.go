@@ -89,7 +89,8 @@ func history(n int) []eventsourcing.Record {
 	for i := range records {
 		records[i] = eventsourcing.Record{
 			Header: eventsourcing.Header{
-				EventID: uuid.New(), AggregateID: aggregateID, SequenceNumber: uint64(i) + 1, CommandID: uuid.New(),
+				AggregateType: "order",
+				EventID:       uuid.New(), AggregateID: aggregateID, SequenceNumber: uint64(i) + 1, CommandID: uuid.New(),
 				CorrelationID: uuid.New(), CausationID: uuid.New(), CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, i*1e6, time.UTC),
 			},
 			EventType: "order.created", EventVersion: 1, Payload: []byte(`{"n":1}`),

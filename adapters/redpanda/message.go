@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
 )
 
 // The headers of a message, in this order. The names are a promise to receivers.
@@ -144,6 +145,7 @@ func newRecord(m *sarama.ConsumerMessage) (eventsourcing.Record, error) {
 	}
 	r := eventsourcing.Record{
 		Header: eventsourcing.Header{
+			AggregateType:  ports.LegacyAggregateType,
 			EventID:        f.id(headerID, true),
 			AggregateID:    f.id(headerSubject, true),
 			SequenceNumber: f.sequence(),

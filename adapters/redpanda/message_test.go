@@ -21,6 +21,7 @@ import (
 func fullRecord() eventsourcing.Record {
 	return eventsourcing.Record{
 		Header: eventsourcing.Header{
+			AggregateType:  "order",
 			EventID:        uuid.MustParse("0198c2a4-0000-7000-8000-000000000001"),
 			AggregateID:    uuid.MustParse("0198c2a4-0000-7000-8000-000000000002"),
 			SequenceNumber: 12,
@@ -163,7 +164,8 @@ func TestRecord_PropComesBackFromItsMessage(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := eventsourcing.Record{
 			Header: eventsourcing.Header{
-				EventID: id.Draw(t, "event"), AggregateID: id.Draw(t, "aggregate"), CommandID: id.Draw(t, "command"),
+				AggregateType: "order",
+				EventID:       id.Draw(t, "event"), AggregateID: id.Draw(t, "aggregate"), CommandID: id.Draw(t, "command"),
 				CorrelationID: id.Draw(t, "correlation"), CausationID: id.Draw(t, "causation"),
 				SequenceNumber: rapid.Uint64Range(1, math.MaxUint64).Draw(t, "sequence"),
 				Metadata:       rapid.MapOf(rapid.String(), rapid.String()).Draw(t, "metadata"),

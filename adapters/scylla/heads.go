@@ -137,7 +137,7 @@ func (s *Store) headsIn(ctx context.Context, from, to int64, limit int) (heads [
 			_ = iter.Close() // the rows that are left do not matter any more
 			return nil, corrupt("%s has events and no head", id)
 		}
-		heads = append(heads, ports.Head{AggregateID: id, SequenceNumber: uint64(*head)})
+		heads = append(heads, ports.Head{AggregateType: ports.LegacyAggregateType, AggregateID: id, SequenceNumber: uint64(*head)})
 	}
 	return heads, translate(ctx, iter.Close(), read)
 }

@@ -54,6 +54,7 @@ func (r *row) destinations(more ...any) []any {
 // take returns the record that was scanned and makes room for the next one.
 func (r *row) take() (eventsourcing.Record, error) {
 	record := r.record
+	record.AggregateType = ports.LegacyAggregateType
 	record.SequenceNumber = uint64(r.sequence)
 	record.Payload = []byte(r.payload)
 	record.CreatedAt = time.UnixMilli(r.millis).UTC()

@@ -121,7 +121,8 @@ func command(aggregateID uuid.UUID, expected uint64, events int) ports.Append {
 	for i := range events {
 		a.Records = append(a.Records, eventsourcing.Record{
 			Header: eventsourcing.Header{
-				EventID: newID(), AggregateID: aggregateID, SequenceNumber: expected + uint64(i) + 1,
+				AggregateType: "order",
+				EventID:       newID(), AggregateID: aggregateID, SequenceNumber: expected + uint64(i) + 1,
 				CommandID: a.CommandID, CreatedAt: eventsourcing.Timestamp(time.Now()),
 			},
 			EventType: "test.happened", EventVersion: 1, Payload: []byte("{}"),

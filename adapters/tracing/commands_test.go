@@ -132,7 +132,8 @@ func TestStore_tracesOnlyWhatBelongsToATrace(t *testing.T) {
 	store, id := tr.Store(memory.New(memory.Options{})), uuid.New()
 	record := eventsourcing.Record{
 		Header: eventsourcing.Header{
-			EventID: uuid.New(), AggregateID: id, SequenceNumber: 1, CommandID: id, CreatedAt: eventsourcing.Timestamp(time.Now()),
+			AggregateType: "order",
+			EventID:       uuid.New(), AggregateID: id, SequenceNumber: 1, CommandID: id, CreatedAt: eventsourcing.Timestamp(time.Now()),
 		}, EventType: "order.created", EventVersion: 1, Payload: []byte(`{}`),
 	}
 	if _, err := store.Append(t.Context(), ports.Append{AggregateID: id, CommandID: id, Records: []eventsourcing.Record{record}}); err != nil {

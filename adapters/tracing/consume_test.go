@@ -58,7 +58,7 @@ func TestConsume(t *testing.T) {
 		t.Parallel()
 		tr, exporter := recording()
 		for _, metadata := range []map[string]string{nil, {"traceparent": "nonsense"}} {
-			record := eventsourcing.Record{Header: eventsourcing.Header{CreatedAt: time.Now(), Metadata: metadata}}
+			record := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", CreatedAt: time.Now(), Metadata: metadata}}
 			if err := tr.Consume(t.Context(), "a", record, nothing); err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,8 @@ func TestConsume(t *testing.T) {
 		t.Parallel()
 		tr, exporter := recording()
 		record := eventsourcing.Record{Header: eventsourcing.Header{
-			CreatedAt: time.Now(), Metadata: map[string]string{"traceparent": "00-" + clientTrace + "-" + clientSpan + "-00"},
+			AggregateType: "order",
+			CreatedAt:     time.Now(), Metadata: map[string]string{"traceparent": "00-" + clientTrace + "-" + clientSpan + "-00"},
 		}}
 		if err := tr.Consume(t.Context(), "a", record, nothing); err != nil {
 			t.Fatal(err)

@@ -24,7 +24,7 @@ func (e endless) record(order int, sequence uint64) eventsourcing.Record {
 	var id uuid.UUID
 	binary.BigEndian.PutUint64(id[8:], uint64(order+1))
 	return eventsourcing.Record{
-		Header:    eventsourcing.Header{EventID: id, AggregateID: id, SequenceNumber: sequence, CommandID: id},
+		Header:    eventsourcing.Header{AggregateType: "order", EventID: id, AggregateID: id, SequenceNumber: sequence, CommandID: id},
 		EventType: "order.delivered", EventVersion: 1, Payload: []byte(`{}`),
 	}
 }

@@ -112,7 +112,8 @@ func (s *shop) append(t testing.TB, id uuid.UUID, events int) []eventsourcing.Re
 		n := a.Expected + uint64(i) + 1
 		a.Records = append(a.Records, eventsourcing.Record{
 			Header: eventsourcing.Header{
-				EventID: uuid.New(), AggregateID: id, SequenceNumber: n, CommandID: a.CommandID, CorrelationID: uuid.New(),
+				AggregateType: "order",
+				EventID:       uuid.New(), AggregateID: id, SequenceNumber: n, CommandID: a.CommandID, CorrelationID: uuid.New(),
 				CausationID: a.CommandID, CreatedAt: eventsourcing.Timestamp(time.Now()),
 			},
 			EventType: "order.delivered", EventVersion: 1, Payload: fmt.Appendf(nil, `{"n":%d}`, n),

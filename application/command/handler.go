@@ -186,6 +186,7 @@ func (h *Handler) decode(records []eventsourcing.Record) ([]eventsourcing.Envelo
 
 func (h *Handler) cause(request ports.CommandRequest) eventsourcing.Cause {
 	cause := eventsourcing.Cause{
+		AggregateType: order.Type,
 		AggregateID:   request.Command.Order(),
 		CommandID:     request.CommandID,
 		CorrelationID: request.CorrelationID,

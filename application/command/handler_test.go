@@ -374,7 +374,7 @@ func TestHandler_Handle_storeErrors(t *testing.T) {
 		t.Parallel()
 		store, id := memory.New(memory.Options{}), uuid.New()
 		record := eventsourcing.Record{
-			Header:    eventsourcing.Header{EventID: uuid.New(), AggregateID: id, SequenceNumber: 1, CommandID: uuid.New(), CreatedAt: eventsourcing.Timestamp(time.Now())},
+			Header:    eventsourcing.Header{AggregateType: "order", EventID: uuid.New(), AggregateID: id, SequenceNumber: 1, CommandID: uuid.New(), CreatedAt: eventsourcing.Timestamp(time.Now())},
 			EventType: "order.teleported", EventVersion: 1, Payload: []byte(`{}`),
 		}
 		if _, err := store.Append(t.Context(), ports.Append{AggregateID: id, CommandID: record.CommandID, Records: []eventsourcing.Record{record}}); err != nil {

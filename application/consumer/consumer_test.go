@@ -107,7 +107,8 @@ func (b *bundle) write(t *testing.T, id uuid.UUID, n int) []eventsourcing.Record
 		head := uint64(len(history) + i)
 		record := eventsourcing.Record{
 			Header: eventsourcing.Header{
-				EventID: uuid.New(), AggregateID: id, SequenceNumber: head + 1, CommandID: uuid.New(),
+				AggregateType: "order",
+				EventID:       uuid.New(), AggregateID: id, SequenceNumber: head + 1, CommandID: uuid.New(),
 				CreatedAt: eventsourcing.Timestamp(time.Now()),
 			},
 			EventType: "test.happened", EventVersion: 1, Payload: []byte(`{}`),

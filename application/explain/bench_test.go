@@ -23,7 +23,7 @@ func BenchmarkRecorder(b *testing.B) {
 	recorder := explain.NewRecorder(explain.RecorderConfig{Consumers: consumers, Now: time.Now})
 	id, now := uuid.New(), time.Now()
 	for n := range uint64(2 * explain.DefaultEvents) {
-		recorder.Published("a", eventsourcing.Record{Header: eventsourcing.Header{AggregateID: id, SequenceNumber: n + 1, CreatedAt: now}}, 1, 1)
+		recorder.Published("a", eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: id, SequenceNumber: n + 1, CreatedAt: now}}, 1, 1)
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
@@ -35,7 +35,7 @@ func BenchmarkRecorder(b *testing.B) {
 		id, ctx := uuid.New(), context.Background()
 		for pb.Next() {
 			n := number.Add(1)
-			record := eventsourcing.Record{Header: eventsourcing.Header{AggregateID: id, SequenceNumber: n / 5, CreatedAt: now}}
+			record := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: id, SequenceNumber: n / 5, CreatedAt: now}}
 			if err := recorder.Consume(ctx, consumers[n%5], record, next); err != nil {
 				b.Error(err)
 			}

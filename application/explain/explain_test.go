@@ -68,7 +68,8 @@ func (f *fixture) append(id uuid.UUID, metadata map[string]string) eventsourcing
 	head := uint64(len(history))
 	record := eventsourcing.Record{
 		Header: eventsourcing.Header{
-			EventID: uuid.New(), AggregateID: id, SequenceNumber: head + 1, CommandID: uuid.New(), CorrelationID: uuid.New(),
+			AggregateType: "order",
+			EventID:       uuid.New(), AggregateID: id, SequenceNumber: head + 1, CommandID: uuid.New(), CorrelationID: uuid.New(),
 			CausationID: uuid.New(), Metadata: metadata, CreatedAt: f.clock.now(),
 		},
 		EventType: "order.created", EventVersion: 2, Payload: []byte(`{}`),
@@ -328,7 +329,7 @@ func TestRecorder_remembersTheNewestEvents(t *testing.T) {
 		ids[i] = uuid.New()
 		working.Go(func() {
 			for n := range uint64(each) {
-				record := eventsourcing.Record{Header: eventsourcing.Header{AggregateID: ids[i], SequenceNumber: n + 1, CreatedAt: start}}
+				record := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: ids[i], SequenceNumber: n + 1, CreatedAt: start}}
 				if err := f.recorder.Consume(context.Background(), "view", record, func(context.Context) error { return nil }); err != nil {
 					t.Error(err)
 				}

@@ -84,7 +84,8 @@ func (r *rig) write(t *testing.T, events int) {
 	for n := range events {
 		a.Records = append(a.Records, eventsourcing.Record{
 			Header: eventsourcing.Header{
-				EventID: uuid.New(), AggregateID: a.AggregateID, SequenceNumber: uint64(n + 1), CommandID: a.CommandID, CreatedAt: eventsourcing.Timestamp(time.Now()),
+				AggregateType: "order",
+				EventID:       uuid.New(), AggregateID: a.AggregateID, SequenceNumber: uint64(n + 1), CommandID: a.CommandID, CreatedAt: eventsourcing.Timestamp(time.Now()),
 			},
 			EventType: "happened", EventVersion: 1, Payload: []byte("{}"),
 		})

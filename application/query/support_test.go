@@ -91,7 +91,8 @@ func (w *world) happens(t testing.TB, aggregateID uuid.UUID, events ...order.Eve
 		n := len(w.history[aggregateID]) + 1
 		command := id(aggregateID[0], byte(100+n))
 		envelope := projection.Event{Event: event, Header: eventsourcing.Header{
-			EventID: id(aggregateID[0], byte(n)), AggregateID: aggregateID, SequenceNumber: uint64(n),
+			AggregateType: "order",
+			EventID:       id(aggregateID[0], byte(n)), AggregateID: aggregateID, SequenceNumber: uint64(n),
 			CommandID: command, CorrelationID: command, CausationID: command,
 			CreatedAt: noon.Add(time.Duration(n) * time.Second),
 		}}

@@ -27,6 +27,7 @@ func Fold[S, E any](state S, evolve func(S, E) S, history []Envelope[E]) S {
 
 // Cause says which command decided some events, and in which context. Its fields become those of each event's [Header].
 type Cause struct {
+	AggregateType string
 	AggregateID   uuid.UUID
 	CommandID     uuid.UUID
 	CorrelationID uuid.UUID
@@ -44,6 +45,7 @@ func Stamp[E any](cause Cause, head uint64, events []E, newID func() uuid.UUID) 
 		envelopes = append(envelopes, Envelope[E]{
 			Header: Header{
 				EventID:        newID(),
+				AggregateType:  cause.AggregateType,
 				AggregateID:    cause.AggregateID,
 				SequenceNumber: head + uint64(i) + 1,
 				CommandID:      cause.CommandID,

@@ -23,12 +23,14 @@ func counter() func() uuid.UUID {
 func TestStamp_GivesEachEventItsHeader(t *testing.T) {
 	t.Parallel()
 	cause := eventsourcing.Cause{
-		AggregateID: id(1), CommandID: id(2), CorrelationID: id(3), CausationID: id(4),
+		AggregateType: "order",
+		AggregateID:   id(1), CommandID: id(2), CorrelationID: id(3), CausationID: id(4),
 		Metadata: map[string]string{"who": "ada"},
 		At:       time.Date(2025, time.March, 31, 14, 30, 0, 123_999_999, time.FixedZone("", 2*3600)),
 	}
 	header := eventsourcing.Header{
-		AggregateID: id(1), CommandID: id(2), CorrelationID: id(3), CausationID: id(4),
+		AggregateType: "order",
+		AggregateID:   id(1), CommandID: id(2), CorrelationID: id(3), CausationID: id(4),
 		Metadata:  map[string]string{"who": "ada"},
 		CreatedAt: time.Date(2025, time.March, 31, 12, 30, 0, 123_000_000, time.UTC),
 	}

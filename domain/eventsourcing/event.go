@@ -12,7 +12,9 @@ import (
 type Header struct {
 	// EventID is unique over all events (UUIDv7, so it sorts roughly by time).
 	EventID uuid.UUID
-	// AggregateID names the aggregate whose history the event belongs to.
+	// AggregateType is the type of the aggregate, such as "order"; see [CheckType].
+	AggregateType string
+	// AggregateID names the aggregate whose history the event belongs to. It is unique over all types.
 	AggregateID uuid.UUID
 	// SequenceNumber is the event's place in that history: 1 for the first event, without holes.
 	SequenceNumber uint64

@@ -11,8 +11,14 @@ import (
 
 func record(aggregateID, commandID uuid.UUID, sequenceNumber uint64) eventsourcing.Record {
 	return eventsourcing.Record{Header: eventsourcing.Header{
-		AggregateID: aggregateID, CommandID: commandID, SequenceNumber: sequenceNumber,
+		AggregateType: "order", AggregateID: aggregateID, CommandID: commandID, SequenceNumber: sequenceNumber,
 	}}
+}
+
+func typed(aggregateType string, sequenceNumber uint64) eventsourcing.Record {
+	r := record(id(1), id(2), sequenceNumber)
+	r.AggregateType = aggregateType
+	return r
 }
 
 func numbered(sequenceNumbers ...uint64) []eventsourcing.Record {
@@ -41,6 +47,7 @@ func TestCheckHistory(t *testing.T) {
 		{"reports a hole", numbered(1, 2, 4), 0, "sequence number 4 where 3 is due"},
 		{"reports a double", numbered(1, 2, 2), 0, "sequence number 2 where 3 is due"},
 		{"reports the wrong order", numbered(2, 1), 0, "sequence number 2 where 1 is due"},
+		{"reports a record of another type", append(numbered(1), typed("stock_item", 2)), 0, `record 1 is of aggregate type "stock_item", the first one of "order"`},
 		{"reports a foreign record", append(numbered(1), record(id(9), id(2), 2)), 0, "record 1 belongs to 09000000-0000-7000-8000-000000000009"},
 	}
 	for _, tt := range tests {

@@ -6,6 +6,9 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
+// Type is the aggregate type of orders. It is stored with every event and never changes.
+const Type = "order"
+
 // Status is where an order stands. The zero value means that there is no order.
 type Status string
 

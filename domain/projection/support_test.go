@@ -23,6 +23,7 @@ func history(events ...order.Event) []projection.Event {
 	numbered := make([]projection.Event, len(events))
 	for i, e := range events {
 		numbered[i] = projection.Event{Event: e, Header: eventsourcing.Header{
+			AggregateType:  "order",
 			AggregateID:    orderID,
 			SequenceNumber: uint64(i) + 1,
 			CreatedAt:      noon.Add(time.Duration(i) * 12 * time.Hour),

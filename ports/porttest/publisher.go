@@ -48,7 +48,8 @@ func (t test) published(h PublisherHarness, aggregateID uuid.UUID) []eventsourci
 func essence(r eventsourcing.Record) eventsourcing.Record {
 	return eventsourcing.Record{
 		Header: eventsourcing.Header{
-			EventID: r.EventID, AggregateID: r.AggregateID, SequenceNumber: r.SequenceNumber, CreatedAt: r.CreatedAt,
+			AggregateType: "order",
+			EventID:       r.EventID, AggregateID: r.AggregateID, SequenceNumber: r.SequenceNumber, CreatedAt: r.CreatedAt,
 		},
 		EventType: r.EventType,
 		Payload:   r.Payload,

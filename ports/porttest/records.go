@@ -35,6 +35,7 @@ func again(a ports.Append, events int) ports.Append {
 func record(aggregateID uuid.UUID, sequence uint64, commandID uuid.UUID) eventsourcing.Record {
 	return eventsourcing.Record{
 		Header: eventsourcing.Header{
+			AggregateType:  "order",
 			EventID:        newID(),
 			AggregateID:    aggregateID,
 			SequenceNumber: sequence,

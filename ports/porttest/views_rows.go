@@ -246,7 +246,7 @@ func (t test) followLives(h ViewsHarness, p *projection.Projection, lives [][]or
 	view := ports.ViewID{Consumer: p.Name, Generation: 1}
 	histories := make([][]projection.Event, len(lives))
 	for i, life := range lives {
-		cause := eventsourcing.Cause{AggregateID: newID(), CommandID: newID(), At: day.AddDate(0, 0, i)}
+		cause := eventsourcing.Cause{AggregateType: "order", AggregateID: newID(), CommandID: newID(), At: day.AddDate(0, 0, i)}
 		histories[i] = eventsourcing.Stamp(cause, 0, life, newID)
 	}
 	for n := 1; n <= len(lives[0]); n++ {

@@ -43,7 +43,8 @@ func BenchmarkRedpanda(b *testing.B) {
 func newEvent() eventsourcing.Record {
 	return eventsourcing.Record{
 		Header: eventsourcing.Header{
-			EventID: workload.NewID(), AggregateID: workload.NewID(), SequenceNumber: 1, CommandID: workload.NewID(),
+			AggregateType: "order",
+			EventID:       workload.NewID(), AggregateID: workload.NewID(), SequenceNumber: 1, CommandID: workload.NewID(),
 			CorrelationID: workload.NewID(), CausationID: workload.NewID(), CreatedAt: time.Now().UTC(),
 		},
 		EventType: "order.created", EventVersion: 2,

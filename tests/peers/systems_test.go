@@ -41,7 +41,7 @@ var systems = []struct {
 func writer(store ports.EventStore) func(testing.TB, uuid.UUID) func() error {
 	return func(tb testing.TB, orderID uuid.UUID) func() error {
 		tb.Helper()
-		cause := eventsourcing.Cause{AggregateID: orderID, CommandID: workload.NewID(), At: time.Now()}
+		cause := eventsourcing.Cause{AggregateType: "order", AggregateID: orderID, CommandID: workload.NewID(), At: time.Now()}
 		envelopes := eventsourcing.Stamp(cause, 0, []order.Event{order.OrderDelivered{}}, workload.NewID)
 		record, err := eventjson.New().Encode(envelopes[0])
 		if err != nil {
