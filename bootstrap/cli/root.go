@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderflow/bootstrap"
+	"orderflow/bootstrap/cli/settings"
 )
 
 // Exit statuses.
@@ -27,9 +28,9 @@ type Streams struct {
 	Out, Err io.Writer
 }
 
-// Main runs the command line args, without the program's name, and returns the exit status.
-func Main(ctx context.Context, args []string, streams Streams, env func(string) (string, bool)) int {
-	root := newRoot(streams, env)
+// Main runs the command line args, without the program's name, in an environment of NAME=VALUE, and returns the exit status.
+func Main(ctx context.Context, args []string, streams Streams, environ []string) int {
+	root := newRoot(streams, environ)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var bad *badAnswer
@@ -49,17 +50,6 @@ func Main(ctx context.Context, args []string, streams Streams, env func(string) 
 	}
 }
 
-// badAnswer is the error of a command that was completed and whose answer is bad.
-type badAnswer struct{ text string }
-
-func (e *badAnswer) Error() string { return e.text }
-
-// usageError is a mistake in flags, environment, configuration file or arguments.
-type usageError struct{ err error }
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
 // shell is what all commands share.
 type shell struct {
 	Streams
@@ -69,9 +59,11 @@ type shell struct {
 	url       string
 	logLevel  string
 	logFormat string
+	// origins tells where the values of the flags come from.
+	origins settings.Origins
 }
 
-func newRoot(streams Streams, env func(string) (string, bool)) *cobra.Command {
+func newRoot(streams Streams, environ []string) *cobra.Command {
 	sh := &shell{Streams: streams, config: bootstrap.DefaultConfig()}
 	root := &cobra.Command{
 		Use:   "orderflow",
@@ -98,8 +90,8 @@ differences found).`,
 		Args:          noArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if err := layer(cmd, env); err != nil {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if sh.origins, err = settings.Layer(cmd, environ); err != nil {
 				return &usageError{err}
 			}
 			sh.complete()
@@ -111,10 +103,10 @@ differences found).`,
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{flagError(cmd, err)} })
 
 	flags := root.PersistentFlags()
-	flags.String(configFlag, "", "YAML file with settings, named like the flags")
+	flags.String(settings.ConfigFlag, "", "YAML file with settings, named like the flags")
 	flags.StringVar((*string)(&sh.config.Store), "store", string(sh.config.Store), "where everything is kept: embedded or scylla")
 	flags.StringVar(&sh.config.Data, "data", sh.config.Data, "directory of the embedded store")
 	flags.StringVar(&sh.config.Listen, "listen", sh.config.Listen, "address of the HTTP API; port 0 takes a free one")
@@ -135,13 +127,6 @@ differences found).`,
 	root.AddCommand(sh.serveCommand(), sh.submitCommand(), sh.demoCommand(), sh.consumersCommand(), sh.parkedCommand(), sh.explainCommand(),
 		sh.inspectCommand(), sh.verifyCommand(), sh.schemaCommand(), sh.asyncAPICommand(), sh.versionCommand())
 	return root
-}
-
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return &usageError{fmt.Errorf("%s: unknown argument %q", cmd.CommandPath(), args[0])}
-	}
-	return nil
 }
 
 // logger writes to the error stream, so that the output of a command stays clean.

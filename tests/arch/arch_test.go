@@ -34,7 +34,8 @@ var allowed = []struct {
 	{"adapters/tracing", []string{"domain/...", "ports", "github.com/google/uuid", "go.opentelemetry.io/otel/..."}},
 	{"adapters/httpapi", []string{"domain/...", "ports", "github.com/google/uuid", "github.com/danielgtaylor/huma/...", "github.com/prometheus/..."}},
 	{"bootstrap/orderflow", []string{"bootstrap/cli"}},
-	{"bootstrap/cli", []string{"bootstrap", "adapters/scylla", "adapters/redpanda", "github.com/google/uuid", "github.com/spf13/...", "github.com/schollz/progressbar/...", "go.yaml.in/yaml/...", "golang.org/x/..."}},
+	{"bootstrap/cli/settings", []string{"github.com/spf13/...", "go.yaml.in/yaml/..."}},
+	{"bootstrap/cli", []string{"bootstrap/...", "adapters/scylla", "adapters/redpanda", "github.com/google/uuid", "github.com/spf13/...", "github.com/schollz/progressbar/...", "go.yaml.in/yaml/...", "golang.org/x/..."}},
 	{"bootstrap", []string{"domain/...", "application/...", "ports", "adapters/...", "github.com/google/uuid", "github.com/gocql/gocql", "github.com/prometheus/...", "golang.org/x/sync/..."}},
 	{"tests/...", []string{"..."}},
 }

@@ -13,7 +13,7 @@ import (
 func run(args ...string) (text string, status int) {
 	var out bytes.Buffer
 	streams := cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out}
-	status = cli.Main(context.Background(), args, streams, func(string) (string, bool) { return "", false })
+	status = cli.Main(context.Background(), args, streams, nil)
 	return out.String(), status
 }
 

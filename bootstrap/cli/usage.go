@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"orderflow/bootstrap/cli/settings"
+)
+
+// badAnswer is the error of a command that was completed and whose answer is bad.
+type badAnswer struct{ text string }
+
+func (e *badAnswer) Error() string { return e.text }
+
+// usageError is a mistake in flags, environment, configuration file or arguments.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// noArgs refuses arguments. What follows a command that has commands of its own is the name of one that there is not.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	if len(names) == 0 {
+		return &usageError{fmt.Errorf("%s: unknown argument %q; it takes none", cmd.CommandPath(), args[0])}
+	}
+	return &usageError{fmt.Errorf("%s: unknown argument %q; the nearest command is %s", cmd.CommandPath(), args[0], settings.Nearest(args[0], names))}
+}
+
+// flagError makes clear what is wrong with a flag on the command line: its name, what it got, and what it takes.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var empty *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		return fmt.Errorf("%s: there is no flag --%s; the nearest one is --%s", cmd.CommandPath(), unknown.GetSpecifiedName(),
+			settings.Nearest(unknown.GetSpecifiedName(), names))
+	case errors.As(err, &unknown):
+		return fmt.Errorf("%s: there is no flag -%s; a flag with a long name has two hyphens", cmd.CommandPath(), unknown.GetSpecifiedShortnames())
+	case errors.As(err, &empty):
+		return fmt.Errorf("--%s: it needs a value: %s", empty.GetFlag().Name, settings.Takes(empty.GetFlag()))
+	case errors.As(err, &invalid):
+		return fmt.Errorf("--%s: %w", invalid.GetFlag().Name, settings.Reason(err))
+	default:
+		return err
+	}
+}
