@@ -126,7 +126,7 @@ func TestBodies_escapesAreKept(t *testing.T) {
 		shop, got := newShop(), ""
 		shop.handle = func(_ context.Context, r ports.CommandRequest) (ports.CommandResult, error) {
 			got = r.Command.(order.CancelOrder).Reason
-			return ports.CommandResult{OrderID: r.Command.Order(), SequenceNumber: 2}, nil
+			return ports.CommandResult{AggregateID: r.Command.Order(), SequenceNumber: 2}, nil
 		}
 		answer := do(t, handlerOf(t, shop.config()), post("/v1/orders/"+orderID+"/cancel", `{"reason":"`+written+`"}`))
 		wantStatus(t, answer, http.StatusOK)
