@@ -17,6 +17,7 @@ import (
 
 	"orderflow/adapters/embedded"
 	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/httpapi"
 	"orderflow/adapters/redpanda"
@@ -24,10 +25,12 @@ import (
 	"orderflow/application/command"
 	"orderflow/application/consumer"
 	"orderflow/application/explain"
+	"orderflow/application/orders"
 	"orderflow/application/pulse"
 	"orderflow/application/query"
 	"orderflow/application/verify"
-	"orderflow/domain/projection"
+	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/ports"
 )
 
@@ -49,7 +52,7 @@ type App struct {
 	listener  net.Listener
 	server    *httpapi.Server
 	router    *fanout.Router
-	codec     *eventjson.Codec
+	codec     *eventjson.Mux
 	consumers consumer.Manager
 	tracing   *tracing.Tracing
 	recorder  *explain.Recorder
@@ -65,7 +68,7 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{config: config, log: env.Logger, codec: eventjson.New(), beats: pulse.NewMonitor(pulse.MonitorConfig{Interval: config.Heartbeat})}
+	a := &App{config: config, log: env.Logger, codec: orderjson.NewMux(), beats: pulse.NewMonitor(pulse.MonitorConfig{Interval: config.Heartbeat})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -102,7 +105,7 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 
 // wireServer puts the API in front of the store.
 func (a *App) wireServer() error {
-	store, projections := a.store, projection.All()
+	store, projections := a.store, views.All()
 	verification := a.verification(a.consumers, projections...)
 	var names []string
 	for _, c := range a.consumers {
@@ -118,10 +121,10 @@ func (a *App) wireServer() error {
 	if err != nil {
 		return err
 	}
-	commands := command.New(command.Config{Store: a.tracing.Store(store), Codec: a.codec, Now: time.Now, NewID: newID})
+	commands := orders.NewCommands(orderjson.New(), command.Config{Store: a.tracing.Store(store), Now: time.Now, NewID: newID})
 	a.server, err = httpapi.New(httpapi.Config{
-		Commands:        a.tracing.Commands(commands),
-		Orders:          query.NewOrders(query.OrdersConfig{Views: store, Live: a.consumers, Store: store, Codec: a.codec, Projection: projection.OrderReadModel()}),
+		Commands:        tracing.Commands(a.tracing, commands),
+		Orders:          query.NewAggregates(query.AggregatesConfig{Type: order.Type, Views: store, Live: a.consumers, Store: store, Codec: a.codec, Projection: views.OrderReadModel()}),
 		Lists:           query.NewLists(store, store, a.consumers, projections),
 		Tables:          query.NewTables(query.TablesConfig{Records: store, Store: store, Views: store, Live: a.consumers, Projections: projections}),
 		Consumers:       a.consumers,

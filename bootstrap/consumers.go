@@ -12,6 +12,7 @@ import (
 	"orderflow/adapters/fanout"
 	"orderflow/application/consumer"
 	"orderflow/application/verify"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -26,9 +27,9 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		a.addConsumer(source, consumer.Config{
-			Name: p.Name, Version: p.Version, Table: p.Table,
+			Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table,
 			Effect: consumer.Project(p, a.codec),
 			Verify: a.verifyOne(p),
 		})

@@ -9,7 +9,7 @@ import (
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/tracing"
 	"orderflow/application/explain"
-	"orderflow/domain/projection"
+	"orderflow/domain/order/views"
 	"orderflow/ports"
 )
 
@@ -42,7 +42,7 @@ func around(t *tracing.Tracing, recorder *explain.Recorder) []fanout.AroundFunc 
 // consumerNames are the names of all consumers, in the order in which they are wired.
 func consumerNames(target sink) []string {
 	var names []string
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		names = append(names, p.Name)
 	}
 	if target.kind != sinkNone {

@@ -8,26 +8,26 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/domain/eventsourcing"
-	"orderflow/domain/order"
 	"orderflow/domain/projection"
 )
 
 // The ports in this file are driving ports: the application implements them, and ways in such as HTTP call them.
 
-// CommandHandler takes commands.
-type CommandHandler interface {
+// CommandHandler takes the commands C of one aggregate type, whose events are of type E.
+type CommandHandler[C, E any] interface {
 	// Handle decides and appends. When it returns without an error the events are durable and will reach every consumer.
 	//
-	// Errors: *order.RuleError; ErrNotFound for an order that does not exist; *VersionConflictError when ExpectedSequence
-	// does not match, or ErrVersionConflict when other writers won too many times in a row; *CommandIDReusedError;
+	// Errors: an eventsourcing.Refused; ErrNotFound for an aggregate that does not exist; *OtherTypeError;
+	// *VersionConflictError when ExpectedSequence does not match, or ErrVersionConflict when other writers won too many
+	// times in a row; *CommandIDReusedError;
 	// ErrUnavailable; ErrOutcomeUnknown, after which the same request with the same CommandID is safe and tells the truth.
-	Handle(ctx context.Context, request CommandRequest) (CommandResult, error)
+	Handle(ctx context.Context, request CommandRequest[C]) (CommandResult[E], error)
 }
 
 // CommandRequest is a command and its context.
-type CommandRequest struct {
-	Command order.Command
-	// CommandID makes the request repeatable: within one order, the same id gives the same answer and no second event. A
+type CommandRequest[C any] struct {
+	Command C
+	// CommandID makes the request repeatable: within one aggregate, the same id gives the same answer and no second event. A
 	// command that emitted nothing left no trace and is decided anew. The nil UUID asks for a new id.
 	CommandID uuid.UUID
 	// CorrelationID and CausationID default to CommandID.
@@ -39,33 +39,33 @@ type CommandRequest struct {
 }
 
 // CommandResult is the answer to a command.
-type CommandResult struct {
+type CommandResult[E any] struct {
 	AggregateID uuid.UUID
 	// SequenceNumber is that of the command's last event, or the head when the command changed nothing.
 	SequenceNumber uint64
-	Events         []eventsourcing.Envelope[order.Event]
+	Events         []eventsourcing.Envelope[E]
 }
 
-// OrderQueries answers questions about one order.
+// AggregateQueries answers questions about one aggregate of one type. An id of another type is ErrNotFound.
 type AggregateQueries interface {
-	// Order returns the row of order_read_model. With minSequence above 0 it waits, for at most the given time, until the
-	// view has got that far; then it returns ErrUnavailable. ErrNotFound when the view has no such order.
-	Order(ctx context.Context, aggregateID uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error)
-	// OrderAt returns the row as it was at a past moment, folded from the event store, so it is never behind.
-	// ErrNotFound when there was no such order then, or not yet that many events.
-	OrderAt(ctx context.Context, aggregateID uuid.UUID, moment Moment) (projection.Row, error)
-	// Events returns the whole history of an order, oldest first. ErrNotFound when there is none.
-	Events(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Envelope[order.Event], error)
+	// Row returns the row of the aggregate's view. With minSequence above 0 it waits, for at most the given time, until the
+	// view has got that far; then it returns ErrUnavailable. ErrNotFound when the view has no such aggregate.
+	Row(ctx context.Context, aggregateID uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error)
+	// RowAt returns the row as it was at a past moment, folded from the event store, so it is never behind.
+	// ErrNotFound when there was no such aggregate then, or not yet that many events.
+	RowAt(ctx context.Context, aggregateID uuid.UUID, moment Moment) (projection.Row, error)
+	// Events returns the whole history of an aggregate, oldest first. ErrNotFound when there is none.
+	Events(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Envelope[any], error)
 }
 
-// Moment is a past state of an order: right after event SequenceNumber when that is above 0, else after the last event not
+// Moment is a past state of an aggregate: right after event SequenceNumber when that is above 0, else after the last event not
 // later than Time.
 type Moment struct {
 	SequenceNumber uint64
 	Time           time.Time
 }
 
-// OrderLists lists orders, newest first.
+// ViewLists lists orders, newest first.
 type ViewLists interface {
 	// List returns the rows of a table whose first key column equals key: orders_by_customer, orders_by_status,
 	// orders_by_sku. ErrNotFound for another table; ErrBadCursor.
@@ -196,7 +196,7 @@ type ResetRequest struct {
 	DryRun bool
 }
 
-// ParkedOrders shows and moves the orders that consumers have set aside. Errors of all methods: ErrNotFound; ErrUnavailable; and
+// ParkingManager shows and moves the orders that consumers have set aside. Errors of all methods: ErrNotFound; ErrUnavailable; and
 // of those that change something *LeaseHeldError when another process works as the consumer: ask there.
 type ParkingManager interface {
 	// ListParked lists the parked orders of a consumer. ErrBadCursor.

@@ -47,6 +47,17 @@ func (e *VersionConflictError) Error() string {
 // Is makes errors.Is(err, ErrVersionConflict) true.
 func (e *VersionConflictError) Is(target error) bool { return target == ErrVersionConflict }
 
+// OtherTypeError refuses an id that belongs to an aggregate of another type than the caller works on.
+type OtherTypeError struct {
+	AggregateID uuid.UUID
+	// Type is that of the aggregate, Wanted what the caller works on.
+	Type, Wanted string
+}
+
+func (e *OtherTypeError) Error() string {
+	return fmt.Sprintf("%s is the id of an aggregate of type %s, not %s", e.AggregateID, e.Type, e.Wanted)
+}
+
 // CommandIDReusedError refuses a command id that already stands for another command of the same order: a bug of the client,
 // which would otherwise be told that something happened that did not.
 type CommandIDReusedError struct {

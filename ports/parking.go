@@ -19,7 +19,7 @@ type ParkingLot interface {
 	Parked(ctx context.Context, consumer string, after Cursor, limit int) (ParkedPage, error)
 }
 
-// ParkedOrder is an order that a consumer has set aside. Times are UTC, in whole milliseconds.
+// ParkedAggregate is an order that a consumer has set aside. Times are UTC, in whole milliseconds.
 type ParkedAggregate struct {
 	Consumer    string
 	AggregateID uuid.UUID

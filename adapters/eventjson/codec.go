@@ -6,24 +6,45 @@ import (
 	"fmt"
 
 	"orderflow/domain/eventsourcing"
-	"orderflow/domain/order"
 	"orderflow/ports"
 )
 
-// Codec implements [ports.Codec] for the events of an order. It is immutable and safe for concurrent use.
-type Codec struct {
-	schemas map[string]schema
+// Config describes the events of one aggregate type.
+type Config[E any] struct {
+	AggregateType string
+	// Schemas says how the payloads of each event type are read, by its persisted name.
+	Schemas map[string]Schema[E]
+	// Payload returns the persisted name of an event, and a value that marshals to its payload in the newest version. It
+	// refuses events that it does not know.
+	Payload func(E) (name string, payload any, err error)
 }
 
-var _ ports.Codec[order.Event] = (*Codec)(nil)
+// Schema is how the payloads of one event type are read.
+type Schema[E any] struct {
+	// Upcasters[i] leads from version i+1 to version i+2.
+	Upcasters []Upcaster
+	// Decode reads the newest version; see [Read].
+	Decode func(payload []byte) (E, error)
+}
+
+// Newest is the version that is written.
+func (s Schema[E]) Newest() int { return len(s.Upcasters) + 1 }
+
+// Codec implements [ports.Codec] for the events E of one aggregate type. It is immutable and safe for concurrent use.
+type Codec[E any] struct {
+	config Config[E]
+}
 
 // New returns a Codec.
-func New() *Codec { return &Codec{schemas: schemas()} }
+func New[E any](config Config[E]) *Codec[E] { return &Codec[E]{config} }
 
 // Encode returns the stored form of e, in the newest version. It refuses events that are nil, a pointer or of a type that it
-// does not know, and text that is not UTF-8.
-func (c *Codec) Encode(e eventsourcing.Envelope[order.Event]) (eventsourcing.Record, error) {
-	name, payload, err := toPayload(e.Event)
+// does not know, events of another aggregate type, and what Config.Payload refuses.
+func (c *Codec[E]) Encode(e eventsourcing.Envelope[E]) (eventsourcing.Record, error) {
+	if e.AggregateType != c.config.AggregateType {
+		return eventsourcing.Record{}, fmt.Errorf("encode %T: %w", e.Event, c.otherType(e.AggregateType))
+	}
+	name, payload, err := c.config.Payload(e.Event)
 	if err != nil {
 		return eventsourcing.Record{}, fmt.Errorf("encode %T: %w", e.Event, err)
 	}
@@ -34,44 +55,55 @@ func (c *Codec) Encode(e eventsourcing.Envelope[order.Event]) (eventsourcing.Rec
 	return eventsourcing.Record{
 		Header:       e.Header,
 		EventType:    name,
-		EventVersion: c.schemas[name].newest(),
+		EventVersion: c.config.Schemas[name].Newest(),
 		Payload:      data,
 	}, nil
 }
 
 // Decode returns the typed form of r, whatever version it was written in. Every error is a *[ports.DecodeError].
-func (c *Codec) Decode(r eventsourcing.Record) (eventsourcing.Envelope[order.Event], error) {
-	event, err := c.decode(r.EventType, r.EventVersion, r.Payload)
+func (c *Codec[E]) Decode(r eventsourcing.Record) (eventsourcing.Envelope[E], error) {
+	event, err := c.decode(r)
 	if err != nil {
-		return eventsourcing.Envelope[order.Event]{}, &ports.DecodeError{
-			EventID:        r.EventID,
-			AggregateID:    r.AggregateID,
-			SequenceNumber: r.SequenceNumber,
-			EventType:      r.EventType,
-			EventVersion:   r.EventVersion,
-			Err:            err,
-		}
+		return eventsourcing.Envelope[E]{}, decodeError(r, err)
 	}
-	return eventsourcing.Envelope[order.Event]{Header: r.Header, Event: event}, nil
+	return eventsourcing.Envelope[E]{Header: r.Header, Event: event}, nil
 }
 
-func (c *Codec) decode(name string, version int, payload []byte) (order.Event, error) {
-	s, known := c.schemas[name]
+func (c *Codec[E]) decode(r eventsourcing.Record) (event E, err error) {
+	if r.AggregateType != c.config.AggregateType {
+		return event, c.otherType(r.AggregateType)
+	}
+	s, known := c.config.Schemas[r.EventType]
 	if !known {
-		return nil, errors.New("unknown event type")
+		return event, errors.New("unknown event type")
 	}
-	if version < 1 || version > s.newest() {
-		return nil, fmt.Errorf("unknown version; known are 1 to %d", s.newest())
+	if r.EventVersion < 1 || r.EventVersion > s.Newest() {
+		return event, fmt.Errorf("unknown version; known are 1 to %d", s.Newest())
 	}
-	for i, upcast := range s.upcasters[version-1:] {
-		var err error
+	payload := r.Payload
+	for i, upcast := range s.Upcasters[r.EventVersion-1:] {
 		if payload, err = upcast(payload); err != nil {
-			return nil, fmt.Errorf("upcast to version %d: %w", version+i+1, err)
+			return event, fmt.Errorf("upcast to version %d: %w", r.EventVersion+i+1, err)
 		}
 	}
-	event, err := s.decode(payload)
-	if err != nil && version < s.newest() {
-		return nil, fmt.Errorf("upcast to version %d: %w", s.newest(), err)
+	event, err = s.Decode(payload)
+	if err != nil && r.EventVersion < s.Newest() {
+		return event, fmt.Errorf("upcast to version %d: %w", s.Newest(), err)
 	}
 	return event, err
+}
+
+func (c *Codec[E]) otherType(found string) error {
+	return fmt.Errorf("the aggregate type is %q, not %s", found, c.config.AggregateType)
+}
+
+func decodeError(r eventsourcing.Record, err error) error {
+	return &ports.DecodeError{
+		EventID:        r.EventID,
+		AggregateID:    r.AggregateID,
+		SequenceNumber: r.SequenceNumber,
+		EventType:      r.EventType,
+		EventVersion:   r.EventVersion,
+		Err:            err,
+	}
 }

@@ -1,87 +1,59 @@
 package eventjson
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"unicode/utf8"
-
-	"orderflow/domain/order"
 )
 
-// The payloads of the newest version of each event. All fields are required. They are pointers because the zero value of a
-// field that is missing would look like a fact.
+// Upcaster turns the payload of one version of an event type into that of the next version. It is pure.
+type Upcaster func(payload []byte) ([]byte, error)
 
-type createdV3 struct {
-	CustomerID *string  `json:"customer_id"`
-	Currency   *string  `json:"currency"`
-	Items      []itemV3 `json:"items"`
-}
-
-type itemsUpdatedV1 struct {
-	Items []itemV3 `json:"items"`
-}
-
-type itemV3 struct {
-	SKU       *string `json:"sku"`
-	Quantity  *int64  `json:"quantity"`
-	UnitPrice *int64  `json:"unit_price"`
-}
-
-type confirmedV1 struct {
-	PaymentReference *string `json:"payment_reference"`
-}
-
-type shippedV1 struct {
-	Carrier        *string `json:"carrier"`
-	TrackingNumber *string `json:"tracking_number"`
-}
-
-type deliveredV1 struct{}
-
-type cancelledV2 struct {
-	Reason *string `json:"reason"`
-}
-
-// toPayload returns the name of event and its payload in the newest version.
-func toPayload(event order.Event) (name string, payload any, err error) {
-	switch e := event.(type) {
-	case order.OrderCreated:
-		currency := string(e.Currency)
-		if err := checkText(e.CustomerID, currency); err != nil {
-			return "", nil, err
+// Upcast makes an [Upcaster] of a function from one payload type to the next.
+//
+// A required field that is missing stays missing on the way (a nil pointer becomes null), so that only the newest version,
+// which every payload reaches, has to look for it. An upcaster looks only for what it cannot do without.
+func Upcast[From, To any](next func(From) (To, error)) Upcaster {
+	return func(payload []byte) ([]byte, error) {
+		from, err := unmarshal[From](payload)
+		if err != nil {
+			return nil, err
 		}
-		items, err := toItems(e.Items)
-		return created, createdV3{CustomerID: &e.CustomerID, Currency: &currency, Items: items}, err
-	case order.OrderItemsUpdated:
-		items, err := toItems(e.Items)
-		return itemsUpdated, itemsUpdatedV1{Items: items}, err
-	case order.OrderConfirmed:
-		return confirmed, confirmedV1{PaymentReference: &e.PaymentReference}, checkText(e.PaymentReference)
-	case order.OrderShipped:
-		return shipped, shippedV1{Carrier: &e.Carrier, TrackingNumber: &e.TrackingNumber}, checkText(e.Carrier, e.TrackingNumber)
-	case order.OrderDelivered:
-		return delivered, deliveredV1{}, nil
-	case order.OrderCancelled:
-		return cancelled, cancelledV2{Reason: &e.Reason}, checkText(e.Reason)
-	default:
-		return "", nil, errors.New("no event of an order")
+		to, err := next(from)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(to)
 	}
 }
 
-// toItems returns a list that is never nil, as an empty list is a fact and null is none.
-func toItems(items []order.Item) ([]itemV3, error) {
-	payload := make([]itemV3, len(items))
-	for i := range items {
-		if err := checkText(items[i].SKU); err != nil {
-			return nil, err
+// Read makes Schema.Decode of a function from the payload type of the newest version to the event.
+func Read[P, E any](event func(P) (E, error)) func(payload []byte) (E, error) {
+	return func(data []byte) (E, error) {
+		payload, err := unmarshal[P](data)
+		if err != nil {
+			var none E
+			return none, err
 		}
-		payload[i] = itemV3{SKU: &items[i].SKU, Quantity: &items[i].Quantity, UnitPrice: (*int64)(&items[i].UnitPrice)}
+		return event(payload)
+	}
+}
+
+// unmarshal reads one JSON object and nothing behind it.
+func unmarshal[P any](data []byte) (payload P, err error) {
+	object := &payload
+	if err := json.Unmarshal(data, &object); err != nil {
+		return payload, err
+	}
+	if object == nil {
+		return payload, errors.New("the payload is null")
 	}
 	return payload, nil
 }
 
-// checkText keeps encoding/json from putting U+FFFD, without a word, in the place of what is not UTF-8.
-func checkText(texts ...string) error {
+// CheckText refuses texts that are not UTF-8: encoding/json would put U+FFFD in their place without an error.
+func CheckText(texts ...string) error {
 	for _, text := range texts {
 		if !utf8.ValidString(text) {
 			return fmt.Errorf("text %q is not UTF-8", text)
@@ -90,71 +62,5 @@ func checkText(texts ...string) error {
 	return nil
 }
 
-func (p createdV3) event() (order.Event, error) {
-	switch {
-	case p.CustomerID == nil:
-		return nil, missing("customer_id")
-	case p.Currency == nil:
-		return nil, missing("currency")
-	}
-	items, err := fromItems(p.Items)
-	if err != nil {
-		return nil, err
-	}
-	return order.OrderCreated{CustomerID: *p.CustomerID, Currency: order.Currency(*p.Currency), Items: items}, nil
-}
-
-func (p itemsUpdatedV1) event() (order.Event, error) {
-	items, err := fromItems(p.Items)
-	if err != nil {
-		return nil, err
-	}
-	return order.OrderItemsUpdated{Items: items}, nil
-}
-
-func fromItems(payload []itemV3) ([]order.Item, error) {
-	if payload == nil {
-		return nil, missing("items")
-	}
-	items := make([]order.Item, len(payload))
-	for i, p := range payload {
-		switch {
-		case p.SKU == nil:
-			return nil, missing(fmt.Sprintf("items[%d].sku", i))
-		case p.Quantity == nil:
-			return nil, missing(fmt.Sprintf("items[%d].quantity", i))
-		case p.UnitPrice == nil:
-			return nil, missing(fmt.Sprintf("items[%d].unit_price", i))
-		}
-		items[i] = order.Item{SKU: *p.SKU, Quantity: *p.Quantity, UnitPrice: order.Money(*p.UnitPrice)}
-	}
-	return items, nil
-}
-
-func (p confirmedV1) event() (order.Event, error) {
-	if p.PaymentReference == nil {
-		return nil, missing("payment_reference")
-	}
-	return order.OrderConfirmed{PaymentReference: *p.PaymentReference}, nil
-}
-
-func (p shippedV1) event() (order.Event, error) {
-	switch {
-	case p.Carrier == nil:
-		return nil, missing("carrier")
-	case p.TrackingNumber == nil:
-		return nil, missing("tracking_number")
-	}
-	return order.OrderShipped{Carrier: *p.Carrier, TrackingNumber: *p.TrackingNumber}, nil
-}
-
-func (deliveredV1) event() (order.Event, error) { return order.OrderDelivered{}, nil }
-
-func (p cancelledV2) event() (order.Event, error) {
-	if p.Reason == nil {
-		return nil, missing("reason")
-	}
-	return order.OrderCancelled{Reason: *p.Reason}, nil
-}
-
-func missing(field string) error { return fmt.Errorf("%s is missing", field) }
+// Missing is the error for a required field that is not there.
+func Missing(field string) error { return fmt.Errorf("%s is missing", field) }

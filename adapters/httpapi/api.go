@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 )
 
@@ -27,7 +28,7 @@ type api struct {
 func newHandler(config Config) (http.Handler, error) {
 	a := &api{
 		config:    config,
-		documents: documents{codec: config.Codec, readModel: projection.OrderReadModel().Table},
+		documents: documents{codec: config.Codec, readModel: views.OrderReadModel().Table},
 		tables:    listTables(),
 		origins:   http.NewCrossOriginProtection(),
 		buffers:   sync.Pool{New: func() any { return new(bytes.Buffer) }},

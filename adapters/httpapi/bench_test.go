@@ -15,14 +15,13 @@ import (
 	"orderflow/adapters/httpapi"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
-	"orderflow/domain/projection"
 	"orderflow/ports"
 )
 
 // instant accepts every creation at no cost.
-func instant(_ context.Context, request ports.CommandRequest) (ports.CommandResult, error) {
+func instant(_ context.Context, request ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
 	command := request.Command.(order.CreateOrder)
-	return ports.CommandResult{AggregateID: command.OrderID, SequenceNumber: 1, Events: []projection.Event{{
+	return ports.CommandResult[order.Event]{AggregateID: command.OrderID, SequenceNumber: 1, Events: []eventsourcing.Envelope[order.Event]{{
 		Header: eventsourcing.Header{
 			AggregateType: "order",
 			EventID:       request.CommandID, AggregateID: command.OrderID, SequenceNumber: 1, CommandID: request.CommandID,

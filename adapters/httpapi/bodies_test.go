@@ -124,9 +124,9 @@ func TestBodies_escapesAreKept(t *testing.T) {
 		`a\"\/\b\f\n\r\t\u0041`: "a\"/\b\f\n\r\tA",
 	} {
 		shop, got := newShop(), ""
-		shop.handle = func(_ context.Context, r ports.CommandRequest) (ports.CommandResult, error) {
+		shop.handle = func(_ context.Context, r ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
 			got = r.Command.(order.CancelOrder).Reason
-			return ports.CommandResult{AggregateID: r.Command.Order(), SequenceNumber: 2}, nil
+			return ports.CommandResult[order.Event]{AggregateID: r.Command.AggregateID(), SequenceNumber: 2}, nil
 		}
 		answer := do(t, handlerOf(t, shop.config()), post("/v1/orders/"+orderID+"/cancel", `{"reason":"`+written+`"}`))
 		wantStatus(t, answer, http.StatusOK)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/ports"
 )
@@ -112,7 +113,7 @@ func (a *api) createOrder(c *call) (reply, error) {
 		return reply{}, err
 	}
 	command := body.command(id.orderIDOf(a.config.NewID))
-	c.about.orderID = command.Order()
+	c.about.orderID = command.AggregateID()
 	result, err := a.submit(c.request.Context(), id, command, nil)
 	if err != nil {
 		return reply{}, err
@@ -139,8 +140,8 @@ func (a *api) identify(c *call) (identity, error) {
 
 // submit hands a command in. Of several versions that will do, the port takes one at a time: the lowest is tried, and when
 // the order turns out to be at another one of them, that one. Versions only grow, so none has to be tried twice.
-func (a *api) submit(ctx context.Context, id identity, command order.Command, expected []uint64) (ports.CommandResult, error) {
-	request := ports.CommandRequest{
+func (a *api) submit(ctx context.Context, id identity, command order.Command, expected []uint64) (ports.CommandResult[order.Event], error) {
+	request := ports.CommandRequest[order.Command]{
 		Command: command, CommandID: id.commandID, CorrelationID: id.correlationID, CausationID: id.causationID,
 	}
 	for {
@@ -160,8 +161,8 @@ func (a *api) submit(ctx context.Context, id identity, command order.Command, ex
 	}
 }
 
-func (a *api) commandReply(status int, result ports.CommandResult) (reply, error) {
-	events, err := a.documents.events(result.Events)
+func (a *api) commandReply(status int, result ports.CommandResult[order.Event]) (reply, error) {
+	events, err := a.documents.events(eventsourcing.UntypedAll(result.Events))
 	if err != nil {
 		return reply{}, err
 	}

@@ -52,8 +52,8 @@ func TestCommands_reachThePortAsSent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			shop := newShop()
-			var got ports.CommandRequest
-			shop.handle = func(_ context.Context, r ports.CommandRequest) (ports.CommandResult, error) {
+			var got ports.CommandRequest[order.Command]
+			shop.handle = func(_ context.Context, r ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
 				got = r
 				return instantly(r), nil
 			}
@@ -70,10 +70,10 @@ func TestCommands_reachThePortAsSent(t *testing.T) {
 }
 
 // instantly is the answer to a command that did one thing.
-func instantly(r ports.CommandRequest) ports.CommandResult {
-	result, err := newShop().Handle(context.Background(), ports.CommandRequest{
+func instantly(r ports.CommandRequest[order.Command]) ports.CommandResult[order.Event] {
+	result, err := newShop().Handle(context.Background(), ports.CommandRequest[order.Command]{
 		CommandID: r.CommandID, CorrelationID: r.CorrelationID,
-		Command: order.CreateOrder{OrderID: r.Command.Order(), CustomerID: "ann", Currency: "EUR", Items: []order.Item{{SKU: "A-1", Quantity: 1}}},
+		Command: order.CreateOrder{OrderID: r.Command.AggregateID(), CustomerID: "ann", Currency: "EUR", Items: []order.Item{{SKU: "A-1", Quantity: 1}}},
 	})
 	if err != nil {
 		panic(err)
@@ -89,7 +89,7 @@ func TestCommands_ids(t *testing.T) {
 		causation   = "0195f3a0-0000-7000-8000-00000000000c"
 	)
 	create := post("/v1/orders", strings.Replace(creation, `"order_id":"`+orderID+`",`, "", 1))
-	send := func(t *testing.T, requests ...request) ([]ports.CommandRequest, string) {
+	send := func(t *testing.T, requests ...request) ([]ports.CommandRequest[order.Command], string) {
 		t.Helper()
 		shop := newShop()
 		handler := handlerOf(t, shop.config())
@@ -114,8 +114,8 @@ func TestCommands_ids(t *testing.T) {
 		t.Parallel()
 		got, _ := send(t, create.with("Idempotency-Key", "order-4711"))
 		const wantCommand, wantOrder = "3fcdd746-4c8e-5e26-b196-92a29ff38b0b", "702dfe4a-5ee5-5253-af5d-cae82d9303f1"
-		if got[0].CommandID.String() != wantCommand || got[0].Command.Order().String() != wantOrder {
-			t.Errorf("command %s and order %s, want %s and %s", got[0].CommandID, got[0].Command.Order(), wantCommand, wantOrder)
+		if got[0].CommandID.String() != wantCommand || got[0].Command.AggregateID().String() != wantOrder {
+			t.Errorf("command %s and order %s, want %s and %s", got[0].CommandID, got[0].Command.AggregateID(), wantCommand, wantOrder)
 		}
 	})
 
@@ -123,7 +123,7 @@ func TestCommands_ids(t *testing.T) {
 		t.Parallel()
 		keyed := create.with("Idempotency-Key", "order-4711")
 		got, _ := send(t, keyed, keyed)
-		if got[0].Command.Order() != got[1].Command.Order() || got[0].CommandID != got[1].CommandID {
+		if got[0].Command.AggregateID() != got[1].Command.AggregateID() || got[0].CommandID != got[1].CommandID {
 			t.Errorf("a retry became another order: %+v", got)
 		}
 	})
@@ -131,7 +131,7 @@ func TestCommands_ids(t *testing.T) {
 	t.Run("without a key every creation is another order", func(t *testing.T) {
 		t.Parallel()
 		got, _ := send(t, create, create)
-		if got[0].Command.Order() == got[1].Command.Order() || got[0].CommandID == got[1].CommandID {
+		if got[0].Command.AggregateID() == got[1].Command.AggregateID() || got[0].CommandID == got[1].CommandID {
 			t.Errorf("two orders became one: %+v", got)
 		}
 	})
@@ -139,8 +139,8 @@ func TestCommands_ids(t *testing.T) {
 	t.Run("order_id counts more than the key", func(t *testing.T) {
 		t.Parallel()
 		got, _ := send(t, post("/v1/orders", creation).with("Idempotency-Key", "order-4711"))
-		if got[0].Command.Order().String() != orderID {
-			t.Errorf("order %s, want %s", got[0].Command.Order(), orderID)
+		if got[0].Command.AggregateID().String() != orderID {
+			t.Errorf("order %s, want %s", got[0].Command.AggregateID(), orderID)
 		}
 	})
 
@@ -285,9 +285,9 @@ func TestCommands_ifMatch_triesTheVersionsThatTheOrderIsAt(t *testing.T) {
 	t.Parallel()
 	shop := newShop()
 	var tried []uint64
-	shop.handle = func(_ context.Context, r ports.CommandRequest) (ports.CommandResult, error) {
+	shop.handle = func(_ context.Context, r ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
 		tried = append(tried, *r.ExpectedSequence)
-		return ports.CommandResult{}, &ports.VersionConflictError{AggregateID: r.Command.Order(), Expected: *r.ExpectedSequence, Actual: *r.ExpectedSequence + 2}
+		return ports.CommandResult[order.Event]{}, &ports.VersionConflictError{AggregateID: r.Command.AggregateID(), Expected: *r.ExpectedSequence, Actual: *r.ExpectedSequence + 2}
 	}
 	r := post("/v1/orders/"+orderID+"/deliver", "").with("If-Match", `"4", "2", "3", "2", "5"`)
 	p := wantProblem(t, do(t, handlerOf(t, shop.config()), r), http.StatusPreconditionFailed, "precondition_failed", "")

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderflow/domain/order"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -98,7 +97,7 @@ func timestamp(t time.Time) string { return t.UTC().Format(timeLayout) }
 
 // documents turns what the ports return into documents.
 type documents struct {
-	codec     ports.Codec[order.Event]
+	codec     ports.Codec[any]
 	readModel *projection.Table
 }
 

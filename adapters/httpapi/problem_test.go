@@ -53,8 +53,8 @@ func TestProblems_ofCommands(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			shop, log := newShop(), &bytes.Buffer{}
-			shop.handle = func(context.Context, ports.CommandRequest) (ports.CommandResult, error) {
-				return ports.CommandResult{}, test.err
+			shop.handle = func(context.Context, ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
+				return ports.CommandResult[order.Event]{}, test.err
 			}
 			config := shop.config()
 			config.Logger = slog.New(slog.NewTextHandler(log, nil))
@@ -97,15 +97,15 @@ func TestProblems_ofAFailedPrecondition_sayBothVersions(t *testing.T) {
 func TestProblems_ofAnUnknownOutcome_tellHowToRepeat(t *testing.T) {
 	t.Parallel()
 	shop := newShop()
-	var sent []ports.CommandRequest
-	shop.handle = func(_ context.Context, r ports.CommandRequest) (ports.CommandResult, error) {
+	var sent []ports.CommandRequest[order.Command]
+	shop.handle = func(_ context.Context, r ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
 		sent = append(sent, r)
-		return ports.CommandResult{}, ports.ErrOutcomeUnknown
+		return ports.CommandResult[order.Event]{}, ports.ErrOutcomeUnknown
 	}
 	handler := handlerOf(t, shop.config())
 	p := problemIn(t, do(t, handler, post("/v1/orders", strings.Replace(creation, `"order_id":"`+orderID+`",`, "", 1))))
 	do(t, handler, post("/v1/orders", strings.Replace(creation, orderID, p.OrderID, 1)).with("Idempotency-Key", p.CommandID))
-	if sent[0].CommandID != sent[1].CommandID || sent[0].Command.Order() != sent[1].Command.Order() {
+	if sent[0].CommandID != sent[1].CommandID || sent[0].Command.AggregateID() != sent[1].Command.AggregateID() {
 		t.Errorf("the repetition is another command: %+v", sent)
 	}
 }
@@ -182,7 +182,9 @@ func TestProblems_ofADeadline(t *testing.T) {
 func TestProblems_ofPanics(t *testing.T) {
 	t.Parallel()
 	shop, log := newShop(), &bytes.Buffer{}
-	shop.handle = func(context.Context, ports.CommandRequest) (ports.CommandResult, error) { panic("secret") }
+	shop.handle = func(context.Context, ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
+		panic("secret")
+	}
 	config := shop.config()
 	config.Logger = slog.New(slog.NewTextHandler(log, nil))
 	answer := do(t, handlerOf(t, config), post("/v1/orders", creation))

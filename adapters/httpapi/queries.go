@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -102,9 +103,9 @@ func (a *api) readOrder(c *call) (projection.Row, error) {
 		if waiting {
 			return nil, invalid(codeInvalidParameter, paramMinSequence, "makes no sense for the past, which is never behind")
 		}
-		return a.config.Orders.OrderAt(ctx, id, moment)
+		return a.config.Orders.RowAt(ctx, id, moment)
 	}
-	row, err := a.config.Orders.Order(ctx, id, minSequence, wait)
+	row, err := a.config.Orders.Row(ctx, id, minSequence, wait)
 	if minSequence > 0 && errors.Is(err, ports.ErrUnavailable) && ctx.Err() == nil {
 		return a.behind(ctx, c, minSequence)
 	}
@@ -113,7 +114,7 @@ func (a *api) readOrder(c *call) (projection.Row, error) {
 
 // behind looks at the view once more after a wait in vain, to say where it stands, or that it cannot be read at all.
 func (a *api) behind(ctx context.Context, c *call, minSequence uint64) (projection.Row, error) {
-	row, err := a.config.Orders.Order(ctx, c.about.orderID, 0, 0)
+	row, err := a.config.Orders.Row(ctx, c.about.orderID, 0, 0)
 	var at uint64
 	switch {
 	case err == nil:
@@ -197,9 +198,9 @@ const (
 
 func listTables() map[string]*projection.Table {
 	return map[string]*projection.Table{
-		listByCustomer: projection.OrdersByCustomer().Table,
-		listByStatus:   projection.OrdersByStatus().Table,
-		listBySKU:      projection.OrdersBySKU().Table,
+		listByCustomer: views.OrdersByCustomer().Table,
+		listByStatus:   views.OrdersByStatus().Table,
+		listBySKU:      views.OrdersBySKU().Table,
 	}
 }
 

@@ -49,7 +49,7 @@ func TestGetOrder_asksForWhatTheParametersSay(t *testing.T) {
 			t.Parallel()
 			shop := shopWithOrder(t)
 			var got asked
-			row, err := shop.Order(t.Context(), uuid.MustParse(orderID), 0, 0)
+			row, err := shop.Row(t.Context(), uuid.MustParse(orderID), 0, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +128,7 @@ func TestGetOrder_behind(t *testing.T) {
 	id := uuid.MustParse(orderID)
 	whole := shopWithOrder(t)
 	rowAt := func(n uint64) projection.Row {
-		row, err := whole.OrderAt(t.Context(), id, ports.Moment{SequenceNumber: n})
+		row, err := whole.RowAt(t.Context(), id, ports.Moment{SequenceNumber: n})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +217,7 @@ func TestReads_ofUnknownOrders_areNotFound(t *testing.T) {
 func TestReads_ofDamagedRows_areCorrupt(t *testing.T) {
 	t.Parallel()
 	shop := shopWithOrder(t)
-	row, err := shop.Order(t.Context(), uuid.MustParse(orderID), 0, 0)
+	row, err := shop.Row(t.Context(), uuid.MustParse(orderID), 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

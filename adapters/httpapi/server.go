@@ -20,7 +20,7 @@ import (
 
 // Config is what a [Server] needs. The ports are required; everything else has a default, which the zero value stands for.
 type Config struct {
-	Commands  ports.CommandHandler
+	Commands  ports.CommandHandler[order.Command, order.Event]
 	Orders    ports.AggregateQueries
 	Lists     ports.ViewLists
 	Consumers ports.ConsumerMonitor
@@ -41,7 +41,7 @@ type Config struct {
 	// Explainer is behind /v1/orders/{id}/explain. Default: there is no such route.
 	Explainer ports.Explainer
 	// Codec renders events.
-	Codec ports.Codec[order.Event]
+	Codec ports.Codec[any]
 
 	// Ready is asked by /readyz; its error says what is wrong, and is shown. Default: always ready.
 	Ready func(context.Context) error

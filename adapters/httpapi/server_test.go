@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/httpapi"
+	"orderflow/domain/order"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -105,11 +106,11 @@ func TestServer_stop_finishesWhatIsInFlight(t *testing.T) {
 	shop := newShop()
 	arrived, release := make(chan struct{}), make(chan struct{})
 	real := newShop()
-	shop.handle = func(ctx context.Context, r ports.CommandRequest) (ports.CommandResult, error) {
+	shop.handle = func(ctx context.Context, r ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
 		close(arrived)
 		<-release
 		if err := ctx.Err(); err != nil {
-			return ports.CommandResult{}, err
+			return ports.CommandResult[order.Event]{}, err
 		}
 		return real.Handle(ctx, r)
 	}
@@ -179,11 +180,11 @@ func TestServer_stop_reportsWhatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	shop := newShop()
 	arrived, release, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	shop.handle = func(context.Context, ports.CommandRequest) (ports.CommandResult, error) {
+	shop.handle = func(context.Context, ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
 		defer close(left)
 		close(arrived)
 		<-release
-		return ports.CommandResult{}, nil
+		return ports.CommandResult[order.Event]{}, nil
 	}
 	config := shop.config()
 	config.ShutdownTimeout = time.Millisecond

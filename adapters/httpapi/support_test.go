@@ -22,6 +22,7 @@ import (
 	"orderflow/adapters/httpapi"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -61,7 +62,7 @@ func (codec) Decode(eventsourcing.Record) (projection.Event, error) {
 
 // shop is a small order service in memory, behind the driving ports. Where a field is set, it is called instead.
 type shop struct {
-	handle    func(context.Context, ports.CommandRequest) (ports.CommandResult, error)
+	handle    func(context.Context, ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error)
 	order     func(context.Context, uuid.UUID, uint64, time.Duration) (projection.Row, error)
 	orderAt   func(context.Context, uuid.UUID, ports.Moment) (projection.Row, error)
 	events    func(context.Context, uuid.UUID) ([]projection.Event, error)
@@ -78,39 +79,39 @@ type shop struct {
 	newID func() uuid.UUID
 
 	mu       sync.Mutex
-	history  map[uuid.UUID][]projection.Event
-	requests []ports.CommandRequest
+	history  map[uuid.UUID][]eventsourcing.Envelope[order.Event]
+	requests []ports.CommandRequest[order.Command]
 }
 
 func newShop() *shop {
-	return &shop{history: map[uuid.UUID][]projection.Event{}, newID: numbered()}
+	return &shop{history: map[uuid.UUID][]eventsourcing.Envelope[order.Event]{}, newID: numbered()}
 }
 
-func (s *shop) Handle(ctx context.Context, request ports.CommandRequest) (ports.CommandResult, error) {
+func (s *shop) Handle(ctx context.Context, request ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
 	if s.handle != nil {
 		return s.handle(ctx, request)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = append(s.requests, request)
-	id := request.Command.Order()
+	id := request.Command.AggregateID()
 	history := s.history[id]
-	var earlier []projection.Event
+	var earlier []eventsourcing.Envelope[order.Event]
 	for _, e := range history {
 		if e.CommandID == request.CommandID {
 			earlier = append(earlier, e)
 		}
 	}
 	if len(earlier) > 0 {
-		return ports.CommandResult{AggregateID: id, SequenceNumber: earlier[len(earlier)-1].SequenceNumber, Events: earlier}, nil
+		return ports.CommandResult[order.Event]{AggregateID: id, SequenceNumber: earlier[len(earlier)-1].SequenceNumber, Events: earlier}, nil
 	}
 	head := uint64(len(history))
 	if want := request.ExpectedSequence; want != nil && *want != head {
-		return ports.CommandResult{}, &ports.VersionConflictError{AggregateID: id, Expected: *want, Actual: head}
+		return ports.CommandResult[order.Event]{}, &ports.VersionConflictError{AggregateID: id, Expected: *want, Actual: head}
 	}
 	events, err := order.Decide(eventsourcing.Fold(order.Order{}, order.Evolve, history), request.Command)
 	if err != nil {
-		return ports.CommandResult{}, err
+		return ports.CommandResult[order.Event]{}, err
 	}
 	envelopes := eventsourcing.Stamp(eventsourcing.Cause{
 		AggregateType: "order",
@@ -118,17 +119,17 @@ func (s *shop) Handle(ctx context.Context, request ports.CommandRequest) (ports.
 		At: noon.Add(time.Duration(head) * time.Second),
 	}, head, events, s.newID)
 	s.history[id] = append(history, envelopes...)
-	return ports.CommandResult{AggregateID: id, SequenceNumber: uint64(len(s.history[id])), Events: envelopes}, nil
+	return ports.CommandResult[order.Event]{AggregateID: id, SequenceNumber: uint64(len(s.history[id])), Events: envelopes}, nil
 }
 
-func (s *shop) Order(ctx context.Context, id uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error) {
+func (s *shop) Row(ctx context.Context, id uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error) {
 	if s.order != nil {
 		return s.order(ctx, id, minSequence, wait)
 	}
 	return s.row(id, func(projection.Event) bool { return true })
 }
 
-func (s *shop) OrderAt(ctx context.Context, id uuid.UUID, moment ports.Moment) (projection.Row, error) {
+func (s *shop) RowAt(ctx context.Context, id uuid.UUID, moment ports.Moment) (projection.Row, error) {
 	if s.orderAt != nil {
 		return s.orderAt(ctx, id, moment)
 	}
@@ -140,11 +141,11 @@ func (s *shop) OrderAt(ctx context.Context, id uuid.UUID, moment ports.Moment) (
 func (s *shop) row(id uuid.UUID, when func(projection.Event) bool) (projection.Row, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	past := slices.DeleteFunc(slices.Clone(s.history[id]), func(e projection.Event) bool { return !when(e) })
+	past := slices.DeleteFunc(eventsourcing.UntypedAll(s.history[id]), func(e projection.Event) bool { return !when(e) })
 	if len(past) == 0 {
 		return nil, ports.ErrNotFound
 	}
-	step, err := projection.OrderReadModel().Advance(nil, past)
+	step, err := views.OrderReadModel().Advance(nil, past)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +161,7 @@ func (s *shop) Events(ctx context.Context, id uuid.UUID) ([]projection.Event, er
 	if len(s.history[id]) == 0 {
 		return nil, fmt.Errorf("order %s: %w", id, ports.ErrNotFound)
 	}
-	return slices.Clone(s.history[id]), nil
+	return eventsourcing.UntypedAll(s.history[id]), nil
 }
 
 func (s *shop) Await(ctx context.Context, table string, id uuid.UUID, sequence uint64, wait time.Duration) error {
@@ -177,9 +178,9 @@ func (s *shop) List(ctx context.Context, table, key string, after ports.Cursor, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var page ports.RowPage
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		for _, id := range slices.SortedFunc(maps.Keys(s.history), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }) {
-			step, err := p.Advance(nil, s.history[id])
+			step, err := p.Advance(nil, eventsourcing.UntypedAll(s.history[id]))
 			if err != nil {
 				return ports.RowPage{}, err
 			}

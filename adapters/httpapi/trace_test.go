@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"orderflow/domain/order"
 	"orderflow/ports"
 )
 
@@ -41,9 +42,9 @@ func TestTrace(t *testing.T) {
 		do(t, handler, get("/nothing/of/ann"))
 		do(t, handler, get("/v1/consumers"))
 		gone, leave := context.WithCancel(t.Context())
-		shop.handle = func(context.Context, ports.CommandRequest) (ports.CommandResult, error) {
+		shop.handle = func(context.Context, ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
 			leave()
-			return ports.CommandResult{}, context.Canceled
+			return ports.CommandResult[order.Event]{}, context.Canceled
 		}
 		handler.ServeHTTP(httptest.NewRecorder(), post("/v1/orders", creation).http(gone))
 		want := []string{

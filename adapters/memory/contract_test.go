@@ -30,7 +30,7 @@ func TestContract(t *testing.T) {
 	})
 	t.Run("Views", func(t *testing.T) {
 		t.Parallel()
-		porttest.Views(t, onNewStore(views))
+		porttest.Views(t, onNewStore(viewsHarness))
 	})
 	t.Run("ConsumerRegistry", func(t *testing.T) {
 		t.Parallel()
@@ -91,8 +91,8 @@ func changeFeed(s *memory.Store) porttest.ChangeFeedHarness {
 	return porttest.ChangeFeedHarness{Feed: s, Store: s, Pulse: s, Close: s.Close, Reopen: reopen(s, changeFeed), Expire: s.Expire}
 }
 
-func views(s *memory.Store) porttest.ViewsHarness {
-	return porttest.ViewsHarness{Store: s, Reader: s, Dropper: s, Close: s.Close, Reopen: reopen(s, views), BinaryText: true}
+func viewsHarness(s *memory.Store) porttest.ViewsHarness {
+	return porttest.ViewsHarness{Store: s, Reader: s, Dropper: s, Close: s.Close, Reopen: reopen(s, viewsHarness), BinaryText: true}
 }
 
 func consumerRegistry(s *memory.Store) porttest.ConsumerRegistryHarness {

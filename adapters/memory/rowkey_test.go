@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 )
 
@@ -63,7 +64,7 @@ func TestRowKey_PropPrefixesAreThoseOfEqualColumns(t *testing.T) {
 
 func TestRowKey_RefusesValuesOfAnotherKind(t *testing.T) {
 	t.Parallel()
-	table := projection.OrderReadModel().Table
+	table := views.OrderReadModel().Table
 	for _, value := range []any{nil, "text", int64(1), 1, time.Time{}, []byte("bytes")} {
 		if _, err := rowKey(table, []any{value}); err == nil {
 			t.Errorf("%T was accepted for order_id", value)

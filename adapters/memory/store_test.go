@@ -11,6 +11,7 @@ import (
 
 	"orderflow/adapters/memory"
 	"orderflow/domain/eventsourcing"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -107,7 +108,7 @@ func TestSubscription_Commit_RefusesWhatWasNotDelivered(t *testing.T) {
 func TestStore_Apply_RefusesRowsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	s := memory.New(memory.Options{})
-	table := projection.OrdersByStatus().Table
+	table := views.OrdersByStatus().Table
 	for what, change := range map[string]ports.Change{
 		"a row that is too short":    {Table: table, Put: []projection.Row{{"ACTIVE"}}},
 		"a delete that is too short": {Table: table, Delete: []projection.Row{{"ACTIVE"}}},
@@ -126,7 +127,7 @@ func TestStore_Apply_RefusesRowsThatDoNotFit(t *testing.T) {
 func TestStore_RefusesMalformedQueries(t *testing.T) {
 	t.Parallel()
 	s := memory.New(memory.Options{})
-	table := projection.OrdersByStatus().Table
+	table := views.OrdersByStatus().Table
 	rows := func(limit int, prefix ...any) error {
 		_, err := s.Rows(t.Context(), ports.RowQuery{View: view, Table: table, Prefix: prefix, Limit: limit})
 		return err

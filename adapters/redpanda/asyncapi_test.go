@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.yaml.in/yaml/v3"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/redpanda"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
@@ -105,7 +105,7 @@ func newestEvents(t testing.TB) (records []eventsourcing.Record) {
 		order.OrderDelivered{},
 		order.OrderCancelled{Reason: "再見"},
 	} {
-		r, err := eventjson.New().Encode(eventsourcing.Envelope[order.Event]{Header: history(1)[0].Header, Event: e})
+		r, err := orderjson.New().Encode(eventsourcing.Envelope[order.Event]{Header: history(1)[0].Header, Event: e})
 		if err != nil {
 			t.Fatal(err)
 		}

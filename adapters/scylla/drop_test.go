@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"orderflow/adapters/scylla"
-	"orderflow/domain/projection"
+	"orderflow/domain/order/views"
 	"orderflow/ports"
 	"orderflow/tests/scyllasim"
 )
@@ -23,7 +23,7 @@ func TestDropView_GoesOnAfterAFailure(t *testing.T) {
 	for i := range orders {
 		mustApply(t, store, change(newID(), 1, i%7, "ACTIVE"))
 	}
-	table := projection.OrdersByStatus().Table
+	table := views.OrdersByStatus().Table
 	for _, fault := range []scyllasim.Fault{
 		{Table: config.Keyspace + "." + table.Name, Kind: scyllasim.KindDelete, Nth: 3},
 		{Table: config.Keyspace + ".view_buckets", Kind: scyllasim.KindDelete},
@@ -56,7 +56,7 @@ func TestDropView_WinsAgainstLateWrites(t *testing.T) {
 	store, _ := openNew(t, sim.Hosts())
 	id := newID()
 	mustApply(t, store, change(id, 1, 0, "ACTIVE"))
-	if err := store.DropView(t.Context(), view, projection.OrdersByStatus().Table); err != nil {
+	if err := store.DropView(t.Context(), view, views.OrdersByStatus().Table); err != nil {
 		t.Fatal(err)
 	}
 	late := change(id, 2, 0, "ACTIVE")

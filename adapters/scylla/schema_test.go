@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderflow/adapters/scylla"
-	"orderflow/domain/projection"
+	"orderflow/domain/order/views"
 	"orderflow/tests/scyllasim"
 )
 
@@ -25,7 +25,7 @@ func TestSchema_HasTheTablesOfTheProjections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		want := scylla.StatementsOf(scylla.TableDDL(p.Table))[0]
 		at := slices.IndexFunc(texts, func(text string) bool {
 			return strings.HasPrefix(text, "CREATE TABLE IF NOT EXISTS "+p.Table.Name+" ")

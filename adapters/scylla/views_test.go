@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/scylla"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 	"orderflow/tests/scyllasim"
@@ -25,7 +26,7 @@ func change(id uuid.UUID, sequence int64, day int, status string, before ...stri
 		return projection.Row{status, projection.DayBucket(created), created, id, "customer", "EUR", int64(100), sequence, created}
 	}
 	c := ports.Change{
-		AggregateID: id, Table: projection.OrdersByStatus().Table,
+		AggregateID: id, Table: views.OrdersByStatus().Table,
 		State: ports.ViewState{SequenceNumber: uint64(sequence), Data: fmt.Append(nil, sequence)},
 		Put:   []projection.Row{row(status, sequence)},
 	}
@@ -45,7 +46,7 @@ func mustApply(t *testing.T, store *scylla.Store, c ports.Change) {
 // expectRows wants the whole table to be what the changes put.
 func expectRows(t *testing.T, store *scylla.Store, changes ...ports.Change) {
 	t.Helper()
-	page, err := store.Rows(t.Context(), ports.RowQuery{View: view, Table: projection.OrdersByStatus().Table, Limit: 1000})
+	page, err := store.Rows(t.Context(), ports.RowQuery{View: view, Table: views.OrdersByStatus().Table, Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +154,7 @@ func TestRows_GoOnBehindEmptyBuckets(t *testing.T) {
 	}
 	slices.Reverse(left)
 	for _, limit := range []int{1, 2, 100} {
-		query := ports.RowQuery{View: view, Table: projection.OrdersByStatus().Table, Prefix: []any{"ACTIVE"}, Limit: limit}
+		query := ports.RowQuery{View: view, Table: views.OrdersByStatus().Table, Prefix: []any{"ACTIVE"}, Limit: limit}
 		var got []projection.Row
 		pages := 0
 		for {

@@ -16,6 +16,7 @@ import (
 	"orderflow/adapters/memory"
 	"orderflow/adapters/tracing"
 	"orderflow/domain/eventsourcing"
+	"orderflow/domain/order"
 	"orderflow/ports"
 )
 
@@ -60,7 +61,7 @@ func TestTracing_oneTraceFromRequestToPublisher(t *testing.T) {
 	request.Header.Set("tracestate", "vendor=1")
 	request.Header.Set("baggage", "customer=ann@example.org")
 	requestCtx, finish := tr.Request(request)
-	if _, err := handler.Handle(requestCtx, ports.CommandRequest{Command: creation(id), CommandID: uuid.New()}); err != nil {
+	if _, err := handler.Handle(requestCtx, ports.CommandRequest[order.Command]{Command: creation(id), CommandID: uuid.New()}); err != nil {
 		t.Fatal(err)
 	}
 	finish("/v1/orders", http.StatusCreated)

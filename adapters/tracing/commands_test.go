@@ -14,6 +14,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"orderflow/adapters/memory"
+	"orderflow/adapters/tracing"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/ports"
@@ -66,9 +67,9 @@ func TestCommands_metadata(t *testing.T) {
 
 func TestCommands_outcomes(t *testing.T) {
 	t.Parallel()
-	answering := func(err error) ports.CommandHandler {
-		return handlerFunc(func(context.Context, ports.CommandRequest) (ports.CommandResult, error) {
-			return ports.CommandResult{}, err
+	answering := func(err error) ports.CommandHandler[order.Command, order.Event] {
+		return handlerFunc(func(context.Context, ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
+			return ports.CommandResult[order.Event]{}, err
 		})
 	}
 	for name, test := range map[string]struct {
@@ -93,7 +94,7 @@ func TestCommands_outcomes(t *testing.T) {
 			t.Parallel()
 			tr, exporter := recording()
 			id := uuid.New()
-			_, err := tr.Commands(answering(test.err)).Handle(t.Context(), ports.CommandRequest{Command: order.DeliverOrder{OrderID: id}})
+			_, err := tracing.Commands(tr, answering(test.err)).Handle(t.Context(), ports.CommandRequest[order.Command]{Command: order.DeliverOrder{OrderID: id}})
 			if err != test.err {
 				t.Errorf("error %v", err)
 			}
@@ -111,7 +112,7 @@ func TestCommands_outcomes(t *testing.T) {
 	t.Run("a request without a command is refused as ever", func(t *testing.T) {
 		t.Parallel()
 		tr, exporter := recording()
-		if _, err := commands(tr, memory.New(memory.Options{})).Handle(t.Context(), ports.CommandRequest{}); err == nil {
+		if _, err := commands(tr, memory.New(memory.Options{})).Handle(t.Context(), ports.CommandRequest[order.Command]{}); err == nil {
 			t.Error("no error")
 		}
 		if len(exporter.GetSpans()) != 0 {
@@ -120,9 +121,9 @@ func TestCommands_outcomes(t *testing.T) {
 	})
 }
 
-type handlerFunc func(context.Context, ports.CommandRequest) (ports.CommandResult, error)
+type handlerFunc func(context.Context, ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error)
 
-func (f handlerFunc) Handle(ctx context.Context, r ports.CommandRequest) (ports.CommandResult, error) {
+func (f handlerFunc) Handle(ctx context.Context, r ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
 	return f(ctx, r)
 }
 

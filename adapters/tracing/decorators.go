@@ -11,24 +11,24 @@ import (
 )
 
 // Commands makes a span of every command, and stores its context with the events.
-func (t *Tracing) Commands(next ports.CommandHandler) ports.CommandHandler {
+func Commands[C eventsourcing.Command, E any](t *Tracing, next ports.CommandHandler[C, E]) ports.CommandHandler[C, E] {
 	if t == nil {
 		return next
 	}
-	return commands{t, next}
+	return commands[C, E]{t, next}
 }
 
-type commands struct {
+type commands[C eventsourcing.Command, E any] struct {
 	*Tracing
-	next ports.CommandHandler
+	next ports.CommandHandler[C, E]
 }
 
 // Handle implements ports.CommandHandler.
-func (c commands) Handle(ctx context.Context, request ports.CommandRequest) (_ ports.CommandResult, err error) {
-	if request.Command == nil {
+func (c commands[C, E]) Handle(ctx context.Context, request ports.CommandRequest[C]) (_ ports.CommandResult[E], err error) {
+	if any(request.Command) == nil {
 		return c.next.Handle(ctx, request) // which refuses it
 	}
-	ctx, span := c.tracer.Start(ctx, request.Command.Name(), trace.WithAttributes(orderAttr(request.Command.Order())))
+	ctx, span := c.tracer.Start(ctx, request.Command.Name(), trace.WithAttributes(orderAttr(request.Command.AggregateID())))
 	defer func() { end(span, err) }()
 	if request.CommandID != uuid.Nil {
 		span.SetAttributes(attrCommand.String(request.CommandID.String()))

@@ -158,7 +158,7 @@ func TestTracing_costsNothingWhenItIsOff(t *testing.T) {
 	if off.Store(store) != store || off.Publisher(publisher) != publisher || off.LogHandler(log) != log {
 		t.Error("something is around what it was to decorate")
 	}
-	if _, same := off.Commands(handler).(handlerFunc); !same {
+	if _, same := tracing.Commands(off, handler).(handlerFunc); !same {
 		t.Error("something is around the command handler")
 	}
 	record, called := eventsourcing.Record{}, 0

@@ -14,10 +14,11 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.uber.org/goleak"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/memory"
 	"orderflow/adapters/tracing"
 	"orderflow/application/command"
+	"orderflow/application/orders"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/ports"
@@ -32,8 +33,8 @@ func recording(options ...sdktrace.TracerProviderOption) (*tracing.Tracing, *tra
 }
 
 // commands wires the command side on store.
-func commands(t *tracing.Tracing, store ports.EventStore) ports.CommandHandler {
-	return t.Commands(command.New(command.Config{Store: t.Store(store), Codec: eventjson.New(), Now: time.Now, NewID: uuid.New}))
+func commands(t *tracing.Tracing, store ports.EventStore) ports.CommandHandler[order.Command, order.Event] {
+	return tracing.Commands(t, orders.NewCommands(orderjson.New(), command.Config{Store: t.Store(store), Now: time.Now, NewID: uuid.New}))
 }
 
 func creation(id uuid.UUID) order.CreateOrder {
@@ -46,7 +47,7 @@ func creation(id uuid.UUID) order.CreateOrder {
 func place(t *testing.T, tr *tracing.Tracing, ctx context.Context, metadata map[string]string) eventsourcing.Record {
 	t.Helper()
 	store, id := memory.New(memory.Options{}), uuid.New()
-	if _, err := commands(tr, store).Handle(ctx, ports.CommandRequest{Command: creation(id), Metadata: metadata}); err != nil {
+	if _, err := commands(tr, store).Handle(ctx, ports.CommandRequest[order.Command]{Command: creation(id), Metadata: metadata}); err != nil {
 		t.Fatal(err)
 	}
 	records, err := store.Load(ctx, id, 0)

@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
-	"orderflow/domain/order"
+	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
 
@@ -84,11 +84,11 @@ func sequenceAttr(number uint64) attribute.KeyValue { return attrSequence.Int64(
 // end ends span with what became of it. Texts of errors stay out: nobody knows what is in them.
 func end(span trace.Span, err error) {
 	defer span.End()
-	var rule *order.RuleError
+	var refused eventsourcing.Refused
 	switch {
 	case err == nil:
-	case errors.As(err, &rule):
-		span.SetAttributes(attrRefused.String(string(rule.Code)))
+	case errors.As(err, &refused):
+		span.SetAttributes(attrRefused.String(refused.Refusal().Code))
 	default:
 		kind := kindOf(err)
 		span.SetAttributes(attrError.String(kind))

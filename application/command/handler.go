@@ -2,6 +2,8 @@ package command
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,7 +13,6 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/domain/eventsourcing"
-	"orderflow/domain/order"
 	"orderflow/ports"
 )
 
@@ -27,36 +28,59 @@ const (
 	digestKey = "command_digest"
 )
 
-// Config is what a [Handler] needs. All fields are required.
+// Aggregate describes one aggregate type to a [Handler]. All fields but Check are required.
+type Aggregate[C eventsourcing.Command, S, E any] struct {
+	// Type is stored with every event, see [eventsourcing.CheckType].
+	Type    string
+	Decider eventsourcing.Decider[C, S, E]
+	Codec   ports.Codec[E]
+	// Check reports what makes a command malformed, before anything is read. Its error is returned as it is. Nil checks nothing.
+	Check func(C) error
+	// AppendContent appends a text that is the same for equal commands and different for different ones, on every version
+	// of the program: its digest is stored with the events. The name and the aggregate id need not be in it.
+	AppendContent func([]byte, C) []byte
+}
+
+// Digest identifies the content of a command. It is stored with the events.
+func (a Aggregate[C, S, E]) Digest(c C) string {
+	b := append([]byte(c.Name()), ' ')
+	b = append(b, c.AggregateID().String()...)
+	sum := sha256.Sum256(a.AppendContent(b, c))
+	return hex.EncodeToString(sum[:8])
+}
+
+// Config is what a [Handler] needs besides the aggregate. All fields are required.
 type Config struct {
 	Store ports.EventStore
-	Codec ports.Codec[order.Event]
 	Now   func() time.Time
 	// NewID makes event ids and the command ids that clients left out.
 	NewID func() uuid.UUID
 }
 
 // Handler implements ports.CommandHandler. It is safe for concurrent use.
-type Handler struct {
-	config Config
-	queues queues
+type Handler[C eventsourcing.Command, S, E any] struct {
+	aggregate Aggregate[C, S, E]
+	config    Config
+	queues    queues
 }
 
-var _ ports.CommandHandler = (*Handler)(nil)
+// New returns a Handler of the commands of one aggregate type.
+func New[C eventsourcing.Command, S, E any](aggregate Aggregate[C, S, E], config Config) *Handler[C, S, E] {
+	return &Handler[C, S, E]{aggregate: aggregate, config: config}
+}
 
-// New returns a Handler.
-func New(config Config) *Handler { return &Handler{config: config} }
-
-// Handle decides request on the newest state of its order and appends the events.
-func (h *Handler) Handle(ctx context.Context, request ports.CommandRequest) (ports.CommandResult, error) {
-	if err := order.Check(request.Command); err != nil {
-		return ports.CommandResult{}, err
+// Handle decides request on the newest state of its aggregate and appends the events.
+func (h *Handler[C, S, E]) Handle(ctx context.Context, request ports.CommandRequest[C]) (ports.CommandResult[E], error) {
+	if h.aggregate.Check != nil {
+		if err := h.aggregate.Check(request.Command); err != nil {
+			return ports.CommandResult[E]{}, err
+		}
 	}
 	cause := h.cause(request)
 
 	leave, err := h.queues.enter(ctx, cause.AggregateID)
 	if err != nil {
-		return ports.CommandResult{}, err
+		return ports.CommandResult[E]{}, err
 	}
 	defer leave()
 
@@ -67,11 +91,11 @@ func (h *Handler) Handle(ctx context.Context, request ports.CommandRequest) (por
 			return result, err
 		}
 		if attempt == attempts {
-			return ports.CommandResult{}, fmt.Errorf("%s on %s: gave up after %d attempts: %w",
+			return ports.CommandResult[E]{}, fmt.Errorf("%s on %s: gave up after %d attempts: %w",
 				request.Command.Name(), cause.AggregateID, attempts, err)
 		}
 		if err := sleep(ctx, rand.N(longest)); err != nil {
-			return ports.CommandResult{}, err
+			return ports.CommandResult[E]{}, err
 		}
 		longest = min(2*longest, maxPause)
 	}
@@ -80,24 +104,24 @@ func (h *Handler) Handle(ctx context.Context, request ports.CommandRequest) (por
 // errLostRace marks a version conflict that deciding anew can cure.
 var errLostRace = errors.New("lost the race")
 
-func (h *Handler) attempt(ctx context.Context, request ports.CommandRequest, cause eventsourcing.Cause) (ports.CommandResult, error) {
-	history, err := h.config.Store.Load(ctx, cause.AggregateID, 0)
+func (h *Handler[C, S, E]) attempt(ctx context.Context, request ports.CommandRequest[C], cause eventsourcing.Cause) (ports.CommandResult[E], error) {
+	history, err := h.load(ctx, cause.AggregateID)
 	if err != nil {
-		return ports.CommandResult{}, fmt.Errorf("%s: %w", request.Command.Name(), err)
+		return ports.CommandResult[E]{}, fmt.Errorf("%s: %w", request.Command.Name(), err)
 	}
 	if earlier := eventsourcing.ByCommand(history, cause.CommandID); len(earlier) > 0 {
 		return h.answer(cause, earlier)
 	}
 	head := uint64(len(history))
 	if want := request.ExpectedSequence; want != nil && *want != head {
-		return ports.CommandResult{}, &ports.VersionConflictError{AggregateID: cause.AggregateID, Expected: *want, Actual: head}
+		return ports.CommandResult[E]{}, &ports.VersionConflictError{AggregateID: cause.AggregateID, Expected: *want, Actual: head}
 	}
 	events, err := h.decide(history, request.Command)
 	if err != nil {
-		return ports.CommandResult{}, err
+		return ports.CommandResult[E]{}, err
 	}
 	if len(events) == 0 {
-		return ports.CommandResult{AggregateID: cause.AggregateID, SequenceNumber: head}, nil
+		return ports.CommandResult[E]{AggregateID: cause.AggregateID, SequenceNumber: head}, nil
 	}
 	if head > 0 && cause.At.Before(history[head-1].CreatedAt) {
 		cause.At = history[head-1].CreatedAt // a clock that was set back must not reverse a history
@@ -105,26 +129,36 @@ func (h *Handler) attempt(ctx context.Context, request ports.CommandRequest, cau
 	return h.append(ctx, cause, head, events)
 }
 
-func (h *Handler) decide(history []eventsourcing.Record, c order.Command) ([]order.Event, error) {
+// load reads the whole history, which must be of the handler's type: ids are unique over all types.
+func (h *Handler[C, S, E]) load(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Record, error) {
+	history, err := h.config.Store.Load(ctx, aggregateID, 0)
+	if err == nil && len(history) > 0 && history[0].AggregateType != h.aggregate.Type {
+		return nil, &ports.OtherTypeError{AggregateID: aggregateID, Type: history[0].AggregateType, Wanted: h.aggregate.Type}
+	}
+	return history, err
+}
+
+func (h *Handler[C, S, E]) decide(history []eventsourcing.Record, c C) ([]E, error) {
 	envelopes, err := h.decode(history)
 	if err != nil {
 		return nil, err
 	}
-	events, err := order.Decide(eventsourcing.Fold(order.Order{}, order.Evolve, envelopes), c)
-	var rule *order.RuleError
-	if errors.As(err, &rule) && rule.Code == order.CodeOrderNotFound {
-		return nil, fmt.Errorf("order %s: %w: %w", c.Order(), ports.ErrNotFound, err)
+	decider := h.aggregate.Decider
+	events, err := decider.Decide(eventsourcing.Fold(decider.Initial, decider.Evolve, envelopes), c)
+	var refused eventsourcing.Refused
+	if errors.As(err, &refused) && refused.Refusal().Kind == eventsourcing.RefusedMissing {
+		return nil, fmt.Errorf("%s %s: %w: %w", h.aggregate.Type, c.AggregateID(), ports.ErrNotFound, err)
 	}
 	return events, err
 }
 
-func (h *Handler) append(ctx context.Context, cause eventsourcing.Cause, head uint64, events []order.Event) (ports.CommandResult, error) {
+func (h *Handler[C, S, E]) append(ctx context.Context, cause eventsourcing.Cause, head uint64, events []E) (ports.CommandResult[E], error) {
 	envelopes := eventsourcing.Stamp(cause, head, events, h.config.NewID)
 	request := ports.Append{AggregateID: cause.AggregateID, Expected: head, CommandID: cause.CommandID}
 	for _, e := range envelopes {
-		record, err := h.config.Codec.Encode(e)
+		record, err := h.aggregate.Codec.Encode(e)
 		if err != nil {
-			return ports.CommandResult{}, fmt.Errorf("append to %s: %w", cause.AggregateID, err)
+			return ports.CommandResult[E]{}, fmt.Errorf("append to %s: %w", cause.AggregateID, err)
 		}
 		request.Records = append(request.Records, record)
 	}
@@ -133,61 +167,63 @@ func (h *Handler) append(ctx context.Context, cause eventsourcing.Cause, head ui
 	case err == nil && appended.Duplicate:
 		return h.answer(cause, appended.Records)
 	case err == nil:
-		return ports.CommandResult{AggregateID: cause.AggregateID, SequenceNumber: head + uint64(len(events)), Events: envelopes}, nil
+		return ports.CommandResult[E]{
+			AggregateID: cause.AggregateID, SequenceNumber: head + uint64(len(events)), Events: envelopes,
+		}, nil
 	case errors.Is(err, ports.ErrVersionConflict):
-		return ports.CommandResult{}, fmt.Errorf("%w: %w", errLostRace, err)
+		return ports.CommandResult[E]{}, fmt.Errorf("%w: %w", errLostRace, err)
 	case errors.Is(err, ports.ErrOutcomeUnknown):
 		return h.resolve(ctx, cause, err)
 	default:
-		return ports.CommandResult{}, err
+		return ports.CommandResult[E]{}, err
 	}
 }
 
 // resolve looks whether an append with an unknown outcome happened.
-func (h *Handler) resolve(ctx context.Context, cause eventsourcing.Cause, unknown error) (ports.CommandResult, error) {
+func (h *Handler[C, S, E]) resolve(ctx context.Context, cause eventsourcing.Cause, unknown error) (ports.CommandResult[E], error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reread)
 	defer cancel()
-	history, err := h.config.Store.Load(ctx, cause.AggregateID, 0)
+	history, err := h.load(ctx, cause.AggregateID)
 	if err != nil {
-		return ports.CommandResult{}, fmt.Errorf("%w (reading it again: %v)", unknown, err)
+		return ports.CommandResult[E]{}, fmt.Errorf("%w (reading it again: %v)", unknown, err)
 	}
 	if mine := eventsourcing.ByCommand(history, cause.CommandID); len(mine) > 0 {
 		return h.answer(cause, mine)
 	}
-	return ports.CommandResult{}, unknown
+	return ports.CommandResult[E]{}, unknown
 }
 
 // answer repeats what the command was told the first time.
-func (h *Handler) answer(cause eventsourcing.Cause, records []eventsourcing.Record) (ports.CommandResult, error) {
+func (h *Handler[C, S, E]) answer(cause eventsourcing.Cause, records []eventsourcing.Record) (ports.CommandResult[E], error) {
 	if then, now := records[0].Metadata[digestKey], cause.Metadata[digestKey]; then != "" && then != now {
-		return ports.CommandResult{}, &ports.CommandIDReusedError{CommandID: cause.CommandID, AggregateID: cause.AggregateID}
+		return ports.CommandResult[E]{}, &ports.CommandIDReusedError{CommandID: cause.CommandID, AggregateID: cause.AggregateID}
 	}
 	envelopes, err := h.decode(records)
 	if err != nil {
-		return ports.CommandResult{}, err
+		return ports.CommandResult[E]{}, err
 	}
-	return ports.CommandResult{
+	return ports.CommandResult[E]{
 		AggregateID:    cause.AggregateID,
 		SequenceNumber: records[len(records)-1].SequenceNumber,
 		Events:         envelopes,
 	}, nil
 }
 
-func (h *Handler) decode(records []eventsourcing.Record) ([]eventsourcing.Envelope[order.Event], error) {
-	envelopes := make([]eventsourcing.Envelope[order.Event], len(records))
+func (h *Handler[C, S, E]) decode(records []eventsourcing.Record) ([]eventsourcing.Envelope[E], error) {
+	envelopes := make([]eventsourcing.Envelope[E], len(records))
 	for i, r := range records {
 		var err error
-		if envelopes[i], err = h.config.Codec.Decode(r); err != nil {
+		if envelopes[i], err = h.aggregate.Codec.Decode(r); err != nil {
 			return nil, err
 		}
 	}
 	return envelopes, nil
 }
 
-func (h *Handler) cause(request ports.CommandRequest) eventsourcing.Cause {
+func (h *Handler[C, S, E]) cause(request ports.CommandRequest[C]) eventsourcing.Cause {
 	cause := eventsourcing.Cause{
-		AggregateType: order.Type,
-		AggregateID:   request.Command.Order(),
+		AggregateType: h.aggregate.Type,
+		AggregateID:   request.Command.AggregateID(),
 		CommandID:     request.CommandID,
 		CorrelationID: request.CorrelationID,
 		CausationID:   request.CausationID,
@@ -206,7 +242,7 @@ func (h *Handler) cause(request ports.CommandRequest) eventsourcing.Cause {
 	if cause.Metadata == nil {
 		cause.Metadata = make(map[string]string, 1)
 	}
-	cause.Metadata[digestKey] = digest(request.Command)
+	cause.Metadata[digestKey] = h.aggregate.Digest(request.Command)
 	return cause
 }
 

@@ -14,9 +14,10 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/memory"
 	"orderflow/application/command"
+	"orderflow/application/orders"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/ports"
@@ -24,23 +25,23 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func setup(store ports.EventStore) *command.Handler {
-	return command.New(command.Config{Store: store, Codec: eventjson.New(), Now: time.Now, NewID: uuid.New})
+func setup(store ports.EventStore) orders.Commands {
+	return orders.NewCommands(orderjson.New(), command.Config{Store: store, Now: time.Now, NewID: uuid.New})
 }
 
 func items(quantity int64) []order.Item {
 	return []order.Item{{SKU: "A-1", Quantity: quantity, UnitPrice: 1250}}
 }
 
-func create(id uuid.UUID) ports.CommandRequest {
-	return ports.CommandRequest{Command: order.CreateOrder{OrderID: id, CustomerID: "c-1", Currency: "EUR", Items: items(1)}}
+func create(id uuid.UUID) orders.Request {
+	return orders.Request{Command: order.CreateOrder{OrderID: id, CustomerID: "c-1", Currency: "EUR", Items: items(1)}}
 }
 
-func update(id uuid.UUID, quantity int64) ports.CommandRequest {
-	return ports.CommandRequest{Command: order.UpdateItems{OrderID: id, Items: items(quantity)}}
+func update(id uuid.UUID, quantity int64) orders.Request {
+	return orders.Request{Command: order.UpdateItems{OrderID: id, Items: items(quantity)}}
 }
 
-func must(t *testing.T, h *command.Handler, request ports.CommandRequest) ports.CommandResult {
+func must(t *testing.T, h orders.Commands, request orders.Request) orders.Result {
 	t.Helper()
 	result, err := h.Handle(t.Context(), request)
 	if err != nil {
@@ -118,11 +119,11 @@ func TestHandler_Handle(t *testing.T) {
 		}
 		must(t, h, create(id))
 		var rule *order.RuleError
-		_, err = h.Handle(t.Context(), ports.CommandRequest{Command: order.DeliverOrder{OrderID: id}})
+		_, err = h.Handle(t.Context(), orders.Request{Command: order.DeliverOrder{OrderID: id}})
 		if !errors.As(err, &rule) || rule.Code != order.CodeOrderNotShipped {
 			t.Errorf("out of order: %v", err)
 		}
-		for _, bad := range []ports.CommandRequest{{}, update(id, 0), {Command: order.DeliverOrder{}}} {
+		for _, bad := range []orders.Request{{}, update(id, 0), {Command: order.DeliverOrder{}}} {
 			_, err := setup(nil).Handle(t.Context(), bad)
 			if !errors.As(err, &rule) || !rule.Malformed() {
 				t.Errorf("%+v: %v", bad, err)
@@ -134,7 +135,7 @@ func TestHandler_Handle(t *testing.T) {
 		t.Parallel()
 		store, id := memory.New(memory.Options{}), uuid.New()
 		h := setup(store)
-		at := func(r ports.CommandRequest, n uint64) ports.CommandRequest { r.ExpectedSequence = &n; return r }
+		at := func(r orders.Request, n uint64) orders.Request { r.ExpectedSequence = &n; return r }
 		must(t, h, at(create(id), 0))
 		for _, wrong := range []uint64{0, 2} {
 			_, err := h.Handle(t.Context(), at(update(id, 2), wrong))
@@ -152,7 +153,7 @@ func TestHandler_Handle(t *testing.T) {
 		t.Parallel()
 		store, id := memory.New(memory.Options{}), uuid.New()
 		now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-		h := command.New(command.Config{Store: store, Codec: eventjson.New(), Now: func() time.Time { return now }, NewID: uuid.New})
+		h := orders.NewCommands(orderjson.New(), command.Config{Store: store, Now: func() time.Time { return now }, NewID: uuid.New})
 		must(t, h, create(id))
 		now = now.Add(-time.Hour) // the clock is set back
 		must(t, h, update(id, 2))
@@ -176,7 +177,7 @@ func TestHandler_Handle_sameCommandID(t *testing.T) {
 		request.CommandID, request.ExpectedSequence = uuid.New(), &head
 		first := must(t, h, request)
 		must(t, h, update(id, 3))
-		must(t, h, ports.CommandRequest{Command: order.CancelOrder{OrderID: id, Reason: "changed my mind"}})
+		must(t, h, orders.Request{Command: order.CancelOrder{OrderID: id, Reason: "changed my mind"}})
 
 		again := must(t, setup(store), request) // also after a restart, and although it would be refused by now
 		if diff := cmp.Diff(first, again); diff != "" {
@@ -205,11 +206,11 @@ func TestHandler_Handle_sameCommandID(t *testing.T) {
 	t.Run("from many clients at once causes one event", func(t *testing.T) {
 		t.Parallel()
 		store, id := memory.New(memory.Options{}), uuid.New()
-		handlers := []*command.Handler{setup(store), setup(store)} // two processes: no shared queue
+		handlers := []orders.Commands{setup(store), setup(store)} // two processes: no shared queue
 		must(t, handlers[0], create(id))
 		request := update(id, 7)
 		request.CommandID = uuid.New()
-		results := make([]ports.CommandResult, 40)
+		results := make([]orders.Result, 40)
 		var clients sync.WaitGroup
 		for i := range results {
 			clients.Go(func() {
@@ -235,7 +236,7 @@ func TestHandler_Handle_sameCommandID(t *testing.T) {
 func TestHandler_Handle_oneOrderManyClients(t *testing.T) {
 	t.Parallel()
 	store, id := memory.New(memory.Options{}), uuid.New()
-	handlers := []*command.Handler{setup(store), setup(store), setup(store)}
+	handlers := []orders.Commands{setup(store), setup(store), setup(store)}
 	must(t, handlers[0], create(id))
 	var mu sync.Mutex
 	won := map[uint64]int64{} // sequence number → quantity
@@ -265,7 +266,7 @@ func TestHandler_Handle_oneOrderManyClients(t *testing.T) {
 		t.Errorf("only %d of 200 got through", len(won))
 	}
 	for _, r := range records[1:] {
-		event, err := eventjson.New().Decode(r)
+		event, err := orderjson.New().Decode(r)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -161,7 +161,7 @@ const maxShown = 20
 // historyPage is how many events are read at once.
 const historyPage = 1024
 
-// everyHistory calls work for the history of every order in the event store, as it is when the order is read, for several at once.
+// everyHistory calls work for the history of every aggregate in the event store that the consumer takes, as it is when the order is read, for several at once.
 // Read one after the other, as they are stored, they cost less than half of what loading them by their heads does (BenchmarkRebuild).
 func (c *Consumer) everyHistory(ctx context.Context, work func([]eventsourcing.Record) error) error {
 	return spread(ctx, c.config.Workers, work, func(ctx context.Context, emit func([]eventsourcing.Record) error) error {
@@ -172,6 +172,9 @@ func (c *Consumer) everyHistory(ctx context.Context, work func([]eventsourcing.R
 				return err
 			}
 			for _, record := range page.Records {
+				if !c.config.takes(record.AggregateType) {
+					continue
+				}
 				if len(history) > 0 && history[0].AggregateID != record.AggregateID {
 					if err := emit(history); err != nil {
 						return err

@@ -82,7 +82,7 @@ func (c *Consumer) everyOrder(ctx context.Context, work func(ports.Head) error) 
 	return spread(ctx, c.config.Workers, work, c.listHeads)
 }
 
-// listHeads emits every head in the event store.
+// listHeads emits the head of every aggregate in the event store that the consumer takes.
 func (c *Consumer) listHeads(ctx context.Context, emit func(ports.Head) error) error {
 	for cursor := ports.Cursor(""); ; {
 		page, err := c.config.Store.ScanHeads(ctx, cursor, headPage)
@@ -90,6 +90,9 @@ func (c *Consumer) listHeads(ctx context.Context, emit func(ports.Head) error) e
 			return err
 		}
 		for _, head := range page.Heads {
+			if !c.config.takes(head.AggregateType) {
+				continue
+			}
 			if err := emit(head); err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,9 @@ type Config struct {
 	// Version is the version of the effect: the projection's, or 1 for a publisher.
 	Version int
 	Effect  Effect
+	// Types are the aggregate types whose events the consumer takes; none for all types. Events of other types are passed
+	// over: nothing is read or written for them, and the offset moves on.
+	Types []string
 	// Table is the table that the effect fills; nil for a publisher.
 	Table *projection.Table
 
@@ -103,6 +107,11 @@ func (c Config) withDefaults() Config {
 		c.Beats = noBeats{}
 	}
 	return c
+}
+
+// takes says whether the consumer takes events of an aggregate type.
+func (c *Config) takes(aggregateType string) bool {
+	return len(c.Types) == 0 || slices.Contains(c.Types, aggregateType)
 }
 
 func setDefault[T comparable](value *T, standard T) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"orderflow/domain/eventsourcing"
-	"orderflow/domain/order"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -19,13 +18,13 @@ type Effect interface {
 }
 
 // Project is the effect of a projection: the rows of its table.
-func Project(p *projection.Projection, codec ports.Codec[order.Event]) Effect {
+func Project(p *projection.Projection, codec ports.Decoder) Effect {
 	return projecting{projection: p, codec: codec}
 }
 
 type projecting struct {
 	projection *projection.Projection
-	codec      ports.Codec[order.Event]
+	codec      ports.Decoder
 }
 
 func (p projecting) Apply(_ context.Context, state []byte, records []eventsourcing.Record) (ports.Change, error) {

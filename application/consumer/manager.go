@@ -89,7 +89,7 @@ func (m Manager) Reset(ctx context.Context, consumer string, request ports.Reset
 	return consequence, err
 }
 
-// ListParked implements [ports.ParkedOrders].
+// ListParked implements [ports.ParkingManager].
 func (m Manager) ListParked(ctx context.Context, consumer string, after ports.Cursor, limit int) (page ports.ParkedPage, err error) {
 	err = m.do(consumer, func(c *Consumer) error {
 		page, err = c.ListParked(ctx, after, limit)
@@ -98,12 +98,12 @@ func (m Manager) ListParked(ctx context.Context, consumer string, after ports.Cu
 	return page, err
 }
 
-// RetryParked implements [ports.ParkedOrders].
+// RetryParked implements [ports.ParkingManager].
 func (m Manager) RetryParked(ctx context.Context, consumer string, aggregateID uuid.UUID) error {
 	return m.do(consumer, func(c *Consumer) error { return c.Retry(ctx, aggregateID) })
 }
 
-// SkipParked implements [ports.ParkedOrders].
+// SkipParked implements [ports.ParkingManager].
 func (m Manager) SkipParked(ctx context.Context, consumer string, aggregateID uuid.UUID, reason string) error {
 	return m.do(consumer, func(c *Consumer) error { return c.Skip(ctx, aggregateID, reason) })
 }

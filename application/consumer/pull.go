@@ -194,6 +194,10 @@ func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subs
 			continue
 		}
 		c.config.Beats.Delivered(c.config.Name)
+		if !c.config.takes(delivery.Record.AggregateType) {
+			reached(done)
+			continue
+		}
 		l.update(func() { l.emitted++ })
 		err = emit(ctx, delivery.Record, func() {
 			reached(done)

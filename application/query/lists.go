@@ -17,7 +17,7 @@ const MaxLimit = 1_000
 
 func bounded(limit int) int { return min(max(limit, 1), MaxLimit) }
 
-// Lists implements ports.OrderLists.
+// Lists implements ports.ViewLists.
 type Lists struct {
 	views       ports.ViewReader
 	states      States
@@ -50,7 +50,7 @@ type States interface {
 	State(ctx context.Context, view ports.ViewID, aggregateID uuid.UUID) (ports.ViewState, error)
 }
 
-// Await waits until a table has the effect of an event, see ports.OrderLists. It asks at least once, and once more when the time is
+// Await waits until a table has the effect of an event, see ports.ViewLists. It asks at least once, and once more when the time is
 // up.
 func (l *Lists) Await(ctx context.Context, table string, aggregateID uuid.UUID, sequence uint64, wait time.Duration) error {
 	p, ok := l.projections[table]
@@ -77,7 +77,7 @@ func (l *Lists) Await(ctx context.Context, table string, aggregateID uuid.UUID, 
 	}
 }
 
-// List returns a page of the rows under key, see ports.OrderLists.
+// List returns a page of the rows under key, see ports.ViewLists.
 func (l *Lists) List(ctx context.Context, table, key string, after ports.Cursor, limit int) (ports.RowPage, error) {
 	p, ok := l.projections[table]
 	if !ok {

@@ -12,6 +12,7 @@ import (
 
 	"orderflow/adapters/memory"
 	"orderflow/application/query"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -23,12 +24,12 @@ func TestLists(t *testing.T) {
 		w.happens(t, id(n, 0), created)
 	}
 	w.happens(t, id(2, 0), confirmed)
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		for aggregateID, events := range w.history {
 			w.project(t, p, aggregateID, len(events))
 		}
 	}
-	lists := query.NewLists(w.store, w.store, live{}, projection.All())
+	lists := query.NewLists(w.store, w.store, live{}, views.All())
 
 	for name, test := range map[string]struct {
 		table, key string
@@ -91,7 +92,7 @@ func TestLists_limit(t *testing.T) {
 		lists := query.NewLists(rows(func(_ context.Context, q ports.RowQuery) (ports.RowPage, error) {
 			got = q.Limit
 			return ports.RowPage{}, nil
-		}), nil, live{}, projection.All())
+		}), nil, live{}, views.All())
 		if _, err := lists.List(t.Context(), "orders_by_sku", "A-1", "", asked); err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +117,7 @@ func TestLists_Await(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store, id := memory.New(memory.Options{}), uuid.New()
-		lists := query.NewLists(store, store, live{}, projection.All())
+		lists := query.NewLists(store, store, live{}, views.All())
 		handle := func(sequence uint64) {
 			view := live{}.LiveView("orders-by-status")
 			if err := store.Apply(t.Context(), view, ports.Change{AggregateID: id, State: ports.ViewState{SequenceNumber: sequence}}); err != nil {

@@ -15,6 +15,7 @@ import (
 	"orderflow/application/query"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -66,7 +67,7 @@ func decoded[E order.Event](payload []byte) (order.Event, error) {
 // world is a store with a history, and the projections that are fed from it.
 type world struct {
 	store   *memory.Store
-	orders  *query.Orders
+	orders  *query.Aggregates
 	history map[uuid.UUID][]projection.Event
 }
 
@@ -76,9 +77,10 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { _ = store.Close() })
 	return &world{
 		store: store,
-		orders: query.NewOrders(query.OrdersConfig{
+		orders: query.NewAggregates(query.AggregatesConfig{
+			Type:  order.Type,
 			Live:  live{},
-			Views: store, Store: store, Codec: codec{}, Projection: projection.OrderReadModel(),
+			Views: store, Store: store, Codec: codec{}, Projection: views.OrderReadModel(),
 		}),
 		history: map[uuid.UUID][]projection.Event{},
 	}

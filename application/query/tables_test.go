@@ -8,12 +8,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderflow/application/query"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
 
 func newTables(w *world) *query.Tables {
-	return query.NewTables(query.TablesConfig{Records: w.store, Store: w.store, Views: w.store, Live: live{}, Projections: projection.All()})
+	return query.NewTables(query.TablesConfig{Records: w.store, Store: w.store, Views: w.store, Live: live{}, Projections: views.All()})
 }
 
 func TestTables_Names(t *testing.T) {
@@ -28,7 +29,7 @@ func TestTables_Table(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.happens(t, id(1, 0), created, cancelled)
-	w.project(t, projection.OrdersByStatus(), id(1, 0), 2)
+	w.project(t, views.OrdersByStatus(), id(1, 0), 2)
 	tables := newTables(w)
 	const (
 		aggregate = "01000000-0000-7000-8000-000000000000"
@@ -143,8 +144,8 @@ func TestTables_head_isTheSameOnEveryPage(t *testing.T) {
 func TestTables_errorsPassThrough(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	config := func(views rows) query.TablesConfig {
-		return query.TablesConfig{Records: lister{broken}, Views: views, Live: live{}, Projections: projection.All()}
+	config := func(reader rows) query.TablesConfig {
+		return query.TablesConfig{Records: lister{broken}, Views: reader, Live: live{}, Projections: views.All()}
 	}
 	failing := rows(func(context.Context, ports.RowQuery) (ports.RowPage, error) { return ports.RowPage{}, broken })
 	for _, name := range []string{"event_store", "outbox_messages", "order_read_model"} {

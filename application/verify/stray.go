@@ -60,9 +60,9 @@ func (v *verification) everyRow(ctx context.Context, p *projection.Projection, v
 // the sequence number that the view had reached before the row was read, or at any later one up to the end of the history, which
 // is read last. No patience is needed for that.
 func (v *verification) stray(ctx context.Context, p *projection.Projection, row projection.Row) (*ports.VerifyDifference, error) {
-	id, ok := p.Table.Get(row, "order_id").(uuid.UUID)
+	id, ok := p.Table.OwnerOf(row)
 	if !ok {
-		return &ports.VerifyDifference{Consumer: p.Name, Detail: fmt.Sprintf("row %v has no order id", row)}, nil
+		return &ports.VerifyDifference{Consumer: p.Name, Detail: fmt.Sprintf("row %v has no %s", row, p.Table.Owner)}, nil
 	}
 	state, err := v.States.State(ctx, v.Live.LiveView(p.Name), id)
 	if err != nil {

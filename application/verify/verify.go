@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/domain/eventsourcing"
-	"orderflow/domain/order"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -34,7 +33,7 @@ type Store interface {
 // Config is what a verification needs. Fields without a stated default are required.
 type Config struct {
 	Store  Store
-	Codec  ports.Codec[order.Event]
+	Codec  ports.Decoder
 	States ports.ViewStore
 	Rows   ports.ViewReader
 	// Live says which generation of each view is looked at.
@@ -43,7 +42,7 @@ type Config struct {
 	Skips ports.SkipLog
 	// Projections are compared row by row.
 	Projections []*projection.Projection
-	// Others are consumers without rows, such as publishers: they are only asked how far they are.
+	// Others are consumers without rows, such as publishers: they are only asked how far they are. They take all types.
 	Others []string
 	// Repairer puts an order right in the view of a consumer; nil where nothing can.
 	Repairer Repairer
@@ -125,22 +124,22 @@ func (v *verification) all(ctx context.Context) error {
 }
 
 // everyOrder compares each order once, and returns those with differences.
-func (v *verification) everyOrder(ctx context.Context) (doubtful []uuid.UUID, err error) {
+func (v *verification) everyOrder(ctx context.Context) (doubtful []ports.Head, err error) {
 	for cursor := ports.Cursor(""); ; {
 		heads, err := v.Store.ScanHeads(ctx, cursor, page)
 		if err != nil {
 			return nil, fmt.Errorf("list orders: %w", err)
 		}
 		for _, head := range heads.Heads {
-			outcome, err := v.compare(ctx, head.AggregateID)
+			outcome, err := v.compare(ctx, head)
 			if err != nil {
 				return nil, err
 			}
 			if len(outcome.differences) > 0 && len(doubtful) < maxDoubts {
-				doubtful = append(doubtful, head.AggregateID)
+				doubtful = append(doubtful, head)
 				continue
 			}
-			if err := v.settled(ctx, head.AggregateID, outcome); err != nil {
+			if err := v.settled(ctx, head, outcome); err != nil {
 				return nil, err
 			}
 		}
@@ -154,7 +153,7 @@ func (v *verification) everyOrder(ctx context.Context) (doubtful []uuid.UUID, er
 }
 
 // settle looks at doubtful orders again until the differences are gone or patience is used up.
-func (v *verification) settle(ctx context.Context, doubtful []uuid.UUID) error {
+func (v *verification) settle(ctx context.Context, doubtful []ports.Head) error {
 	deadline := time.NewTimer(v.patience)
 	defer deadline.Stop()
 	pause := time.NewTicker(between)
@@ -167,17 +166,17 @@ func (v *verification) settle(ctx context.Context, doubtful []uuid.UUID) error {
 			last = true
 		case <-pause.C:
 		}
-		var still []uuid.UUID
-		for _, id := range doubtful {
-			outcome, err := v.compare(ctx, id)
+		var still []ports.Head
+		for _, head := range doubtful {
+			outcome, err := v.compare(ctx, head)
 			if err != nil {
 				return err
 			}
 			if len(outcome.differences) > 0 && !last {
-				still = append(still, id)
+				still = append(still, head)
 				continue
 			}
-			if err := v.settled(ctx, id, outcome); err != nil {
+			if err := v.settled(ctx, head, outcome); err != nil {
 				return err
 			}
 		}
@@ -194,10 +193,10 @@ type outcome struct {
 }
 
 // settled takes the outcome of an order into the report, after differences were put right if they are to be.
-func (v *verification) settled(ctx context.Context, id uuid.UUID, o outcome) error {
+func (v *verification) settled(ctx context.Context, head ports.Head, o outcome) error {
 	if v.repairer != nil && len(o.differences) > 0 {
 		var err error
-		if o, err = v.repaired(ctx, id, o); err != nil {
+		if o, err = v.repaired(ctx, head, o); err != nil {
 			return err
 		}
 	}
@@ -211,21 +210,21 @@ func (v *verification) settled(ctx context.Context, id uuid.UUID, o outcome) err
 }
 
 // repaired puts an order right and looks at it again.
-func (v *verification) repaired(ctx context.Context, id uuid.UUID, o outcome) (outcome, error) {
+func (v *verification) repaired(ctx context.Context, head ports.Head, o outcome) (outcome, error) {
 	done := make(map[string]bool)
 	for _, d := range o.differences {
 		if d.Consumer == "" || done[d.Consumer] {
 			continue
 		}
 		done[d.Consumer] = true
-		if err := v.repairer.RepairOrder(ctx, d.Consumer, id, nil); err != nil {
-			v.add(ports.VerifyDifference{AggregateID: id, Consumer: d.Consumer, Detail: "cannot be put right: " + err.Error()})
+		if err := v.repairer.RepairOrder(ctx, d.Consumer, head.AggregateID, nil); err != nil {
+			v.add(ports.VerifyDifference{AggregateID: head.AggregateID, Consumer: d.Consumer, Detail: "cannot be put right: " + err.Error()})
 		}
 	}
 	if len(done) == 0 {
 		return o, nil
 	}
-	again, err := v.compare(ctx, id)
+	again, err := v.compare(ctx, head)
 	if err == nil && len(again.differences) == 0 {
 		v.report.Repaired++
 	}
@@ -233,17 +232,24 @@ func (v *verification) repaired(ctx context.Context, id uuid.UUID, o outcome) (o
 }
 
 // compare holds one order against its history.
-func (v *verification) compare(ctx context.Context, id uuid.UUID) (outcome, error) {
+func (v *verification) compare(ctx context.Context, head ports.Head) (outcome, error) {
+	id := head.AggregateID
 	// States are read before the history: so a state that is ahead of the history is a difference and not a race.
-	reached, err := v.reached(ctx, id)
+	reached, err := v.reached(ctx, head)
 	if err != nil {
 		return outcome{}, err
 	}
-	history, wrong, err := v.history(ctx, id)
+	records, wrong, err := v.records(ctx, id)
 	if err != nil || wrong != nil {
 		return outcome{differences: wrong}, err
 	}
-	o := outcome{events: uint64(len(history)), rows: make(map[string]uint64)}
+	var history []projection.Event
+	if slices.ContainsFunc(v.Projections, func(p *projection.Projection) bool { return p.Takes(head.AggregateType) }) {
+		if history, wrong = v.decode(records); wrong != nil { // else nobody here needs to read these events
+			return outcome{differences: wrong}, nil
+		}
+	}
+	o := outcome{events: uint64(len(records)), rows: make(map[string]uint64)}
 	for consumer, state := range reached {
 		if state.SequenceNumber != o.events {
 			o.differences = append(o.differences, ports.VerifyDifference{
@@ -253,6 +259,9 @@ func (v *verification) compare(ctx context.Context, id uuid.UUID) (outcome, erro
 		}
 	}
 	for _, p := range v.Projections {
+		if !p.Takes(head.AggregateType) {
+			continue
+		}
 		handled := min(reached[p.Name].SequenceNumber, o.events)
 		fold, err := p.Advance(nil, v.withoutSkipped(p.Name, history[:handled]))
 		if err != nil {
@@ -271,16 +280,18 @@ func (v *verification) compare(ctx context.Context, id uuid.UUID) (outcome, erro
 }
 
 // reached reads how far each consumer is with one order.
-func (v *verification) reached(ctx context.Context, id uuid.UUID) (map[string]ports.ViewState, error) {
+func (v *verification) reached(ctx context.Context, head ports.Head) (map[string]ports.ViewState, error) {
 	consumers := append([]string(nil), v.Others...)
 	for _, p := range v.Projections {
-		consumers = append(consumers, p.Name)
+		if p.Takes(head.AggregateType) {
+			consumers = append(consumers, p.Name)
+		}
 	}
 	reached := make(map[string]ports.ViewState, len(consumers))
 	for _, consumer := range consumers {
-		state, err := v.States.State(ctx, v.Live.LiveView(consumer), id)
+		state, err := v.States.State(ctx, v.Live.LiveView(consumer), head.AggregateID)
 		if err != nil {
-			return nil, fmt.Errorf("state of %s for %s: %w", consumer, id, err)
+			return nil, fmt.Errorf("state of %s for %s: %w", consumer, head.AggregateID, err)
 		}
 		reached[consumer] = state
 	}
@@ -314,28 +325,44 @@ func (v *verification) withoutSkipped(consumer string, events []projection.Event
 	})
 }
 
-// history loads and decodes one order. What is wrong with the stored bytes is a finding, not a failure of the verification.
+// history loads and decodes one aggregate. What is wrong with the stored bytes is a finding, not a failure of the verification.
 func (v *verification) history(ctx context.Context, id uuid.UUID) ([]projection.Event, []ports.VerifyDifference, error) {
-	wrong := func(err error) []ports.VerifyDifference {
-		return []ports.VerifyDifference{{AggregateID: id, Detail: err.Error()}}
+	records, wrong, err := v.records(ctx, id)
+	if err != nil || wrong != nil {
+		return nil, wrong, err
 	}
+	events, wrong := v.decode(records)
+	return events, wrong, nil
+}
+
+func (v *verification) records(ctx context.Context, id uuid.UUID) ([]eventsourcing.Record, []ports.VerifyDifference, error) {
 	records, err := v.Store.Load(ctx, id, 0)
-	if errors.Is(err, ports.ErrCorrupt) {
-		return nil, wrong(err), nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, ports.ErrCorrupt) {
 		return nil, nil, fmt.Errorf("load %s: %w", id, err)
 	}
-	if err := eventsourcing.CheckHistory(records, id, 0); err != nil {
-		return nil, wrong(err), nil
+	if err == nil {
+		err = eventsourcing.CheckHistory(records, id, 0)
 	}
+	if err != nil {
+		return nil, broken(id, err), nil
+	}
+	return records, nil, nil
+}
+
+func (v *verification) decode(records []eventsourcing.Record) ([]projection.Event, []ports.VerifyDifference) {
 	events := make([]projection.Event, len(records))
 	for i, r := range records {
+		var err error
 		if events[i], err = v.Codec.Decode(r); err != nil {
-			return nil, wrong(err), nil
+			return nil, broken(r.AggregateID, err)
 		}
 	}
-	return events, nil, nil
+	return events, nil
+}
+
+// broken is the difference of a history that is wrong itself.
+func broken(id uuid.UUID, err error) []ports.VerifyDifference {
+	return []ports.VerifyDifference{{AggregateID: id, Detail: err.Error()}}
 }
 
 // compareRows looks for each wanted row in the table, and says what differs.

@@ -10,13 +10,15 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/memory"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
+	"orderflow/application/orders"
 	"orderflow/application/verify"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -40,12 +42,12 @@ func setup(t *testing.T) *bundle {
 
 func (b *bundle) command(t *testing.T, c order.Command) eventsourcing.Record {
 	t.Helper()
-	handler := command.New(command.Config{Store: b.store, Codec: eventjson.New(), Now: time.Now, NewID: uuid.New})
-	result, err := handler.Handle(t.Context(), ports.CommandRequest{Command: c})
+	handler := orders.NewCommands(orderjson.New(), command.Config{Store: b.store, Now: time.Now, NewID: uuid.New})
+	result, err := handler.Handle(t.Context(), orders.Request{Command: c})
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := b.store.Load(t.Context(), c.Order(), result.SequenceNumber-1)
+	records, err := b.store.Load(t.Context(), c.AggregateID(), result.SequenceNumber-1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,13 +56,13 @@ func (b *bundle) command(t *testing.T, c order.Command) eventsourcing.Record {
 
 func (b *bundle) handle(t *testing.T, r eventsourcing.Record) {
 	t.Helper()
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		view := firstGeneration{}.LiveView(p.Name)
 		state, err := b.store.State(t.Context(), view, r.AggregateID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		change, err := consumer.Project(p, eventjson.New()).Apply(t.Context(), state.Data, []eventsourcing.Record{r})
+		change, err := consumer.Project(p, orderjson.NewMux()).Apply(t.Context(), state.Data, []eventsourcing.Record{r})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,8 +75,8 @@ func (b *bundle) handle(t *testing.T, r eventsourcing.Record) {
 
 func (b *bundle) config() verify.Config {
 	return verify.Config{
-		Store: b.store, Codec: eventjson.New(), States: b.store, Rows: b.store,
-		Live: firstGeneration{}, Skips: b.store, Projections: projection.All(),
+		Store: b.store, Codec: orderjson.NewMux(), States: b.store, Rows: b.store,
+		Live: firstGeneration{}, Skips: b.store, Projections: views.All(),
 	}
 }
 
@@ -134,7 +136,7 @@ func TestVerify_findsEveryKindOfDifference(t *testing.T) {
 			at := eventsourcing.Timestamp(time.Now())
 			stray := projection.Row{"DELIVERED", projection.DayBucket(at), at, b.orders[0], "c", "EUR", int64(1), int64(1), at}
 			err := b.store.Apply(t.Context(), statusView, ports.Change{
-				AggregateID: uuid.New(), State: ports.ViewState{SequenceNumber: 1}, Table: projection.OrdersByStatus().Table, Put: []projection.Row{stray},
+				AggregateID: uuid.New(), State: ports.ViewState{SequenceNumber: 1}, Table: views.OrdersByStatus().Table, Put: []projection.Row{stray},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -181,7 +183,7 @@ func TestVerify_waitsForConsumersThatAreOnTheirWay(t *testing.T) {
 // middle of it.
 func TestVerify_takesTrafficForNoStrayRow(t *testing.T) {
 	t.Parallel()
-	status := projection.OrdersByStatus()
+	status := views.OrdersByStatus()
 	view := firstGeneration{}.LiveView(status.Name)
 	for name, applied := range map[string]func(t *testing.T, b *bundle, shipped eventsourcing.Record){
 		"the consumer is behind":      func(*testing.T, *bundle, eventsourcing.Record) {},
@@ -231,7 +233,7 @@ func TestVerify_takesTrafficForNoStrayRow(t *testing.T) {
 func TestVerify_findsRowsThatWereLeftBehind(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	status := projection.OrdersByStatus()
+	status := views.OrdersByStatus()
 	view := firstGeneration{}.LiveView(status.Name)
 	page, err := b.store.Rows(t.Context(), ports.RowQuery{View: view, Table: status.Table, Limit: 10})
 	if err != nil || len(page.Rows) != 2 {
@@ -300,7 +302,7 @@ type repairs struct {
 
 func (r *repairs) RepairOrder(ctx context.Context, consumerName string, aggregateID uuid.UUID, stray []projection.Row) error {
 	r.asked = append(r.asked, consumerName)
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		if p.Name != consumerName {
 			continue
 		}
@@ -310,7 +312,7 @@ func (r *repairs) RepairOrder(ctx context.Context, consumerName string, aggregat
 		}
 		change := ports.Change{Table: p.Table}
 		if len(records) > 0 {
-			if change, err = consumer.Project(p, eventjson.New()).Apply(ctx, nil, records); err != nil {
+			if change, err = consumer.Project(p, orderjson.NewMux()).Apply(ctx, nil, records); err != nil {
 				return err
 			}
 		}
@@ -327,7 +329,7 @@ func TestRepair_putsRightWhatVerifyFinds(t *testing.T) {
 	r := &repairs{bundle: b}
 	config := b.config()
 	config.Repairer = r
-	status := projection.OrdersByStatus()
+	status := views.OrdersByStatus()
 	view := firstGeneration{}.LiveView(status.Name)
 
 	b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"}) // nobody has handled it
@@ -368,7 +370,7 @@ func TestRepair_putsRightWhatVerifyFinds(t *testing.T) {
 func TestVerify_countsSkippedEventsAndWantsTheRowsWithoutThem(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		err := b.store.RecordSkip(t.Context(), ports.Skip{Consumer: p.Name, AggregateID: b.orders[0], SequenceNumber: 2, Reason: "test", SkippedAt: time.UnixMilli(1).UTC()})
 		if err != nil {
 			t.Fatal(err)

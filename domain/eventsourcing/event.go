@@ -56,5 +56,25 @@ type Envelope[E any] struct {
 	Event E
 }
 
+// Untyped returns e with its event as any.
+func Untyped[E any](e Envelope[E]) Envelope[any] {
+	return Envelope[any]{Header: e.Header, Event: e.Event}
+}
+
+// UntypedAll returns events, each as [Untyped] does.
+func UntypedAll[E any](events []Envelope[E]) []Envelope[any] {
+	untyped := make([]Envelope[any], len(events))
+	for i, e := range events {
+		untyped[i] = Untyped(e)
+	}
+	return untyped
+}
+
+// Typed returns e with its event as an E; ok is false when the event is none.
+func Typed[E any](e Envelope[any]) (typed Envelope[E], ok bool) {
+	event, ok := e.Event.(E)
+	return Envelope[E]{Header: e.Header, Event: event}, ok
+}
+
 // Timestamp brings t to the precision that every store keeps: UTC, whole milliseconds.
 func Timestamp(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

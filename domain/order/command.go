@@ -1,15 +1,14 @@
 package order
 
-import "github.com/google/uuid"
+import (
+	"github.com/google/uuid"
+
+	"orderflow/domain/eventsourcing"
+)
 
 // Command is a request to change one order: a CreateOrder, UpdateItems, ConfirmOrder, ShipOrder, DeliverOrder or CancelOrder
 // by value. Anything else, pointers to these included, is refused with [CodeUnknownCommand].
-type Command interface {
-	// Order is the id of the order that the command is for.
-	Order() uuid.UUID
-	// Name is the command's stable name, such as "create_order".
-	Name() string
-}
+type Command interface{ eventsourcing.Command }
 
 // CreateOrder starts an order.
 type CreateOrder struct {
@@ -55,12 +54,12 @@ type CancelOrder struct {
 	Reason string
 }
 
-func (c CreateOrder) Order() uuid.UUID  { return c.OrderID }
-func (c UpdateItems) Order() uuid.UUID  { return c.OrderID }
-func (c ConfirmOrder) Order() uuid.UUID { return c.OrderID }
-func (c ShipOrder) Order() uuid.UUID    { return c.OrderID }
-func (c DeliverOrder) Order() uuid.UUID { return c.OrderID }
-func (c CancelOrder) Order() uuid.UUID  { return c.OrderID }
+func (c CreateOrder) AggregateID() uuid.UUID  { return c.OrderID }
+func (c UpdateItems) AggregateID() uuid.UUID  { return c.OrderID }
+func (c ConfirmOrder) AggregateID() uuid.UUID { return c.OrderID }
+func (c ShipOrder) AggregateID() uuid.UUID    { return c.OrderID }
+func (c DeliverOrder) AggregateID() uuid.UUID { return c.OrderID }
+func (c CancelOrder) AggregateID() uuid.UUID  { return c.OrderID }
 
 func (CreateOrder) Name() string  { return "create_order" }
 func (UpdateItems) Name() string  { return "update_items" }

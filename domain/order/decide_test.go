@@ -212,8 +212,8 @@ func TestCommand_Names(t *testing.T) {
 	var got []string
 	for _, c := range oneOfEach() {
 		got = append(got, c.Name())
-		if c.Order() != orderID {
-			t.Errorf("%s: Order() = %s, want %s", c.Name(), c.Order(), orderID)
+		if c.AggregateID() != orderID {
+			t.Errorf("%s: Order() = %s, want %s", c.Name(), c.AggregateID(), orderID)
 		}
 	}
 	want := []string{"create_order", "update_items", "confirm_order", "ship_order", "deliver_order", "cancel_order"}

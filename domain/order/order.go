@@ -50,7 +50,7 @@ func Decide(o Order, c Command) ([]Event, error) {
 		return o.create(create)
 	}
 	if o.Status == "" {
-		return nil, &RuleError{Code: CodeOrderNotFound, AggregateID: c.Order(), Detail: "there is no such order"}
+		return nil, &RuleError{Code: CodeOrderNotFound, AggregateID: c.AggregateID(), Detail: "there is no such order"}
 	}
 	switch c := c.(type) {
 	case UpdateItems:

@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"orderflow/domain/eventsourcing"
 )
 
 // Code names a rule. Codes are part of the API and never change their meaning.
@@ -64,8 +66,20 @@ func (e *RuleError) Malformed() bool {
 	}
 }
 
+// Refusal implements [eventsourcing.Refused].
+func (e *RuleError) Refusal() eventsourcing.Refusal {
+	kind := eventsourcing.RefusedByState
+	switch {
+	case e.Code == CodeOrderNotFound:
+		kind = eventsourcing.RefusedMissing
+	case e.Malformed():
+		kind = eventsourcing.RefusedMalformed
+	}
+	return eventsourcing.Refusal{Code: string(e.Code), Kind: kind, Field: e.Field, Detail: e.Detail}
+}
+
 func refused(code Code, c Command, o Order, detail string) error {
-	return &RuleError{Code: code, AggregateID: c.Order(), Detail: fmt.Sprintf("%s; this one is %s", detail, o.Status)}
+	return &RuleError{Code: code, AggregateID: c.AggregateID(), Detail: fmt.Sprintf("%s; this one is %s", detail, o.Status)}
 }
 
 // unknownCommand calls no method of c, which may be nil or a nil pointer.
@@ -80,11 +94,11 @@ func Check(c Command) error {
 	default:
 		return unknownCommand(c)
 	}
-	if c.Order() == uuid.Nil {
+	if c.AggregateID() == uuid.Nil {
 		return &RuleError{Code: CodeInvalidOrderID, Field: "order_id", Detail: "must be a UUID other than the nil UUID"}
 	}
 	if rule := checkFields(c); rule != nil {
-		rule.AggregateID = c.Order()
+		rule.AggregateID = c.AggregateID()
 		return rule
 	}
 	return nil

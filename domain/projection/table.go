@@ -2,6 +2,7 @@ package projection
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,6 +48,9 @@ type Column struct {
 type Table struct {
 	// Name is the table's name in every store, such as "orders_by_customer".
 	Name string
+	// Owner names the key column, of kind UUID, that holds the id of the aggregate which the row is of. As it is in the key,
+	// no two aggregates have a row in common.
+	Owner string
 	// Columns: partition columns first, then the bucket if any, then clustering, then regular columns.
 	Columns []Column
 }
@@ -67,6 +71,17 @@ func (t *Table) KeyLen() int {
 // Key returns the key columns of row.
 func (t *Table) Key(row Row) Row { return row[:t.KeyLen()] }
 
+// OwnerOf returns the id of the aggregate that row is of; ok is false for a row that does not fit the table.
+func (t *Table) OwnerOf(row Row) (id uuid.UUID, ok bool) {
+	for i, c := range t.Columns {
+		if c.Name == t.Owner && i < len(row) {
+			id, ok = row[i].(uuid.UUID)
+			return id, ok
+		}
+	}
+	return uuid.Nil, false
+}
+
 // Get returns the value of the named column. It panics when the table has no such column, as that is a bug.
 func (t *Table) Get(row Row, column string) any {
 	for i, c := range t.Columns {
@@ -77,7 +92,7 @@ func (t *Table) Get(row Row, column string) any {
 	panic(fmt.Sprintf("table %s has no column %q", t.Name, column))
 }
 
-// Check reports what is wrong with a declaration: names, kinds, roles out of order, no key.
+// Check reports what is wrong with a declaration: names, kinds, roles out of order, no key, no owner in the key.
 func (t *Table) Check() error {
 	if t.Name == "" {
 		return fmt.Errorf("table without a name")
@@ -100,6 +115,10 @@ func (t *Table) Check() error {
 			return fmt.Errorf("table %s: column %s: a second bucket", t.Name, c.Name)
 		}
 		seen[c.Name] = true
+	}
+	owned := func(c Column) bool { return c.Name == t.Owner && c.Kind == UUID && c.Role != Bucket }
+	if !slices.ContainsFunc(t.Columns[:t.KeyLen()], owned) {
+		return fmt.Errorf("table %s: the owner %q is no key column of kind UUID", t.Name, t.Owner)
 	}
 	return nil
 }

@@ -15,9 +15,14 @@ func column(name string, kind projection.Kind, role projection.Role) projection.
 	return projection.Column{Name: name, Kind: kind, Role: role}
 }
 
+var (
+	orderID = uuid.MustParse("018f4e9a-0000-7000-8000-000000000001")
+	noon    = time.Date(2025, time.March, 31, 12, 0, 0, 0, time.UTC)
+)
+
 // shelf is a table with a column of each kind and role.
 func shelf() *projection.Table {
-	return &projection.Table{Name: "shelf", Columns: []projection.Column{
+	return &projection.Table{Name: "shelf", Owner: "id", Columns: []projection.Column{
 		column("room", projection.Text, projection.Partition),
 		column("day", projection.Text, projection.Bucket),
 		column("at", projection.Timestamp, projection.Clustering),
@@ -39,7 +44,13 @@ func TestTable_Check(t *testing.T) {
 		problem string // none when the declaration is right
 	}{
 		{"accepts every role in order", shelf(), ""},
-		{"accepts a table of one column", &projection.Table{Name: "t", Columns: []projection.Column{text("a", projection.Partition)}}, ""},
+		{"accepts a table of one column", &projection.Table{Name: "t", Owner: "a", Columns: []projection.Column{column("a", projection.UUID, projection.Partition)}}, ""},
+		{"reports a table without an owner", &projection.Table{Name: "t", Columns: shelf().Columns}, `the owner "" is no key column`},
+		{"reports an owner that is no column", &projection.Table{Name: "t", Owner: "x", Columns: shelf().Columns}, `the owner "x" is no key column`},
+		{"reports an owner that is no id", &projection.Table{Name: "t", Owner: "room", Columns: shelf().Columns}, `the owner "room" is no key column`},
+		{"reports an owner outside the key", &projection.Table{Name: "t", Owner: "a", Columns: []projection.Column{
+			text("b", projection.Partition), column("a", projection.UUID, projection.Regular),
+		}}, `the owner "a" is no key column`},
 		{"reports a table without a name", &projection.Table{Columns: shelf().Columns}, "without a name"},
 		{"reports a table without columns", &projection.Table{Name: "t"}, "no partition column"},
 		{"reports a table without a key", &projection.Table{Name: "t", Columns: []projection.Column{text("a", projection.Regular)}}, "no partition column"},
@@ -123,6 +134,18 @@ func TestTable_KeyIsAllButTheRegularColumns(t *testing.T) {
 	all := &projection.Table{Name: "t", Columns: shelf().Columns[:4]}
 	if got := all.KeyLen(); got != 4 {
 		t.Errorf("a table without regular columns has %d key columns, want 4", got)
+	}
+}
+
+func TestTable_OwnerOf(t *testing.T) {
+	t.Parallel()
+	if id, ok := shelf().OwnerOf(shelfRow()); !ok || id != orderID {
+		t.Errorf("got %s, %v, want %s", id, ok, orderID)
+	}
+	for _, row := range []projection.Row{nil, shelfRow()[:3], {"hall", "2025-03-31", noon, "text", int64(3)}} {
+		if id, ok := shelf().OwnerOf(row); ok {
+			t.Errorf("%v is of %s", row, id)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/memory"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -158,7 +159,7 @@ func proofsOfChanges() []proof[ViewsHarness] {
 			adapter: applies(func(s *memory.Store) applyFunc {
 				return func(ctx context.Context, view ports.ViewID, change ports.Change) error {
 					if change.Table == nil {
-						change.Table = projection.OrdersByStatus().Table
+						change.Table = views.OrdersByStatus().Table
 						page, _ := s.Rows(ctx, ports.RowQuery{View: view, Table: change.Table, Limit: 1 << 10})
 						change.Delete = page.Rows
 					}

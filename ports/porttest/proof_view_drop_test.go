@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/memory"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -44,14 +45,14 @@ func without(keep func(s *memory.Store, view ports.ViewID) func()) func(*memory.
 
 // keepsRows puts the rows back, keepsStates those states that the rows name.
 func keepsRows(s *memory.Store, view ports.ViewID) func() {
-	page, _ := s.Rows(context.Background(), ports.RowQuery{View: view, Table: projection.OrdersByStatus().Table, Limit: 1_000})
+	page, _ := s.Rows(context.Background(), ports.RowQuery{View: view, Table: views.OrdersByStatus().Table, Limit: 1_000})
 	return func() {
-		_ = writeRows(context.Background(), s, view, ports.Change{Table: projection.OrdersByStatus().Table, Put: page.Rows})
+		_ = writeRows(context.Background(), s, view, ports.Change{Table: views.OrdersByStatus().Table, Put: page.Rows})
 	}
 }
 
 func keepsStates(s *memory.Store, view ports.ViewID) func() {
-	table := projection.OrdersByStatus().Table
+	table := views.OrdersByStatus().Table
 	page, _ := s.Rows(context.Background(), ports.RowQuery{View: view, Table: table, Limit: 1_000})
 	return func() {
 		for _, row := range page.Rows {

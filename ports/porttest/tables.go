@@ -1,12 +1,15 @@
 package porttest
 
-import "orderflow/domain/projection"
+import (
+	"orderflow/domain/order/views"
+	"orderflow/domain/projection"
+)
 
 // Tables returns every table that the Views suite writes to: those of the real projections and a few of its own, which
 // between them have every kind and role of column. An adapter whose tables are made beforehand makes these as well.
 func Tables() []*projection.Table {
 	var tables []*projection.Table
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		tables = append(tables, p.Table)
 	}
 	return append(tables, everyKindTable(), timelineTable())
@@ -15,7 +18,7 @@ func Tables() []*projection.Table {
 // everyKindTable has two partition columns, a bucket, and a clustering column of each kind, two of them descending.
 func everyKindTable() *projection.Table {
 	return &projection.Table{
-		Name: "porttest_every_kind",
+		Name: "porttest_every_kind", Owner: "id",
 		Columns: []projection.Column{
 			{Name: "area", Kind: projection.Text, Role: projection.Partition},
 			{Name: "number", Kind: projection.BigInt, Role: projection.Partition},
@@ -35,7 +38,7 @@ func everyKindTable() *projection.Table {
 // timelineTable has the clustering columns in the other directions, and no bucket.
 func timelineTable() *projection.Table {
 	return &projection.Table{
-		Name: "porttest_timeline",
+		Name: "porttest_timeline", Owner: "id",
 		Columns: []projection.Column{
 			{Name: "owner", Kind: projection.UUID, Role: projection.Partition},
 			{Name: "day", Kind: projection.Timestamp, Role: projection.Partition},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -41,7 +42,7 @@ type filled struct {
 func (t test) fill(h ViewsHarness, view ports.ViewID, n int) filled {
 	t.Helper()
 	statuses := []string{"ACTIVE", "CONFIRMED", "SHIPPED"}
-	f := filled{view: view, table: projection.OrdersByStatus().Table, last: make([]ports.Change, n)}
+	f := filled{view: view, table: views.OrdersByStatus().Table, last: make([]ports.Change, n)}
 	t.together(min(n, t.Writers), "filling a view", func(ctx context.Context, worker int) error {
 		for i := worker; i < n; i += min(n, t.Writers) {
 			id, status := newID(), statuses[i%3]

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -119,7 +120,7 @@ func listing(orderID uuid.UUID, sequence int64, status string, before ...string)
 	change := ports.Change{
 		AggregateID: orderID,
 		State:       ports.ViewState{SequenceNumber: uint64(sequence), Data: fmt.Appendf(nil, `{"status":%q,"sequence":%d}`, status, sequence)},
-		Table:       projection.OrdersByStatus().Table,
+		Table:       views.OrdersByStatus().Table,
 		Put:         []projection.Row{listed(status, orderID, sequence)},
 	}
 	for _, status := range before {
@@ -141,7 +142,7 @@ func withSKUs(orderID uuid.UUID, sequence int64, put, gone []string) ports.Chang
 	change := ports.Change{
 		AggregateID: orderID,
 		State:       ports.ViewState{SequenceNumber: uint64(sequence), Data: []byte(`{}`)},
-		Table:       projection.OrdersBySKU().Table,
+		Table:       views.OrdersBySKU().Table,
 	}
 	row := func(sku string) projection.Row {
 		return projection.Row{

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -127,7 +128,7 @@ func readStateThenRow(ctx context.Context, h ViewsHarness, id uuid.UUID) (uint64
 	if err != nil {
 		return 0, err
 	}
-	table := projection.OrdersByStatus().Table
+	table := views.OrdersByStatus().Table
 	page, err := h.Reader.Rows(ctx, ports.RowQuery{View: someView, Table: table, Prefix: []any{"ACTIVE"}, Limit: 10})
 	if err != nil {
 		return 0, err

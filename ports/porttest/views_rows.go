@@ -11,6 +11,7 @@ import (
 
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -235,7 +236,7 @@ func viewsEqualFolds(t test, h ViewsHarness) {
 			order.OrderCancelled{Reason: "changed my mind"},
 		},
 	}
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		t.followLives(h, p, lives)
 	}
 }
@@ -247,7 +248,7 @@ func (t test) followLives(h ViewsHarness, p *projection.Projection, lives [][]or
 	histories := make([][]projection.Event, len(lives))
 	for i, life := range lives {
 		cause := eventsourcing.Cause{AggregateType: "order", AggregateID: newID(), CommandID: newID(), At: day.AddDate(0, 0, i)}
-		histories[i] = eventsourcing.Stamp(cause, 0, life, newID)
+		histories[i] = eventsourcing.UntypedAll(eventsourcing.Stamp(cause, 0, life, newID))
 	}
 	for n := 1; n <= len(lives[0]); n++ {
 		var folded []projection.Row

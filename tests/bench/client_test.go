@@ -9,15 +9,15 @@ import (
 	"net/http"
 	"testing"
 
+	"orderflow/application/orders"
 	"orderflow/domain/order"
-	"orderflow/ports"
 	"orderflow/tests/bench/workload"
 )
 
 // throughHandler sends commands to the command handler.
 func throughHandler(_ testing.TB, s *service) workload.Handle {
 	return func(ctx context.Context, c order.Command) error {
-		_, err := s.commands.Handle(ctx, ports.CommandRequest{Command: c})
+		_, err := s.commands.Handle(ctx, orders.Request{Command: c})
 		return err
 	}
 }
@@ -49,7 +49,7 @@ func throughHTTP(tb testing.TB, s *service) workload.Handle {
 type object = map[string]any
 
 func newRequest(ctx context.Context, url string, c order.Command) (*http.Request, error) {
-	method, path, body := http.MethodPost, "/v1/orders/"+c.Order().String(), object{}
+	method, path, body := http.MethodPost, "/v1/orders/"+c.AggregateID().String(), object{}
 	switch c := c.(type) {
 	case order.CreateOrder:
 		path = "/v1/orders"

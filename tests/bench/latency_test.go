@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderflow/domain/projection"
+	"orderflow/domain/order/views"
 	"orderflow/tests/bench/workload"
 )
 
@@ -88,7 +88,7 @@ func TestTimeline_NumbersCommandsAsItIssuesThem(t *testing.T) {
 	line := newTimeline(12*atOnce+7, nil)
 	sequences := map[uuid.UUID]uint64{}
 	for n := range line.due {
-		orderID := line.command(n).Order()
+		orderID := line.command(n).AggregateID()
 		sequences[orderID]++
 		if got := line.number(line.place[orderID], sequences[orderID]); got != n {
 			t.Fatalf("command %d has number %d", n, got)
@@ -111,7 +111,7 @@ func TestQuantiles_AreValuesOfTheSample(t *testing.T) {
 
 func viewNames() []string {
 	var names []string
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		names = append(names, p.Name)
 	}
 	return names

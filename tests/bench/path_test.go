@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"orderflow/adapters/embedded"
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/application/command"
+	"orderflow/application/orders"
 	"orderflow/domain/order"
-	"orderflow/ports"
 	"orderflow/tests/bench/workload"
 )
 
@@ -50,9 +50,9 @@ func openEmbedded(tb testing.TB, dir string) workload.Handle {
 			tb.Error(err)
 		}
 	})
-	h := command.New(command.Config{Store: store, Codec: eventjson.New(), Now: time.Now, NewID: workload.NewID})
+	h := orders.NewCommands(orderjson.New(), command.Config{Store: store, Now: time.Now, NewID: workload.NewID})
 	return func(ctx context.Context, c order.Command) error {
-		_, err := h.Handle(ctx, ports.CommandRequest{Command: c})
+		_, err := h.Handle(ctx, orders.Request{Command: c})
 		return err
 	}
 }

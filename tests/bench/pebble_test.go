@@ -140,7 +140,7 @@ func openPebble(tb testing.TB, commits map[string]commit) workload.Handle {
 	return func(_ context.Context, command order.Command) error {
 		batch := db.NewBatch()
 		defer func() { _ = batch.Close() }() // it only returns memory
-		orderID := command.Order()
+		orderID := command.AggregateID()
 		for _, w := range commits[command.Name()] {
 			op := batch.SetDeferred(len(w.key), len(w.value))
 			copy(op.Key, w.key)

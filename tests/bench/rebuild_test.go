@@ -12,11 +12,14 @@ import (
 
 	"orderflow/adapters/embedded"
 	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/fanout"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
+	"orderflow/application/orders"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 	"orderflow/tests/bench/workload"
@@ -37,7 +40,7 @@ const (
 // decoding the same events.
 func BenchmarkRebuild(b *testing.B) {
 	h := openHistory(b, rebuiltOrders)
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		b.Run("view="+p.Name, func(b *testing.B) {
 			v := h.follow(b, p)
 			var rebuild, perOrder, oneLoop time.Duration
@@ -67,7 +70,7 @@ func TestRebuild_ScansAndRebuildsReadEveryEvent(t *testing.T) {
 			t.Errorf("the scan %s: %d events, %v, want %d", name, n, err, h.events)
 		}
 	}
-	v := h.follow(t, projection.OrderReadModel())
+	v := h.follow(t, views.OrderReadModel())
 	for range 2 { // the second one drops what the first one has left
 		before := v.LiveView()
 		if n, err := v.rebuild(t.Context()); err != nil || n != h.events {
@@ -97,11 +100,11 @@ func (h *history) checkView(t *testing.T, view ports.ViewID) {
 // history is an embedded store with orders in it, and nothing that is written meanwhile.
 type history struct {
 	store  *embedded.Store
-	codec  *eventjson.Codec
+	codec  *eventjson.Mux
 	events int
 }
 
-func openHistory(tb testing.TB, orders int) *history {
+func openHistory(tb testing.TB, count int) *history {
 	tb.Helper()
 	store, err := embedded.Open(tb.Context(), embedded.Options{Dir: tb.TempDir()})
 	if err != nil {
@@ -112,10 +115,10 @@ func openHistory(tb testing.TB, orders int) *history {
 			tb.Error(err)
 		}
 	})
-	h := &history{store: store, codec: eventjson.New(), events: orders * workload.Life().Length}
-	commands := command.New(command.Config{Store: store, Codec: h.codec, Now: time.Now, NewID: workload.NewID})
+	h := &history{store: store, codec: orderjson.NewMux(), events: count * workload.Life().Length}
+	commands := orders.NewCommands(orderjson.New(), command.Config{Store: store, Now: time.Now, NewID: workload.NewID})
 	err = workload.Life().Drive(tb.Context(), manyWriters, h.events, func(ctx context.Context, c order.Command) error {
-		_, err := commands.Handle(ctx, ports.CommandRequest{Command: c})
+		_, err := commands.Handle(ctx, orders.Request{Command: c})
 		return err
 	})
 	if err != nil {

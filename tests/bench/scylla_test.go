@@ -13,14 +13,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"orderflow/adapters/cdc"
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/scylla"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
+	"orderflow/application/orders"
 	"orderflow/bootstrap"
 	"orderflow/domain/order"
-	"orderflow/domain/projection"
+	"orderflow/domain/order/views"
 	"orderflow/ports"
 	"orderflow/tests/bench/workload"
 )
@@ -48,9 +49,9 @@ func BenchmarkScyllaAppend(b *testing.B) {
 }
 
 func handleOn(store ports.EventStore) workload.Handle {
-	handler := command.New(command.Config{Store: store, Codec: eventjson.New(), Now: time.Now, NewID: workload.NewID})
+	handler := orders.NewCommands(orderjson.New(), command.Config{Store: store, Now: time.Now, NewID: workload.NewID})
 	return func(ctx context.Context, c order.Command) error {
-		_, err := handler.Handle(ctx, ports.CommandRequest{Command: c})
+		_, err := handler.Handle(ctx, orders.Request{Command: c})
 		return err
 	}
 }
@@ -176,9 +177,9 @@ func startScylla(tb testing.TB, hosts []string, late bool, shown shownFunc) *scy
 
 func (s *scyllaService) wire(store *scylla.Store, shown shownFunc) (routed []fanout.Consumer) {
 	owner := ports.LeaseOwner{ID: workload.NewID(), Address: "this process"}
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		c := consumer.New(consumer.Config{
-			Name: p.Name, Version: p.Version, Table: p.Table, Effect: consumer.Project(p, eventjson.New()),
+			Name: p.Name, Version: p.Version, Table: p.Table, Effect: consumer.Project(p, orderjson.NewMux()),
 			Store: store, Feed: s.feed, Views: clock{Views: store, shown: shown}, Registry: store,
 			Parking: store, Skips: store, Leases: store, Owner: owner,
 			Now: time.Now, Logger: slog.New(slog.DiscardHandler),

@@ -16,16 +16,18 @@ import (
 	"orderflow/adapters/cloudevents"
 	"orderflow/adapters/embedded"
 	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/httpapi"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
 	"orderflow/application/explain"
+	"orderflow/application/orders"
 	"orderflow/application/pulse"
 	"orderflow/application/query"
 	"orderflow/bootstrap"
-	"orderflow/domain/projection"
-	"orderflow/ports"
+	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/tests/bench/workload"
 )
 
@@ -34,8 +36,8 @@ import (
 type service struct {
 	config    bootstrap.Config
 	store     *embedded.Store
-	codec     *eventjson.Codec
-	commands  ports.CommandHandler
+	codec     *eventjson.Mux
+	commands  orders.Commands
 	consumers consumer.Manager
 	beats     *pulse.Monitor
 	pacemaker *pulse.Pacemaker
@@ -56,7 +58,7 @@ const (
 // startService opens a service and runs it until the test ends. Every change of a view is noted with shown.
 func startService(tb testing.TB, sink string, shown shownFunc) *service {
 	tb.Helper()
-	s := &service{config: bootstrap.DefaultConfig(), codec: eventjson.New()}
+	s := &service{config: bootstrap.DefaultConfig(), codec: orderjson.NewMux()}
 	s.config.Data = tb.TempDir()
 	err := s.open(tb.Context(), sink, shown)
 	tb.Cleanup(func() {
@@ -95,22 +97,22 @@ func (s *service) open(ctx context.Context, sink string, shown shownFunc) (err e
 	s.closers = append(s.closers, s.listener)
 	s.beats = pulse.NewMonitor(pulse.MonitorConfig{Interval: s.config.Heartbeat})
 	s.pacemaker = pulse.NewPacemaker(pulse.PacemakerConfig{Pulse: s.store, Interval: s.config.Heartbeat})
-	s.commands = command.New(command.Config{Store: s.store, Codec: s.codec, Now: time.Now, NewID: workload.NewID})
+	s.commands = orders.NewCommands(orderjson.New(), command.Config{Store: s.store, Now: time.Now, NewID: workload.NewID})
 	if err := s.wireConsumers(ctx, sink, clock{Views: s.store, shown: shown}); err != nil {
 		return err
 	}
 	return s.wireServer()
 }
 
-func (s *service) wireConsumers(ctx context.Context, sink string, views consumer.Views) error {
+func (s *service) wireConsumers(ctx context.Context, sink string, effects consumer.Views) error {
 	add := func(config consumer.Config) {
-		config.Store, config.Feed, config.Views, config.Registry = s.store, s.store, views, s.store
+		config.Store, config.Feed, config.Views, config.Registry = s.store, s.store, effects, s.store
 		config.Parking, config.Skips, config.Repairer = s.store, s.store, s.store
 		config.Now, config.Logger, config.Beats = time.Now, slog.New(slog.DiscardHandler), s.beats
 		s.consumers = append(s.consumers, consumer.New(config))
 	}
-	for _, p := range projection.All() {
-		add(consumer.Config{Name: p.Name, Version: p.Version, Table: p.Table, Effect: consumer.Project(p, s.codec)})
+	for _, p := range views.All() {
+		add(consumer.Config{Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table, Effect: consumer.Project(p, s.codec)})
 	}
 	if sink == sinkFile {
 		publisher, err := cloudevents.OpenFile(filepath.Join(s.config.Data, "order-events.jsonl"), cloudevents.Config{Linger: sinkLinger})
@@ -134,10 +136,10 @@ func (s *service) wireConsumers(ctx context.Context, sink string, views consumer
 }
 
 func (s *service) wireServer() (err error) {
-	projections := projection.All()
+	projections := views.All()
 	s.server, err = httpapi.New(httpapi.Config{
 		Commands:   s.commands,
-		Orders:     query.NewOrders(query.OrdersConfig{Views: s.store, Live: s.consumers, Store: s.store, Codec: s.codec, Projection: projection.OrderReadModel()}),
+		Orders:     query.NewAggregates(query.AggregatesConfig{Type: order.Type, Views: s.store, Live: s.consumers, Store: s.store, Codec: s.codec, Projection: views.OrderReadModel()}),
 		Lists:      query.NewLists(s.store, s.store, s.consumers, projections),
 		Tables:     query.NewTables(query.TablesConfig{Records: s.store, Store: s.store, Views: s.store, Live: s.consumers, Projections: projections}),
 		Consumers:  s.consumers,

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/embedded"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -144,7 +145,7 @@ func tamper(t *testing.T, data, order string) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	p, id := projection.OrdersByCustomer(), uuid.MustParse(order)
+	p, id := views.OrdersByCustomer(), uuid.MustParse(order)
 	view := ports.ViewID{Consumer: p.Name, Generation: 1}
 	page, err := store.Rows(t.Context(), ports.RowQuery{View: view, Table: p.Table, Prefix: []any{"ada"}, Limit: 100})
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 
 	"orderflow/adapters/fanout"
 	"orderflow/application/consumer"
+	"orderflow/application/orders"
 	"orderflow/domain/eventsourcing"
-	"orderflow/domain/projection"
+	"orderflow/domain/order/views"
 	"orderflow/ports"
 	"orderflow/tests/scyllasim"
 )
@@ -143,7 +144,7 @@ func TestRun_CatchesUnknownOutcomesThatAreDenied(t *testing.T) {
 				random := rand.New(rand.NewPCG(1, 1))
 				w := &writer{Rand: random, cluster: r.cluster, ledger: r.ledger, orders: []uuid.UUID{drawUUID(random)}}
 				client := client{alone: true, insists: insists, answered: readable}
-				r.ledger.add(w.ask(ctx, random, ports.CommandRequest{Command: w.command(), CommandID: w.uuid()}, client))
+				r.ledger.add(w.ask(ctx, random, orders.Request{Command: w.command(), CommandID: w.uuid()}, client))
 			})
 		})
 	}
@@ -183,7 +184,7 @@ func TestRun_CatchesLostRows(t *testing.T) {
 // The generation that is read at last is the one that is looked at.
 func TestRun_CatchesRowsThatARebuildLoses(t *testing.T) {
 	t.Parallel()
-	again := step{after: 20, what: rebuildOne, consumer: projection.OrdersByStatus().Name}
+	again := step{after: 20, what: rebuildOne, consumer: views.OrdersByStatus().Name}
 	expectCaught(t, brief(again), broken{onViews: func(v consumer.Views) consumer.Views { return halfhearted{v, 2} }}, "P4")
 }
 

@@ -5,13 +5,13 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/domain/eventsourcing"
 )
 
 // checkHistories wants every history gapless and readable (P1), and every command in it to be one that was sent, once (P6).
 func (r *round) checkHistories(histories map[uuid.UUID][]eventsourcing.Record) {
-	codec := eventjson.New()
+	codec := orderjson.New()
 	for id, history := range histories {
 		r.report.orders++
 		r.report.events += len(history)
@@ -29,7 +29,7 @@ func (r *round) checkHistories(histories map[uuid.UUID][]eventsourcing.Record) {
 			}
 			seen[record.CommandID] = true
 			e := r.ledger.entries[record.CommandID]
-			if e == nil || e.request.Command.Order() != id {
+			if e == nil || e.request.Command.AggregateID() != id {
 				r.violated("P2", "event %d of %s is of command %s, which nobody sent there", record.SequenceNumber, id, record.CommandID)
 			}
 		}
@@ -40,7 +40,7 @@ func (r *round) checkHistories(histories map[uuid.UUID][]eventsourcing.Record) {
 // head that it wanted (P1), and one that was refused, or surely not applied, is nowhere.
 func (r *round) checkLedger(histories map[uuid.UUID][]eventsourcing.Record) {
 	for commandID, e := range r.ledger.entries {
-		id := e.request.Command.Order()
+		id := e.request.Command.AggregateID()
 		there := eventsourcing.ByCommand(histories[id], commandID)
 		told := e.result.Events
 		switch {

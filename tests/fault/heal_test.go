@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"orderflow/application/orders"
 	"orderflow/domain/order"
-	"orderflow/domain/projection"
+	"orderflow/domain/order/views"
 	"orderflow/ports"
 	"orderflow/tests/scyllasim"
 )
@@ -28,7 +29,7 @@ func TestRun_HealsWhatTheLogLost(t *testing.T) {
 				r.violated("the round", "%v", err)
 				return
 			}
-			request := ports.CommandRequest{Command: command, CommandID: drawUUID(random)}
+			request := orders.Request{Command: command, CommandID: drawUUID(random)}
 			result, err := r.handle(ctx, p, request)
 			if err != nil {
 				r.violated("P2", "%s: %v", command.Name(), err)
@@ -45,7 +46,7 @@ func TestRun_HealsWhatTheLogLost(t *testing.T) {
 	if len(r.violations) > 0 {
 		t.Fail()
 	}
-	if want := uint64(len(projection.All()) + 1); r.healed < want || r.events != 3+processes {
+	if want := uint64(len(views.All()) + 1); r.healed < want || r.events != 3+processes {
 		t.Errorf("%d events healed, of %d; want at least %d", r.healed, r.events, want)
 	}
 }

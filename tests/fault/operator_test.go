@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"orderflow/application/consumer"
-	"orderflow/domain/projection"
+	"orderflow/domain/order/views"
 	"orderflow/ports"
 )
 
@@ -21,7 +21,7 @@ const (
 // consumerNames are all consumers.
 func consumerNames() []string {
 	names := []string{publisherName}
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		names = append(names, p.Name)
 	}
 	return names

@@ -12,12 +12,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"orderflow/adapters/cdc"
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/scylla"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
-	"orderflow/domain/projection"
+	"orderflow/application/orders"
+	"orderflow/domain/order/views"
 	"orderflow/ports"
 )
 
@@ -37,7 +38,7 @@ type process struct {
 	store     *scylla.Store
 	session   *gocql.Session
 	feed      *cdc.Feed
-	commands  *command.Handler
+	commands  orders.Commands
 	consumers []*consumer.Consumer
 
 	// ready is closed when it takes commands, dead when it was killed: nobody hears of it any more.
@@ -104,7 +105,7 @@ func (c *cluster) open(ctx context.Context, p *process) (_ *fanout.Router, err e
 	if err != nil {
 		return nil, err
 	}
-	p.commands = command.New(command.Config{Store: c.broken.store(p.store), Codec: eventjson.New(), Now: time.Now, NewID: uuid.New})
+	p.commands = orders.NewCommands(orderjson.New(), command.Config{Store: c.broken.store(p.store), Now: time.Now, NewID: uuid.New})
 	return c.wire(p)
 }
 
@@ -119,8 +120,8 @@ func (c *cluster) wire(p *process) (*fanout.Router, error) {
 		config.LeaseTTL, config.Poll, config.DrainTimeout = time.Second, 100*time.Millisecond, time.Second
 		p.consumers = append(p.consumers, consumer.New(config))
 	}
-	for _, of := range projection.All() {
-		add(consumer.Config{Name: of.Name, Version: of.Version, Table: of.Table, Effect: consumer.Project(of, eventjson.New())})
+	for _, of := range views.All() {
+		add(consumer.Config{Name: of.Name, Version: of.Version, Table: of.Table, Effect: consumer.Project(of, orderjson.NewMux())})
 	}
 	add(consumer.Config{Name: publisherName, Version: 1, Effect: consumer.Publish(publisher{c.published, p})})
 	routed := make([]fanout.Consumer, len(p.consumers))
@@ -161,9 +162,9 @@ func (p *process) close() (err error) {
 }
 
 // handle sends a command. A process that dies meanwhile gives no answer.
-func (c *cluster) handle(ctx context.Context, p *process, request ports.CommandRequest) (ports.CommandResult, error) {
+func (c *cluster) handle(ctx context.Context, p *process, request orders.Request) (orders.Result, error) {
 	type answer struct {
-		result ports.CommandResult
+		result orders.Result
 		err    error
 	}
 	answers := make(chan answer, 1)
@@ -180,7 +181,7 @@ func (c *cluster) handle(ctx context.Context, p *process, request ports.CommandR
 		}
 	case <-p.dead:
 	}
-	return ports.CommandResult{}, errDied
+	return orders.Result{}, errDied
 }
 
 var errDied = errors.New("the process died before it answered")

@@ -12,12 +12,13 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/scylla"
+	"orderflow/application/orders"
 	"orderflow/application/verify"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
-	"orderflow/domain/projection"
+	"orderflow/domain/order/views"
 	"orderflow/ports"
 )
 
@@ -125,7 +126,7 @@ func (r *round) goesOn(ctx context.Context) {
 	random := rand.New(rand.NewPCG(r.schedule.seed, 3))
 	for i := range processes {
 		create := order.CreateOrder{OrderID: drawUUID(random), CustomerID: "last", Currency: "EUR", Items: []order.Item{{SKU: "sku", Quantity: 1, UnitPrice: 1}}}
-		e := &entry{request: ports.CommandRequest{Command: create, CommandID: drawUUID(random)}, fate: unknown}
+		e := &entry{request: orders.Request{Command: create, CommandID: drawUUID(random)}, fate: unknown}
 		r.ledger.add(e)
 		for e.fate == unknown && ctx.Err() == nil {
 			p, err := r.pick(ctx, i)
@@ -206,8 +207,8 @@ func (r *round) calmConfig() scylla.Config {
 // verify holds the views, and others, against the fold of each order.
 func (r *round) verify(ctx context.Context, promise string, others ...string) error {
 	v := verify.New(verify.Config{
-		Store: r.observer, Codec: eventjson.New(), States: r.observer, Rows: r.observer, Live: r.live, Skips: r.observer,
-		Projections: projection.All(), Others: others,
+		Store: r.observer, Codec: orderjson.NewMux(), States: r.observer, Rows: r.observer, Live: r.live, Skips: r.observer,
+		Projections: views.All(), Others: others,
 	})
 	found, err := v.Verify(ctx, r.patience)
 	for _, d := range found.Shown {

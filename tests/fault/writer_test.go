@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"orderflow/application/orders"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/ports"
@@ -31,9 +32,9 @@ const (
 
 // entry is what the clients know of one command id.
 type entry struct {
-	request ports.CommandRequest
+	request orders.Request
 	fate    fate
-	result  ports.CommandResult // of an acknowledged one
+	result  orders.Result // of an acknowledged one
 }
 
 // ledger is what all clients know.
@@ -67,7 +68,7 @@ func (w *writer) write(ctx context.Context) {
 		}
 		e := w.send(ctx, w.Rand, request, true)
 		w.ledger.add(e)
-		w.created[request.Command.Order()] = w.created[request.Command.Order()] || len(e.result.Events) > 0
+		w.created[request.Command.AggregateID()] = w.created[request.Command.AggregateID()] || len(e.result.Events) > 0
 		if e.fate == acknowledged && w.IntN(5) == 0 {
 			w.repeat(ctx, e)
 		}
@@ -101,12 +102,12 @@ type client struct {
 }
 
 // send asks until it is told, or gives up.
-func (w *writer) send(ctx context.Context, r *rand.Rand, request ports.CommandRequest, alone bool) *entry {
+func (w *writer) send(ctx context.Context, r *rand.Rand, request orders.Request, alone bool) *entry {
 	return w.ask(ctx, r, request, client{alone: alone, insists: r.IntN(4) != 0})
 }
 
 // ask makes a request as the client does, and returns what that knows then.
-func (w *writer) ask(ctx context.Context, r *rand.Rand, request ports.CommandRequest, c client) *entry {
+func (w *writer) ask(ctx context.Context, r *rand.Rand, request orders.Request, c client) *entry {
 	e := &entry{request: request, fate: never}
 	for {
 		p, err := w.cluster.pick(ctx, r.IntN(processes))
@@ -135,7 +136,7 @@ func (w *writer) ask(ctx context.Context, r *rand.Rand, request ports.CommandReq
 		case errors.Is(err, ports.ErrOutcomeUnknown), errors.Is(err, errDied), errors.Is(err, errGaveUp):
 			e.fate = unknown
 		default:
-			w.cluster.violated("P2", "command %s on %s was answered with no known error: %v", request.CommandID, request.Command.Order(), err)
+			w.cluster.violated("P2", "command %s on %s was answered with no known error: %v", request.CommandID, request.Command.AggregateID(), err)
 			e.fate = unknown
 			return e
 		}
@@ -156,7 +157,7 @@ func (w *writer) notBefore(e *entry, asked time.Time) {
 }
 
 // try sends a request once; now and then the client does not wait long.
-func (w *writer) try(ctx context.Context, r *rand.Rand, p *process, request ports.CommandRequest) (ports.CommandResult, error) {
+func (w *writer) try(ctx context.Context, r *rand.Rand, p *process, request orders.Request) (orders.Result, error) {
 	if r.IntN(20) == 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(r.IntN(50))*time.Millisecond)
@@ -196,7 +197,7 @@ func (w *writer) repeat(ctx context.Context, e *entry) {
 	}
 }
 
-func (w *writer) same(e *entry, again ports.CommandResult) {
+func (w *writer) same(e *entry, again orders.Result) {
 	if diff := cmp.Diff(e.result, again); diff != "" {
 		w.cluster.violated("P6", "command %s on %s has two answers (-first +second):\n%s", e.request.CommandID, e.result.AggregateID, diff)
 	}
@@ -204,7 +205,7 @@ func (w *writer) same(e *entry, again ports.CommandResult) {
 
 // twiceAtOnce sends one request from two clients, who must not be told different things that happened (P6). One may be refused
 // before the other one is accepted.
-func (w *writer) twiceAtOnce(ctx context.Context, request ports.CommandRequest) {
+func (w *writer) twiceAtOnce(ctx context.Context, request orders.Request) {
 	var both [2]*entry
 	var group sync.WaitGroup
 	for i := range both {
@@ -233,8 +234,8 @@ func rank(e *entry) int {
 }
 
 // request draws a command. Some say at which head they want to take effect.
-func (w *writer) request() ports.CommandRequest {
-	request := ports.CommandRequest{Command: w.command(), CommandID: w.uuid()}
+func (w *writer) request() orders.Request {
+	request := orders.Request{Command: w.command(), CommandID: w.uuid()}
 	if w.IntN(8) == 0 {
 		expected := uint64(w.IntN(4))
 		request.ExpectedSequence = &expected

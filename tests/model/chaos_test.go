@@ -11,11 +11,12 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/memory"
 	"orderflow/application/consumer"
 	"orderflow/application/verify"
 	"orderflow/domain/eventsourcing"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -25,12 +26,12 @@ func TestViews_PropEqualTheFold(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		h := drawHistory(rt, t)
-		for _, p := range projection.All() {
+		for _, p := range views.All() {
 			deliver(rt, t, h, p)
 		}
 		report, err := verify.New(verify.Config{
-			Store: h.store, Codec: eventjson.New(), States: h.store, Rows: h.store,
-			Live: firstGeneration{}, Skips: h.store, Projections: projection.All(),
+			Store: h.store, Codec: orderjson.NewMux(), States: h.store, Rows: h.store,
+			Live: firstGeneration{}, Skips: h.store, Projections: views.All(),
 		}).Verify(t.Context(), 0)
 		if err != nil {
 			rt.Fatal(err)
@@ -54,7 +55,7 @@ func deliver(rt *rapid.T, t *testing.T, h history, p *projection.Projection) {
 	}
 	start := func() (*consumer.Consumer, func()) {
 		c := consumer.New(consumer.Config{
-			Name: p.Name, Version: p.Version, Effect: consumer.Project(p, eventjson.New()), Table: p.Table,
+			Name: p.Name, Version: p.Version, Effect: consumer.Project(p, orderjson.NewMux()), Table: p.Table,
 			Store: h.store, Feed: silentFeed{h.store, make(chan struct{})}, Views: views, Registry: h.store, Parking: h.store, Skips: h.store,
 			Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			Backoff: consumer.Backoff{First: 1, Max: 1}, DrainTimeout: 1,

@@ -9,12 +9,12 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/memory"
 	"orderflow/application/command"
+	"orderflow/application/orders"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
-	"orderflow/ports"
 )
 
 // history is some orders in a store, and their records in an order in which they may have been committed.
@@ -28,8 +28,8 @@ type history struct {
 func drawHistory(t *rapid.T, tb testing.TB) history {
 	clock := time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC)
 	h := history{store: memory.New(memory.Options{})}
-	handler := command.New(command.Config{
-		Store: h.store, Codec: eventjson.New(),
+	handler := orders.NewCommands(orderjson.New(), command.Config{
+		Store: h.store,
 		// Hours pass, so that orders fall into different days.
 		Now:   func() time.Time { clock = clock.Add(37 * time.Minute); return clock },
 		NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
@@ -39,7 +39,7 @@ func drawHistory(t *rapid.T, tb testing.TB) history {
 	}
 	for range rapid.IntRange(1, 25).Draw(t, "commands") {
 		id := rapid.SampledFrom(h.orders).Draw(t, "order")
-		result, err := handler.Handle(tb.Context(), ports.CommandRequest{Command: drawCommand(t, id)})
+		result, err := handler.Handle(tb.Context(), orders.Request{Command: drawCommand(t, id)})
 		var rule *order.RuleError
 		if err != nil && !errors.As(err, &rule) {
 			t.Fatal(err)

@@ -8,9 +8,10 @@ import (
 
 	"pgregory.net/rapid"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/application/consumer"
 	"orderflow/domain/eventsourcing"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -31,7 +32,7 @@ func TestViews_PropSurviveSeveralProcessesWithoutTransactions(t *testing.T) {
 		if len(records) == 0 {
 			return
 		}
-		for _, p := range projection.All() {
+		for _, p := range views.All() {
 			cells := &lastWriteWins{table: p.Table, rows: map[string]cell{}}
 			processes := []*process{{}, {}, {}}
 			for range rapid.IntRange(0, 12*len(records)).Draw(rt, "steps") {
@@ -73,7 +74,7 @@ func (p *process) step(rt *rapid.T, cells *lastWriteWins, of *projection.Project
 	if from.SequenceNumber >= uint64(len(records)) {
 		return
 	}
-	change, err := consumer.Project(of, eventjson.New()).Apply(rt.Context(), from.Data, records[from.SequenceNumber:])
+	change, err := consumer.Project(of, orderjson.NewMux()).Apply(rt.Context(), from.Data, records[from.SequenceNumber:])
 	if err != nil {
 		rt.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func (c *lastWriteWins) key(row projection.Row) string {
 }
 
 func (c *lastWriteWins) compare(rt *rapid.T, p *projection.Projection, records []eventsourcing.Record) {
-	change, err := consumer.Project(p, eventjson.New()).Apply(rt.Context(), nil, records)
+	change, err := consumer.Project(p, orderjson.NewMux()).Apply(rt.Context(), nil, records)
 	if err != nil {
 		rt.Fatal(err)
 	}

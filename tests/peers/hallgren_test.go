@@ -80,7 +80,7 @@ func openHallgren(tb testing.TB) system {
 	}
 	return system{
 		handle: func(ctx context.Context, c order.Command) error {
-			p, err := loadPurchase(ctx, store, c.Order().String())
+			p, err := loadPurchase(ctx, store, c.AggregateID().String())
 			if err != nil {
 				return err
 			}

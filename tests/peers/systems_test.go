@@ -7,8 +7,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/application/command"
+	"orderflow/application/orders"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/ports"
@@ -43,7 +44,7 @@ func writer(store ports.EventStore) func(testing.TB, uuid.UUID) func() error {
 		tb.Helper()
 		cause := eventsourcing.Cause{AggregateType: "order", AggregateID: orderID, CommandID: workload.NewID(), At: time.Now()}
 		envelopes := eventsourcing.Stamp(cause, 0, []order.Event{order.OrderDelivered{}}, workload.NewID)
-		record, err := eventjson.New().Encode(envelopes[0])
+		record, err := orderjson.New().Encode(envelopes[0])
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -58,9 +59,9 @@ func writer(store ports.EventStore) func(testing.TB, uuid.UUID) func() error {
 
 // handler puts Orderflow's command handler in front of a store.
 func handler(store ports.EventStore) workload.Handle {
-	h := command.New(command.Config{Store: store, Codec: eventjson.New(), Now: time.Now, NewID: workload.NewID})
+	h := orders.NewCommands(orderjson.New(), command.Config{Store: store, Now: time.Now, NewID: workload.NewID})
 	return func(ctx context.Context, c order.Command) error {
-		_, err := h.Handle(ctx, ports.CommandRequest{Command: c})
+		_, err := h.Handle(ctx, orders.Request{Command: c})
 		return err
 	}
 }

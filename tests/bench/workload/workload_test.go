@@ -46,11 +46,11 @@ func TestWorkload_DriveIssuesTheCommandsOfEachOrderInOrder(t *testing.T) {
 			err := w.Drive(t.Context(), 8, commands, func(_ context.Context, command order.Command) error {
 				mu.Lock()
 				defer mu.Unlock()
-				step := steps[command.Order()]
-				if step >= w.Length || command.Name() != w.Command(command.Order(), step).Name() {
+				step := steps[command.AggregateID()]
+				if step >= w.Length || command.Name() != w.Command(command.AggregateID(), step).Name() {
 					t.Errorf("got %s as command %d of an order", command.Name(), step)
 				}
-				steps[command.Order()]++
+				steps[command.AggregateID()]++
 				total++
 				return nil
 			})

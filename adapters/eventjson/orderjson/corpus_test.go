@@ -1,4 +1,4 @@
-package eventjson_test
+package orderjson_test
 
 import (
 	"bytes"
@@ -11,12 +11,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 )
 
 func TestCorpus_DecodesAsItWasMeant(t *testing.T) {
 	t.Parallel()
-	codec := eventjson.New()
+	codec := orderjson.New()
 	for name, file := range corpus(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -38,7 +38,7 @@ func TestCorpus_DecodesAsItWasMeant(t *testing.T) {
 func TestCorpus_HasEveryVersionOfEveryEvent(t *testing.T) {
 	t.Parallel()
 	files := corpus(t)
-	for name, newest := range eventjson.Versions() {
+	for name, newest := range orderjson.Versions() {
 		for version := 1; version <= newest; version++ {
 			want := fmt.Sprintf("%s.v%d.json", name, version)
 			file, ok := files[want]
@@ -77,7 +77,7 @@ func TestCorpus_HasEveryEventOfTheDomain(t *testing.T) {
 // declaredEvents returns the names of the types with the method that makes an event of the order.
 func declaredEvents(t *testing.T) map[string]bool {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../../domain/order/event.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "../../../domain/order/event.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,8 +93,8 @@ func declaredEvents(t *testing.T) map[string]bool {
 // What Encode writes is read by other processes, other versions of this one, and subscribers to the topic.
 func TestCorpus_EncodeWritesTheNewestVersionToTheByte(t *testing.T) {
 	t.Parallel()
-	codec := eventjson.New()
-	for name, newest := range eventjson.Versions() {
+	codec := orderjson.New()
+	for name, newest := range orderjson.Versions() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := corpus(t)[fmt.Sprintf("%s.v%d.json", name, newest)]

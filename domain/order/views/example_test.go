@@ -1,14 +1,15 @@
-package projection_test
+package views_test
 
 import (
 	"fmt"
 
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 )
 
 // An order that moves to another status leaves one partition of the table for another.
 func ExampleProjection_Advance() {
-	byStatus := projection.OrdersByStatus()
+	byStatus := views.OrdersByStatus()
 	events := cancelled()
 
 	var state []byte

@@ -1,4 +1,4 @@
-package eventjson_test
+package orderjson_test
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/ports"
@@ -79,7 +79,7 @@ func TestDecode_RefusesWhatItCannotRead(t *testing.T) {
 		{"v3 that says qty", "order.created", 3, `{"customer_id":"a","currency":"EUR","items":[{"sku":"A","qty":1,"unit_price":2}]}`, "items[0].quantity is missing"},
 		{"v1 with trailing text", "order.cancelled", 1, `{} x`, "after top-level value"},
 	}
-	codec := eventjson.New()
+	codec := orderjson.New()
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -125,7 +125,7 @@ func TestDecode_ReadsWhatNoCommandCouldCauseToday(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := eventjson.New().Decode(stored(tt.eventType, tt.version, tt.payload))
+			got, err := orderjson.New().Decode(stored(tt.eventType, tt.version, tt.payload))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,7 +139,7 @@ func TestDecode_ReadsWhatNoCommandCouldCauseToday(t *testing.T) {
 // The additive half of the version policy: an unknown field is no error, in any version, at any depth.
 func TestDecode_IgnoresFieldsItDoesNotKnow(t *testing.T) {
 	t.Parallel()
-	codec := eventjson.New()
+	codec := orderjson.New()
 	for name, file := range corpus(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -205,7 +205,7 @@ func TestEncode_RefusesWhatIsNoEvent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			record, err := eventjson.New().Encode(envelope(tt.event))
+			record, err := orderjson.New().Encode(envelope(tt.event))
 			if err == nil || !strings.Contains(err.Error(), tt.problem) {
 				t.Errorf("got error %v, want %q", err, tt.problem)
 			}
@@ -222,7 +222,7 @@ func TestEncode_RefusesWhatIsNoEvent(t *testing.T) {
 // A list that is nil is an empty list, not an absent one, or the event could never be read again.
 func TestEncode_NoLinesAreAnEmptyList(t *testing.T) {
 	t.Parallel()
-	record, err := eventjson.New().Encode(envelope(order.OrderItemsUpdated{}))
+	record, err := orderjson.New().Encode(envelope(order.OrderItemsUpdated{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,14 +233,14 @@ func TestEncode_NoLinesAreAnEmptyList(t *testing.T) {
 
 func TestCodec_PropRoundTrip(t *testing.T) {
 	t.Parallel()
-	codec := eventjson.New()
+	codec := orderjson.New()
 	rapid.Check(t, func(t *rapid.T) {
 		want := envelope(anyEvent().Draw(t, "event"))
 		record, err := codec.Encode(want)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if record.EventVersion != eventjson.Versions()[record.EventType] {
+		if record.EventVersion != orderjson.Versions()[record.EventType] {
 			t.Fatalf("%s was written in version %d", record.EventType, record.EventVersion)
 		}
 		got, err := codec.Decode(record)

@@ -1,10 +1,12 @@
-package command
+package orders_test
 
 import (
 	"testing"
 
 	"github.com/google/uuid"
 
+	"orderflow/adapters/eventjson/orderjson"
+	"orderflow/application/orders"
 	"orderflow/domain/order"
 )
 
@@ -26,7 +28,7 @@ func TestDigest_isStable(t *testing.T) {
 		{order.DeliverOrder{OrderID: id}, "9ee30c79755f449d"},
 		{order.CancelOrder{OrderID: id, Reason: "r"}, "6a6dba6072bab1d6"},
 	} {
-		got := digest(test.command)
+		got := orders.Aggregate(orderjson.New()).Digest(test.command)
 		if got != test.want {
 			t.Errorf("%+v: %q, want %q", test.command, got, test.want)
 		}

@@ -1,10 +1,11 @@
-package projection_test
+package views_test
 
 import (
 	"fmt"
 	"testing"
 
 	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 )
 
@@ -15,7 +16,7 @@ func BenchmarkAdvance(b *testing.B) {
 	for i := range large.Items {
 		large.Items[i] = order.Item{SKU: fmt.Sprintf("A-%d", i), Quantity: 1, UnitPrice: 1}
 	}
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		for _, bm := range []struct {
 			name        string
 			past, event []projection.Event

@@ -1,4 +1,4 @@
-package eventjson_test
+package orderjson_test
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/ports"
 )
 
@@ -20,7 +20,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add("order.created", 1, []byte(`{"customer_id":"a","items":[{"sku":"A","qty":1e400,"price":{"amount":-0,"currency":"\ud800"}}]}`))
 	f.Add("order.cancelled", 2, []byte("{\"reason\":\"\xff\"}"))
 
-	codec := eventjson.New()
+	codec := orderjson.New()
 	f.Fuzz(func(t *testing.T, eventType string, version int, payload []byte) {
 		decoded, err := codec.Decode(stored(eventType, version, string(payload)))
 		if err != nil {

@@ -1,10 +1,10 @@
-package eventjson_test
+package orderjson_test
 
 import (
 	"fmt"
 	"testing"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/domain/order"
 )
 
@@ -18,7 +18,7 @@ func BenchmarkEncode(b *testing.B) {
 		{"confirmed", order.OrderConfirmed{PaymentReference: "pay-1"}},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
-			codec, e := eventjson.New(), envelope(bm.event)
+			codec, e := orderjson.New(), envelope(bm.event)
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := codec.Encode(e); err != nil {
@@ -31,7 +31,7 @@ func BenchmarkEncode(b *testing.B) {
 
 // BenchmarkDecode compares the newest version, which costs one reading, with those that are upcast first.
 func BenchmarkDecode(b *testing.B) {
-	codec := eventjson.New()
+	codec := orderjson.New()
 	run := func(name, eventType string, version int, payload []byte) {
 		b.Run(name, func(b *testing.B) {
 			record := stored(eventType, version, string(payload))

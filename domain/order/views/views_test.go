@@ -1,4 +1,4 @@
-package projection_test
+package views_test
 
 import (
 	"flag"
@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 )
 
@@ -20,7 +21,7 @@ func TestAll_DeclaresEachReadModelOnce(t *testing.T) {
 	t.Parallel()
 	var names []string
 	tables := map[string]bool{}
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		names = append(names, p.Name)
 		if p.Version < 1 {
 			t.Errorf("%s: version %d, want 1 or more", p.Name, p.Version)
@@ -43,7 +44,7 @@ func TestAll_DeclaresEachReadModelOnce(t *testing.T) {
 // its projection, rows in tables that others read.
 func TestAdvance_Golden(t *testing.T) {
 	t.Parallel()
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()
 			got := fmt.Sprintf("%s version %d, table %s\n", p.Name, p.Version, p.Table.Name)
@@ -92,7 +93,7 @@ func told(t *testing.T, p *projection.Projection, events []projection.Event) str
 
 func TestAdvance_WithoutEventsChangesNothing(t *testing.T) {
 	t.Parallel()
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		before, err := p.Advance(nil, delivered())
 		if err != nil {
 			t.Fatal(err)
@@ -109,7 +110,7 @@ func TestAdvance_WithoutEventsChangesNothing(t *testing.T) {
 
 func TestAdvance_RefusesAStateThatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		for _, state := range []string{"{", `"text"`, `{"total":"1"}`, `{"order_id":"x"}`, "{} {}"} {
 			_, err := p.Advance([]byte(state), delivered())
 			if err == nil || !strings.HasPrefix(err.Error(), "state of "+p.Name+": ") {
@@ -123,7 +124,7 @@ func TestAdvance_RefusesAStateThatIsNotItsOwn(t *testing.T) {
 func TestAdvance_TotalThatDoesNotFitIs0(t *testing.T) {
 	t.Parallel()
 	huge := history(order.OrderCreated{CustomerID: "ada", Currency: "EUR", Items: []order.Item{{SKU: "A", Quantity: 2, UnitPrice: 1 << 62}}})
-	p := projection.OrderReadModel()
+	p := views.OrderReadModel()
 	step, err := p.Advance(nil, huge)
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +136,7 @@ func TestAdvance_TotalThatDoesNotFitIs0(t *testing.T) {
 
 func TestOrdersBySKU_AnArticleOnTwoLinesHasOneRow(t *testing.T) {
 	t.Parallel()
-	p := projection.OrdersBySKU()
+	p := views.OrdersBySKU()
 	events := history(order.OrderCreated{CustomerID: "ada", Currency: "EUR", Items: []order.Item{
 		{SKU: "A", Quantity: 1, UnitPrice: 5}, {SKU: "B", Quantity: 2, UnitPrice: 5}, {SKU: "A", Quantity: 3, UnitPrice: 5},
 	}})
@@ -161,7 +162,7 @@ func labels() *projection.Projection {
 	type state struct {
 		Labels map[string]string `json:"labels"`
 	}
-	return projection.New("labels", 1, table, func(s state, e projection.Event) state {
+	return projection.New("labels", 1, []string{order.Type}, table, func(s state, e views.Event) state {
 		next := state{Labels: map[string]string{}}
 		if e, ok := e.Event.(order.OrderCancelled); ok {
 			for pair := range strings.FieldsSeq(e.Reason) {

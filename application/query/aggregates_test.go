@@ -16,20 +16,21 @@ import (
 	"orderflow/application/query"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
 
 func TestOrders_Order(t *testing.T) {
 	t.Parallel()
-	readModel := projection.OrderReadModel()
+	readModel := views.OrderReadModel()
 
 	t.Run("the row of the view", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		w.happens(t, id(1, 0), created, confirmed)
 		w.project(t, readModel, id(1, 0), 2)
-		row, err := w.orders.Order(t.Context(), id(1, 0), 0, 0)
+		row, err := w.orders.Row(t.Context(), id(1, 0), 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +47,7 @@ func TestOrders_Order(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		w.happens(t, id(1, 0), created)
-		_, err := w.orders.Order(t.Context(), id(1, 0), 0, time.Hour)
+		_, err := w.orders.Row(t.Context(), id(1, 0), 0, time.Hour)
 		wantError(t, err, ports.ErrNotFound)
 	})
 
@@ -55,27 +56,27 @@ func TestOrders_Order(t *testing.T) {
 		w := newWorld(t)
 		w.happens(t, id(1, 0), created)
 		w.project(t, readModel, id(1, 0), 1)
-		if _, err := w.orders.Order(t.Context(), id(1, 0), 1, 0); err != nil {
+		if _, err := w.orders.Row(t.Context(), id(1, 0), 1, 0); err != nil {
 			t.Fatal(err)
 		}
 	})
 
 	t.Run("a row without a sequence number is corrupt", func(t *testing.T) {
 		t.Parallel()
-		orders := query.NewOrders(query.OrdersConfig{Projection: readModel, Live: live{}, Views: rows(
+		orders := query.NewAggregates(query.AggregatesConfig{Type: order.Type, Projection: readModel, Live: live{}, Views: rows(
 			func(context.Context, ports.RowQuery) (ports.RowPage, error) {
 				row := make(projection.Row, len(readModel.Table.Columns))
 				return ports.RowPage{Rows: []projection.Row{row}}, nil
 			},
 		)})
-		_, err := orders.Order(t.Context(), id(1, 0), 0, 0)
+		_, err := orders.Row(t.Context(), id(1, 0), 0, 0)
 		wantError(t, err, ports.ErrCorrupt)
 	})
 }
 
 func TestOrders_Order_waits(t *testing.T) {
 	t.Parallel()
-	readModel := projection.OrderReadModel()
+	readModel := views.OrderReadModel()
 
 	t.Run("until the view has caught up", func(t *testing.T) {
 		t.Parallel()
@@ -85,7 +86,7 @@ func TestOrders_Order_waits(t *testing.T) {
 			w.project(t, readModel, id(1, 0), 1)
 			time.AfterFunc(300*time.Millisecond, func() { w.project(t, readModel, id(1, 0), 2) })
 			start := time.Now()
-			row, err := w.orders.Order(t.Context(), id(1, 0), 2, 2*time.Second)
+			row, err := w.orders.Row(t.Context(), id(1, 0), 2, 2*time.Second)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,7 +106,7 @@ func TestOrders_Order_waits(t *testing.T) {
 			w.happens(t, id(1, 0), created)
 			time.AfterFunc(2*time.Millisecond, func() { w.project(t, readModel, id(1, 0), 1) })
 			start := time.Now()
-			if _, err := w.orders.Order(t.Context(), id(1, 0), 1, time.Second); err != nil {
+			if _, err := w.orders.Row(t.Context(), id(1, 0), 1, time.Second); err != nil {
 				t.Fatal(err)
 			}
 			if took := time.Since(start); took > 3*time.Millisecond {
@@ -121,7 +122,7 @@ func TestOrders_Order_waits(t *testing.T) {
 			w.happens(t, id(1, 0), created, confirmed)
 			w.project(t, readModel, id(1, 0), 2)
 			start := time.Now()
-			_, err := w.orders.Order(t.Context(), id(1, 0), 7, 2*time.Second)
+			_, err := w.orders.Row(t.Context(), id(1, 0), 7, 2*time.Second)
 			wantError(t, err, ports.ErrUnavailable)
 			if want := "order_read_model is at sequence number 2, not yet at 7"; !strings.Contains(err.Error(), want) {
 				t.Errorf("error %q does not say %q", err, want)
@@ -138,7 +139,7 @@ func TestOrders_Order_waits(t *testing.T) {
 			w := newWorld(t)
 			w.happens(t, id(1, 0), created)
 			time.AfterFunc(79*time.Millisecond, func() { w.project(t, readModel, id(1, 0), 1) })
-			if _, err := w.orders.Order(t.Context(), id(1, 0), 1, 80*time.Millisecond); err != nil {
+			if _, err := w.orders.Row(t.Context(), id(1, 0), 1, 80*time.Millisecond); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -148,10 +149,10 @@ func TestOrders_Order_waits(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			asked := 0
-			orders := query.NewOrders(query.OrdersConfig{Projection: readModel, Live: live{}, Views: rows(
+			orders := query.NewAggregates(query.AggregatesConfig{Type: order.Type, Projection: readModel, Live: live{}, Views: rows(
 				func(context.Context, ports.RowQuery) (ports.RowPage, error) { asked++; return ports.RowPage{}, nil },
 			)})
-			_, err := orders.Order(t.Context(), id(1, 0), 1, time.Second)
+			_, err := orders.Row(t.Context(), id(1, 0), 1, time.Second)
 			wantError(t, err, ports.ErrUnavailable)
 			if asked < 20 || asked > 30 {
 				t.Errorf("asked %d times in a second, want 1 s / 50 ms and a few more at the start", asked)
@@ -165,17 +166,17 @@ func TestOrders_Order_waits(t *testing.T) {
 			w := newWorld(t)
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 			defer cancel()
-			_, err := w.orders.Order(ctx, id(1, 0), 1, time.Hour)
+			_, err := w.orders.Row(ctx, id(1, 0), 1, time.Hour)
 			wantError(t, err, context.DeadlineExceeded)
 		})
 	})
 
 	t.Run("unless the view cannot be read", func(t *testing.T) {
 		t.Parallel()
-		orders := query.NewOrders(query.OrdersConfig{Projection: readModel, Live: live{}, Views: rows(
+		orders := query.NewAggregates(query.AggregatesConfig{Type: order.Type, Projection: readModel, Live: live{}, Views: rows(
 			func(context.Context, ports.RowQuery) (ports.RowPage, error) { return ports.RowPage{}, ports.ErrClosed },
 		)})
-		_, err := orders.Order(t.Context(), id(1, 0), 1, time.Hour)
+		_, err := orders.Row(t.Context(), id(1, 0), 1, time.Hour)
 		wantError(t, err, ports.ErrClosed)
 	})
 }
@@ -183,7 +184,7 @@ func TestOrders_Order_waits(t *testing.T) {
 // What the view showed after each event is what OrderAt says about that moment, by number and by time.
 func TestOrders_OrderAt_PropEqualsTheViewOfThen(t *testing.T) {
 	t.Parallel()
-	readModel := projection.OrderReadModel()
+	readModel := views.OrderReadModel()
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
 		aggregateID := id(1, 0)
@@ -193,7 +194,7 @@ func TestOrders_OrderAt_PropEqualsTheViewOfThen(t *testing.T) {
 			then := newWorld(t)
 			then.history = w.history
 			then.project(t, readModel, aggregateID, n+1)
-			want, err := then.orders.Order(t.Context(), aggregateID, 0, 0)
+			want, err := then.orders.Row(t.Context(), aggregateID, 0, 0)
 			if err != nil {
 				rt.Fatal(err)
 			}
@@ -201,7 +202,7 @@ func TestOrders_OrderAt_PropEqualsTheViewOfThen(t *testing.T) {
 			for _, moment := range []ports.Moment{
 				{SequenceNumber: uint64(n + 1)}, {Time: at}, {Time: at.Add(999 * time.Millisecond)},
 			} {
-				got, err := w.orders.OrderAt(t.Context(), aggregateID, moment)
+				got, err := w.orders.RowAt(t.Context(), aggregateID, moment)
 				if err != nil {
 					rt.Fatal(err)
 				}
@@ -228,7 +229,7 @@ func TestOrders_OrderAt(t *testing.T) {
 	} {
 		t.Run(name+" is not found", func(t *testing.T) {
 			t.Parallel()
-			_, err := w.orders.OrderAt(t.Context(), test.order, test.moment)
+			_, err := w.orders.RowAt(t.Context(), test.order, test.moment)
 			wantError(t, err, ports.ErrNotFound)
 		})
 	}
@@ -277,24 +278,26 @@ func TestOrders_damagedHistory(t *testing.T) {
 	} {
 		t.Run(name+" is corrupt", func(t *testing.T) {
 			t.Parallel()
-			orders := query.NewOrders(query.OrdersConfig{
+			orders := query.NewAggregates(query.AggregatesConfig{
+				Type:  order.Type,
 				Live:  live{},
 				Store: history(func() ([]eventsourcing.Record, error) { return records, nil }),
-				Codec: codec{}, Projection: projection.OrderReadModel(),
+				Codec: codec{}, Projection: views.OrderReadModel(),
 			})
-			_, err := orders.OrderAt(t.Context(), id(1, 0), ports.Moment{Time: noon.Add(time.Hour)})
+			_, err := orders.RowAt(t.Context(), id(1, 0), ports.Moment{Time: noon.Add(time.Hour)})
 			wantError(t, err, ports.ErrCorrupt)
 		})
 	}
 
 	t.Run("damage behind the moment does not matter", func(t *testing.T) {
 		t.Parallel()
-		orders := query.NewOrders(query.OrdersConfig{
+		orders := query.NewAggregates(query.AggregatesConfig{
+			Type:  order.Type,
 			Live:  live{},
 			Store: history(func() ([]eventsourcing.Record, error) { return []eventsourcing.Record{whole[0], unreadable}, nil }),
-			Codec: codec{}, Projection: projection.OrderReadModel(),
+			Codec: codec{}, Projection: views.OrderReadModel(),
 		})
-		if _, err := orders.OrderAt(t.Context(), id(1, 0), ports.Moment{SequenceNumber: 1}); err != nil {
+		if _, err := orders.RowAt(t.Context(), id(1, 0), ports.Moment{SequenceNumber: 1}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -302,9 +305,10 @@ func TestOrders_damagedHistory(t *testing.T) {
 	t.Run("the store's own error passes through", func(t *testing.T) {
 		t.Parallel()
 		cause := fmt.Errorf("load: %w", ports.ErrUnavailable)
-		orders := query.NewOrders(query.OrdersConfig{
+		orders := query.NewAggregates(query.AggregatesConfig{
+			Type:  order.Type,
 			Live:  live{},
-			Store: history(func() ([]eventsourcing.Record, error) { return nil, cause }), Projection: projection.OrderReadModel(),
+			Store: history(func() ([]eventsourcing.Record, error) { return nil, cause }), Projection: views.OrderReadModel(),
 		})
 		_, err := orders.Events(t.Context(), id(1, 0))
 		if !errors.Is(err, cause) {

@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/domain/eventsourcing"
-	"orderflow/domain/order"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -20,53 +19,55 @@ const (
 	longestPause  = 50 * time.Millisecond
 )
 
-// OrdersConfig is what [Orders] needs. All fields are required.
-type OrdersConfig struct {
+// AggregatesConfig is what [Aggregates] needs. All fields are required.
+type AggregatesConfig struct {
 	Views ports.ViewReader
 	Live  ports.LiveViews
 	Store ports.EventStore
-	Codec ports.Codec[order.Event]
-	// Projection keeps at most one row an order, with a table whose only key is the order id and which has a column
-	// sequence_number: order-read-model.
+	Codec ports.Decoder
+	// Type is the aggregate type.
+	Type string
+	// Projection keeps at most one row an aggregate of that type, with a table whose only key is the aggregate id and which
+	// has a column sequence_number.
 	Projection *projection.Projection
 }
 
-// Orders implements ports.OrderQueries.
-type Orders struct {
-	config OrdersConfig
+// Aggregates implements ports.AggregateQueries.
+type Aggregates struct {
+	config AggregatesConfig
 }
 
-var _ ports.AggregateQueries = (*Orders)(nil)
+var _ ports.AggregateQueries = (*Aggregates)(nil)
 
-// NewOrders returns an Orders.
-func NewOrders(config OrdersConfig) *Orders { return &Orders{config: config} }
+// NewAggregates returns an Aggregates.
+func NewAggregates(config AggregatesConfig) *Aggregates { return &Aggregates{config: config} }
 
-// Order returns the row of the view, see ports.OrderQueries. It asks at least once, and once more when the time is up.
-func (q *Orders) Order(ctx context.Context, aggregateID uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error) {
+// Row returns the row of the view, see ports.AggregateQueries. It asks at least once, and once more when the time is up.
+func (q *Aggregates) Row(ctx context.Context, aggregateID uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error) {
 	deadline := time.Now().Add(wait)
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
 		row, at, err := q.read(ctx, aggregateID)
 		if err != nil {
-			return nil, fmt.Errorf("order %s: %w", aggregateID, err)
+			return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, err)
 		}
 		left := time.Until(deadline)
 		switch {
 		case at >= minSequence && row == nil:
-			return nil, fmt.Errorf("order %s: %w", aggregateID, ports.ErrNotFound)
+			return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, ports.ErrNotFound)
 		case at >= minSequence:
 			return row, nil
 		case left <= 0:
-			return nil, fmt.Errorf("order %s: %s is at sequence number %d, not yet at %d: %w",
-				aggregateID, q.config.Projection.Table.Name, at, minSequence, ports.ErrUnavailable)
+			return nil, fmt.Errorf("%s %s: %s is at sequence number %d, not yet at %d: %w",
+				q.config.Type, aggregateID, q.config.Projection.Table.Name, at, minSequence, ports.ErrUnavailable)
 		}
 		if err := sleep(ctx, min(pause, left)); err != nil {
-			return nil, fmt.Errorf("order %s: %w", aggregateID, err)
+			return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, err)
 		}
 	}
 }
 
 // read returns the row of an order and the sequence number it stands at; nil and 0 when there is none.
-func (q *Orders) read(ctx context.Context, aggregateID uuid.UUID) (projection.Row, uint64, error) {
+func (q *Aggregates) read(ctx context.Context, aggregateID uuid.UUID) (projection.Row, uint64, error) {
 	p := q.config.Projection
 	page, err := q.config.Views.Rows(ctx, ports.RowQuery{View: q.config.Live.LiveView(p.Name), Table: p.Table, Prefix: []any{aggregateID}, Limit: 1})
 	if err != nil || len(page.Rows) == 0 {
@@ -80,15 +81,15 @@ func (q *Orders) read(ctx context.Context, aggregateID uuid.UUID) (projection.Ro
 	return row, uint64(at), nil
 }
 
-// OrderAt folds the history up to moment, see ports.OrderQueries.
-func (q *Orders) OrderAt(ctx context.Context, aggregateID uuid.UUID, moment ports.Moment) (projection.Row, error) {
+// RowAt folds the history up to moment, see ports.AggregateQueries.
+func (q *Aggregates) RowAt(ctx context.Context, aggregateID uuid.UUID, moment ports.Moment) (projection.Row, error) {
 	records, err := q.history(ctx, aggregateID)
 	if err != nil {
 		return nil, err
 	}
 	past := upTo(records, moment)
 	if len(past) == 0 {
-		return nil, fmt.Errorf("order %s at that moment: %w", aggregateID, ports.ErrNotFound)
+		return nil, fmt.Errorf("%s %s at that moment: %w", q.config.Type, aggregateID, ports.ErrNotFound)
 	}
 	events, err := q.decode(past)
 	if err != nil {
@@ -97,15 +98,15 @@ func (q *Orders) OrderAt(ctx context.Context, aggregateID uuid.UUID, moment port
 	step, err := q.config.Projection.Advance(nil, events)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("order %s: %w", aggregateID, err)
+		return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, err)
 	case len(step.Put) != 1: // a history that does not begin with the order's creation
-		return nil, fmt.Errorf("order %s: its history amounts to %d rows: %w", aggregateID, len(step.Put), ports.ErrCorrupt)
+		return nil, fmt.Errorf("%s %s: its history amounts to %d rows: %w", q.config.Type, aggregateID, len(step.Put), ports.ErrCorrupt)
 	}
 	return step.Put[0], nil
 }
 
-// Events returns the whole history, see ports.OrderQueries.
-func (q *Orders) Events(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Envelope[order.Event], error) {
+// Events returns the whole history, see ports.AggregateQueries.
+func (q *Aggregates) Events(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Envelope[any], error) {
 	records, err := q.history(ctx, aggregateID)
 	if err != nil {
 		return nil, err
@@ -113,13 +114,13 @@ func (q *Orders) Events(ctx context.Context, aggregateID uuid.UUID) ([]eventsour
 	return q.decode(records)
 }
 
-func (q *Orders) history(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Record, error) {
+func (q *Aggregates) history(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Record, error) {
 	records, err := q.config.Store.Load(ctx, aggregateID, 0)
 	if err != nil {
-		return nil, fmt.Errorf("order %s: %w", aggregateID, err)
+		return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, err)
 	}
-	if len(records) == 0 {
-		return nil, fmt.Errorf("order %s: %w", aggregateID, ports.ErrNotFound)
+	if len(records) == 0 || records[0].AggregateType != q.config.Type {
+		return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, ports.ErrNotFound)
 	}
 	if err := eventsourcing.CheckHistory(records, aggregateID, 0); err != nil {
 		return nil, fmt.Errorf("%w: %w", err, ports.ErrCorrupt)
@@ -127,12 +128,12 @@ func (q *Orders) history(ctx context.Context, aggregateID uuid.UUID) ([]eventsou
 	return records, nil
 }
 
-func (q *Orders) decode(records []eventsourcing.Record) ([]projection.Event, error) {
+func (q *Aggregates) decode(records []eventsourcing.Record) ([]projection.Event, error) {
 	events := make([]projection.Event, 0, len(records))
 	for _, r := range records {
 		event, err := q.config.Codec.Decode(r)
 		if err != nil {
-			return nil, fmt.Errorf("order %s: %w", r.AggregateID, err)
+			return nil, fmt.Errorf("%s %s: %w", q.config.Type, r.AggregateID, err)
 		}
 		events = append(events, event)
 	}

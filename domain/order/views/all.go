@@ -1,8 +1,10 @@
-package projection
+package views
+
+import "orderflow/domain/projection"
 
 // All returns every read model, in the order in which they are shown. A new one is added here.
-func All() []*Projection {
-	return []*Projection{
+func All() []*projection.Projection {
+	return []*projection.Projection{
 		OrderReadModel(),
 		OrdersByCustomer(),
 		OrdersByStatus(),

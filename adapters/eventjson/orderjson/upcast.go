@@ -1,30 +1,10 @@
-package eventjson
+package orderjson
 
 import (
-	"encoding/json"
 	"fmt"
+
+	"orderflow/adapters/eventjson"
 )
-
-// upcaster turns the payload of one version of an event type into that of the next version. It is pure.
-type upcaster func(data []byte) ([]byte, error)
-
-// upcast makes an upcaster of a function from one payload type to the next.
-//
-// A required field that is missing stays missing on the way (a nil pointer becomes null), so that only the newest version,
-// which every payload reaches, has to look for it. An upcaster looks only for what it cannot do without.
-func upcast[From, To any](next func(From) (To, error)) upcaster {
-	return func(data []byte) ([]byte, error) {
-		from, err := unmarshal[From](data)
-		if err != nil {
-			return nil, err
-		}
-		to, err := next(from)
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(to)
-	}
-}
 
 // order.created, version 1: each item had a price of its own, with a currency.
 
@@ -57,7 +37,7 @@ func (p createdV1) next() (createdV2, error) {
 	next.Items = make([]itemV2, len(p.Items))
 	for i, item := range p.Items {
 		if item.Price == nil || item.Price.Currency == nil {
-			return createdV2{}, missing(fmt.Sprintf("items[%d].price.currency", i))
+			return createdV2{}, eventjson.Missing(fmt.Sprintf("items[%d].price.currency", i))
 		}
 		if next.Currency == nil {
 			next.Currency = item.Price.Currency

@@ -1,4 +1,4 @@
-package eventjson_test
+package orderjson_test
 
 import (
 	"bytes"

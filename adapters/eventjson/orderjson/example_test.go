@@ -1,16 +1,17 @@
-package eventjson_test
+package orderjson_test
 
 import (
 	"fmt"
 
-	"orderflow/adapters/eventjson"
+	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/domain/eventsourcing"
 )
 
 // An event of the first version reads like one of today, and is written like one.
 func Example() {
-	codec := eventjson.New()
+	codec := orderjson.New()
 	old := eventsourcing.Record{
+		Header:       eventsourcing.Header{AggregateType: "order"},
 		EventType:    "order.created",
 		EventVersion: 1,
 		Payload:      []byte(`{"customer_id":"ada","items":[{"sku":"BOOK-1","qty":2,"price":{"amount":1250,"currency":"EUR"}}]}`),

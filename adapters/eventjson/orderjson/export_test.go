@@ -1,10 +1,10 @@
-package eventjson
+package orderjson
 
 // Versions returns the newest version of every event type, for the tests that hold the corpus against it.
 func Versions() map[string]int {
 	newest := map[string]int{}
 	for name, s := range schemas() {
-		newest[name] = s.newest()
+		newest[name] = s.Newest()
 	}
 	return newest
 }

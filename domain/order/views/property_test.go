@@ -1,4 +1,4 @@
-package projection_test
+package views_test
 
 import (
 	"slices"
@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 )
 
@@ -15,7 +16,7 @@ import (
 // every row that any of its events touched.
 func TestAdvance_PropAnySplitMakesTheSameView(t *testing.T) {
 	t.Parallel()
-	for _, p := range projection.All() {
+	for _, p := range views.All() {
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
@@ -115,7 +116,7 @@ func TestAll_PropRowsAgreeWithTheAggregate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := history(lawfulEvents(t)...)
 		if len(events) == 0 {
-			for _, p := range projection.All() {
+			for _, p := range views.All() {
 				if step := advance(t, p, nil, events); len(step.Put)+len(step.Delete) != 0 {
 					t.Fatalf("%s: rows for an order that does not exist: %+v", p.Name, step)
 				}
@@ -124,7 +125,7 @@ func TestAll_PropRowsAgreeWithTheAggregate(t *testing.T) {
 		}
 		var state order.Order
 		for _, e := range events {
-			state = order.Evolve(state, e.Event)
+			state = order.Evolve(state, e.Event.(order.Event))
 		}
 		created, last := events[0].CreatedAt, events[len(events)-1]
 		head, total := int64(last.SequenceNumber), totalOf(state.Items)
@@ -134,7 +135,7 @@ func TestAll_PropRowsAgreeWithTheAggregate(t *testing.T) {
 			"payment_reference": state.PaymentReference, "carrier": state.Carrier,
 			"tracking_number": state.TrackingNumber, "cancel_reason": state.CancelReason, "bucket": created.Format("2006-01-02"),
 		}
-		for _, p := range projection.All() {
+		for _, p := range views.All() {
 			rows := advance(t, p, nil, events).Put
 			want := 1
 			if p.Name == "orders-by-sku" {

@@ -1,12 +1,22 @@
-package projection
+package views
 
 import (
 	"time"
 
 	"github.com/google/uuid"
 
+	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 )
+
+// Event is an event of an order.
+type Event = eventsourcing.Envelope[order.Event]
+
+// orderID is the column that says which order a row is of.
+const orderID = "order_id"
+
+// ofOrders are the aggregate types that the read models of orders take.
+func ofOrders() []string { return []string{order.Type} }
 
 // summary is the state of the projections that list orders without their items.
 type summary struct {

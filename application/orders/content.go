@@ -1,0 +1,36 @@
+package orders
+
+import (
+	"strconv"
+
+	"orderflow/domain/order"
+)
+
+// appendContent spells out the fields of a command, so that no change of a Go type can change a digest that is stored.
+func appendContent(b []byte, c order.Command) []byte {
+	switch c := c.(type) {
+	case order.CreateOrder:
+		return appendItems(appendText(appendText(b, c.CustomerID), string(c.Currency)), c.Items)
+	case order.UpdateItems:
+		return appendItems(b, c.Items)
+	case order.ConfirmOrder:
+		return appendText(b, c.PaymentReference)
+	case order.ShipOrder:
+		return appendText(appendText(b, c.Carrier), c.TrackingNumber)
+	case order.CancelOrder:
+		return appendText(b, c.Reason)
+	default: // DeliverOrder has no field but its order
+		return b
+	}
+}
+
+func appendItems(b []byte, items []order.Item) []byte {
+	for _, item := range items {
+		b = strconv.AppendInt(append(appendText(b, item.SKU), ' '), item.Quantity, 10)
+		b = strconv.AppendInt(append(b, ' '), int64(item.UnitPrice), 10)
+	}
+	return b
+}
+
+// appendText quotes, so that no text can look like the end of a field.
+func appendText(b []byte, text string) []byte { return strconv.AppendQuote(append(b, ' '), text) }

@@ -1,0 +1,41 @@
+package eventsourcing
+
+import "github.com/google/uuid"
+
+// Command is what the runtime needs to know of a request to change one aggregate.
+type Command interface {
+	// AggregateID is the id of the aggregate that the command is for.
+	AggregateID() uuid.UUID
+	// Name is the command's stable name, such as "create_order".
+	Name() string
+}
+
+// Refused is the error of a command that a rule refuses. A domain implements it with an error type of its own.
+type Refused interface {
+	error
+	Refusal() Refusal
+}
+
+// Refusal tells callers of any domain why a command was refused.
+type Refusal struct {
+	// Code names the rule, in snake_case. Codes are part of the API and never change their meaning.
+	Code string
+	Kind RefusalKind
+	// Field is the path of the field that is to blame, such as "items[2].quantity"; empty when the rule is not about one field.
+	Field string
+	// Detail is for people.
+	Detail string
+}
+
+// RefusalKind says what the sender of a refused command can do about it.
+type RefusalKind int
+
+// The kinds of refusal.
+const (
+	// RefusedByState: the aggregate is in a state that does not allow the command; another state may.
+	RefusedByState RefusalKind = iota
+	// RefusedMalformed: no aggregate in any state could accept the command.
+	RefusedMalformed
+	// RefusedMissing: there is no such aggregate.
+	RefusedMissing
+)
