@@ -218,10 +218,10 @@ func FuzzCreateOrder(f *testing.F) {
 	}
 	shop := newShop()
 	var accepted order.Command
-	shop.handle = func(_ context.Context, r ports.CommandRequest) (ports.CommandResult, error) {
+	shop.handle = func(_ context.Context, r ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
 		accepted = r.Command
 		_, err := order.Decide(order.Order{}, r.Command)
-		return ports.CommandResult{AggregateID: r.Command.Order(), SequenceNumber: 1}, err
+		return ports.CommandResult[order.Event]{AggregateID: r.Command.AggregateID(), SequenceNumber: 1}, err
 	}
 	config := shop.config()
 	config.NewID = func() uuid.UUID { return madeID }
