@@ -51,7 +51,7 @@ type App struct {
 	store     *storage
 	listener  net.Listener
 	server    *httpapi.Server
-	router    *fanout.Router
+	router    *fanout.Router // nil in a passive service
 	codec     *eventjson.Mux
 	consumers consumer.Manager
 	tracing   *tracing.Tracing
@@ -165,7 +165,9 @@ func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
 func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.server.Run(ctx) })
-	group.Go(func() error { return a.router.Run(ctx) })
+	if a.router != nil {
+		group.Go(func() error { return a.router.Run(ctx) })
+	}
 	if a.pacemaker != nil {
 		group.Go(func() error { return a.pacemaker.Run(ctx) })
 	}

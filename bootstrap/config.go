@@ -47,6 +47,9 @@ type Config struct {
 	RollbackGrace time.Duration
 	// ShutdownTimeout bounds each step of a stop.
 	ShutdownTimeout time.Duration
+	// Passive has the service only answer, for tools that only read: no consumer runs, no sink is opened, nothing is published,
+	// nothing expires, and other processes are not told of the service.
+	Passive bool
 }
 
 // Store is the kind of a store.

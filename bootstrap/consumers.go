@@ -46,6 +46,9 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 	if err := a.consumers.Refresh(ctx); err != nil {
 		return err
 	}
+	if a.config.Passive {
+		return nil
+	}
 	routed := make([]fanout.Consumer, 0, len(a.consumers))
 	for _, c := range a.consumers {
 		if a.config.runs(c.Name()) {
@@ -82,7 +85,7 @@ func (a *App) addConsumer(feed ports.ChangeFeed, config consumer.Config) {
 
 // runs says whether this process works as a consumer, or could.
 func (c Config) runs(consumer string) bool {
-	return len(c.Consumers) == 0 || slices.Contains(c.Consumers, consumer)
+	return !c.Passive && (len(c.Consumers) == 0 || slices.Contains(c.Consumers, consumer))
 }
 
 // rebuildPatience is how long a difference may last that traffic explains, when a rebuild is verified.
@@ -119,6 +122,9 @@ const sinkLinger = 5 * time.Millisecond
 
 // openSink returns nil for sinkNone.
 func (a *App) openSink(ctx context.Context, target sink, env Environment) (publisher, error) {
+	if a.config.Passive && target.kind != sinkNone {
+		return noSink{}, nil
+	}
 	switch target.kind {
 	case sinkStdout:
 		return cloudevents.NewWriter(env.Stdout, cloudevents.Config{}), nil

@@ -58,7 +58,7 @@ func (a *App) redpanda() redpanda.Config {
 
 // openSource returns the feed of the projections.
 func (a *App) openSource() (ports.ChangeFeed, error) {
-	if a.config.Source != SourceRedpanda {
+	if a.config.Source != SourceRedpanda || a.config.Passive {
 		return a.store, nil
 	}
 	feed, err := redpanda.NewFeed(redpanda.FeedConfig{Config: a.redpanda(), GroupPrefix: a.config.GroupPrefix})

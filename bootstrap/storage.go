@@ -58,11 +58,15 @@ func openStorage(ctx context.Context, config Config, log *slog.Logger, epoch fun
 }
 
 func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storage, error) {
-	store, err := embedded.Open(ctx, embedded.Options{Dir: config.Data, Retention: config.Retention, Now: time.Now, Logger: log})
+	retention := config.Retention
+	if config.Passive {
+		retention = -1 // for ever
+	}
+	store, err := embedded.Open(ctx, embedded.Options{Dir: config.Data, Retention: retention, Now: time.Now, Logger: log})
 	if err != nil {
 		return nil, err
 	}
-	return &storage{
+	opened := &storage{
 		EventStore: store, HeadScanner: store, ChangeFeed: store, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, repairer: store, pulse: store,
 		run: []func(context.Context) error{func(ctx context.Context) error {
@@ -75,7 +79,11 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 		}},
 		announce: store.SetAddress,
 		closers:  []io.Closer{store},
-	}, nil
+	}
+	if config.Passive {
+		opened.pulse, opened.announce = nil, nil
+	}
+	return opened, nil
 }
 
 // openScylla opens the store and the feed on sessions of their own, so that the polling of the one does not queue before the
@@ -85,6 +93,9 @@ func openScylla(ctx context.Context, config Config, log *slog.Logger, epoch func
 	settings := config.Scylla
 	settings.Now, settings.Logger = time.Now, log
 	settings.Appended = func() { feed.Wake() } // feed is set before the store is handed to anybody
+	if config.Passive {
+		settings.Appended = nil
+	}
 	store, err := scylla.Open(ctx, settings)
 	if err != nil {
 		return nil, err
@@ -95,6 +106,12 @@ func openScylla(ctx context.Context, config Config, log *slog.Logger, epoch func
 			err = errors.Join(err, closeAll(opened))
 		}
 	}()
+	if config.Passive {
+		return &storage{
+			EventStore: store, HeadScanner: store, ChangeFeed: noFeed{}, ViewStore: store, ViewReader: store, ViewDropper: store,
+			ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, closers: opened,
+		}, nil
+	}
 	session, err := scylla.Connect(ctx, settings)
 	if err != nil {
 		return nil, err
