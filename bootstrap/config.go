@@ -27,7 +27,7 @@ type Config struct {
 	// event store.
 	Retention time.Duration
 	// Sink is where the publisher sends events: "stdout", "none", "file:PATH", "redpanda", or empty for the file
-	// order-events.jsonl in Data.
+	// [DefaultSinkName] in Data.
 	Sink string
 	// Redpanda says where the topic is, for the sink and the source of that name, and for its verification.
 	Redpanda redpanda.Config
@@ -135,6 +135,9 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// DefaultSinkName is the name of the file in the data directory that events are published to unless another sink is named.
+const DefaultSinkName = "order-events.jsonl"
+
 // sinkKind is the kind of target that events are published to.
 type sinkKind string
 
@@ -157,7 +160,7 @@ func (s sink) consumer() string { return string(s.kind) + "-publisher" }
 func parseSink(setting, data string) (sink, error) {
 	switch kind, path, _ := strings.Cut(setting, ":"); {
 	case setting == "":
-		return sink{kind: sinkFile, path: filepath.Join(data, "order-events.jsonl")}, nil
+		return sink{kind: sinkFile, path: filepath.Join(data, DefaultSinkName)}, nil
 	case setting == string(sinkNone), setting == string(sinkStdout), setting == string(sinkRedpanda):
 		return sink{kind: sinkKind(setting)}, nil
 	case kind == string(sinkFile) && path != "":

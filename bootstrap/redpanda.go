@@ -35,7 +35,7 @@ func (c Config) validateTopic() error {
 		errs = append(errs, fmt.Errorf("source: %q is neither %s nor %s", c.Source, SourceStore, SourceRedpanda))
 	}
 	target, err := parseSink(c.Sink, c.Data)
-	needed := c.Source == SourceRedpanda || err == nil && target.kind == sinkRedpanda
+	needed := !c.Passive && (c.Source == SourceRedpanda || err == nil && target.kind == sinkRedpanda)
 	if needed && !c.hasTopic() {
 		errs = append(errs, errors.New("brokers: none given, and the topic is needed"))
 	}

@@ -19,6 +19,8 @@ type client struct {
 	http *http.Client
 	// patience bounds how long a request is repeated while the service cannot be reached or asks to try again.
 	patience time.Duration
+	// passive says that the service runs no consumers: waiting for them does not help.
+	passive bool
 	// stall bounds the wait for consumers that do not get on, although nothing tells why.
 	stall time.Duration
 }

@@ -14,17 +14,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderflow/bootstrap"
+	"orderflow/bootstrap/cli/settings"
 )
 
 func (sh *shell) serveCommand() *cobra.Command {
-	return &cobra.Command{
+	return needsNothing.declare(&cobra.Command{
 		Use:   "serve",
 		Short: "Run the service (what orderflow does without a command)",
 		Long: `Run the service until SIGINT or SIGTERM. A stop is orderly: requests under way are answered, consumers finish what they
-have in hand, the store is closed. A kill is safe, too: what was acknowledged is on disk.`,
+have in hand, the store is closed. A kill is safe, too: what was acknowledged is on disk.
+
+The settings that concern the data are written into the data directory (not passwords), for commands that need a service when none
+runs.`,
 		Args: noArgs,
 		RunE: sh.serve,
-	}
+	})
 }
 
 func (sh *shell) serve(cmd *cobra.Command, _ []string) (err error) {
@@ -40,6 +44,11 @@ func (sh *shell) serve(cmd *cobra.Command, _ []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, app.Close()) }()
+	if sh.config.Store == bootstrap.StoreEmbedded {
+		if err := settings.Remember(sh.config.Data, cmd.Flags(), sh.remembered()); err != nil {
+			return err
+		}
+	}
 	logger.Info("serving", "url", app.URL(), "data", sh.config.Data, "version", bootstrap.Version())
 	return app.Run(cmd.Context())
 }
@@ -55,13 +64,13 @@ columns are named as in the schema of the production store.`,
 			if limit < 1 {
 				return &usageError{fmt.Errorf("limit: %d is not positive", limit)}
 			}
-			return sh.attached(cmd.Context(), mustExist, func(ctx context.Context, c *client) error {
+			return sh.attached(cmd, onlyReads, func(ctx context.Context, c *client) error {
 				return sh.inspect(ctx, c, tables, limit)
 			})
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 20, "rows of each table")
-	return cmd
+	return onlyReads.declare(cmd)
 }
 
 func (sh *shell) inspect(ctx context.Context, c *client, tables []string, limit int) error {
@@ -135,18 +144,24 @@ func (sh *shell) verifyCommand() *cobra.Command {
 there, no row too many. It may run beside live traffic: a difference counts only if it lasts.
 
 With --repair, orders that lag behind or whose rows are wrong are put right and looked at again. On ScyllaDB wrong rows cannot
-be replaced one by one: rebuild the view.
+be replaced one by one: rebuild the view. If no service runs, --repair starts one for as long as it needs it, with the settings that
+the data directory was last served with.
 
 Exit status 0 when all is equal (at last), 3 when there are differences.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.attached(cmd.Context(), mustExist, func(ctx context.Context, c *client) error {
+			n := onlyReads
+			if repair {
+				n = works
+			}
+			return sh.attached(cmd, n, func(ctx context.Context, c *client) error {
 				return sh.verify(ctx, c, patience, repair)
 			})
 		},
 	}
 	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long a difference may last that traffic explains")
 	cmd.Flags().BoolVar(&repair, "repair", false, "put right what differs")
+	onlyReads.declare(cmd)
 	cmd.AddCommand(sh.verifyTopicCommand())
 	return cmd
 }
@@ -156,7 +171,11 @@ func (sh *shell) verify(ctx context.Context, c *client, patience time.Duration, 
 	if err != nil {
 		return err
 	}
-	printObstacles(sh.Err, statuses)
+	if c.passive {
+		printIdle(sh.Err, statuses)
+	} else {
+		printObstacles(sh.Err, statuses)
+	}
 	var report verification
 	path := "/v1/verify"
 	if repair {
@@ -182,7 +201,7 @@ func (sh *shell) verify(ctx context.Context, c *client, patience time.Duration, 
 }
 
 func (sh *shell) versionCommand() *cobra.Command {
-	return &cobra.Command{
+	return needsNothing.declare(&cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  noArgs,
@@ -190,5 +209,5 @@ func (sh *shell) versionCommand() *cobra.Command {
 			_, err := fmt.Fprintln(sh.Out, "orderflow", bootstrap.Version())
 			return err
 		},
-	}
+	})
 }

@@ -25,7 +25,7 @@ cancelled, most confirmed, shipped and delivered. Then wait for the consumers an
 			if orders < 1 || rate < 0 {
 				return &usageError{fmt.Errorf("orders: %d, rate: %g: must be positive", orders, rate)}
 			}
-			return sh.attached(cmd.Context(), mayStart, func(ctx context.Context, c *client) error {
+			return sh.attached(cmd, creates, func(ctx context.Context, c *client) error {
 				return sh.demo(ctx, &shop{client: c, orders: orders, perSecond: rate, seed: seed})
 			})
 		},
@@ -34,7 +34,7 @@ cancelled, most confirmed, shipped and delivered. Then wait for the consumers an
 	cmd.Flags().Float64Var(&rate, "rate", 0, "orders a second; 0 as fast as the service answers")
 	cmd.Flags().Uint64Var(&seed, "seed", rand.Uint64(), "the same seed places the same orders")
 	cmd.Flag("seed").DefValue = "random"
-	return cmd
+	return creates.declare(cmd)
 }
 
 func (sh *shell) demo(ctx context.Context, s *shop) error {

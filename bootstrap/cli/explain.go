@@ -63,13 +63,13 @@ events, so an event that is older than the service, or was applied by another pr
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.attached(cmd.Context(), mustExist, func(ctx context.Context, c *client) error {
+			return sh.attached(cmd, onlyReads, func(ctx context.Context, c *client) error {
 				return sh.explain(ctx, c, args[0], asJSON)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer of the API")
-	return cmd
+	return onlyReads.declare(cmd)
 }
 
 func (sh *shell) explain(ctx context.Context, c *client, order string, asJSON bool) error {

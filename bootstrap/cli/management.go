@@ -34,17 +34,21 @@ of its view is read (and the version of the reducer that fills it), and the proc
 			if err != nil {
 				return err
 			}
+			if c.passive {
+				fmt.Fprintln(sh.Err, "no service runs on", sh.config.Data+": its consumers do nothing until one does")
+			}
 			return printConsumers(sh.Out, statuses, time.Now())
 		}),
 	}
+	onlyReads.declare(cmd)
 	cmd.AddCommand(sh.pauseCommand(), sh.resumeCommand(), sh.resetCommand(), sh.rebuildCommand())
 	return cmd
 }
 
-// withService makes the RunE of a command that needs a service with data.
+// withService makes the RunE of a command that needs a service as it has declared.
 func (sh *shell) withService(run func(ctx context.Context, c *client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		return sh.attached(cmd.Context(), mustExist, func(ctx context.Context, c *client) error { return run(ctx, c, args) })
+		return sh.attached(cmd, needOf(cmd), func(ctx context.Context, c *client) error { return run(ctx, c, args) })
 	}
 }
 
@@ -82,7 +86,7 @@ then it goes on where it was. The other consumers are not affected.`,
 		}),
 	}
 	cmd.Flags().DurationVar(&wait, "stop-timeout", 15*time.Second, "how long to wait until the consumer has stopped")
-	return cmd
+	return works.declare(cmd)
 }
 
 func (sh *shell) pause(ctx context.Context, c *client, name string, atMost time.Duration) error {
@@ -113,7 +117,7 @@ func (sh *shell) pause(ctx context.Context, c *client, name string, atMost time.
 }
 
 func (sh *shell) resumeCommand() *cobra.Command {
-	return &cobra.Command{
+	return works.declare(&cobra.Command{
 		Use:   "resume NAME",
 		Short: "Start a consumer that is paused or has failed",
 		Args:  needs("NAME"),
@@ -124,7 +128,7 @@ func (sh *shell) resumeCommand() *cobra.Command {
 			_, err := fmt.Fprintf(sh.Out, "%s is resumed\n", args[0])
 			return err
 		}),
-	}
+	})
 }
 
 // resetBody is the body of POST /v1/consumers/{name}/reset.
@@ -147,15 +151,19 @@ it all the same. A read model is better rebuilt: 'orderflow consumers rebuild' s
 			if err := body.check(); err != nil {
 				return &usageError{err}
 			}
-			return sh.withService(func(ctx context.Context, c *client, args []string) error {
+			n := works
+			if body.DryRun {
+				n = onlyReads
+			}
+			return sh.attached(cmd, n, func(ctx context.Context, c *client) error {
 				return sh.reset(ctx, c, args[0], body)
-			})(cmd, args)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&body.From, "to", "", "begin, now, or an RFC 3339 time")
 	cmd.Flags().BoolVar(&body.Force, "force", false, "do it although something is lost or happens twice")
 	cmd.Flags().BoolVar(&body.DryRun, "dry-run", false, "only say what would happen")
-	return cmd
+	return works.declare(cmd)
 }
 
 func (b resetBody) check() error {

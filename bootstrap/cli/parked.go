@@ -74,22 +74,23 @@ rebuild will not either; the reason is kept for those who wonder. Exit status 3 
 		},
 	}
 	skip.Flags().StringVar(&reason, "reason", "", "why the event may be missing")
+	onlyReads.declare(cmd)
 	cmd.AddCommand(
-		&cobra.Command{
+		onlyReads.declare(&cobra.Command{
 			Use:   "ls [CONSUMER]",
 			Short: "List the orders that are set aside",
 			Args:  needs("[CONSUMER]"),
 			RunE:  sh.withService(list),
-		},
-		&cobra.Command{
+		}),
+		onlyReads.declare(&cobra.Command{
 			Use:   "show CONSUMER ORDER",
 			Short: "Show why an order is set aside, and which events wait",
 			Args:  needs("CONSUMER", "ORDER"),
 			RunE: sh.withService(func(ctx context.Context, c *client, args []string) error {
 				return sh.showParked(ctx, c, args[0], args[1])
 			}),
-		},
-		&cobra.Command{
+		}),
+		works.declare(&cobra.Command{
 			Use:   "retry CONSUMER [ORDER]",
 			Short: "Handle an order that is set aside, or all of them, from the event that failed",
 			Long:  "Handle an order that is set aside, or all of them, from the event that failed. Exit status 3 when some still fail.",
@@ -100,8 +101,8 @@ rebuild will not either; the reason is kept for those who wonder. Exit status 3 
 				}
 				return sh.retryParked(ctx, c, args[0], args[1])
 			}),
-		},
-		skip,
+		}),
+		works.declare(skip),
 	)
 	return cmd
 }

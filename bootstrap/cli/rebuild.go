@@ -58,7 +58,7 @@ Exit status: 1 when the rebuild was refused or aborted.`,
 	flags.BoolVar(&options.rollback, "rollback", false, "go back to the generation before")
 	flags.BoolVar(&options.abort, "abort", false, "end the rebuild that is under way or refused")
 	flags.BoolVar(&options.noWait, "no-wait", false, "return when the rebuild has begun")
-	return cmd
+	return works.declare(cmd)
 }
 
 func (sh *shell) rebuild(ctx context.Context, c *client, name string, options rebuildOptions) error {

@@ -77,7 +77,8 @@ Every flag can also be set by an environment variable (--log-level is ORDERFLOW_
 --config names (log-level: debug). A flag wins over the environment, and the environment over the file.
 
 The other commands talk to the service that runs on the data directory, or to the one that --url names. If none runs,
-they start one for as long as they need it.
+those that change something start one for as long as they need it, with the settings that the data directory was last
+served with; those that only read look into the data directory and leave everything as it is. The help of each says which.
 
 Exit status: 0 all went well, 1 could not be completed, 2 used wrongly, 3 completed with a bad answer (refused commands,
 differences found).`,
@@ -99,6 +100,7 @@ differences found).`,
 		},
 		RunE: sh.serve,
 	}
+	root.Annotations = map[string]string{needAnnotation: string(needsNothing)}
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)

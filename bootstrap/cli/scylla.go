@@ -44,12 +44,12 @@ func (sh *shell) complete() {
 }
 
 func (sh *shell) schemaCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := needsNothing.declare(&cobra.Command{
 		Use:   "schema",
 		Short: "Look at the schema in ScyllaDB, or bring it up to date",
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	})
 	run := func(do func(context.Context, scylla.Config) (scylla.SchemaStatus, error)) func(*cobra.Command, []string) error {
 		return func(cmd *cobra.Command, _ []string) error {
 			if err := sh.config.Scylla.Validate(); err != nil {
@@ -62,19 +62,19 @@ func (sh *shell) schemaCommand() *cobra.Command {
 			return sh.printSchema(status)
 		}
 	}
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(needsNothing.declare(&cobra.Command{
 		Use:   "apply",
 		Short: "Create the keyspace and the tables that are missing",
 		Long: `Create the keyspace and the tables that are missing. It may be repeated, and run by several processes at once: one works
 and the others wait. Nothing is ever dropped.`,
 		Args: noArgs,
 		RunE: run(scylla.ApplySchema),
-	}, &cobra.Command{
+	}), needsNothing.declare(&cobra.Command{
 		Use:   "status",
 		Short: "Compare the schema with the one that this program knows",
 		Args:  noArgs,
 		RunE:  run(scylla.Status),
-	})
+	}))
 	return cmd
 }
 

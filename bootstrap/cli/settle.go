@@ -18,7 +18,7 @@ func (c *client) settle(ctx context.Context) ([]consumerStatus, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(statuses, consumerStatus.moving) {
+		if c.passive || !slices.ContainsFunc(statuses, consumerStatus.moving) {
 			return statuses, nil
 		}
 		var now []place
@@ -91,6 +91,20 @@ func printObstacles(out io.Writer, statuses []consumerStatus) {
 	for _, s := range statuses {
 		if obstacle := s.obstacle(); obstacle != "" {
 			fmt.Fprintf(out, "consumer %s %s, see 'orderflow consumers'\n", s.Name, obstacle)
+		}
+	}
+}
+
+// printIdle says what a comparison will find because no consumer works.
+func printIdle(out io.Writer, statuses []consumerStatus) {
+	for _, s := range statuses {
+		switch {
+		case s.Parked > 0:
+			fmt.Fprintf(out, "consumer %s has set %d orders aside, see 'orderflow consumers'\n", s.Name, s.Parked)
+		case !s.Lag.Known:
+			fmt.Fprintf(out, "no service runs, so consumer %s does not work: what it has not handled yet counts as a difference\n", s.Name)
+		case s.Lag.Events > 0:
+			fmt.Fprintf(out, "no service runs, so consumer %s stays %d events behind: they count as differences\n", s.Name, s.Lag.Events)
 		}
 	}
 }

@@ -50,7 +50,7 @@ Exit status: 0 when every command was accepted, 3 when some were refused, 1 when
 		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options.input = args[0]
-			return sh.attached(cmd.Context(), mayStart, func(ctx context.Context, c *client) error {
+			return sh.attached(cmd, creates, func(ctx context.Context, c *client) error {
 				return sh.submit(ctx, c, options)
 			})
 		},
@@ -61,7 +61,7 @@ Exit status: 0 when every command was accepted, 3 when some were refused, 1 when
 	flags.StringVar(&options.report, "report", "", "file that gets every refusal as a JSON line")
 	flags.StringVar(&options.run, "run", "", "part of the derived command ids, to submit the same lines once more on purpose")
 	flags.BoolVar(&options.wait, "wait", true, "wait at the end until every consumer has caught up")
-	return cmd
+	return creates.declare(cmd)
 }
 
 type submitOptions struct {

@@ -29,7 +29,8 @@ its order, equal to what is stored, and nothing else. It may run beside live tra
 nothing comes of what is missing for as long as --patience. Messages that come again are counted; delivery is at least once,
 so they are no violation.
 
-The service does the work, so it must know the topic: --brokers counts when this command starts the service itself.
+The service does the work, so it must know the topic. If none runs, the topic is the one that the data directory was last
+served with, unless --brokers and --topic name another.
 
 With --from=begin an event that the topic no longer holds is missing. With an offset, reading begins at that offset in each
 partition, and an order is compared from its first event behind it on.
@@ -40,18 +41,18 @@ Exit status 0 when nothing is wrong, 3 when there are violations.`,
 			if _, err := strconv.ParseUint(from, 10, 63); from != "begin" && err != nil {
 				return &usageError{fmt.Errorf("from: %q is neither begin nor an offset", from)}
 			}
-			return sh.attached(cmd.Context(), mustExist, func(ctx context.Context, c *client) error {
+			return sh.attached(cmd, readsTopic, func(ctx context.Context, c *client) error {
 				return sh.verifyTopic(ctx, c, from, patience)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "begin", "offset in each partition to begin with, or begin")
 	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long what is missing may take to come")
-	return cmd
+	return readsTopic.declare(cmd)
 }
 
 func (sh *shell) asyncAPICommand() *cobra.Command {
-	return &cobra.Command{
+	return needsNothing.declare(&cobra.Command{
 		Use:   "asyncapi",
 		Short: "Print the description of the topic (AsyncAPI 3, YAML), for the services that consume it",
 		Args:  noArgs,
@@ -59,7 +60,7 @@ func (sh *shell) asyncAPICommand() *cobra.Command {
 			_, err := sh.Out.Write(redpanda.AsyncAPI())
 			return err
 		},
-	}
+	})
 }
 
 // topicReport is the result in the answer of POST /v1/verify/topic.

@@ -21,14 +21,14 @@ func TestTools_findTheServiceOrStartOne(t *testing.T) {
 	if out, status := tool(t, "demo", "--orders=20", "--seed=1", "--data="+data); status != 0 || !strings.Contains(out, "20 orders") {
 		t.Fatalf("demo without a service: %d\n%s", status, out)
 	}
-	check := func(how string) {
-		await(t, how+": all consumers to be running", func() bool {
+	check := func(how, state string) {
+		await(t, how+": all consumers to be "+state, func() bool {
 			out, status := tool(t, "consumers", "--data="+data)
 			if status != 0 {
 				t.Fatalf("%s: consumers: exit status %d\n%s", how, status, out)
 			}
 			for _, name := range []string{"order-read-model", "orders-by-customer", "orders-by-status", "orders-by-sku", "file-publisher"} {
-				if !regexp.MustCompile(`(?m)^` + name + `\b.*\brunning\b`).MatchString(out) {
+				if !regexp.MustCompile(`(?m)^` + name + `\b.*\b` + state + `\b`).MatchString(out) {
 					return false
 				}
 			}
@@ -53,9 +53,9 @@ func TestTools_findTheServiceOrStartOne(t *testing.T) {
 			}
 		}
 	}
-	check("without a service")
+	check("without a service", "stopped") // what only reads runs no consumers
 	s := start(t, data)
-	check("with a service")
+	check("with a service", "running")
 	if out, status := tool(t, "inspect", "nothing", "--data="+data); status != 1 || !strings.Contains(out, "nothing") {
 		t.Errorf("an unknown table: %d\n%s", status, out)
 	}

@@ -90,21 +90,25 @@ func topicIsWhatTheStoreHolds(t *testing.T, brokers []string) {
 	if err := producer.ProduceSync(t.Context(), foreign).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	// Now without a service: the command starts one, which knows the topic and publishes nothing.
-	out, status := tool(t, append(flags, "verify", "topic", "--data="+data, "--sink=none")...)
+	// Now without a service: the command knows the topic that the service had.
+	out, status := tool(t, "verify", "topic", "--data="+data)
 	if status != 3 || !strings.Contains(out, "0 missing, 0 out of order, 1 unknown") || !strings.Contains(out, "not a CloudEvent") {
 		t.Errorf("verify topic with a foreign message: exit status %d\n%s", status, out)
+	}
+	topicless := t.TempDir() // a directory whose service had no topic
+	if out, status := tool(t, "demo", "--orders=1", "--sink=none", "--data="+topicless); status != 0 {
+		t.Fatalf("demo: exit status %d\n%s", status, out)
 	}
 	for _, bad := range []struct {
 		args   []string
 		status int
 		text   string
 	}{
-		{[]string{"--data=" + data, "--sink=none"}, 1, "knows no topic"},
+		{[]string{"--data=" + topicless, "--sink=none"}, 1, "knows no topic"},
 		{[]string{"--data=" + data, "--sink=none", flags[0], "--topic=nowhere"}, 1, "no such topic"},
 		{[]string{"--data=" + data, "--sink=none", "--brokers=127.0.0.1:1"}, 1, "cannot be reached"},
 		{[]string{"--data=" + data, "--from=end"}, 2, "neither begin nor an offset"},
-		{[]string{"--data=" + data, "--sink=redpanda"}, 2, "brokers: none given"},
+		{[]string{"--data=" + topicless, "--sink=redpanda"}, 2, "brokers: none given"},
 		{[]string{"--data=" + data, "--source=redpanda", flags[0]}, 2, "--store=scylla"},
 	} {
 		if out, status := tool(t, append([]string{"verify", "topic"}, bad.args...)...); status != bad.status || !strings.Contains(out, bad.text) {

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"path/filepath"
+	"strings"
+
+	"orderflow/bootstrap"
+	"orderflow/bootstrap/cli/settings"
+)
+
+// remembered says which settings 'serve' writes into the data directory, for tools that start a service of their own on it: they
+// must not send events to another place, or keep them for another time, than the service does.
+//
+// What is left out is about one process (data, listen, url, log-level, log-format, config), about a store that has no data
+// directory (scylla-…), or secret: passwords are not written down.
+func (sh *shell) remembered() settings.Rules {
+	binding, tuning := settings.Rule{Binding: true}, settings.Rule{}
+	path := settings.Rule{Binding: true, Canonical: absolute}
+	return settings.Rules{
+		"retention":                settings.Rule{Binding: true},
+		"sink":                     settings.Rule{Binding: true, Canonical: sh.absoluteSink},
+		"source":                   binding,
+		"consumers":                binding,
+		"rollback-grace":           binding,
+		"brokers":                  binding,
+		"group-prefix":             binding,
+		"topic":                    binding,
+		"topic-partitions":         binding,
+		"topic-replication-factor": binding,
+		"topic-must-exist":         binding,
+		"topic-compression":        tuning,
+		"topic-metadata":           binding,
+		"redpanda-tls":             binding,
+		"redpanda-ca":              path,
+		"redpanda-cert":            path,
+		"redpanda-key":             path,
+		"redpanda-server-name":     binding,
+		"redpanda-sasl":            binding,
+		"redpanda-username":        binding,
+		"redpanda-timeout":         tuning,
+		"lanes":                    tuning,
+		"publish-lanes":            tuning,
+		"heartbeat":                tuning,
+		"shutdown-timeout":         tuning,
+	}
+}
+
+// absolute makes a path independent of the working directory, if there is a path.
+func absolute(path string) string {
+	if path == "" {
+		return ""
+	}
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path // without a working directory it means nothing else either
+}
+
+// absoluteSink is absolute for --sink. The default moves with the data directory.
+func (sh *shell) absoluteSink(sink string) string {
+	path, isFile := strings.CutPrefix(sink, "file:")
+	if !isFile {
+		return sink
+	}
+	if path = absolute(path); path == absolute(filepath.Join(sh.config.Data, bootstrap.DefaultSinkName)) {
+		return ""
+	}
+	return "file:" + path
+}

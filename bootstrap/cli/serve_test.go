@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// served is a service that runs in this process, as orderflow serve.
+type served struct {
+	log    *lockedBuffer
+	cancel context.CancelFunc
+	ended  chan int // gets the exit status
+}
+
+// serveHere starts a service and waits until it says where it answers.
+func serveHere(t *testing.T, args ...string) *served {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &served{log: &lockedBuffer{}, cancel: cancel, ended: make(chan int, 1)}
+	go func() {
+		s.ended <- Main(ctx, append([]string{"serve", "--listen=127.0.0.1:0"}, args...), Streams{In: strings.NewReader(""), Out: &lockedBuffer{}, Err: s.log}, nil)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if t.Failed() {
+			t.Logf("log of the service:\n%s", s.log)
+		}
+	})
+	s.await(t, " url=")
+	return s
+}
+
+// await waits until the log has a text.
+func (s *served) await(t *testing.T, text string) {
+	t.Helper()
+	deadline := time.After(2 * time.Minute)
+	for !strings.Contains(s.log.String(), text) {
+		select {
+		case status := <-s.ended:
+			t.Fatalf("the service ended with status %d:\n%s", status, s.log)
+		case <-deadline:
+			t.Fatalf("waited two minutes for %q:\n%s", text, s.log)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// stop ends the service as a signal would.
+func (s *served) stop(t *testing.T) {
+	t.Helper()
+	s.cancel()
+	select {
+	case status := <-s.ended:
+		if status != exitOK {
+			t.Errorf("the service ended with status %d", status)
+		}
+	case <-time.After(2 * time.Minute):
+		t.Fatal("the service did not stop within two minutes")
+	}
+}
+
+// lockedBuffer is a log that is written and read at once.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
