@@ -22,6 +22,7 @@ var allowed = []struct {
 	{"domain/order", []string{"domain/eventsourcing", "github.com/google/uuid"}},
 	{"domain/order/views", []string{"domain/eventsourcing", "domain/projection", "domain/order", "github.com/google/uuid"}},
 	{"ports/porttest", []string{"domain/...", "ports", "adapters/memory", "github.com/google/uuid", "github.com/google/go-cmp/cmp/..."}},
+	{kit, []string{"ports"}},
 	{"ports", []string{"domain/eventsourcing", "domain/projection", "github.com/google/uuid"}},
 	{"application/orders", []string{"domain/eventsourcing", "domain/projection", "domain/order/...", "ports", "application/command"}},
 	{"application/...", []string{"domain/eventsourcing", "domain/projection", "ports", "github.com/google/uuid", "golang.org/x/sync/...", "golang.org/x/time/rate"}},
@@ -48,6 +49,9 @@ var allowed = []struct {
 var forbiddenInDomain = []string{"context", "crypto/rand", "database/...", "io/...", "log/...", "log", "math/rand/...", "math/rand", "net/...", "net", "os/...", "os", "sync/...", "sync", "syscall"}
 
 const module = "orderflow/"
+
+// kit is what implementations of the ports share. Whoever may import the ports may import it.
+const kit = "ports/portkit"
 
 type pkg struct {
 	ImportPath string
@@ -115,6 +119,9 @@ func violations(p pkg) []string {
 		) bool {
 			return matches(row.who, who)
 		})
+		if what == kit {
+			what = "ports"
+		}
 		if row < 0 || !matchesAny(allowed[row].what, what) {
 			found = append(found, imported)
 		}
