@@ -26,7 +26,7 @@ func (s *Store) beat(ctx context.Context, at time.Time) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	if err := s.failed(); err != nil {
 		return err
 	}

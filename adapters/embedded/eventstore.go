@@ -35,7 +35,7 @@ func (s *Store) append(ctx context.Context, a ports.Append) (ports.Appended, err
 	if err := s.enter(ctx); err != nil {
 		return ports.Appended{}, err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	if err := s.failed(); err != nil {
 		return ports.Appended{}, err
 	}
@@ -105,7 +105,7 @@ func (s *Store) load(ctx context.Context, aggregateID uuid.UUID, after uint64) (
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	if err := s.failed(); err != nil {
 		if _, doubtful := s.failure.doubtful.Load(aggregateID); doubtful {
 			return nil, err

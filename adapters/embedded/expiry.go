@@ -45,7 +45,7 @@ func (s *Store) expireOnce(ctx context.Context) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	if s.options.Retention < 0 {
 		return nil
 	}

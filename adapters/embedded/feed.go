@@ -28,7 +28,7 @@ func (s *Store) subscribe(ctx context.Context, consumer string) (*subscription, 
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	s.feed.mu.Lock()
 	defer s.feed.mu.Unlock()
 	if err := s.checkNotSubscribed(consumer); err != nil {
@@ -69,7 +69,7 @@ func (s *Store) seekEnd(ctx context.Context, consumer string) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	s.feed.mu.Lock()
 	defer s.feed.mu.Unlock()
 	if err := s.checkNotSubscribed(consumer); err != nil {
@@ -113,7 +113,7 @@ func (s *Store) lag(ctx context.Context, consumer string) (ports.Lag, error) {
 	if err := s.enter(ctx); err != nil {
 		return ports.Lag{}, err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	offset, known, err := s.offset(consumer)
 	if err != nil || !known || offset+1 < s.oldest.Load() {
 		return ports.Lag{}, err

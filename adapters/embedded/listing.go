@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 // listing is a part of the keys that start with a prefix.
@@ -20,7 +21,7 @@ type listing struct {
 // list calls each with keys and values in order, until it has returned true limit times, and returns where to go on. What it
 // passes to each belongs to Pebble.
 func (s *Store) list(ctx context.Context, l listing, each func(key, value []byte) (bool, error)) (ports.Cursor, error) {
-	if err := checkLimit(l.limit); err != nil {
+	if err := portkit.CheckLimit(l.limit); err != nil {
 		return "", err
 	}
 	from, err := keyBehind(l.after, l.prefix)
@@ -30,7 +31,7 @@ func (s *Store) list(ctx context.Context, l listing, each func(key, value []byte
 	if err := s.enter(ctx); err != nil {
 		return "", err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: prefixEnd(l.prefix)})
 	if err != nil {
 		return "", translate(err)

@@ -55,10 +55,10 @@ func writeOwner(fs vfs.FS, dir, address string) error {
 
 // SetAddress tells other processes where this one answers, see [ReadOwner].
 func (s *Store) SetAddress(address string) error {
-	if !s.ops.enter() {
+	if !s.ops.Enter() {
 		return ports.ErrClosed
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	s.ownerMu.Lock()
 	defer s.ownerMu.Unlock()
 	if err := writeOwner(s.fs, s.dir, address); err != nil {

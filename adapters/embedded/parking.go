@@ -43,7 +43,7 @@ func (s *Store) park(ctx context.Context, parked ports.ParkedAggregate) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	value, err := encodeParked(parked)
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func (s *Store) unpark(ctx context.Context, consumer string, orderID uuid.UUID) 
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	batch := s.db.NewBatch()
 	_ = batch.Delete(parkedKey(consumer, orderID), nil) // it fails for a batch with an index only
 	return s.write(batch)
@@ -103,7 +103,7 @@ func (s *Store) recordSkip(ctx context.Context, skip ports.Skip) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	value, err := encodeSkip(skip)
 	if err != nil {
 		return err

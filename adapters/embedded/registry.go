@@ -21,7 +21,7 @@ func (s *Store) consumer(ctx context.Context, name string) (ports.ConsumerRecord
 	if err := s.enter(ctx); err != nil {
 		return ports.ConsumerRecord{}, err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	return s.readConsumer(name)
 }
 
@@ -54,7 +54,7 @@ func (s *Store) saveConsumer(ctx context.Context, record ports.ConsumerRecord) (
 	if err := s.enter(ctx); err != nil {
 		return record, err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	s.saving.Lock()
 	defer s.saving.Unlock()
 	switch current, err := s.readConsumer(record.Name); {

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 var (
@@ -43,7 +44,7 @@ type Store struct {
 	ownerMu   sync.Mutex
 
 	// ops counts the calls that are inside.
-	ops     gate
+	ops     portkit.Gate
 	closing chan struct{}
 	// closeOnce guards closeErr.
 	closeOnce sync.Once
@@ -253,12 +254,12 @@ func (s *Store) Failed() <-chan struct{} { return s.failure.happened }
 // Err returns why the store writes no more, as a ports.ErrUnavailable; nil while it does.
 func (s *Store) Err() error { return s.failed() }
 
-// enter lets a call in, unless it must not go on. After nil, the caller must call s.ops.leave.
+// enter lets a call in, unless it must not go on. After nil, the caller must call s.ops.Leave.
 func (s *Store) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !s.ops.enter() {
+	if !s.ops.Enter() {
 		return ports.ErrClosed
 	}
 	return nil
@@ -277,11 +278,11 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) close() error {
-	s.ops.close()
+	s.ops.Shut()
 	close(s.closing)
 	s.queue.close()
 	s.background.Wait()
-	s.ops.drain()
+	s.ops.Drain()
 
 	errs := []error{s.db.Close(), s.watermark.close()}
 	if s.failed() == nil && errors.Join(errs...) == nil {

@@ -95,7 +95,7 @@ func (sub *subscription) fill(ctx context.Context) (changed <-chan struct{}, err
 		return nil, err
 	}
 	s := sub.store
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	if oldest := s.oldest.Load(); sub.next < oldest {
 		return nil, fmt.Errorf("%w: it is before %d, and the feed starts at %d", ports.ErrOffsetExpired, sub.next, oldest)
 	}
@@ -165,7 +165,7 @@ func (sub *subscription) commit(ctx context.Context, p ports.Position) error {
 	if err := sub.enter(ctx); err != nil {
 		return err
 	}
-	defer sub.store.ops.leave()
+	defer sub.store.ops.Leave()
 	position, err := strconv.ParseUint(p.Offset, 10, 64)
 	if err != nil || p.Stream != "" || position > sub.delivered.Load() {
 		return fmt.Errorf("nothing was delivered at %q of stream %q", p.Offset, p.Stream)

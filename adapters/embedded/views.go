@@ -24,7 +24,7 @@ func (s *Store) state(ctx context.Context, key []byte) (ports.ViewState, error) 
 	if err := s.enter(ctx); err != nil {
 		return ports.ViewState{}, err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	return s.readState(key)
 }
 
@@ -61,7 +61,7 @@ func (s *Store) applyChange(ctx context.Context, view ports.ViewID, change ports
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	batch := s.db.NewBatch()
 	if err := putRows(batch, view, change); err != nil {
 		return err
@@ -88,7 +88,7 @@ func (s *Store) dropView(ctx context.Context, view ports.ViewID) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	batch := s.db.NewBatch()
 	for _, space := range []byte{spaceState, spaceRow} {
 		prefix := viewKey(space, view)

@@ -8,6 +8,7 @@ import (
 
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 // Listings whose cursors must not be mixed up.
@@ -37,7 +38,7 @@ func (s *Store) scanHeads(ctx context.Context, after ports.Cursor, limit int) (p
 	defer s.mu.Unlock()
 	all := uint64(len(s.data.aggregates))
 	if seen > all {
-		return ports.HeadPage{}, badCursor(after)
+		return ports.HeadPage{}, portkit.BadCursor(after)
 	}
 	end := min(seen+uint64(limit), all)
 	var page ports.HeadPage
@@ -47,7 +48,7 @@ func (s *Store) scanHeads(ctx context.Context, after ports.Cursor, limit int) (p
 		})
 	}
 	if end < all {
-		page.Next = cursorAt(listHeads, strconv.FormatUint(end, 10))
+		page.Next = portkit.CursorAt(listHeads, strconv.FormatUint(end, 10))
 	}
 	return page, nil
 }
@@ -71,7 +72,7 @@ func (s *Store) listOutbox(ctx context.Context, after ports.Cursor, limit int) (
 	}
 	defer s.mu.Unlock()
 	if seen > s.data.end() {
-		return ports.RecordPage{}, badCursor(after)
+		return ports.RecordPage{}, portkit.BadCursor(after)
 	}
 	seen = max(seen, s.data.expired)
 	end := min(seen+uint64(limit), s.data.end())
@@ -80,7 +81,7 @@ func (s *Store) listOutbox(ctx context.Context, after ports.Cursor, limit int) (
 		page.Records = append(page.Records, s.data.message(number).record.Clone())
 	}
 	if end < s.data.end() {
-		page.Next = cursorAt(listOutbox, strconv.FormatUint(end, 10))
+		page.Next = portkit.CursorAt(listOutbox, strconv.FormatUint(end, 10))
 	}
 	return page, nil
 }
@@ -104,14 +105,14 @@ func (s *Store) listEvents(ctx context.Context, after ports.Cursor, limit int) (
 	}
 	defer s.mu.Unlock()
 	if first > uint64(len(s.data.aggregates)) {
-		return ports.RecordPage{}, badCursor(after)
+		return ports.RecordPage{}, portkit.BadCursor(after)
 	}
 	var records []eventsourcing.Record
 	for i, id := range s.data.aggregates[first:] {
 		for _, record := range behind(s.data.histories[id], sequence) {
 			if len(records) == limit {
 				place := fmt.Sprintf("%d/%d", first+uint64(i), record.SequenceNumber-1)
-				return ports.RecordPage{Records: records, Next: cursorAt(listEvents, place)}, nil
+				return ports.RecordPage{Records: records, Next: portkit.CursorAt(listEvents, place)}, nil
 			}
 			records = append(records, record.Clone())
 		}
@@ -122,10 +123,10 @@ func (s *Store) listEvents(ctx context.Context, after ports.Cursor, limit int) (
 
 // eventPlaceOf reads a cursor of ListEvents: how many aggregates are done, and up to which event the next one is.
 func eventPlaceOf(after ports.Cursor, limit int) (aggregates, sequence uint64, err error) {
-	if err := checkLimit(limit); err != nil {
+	if err := portkit.CheckLimit(limit); err != nil {
 		return 0, 0, err
 	}
-	place, err := placeOf(listEvents, after)
+	place, err := portkit.PlaceOf(listEvents, after)
 	if place == "" || err != nil {
 		return 0, 0, err
 	}
@@ -133,23 +134,23 @@ func eventPlaceOf(after ports.Cursor, limit int) (aggregates, sequence uint64, e
 	aggregates, errA := strconv.ParseUint(a, 10, 64)
 	sequence, errB := strconv.ParseUint(b, 10, 64)
 	if errA != nil || errB != nil {
-		return 0, 0, badCursor(after)
+		return 0, 0, portkit.BadCursor(after)
 	}
 	return aggregates, sequence, nil
 }
 
 // numberOf reads a cursor that is the number of entries seen.
 func numberOf(listing string, after ports.Cursor, limit int) (uint64, error) {
-	if err := checkLimit(limit); err != nil {
+	if err := portkit.CheckLimit(limit); err != nil {
 		return 0, err
 	}
-	place, err := placeOf(listing, after)
+	place, err := portkit.PlaceOf(listing, after)
 	if place == "" || err != nil {
 		return 0, err
 	}
 	seen, err := strconv.ParseUint(place, 10, 64)
 	if err != nil {
-		return 0, badCursor(after)
+		return 0, portkit.BadCursor(after)
 	}
 	return seen, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 // Park implements [ports.ParkingLot].
@@ -137,14 +138,14 @@ func compareIDs(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }
 
 // cursor returns a cursor behind the event; eventAt is its inverse.
 func (e event) cursor(listing string) ports.Cursor {
-	return cursorAt(listing, fmt.Sprintf("%s/%d", e.orderID, e.sequence))
+	return portkit.CursorAt(listing, fmt.Sprintf("%s/%d", e.orderID, e.sequence))
 }
 
 func eventAt(listing string, cursor ports.Cursor, limit int) (event, error) {
-	if err := checkLimit(limit); err != nil {
+	if err := portkit.CheckLimit(limit); err != nil {
 		return event{}, err
 	}
-	place, err := placeOf(listing, cursor)
+	place, err := portkit.PlaceOf(listing, cursor)
 	if place == "" || err != nil {
 		return event{}, err
 	}
@@ -152,7 +153,7 @@ func eventAt(listing string, cursor ports.Cursor, limit int) (event, error) {
 	orderID, errID := uuid.Parse(id)
 	sequence, errNumber := strconv.ParseUint(number, 10, 64)
 	if errID != nil || errNumber != nil {
-		return event{}, badCursor(cursor)
+		return event{}, portkit.BadCursor(cursor)
 	}
 	return event{orderID, sequence}, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"orderflow/domain/projection"
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 // view is one generation of what one consumer keeps.
@@ -123,7 +124,7 @@ func (s *Store) rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, erro
 		return ports.RowPage{}, err
 	}
 	listing := fmt.Sprintf("rows %q %d %q %x", q.View.Consumer, q.View.Generation, q.Table.Name, prefix)
-	after, err := placeOf(listing, q.After)
+	after, err := portkit.PlaceOf(listing, q.After)
 	if err != nil {
 		return ports.RowPage{}, err
 	}
@@ -143,7 +144,7 @@ func (s *Store) rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, erro
 	var page ports.RowPage
 	if len(keys) > q.Limit {
 		keys = keys[:q.Limit]
-		page.Next = cursorAt(listing, keys[q.Limit-1])
+		page.Next = portkit.CursorAt(listing, keys[q.Limit-1])
 	}
 	for _, key := range keys {
 		page.Rows = append(page.Rows, slices.Clone(rows[key]))
@@ -153,7 +154,7 @@ func (s *Store) rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, erro
 
 // prefixOf returns the common start of the keys of the rows that q asks for.
 func prefixOf(q ports.RowQuery) (string, error) {
-	if err := checkLimit(q.Limit); err != nil {
+	if err := portkit.CheckLimit(q.Limit); err != nil {
 		return "", err
 	}
 	given := 0 // columns that a query has to give

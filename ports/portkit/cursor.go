@@ -22,17 +22,17 @@ func CursorAt[L, P ~string | ~[]byte](listing L, place P) ports.Cursor {
 	return ports.Cursor(cursorEncoding.EncodeToString(append(sumCursor([]byte(listing), []byte(place)), place...)))
 }
 
-// PlaceOf returns the place that a cursor of a listing stands for; nil for the empty cursor, which is the beginning. It
+// PlaceOf returns the place that a cursor of a listing stands for; "" for the empty cursor, which is the beginning. It
 // returns ports.ErrBadCursor for a cursor that was not issued for this listing.
-func PlaceOf[L ~string | ~[]byte](listing L, cursor ports.Cursor) ([]byte, error) {
+func PlaceOf[L ~string | ~[]byte](listing L, cursor ports.Cursor) (place string, err error) {
 	if cursor == "" {
-		return nil, nil
+		return "", nil
 	}
 	b, err := cursorEncoding.DecodeString(string(cursor))
 	if err != nil || len(b) <= cursorSum || string(b[:cursorSum]) != string(sumCursor([]byte(listing), b[cursorSum:])) {
-		return nil, BadCursor(cursor)
+		return "", BadCursor(cursor)
 	}
-	return b[cursorSum:], nil
+	return string(b[cursorSum:]), nil
 }
 
 // BadCursor is the error for a cursor that was not issued for a listing.

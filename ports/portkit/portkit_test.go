@@ -55,7 +55,7 @@ func TestCursor_FitsItsListingOnly(t *testing.T) {
 		listing, place := rapid.String().Draw(t, "listing"), rapid.StringN(1, -1, -1).Draw(t, "place")
 		cursor := portkit.CursorAt(listing, place)
 		got, err := portkit.PlaceOf([]byte(listing), cursor)
-		if err != nil || string(got) != place {
+		if err != nil || got != place {
 			t.Fatalf("place %q, error %v, want %q", got, err, place)
 		}
 		if strings.Trim(string(cursor), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
@@ -80,7 +80,7 @@ func TestCursor_FitsItsListingOnly(t *testing.T) {
 
 func TestCursor_TheEmptyOneIsTheBeginning(t *testing.T) {
 	t.Parallel()
-	if place, err := portkit.PlaceOf("listing", ""); place != nil || err != nil {
+	if place, err := portkit.PlaceOf("listing", ""); place != "" || err != nil {
 		t.Errorf("place %q, error %v", place, err)
 	}
 	if _, err := portkit.PlaceOf("listing", portkit.CursorAt("listing", "")); !errors.Is(err, ports.ErrBadCursor) {
