@@ -204,8 +204,18 @@ type ParkingManager interface {
 	// RetryParked handles an order that was set aside, from the event that failed up to the last one. When that does not
 	// work, the order stays parked, and the error is a *StillParkedError.
 	RetryParked(ctx context.Context, consumer string, aggregateID uuid.UUID) error
-	// SkipParked passes over the event that failed, notes why, and handles the rest as RetryParked does.
+	// SkipParked passes over the event that failed, notes why, and handles the rest as RetryParked does. From then on the
+	// event is passed over wherever it comes up, until Unskip.
 	SkipParked(ctx context.Context, consumer string, aggregateID uuid.UUID, reason string) error
+}
+
+// SkipManager shows and takes back decisions to pass over events. Errors are those of [ParkingManager].
+type SkipManager interface {
+	// ListSkips lists the events that a consumer passes over. ErrBadCursor.
+	ListSkips(ctx context.Context, q SkipQuery) (SkipPage, error)
+	// Unskip takes the decision about one event back and makes the view of its aggregate what it is with the event. ErrNotFound
+	// when the event is not skipped; *RefusedError when the effect cannot be brought in afterwards.
+	Unskip(ctx context.Context, consumer string, aggregateID uuid.UUID, sequence uint64) error
 }
 
 // RebuildPhase is how far a rebuild is.

@@ -21,6 +21,9 @@ var (
 	// ErrCorrupt: stored bytes cannot be read or contradict each other. Stop there and alarm; never skip. The error is a
 	// *DecodeError where one event is to blame.
 	ErrCorrupt = errors.New("corrupt data")
+	// ErrNewer: an event of a type or version that this program does not know, as a newer one has written it. It is not
+	// corrupt: a process of the newer version can read it. Wait for one, and never give the event up.
+	ErrNewer = errors.New("written by a newer version")
 	// ErrClosed: the component was closed.
 	ErrClosed = errors.New("closed")
 	// ErrOffsetExpired: the feed no longer holds what lies behind the consumer's offset. Reconcile from the event store.
@@ -69,13 +72,15 @@ func (e *CommandIDReusedError) Error() string {
 	return fmt.Sprintf("command id %s was already used for another command of order %s", e.CommandID, e.AggregateID)
 }
 
-// DecodeError names the event that could not be read. It is an [ErrCorrupt].
+// DecodeError names the event that could not be read. It is an [ErrCorrupt], and with Newer set an [ErrNewer] as well.
 type DecodeError struct {
 	EventID        uuid.UUID
 	AggregateID    uuid.UUID
 	SequenceNumber uint64
 	EventType      string
 	EventVersion   int
+	// Newer says that this program does not know the aggregate type, the event type or the version.
+	Newer bool
 	// Err is the cause.
 	Err error
 }
@@ -88,5 +93,7 @@ func (e *DecodeError) Error() string {
 // Unwrap returns the cause.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// Is makes errors.Is(err, ErrCorrupt) true.
-func (e *DecodeError) Is(target error) bool { return target == ErrCorrupt }
+// Is makes errors.Is(err, ErrCorrupt) true, and errors.Is(err, ErrNewer) when the event is newer than the program.
+func (e *DecodeError) Is(target error) bool {
+	return target == ErrCorrupt || e.Newer && target == ErrNewer
+}

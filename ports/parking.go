@@ -48,6 +48,9 @@ type FailureKind string
 const (
 	// FailureUndecodable: the stored bytes cannot be read by this version of the program. Deploy one that can, or repair them.
 	FailureUndecodable FailureKind = "undecodable"
+	// FailureNewer: the event is of a type or version that this program does not know. It waits for a program that does, which
+	// goes on by itself.
+	FailureNewer FailureKind = "newer"
 	// FailureStore: the store does not take the effect, or cannot be reached.
 	FailureStore FailureKind = "store"
 	// FailureRefused: the target of a publisher refuses the event, which is too large, say.
@@ -60,6 +63,8 @@ const (
 type SkipLog interface {
 	// RecordSkip stores s durably, in place of an earlier entry for the same consumer, order and sequence number.
 	RecordSkip(ctx context.Context, s Skip) error
+	// ForgetSkip removes the entry of one event durably. There need not be one.
+	ForgetSkip(ctx context.Context, consumer string, aggregateID uuid.UUID, sequence uint64) error
 	// Skips lists the entries of a consumer, in an order that the store chooses and keeps, those of one order in sequence
 	// order; with an order id, those of that order only. ErrBadCursor.
 	Skips(ctx context.Context, q SkipQuery) (SkipPage, error)

@@ -78,8 +78,10 @@ type RowPage struct {
 // ViewRepairer puts right what an order has in a view. A store that tells versions of a row apart by the sequence number alone
 // cannot do that: a view there is rebuilt as a whole.
 type ViewRepairer interface {
-	// Replace does what [ViewStore].Apply does, also when the sequence number is the stored one. Below it, it changes nothing.
-	Replace(ctx context.Context, view ViewID, change Change) error
+	// Replace puts change in place of what the view has of one aggregate, whatever that is, provided that the sequence number
+	// stored there is still seen. Else it changes nothing and returns ErrVersionConflict. With a sequence number of 0 in
+	// change.State nothing is kept of the aggregate. Visibility is that of [ViewStore].Apply.
+	Replace(ctx context.Context, view ViewID, change Change, seen uint64) error
 }
 
 // LiveViews says which generation of a view is read at the moment.

@@ -113,6 +113,24 @@ func (s *Store) recordSkip(ctx context.Context, skip ports.Skip) error {
 	return s.writeDurably(batch)
 }
 
+// ForgetSkip implements [ports.SkipLog]. It waits for the disk as RecordSkip does.
+func (s *Store) ForgetSkip(ctx context.Context, consumer string, aggregateID uuid.UUID, sequence uint64) error {
+	if err := s.forgetSkip(ctx, consumer, aggregateID, sequence); err != nil {
+		return fmt.Errorf("forget that %s skips %s at %d: %w", consumer, aggregateID, sequence, err)
+	}
+	return nil
+}
+
+func (s *Store) forgetSkip(ctx context.Context, consumer string, aggregateID uuid.UUID, sequence uint64) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.ops.leave()
+	batch := s.db.NewBatch()
+	_ = batch.Delete(skipKey(consumer, aggregateID, sequence), nil) // it fails for a batch with an index only
+	return s.writeDurably(batch)
+}
+
 // Skips implements [ports.SkipLog], in the order of the order ids.
 func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, error) {
 	var page ports.SkipPage

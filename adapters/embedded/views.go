@@ -42,22 +42,29 @@ func (s *Store) readState(key []byte) (ports.ViewState, error) {
 
 // Apply implements [ports.ViewStore]. Rows and state are one atomic write, which is not synced.
 func (s *Store) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
-	if err := s.applyChange(ctx, view, change, 1); err != nil {
+	newer := func(now uint64) (bool, error) { return change.State.SequenceNumber > now, nil }
+	if err := s.applyChange(ctx, view, change, newer); err != nil {
 		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.AggregateID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
 	}
 	return nil
 }
 
 // Replace implements [ports.ViewRepairer].
-func (s *Store) Replace(ctx context.Context, view ports.ViewID, change ports.Change) error {
-	if err := s.applyChange(ctx, view, change, 0); err != nil {
+func (s *Store) Replace(ctx context.Context, view ports.ViewID, change ports.Change, seen uint64) error {
+	err := s.applyChange(ctx, view, change, func(now uint64) (bool, error) {
+		if now != seen {
+			return false, fmt.Errorf("%w: the view is at %d, not %d", ports.ErrVersionConflict, now, seen)
+		}
+		return true, nil
+	})
+	if err != nil {
 		return fmt.Errorf("replace %s at %d in %s/%d: %w", change.AggregateID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
 	}
 	return nil
 }
 
-// applyChange applies a change that is at least ahead of the stored state.
-func (s *Store) applyChange(ctx context.Context, view ports.ViewID, change ports.Change, ahead uint64) error {
+// applyChange applies a change if the stored sequence number is one that it may take the place of.
+func (s *Store) applyChange(ctx context.Context, view ports.ViewID, change ports.Change, may func(now uint64) (bool, error)) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -68,10 +75,17 @@ func (s *Store) applyChange(ctx context.Context, view ports.ViewID, change ports
 	}
 	key := stateKey(view, change.AggregateID)
 	now, err := s.readState(key)
-	if err != nil || change.State.SequenceNumber < now.SequenceNumber+ahead {
+	if err != nil {
 		return err
 	}
-	put(batch, key, encodeState(change.State))
+	if ok, err := may(now.SequenceNumber); !ok {
+		return err
+	}
+	if change.State.SequenceNumber == 0 {
+		_ = batch.Delete(key, nil) // it fails for a batch with an index only
+	} else {
+		put(batch, key, encodeState(change.State))
+	}
 	return s.write(batch)
 }
 

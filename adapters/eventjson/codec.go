@@ -75,9 +75,12 @@ func (c *Codec[E]) decode(r eventsourcing.Record) (event E, err error) {
 	}
 	s, known := c.config.Schemas[r.EventType]
 	if !known {
-		return event, errors.New("unknown event type")
+		return event, newer("unknown event type")
 	}
-	if r.EventVersion < 1 || r.EventVersion > s.Newest() {
+	if r.EventVersion > s.Newest() {
+		return event, newer(fmt.Sprintf("unknown version; known are 1 to %d", s.Newest()))
+	}
+	if r.EventVersion < 1 {
 		return event, fmt.Errorf("unknown version; known are 1 to %d", s.Newest())
 	}
 	payload := r.Payload
@@ -97,6 +100,11 @@ func (c *Codec[E]) otherType(found string) error {
 	return fmt.Errorf("the aggregate type is %q, not %s", found, c.config.AggregateType)
 }
 
+// newer is why an event cannot be read that a newer version of the program has written.
+type newer string
+
+func (n newer) Error() string { return string(n) }
+
 func decodeError(r eventsourcing.Record, err error) error {
 	return &ports.DecodeError{
 		EventID:        r.EventID,
@@ -104,6 +112,7 @@ func decodeError(r eventsourcing.Record, err error) error {
 		SequenceNumber: r.SequenceNumber,
 		EventType:      r.EventType,
 		EventVersion:   r.EventVersion,
+		Newer:          errors.As(err, new(newer)),
 		Err:            err,
 	}
 }

@@ -49,7 +49,7 @@ func (m *Mux) Decode(r eventsourcing.Record) (eventsourcing.Envelope[any], error
 	return codec.Decode(r)
 }
 
-func unknownType(name string) error { return fmt.Errorf("unknown aggregate type %q", name) }
+func unknownType(name string) error { return newer(fmt.Sprintf("unknown aggregate type %q", name)) }
 
 // untyped is a codec for those who know its events as any.
 type untyped[E any] struct{ codec ports.Codec[E] }

@@ -92,7 +92,7 @@ func changeFeed(s *memory.Store) porttest.ChangeFeedHarness {
 }
 
 func viewsHarness(s *memory.Store) porttest.ViewsHarness {
-	return porttest.ViewsHarness{Store: s, Reader: s, Dropper: s, Close: s.Close, Reopen: reopen(s, viewsHarness), BinaryText: true}
+	return porttest.ViewsHarness{Store: s, Reader: s, Dropper: s, Repairer: s, Close: s.Close, Reopen: reopen(s, viewsHarness), BinaryText: true}
 }
 
 func consumerRegistry(s *memory.Store) porttest.ConsumerRegistryHarness {

@@ -89,6 +89,16 @@ func (s *Store) RecordSkip(ctx context.Context, skip ports.Skip) error {
 	return nil
 }
 
+// ForgetSkip implements [ports.SkipLog].
+func (s *Store) ForgetSkip(ctx context.Context, consumer string, aggregateID uuid.UUID, sequence uint64) error {
+	if err := s.enter(ctx); err != nil {
+		return fmt.Errorf("forget that %s skips %s at %d: %w", consumer, aggregateID, sequence, err)
+	}
+	defer s.mu.Unlock()
+	delete(s.data.skips[consumer], event{aggregateID, sequence})
+	return nil
+}
+
 // Skips implements [ports.SkipLog], in the order of the order ids.
 func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, error) {
 	page, err := s.listSkips(ctx, q)

@@ -32,22 +32,28 @@ func (s *Store) State(ctx context.Context, id ports.ViewID, orderID uuid.UUID) (
 
 // Apply implements [ports.ViewStore].
 func (s *Store) Apply(ctx context.Context, id ports.ViewID, change ports.Change) error {
-	if err := s.apply(ctx, id, change, 1); err != nil {
+	if err := s.apply(ctx, id, change, func(now uint64) (bool, error) { return change.State.SequenceNumber > now, nil }); err != nil {
 		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.AggregateID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
 	}
 	return nil
 }
 
 // Replace implements [ports.ViewRepairer].
-func (s *Store) Replace(ctx context.Context, id ports.ViewID, change ports.Change) error {
-	if err := s.apply(ctx, id, change, 0); err != nil {
+func (s *Store) Replace(ctx context.Context, id ports.ViewID, change ports.Change, seen uint64) error {
+	err := s.apply(ctx, id, change, func(now uint64) (bool, error) {
+		if now != seen {
+			return false, fmt.Errorf("%w: the view is at %d, not %d", ports.ErrVersionConflict, now, seen)
+		}
+		return true, nil
+	})
+	if err != nil {
 		return fmt.Errorf("replace %s at %d in %s/%d: %w", change.AggregateID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
 	}
 	return nil
 }
 
-// apply applies a change that is at least ahead of the stored state.
-func (s *Store) apply(ctx context.Context, id ports.ViewID, change ports.Change, ahead uint64) error {
+// apply applies a change if the stored sequence number is one that it may take the place of.
+func (s *Store) apply(ctx context.Context, id ports.ViewID, change ports.Change, may func(now uint64) (bool, error)) error {
 	gone, err := keyed(change.Table, change.Delete)
 	if err != nil {
 		return err
@@ -61,10 +67,14 @@ func (s *Store) apply(ctx context.Context, id ports.ViewID, change ports.Change,
 	}
 	defer s.mu.Unlock()
 	view := s.view(id)
-	if change.State.SequenceNumber < view.states[change.AggregateID].SequenceNumber+ahead {
-		return nil
+	if ok, err := may(view.states[change.AggregateID].SequenceNumber); !ok {
+		return err
 	}
-	view.states[change.AggregateID] = cloneState(change.State)
+	if change.State.SequenceNumber == 0 {
+		delete(view.states, change.AggregateID)
+	} else {
+		view.states[change.AggregateID] = cloneState(change.State)
+	}
 	if change.Table == nil {
 		return nil
 	}

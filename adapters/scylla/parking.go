@@ -20,6 +20,7 @@ const (
 
 	skipColumns = `aggregate_id, sequence_number, event_id, event_type, reason, error, skipped_at`
 	insertSkip  = `INSERT INTO skipped_events (consumer, ` + skipColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+	deleteSkip  = `DELETE FROM skipped_events WHERE consumer = ? AND aggregate_id = ? AND sequence_number = ?`
 	selectSkips = `SELECT ` + skipColumns + ` FROM skipped_events WHERE consumer = ?`
 )
 
@@ -166,6 +167,27 @@ func (s *Store) recordSkip(ctx context.Context, skip ports.Skip) error {
 		func() (bool, error) {
 			page, err := s.selectSkips(ctx, skip.Consumer, ` AND aggregate_id = ? AND sequence_number = ?`, skip.AggregateID, int64(skip.SequenceNumber))
 			return slices.Equal(page, []ports.Skip{skip}), err
+		})
+}
+
+// ForgetSkip implements [ports.SkipLog].
+func (s *Store) ForgetSkip(ctx context.Context, consumer string, aggregateID uuid.UUID, sequence uint64) error {
+	if err := s.forgetSkip(ctx, consumer, aggregateID, sequence); err != nil {
+		return fmt.Errorf("forget that %s skips %s at %d: %w", consumer, aggregateID, sequence, err)
+	}
+	return nil
+}
+
+func (s *Store) forgetSkip(ctx context.Context, consumer string, aggregateID uuid.UUID, sequence uint64) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.leave()
+	return s.confirm(ctx,
+		func() error { return s.exec(ctx, deleteSkip, consumer, aggregateID, int64(sequence)) },
+		func() (bool, error) {
+			skips, err := s.selectSkips(ctx, consumer, ` AND aggregate_id = ? AND sequence_number = ?`, aggregateID, int64(sequence))
+			return len(skips) == 0, err
 		})
 }
 

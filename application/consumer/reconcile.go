@@ -113,6 +113,10 @@ func (c *Consumer) RepairOrder(ctx context.Context, aggregateID uuid.UUID, stray
 
 // replace writes what the events of one order say over what its view has.
 func (c *Consumer) replace(ctx context.Context, l *life, aggregateID uuid.UUID, stray []projection.Row) error {
+	state, err := l.live.state(ctx, aggregateID)
+	if err != nil {
+		return err
+	}
 	records, err := l.live.missing(ctx, aggregateID, 0, 0)
 	if err != nil {
 		return err
@@ -142,7 +146,7 @@ func (c *Consumer) replace(ctx context.Context, l *life, aggregateID uuid.UUID, 
 	if c.config.Repairer == nil {
 		return &ports.RefusedError{Reason: fmt.Sprintf("the store cannot replace rows of %s: rebuild it", c.config.Name)}
 	}
-	if err := c.config.Repairer.Replace(ctx, l.live.view, change); err != nil {
+	if err := c.config.Repairer.Replace(ctx, l.live.view, change, state.SequenceNumber); err != nil {
 		return err
 	}
 	c.log.Warn("order was put right in the view", "order_id", aggregateID)

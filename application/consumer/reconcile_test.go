@@ -73,7 +73,7 @@ func TestConsumer_RepairOrder(t *testing.T) {
 			AggregateID: id, State: ports.ViewState{SequenceNumber: 2, Data: []byte("99")}, Table: counts,
 			Put: []projection.Row{{id, int64(99)}, {other, int64(7)}},
 		}
-		if err := store.Replace(t.Context(), b.consumer.LiveView(), wrong); err != nil {
+		if err := store.Replace(t.Context(), b.consumer.LiveView(), wrong, 2); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.consumer.RepairOrder(t.Context(), id, []projection.Row{{other, int64(7)}}); err != nil {

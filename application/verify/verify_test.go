@@ -202,7 +202,7 @@ func TestVerify_takesTrafficForNoStrayRow(t *testing.T) {
 			}
 			err = b.store.Replace(t.Context(), view, ports.Change{
 				AggregateID: r.AggregateID, State: state, Table: status.Table, Put: []projection.Row{written},
-			})
+			}, state.SequenceNumber)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -246,7 +246,7 @@ func TestVerify_findsRowsThatWereLeftBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.store.Replace(t.Context(), view, ports.Change{AggregateID: id, State: state, Table: status.Table, Put: []projection.Row{left}}); err != nil {
+	if err := b.store.Replace(t.Context(), view, ports.Change{AggregateID: id, State: state, Table: status.Table, Put: []projection.Row{left}}, state.SequenceNumber); err != nil {
 		t.Fatal(err)
 	}
 	config := b.config()
@@ -318,7 +318,12 @@ func (r *repairs) RepairOrder(ctx context.Context, consumerName string, aggregat
 		}
 		change.AggregateID, change.State.SequenceNumber = aggregateID, uint64(len(records))
 		change.Delete = append(change.Delete, stray...)
-		return r.store.Replace(ctx, firstGeneration{}.LiveView(p.Name), change)
+		view := firstGeneration{}.LiveView(p.Name)
+		state, err := r.store.State(ctx, view, aggregateID)
+		if err != nil {
+			return err
+		}
+		return r.store.Replace(ctx, view, change, state.SequenceNumber)
 	}
 	return errors.New("no such projection")
 }
@@ -349,7 +354,7 @@ func TestRepair_putsRightWhatVerifyFinds(t *testing.T) {
 		}
 		page.Rows[i][len(row)-1] = time.UnixMilli(0).UTC()
 		change := ports.Change{AggregateID: b.orders[1], State: state, Table: status.Table, Put: []projection.Row{stray, page.Rows[i]}}
-		if err := b.store.Replace(t.Context(), view, change); err != nil {
+		if err := b.store.Replace(t.Context(), view, change, state.SequenceNumber); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -54,6 +54,8 @@ type ViewsHarness struct {
 	Reader ports.ViewReader
 	// Dropper drops generations of what Store keeps.
 	Dropper ports.ViewDropper
+	// Repairer puts right what Store keeps; nil for a store that cannot.
+	Repairer ports.ViewRepairer
 	// Close and Reopen are as in [EventStoreHarness].
 	Close  func() error
 	Reopen func(t testing.TB) ViewsHarness

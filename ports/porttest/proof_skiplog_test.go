@@ -19,6 +19,7 @@ import (
 // brokenSkips replaces what is set.
 type brokenSkips struct {
 	*memory.Store
+	forget func(ctx context.Context, consumer string, id uuid.UUID, sequence uint64) error
 	record func(ctx context.Context, s ports.Skip) error
 	list   func(q ports.SkipQuery) pager[ports.Skip]
 }
@@ -28,6 +29,13 @@ func (b brokenSkips) RecordSkip(ctx context.Context, s ports.Skip) error {
 		return b.Store.RecordSkip(ctx, s)
 	}
 	return b.record(ctx, s)
+}
+
+func (b brokenSkips) ForgetSkip(ctx context.Context, consumer string, id uuid.UUID, sequence uint64) error {
+	if b.forget == nil {
+		return b.Store.ForgetSkip(ctx, consumer, id, sequence)
+	}
+	return b.forget(ctx, consumer, id, sequence)
 }
 
 func (b brokenSkips) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, error) {
@@ -104,6 +112,8 @@ func proofsOfSkips() []proof[SkipLogHarness] {
 		fields = "every field of a skip comes back"
 		one    = "the skips of one order are listed alone"
 		again  = "recording again replaces the skip"
+
+		forgotten = "a skip that is forgotten is gone, and no other"
 	)
 	proofs := []proof[SkipLogHarness]{
 		{
@@ -133,6 +143,45 @@ func proofsOfSkips() []proof[SkipLogHarness] {
 					return nil
 				}
 				return s.RecordSkip(ctx, skip)
+			}),
+		},
+		{
+			broken: "forgets nothing", scenario: forgotten, says: "entries, want",
+			adapter: skipsAs(func(*memory.Store) brokenSkips {
+				return brokenSkips{forget: func(context.Context, string, uuid.UUID, uint64) error { return nil }}
+			}),
+		},
+		{
+			broken: "forgets all skips of the aggregate", scenario: forgotten, says: "entries, want",
+			adapter: skipsAs(func(s *memory.Store) brokenSkips {
+				return brokenSkips{forget: func(ctx context.Context, consumer string, id uuid.UUID, _ uint64) error {
+					for n := range uint64(5) {
+						if err := s.ForgetSkip(ctx, consumer, id, n); err != nil {
+							return err
+						}
+					}
+					return nil
+				}}
+			}),
+		},
+		{
+			broken: "forgets the skips of every consumer", scenario: forgotten, says: "entries, want",
+			adapter: skipsAs(func(s *memory.Store) brokenSkips {
+				return brokenSkips{forget: func(ctx context.Context, _ string, id uuid.UUID, sequence uint64) error {
+					return errors.Join(s.ForgetSkip(ctx, "a", id, sequence), s.ForgetSkip(ctx, "b", id, sequence))
+				}}
+			}),
+		},
+		{
+			broken: "refuses to forget what is not there", scenario: forgotten, says: "forget a skip",
+			adapter: skipsAs(func(s *memory.Store) brokenSkips {
+				return brokenSkips{forget: func(ctx context.Context, consumer string, id uuid.UUID, sequence uint64) error {
+					page, err := s.Skips(ctx, ports.SkipQuery{Consumer: consumer, AggregateID: id, Limit: 1})
+					if len(page.Skips) == 0 {
+						return ports.ErrNotFound
+					}
+					return errors.Join(err, s.ForgetSkip(ctx, consumer, id, sequence))
+				}}
 			}),
 		},
 		{

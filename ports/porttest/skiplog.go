@@ -17,6 +17,7 @@ func skipLogScenarios() []scenario[SkipLogHarness] {
 		{"every field of a skip comes back", everySkipField},
 		{"the skips of one order are listed alone", skipsOfOneOrder},
 		{"recording again replaces the skip", skippedAgain},
+		{"a skip that is forgotten is gone, and no other", forgottenSkip},
 		{"skips of consumers are separate", separateSkips},
 		{"skips are listed once, those of an order in sequence", skipPages},
 		{"a bad cursor is refused", badSkipCursor},
@@ -128,6 +129,26 @@ func skippedAgain(t test, h SkipLogHarness) {
 		t.recordSkips(h.Log, s)
 		t.expectSkips(h, "a", uuid.Nil, s, other)
 	}
+}
+
+func forgottenSkip(t test, h SkipLogHarness) {
+	id := newID()
+	forget := func(consumer string, id uuid.UUID, sequence uint64) {
+		t.Helper()
+		var err error
+		t.within("ForgetSkip", func(ctx context.Context) { err = h.Log.ForgetSkip(ctx, consumer, id, sequence) })
+		t.must("forget a skip", err)
+	}
+	forget("a", id, 1) // there is none
+	one, two, other, theirs := skipped("a", id, 1), skipped("a", id, 2), skipped("a", newID(), 1), skipped("b", id, 1)
+	t.recordSkips(h.Log, one, two, other, theirs)
+	forget("a", id, 1)
+	forget("a", id, 3)
+	t.expectSkips(h, "a", uuid.Nil, two, other)
+	t.expectSkips(h, "a", id, two)
+	t.expectSkips(h, "b", uuid.Nil, theirs)
+	t.recordSkips(h.Log, one)
+	t.expectSkips(h, "a", id, one, two)
 }
 
 func separateSkips(t test, h SkipLogHarness) {

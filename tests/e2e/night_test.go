@@ -164,7 +164,7 @@ func tamper(t *testing.T, data, order string) {
 				row[i] = int64(1)
 			}
 		}
-		if err := store.Replace(t.Context(), view, ports.Change{AggregateID: id, State: state, Table: p.Table, Put: []projection.Row{row}}); err != nil {
+		if err := store.Replace(t.Context(), view, ports.Change{AggregateID: id, State: state, Table: p.Table, Put: []projection.Row{row}}, state.SequenceNumber); err != nil {
 			t.Fatal(err)
 		}
 		return
