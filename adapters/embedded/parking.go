@@ -125,7 +125,7 @@ func (s *Store) forgetSkip(ctx context.Context, consumer string, aggregateID uui
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.ops.leave()
+	defer s.ops.Leave()
 	batch := s.db.NewBatch()
 	_ = batch.Delete(skipKey(consumer, aggregateID, sequence), nil) // it fails for a batch with an index only
 	return s.writeDurably(batch)
