@@ -7,6 +7,7 @@ import (
 
 	"orderflow/adapters/embedded"
 	"orderflow/ports/porttest"
+	"orderflow/tests/lives"
 )
 
 // opened is an open store on a directory of its own.
@@ -99,7 +100,7 @@ func TestStore_Contract(t *testing.T) {
 		var harness func(o opened) porttest.ViewsHarness
 		harness = func(o opened) porttest.ViewsHarness {
 			return porttest.ViewsHarness{
-				Store: o, Reader: o, Dropper: o, Repairer: o, Close: o.Close, BinaryText: true,
+				Store: o, Reader: o, Dropper: o, Repairer: o, Close: o.Close, BinaryText: true, Lives: lives.Orders(),
 				Reopen: func(t testing.TB) porttest.ViewsHarness { return harness(o.reopen(t)) },
 			}
 		}

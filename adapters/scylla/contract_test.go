@@ -6,6 +6,7 @@ import (
 
 	"orderflow/adapters/scylla"
 	"orderflow/ports/porttest"
+	"orderflow/tests/lives"
 	"orderflow/tests/scyllasim"
 	"orderflow/tests/servers"
 )
@@ -94,7 +95,7 @@ func contract(t *testing.T, options contractOptions) {
 		var harness func(o opened) porttest.ViewsHarness
 		harness = func(o opened) porttest.ViewsHarness {
 			return porttest.ViewsHarness{
-				Store: o, Reader: o, Dropper: o, Close: o.Close, Tuning: options.tuning,
+				Store: o, Reader: o, Dropper: o, Close: o.Close, Lives: lives.Orders(), Tuning: options.tuning,
 				Reopen: func(t testing.TB) porttest.ViewsHarness { return harness(o.reopen(t)) },
 			}
 		}

@@ -59,6 +59,8 @@ type ViewsHarness struct {
 	// Close and Reopen are as in [EventStoreHarness].
 	Close  func() error
 	Reopen func(t testing.TB) ViewsHarness
+	// Lives are followed beside those of the suite; none by default.
+	Lives Lives
 	// BinaryText says that text may hold any bytes, not only valid UTF-8.
 	BinaryText bool
 	Tuning

@@ -13,15 +13,15 @@ import (
 
 func parkingLotScenarios() []scenario[ParkingLotHarness] {
 	return []scenario[ParkingLotHarness]{
-		{"a consumer without parked orders has none", noneParked},
-		{"every field of a parked order comes back", everyParkedField},
+		{"a consumer without parked aggregates has none", noneParked},
+		{"every field of a parked aggregate comes back", everyParkedField},
 		{"parking again replaces the entry", parkedAgain},
-		{"an order that was taken out is not listed", unparked},
-		{"an order can be parked as soon as it was taken out", parkedAfterUnpark},
-		{"parked orders of consumers are separate", separateParking},
-		{"parked orders are listed once, in an order that stays", parkedPages},
-		{"orders that come and go meanwhile do not hide others", parkedMeanwhile},
-		{"orders are parked at the same time", parkedAtTheSameTime},
+		{"an aggregate that was taken out is not listed", unparked},
+		{"an aggregate can be parked as soon as it was taken out", parkedAfterUnpark},
+		{"parked aggregates of consumers are separate", separateParking},
+		{"parked aggregates are listed once, in an order that stays", parkedPages},
+		{"aggregates that come and go meanwhile do not hide others", parkedMeanwhile},
+		{"aggregates are parked at the same time", parkedAtTheSameTime},
 		{"a bad cursor is refused", badParkedCursor},
 		{"an ended context stops a call before it does anything", parkingCancelled},
 		{"a closed store refuses", parkingClosed},
@@ -29,11 +29,11 @@ func parkingLotScenarios() []scenario[ParkingLotHarness] {
 	}
 }
 
-// parkedOrder returns an entry with every field set, to values that n makes different.
-func parkedOrder(consumer string, orderID uuid.UUID, n int) ports.ParkedAggregate {
+// parkedAggregate returns an entry with every field set, to values that n makes different.
+func parkedAggregate(consumer string, aggregateID uuid.UUID, n int) ports.ParkedAggregate {
 	return ports.ParkedAggregate{
 		Consumer:       consumer,
-		AggregateID:    orderID,
+		AggregateID:    aggregateID,
 		SequenceNumber: uint64(n) + 1,
 		EventID:        newID(),
 		EventType:      "porttest.happened",
@@ -46,19 +46,19 @@ func parkedOrder(consumer string, orderID uuid.UUID, n int) ports.ParkedAggregat
 	}
 }
 
-func (t test) park(lot ports.ParkingLot, orders ...ports.ParkedAggregate) {
+func (t test) park(lot ports.ParkingLot, aggregates ...ports.ParkedAggregate) {
 	t.Helper()
-	for _, parked := range orders {
+	for _, parked := range aggregates {
 		var err error
 		t.within("Park", func(ctx context.Context) { err = lot.Park(ctx, parked) })
 		t.must("park", err)
 	}
 }
 
-func (t test) unpark(lot ports.ParkingLot, consumer string, orderID uuid.UUID) {
+func (t test) unpark(lot ports.ParkingLot, consumer string, aggregateID uuid.UUID) {
 	t.Helper()
 	var err error
-	t.within("Unpark", func(ctx context.Context) { err = lot.Unpark(ctx, consumer, orderID) })
+	t.within("Unpark", func(ctx context.Context) { err = lot.Unpark(ctx, consumer, aggregateID) })
 	t.must("unpark", err)
 }
 
@@ -79,17 +79,17 @@ func (t test) expectParked(h ParkingLotHarness, consumer string, want ...ports.P
 func (t test) expectEntries(got, want []ports.ParkedAggregate) {
 	t.Helper()
 	if len(got) != len(want) {
-		t.Fatalf("parked orders: %d entries, want %d", len(got), len(want))
+		t.Fatalf("parked aggregates: %d entries, want %d", len(got), len(want))
 	}
-	byOrder := func(a, b ports.ParkedAggregate) int { return slices.Compare(a.AggregateID[:], b.AggregateID[:]) }
-	got, want = slices.SortedFunc(slices.Values(got), byOrder), slices.SortedFunc(slices.Values(want), byOrder)
+	byID := func(a, b ports.ParkedAggregate) int { return slices.Compare(a.AggregateID[:], b.AggregateID[:]) }
+	got, want = slices.SortedFunc(slices.Values(got), byID), slices.SortedFunc(slices.Values(want), byID)
 	if diff := firstDiffer(got, want); diff != "" {
-		t.Fatalf("parked orders: %s", diff)
+		t.Fatalf("parked aggregates: %s", diff)
 	}
 	for _, p := range got {
 		for _, at := range []time.Time{p.FailedAt, p.ParkedAt, p.RetriedAt} {
 			if at.Location() != time.UTC {
-				t.Fatalf("parked orders: a time of %s is not in UTC: %s", p.AggregateID, at)
+				t.Fatalf("parked aggregates: a time of %s is not in UTC: %s", p.AggregateID, at)
 			}
 		}
 	}
@@ -97,30 +97,30 @@ func (t test) expectEntries(got, want []ports.ParkedAggregate) {
 
 func noneParked(t test, h ParkingLotHarness) {
 	t.expectParked(h, "a")
-	t.park(h.Lot, parkedOrder("b", newID(), 0))
+	t.park(h.Lot, parkedAggregate("b", newID(), 0))
 	t.expectParked(h, "a")
 }
 
 func everyParkedField(t test, h ParkingLotHarness) {
-	var orders []ports.ParkedAggregate
+	var aggregates []ports.ParkedAggregate
 	for n := range 4 { // a kind of failure each
-		orders = append(orders, parkedOrder("a", newID(), n))
+		aggregates = append(aggregates, parkedAggregate("a", newID(), n))
 	}
-	first := parkedOrder("a", newID(), 5)
+	first := parkedAggregate("a", newID(), 5)
 	first.RetriedAt = time.Time{}
-	large := parkedOrder("a", uuid.Max, 6)
+	large := parkedAggregate("a", uuid.Max, 6)
 	large.SequenceNumber, large.Attempts, large.Error = 1<<40, 1<<30, strings.Repeat("long ", 10_000)
 	bare := ports.ParkedAggregate{Consumer: "a", AggregateID: newID(), SequenceNumber: 1, FailedAt: day, ParkedAt: day}
-	orders = append(orders, first, large, bare)
-	t.park(h.Lot, orders...)
-	t.expectParked(h, "a", orders...)
+	aggregates = append(aggregates, first, large, bare)
+	t.park(h.Lot, aggregates...)
+	t.expectParked(h, "a", aggregates...)
 }
 
 func parkedAgain(t test, h ParkingLotHarness) {
-	id, other := newID(), parkedOrder("a", newID(), 9)
+	id, other := newID(), parkedAggregate("a", newID(), 9)
 	t.park(h.Lot, other)
 	for n := range 8 {
-		parked := parkedOrder("a", id, n)
+		parked := parkedAggregate("a", id, n)
 		switch n % 3 {
 		case 1: // a retry came to nothing
 			parked.SequenceNumber = 1
@@ -133,7 +133,7 @@ func parkedAgain(t test, h ParkingLotHarness) {
 }
 
 func unparked(t test, h ParkingLotHarness) {
-	a, b := parkedOrder("a", newID(), 1), parkedOrder("a", newID(), 2)
+	a, b := parkedAggregate("a", newID(), 1), parkedAggregate("a", newID(), 2)
 	t.unpark(h.Lot, "a", newID())
 	t.park(h.Lot, a, b)
 	t.unpark(h.Lot, "a", newID())
@@ -149,7 +149,7 @@ func unparked(t test, h ParkingLotHarness) {
 func parkedAfterUnpark(t test, h ParkingLotHarness) {
 	id := newID()
 	for n := range 20 {
-		parked := parkedOrder("a", id, n)
+		parked := parkedAggregate("a", id, n)
 		t.park(h.Lot, parked)
 		t.unpark(h.Lot, "a", id)
 		t.park(h.Lot, parked)
@@ -161,7 +161,7 @@ func parkedAfterUnpark(t test, h ParkingLotHarness) {
 
 func separateParking(t test, h ParkingLotHarness) {
 	id := newID()
-	a, b, c := parkedOrder("a", id, 1), parkedOrder("a/b", id, 2), parkedOrder("a\x00", id, 3)
+	a, b, c := parkedAggregate("a", id, 1), parkedAggregate("a/b", id, 2), parkedAggregate("a\x00", id, 3)
 	t.park(h.Lot, a, b, c)
 	for _, parked := range []ports.ParkedAggregate{a, b, c} {
 		t.expectParked(h, parked.Consumer, parked)
@@ -172,28 +172,28 @@ func separateParking(t test, h ParkingLotHarness) {
 	t.expectParked(h, "a\x00", c)
 }
 
-// somePark parks n orders of a consumer.
+// somePark parks n aggregates of a consumer.
 func (t test) somePark(h ParkingLotHarness, consumer string, n int) []ports.ParkedAggregate {
 	t.Helper()
-	var orders []ports.ParkedAggregate
+	var aggregates []ports.ParkedAggregate
 	for i := range n {
 		id := newID()
 		if i%2 == 0 { // ids of other kinds exist
 			id = uuid.New()
 		}
-		orders = append(orders, parkedOrder(consumer, id, i))
+		aggregates = append(aggregates, parkedAggregate(consumer, id, i))
 	}
-	t.park(h.Lot, orders...)
-	return orders
+	t.park(h.Lot, aggregates...)
+	return aggregates
 }
 
 func parkedPages(t test, h ParkingLotHarness) {
-	orders := t.somePark(h, "a", 13)
+	aggregates := t.somePark(h, "a", 13)
 	t.somePark(h, "b", 5)
 	var first []ports.ParkedAggregate
 	for _, limit := range []int{1, 2, 5, 13, 1_000} {
 		got := walk(t, h.parked("a"), "", limit)
-		t.expectEntries(got, orders)
+		t.expectEntries(got, aggregates)
 		if first == nil {
 			first = got
 		}
@@ -204,22 +204,22 @@ func parkedPages(t test, h ParkingLotHarness) {
 }
 
 func parkedMeanwhile(t test, h ParkingLotHarness) {
-	orders := t.somePark(h, "a", 12)
+	aggregates := t.somePark(h, "a", 12)
 	got, next := page(t, h.parked("a"), "", 4)
 	t.unpark(h.Lot, "a", got[len(got)-1].AggregateID) // where the cursor stands
 	again := got[0]
 	again.Attempts++
 	t.park(h.Lot, again)
-	t.expectEntries(slices.Concat(got, walk(t, h.parked("a"), next, 3)), orders)
+	t.expectEntries(slices.Concat(got, walk(t, h.parked("a"), next, 3)), aggregates)
 }
 
 func parkedAtTheSameTime(t test, h ParkingLotHarness) {
-	orders := make([]ports.ParkedAggregate, t.Writers)
-	for i := range orders {
-		orders[i] = parkedOrder("a", newID(), i)
+	aggregates := make([]ports.ParkedAggregate, t.Writers)
+	for i := range aggregates {
+		aggregates[i] = parkedAggregate("a", newID(), i)
 	}
-	t.together(t.Writers, "parking", func(ctx context.Context, i int) error { return h.Lot.Park(ctx, orders[i]) })
-	t.expectParked(h, "a", orders...)
+	t.together(t.Writers, "parking", func(ctx context.Context, i int) error { return h.Lot.Park(ctx, aggregates[i]) })
+	t.expectParked(h, "a", aggregates...)
 }
 
 func badParkedCursor(t test, h ParkingLotHarness) {
@@ -241,27 +241,27 @@ func parkingCalls(h ParkingLotHarness, there, other ports.ParkedAggregate) []cal
 }
 
 func parkingCancelled(t test, h ParkingLotHarness) {
-	there, other := parkedOrder("a", newID(), 1), parkedOrder("a", newID(), 2)
+	there, other := parkedAggregate("a", newID(), 1), parkedAggregate("a", newID(), 2)
 	t.park(h.Lot, there)
 	t.refusesCancelled(parkingCalls(h, there, other)...)
 	t.expectParked(h, "a", there)
 }
 
 func parkingClosed(t test, h ParkingLotHarness) {
-	there, other := parkedOrder("a", newID(), 1), parkedOrder("a", newID(), 2)
+	there, other := parkedAggregate("a", newID(), 1), parkedAggregate("a", newID(), 2)
 	t.park(h.Lot, there)
 	t.refusesClosed(h, parkingCalls(h, there, other)...)
 }
 
 func parkingReopened(t test, h ParkingLotHarness) {
-	orders := t.somePark(h, "a", 6)
-	t.unpark(h.Lot, "a", orders[0].AggregateID)
-	orders = orders[1:]
+	aggregates := t.somePark(h, "a", 6)
+	t.unpark(h.Lot, "a", aggregates[0].AggregateID)
+	aggregates = aggregates[1:]
 	got, next := page(t, h.parked("a"), "", 2)
 	h, ok := reopened(t, h.Reopen)
 	if !ok {
 		return
 	}
-	t.expectEntries(slices.Concat(got, walk(t, h.parked("a"), next, 2)), orders)
-	t.expectParked(h, "a", orders...)
+	t.expectEntries(slices.Concat(got, walk(t, h.parked("a"), next, 2)), aggregates)
+	t.expectParked(h, "a", aggregates...)
 }

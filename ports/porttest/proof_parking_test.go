@@ -19,7 +19,7 @@ import (
 type brokenLot struct {
 	*memory.Store
 	park   func(ctx context.Context, parked ports.ParkedAggregate) error
-	unpark func(ctx context.Context, consumer string, orderID uuid.UUID) error
+	unpark func(ctx context.Context, consumer string, aggregateID uuid.UUID) error
 	list   func(consumer string) pager[ports.ParkedAggregate]
 }
 
@@ -30,19 +30,19 @@ func (b brokenLot) Park(ctx context.Context, parked ports.ParkedAggregate) error
 	return b.park(ctx, parked)
 }
 
-func (b brokenLot) Unpark(ctx context.Context, consumer string, orderID uuid.UUID) error {
+func (b brokenLot) Unpark(ctx context.Context, consumer string, aggregateID uuid.UUID) error {
 	if b.unpark == nil {
-		return b.Store.Unpark(ctx, consumer, orderID)
+		return b.Store.Unpark(ctx, consumer, aggregateID)
 	}
-	return b.unpark(ctx, consumer, orderID)
+	return b.unpark(ctx, consumer, aggregateID)
 }
 
 func (b brokenLot) Parked(ctx context.Context, consumer string, after ports.Cursor, limit int) (ports.ParkedPage, error) {
 	if b.list == nil {
 		return b.Store.Parked(ctx, consumer, after, limit)
 	}
-	orders, next, err := b.list(consumer)(ctx, after, limit)
-	return ports.ParkedPage{Aggregates: orders, Next: next}, err
+	aggregates, next, err := b.list(consumer)(ctx, after, limit)
+	return ports.ParkedPage{Aggregates: aggregates, Next: next}, err
 }
 
 func soundLot(s *memory.Store) ParkingLotHarness {
@@ -97,8 +97,8 @@ func countsParked(arrange func([]ports.ParkedAggregate) []ports.ParkedAggregate)
 		return brokenLot{list: func(consumer string) pager[ports.ParkedAggregate] {
 			return func(ctx context.Context, after ports.Cursor, limit int) ([]ports.ParkedAggregate, ports.Cursor, error) {
 				page, err := s.Parked(ctx, consumer, "", 1<<20)
-				orders, next := paged(arrange(page.Aggregates), after, limit)
-				return orders, next, err
+				aggregates, next := paged(arrange(page.Aggregates), after, limit)
+				return aggregates, next, err
 			}
 		}}
 	})
@@ -111,19 +111,19 @@ func TestParkingLot_IsProved(t *testing.T) {
 
 func proofsOfEntries() []proof[ParkingLotHarness] {
 	const (
-		fields   = "every field of a parked order comes back"
+		fields   = "every field of a parked aggregate comes back"
 		again    = "parking again replaces the entry"
-		out      = "an order that was taken out is not listed"
-		rapidly  = "an order can be parked as soon as it was taken out"
-		separate = "parked orders of consumers are separate"
+		out      = "an aggregate that was taken out is not listed"
+		rapidly  = "an aggregate can be parked as soon as it was taken out"
+		separate = "parked aggregates of consumers are separate"
 	)
 	proofs := []proof[ParkingLotHarness]{
 		{
-			broken: "mixes consumers", scenario: "a consumer without parked orders has none", says: "1 entries, want 0",
+			broken: "mixes consumers", scenario: "a consumer without parked aggregates has none", says: "1 entries, want 0",
 			adapter: parksOther(func(p *ports.ParkedAggregate) { p.Consumer = "a" }),
 		},
 		{
-			broken: "keeps the first entry", scenario: again, says: "parked orders: entry",
+			broken: "keeps the first entry", scenario: again, says: "parked aggregates: entry",
 			adapter: parking(func(s *memory.Store, ctx context.Context, parked ports.ParkedAggregate) error {
 				if there(s, parked) != nil {
 					return nil
@@ -165,16 +165,16 @@ func proofsOfEntries() []proof[ParkingLotHarness] {
 		},
 		{broken: "lets a deletion win that is of the same moment", scenario: rapidly, says: "0 entries, want 1", adapter: byTheClock},
 		{
-			broken: "cuts names at a slash", scenario: separate, says: "parked orders",
+			broken: "cuts names at a slash", scenario: separate, says: "parked aggregates",
 			adapter: parksOther(func(p *ports.ParkedAggregate) { p.Consumer, _, _ = strings.Cut(p.Consumer, "/") }),
 		},
 		{
-			broken: "takes orders out for all consumers", scenario: separate, says: "0 entries, want 1",
+			broken: "takes aggregates out for all consumers", scenario: separate, says: "0 entries, want 1",
 			adapter: unparking(func(s *memory.Store, ctx context.Context, _ string, id uuid.UUID) error {
 				return errors.Join(s.Unpark(ctx, "a", id), s.Unpark(ctx, "a/b", id))
 			}),
 		},
-		{broken: "loses entries at the same time", scenario: "orders are parked at the same time", says: "15 entries, want 16", adapter: losesOne},
+		{broken: "loses entries at the same time", scenario: "aggregates are parked at the same time", says: "15 entries, want 16", adapter: losesOne},
 	}
 	for field, spoil := range map[string]func(*ports.ParkedAggregate){
 		"SequenceNumber": func(p *ports.ParkedAggregate) { p.SequenceNumber = uint64(uint32(p.SequenceNumber)) },
@@ -247,27 +247,27 @@ func losesOne(s *memory.Store) ParkingLotHarness {
 
 func proofsOfParkedPages() []proof[ParkingLotHarness] {
 	const (
-		pages     = "parked orders are listed once, in an order that stays"
-		meanwhile = "orders that come and go meanwhile do not hide others"
+		pages     = "parked aggregates are listed once, in an order that stays"
+		meanwhile = "aggregates that come and go meanwhile do not hide others"
 	)
 	listings := 0
 	return []proof[ParkingLotHarness]{
 		mislistsParked(pages, "returns one entry too many", "where the limit is"),
-		mislistsParked(pages, "skips an entry at the end of a page", "parked orders:"),
+		mislistsParked(pages, "skips an entry at the end of a page", "parked aggregates:"),
 		mislistsParked(pages, "repeats an entry at the end of a page", "a listing has no end"),
 		mislistsParked(pages, "ends after the first page", "1 entries, want 13"),
 		{
 			broken: "changes its order", scenario: pages, says: "two listings have different orders",
-			adapter: countsParked(func(orders []ports.ParkedAggregate) []ports.ParkedAggregate {
+			adapter: countsParked(func(aggregates []ports.ParkedAggregate) []ports.ParkedAggregate {
 				if listings++; listings > 13 { // the first listing has a page an entry
-					slices.Reverse(orders)
+					slices.Reverse(aggregates)
 				}
-				return orders
+				return aggregates
 			}),
 		},
 		{
-			broken: "counts entries", scenario: meanwhile, says: "parked orders: ",
-			adapter: countsParked(func(orders []ports.ParkedAggregate) []ports.ParkedAggregate { return orders }),
+			broken: "counts entries", scenario: meanwhile, says: "parked aggregates: ",
+			adapter: countsParked(func(aggregates []ports.ParkedAggregate) []ports.ParkedAggregate { return aggregates }),
 		},
 		mislistsParked("a bad cursor is refused", "takes a bad cursor for the beginning", "error <nil>, want bad cursor"),
 		mislistsParked("an ended context stops a call before it does anything", "lists although the context has ended", "Parked with an ended context: error <nil>"),

@@ -110,7 +110,7 @@ func TestSkipLog_IsProved(t *testing.T) {
 func proofsOfSkips() []proof[SkipLogHarness] {
 	const (
 		fields = "every field of a skip comes back"
-		one    = "the skips of one order are listed alone"
+		one    = "the skips of one aggregate are listed alone"
 		again  = "recording again replaces the skip"
 
 		forgotten = "a skip that is forgotten is gone, and no other"
@@ -121,7 +121,7 @@ func proofsOfSkips() []proof[SkipLogHarness] {
 			adapter: recordsOther(func(skip *ports.Skip) { skip.Consumer = "a" }),
 		},
 		{
-			broken: "lists all orders", scenario: one, says: "entries, want 4",
+			broken: "lists all aggregates", scenario: one, says: "entries, want 4",
 			adapter: listsSkips(func(s *memory.Store, q ports.SkipQuery) pager[ports.Skip] {
 				return soundSkips(s).skips(q.Consumer, uuid.Nil)
 			}),
@@ -209,7 +209,7 @@ func proofsOfSkips() []proof[SkipLogHarness] {
 }
 
 func proofsOfSkipPages() []proof[SkipLogHarness] {
-	const pages = "skips are listed once, those of an order in sequence"
+	const pages = "skips are listed once, those of an aggregate in sequence"
 	listings := 0
 	return []proof[SkipLogHarness]{
 		mislistsSkips(pages, "returns one entry too many", "where the limit is"),

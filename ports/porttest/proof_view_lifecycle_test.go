@@ -82,7 +82,7 @@ func proofsOfViewLifecycle() []proof[ViewsHarness] {
 			})),
 		},
 		{
-			broken: "forgets how far an order got", scenario: restart, says: "state",
+			broken: "forgets how far an aggregate got", scenario: restart, says: "state",
 			adapter: reopensAs(appliesLate(func(uint64, uint64) bool { return true })),
 		},
 		{

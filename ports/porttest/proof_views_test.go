@@ -110,7 +110,7 @@ func renames(rename func(*ports.ViewID)) func(*memory.Store) ViewsHarness {
 	})
 }
 
-// writeRows puts and deletes rows without a look at the order's sequence number.
+// writeRows puts and deletes rows without a look at the aggregate's sequence number.
 func writeRows(ctx context.Context, s *memory.Store, view ports.ViewID, change ports.Change) error {
 	change.AggregateID, change.State = newID(), ports.ViewState{SequenceNumber: 1}
 	return s.Apply(ctx, view, change)
@@ -145,7 +145,7 @@ func TestViews_AcceptsTextThatIsUTF8(t *testing.T) {
 func proofsOfSeparation() []proof[ViewsHarness] {
 	return []proof[ViewsHarness]{
 		{
-			broken: "counts sequence numbers of all orders together", scenario: "orders are separate", says: "rows of orders_by_status",
+			broken: "counts sequence numbers of all aggregates together", scenario: "aggregates are separate", says: "rows of porttest_by_status",
 			adapter: applies(func(s *memory.Store) applyFunc {
 				greatest := uint64(0)
 				return func(ctx context.Context, view ports.ViewID, change ports.Change) error {
@@ -162,7 +162,7 @@ func proofsOfSeparation() []proof[ViewsHarness] {
 			adapter: renames(func(view *ports.ViewID) { view.Generation = 1 }),
 		},
 		{
-			broken: "mixes the rows of generations", scenario: "generations are separate", says: "rows of orders_by_status",
+			broken: "mixes the rows of generations", scenario: "generations are separate", says: "rows of porttest_by_status",
 			adapter: mixesRows(func(view *ports.ViewID) { view.Generation = 1 }),
 		},
 		{
@@ -170,11 +170,11 @@ func proofsOfSeparation() []proof[ViewsHarness] {
 			adapter: renames(func(view *ports.ViewID) { view.Consumer = "anybody" }),
 		},
 		{
-			broken: "mixes the rows of consumers", scenario: "consumers are separate", says: "rows of orders_by_status",
+			broken: "mixes the rows of consumers", scenario: "consumers are separate", says: "rows of porttest_by_status",
 			adapter: mixesRows(func(view *ports.ViewID) { view.Consumer = "anybody" }),
 		},
 		{
-			broken: "loses changes at the same time", scenario: "orders are applied at the same time", says: "state",
+			broken: "loses changes at the same time", scenario: "aggregates are applied at the same time", says: "state",
 			adapter: applies(func(s *memory.Store) applyFunc {
 				var count atomic.Int64
 				return func(ctx context.Context, view ports.ViewID, change ports.Change) error {

@@ -15,11 +15,11 @@ func skipLogScenarios() []scenario[SkipLogHarness] {
 	return []scenario[SkipLogHarness]{
 		{"a consumer that skipped nothing has no skips", noSkips},
 		{"every field of a skip comes back", everySkipField},
-		{"the skips of one order are listed alone", skipsOfOneOrder},
+		{"the skips of one aggregate are listed alone", skipsOfOneAggregate},
 		{"recording again replaces the skip", skippedAgain},
 		{"a skip that is forgotten is gone, and no other", forgottenSkip},
 		{"skips of consumers are separate", separateSkips},
-		{"skips are listed once, those of an order in sequence", skipPages},
+		{"skips are listed once, those of an aggregate in sequence", skipPages},
 		{"a bad cursor is refused", badSkipCursor},
 		{"an ended context stops a call before it does anything", skipsCancelled},
 		{"a closed store refuses", skipsClosed},
@@ -28,10 +28,10 @@ func skipLogScenarios() []scenario[SkipLogHarness] {
 }
 
 // skipped returns a skip with every field set.
-func skipped(consumer string, orderID uuid.UUID, sequence uint64) ports.Skip {
+func skipped(consumer string, aggregateID uuid.UUID, sequence uint64) ports.Skip {
 	return ports.Skip{
 		Consumer:       consumer,
-		AggregateID:    orderID,
+		AggregateID:    aggregateID,
 		SequenceNumber: sequence,
 		EventID:        newID(),
 		EventType:      "porttest.happened",
@@ -50,21 +50,21 @@ func (t test) recordSkips(log ports.SkipLog, skips ...ports.Skip) {
 	}
 }
 
-// skips lists the skips of a consumer, or of one of its orders.
-func (h SkipLogHarness) skips(consumer string, orderID uuid.UUID) pager[ports.Skip] {
+// skips lists the skips of a consumer, or of one of its aggregates.
+func (h SkipLogHarness) skips(consumer string, aggregateID uuid.UUID) pager[ports.Skip] {
 	return func(ctx context.Context, after ports.Cursor, limit int) ([]ports.Skip, ports.Cursor, error) {
-		p, err := h.Log.Skips(ctx, ports.SkipQuery{Consumer: consumer, AggregateID: orderID, After: after, Limit: limit})
+		p, err := h.Log.Skips(ctx, ports.SkipQuery{Consumer: consumer, AggregateID: aggregateID, After: after, Limit: limit})
 		return p.Skips, p.Next, err
 	}
 }
 
-// expectSkips wants these skips of a consumer, or of one of its orders.
-func (t test) expectSkips(h SkipLogHarness, consumer string, orderID uuid.UUID, want ...ports.Skip) {
+// expectSkips wants these skips of a consumer, or of one of its aggregates.
+func (t test) expectSkips(h SkipLogHarness, consumer string, aggregateID uuid.UUID, want ...ports.Skip) {
 	t.Helper()
-	t.expectSkipped(walk(t, h.skips(consumer, orderID), "", 100), want)
+	t.expectSkipped(walk(t, h.skips(consumer, aggregateID), "", 100), want)
 }
 
-// expectSkipped wants each of want once, and those of one order in sequence.
+// expectSkipped wants each of want once, and those of one aggregate in sequence.
 func (t test) expectSkipped(got, want []ports.Skip) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -108,7 +108,7 @@ func everySkipField(t test, h SkipLogHarness) {
 	t.expectSkips(h, "a", uuid.Nil, skips...)
 }
 
-func skipsOfOneOrder(t test, h SkipLogHarness) {
+func skipsOfOneAggregate(t test, h SkipLogHarness) {
 	id, other := newID(), newID()
 	mine := []ports.Skip{skipped("a", id, 300), skipped("a", id, 2), skipped("a", id, 20), skipped("a", id, 1<<33)}
 	theirs := []ports.Skip{skipped("a", other, 3), skipped("a", other, 21)}
@@ -161,7 +161,7 @@ func separateSkips(t test, h SkipLogHarness) {
 	}
 }
 
-// someSkips records skips of several orders, out of order.
+// someSkips records skips of several aggregates, out of order.
 func (t test) someSkips(h SkipLogHarness, consumer string) (skips []ports.Skip) {
 	t.Helper()
 	for i := range 5 {
@@ -197,18 +197,18 @@ func badSkipCursor(t test, h SkipLogHarness) {
 	skips := t.someSkips(h, "a")
 	t.someSkips(h, "b")
 	_, ofA := page(t, h.skips("a", uuid.Nil), "", 2)
-	order := skips[len(skips)-1].AggregateID
-	t.recordSkips(h.Log, skipped("a", order, 1), skipped("a", order, 2))
-	_, ofOrder := page(t, h.skips("a", order), "", 1)
-	list := func(consumer string, orderID uuid.UUID) func(context.Context, ports.Cursor) error {
+	one := skips[len(skips)-1].AggregateID
+	t.recordSkips(h.Log, skipped("a", one, 1), skipped("a", one, 2))
+	_, ofOne := page(t, h.skips("a", one), "", 1)
+	list := func(consumer string, aggregateID uuid.UUID) func(context.Context, ports.Cursor) error {
 		return func(ctx context.Context, cursor ports.Cursor) error {
-			_, _, err := h.skips(consumer, orderID)(ctx, cursor, 2)
+			_, _, err := h.skips(consumer, aggregateID)(ctx, cursor, 2)
 			return err
 		}
 	}
-	t.refusesCursors(list("b", uuid.Nil), ofA, ofOrder)
-	t.refusesCursors(list("a", uuid.Nil), ofOrder)
-	t.refusesCursors(list("a", order), ofA)
+	t.refusesCursors(list("b", uuid.Nil), ofA, ofOne)
+	t.refusesCursors(list("a", uuid.Nil), ofOne)
+	t.refusesCursors(list("a", one), ofA)
 }
 
 func skipCalls(h SkipLogHarness) []call {

@@ -1,18 +1,60 @@
 package porttest
 
-import (
-	"orderflow/domain/order/views"
-	"orderflow/domain/projection"
-)
+import "orderflow/domain/projection"
 
-// Tables returns every table that the Views suite writes to: those of the real projections and a few of its own, which
-// between them have every kind and role of column. An adapter whose tables are made beforehand makes these as well.
+// Tables returns every table of the Views suite. Between them they have every kind and role of column. An adapter whose
+// tables are made beforehand makes these. The tables of [Lives] are not among them.
 func Tables() []*projection.Table {
-	var tables []*projection.Table
-	for _, p := range views.All() {
-		tables = append(tables, p.Table)
+	return []*projection.Table{wholeTable(), statusTable(), labelTable(), everyKindTable(), timelineTable()}
+}
+
+// thing is the column that says which aggregate a row of the suite is of.
+const thing = "thing_id"
+
+// wholeTable has one row an aggregate, under its id.
+func wholeTable() *projection.Table {
+	return &projection.Table{
+		Name: "porttest_whole", Owner: thing,
+		Columns: []projection.Column{
+			{Name: thing, Kind: projection.UUID, Role: projection.Partition},
+			{Name: "status", Kind: projection.Text, Role: projection.Regular},
+			{Name: "labels", Kind: projection.Text, Role: projection.Regular},
+			{Name: "sequence_number", Kind: projection.BigInt, Role: projection.Regular},
+			{Name: "updated_at", Kind: projection.Timestamp, Role: projection.Regular},
+		},
 	}
-	return append(tables, everyKindTable(), timelineTable())
+}
+
+// statusTable lists aggregates by their status: one row each, which moves when the status changes.
+func statusTable() *projection.Table {
+	return &projection.Table{
+		Name: "porttest_by_status", Owner: thing,
+		Columns: []projection.Column{
+			{Name: "status", Kind: projection.Text, Role: projection.Partition},
+			{Name: "bucket", Kind: projection.Text, Role: projection.Bucket},
+			{Name: "created_at", Kind: projection.Timestamp, Role: projection.Clustering, Descending: true},
+			{Name: thing, Kind: projection.UUID, Role: projection.Clustering},
+			{Name: "name", Kind: projection.Text, Role: projection.Regular},
+			{Name: "amount", Kind: projection.BigInt, Role: projection.Regular},
+			{Name: "sequence_number", Kind: projection.BigInt, Role: projection.Regular},
+			{Name: "updated_at", Kind: projection.Timestamp, Role: projection.Regular},
+		},
+	}
+}
+
+// labelTable lists aggregates by their labels: one row a label, so many rows an aggregate.
+func labelTable() *projection.Table {
+	return &projection.Table{
+		Name: "porttest_by_label", Owner: thing,
+		Columns: []projection.Column{
+			{Name: "label", Kind: projection.Text, Role: projection.Partition},
+			{Name: "bucket", Kind: projection.Text, Role: projection.Bucket},
+			{Name: "created_at", Kind: projection.Timestamp, Role: projection.Clustering, Descending: true},
+			{Name: thing, Kind: projection.UUID, Role: projection.Clustering},
+			{Name: "status", Kind: projection.Text, Role: projection.Regular},
+			{Name: "sequence_number", Kind: projection.BigInt, Role: projection.Regular},
+		},
+	}
 }
 
 // everyKindTable has two partition columns, a bucket, and a clustering column of each kind, two of them descending.

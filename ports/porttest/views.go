@@ -9,20 +9,20 @@ import (
 
 func viewsScenarios() []scenario[ViewsHarness] {
 	return slices.Concat([]scenario[ViewsHarness]{
-		{"an order without effects has the zero state and no rows", noEffects},
+		{"an aggregate without effects has the zero state and no rows", noEffects},
 		{"state and rows come back", stateAndRows},
 		{"a change that is not newer changes nothing", notNewer},
 		{"put replaces a row", putReplaces},
 		{"delete removes a row, also one that never was", deleteRemoves},
 		{"a row moves when its key changes", rowMoves},
-		{"an order may have many rows", manyRows},
+		{"an aggregate may have many rows", manyRows},
 		{"a change without a table leaves the rows", withoutTable},
-		{"orders are separate", separateOrders},
+		{"aggregates are separate", separateAggregates},
 		{"generations are separate", separateGenerations},
 		{"consumers are separate", separateViews},
-		{"orders are applied at the same time", appliedAtTheSameTime},
+		{"aggregates are applied at the same time", appliedAtTheSameTime},
 		{"a state is never ahead of its rows", stateBehindRows},
-		{"views equal the folds of their orders", viewsEqualFolds},
+		{"views equal the folds of their aggregates", viewsEqualFolds},
 		{"memory is not shared with callers", viewsMemory},
 		{"an ended context stops a call before it does anything", viewsCancelled},
 		{"a closed store refuses", viewsClosed},
@@ -109,10 +109,10 @@ func rowMoves(t test, h ViewsHarness) {
 
 func manyRows(t test, h ViewsHarness) {
 	id := newID()
-	first := withSKUs(id, 1, []string{"A", "B", "C", "D", "E"}, nil)
+	first := labelling(id, 1, []string{"A", "B", "C", "D", "E"}, nil)
 	t.applyTo(h, someView, first)
 	t.expectTable(h, someView, first.Table, first.Put...)
-	second := withSKUs(id, 2, []string{"B", "F"}, []string{"A", "E"})
+	second := labelling(id, 2, []string{"B", "F"}, []string{"A", "E"})
 	t.applyTo(h, someView, second)
 	t.expectTable(h, someView, first.Table, slices.Concat(first.Put[2:4], second.Put)...)
 }
@@ -128,7 +128,7 @@ func withoutTable(t test, h ViewsHarness) {
 	t.expectState(h, someView, other.AggregateID, other.State)
 }
 
-func separateOrders(t test, h ViewsHarness) {
+func separateAggregates(t test, h ViewsHarness) {
 	a, b := listing(newID(), 5, "ACTIVE"), listing(newID(), 1, "ACTIVE")
 	t.applyTo(h, someView, a)
 	t.applyTo(h, someView, b)
@@ -144,7 +144,7 @@ func separateViews(t test, h ViewsHarness) {
 	t.expectSeparate(h, ports.ViewID{Consumer: "porttest", Generation: 1}, ports.ViewID{Consumer: "porttest-2", Generation: 1})
 }
 
-// expectSeparate applies different histories of one order to two views.
+// expectSeparate applies different histories of one aggregate to two views.
 func (t test) expectSeparate(h ViewsHarness, one, two ports.ViewID) {
 	t.Helper()
 	id := newID()

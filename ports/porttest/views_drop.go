@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -35,14 +34,14 @@ func (t test) drop(h ViewsHarness, view ports.ViewID, table *projection.Table) {
 type filled struct {
 	view  ports.ViewID
 	table *projection.Table
-	last  []ports.Change // of each order
+	last  []ports.Change // of each aggregate
 }
 
-// fill gives n orders a history in a view, over several days and statuses.
+// fill gives n aggregates a history in a view, over several days and statuses.
 func (t test) fill(h ViewsHarness, view ports.ViewID, n int) filled {
 	t.Helper()
 	statuses := []string{"ACTIVE", "CONFIRMED", "SHIPPED"}
-	f := filled{view: view, table: views.OrdersByStatus().Table, last: make([]ports.Change, n)}
+	f := filled{view: view, table: statusTable(), last: make([]ports.Change, n)}
 	t.together(min(n, t.Writers), "filling a view", func(ctx context.Context, worker int) error {
 		for i := worker; i < n; i += min(n, t.Writers) {
 			id, status := newID(), statuses[i%3]
@@ -108,7 +107,7 @@ func dropped(t test, h ViewsHarness) {
 // droppedTables drops a view of each table, one after the other.
 func droppedTables(t test, h ViewsHarness) {
 	id := newID()
-	for i, table := range Tables() {
+	for i, table := range append(Tables(), h.Lives.tables()...) {
 		view, other := ports.ViewID{Consumer: fmt.Sprint("porttest-", i), Generation: 1}, ports.ViewID{Consumer: "porttest", Generation: 1}
 		change := ports.Change{
 			AggregateID: id, State: ports.ViewState{SequenceNumber: uint64(i) + 1}, Table: table, Put: []projection.Row{anyRow(table, id)},

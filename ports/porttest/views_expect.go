@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -27,17 +26,17 @@ func (t test) applyTo(h ViewsHarness, view ports.ViewID, change ports.Change) {
 	t.must("apply", err)
 }
 
-func (t test) expectState(h ViewsHarness, view ports.ViewID, orderID uuid.UUID, want ports.ViewState) {
+func (t test) expectState(h ViewsHarness, view ports.ViewID, aggregateID uuid.UUID, want ports.ViewState) {
 	t.Helper()
-	if diff := differ(t.state(h, view, orderID), want); diff != "" {
+	if diff := differ(t.state(h, view, aggregateID), want); diff != "" {
 		t.Fatalf("state (-want +got):\n%s", diff)
 	}
 }
 
-func (t test) state(h ViewsHarness, view ports.ViewID, orderID uuid.UUID) (state ports.ViewState) {
+func (t test) state(h ViewsHarness, view ports.ViewID, aggregateID uuid.UUID) (state ports.ViewState) {
 	t.Helper()
 	var err error
-	t.within("state of "+orderID.String(), func(ctx context.Context) { state, err = h.Store.State(ctx, view, orderID) })
+	t.within("state of "+aggregateID.String(), func(ctx context.Context) { state, err = h.Store.State(ctx, view, aggregateID) })
 	t.must("state", err)
 	return state
 }
@@ -106,54 +105,52 @@ func uuidBytes(value any) []byte {
 // day is the first of the days that rows of the suite are made on.
 var day = time.Date(2024, 2, 28, 0, 0, 0, 0, time.UTC)
 
-// listed returns a row of the table of orders-by-status.
-func listed(status string, orderID uuid.UUID, sequence int64) projection.Row {
+// listed returns a row of statusTable.
+func listed(status string, id uuid.UUID, sequence int64) projection.Row {
 	created := day.Add(10 * time.Hour)
 	return projection.Row{
-		status, projection.DayBucket(created), created, orderID,
-		"customer-1", "EUR", 100 * sequence, sequence, created.Add(time.Duration(sequence) * time.Second),
+		status, projection.DayBucket(created), created, id,
+		"name", 100 * sequence, sequence, created.Add(time.Duration(sequence) * time.Second),
 	}
 }
 
-// listing returns the change to an order that is in one status now and was in others.
-func listing(orderID uuid.UUID, sequence int64, status string, before ...string) ports.Change {
+// listing returns the change to an aggregate that is in one status now and was in others.
+func listing(id uuid.UUID, sequence int64, status string, before ...string) ports.Change {
 	change := ports.Change{
-		AggregateID: orderID,
+		AggregateID: id,
 		State:       ports.ViewState{SequenceNumber: uint64(sequence), Data: fmt.Appendf(nil, `{"status":%q,"sequence":%d}`, status, sequence)},
-		Table:       views.OrdersByStatus().Table,
-		Put:         []projection.Row{listed(status, orderID, sequence)},
+		Table:       statusTable(),
+		Put:         []projection.Row{listed(status, id, sequence)},
 	}
 	for _, status := range before {
-		change.Delete = append(change.Delete, listed(status, orderID, sequence-1))
+		change.Delete = append(change.Delete, listed(status, id, sequence-1))
 	}
 	return change
 }
 
-// expectChange wants a table of orders-by-status and the state of one order to be what change says.
+// expectChange wants statusTable and the state of one aggregate to be what change says.
 func (t test) expectChange(h ViewsHarness, view ports.ViewID, change ports.Change, rows ...projection.Row) {
 	t.Helper()
 	t.expectState(h, view, change.AggregateID, change.State)
 	t.expectTable(h, view, change.Table, append(rows, change.Put...)...)
 }
 
-// withSKUs returns a change of the table of orders-by-sku, with one row an article.
-func withSKUs(orderID uuid.UUID, sequence int64, put, gone []string) ports.Change {
+// labelling returns a change of labelTable, with one row a label.
+func labelling(id uuid.UUID, sequence int64, put, gone []string) ports.Change {
 	created := day.Add(time.Hour)
 	change := ports.Change{
-		AggregateID: orderID,
+		AggregateID: id,
 		State:       ports.ViewState{SequenceNumber: uint64(sequence), Data: []byte(`{}`)},
-		Table:       views.OrdersBySKU().Table,
+		Table:       labelTable(),
 	}
-	row := func(sku string) projection.Row {
-		return projection.Row{
-			sku, projection.DayBucket(created), created, orderID, "customer-1", "ACTIVE", sequence, int64(0), "EUR", sequence,
-		}
+	row := func(label string) projection.Row {
+		return projection.Row{label, projection.DayBucket(created), created, id, "ACTIVE", sequence}
 	}
-	for _, sku := range put {
-		change.Put = append(change.Put, row(sku))
+	for _, label := range put {
+		change.Put = append(change.Put, row(label))
 	}
-	for _, sku := range gone {
-		change.Delete = append(change.Delete, row(sku))
+	for _, label := range gone {
+		change.Delete = append(change.Delete, row(label))
 	}
 	return change
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -81,7 +80,7 @@ func appliedAtTheSameTime(t test, h ViewsHarness) {
 	const each = 8
 	statuses := []string{"ACTIVE", "CONFIRMED", "SHIPPED"}
 	last := make([]ports.Change, t.Writers)
-	t.together(t.Writers, "changes of different orders", func(ctx context.Context, i int) error {
+	t.together(t.Writers, "changes of different aggregates", func(ctx context.Context, i int) error {
 		id := newID()
 		for n := 1; n <= each; n++ {
 			last[i] = listing(id, int64(n), statuses[n%3], statuses[(n+2)%3])
@@ -103,7 +102,7 @@ func appliedAtTheSameTime(t test, h ViewsHarness) {
 func stateBehindRows(t test, h ViewsHarness) {
 	const last = 100
 	id := newID()
-	t.together(2, "a writer and a reader of one order", func(ctx context.Context, i int) error {
+	t.together(2, "a writer and a reader of one aggregate", func(ctx context.Context, i int) error {
 		if i == 0 {
 			for n := int64(1); n <= last; n++ {
 				if err := h.Store.Apply(ctx, someView, listing(id, n, "ACTIVE")); err != nil {
@@ -122,13 +121,13 @@ func stateBehindRows(t test, h ViewsHarness) {
 	})
 }
 
-// readStateThenRow returns the sequence number of the state of an order, and an error if the row is older.
+// readStateThenRow returns the sequence number of the state of an aggregate, and an error if the row is older.
 func readStateThenRow(ctx context.Context, h ViewsHarness, id uuid.UUID) (uint64, error) {
 	state, err := h.Store.State(ctx, someView, id)
 	if err != nil {
 		return 0, err
 	}
-	table := views.OrdersByStatus().Table
+	table := statusTable()
 	page, err := h.Reader.Rows(ctx, ports.RowQuery{View: someView, Table: table, Prefix: []any{"ACTIVE"}, Limit: 10})
 	if err != nil {
 		return 0, err

@@ -9,9 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderflow/domain/eventsourcing"
-	"orderflow/domain/order"
-	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -29,7 +26,7 @@ func rowScenarios() []scenario[ViewsHarness] {
 	}
 }
 
-// put applies one change, of an order of its own, that puts rows.
+// put applies one change, of an aggregate of its own, that puts rows.
 func (t test) put(h ViewsHarness, table *projection.Table, rows ...projection.Row) {
 	t.Helper()
 	t.applyTo(h, someView, ports.Change{AggregateID: newID(), State: ports.ViewState{SequenceNumber: 1}, Table: table, Put: rows})
@@ -219,59 +216,4 @@ func with(q ports.RowQuery, change func(*ports.RowQuery)) ports.RowQuery {
 	q.Limit = 3
 	change(&q)
 	return q
-}
-
-// viewsEqualFolds runs the real projections over the lives of two orders, event by event.
-func viewsEqualFolds(t test, h ViewsHarness) {
-	lives := [][]order.Event{
-		{
-			order.OrderCreated{CustomerID: "customer-1", Currency: "EUR", Items: []order.Item{{SKU: "A", Quantity: 1, UnitPrice: 250}, {SKU: "B", Quantity: 2}}},
-			order.OrderItemsUpdated{Items: []order.Item{{SKU: "B", Quantity: 3, UnitPrice: 5}, {SKU: "C", Quantity: 1, UnitPrice: 1}}},
-			order.OrderConfirmed{PaymentReference: "payment-1"},
-			order.OrderShipped{Carrier: "carrier", TrackingNumber: "1"},
-			order.OrderDelivered{},
-		},
-		{
-			order.OrderCreated{CustomerID: "customer-1", Currency: "JPY", Items: []order.Item{{SKU: "B", Quantity: 1, UnitPrice: 7}}},
-			order.OrderCancelled{Reason: "changed my mind"},
-		},
-	}
-	for _, p := range views.All() {
-		t.followLives(h, p, lives)
-	}
-}
-
-// followLives applies the events of several orders in turns and compares the table with the folds after each.
-func (t test) followLives(h ViewsHarness, p *projection.Projection, lives [][]order.Event) {
-	t.Helper()
-	view := ports.ViewID{Consumer: p.Name, Generation: 1}
-	histories := make([][]projection.Event, len(lives))
-	for i, life := range lives {
-		cause := eventsourcing.Cause{AggregateType: "order", AggregateID: newID(), CommandID: newID(), At: day.AddDate(0, 0, i)}
-		histories[i] = eventsourcing.UntypedAll(eventsourcing.Stamp(cause, 0, life, newID))
-	}
-	for n := 1; n <= len(lives[0]); n++ {
-		var folded []projection.Row
-		for _, history := range histories {
-			if n <= len(history) {
-				t.advance(h, view, p, history[n-1])
-			}
-			fold, err := p.Advance(nil, history[:min(n, len(history))])
-			t.must("fold", err)
-			folded = append(folded, fold.Put...)
-		}
-		t.expectTable(h, view, p.Table, folded...)
-	}
-}
-
-// advance does with one event what the runtime of a consumer does.
-func (t test) advance(h ViewsHarness, view ports.ViewID, p *projection.Projection, e projection.Event) {
-	t.Helper()
-	step, err := p.Advance(t.state(h, view, e.AggregateID).Data, []projection.Event{e})
-	t.must("advance "+p.Name, err)
-	t.applyTo(h, view, ports.Change{
-		AggregateID: e.AggregateID,
-		State:       ports.ViewState{SequenceNumber: e.SequenceNumber, Data: step.State},
-		Table:       p.Table, Put: step.Put, Delete: step.Delete,
-	})
 }
