@@ -10,6 +10,7 @@ import (
 	"orderflow/adapters/memory"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports/porttest"
+	"orderflow/tests/lives"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -56,17 +57,27 @@ func TestContract(t *testing.T) {
 		t.Parallel()
 		porttest.RecordLister(t, onNewStore(recordLister))
 	})
+	t.Run("AggregateTypes", func(t *testing.T) {
+		t.Parallel()
+		porttest.AggregateTypes(t, onNewStore(aggregateTypes))
+	})
 	t.Run("Publisher", func(t *testing.T) {
 		t.Parallel()
-		porttest.Publisher(t, func(*testing.T) porttest.PublisherHarness {
-			var p memory.Publisher
-			return porttest.PublisherHarness{
-				Publisher: &p,
-				Published: func(testing.TB) []eventsourcing.Record { return p.Published() },
-				Close:     p.Close,
-			}
-		})
+		porttest.Publisher(t, publisher)
 	})
+	t.Run("PublishedTypes", func(t *testing.T) {
+		t.Parallel()
+		porttest.PublishedTypes(t, publisher)
+	})
+}
+
+func publisher(*testing.T) porttest.PublisherHarness {
+	var p memory.Publisher
+	return porttest.PublisherHarness{
+		Publisher: &p,
+		Published: func(testing.TB) []eventsourcing.Record { return p.Published() },
+		Close:     p.Close,
+	}
 }
 
 // onNewStore returns the factory of a harness over a store.
@@ -92,7 +103,7 @@ func changeFeed(s *memory.Store) porttest.ChangeFeedHarness {
 }
 
 func viewsHarness(s *memory.Store) porttest.ViewsHarness {
-	return porttest.ViewsHarness{Store: s, Reader: s, Dropper: s, Repairer: s, Close: s.Close, Reopen: reopen(s, viewsHarness), BinaryText: true}
+	return porttest.ViewsHarness{Store: s, Reader: s, Dropper: s, Repairer: s, Close: s.Close, Reopen: reopen(s, viewsHarness), BinaryText: true, Lives: lives.Orders()}
 }
 
 func consumerRegistry(s *memory.Store) porttest.ConsumerRegistryHarness {
@@ -116,4 +127,8 @@ func leases(s *memory.Store, advance func(time.Duration)) porttest.LeasesHarness
 
 func recordLister(s *memory.Store) porttest.RecordListerHarness {
 	return porttest.RecordListerHarness{Lister: s, Store: s, Close: s.Close, Reopen: reopen(s, recordLister), Expire: s.Expire}
+}
+
+func aggregateTypes(s *memory.Store) porttest.AggregateTypesHarness {
+	return porttest.AggregateTypesHarness{Store: s, Scanner: s, Lister: s, Feed: s, Close: s.Close, Reopen: reopen(s, aggregateTypes)}
 }

@@ -16,7 +16,7 @@ func repairScenarios() []scenario[ViewsHarness] {
 	}
 }
 
-// repair replaces what someView has of one order.
+// repair replaces what someView has of one aggregate.
 func (t test) repair(h ViewsHarness, change ports.Change, seen uint64) (err error) {
 	t.Helper()
 	t.within("Replace", func(ctx context.Context) { err = h.Repairer.Replace(ctx, someView, change, seen) })
