@@ -23,7 +23,9 @@ func termIsTerminal(fd int) bool { return term.IsTerminal(fd) }
 type need string
 
 const (
-	// needsNothing: the command does its work without a service, or is the service.
+	// isService: the command is the service.
+	isService need = "is service"
+	// needsNothing: the command does its work without a service.
 	needsNothing need = "nothing"
 	// onlyReads: the service runs no consumers.
 	onlyReads need = "reads"
@@ -158,7 +160,7 @@ func (sh *shell) alone(cmd *cobra.Command, n need, use func(context.Context, *cl
 	if err != nil {
 		return err
 	}
-	app, err := bootstrap.Open(ctx, config, bootstrap.Environment{Logger: logger, Stdout: sh.Out})
+	app, err := bootstrap.Open(ctx, config, bootstrap.Environment{Logger: logger, Stdout: sh.stdout})
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 func command(t *testing.T, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	status = Main(t.Context(), args, Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, nil)
+	status = Main(t.Context(), args, Process{In: strings.NewReader(""), Out: &out, Err: &errs})
 	return out.String(), errs.String(), status
 }
 
@@ -70,7 +70,7 @@ func TestCommands_sayWhatTheyNeed(t *testing.T) {
 			each(sub)
 		}
 		says := map[need]string{
-			needsNothing: "", onlyReads: "The command only reads.", readsTopic: "The command only reads.",
+			isService: "", needsNothing: "", onlyReads: "The command only reads.", readsTopic: "The command only reads.",
 			works: "with the settings that the data directory was last served", creates: "with the settings that the data directory was last served",
 		}
 		said, known := says[needOf(cmd)]
@@ -78,7 +78,7 @@ func TestCommands_sayWhatTheyNeed(t *testing.T) {
 			t.Errorf("%s has need %q, and its help does not say %q:\n%s", cmd.CommandPath(), needOf(cmd), said, cmd.Long)
 		}
 	}
-	each(newRoot(Streams{}, nil))
+	each(newRoot(newShell(Process{})))
 }
 
 // Each flag of the service is remembered, or there is a reason why not.
@@ -88,8 +88,8 @@ func TestFlags_areRememberedOrForgottenOnPurpose(t *testing.T) {
 		return slices.Contains([]string{"config", "data", "listen", "store", "url", "log-level", "log-format", "redpanda-password"}, name) ||
 			strings.HasPrefix(name, "scylla-") // that store has no data directory
 	}
-	rules := (&shell{}).remembered()
-	flags := newRoot(Streams{}, nil).PersistentFlags()
+	rules := newShell(Process{}).remembered()
+	flags := newRoot(newShell(Process{})).PersistentFlags()
 	flags.VisitAll(func(f *pflag.Flag) {
 		if _, remembered := rules[f.Name]; remembered == forgotten(f.Name) {
 			t.Errorf("--%s: say in remembered whether tools must use the same value as the service", f.Name)
@@ -215,7 +215,7 @@ func TestAttach_toolsThatWorkUseTheSettingsOfTheService(t *testing.T) {
 		t.Parallel()
 		want(t, exitUsage, "--sink has no effect with --url", "demo", "--sink=none", "--url=http://127.0.0.1:1")
 		var out, errs bytes.Buffer
-		Main(t.Context(), []string{"consumers", "--url=http://127.0.0.1:1"}, Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, []string{"ORDERFLOW_SINK=none"})
+		Main(t.Context(), []string{"consumers", "--url=http://127.0.0.1:1"}, Process{In: strings.NewReader(""), Out: &out, Err: &errs, Environ: []string{"ORDERFLOW_SINK=none"}})
 		if strings.Contains(errs.String(), "no effect") {
 			t.Errorf("a variable that is there for others is refused: %s", &errs)
 		}
@@ -245,8 +245,8 @@ func TestServe_remembersItsSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flags := newRoot(Streams{}, nil).PersistentFlags()
-	if err := served.Fill(flags, (&shell{}).remembered(), settings.Origins{}); err != nil {
+	flags := newRoot(newShell(Process{})).PersistentFlags()
+	if err := served.Fill(flags, newShell(Process{}).remembered(), settings.Origins{}); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"sink": "stdout", "retention": "3h0m0s", "lanes": "5", "data": "data"} {

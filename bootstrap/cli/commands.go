@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,44 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderflow/bootstrap"
-	"orderflow/bootstrap/cli/settings"
 )
-
-func (sh *shell) serveCommand() *cobra.Command {
-	return needsNothing.declare(&cobra.Command{
-		Use:   "serve",
-		Short: "Run the service (what orderflow does without a command)",
-		Long: `Run the service until SIGINT or SIGTERM. A stop is orderly: requests under way are answered, consumers finish what they
-have in hand, the store is closed. A kill is safe, too: what was acknowledged is on disk.
-
-The settings that concern the data are written into the data directory (not passwords), for commands that need a service when none
-runs.`,
-		Args: noArgs,
-		RunE: sh.serve,
-	})
-}
-
-func (sh *shell) serve(cmd *cobra.Command, _ []string) (err error) {
-	logger, err := sh.logger()
-	if err != nil {
-		return err
-	}
-	if err := sh.config.Validate(); err != nil {
-		return &usageError{err}
-	}
-	app, err := bootstrap.Open(cmd.Context(), sh.config, bootstrap.Environment{Logger: logger, Stdout: sh.Out})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, app.Close()) }()
-	if sh.config.Store == bootstrap.StoreEmbedded {
-		if err := settings.Remember(sh.config.Data, cmd.Flags(), sh.remembered()); err != nil {
-			return err
-		}
-	}
-	logger.Info("serving", "url", app.URL(), "data", sh.config.Data, "version", bootstrap.Version())
-	return app.Run(cmd.Context())
-}
 
 func (sh *shell) inspectCommand() *cobra.Command {
 	var limit int

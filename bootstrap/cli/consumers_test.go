@@ -73,7 +73,7 @@ func problemIs(status int, code, detail string) string {
 func (s *fakeService) run(t *testing.T, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	status = Main(t.Context(), append(args, "--url="+s.url), Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, nil)
+	status = Main(t.Context(), append(args, "--url="+s.url), Process{In: strings.NewReader(""), Out: &out, Err: &errs})
 	return out.String(), errs.String(), status
 }
 

@@ -50,13 +50,13 @@ func (sh *shell) demo(ctx context.Context, s *shop) error {
 	}
 	began := time.Now()
 	if err := s.run(ctx); err != nil {
-		return err
+		return &interruption{fmt.Sprintf("what was placed until then is kept (%d commands)", commands.Load()), err}
 	}
 	took := time.Since(began)
 	fmt.Fprintf(sh.Out, "%d orders, %d commands in %s\n\n", s.orders, commands.Load(), took.Round(time.Millisecond))
 	statuses, err := s.client.settle(ctx)
 	if err != nil {
-		return err
+		return &interruption{"every order was placed, and the consumers were not waited for", err}
 	}
 	return printConsumers(sh.Out, statuses, time.Now())
 }

@@ -26,6 +26,7 @@ const shoppers = 16
 
 // run places all orders. Each order's story depends only on the seed and its number.
 func (s *shop) run(ctx context.Context) error {
+	whole := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(shoppers)
 	var tick <-chan time.Time
@@ -46,7 +47,10 @@ func (s *shop) run(ctx context.Context) error {
 		}
 		group.Go(func() error { return s.order(ctx, rand.New(rand.NewPCG(s.seed, uint64(n)))) })
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(whole)
 }
 
 // article is something that the shop sells.

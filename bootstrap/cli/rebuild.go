@@ -88,6 +88,9 @@ func (sh *shell) rebuild(ctx context.Context, c *client, name string, options re
 		return err
 	}
 	status, err := sh.watchRebuild(ctx, c, name, before.Rebuild)
+	if ctx.Err() != nil {
+		return &interruption{"the rebuild of " + name + " goes on, in the service that runs or in the next one", context.Cause(ctx)}
+	}
 	if err != nil {
 		return err
 	}
@@ -115,7 +118,7 @@ func (sh *shell) watchRebuild(ctx context.Context, c *client, name string, befor
 		}
 		select {
 		case <-ctx.Done():
-			return status, fmt.Errorf("the rebuild of %s goes on, it is only not waited for any more: %w", name, ctx.Err())
+			return status, ctx.Err()
 		case <-time.After(pause):
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -22,49 +24,109 @@ const (
 	exitBad   = 3
 )
 
-// Streams are what a command reads from and writes to.
-type Streams struct {
+// Process is what a command gets of the process that it runs in.
+type Process struct {
 	In       io.Reader
 	Out, Err io.Writer
+	// Environ is the environment, as a list of NAME=VALUE.
+	Environ []string
+	// Hangups gets a value for each SIGHUP; nil for none.
+	Hangups <-chan os.Signal
 }
 
-// Main runs the command line args, without the program's name, in an environment of NAME=VALUE, and returns the exit status.
-func Main(ctx context.Context, args []string, streams Streams, environ []string) int {
-	root := newRoot(streams, environ)
+// Main runs the command line args, without the program's name, and returns the exit status. When ctx ends with a [Signal] as its
+// cause, a tool ends with the status of that signal, and serve with 0 after it has stopped in order.
+func Main(ctx context.Context, args []string, process Process) int {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	defer cancel(nil)
+	sh := newShell(process)
+	sh.Out = pipe{process.Out, cancel}
+	root := newRoot(sh)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
+		if needOf(cmd) != isService {
+			waiting.Go(func() { sh.endOnHangup(ctx, cancel) })
+		}
+		return sh.prepare(cmd)
+	}
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	return sh.conclude(root.ExecuteContext(ctx), context.Cause(ctx))
+}
+
+// endOnHangup ends a tool when its terminal has gone.
+func (sh *shell) endOnHangup(ctx context.Context, end context.CancelCauseFunc) {
+	select {
+	case <-sh.Hangups:
+		end(Signal{syscall.SIGHUP})
+	case <-ctx.Done():
+	}
+}
+
+// conclude prints how a command has ended, and returns the exit status. cause is why its context has ended, if it has.
+func (sh *shell) conclude(err, cause error) int {
 	var bad *badAnswer
 	var usage *usageError
+	var logged *loggedError
+	var sig Signal
 	switch {
+	case errors.Is(cause, errPipe):
+		return exitPipe
 	case err == nil:
 		return exitOK
+	case errors.As(err, &logged):
+		return exitError
 	case errors.As(err, &bad):
-		fmt.Fprintln(streams.Err, "orderflow:", err)
+		fmt.Fprintln(sh.Err, "orderflow:", err)
 		return exitBad
 	case errors.As(err, &usage):
-		fmt.Fprintf(streams.Err, "orderflow: %v\nTry 'orderflow --help'.\n", err)
+		fmt.Fprintf(sh.Err, "orderflow: %v\nTry 'orderflow --help'.\n", err)
 		return exitUsage
+	case errors.As(cause, &sig):
+		text := fmt.Sprintf("interrupted by %v", sig)
+		var meaning *interruption
+		if errors.As(err, &meaning) {
+			text += ": " + meaning.means
+		}
+		fmt.Fprintln(sh.Err, "orderflow:", text)
+		return sig.status()
 	default:
-		fmt.Fprintln(streams.Err, "orderflow:", err)
+		fmt.Fprintln(sh.Err, "orderflow:", err)
 		return exitError
 	}
 }
 
 // shell is what all commands share.
 type shell struct {
-	Streams
+	Process
+	// stdout is the output of the process, and Out what a command prints to: it ends the command when nobody reads.
+	stdout    io.Writer
 	config    bootstrap.Config
 	tls       scyllaTLS
 	redpanda  redpandaOptions
 	url       string
 	logLevel  string
 	logFormat string
+	// level is the level of the log, which can change.
+	level *slog.LevelVar
 	// origins tells where the values of the flags come from.
 	origins settings.Origins
 }
 
-func newRoot(streams Streams, environ []string) *cobra.Command {
-	sh := &shell{Streams: streams, config: bootstrap.DefaultConfig()}
+func newShell(process Process) *shell {
+	return &shell{Process: process, stdout: process.Out, config: bootstrap.DefaultConfig(), level: new(slog.LevelVar)}
+}
+
+// prepare completes the settings of a command.
+func (sh *shell) prepare(cmd *cobra.Command) (err error) {
+	if sh.origins, err = settings.Layer(cmd, sh.Environ); err != nil {
+		return &usageError{err}
+	}
+	sh.complete()
+	return nil
+}
+
+func newRoot(sh *shell) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "orderflow",
 		Short: "An event-sourced order service",
@@ -81,7 +143,7 @@ those that change something start one for as long as they need it, with the sett
 served with; those that only read look into the data directory and leave everything as it is. The help of each says which.
 
 Exit status: 0 all went well, 1 could not be completed, 2 used wrongly, 3 completed with a bad answer (refused commands,
-differences found).`,
+differences found); 128 and the number of the signal when a signal ended it: 130 after Ctrl-C, 141 when nobody reads the output.`,
 		Example: `  orderflow                          # serve on 127.0.0.1:8080, data in ./data
   orderflow demo --orders 200        # in another terminal: place orders
   orderflow consumers                # how far is each consumer?
@@ -91,19 +153,12 @@ differences found).`,
 		Args:          noArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if sh.origins, err = settings.Layer(cmd, environ); err != nil {
-				return &usageError{err}
-			}
-			sh.complete()
-			return nil
-		},
-		RunE: sh.serve,
+		RunE:          sh.serve,
 	}
-	root.Annotations = map[string]string{needAnnotation: string(needsNothing)}
-	root.SetIn(streams.In)
-	root.SetOut(streams.Out)
-	root.SetErr(streams.Err)
+	root.Annotations = map[string]string{needAnnotation: string(isService)}
+	root.SetIn(sh.In)
+	root.SetOut(sh.Out)
+	root.SetErr(sh.Err)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{flagError(cmd, err)} })
 
@@ -133,11 +188,12 @@ differences found).`,
 
 // logger writes to the error stream, so that the output of a command stays clean.
 func (sh *shell) logger() (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(sh.logLevel)); err != nil {
-		return nil, &usageError{fmt.Errorf("log-level: %q is none of debug, info, warn, error", sh.logLevel)}
+	level, err := parseLevel(sh.logLevel)
+	if err != nil {
+		return nil, &usageError{err}
 	}
-	options := &slog.HandlerOptions{Level: level}
+	sh.level.Set(level)
+	options := &slog.HandlerOptions{Level: sh.level}
 	switch sh.logFormat {
 	case "text":
 		return slog.New(slog.NewTextHandler(sh.Err, options)), nil
@@ -146,6 +202,13 @@ func (sh *shell) logger() (*slog.Logger, error) {
 	default:
 		return nil, &usageError{fmt.Errorf("log-format: %q is neither text nor json", sh.logFormat)}
 	}
+}
+
+func parseLevel(text string) (level slog.Level, err error) {
+	if err := level.UnmarshalText([]byte(text)); err != nil {
+		return level, fmt.Errorf("log-level: %q is none of debug, info, warn, error", text)
+	}
+	return level, nil
 }
 
 // isTerminal reports whether w is a terminal, where a progress bar makes sense.

@@ -3,29 +3,34 @@ package cli
 import (
 	"bytes"
 	"context"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
 
 // served is a service that runs in this process, as orderflow serve.
 type served struct {
-	log    *lockedBuffer
-	cancel context.CancelFunc
-	ended  chan int // gets the exit status
+	log     *lockedBuffer
+	end     context.CancelCauseFunc
+	hangups chan os.Signal
+	ended   chan int // gets the exit status
 }
 
 // serveHere starts a service and waits until it says where it answers.
 func serveHere(t *testing.T, args ...string) *served {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	s := &served{log: &lockedBuffer{}, cancel: cancel, ended: make(chan int, 1)}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s := &served{log: &lockedBuffer{}, end: cancel, hangups: make(chan os.Signal), ended: make(chan int, 1)}
 	go func() {
-		s.ended <- Main(ctx, append([]string{"serve", "--listen=127.0.0.1:0"}, args...), Streams{In: strings.NewReader(""), Out: &lockedBuffer{}, Err: s.log}, nil)
+		s.ended <- Main(ctx, append([]string{"serve", "--listen=127.0.0.1:0"}, args...), Process{
+			In: strings.NewReader(""), Out: &lockedBuffer{}, Err: s.log, Hangups: s.hangups,
+		})
 	}()
 	t.Cleanup(func() {
-		cancel()
+		cancel(nil)
 		if t.Failed() {
 			t.Logf("log of the service:\n%s", s.log)
 		}
@@ -37,13 +42,19 @@ func serveHere(t *testing.T, args ...string) *served {
 // await waits until the log has a text.
 func (s *served) await(t *testing.T, text string) {
 	t.Helper()
+	s.awaitThat(t, text, func(log string) bool { return strings.Contains(log, text) })
+}
+
+// awaitThat waits until the log is as wanted.
+func (s *served) awaitThat(t *testing.T, what string, wanted func(log string) bool) {
+	t.Helper()
 	deadline := time.After(2 * time.Minute)
-	for !strings.Contains(s.log.String(), text) {
+	for !wanted(s.log.String()) {
 		select {
 		case status := <-s.ended:
 			t.Fatalf("the service ended with status %d:\n%s", status, s.log)
 		case <-deadline:
-			t.Fatalf("waited two minutes for %q:\n%s", text, s.log)
+			t.Fatalf("waited two minutes for %s:\n%s", what, s.log)
 		case <-time.After(time.Millisecond):
 		}
 	}
@@ -52,7 +63,7 @@ func (s *served) await(t *testing.T, text string) {
 // stop ends the service as a signal would.
 func (s *served) stop(t *testing.T) {
 	t.Helper()
-	s.cancel()
+	s.end(Signal{syscall.SIGTERM})
 	select {
 	case status := <-s.ended:
 		if status != exitOK {

@@ -9,7 +9,7 @@ import (
 )
 
 // settle waits until every consumer is as far as it gets by itself, and returns the statuses of then: without lag, or in a
-// state in which waiting does not help. When nothing moves for c.stall, or ctx ends, it returns the newest that it saw.
+// state in which waiting does not help. When nothing moves for c.stall it returns the newest that it saw.
 func (c *client) settle(ctx context.Context) ([]consumerStatus, error) {
 	var places []place
 	moved := time.Now()
@@ -32,7 +32,7 @@ func (c *client) settle(ctx context.Context) ([]consumerStatus, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return statuses, nil
+			return nil, context.Cause(ctx)
 		case <-time.After(pause):
 		}
 	}

@@ -98,12 +98,12 @@ func (sh *shell) submit(ctx context.Context, c *client, options submitOptions) (
 	}
 	tally.print(sh.Out)
 	if err != nil {
-		return fmt.Errorf("not completed, run it again to go on: %w", err)
+		return &interruption{"run it again to go on where it stopped", fmt.Errorf("not completed: %w", err)}
 	}
 	if options.wait {
 		statuses, err := c.settle(ctx)
 		if err != nil {
-			return err
+			return &interruption{"every command was answered, and the consumers were not waited for", err}
 		}
 		printObstacles(sh.Err, statuses)
 	}

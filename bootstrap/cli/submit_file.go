@@ -40,21 +40,24 @@ func (s *submission) send(ctx context.Context, input io.Reader) error {
 	for i := range lanes {
 		lanes[i] = make(chan line, 16)
 		group.Go(func() error {
-			for l := range lanes[i] {
-				if err := s.submit(ctx, l); err != nil {
-					return fmt.Errorf("line %d: %w", l.number, err)
+			for {
+				select {
+				case l, ok := <-lanes[i]:
+					if !ok {
+						return nil
+					}
+					if err := s.submit(ctx, l); err != nil {
+						return fmt.Errorf("line %d: %w", l.number, err)
+					}
+				case <-ctx.Done():
+					return ctx.Err()
 				}
 			}
-			return nil
 		})
 	}
-	group.Go(func() error {
-		defer func() {
-			for _, lane := range lanes {
-				close(lane)
-			}
-		}()
-		return readLines(input, func(l line) error {
+	read := make(chan error, 1)
+	go func() { // not waited for when ctx ends: nothing ends a read of a terminal or a pipe
+		read <- readLines(input, func(l line) error {
 			select {
 			case lanes[l.lane(len(lanes))] <- l:
 				return nil
@@ -62,6 +65,17 @@ func (s *submission) send(ctx context.Context, input io.Reader) error {
 				return ctx.Err()
 			}
 		})
+	}()
+	group.Go(func() error {
+		select {
+		case err := <-read:
+			for _, lane := range lanes {
+				close(lane)
+			}
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	})
 	return group.Wait()
 }

@@ -21,6 +21,12 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
+// loggedError is an error that is in the log already.
+type loggedError struct{ err error }
+
+func (e *loggedError) Error() string { return e.err.Error() }
+func (e *loggedError) Unwrap() error { return e.err }
+
 // noArgs refuses arguments. What follows a command that has commands of its own is the name of one that there is not.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {

@@ -28,7 +28,7 @@ func TestUsage_saysWhatIsTaken(t *testing.T) {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()
 			var out, errs bytes.Buffer
-			status := Main(t.Context(), strings.Fields(args), Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, nil)
+			status := Main(t.Context(), strings.Fields(args), Process{In: strings.NewReader(""), Out: &out, Err: &errs})
 			if status != exitUsage || !strings.Contains(errs.String(), want) || out.Len() > 0 {
 				t.Errorf("exit status %d, want %d with %q:\n%s%s", status, exitUsage, want, &out, &errs)
 			}

@@ -12,8 +12,8 @@ import (
 // run runs the command line in this process and returns what it says.
 func run(args ...string) (text string, status int) {
 	var out bytes.Buffer
-	streams := cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out}
-	status = cli.Main(context.Background(), args, streams, nil)
+	streams := cli.Process{In: strings.NewReader(""), Out: &out, Err: &out}
+	status = cli.Main(context.Background(), args, streams)
 	return out.String(), status
 }
 

@@ -60,9 +60,18 @@ func start(t *testing.T, data string, args ...string) *service {
 // startBinary is start for another build of the service.
 func startBinary(t *testing.T, binary, data string, args ...string) *service {
 	t.Helper()
+	return startWith(t, binary, data, nil, args...)
+}
+
+// startWith is startBinary with another standard output than the log.
+func startWith(t *testing.T, binary, data string, stdout *os.File, args ...string) *service {
+	t.Helper()
 	s := &service{data: data, log: &lockedBuffer{}, ended: make(chan struct{})}
 	s.cmd = exec.Command(binary, append([]string{"serve", "--listen=127.0.0.1:0", "--data=" + data}, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	if stdout != nil {
+		s.cmd.Stdout = stdout
+	}
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

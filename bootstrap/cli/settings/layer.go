@@ -191,3 +191,25 @@ func Takes(flag *pflag.Flag) string {
 		return "a " + flag.Value.Type()
 	}
 }
+
+// Reread returns what the configuration file says now about a flag, or the default when it says nothing. The error says why that
+// does not count: there is no file, or something that wins over the file sets the flag.
+func Reread(cmd *cobra.Command, origins Origins, flag string) (string, error) {
+	path := cmd.Flag(ConfigFlag).Value.String()
+	if path == "" {
+		return "", errors.New("there is no --config file")
+	}
+	if origin := origins[flag]; cmd.Flag(flag).Changed && origin != path+": "+flag {
+		return "", fmt.Errorf("%s is set by %s, which wins over %s", flag, origins.Of(flag), path)
+	}
+	file, err := readFile(path)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range file {
+		if s.name == flag && !s.isList {
+			return s.value, nil
+		}
+	}
+	return cmd.Flag(flag).DefValue, nil
+}

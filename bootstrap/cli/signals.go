@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Signal is why a context ends when the process got a signal.
+type Signal struct{ syscall.Signal }
+
+// Error names the signal as operators do.
+func (s Signal) Error() string {
+	switch s.Signal {
+	case syscall.SIGINT:
+		return "SIGINT"
+	case syscall.SIGTERM:
+		return "SIGTERM"
+	case syscall.SIGHUP:
+		return "SIGHUP"
+	default:
+		return s.Signal.String()
+	}
+}
+
+// status is the exit status of a process that was ended by the signal, as shells have it.
+func (s Signal) status() int { return 128 + int(s.Signal) }
+
+// Signals takes the signals of this process. The context ends with the first SIGINT or SIGTERM, with a [Signal] as its cause; a second
+// one ends the process at once. hangups gets every SIGHUP. A signal that was ignored when the process started stays so, as nohup
+// wants it.
+//
+// A write to a closed pipe is an error from then on, and does not end the process: a service outlives the reader of its output.
+func Signals() (ctx context.Context, hangups <-chan os.Signal) {
+	ends := make(chan os.Signal, 2)
+	hup := make(chan os.Signal, 1)
+	for sig, to := range map[syscall.Signal]chan os.Signal{syscall.SIGINT: ends, syscall.SIGTERM: ends, syscall.SIGHUP: hup} {
+		if !signal.Ignored(sig) {
+			signal.Notify(to, sig)
+		}
+	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	return endWith(ends, os.Stderr, os.Exit), hup
+}
+
+// endWith returns a context that ends with the first of the signals. The second one calls exit.
+func endWith(signals <-chan os.Signal, stderr io.Writer, exit func(status int)) context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	go func() { // for as long as the process lives
+		first := asSignal(<-signals)
+		cancel(first)
+		if isTerminal(stderr) {
+			fmt.Fprintf(stderr, "orderflow: %v: stopping; once more ends it at once\n", first)
+		}
+		second := asSignal(<-signals)
+		fmt.Fprintf(stderr, "orderflow: %v again: ended at once; what was acknowledged is kept\n", second)
+		exit(second.status())
+	}()
+	return ctx
+}
+
+func asSignal(sig os.Signal) Signal {
+	if number, ok := sig.(syscall.Signal); ok {
+		return Signal{number}
+	}
+	return Signal{syscall.SIGTERM}
+}
+
+// errPipe is why a context ends when nobody reads the output any more.
+var errPipe = errors.New("nobody reads the output any more")
+
+// exitPipe is the exit status then, as that of a process that was ended by SIGPIPE.
+const exitPipe = 128 + int(syscall.SIGPIPE)
+
+// pipe is the output of a command. When its reader has gone the command ends: nobody wants the rest.
+type pipe struct {
+	io.Writer
+	gone context.CancelCauseFunc
+}
+
+// Write implements io.Writer.
+func (p pipe) Write(b []byte) (int, error) {
+	n, err := p.Writer.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		p.gone(errPipe)
+	}
+	return n, err
+}
+
+// interruption is an error that says what an interrupt means for the work that was under way.
+type interruption struct {
+	means string
+	err   error
+}
+
+func (e *interruption) Error() string { return e.err.Error() + "; " + e.means }
+func (e *interruption) Unwrap() error { return e.err }
