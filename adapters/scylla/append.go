@@ -43,8 +43,8 @@ func (s *Store) append(ctx context.Context, a ports.Append) (ports.Appended, err
 	switch {
 	case errors.Is(err, ports.ErrOutcomeUnknown):
 		return ports.Appended{}, err // the sweeper will find out, by the intent
-	case err != nil || appended.Duplicate:
-		s.forget(mark)
+	case err != nil || appended.Duplicate && !wrote(a, appended.Records):
+		s.forget(mark) // an earlier try of the command has an intent of its own
 		return appended, err
 	}
 	if err := s.publish(ctx, appended.Records); err != nil {
@@ -72,11 +72,17 @@ func answerTo(a ports.Append, stored []eventsourcing.Record, mine bool) (ports.A
 		return ports.Appended{}, &ports.VersionConflictError{
 			AggregateID: a.AggregateID, Expected: a.Expected, Actual: a.Expected + uint64(len(stored)),
 		}
-	case mine && same[0].EventID == a.Records[0].EventID:
+	case mine && wrote(a, same):
 		return ports.Appended{Records: same}, nil
 	default:
 		return ports.Appended{Records: same, Duplicate: true}, nil
 	}
+}
+
+// wrote tells whether stored records of the command come from this very append: no two have an event id in common. A batch that was
+// refused may have been applied all the same, when the driver has sent it twice.
+func wrote(a ports.Append, stored []eventsourcing.Record) bool {
+	return len(stored) > 0 && stored[0].EventID == a.Records[0].EventID
 }
 
 // copied returns records for the caller to keep: nothing of them is shared with the request.

@@ -73,7 +73,7 @@ func undecided(failure error, onItsWay bool) error {
 // tryCommit sends the conditional batch once. When it is refused, head is the one that was found. The first statement decides
 // where the driver sends the batch, and is recognised as conditional because all its values are bound.
 func (s *Store) tryCommit(ctx context.Context, a ports.Append) (applied bool, head uint64, err error) {
-	batch := s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
+	batch := s.conditionalBatch(ctx)
 	expected := any(nil) // a new aggregate has no head
 	if a.Expected > 0 {
 		expected = int64(a.Expected)

@@ -87,7 +87,7 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	cluster.SerialConsistency = c.SerialConsistency
 	cluster.DefaultTimestamp = false
 	cluster.DefaultIdempotence = false
-	cluster.RetryPolicy = retryPolicy{attempts: 3}
+	cluster.RetryPolicy = retryPolicy{attempts: requestAttempts}
 	cluster.DisableInitialHostLookup = c.DisableInitialHostLookup
 	cluster.DisableShardAwarePort = c.DisableShardAwarePort
 	cluster.Logger = driverLogger{c.Logger}

@@ -23,6 +23,9 @@ type Request = request
 // RetryPolicy is the retry policy of sessions.
 type RetryPolicy = retryPolicy
 
+// ConditionalPolicy is the one of conditional writes.
+type ConditionalPolicy = conditionalPolicy
+
 // DistinctHosts is what the sessions choose nodes with.
 type DistinctHosts = distinctHosts
 

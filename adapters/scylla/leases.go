@@ -114,10 +114,10 @@ func (s *Store) writeLease(ctx context.Context, name string, now lease, owner po
 		applied, row, err = s.conditional(ctx, renewHolder, args...)
 	} else {
 		epoch++
-		batch := s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
+		batch := s.conditionalBatch(ctx)
 		batch.Query(countHolder, append([]any{int64(epoch), name}, condition...)...)
 		batch.Query(setHolder, seconds, owner.ID, owner.Address, name)
-		applied, row, err = s.conditionalBatch(batch)
+		applied, row, err = s.execConditional(batch)
 	}
 	if applied {
 		return epoch, owner, nil
@@ -129,8 +129,8 @@ func (s *Store) writeLease(ctx context.Context, name string, now lease, owner po
 	return 0, found, err
 }
 
-// conditionalBatch is conditional for a batch, whose first statement has the condition.
-func (s *Store) conditionalBatch(batch *gocql.Batch) (applied bool, found map[string]any, err error) {
+// execConditional is conditional for a batch, whose first statement has the condition.
+func (s *Store) execConditional(batch *gocql.Batch) (applied bool, found map[string]any, err error) {
 	found = map[string]any{}
 	applied, iter, err := s.session.MapExecuteBatchCAS(batch, found)
 	if iter != nil {

@@ -235,3 +235,76 @@ func TestAppend_KnowsItsOwnLateBatch(t *testing.T) {
 		t.Errorf("%d events, want 2", len(history))
 	}
 }
+
+// The driver gets no answer to a batch that was applied, and sends it again. The second answer is a refusal, with the head that the
+// append itself has written.
+func TestAppend_KnowsItsOwnBatchThatWasSentTwice(t *testing.T) {
+	t.Parallel()
+	for _, expected := range []uint64{0, 2} {
+		sim := start(t, scyllasim.Options{})
+		store, config := openNew(t, sim.Hosts())
+		id := newID()
+		if expected > 0 {
+			mustAppend(t, store, command(id, 0, int(expected)))
+		}
+		sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".event_store", Kind: scyllasim.KindLWT, Effect: scyllasim.Resent})
+		a := command(id, expected, 2)
+		got, err := store.Append(t.Context(), a)
+		if err != nil || len(got.Records) != 2 || got.Records[0].EventID != a.Records[0].EventID {
+			t.Fatalf("got %+v, %v; want success", got, err)
+		}
+		expectDelivered(t, store, id)
+		mustClose(t, store) // which waits for the deletion of the intent
+		expectNoIntents(t, sim, config)
+	}
+}
+
+// As before, and the outbox cannot be written: then the intent must stay, for the sweeper.
+func TestAppend_KeepsTheIntentOfABatchThatWasSentTwice(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	store, config := openNew(t, sim.Hosts())
+	sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".event_store", Kind: scyllasim.KindLWT, Effect: scyllasim.Resent})
+	remove := sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".outbox_messages", Effect: scyllasim.Unavailable, Times: -1})
+	a := command(newID(), 0, 2)
+	mustAppend(t, store, a)
+	mustClose(t, store)
+	remove()
+	sim.Advance(15 * time.Second)
+	config.Now = func() time.Time { return time.Now().Add(15 * time.Second) }
+	survivor := open(t, config)
+	if swept := mustSweep(t, survivor); swept.Delivered != 1 {
+		t.Errorf("swept %+v, want the append delivered", swept)
+	}
+	expectDelivered(t, survivor, a.AggregateID)
+}
+
+// Saves of consumers and leases are conditional writes, too.
+func TestConsumersAndLeases_KnowTheirOwnWriteThatWasSentTwice(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	store, _ := openNew(t, sim.Hosts())
+	sim.Inject(scyllasim.Fault{Kind: scyllasim.KindLWT, Effect: scyllasim.Resent, Times: -1})
+	record := ports.ConsumerRecord{Name: "c"}
+	for want := uint64(1); want <= 3; want++ {
+		record.Paused = !record.Paused
+		saved, err := store.SaveConsumer(t.Context(), record)
+		if err != nil || saved.Revision != want {
+			t.Fatalf("save %d: got revision %d, %v", want, saved.Revision, err)
+		}
+		record = saved
+	}
+	owner := ports.LeaseOwner{ID: newID(), Address: "here"}
+	for range 2 {
+		if epoch, err := store.AcquireLease(t.Context(), "l", owner, time.Minute); err != nil || epoch != 1 {
+			t.Fatalf("epoch %d, %v, want 1", epoch, err)
+		}
+	}
+	if err := store.ReleaseLease(t.Context(), "l", owner); err != nil {
+		t.Fatal(err)
+	}
+	other := ports.LeaseOwner{ID: newID(), Address: "there"}
+	if epoch, err := store.AcquireLease(t.Context(), "l", other, time.Minute); err != nil || epoch != 2 {
+		t.Errorf("epoch %d, %v, want 2", epoch, err)
+	}
+}

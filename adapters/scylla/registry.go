@@ -1,6 +1,7 @@
 package scylla
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,11 +78,13 @@ func (s *Store) saveConsumer(ctx context.Context, record ports.ConsumerRecord) (
 	var failure error
 	onItsWay := false
 	for range commitAttempts {
-		applied, _, err := s.conditional(ctx, updateConsumer, args...)
+		applied, found, err := s.conditional(ctx, updateConsumer, args...)
+		// A refusal that shows the revision of this very save may be one of its second copy, when the driver has sent it twice.
+		revision, _ := found["revision"].(int64)
 		switch {
 		case applied:
 			return record, nil
-		case err == nil && failure == nil:
+		case err == nil && failure == nil && uint64(revision) != record.Revision:
 			return record, ports.ErrVersionConflict
 		case err != nil && notApplied(err, conditionalWrite):
 			return record, undecided(err, onItsWay)
@@ -95,13 +98,15 @@ func (s *Store) saveConsumer(ctx context.Context, record ports.ConsumerRecord) (
 		case savedBy == saveID:
 			return record, nil
 		case now.Revision > record.Revision: // what is there came after one that may have been this one
-			return record, undecided(failure, true)
+			return record, undecided(cmp.Or(failure, errOvertaken), true)
 		case now.Revision != expected:
 			return record, ports.ErrVersionConflict
 		}
 	}
-	return record, undecided(failure, onItsWay)
+	return record, undecided(cmp.Or(failure, errOvertaken), onItsWay)
 }
+
+var errOvertaken = errors.New("another save came before the outcome was known")
 
 func (s *Store) settledConsumer(ctx context.Context, name string) (record ports.ConsumerRecord, saveID uuid.UUID, err error) {
 	err = s.insist(ctx, lookAttempts, func() error {

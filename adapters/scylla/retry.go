@@ -13,10 +13,20 @@ type retryPolicy struct {
 	attempts int
 }
 
+// requestAttempts is how often a request is made, the first time included.
+const requestAttempts = 3
+
 var _ interface {
 	gocql.RetryPolicy
 	gocql.LWTRetryPolicy
 } = retryPolicy{}
+
+// conditionalPolicy is the part of retryPolicy for conditional writes, and is given to each of them. The driver learns that a statement
+// is conditional when it prepares it, and would choose the part for plain writes before that (gocql#1071).
+type conditionalPolicy struct{ retryPolicy }
+
+// GetRetryType implements [gocql.RetryPolicy].
+func (p conditionalPolicy) GetRetryType(err error) gocql.RetryType { return p.GetRetryTypeLWT(err) }
 
 // Attempt implements [gocql.RetryPolicy].
 func (p retryPolicy) Attempt(q gocql.RetryableQuery) bool { return q.Attempts() < p.attempts }

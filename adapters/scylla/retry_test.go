@@ -35,6 +35,10 @@ func TestRetryPolicy_TriesAgainOnlyWhatDidNotHappen(t *testing.T) {
 		if got := policy.GetRetryTypeLWT(tt.err); got != tt.lwt {
 			t.Errorf("%s, conditional: %d, want %d", tt.name, got, tt.lwt)
 		}
+		// The driver asks the first question when it does not know yet that a statement is conditional.
+		if got := (scylla.ConditionalPolicy{}).GetRetryType(tt.err); got != tt.lwt {
+			t.Errorf("%s, not known to be conditional: %d, want %d", tt.name, got, tt.lwt)
+		}
 	}
 }
 

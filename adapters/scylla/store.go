@@ -100,8 +100,14 @@ func (s *Store) exec(ctx context.Context, cql string, args ...any) error {
 // from before.
 func (s *Store) conditional(ctx context.Context, cql string, args ...any) (applied bool, found map[string]any, err error) {
 	found = map[string]any{}
-	applied, err = s.session.Query(cql, args...).WithContext(ctx).MapScanCAS(found)
+	q := s.session.Query(cql, args...).WithContext(ctx).RetryPolicy(conditionalPolicy{retryPolicy{requestAttempts}})
+	applied, err = q.MapScanCAS(found)
 	return applied && err == nil, found, err
+}
+
+// conditionalBatch is an empty batch whose first statement will have a condition.
+func (s *Store) conditionalBatch(ctx context.Context) *gocql.Batch {
+	return s.session.Batch(gocql.UnloggedBatch).WithContext(ctx).RetryPolicy(conditionalPolicy{retryPolicy{requestAttempts}})
 }
 
 // maxPage bounds every page, whatever the caller's limit.

@@ -59,6 +59,9 @@ const (
 	HeldLog
 	// DuplicateLog writes the CDC log rows twice, each time with a cdc$time of its own.
 	DuplicateLog
+	// Resent does what was asked twice and answers what the second time found, as when the answer to the first one gets lost and
+	// the driver sends the request again. A conditional write is then refused because of itself.
+	Resent
 	// Ignored answers that a plain write is done, and does nothing. No server does that: it is for a client that should have
 	// written and did not.
 	Ignored

@@ -197,6 +197,10 @@ func (c *conn) run(r *request) (message.Message, error) {
 		r.logFault.held = f.Late
 	case DuplicateLog:
 		r.logFault.duplicate = true
+	case Resent:
+		if answer, err := c.n.sim.execute(r); err != nil {
+			return answer, err
+		}
 	case PaxosNotAccepted, PaxosNotLearned, PaxosLearnFailed, PaxosLearnTimeout:
 		r.paxos = paxosFault(f.Effect)
 	}

@@ -136,3 +136,18 @@ func TestQueryCount_counts_by_table_and_kind(t *testing.T) {
 		}
 	}
 }
+
+// A driver that gets no answer may send a conditional batch again. The second one finds the rows of the first.
+func TestLWT_that_is_resent_is_refused_because_of_itself(t *testing.T) {
+	t.Parallel()
+	sim, s := setup(t, scyllasim.Options{})
+	createFacts(t, s)
+	order := gocql.MustRandomUUID()
+	sim.Inject(scyllasim.Fault{Kind: scyllasim.KindLWT, Effect: scyllasim.Resent})
+	if applied, err := runCAS(s, appendBatch(s, order)); applied || err != nil {
+		t.Errorf("applied %t, %v, want a refusal", applied, err)
+	}
+	if got := readHead(s, order, gocql.LocalQuorum); got != "head 1" {
+		t.Errorf("%s, want the batch to have been applied", got)
+	}
+}
