@@ -52,7 +52,7 @@ type AggregateQueries interface {
 	// view has got that far; then it returns ErrUnavailable. ErrNotFound when the view has no such aggregate.
 	Row(ctx context.Context, aggregateID uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error)
 	// RowAt returns the row as it was at a past moment, folded from the event store, so it is never behind.
-	// ErrNotFound when there was no such aggregate then, or not yet that many events.
+	// ErrNotFound when there was no such aggregate then; a *BeyondHeadError when there are not that many events yet.
 	RowAt(ctx context.Context, aggregateID uuid.UUID, moment Moment) (projection.Row, error)
 	// Events returns the whole history of an aggregate, oldest first. ErrNotFound when there is none.
 	Events(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Envelope[any], error)
@@ -167,8 +167,9 @@ type ConsumerStatus struct {
 
 // ConsumerFailure says what a consumer is stuck on.
 type ConsumerFailure struct {
-	// OrderID and SequenceNumber name the event; zero when the failure is not about one event.
+	// AggregateID, AggregateType and SequenceNumber name the event; zero when the failure is not about one event.
 	AggregateID    uuid.UUID
+	AggregateType  string
 	SequenceNumber uint64
 	Kind           FailureKind
 	Error          string
@@ -301,8 +302,9 @@ type VerifyReport struct {
 
 // VerifyDifference is one thing that is not as the events say.
 type VerifyDifference struct {
-	// OrderID is the nil UUID when the difference is not about one order.
-	AggregateID uuid.UUID
+	// AggregateID is the nil UUID, and AggregateType empty, when the difference is not about one aggregate.
+	AggregateID   uuid.UUID
+	AggregateType string
 	// Consumer is empty when the history itself is wrong.
 	Consumer string
 	Detail   string

@@ -34,6 +34,8 @@ var (
 	ErrBadCursor = errors.New("bad cursor")
 	// ErrLocked: another process owns the data.
 	ErrLocked = errors.New("in use by another process")
+	// ErrFull: the disk is full, and nothing was written. Reads go on. Somebody has to free space.
+	ErrFull = errors.New("disk full")
 )
 
 // VersionConflictError explains an [ErrVersionConflict].
@@ -49,6 +51,20 @@ func (e *VersionConflictError) Error() string {
 
 // Is makes errors.Is(err, ErrVersionConflict) true.
 func (e *VersionConflictError) Is(target error) bool { return target == ErrVersionConflict }
+
+// BeyondHeadError says that an aggregate does not have an event yet that was asked for. It is an [ErrNotFound].
+type BeyondHeadError struct {
+	AggregateID uuid.UUID
+	// SequenceNumber is the one that was asked for, Head the last one that there is.
+	SequenceNumber, Head uint64
+}
+
+func (e *BeyondHeadError) Error() string {
+	return fmt.Sprintf("%s has no event %d, its last one is %d", e.AggregateID, e.SequenceNumber, e.Head)
+}
+
+// Is makes errors.Is(err, ErrNotFound) true.
+func (e *BeyondHeadError) Is(target error) bool { return target == ErrNotFound }
 
 // OtherTypeError refuses an id that belongs to an aggregate of another type than the caller works on.
 type OtherTypeError struct {

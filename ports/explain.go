@@ -17,8 +17,9 @@ type Explainer interface {
 
 // Explanation is the way of an order's events.
 type Explanation struct {
-	AggregateID uuid.UUID
-	Events      []ExplainedEvent
+	AggregateID   uuid.UUID
+	AggregateType string
+	Events        []ExplainedEvent
 }
 
 // ExplainedEvent is the way of one event. Times are UTC.

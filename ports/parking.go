@@ -23,6 +23,8 @@ type ParkingLot interface {
 type ParkedAggregate struct {
 	Consumer    string
 	AggregateID uuid.UUID
+	// AggregateType is empty where an earlier version has stored the entry, which means [LegacyAggregateType].
+	AggregateType string
 	// SequenceNumber, EventID and EventType name the event that could not be handled.
 	SequenceNumber uint64
 	EventID        uuid.UUID

@@ -94,8 +94,10 @@ func (r TopicReport) Violations() uint64 { return r.Missing + r.OutOfOrder + r.U
 // TopicFinding is one violation.
 type TopicFinding struct {
 	Kind TopicFault
-	// OrderID and SequenceNumber name the event; zero for a message that names none.
+	// AggregateID and SequenceNumber name the event; zero for a message that names none. AggregateType is that of the
+	// message where there is one.
 	AggregateID    uuid.UUID
+	AggregateType  string
 	SequenceNumber uint64
 	// Detail says where, and what is wrong.
 	Detail string

@@ -147,10 +147,10 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.settle(ctx); err != nil {
 		return err
 	}
-	p.ledger.judge(&p.report, func(aggregateID uuid.UUID, head, first, last uint64) {
+	p.ledger.judge(&p.report, func(head ports.Head, first, last uint64) {
 		p.found(ports.TopicFinding{
-			Kind: ports.TopicMissing, AggregateID: aggregateID, SequenceNumber: first,
-			Detail: fmt.Sprintf("%s of %d did not come", run{first, last + 1}, head),
+			Kind: ports.TopicMissing, AggregateID: head.AggregateID, AggregateType: head.AggregateType, SequenceNumber: first,
+			Detail: fmt.Sprintf("%s of %d did not come", run{first, last + 1}, head.SequenceNumber),
 		}, last-first+1)
 	})
 	return nil

@@ -260,7 +260,7 @@ func TestVerifyTopic_comparesEveryField(t *testing.T) {
 			f.put(0, forged)
 			got := verify(t, audit.Config{Store: s, Topic: f}, whole())
 			want := []ports.TopicFinding{{
-				Kind: ports.TopicUnknown, AggregateID: s.orders[0], SequenceNumber: 1,
+				Kind: ports.TopicUnknown, AggregateID: s.orders[0], AggregateType: "order", SequenceNumber: 1,
 				Detail: "partition 0, offset 2: differs from the stored event in " + name,
 			}}
 			if diff := cmp.Diff(want, got.Shown); diff != "" || got.Unknown != 1 || got.Doubled != 0 {
@@ -384,7 +384,7 @@ func TestVerifyTopic_memory(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 		got := verify(t, audit.Config{Store: s, Topic: f, MaxHoles: 19}, whole())
-		if got.Missing != 20 || len(got.Shown) != 20 {
+		if got.Missing != 20 || len(got.Shown) != 20 || got.Shown[19].AggregateType != "order" {
 			t.Errorf("%+v", got)
 		}
 	})

@@ -25,6 +25,8 @@ type account struct {
 	came run
 	// partition is where the order's first message was.
 	partition int32
+	// kind is the index of its type in the ledger's types.
+	kind uint16
 }
 
 // ledger has an account for each order of a pass.
@@ -32,6 +34,8 @@ type ledger struct {
 	// orders are sorted once open has returned, and do not change any more; accounts are theirs.
 	orders   []uuid.UUID
 	accounts []account
+	// types are the aggregate types that there are. A service has a few.
+	types []string
 	// further holds the runs behind the first one, by the index of the account; few orders have any.
 	further map[int][]run
 	holes   int
@@ -49,7 +53,18 @@ func newLedger(whole bool, maxHoles int) *ledger {
 
 func (l *ledger) add(h ports.Head) {
 	l.orders = append(l.orders, h.AggregateID)
-	l.accounts = append(l.accounts, account{head: h.SequenceNumber})
+	kind := slices.Index(l.types, h.AggregateType)
+	if kind < 0 {
+		kind = len(l.types)
+		l.types = append(l.types, h.AggregateType)
+	}
+	l.accounts = append(l.accounts, account{head: h.SequenceNumber, kind: uint16(kind)})
+}
+
+// headOf is what was added as the account at index.
+func (l *ledger) headOf(index int) ports.Head {
+	a := l.accounts[index]
+	return ports.Head{AggregateType: l.types[a.kind], AggregateID: l.orders[index], SequenceNumber: a.head}
 }
 
 // open ends the adding. An order that was added twice has one account.
@@ -177,7 +192,7 @@ func holds(runs []run, sequence uint64) bool {
 }
 
 // judge counts the orders, and calls missing for every hole in the history of one: the events from first to last did not come.
-func (l *ledger) judge(report *ports.TopicReport, missing func(aggregateID uuid.UUID, head, first, last uint64)) {
+func (l *ledger) judge(report *ports.TopicReport, missing func(head ports.Head, first, last uint64)) {
 	for i, a := range l.accounts {
 		due := uint64(1)
 		if !l.whole {
@@ -190,12 +205,12 @@ func (l *ledger) judge(report *ports.TopicReport, missing func(aggregateID uuid.
 		report.Aggregates++
 		for _, r := range append([]run{a.came}, l.further[i]...) {
 			if last := min(r.first, a.head+1); due < last {
-				missing(l.orders[i], a.head, due, last-1)
+				missing(l.headOf(i), due, last-1)
 			}
 			due = max(due, r.end)
 		}
 		if due <= a.head {
-			missing(l.orders[i], a.head, due, a.head)
+			missing(l.headOf(i), due, a.head)
 		}
 	}
 }

@@ -106,7 +106,7 @@ func (w *window) enter(m ports.TopicMessage) error {
 
 func finding(kind ports.TopicFault, m ports.TopicMessage, detail string) ports.TopicFinding {
 	return ports.TopicFinding{
-		Kind: kind, AggregateID: m.Record.AggregateID, SequenceNumber: m.Record.SequenceNumber,
+		Kind: kind, AggregateID: m.Record.AggregateID, AggregateType: m.Record.AggregateType, SequenceNumber: m.Record.SequenceNumber,
 		Detail: fmt.Sprintf("partition %d, offset %d: %s", m.Partition, m.Offset, detail),
 	}
 }

@@ -137,7 +137,7 @@ func TestExplain_tellsTheWayOfAnEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := func(ms time.Duration) time.Time { return start.Add(ms * time.Millisecond) }
-	want := ports.Explanation{AggregateID: id, Events: []ports.ExplainedEvent{{
+	want := ports.Explanation{AggregateID: id, AggregateType: "order", Events: []ports.ExplainedEvent{{
 		EventID: record.EventID, SequenceNumber: 1, EventType: "order.created", EventVersion: 2,
 		CommandID: record.CommandID, CorrelationID: record.CorrelationID, CausationID: record.CausationID,
 		TraceID: trace, CreatedAt: start,

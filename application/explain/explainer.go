@@ -41,7 +41,9 @@ func (e *Explainer) Explain(ctx context.Context, aggregateID uuid.UUID) (ports.E
 	if len(history) == 0 {
 		return ports.Explanation{}, fmt.Errorf("explain order %s: %w", aggregateID, ports.ErrNotFound)
 	}
-	explanation := ports.Explanation{AggregateID: aggregateID, Events: make([]ports.ExplainedEvent, len(history))}
+	explanation := ports.Explanation{
+		AggregateID: aggregateID, AggregateType: history[0].AggregateType, Events: make([]ports.ExplainedEvent, len(history)),
+	}
 	for i, record := range history {
 		explanation.Events[i] = e.event(record)
 	}

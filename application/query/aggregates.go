@@ -87,6 +87,10 @@ func (q *Aggregates) RowAt(ctx context.Context, aggregateID uuid.UUID, moment po
 	if err != nil {
 		return nil, err
 	}
+	if n := moment.SequenceNumber; n > uint64(len(records)) {
+		return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID,
+			&ports.BeyondHeadError{AggregateID: aggregateID, SequenceNumber: n, Head: uint64(len(records))})
+	}
 	past := upTo(records, moment)
 	if len(past) == 0 {
 		return nil, fmt.Errorf("%s %s at that moment: %w", q.config.Type, aggregateID, ports.ErrNotFound)
@@ -140,13 +144,10 @@ func (q *Aggregates) decode(records []eventsourcing.Record) ([]projection.Event,
 	return events, nil
 }
 
-// upTo returns the part of a history that had happened at moment; nothing when there was no order then, or when the
-// history has not that many events.
+// upTo returns the part of a history that had happened at moment; nothing when there was no aggregate then. A history has as
+// many events as the moment asks for.
 func upTo(records []eventsourcing.Record, moment ports.Moment) []eventsourcing.Record {
 	if n := moment.SequenceNumber; n > 0 {
-		if n > uint64(len(records)) {
-			return nil
-		}
 		return records[:n]
 	}
 	for i, r := range records {

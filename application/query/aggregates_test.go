@@ -235,6 +235,17 @@ func TestOrders_OrderAt(t *testing.T) {
 	}
 }
 
+func TestOrders_OrderAt_beyondTheHead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.happens(t, id(1, 0), created, confirmed)
+	_, err := w.orders.RowAt(t.Context(), id(1, 0), ports.Moment{SequenceNumber: 3})
+	var beyond *ports.BeyondHeadError
+	if !errors.As(err, &beyond) || *beyond != (ports.BeyondHeadError{AggregateID: id(1, 0), SequenceNumber: 3, Head: 2}) {
+		t.Errorf("got %v, want that 2 is the last event of %s", err, id(1, 0))
+	}
+}
+
 func TestOrders_Events(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

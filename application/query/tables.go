@@ -92,7 +92,7 @@ func (t *Tables) events(ctx context.Context, after ports.Cursor, limit int) (por
 		return ports.TablePage{}, err
 	}
 	page := ports.TablePage{Next: listed.Next, Columns: []string{
-		"aggregate_id", "sequence_number", "head", "event_id", "event_type", "event_version", "payload",
+		"aggregate_id", "sequence_number", "head", "aggregate_type", "event_id", "event_type", "event_version", "payload",
 		"command_id", "correlation_id", "causation_id", "metadata", "created_at",
 	}}
 	for _, r := range listed.Records {
@@ -127,7 +127,7 @@ func (t *Tables) outbox(ctx context.Context, after ports.Cursor, limit int) (por
 		return ports.TablePage{}, err
 	}
 	page := ports.TablePage{Next: listed.Next, Columns: []string{
-		"aggregate_id", "sequence_number", "id", "event_id", "event_type", "event_version", "payload",
+		"aggregate_id", "sequence_number", "id", "aggregate_type", "event_id", "event_type", "event_version", "payload",
 		"command_id", "correlation_id", "causation_id", "metadata", "created_at",
 	}}
 	for _, r := range listed.Records {
@@ -145,7 +145,7 @@ func content(r eventsourcing.Record) []string {
 		metadata = string(encoded)
 	}
 	return []string{
-		r.EventID.String(), r.EventType, strconv.Itoa(r.EventVersion), string(r.Payload),
+		r.AggregateType, r.EventID.String(), r.EventType, strconv.Itoa(r.EventVersion), string(r.Payload),
 		r.CommandID.String(), r.CorrelationID.String(), r.CausationID.String(), metadata, r.CreatedAt.UTC().Format(timeLayout),
 	}
 }

@@ -42,32 +42,32 @@ func TestTables_Table(t *testing.T) {
 	for name, want := range map[string]ports.TablePage{
 		"event_store": {
 			Columns: []string{
-				"aggregate_id", "sequence_number", "head", "event_id", "event_type", "event_version", "payload",
+				"aggregate_id", "sequence_number", "head", "aggregate_type", "event_id", "event_type", "event_version", "payload",
 				"command_id", "correlation_id", "causation_id", "metadata", "created_at",
 			},
 			Rows: [][]string{
 				{
-					aggregate, "1", "2", first, "order.OrderCreated", "1", creation,
+					aggregate, "1", "2", "order", first, "order.OrderCreated", "1", creation,
 					command1, command1, command1, `{"from":"web","user":"ann"}`, "2026-03-01T12:00:01.000Z",
 				},
 				{
-					aggregate, "2", "2", second, "order.OrderCancelled", "1", `{"Reason":"changed my mind"}`,
+					aggregate, "2", "2", "order", second, "order.OrderCancelled", "1", `{"Reason":"changed my mind"}`,
 					command2, command2, command2, "{}", "2026-03-01T12:00:02.000Z",
 				},
 			},
 		},
 		"outbox_messages": {
 			Columns: []string{
-				"aggregate_id", "sequence_number", "id", "event_id", "event_type", "event_version", "payload",
+				"aggregate_id", "sequence_number", "id", "aggregate_type", "event_id", "event_type", "event_version", "payload",
 				"command_id", "correlation_id", "causation_id", "metadata", "created_at",
 			},
 			Rows: [][]string{
 				{
-					aggregate, "1", first, first, "order.OrderCreated", "1", creation,
+					aggregate, "1", first, "order", first, "order.OrderCreated", "1", creation,
 					command1, command1, command1, `{"from":"web","user":"ann"}`, "2026-03-01T12:00:01.000Z",
 				},
 				{
-					aggregate, "2", second, second, "order.OrderCancelled", "1", `{"Reason":"changed my mind"}`,
+					aggregate, "2", second, "order", second, "order.OrderCancelled", "1", `{"Reason":"changed my mind"}`,
 					command2, command2, command2, "{}", "2026-03-01T12:00:02.000Z",
 				},
 			},

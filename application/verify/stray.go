@@ -84,8 +84,12 @@ func (v *verification) stray(ctx context.Context, p *projection.Projection, row 
 			return nil, nil
 		}
 	}
-	return &ports.VerifyDifference{
+	difference := &ports.VerifyDifference{
 		AggregateID: id, Consumer: p.Name,
 		Detail: fmt.Sprintf("row %v of %s is not in the fold of its order", p.Table.Key(row), p.Table.Name),
-	}, nil
+	}
+	if len(history) > 0 {
+		difference.AggregateType = history[0].AggregateType
+	}
+	return difference, nil
 }

@@ -205,6 +205,9 @@ func (v *verification) settled(ctx context.Context, head ports.Head, o outcome) 
 	for consumer, n := range o.rows {
 		v.expected[consumer] += n
 	}
+	for i := range o.differences {
+		o.differences[i].AggregateType = head.AggregateType
+	}
 	v.add(o.differences...)
 	return nil
 }
@@ -218,7 +221,9 @@ func (v *verification) repaired(ctx context.Context, head ports.Head, o outcome)
 		}
 		done[d.Consumer] = true
 		if err := v.repairer.RepairOrder(ctx, d.Consumer, head.AggregateID, nil); err != nil {
-			v.add(ports.VerifyDifference{AggregateID: head.AggregateID, Consumer: d.Consumer, Detail: "cannot be put right: " + err.Error()})
+			v.add(ports.VerifyDifference{
+				AggregateID: head.AggregateID, AggregateType: head.AggregateType, Consumer: d.Consumer, Detail: "cannot be put right: " + err.Error(),
+			})
 		}
 	}
 	if len(done) == 0 {

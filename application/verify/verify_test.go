@@ -160,7 +160,7 @@ func TestVerify_findsEveryKindOfDifference(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if report.Differences == 0 || !strings.Contains(report.Shown[0].Detail, test.detail) {
+			if report.Differences == 0 || !strings.Contains(report.Shown[0].Detail, test.detail) || report.Shown[0].AggregateType != "order" {
 				t.Errorf("report = %+v, want %q", report, test.detail)
 			}
 		})
@@ -252,7 +252,8 @@ func TestVerify_findsRowsThatWereLeftBehind(t *testing.T) {
 	config := b.config()
 	config.Progress = func(uint64) { b.command(t, order.DeliverOrder{OrderID: id}) }
 	report, err := verify.New(config).Verify(t.Context(), 0)
-	if err != nil || report.Differences != 1 || !strings.Contains(report.Shown[0].Detail, "is not in the fold") {
+	if err != nil || report.Differences != 1 || !strings.Contains(report.Shown[0].Detail, "is not in the fold") ||
+		report.Shown[0].AggregateType != "order" {
 		t.Errorf("report = %+v, %v; want the row that was left", report, err)
 	}
 }

@@ -25,6 +25,9 @@ type Refusal struct {
 	Field string
 	// Detail is for people.
 	Detail string
+	// Others are further rules that refuse the same command, so that its sender learns of all of them at once. They have no
+	// others themselves.
+	Others []Refusal
 }
 
 // RefusalKind says what the sender of a refused command can do about it.
