@@ -100,11 +100,11 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	if err := a.wireConsumers(ctx, env); err != nil {
 		return nil, err
 	}
-	return a, a.wireServer()
+	return a, a.wireServer(ctx)
 }
 
 // wireServer puts the API in front of the store.
-func (a *App) wireServer() error {
+func (a *App) wireServer(ctx context.Context) (err error) {
 	store, projections := a.store, views.All()
 	verification := a.verification(a.consumers, projections...)
 	var names []string
@@ -120,6 +120,12 @@ func (a *App) wireServer() error {
 	topic, err := a.openTopicVerifier()
 	if err != nil {
 		return err
+	}
+	var storeID uuid.UUID
+	if !a.config.Passive { // a store that has none yet would get one
+		if storeID, err = store.StoreID(ctx); err != nil {
+			return err
+		}
 	}
 	commands := orders.NewCommands(orderjson.New(), command.Config{Store: a.tracing.Store(store), Now: time.Now, NewID: newID})
 	a.server, err = httpapi.New(httpapi.Config{
@@ -137,6 +143,7 @@ func (a *App) wireServer() error {
 		AsyncAPI:        redpanda.AsyncAPI(),
 		Explainer:       newExplainer(store, names, a.consumers.LiveView, a.recorder),
 		Codec:           a.codec,
+		StoreID:         storeID,
 		Ready:           a.ready,
 		Metrics:         promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Registerer:      metrics,

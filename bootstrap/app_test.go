@@ -3,6 +3,7 @@ package bootstrap_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -138,6 +139,30 @@ func TestApp_startsAndStopsAgainAndAgain(t *testing.T) {
 	app, _ := run(t, c, io.Discard)
 	if status, body := get(t, app.URL()+"/v1/orders/018f4e5a-0000-7000-8000-000000000001/events"); status != http.StatusOK || strings.Count(body, "event_id") != 1 {
 		t.Errorf("%d %s", status, body)
+	}
+}
+
+// The index tells which store answers, whatever its address is.
+func TestApp_tellsTheIDOfItsStore(t *testing.T) {
+	t.Parallel()
+	id := func(c bootstrap.Config) string {
+		app, stop := run(t, c, io.Discard)
+		defer stop()
+		var index struct {
+			StoreID string `json:"store_id"`
+		}
+		status, body := get(t, app.URL()+"/")
+		if err := json.Unmarshal([]byte(body), &index); status != http.StatusOK || err != nil || index.StoreID == "" {
+			t.Fatalf("%d %s: %v", status, body, err)
+		}
+		return index.StoreID
+	}
+	c := config(t.TempDir())
+	if first, again := id(c), id(c); first != again {
+		t.Errorf("the id was %s, and after a restart it is %s", first, again)
+	}
+	if one, other := id(c), id(config(t.TempDir())); one == other {
+		t.Errorf("two stores have the id %s", one)
 	}
 }
 

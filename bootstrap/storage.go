@@ -30,6 +30,7 @@ type storage struct {
 	ports.ParkingLot
 	ports.SkipLog
 	ports.RecordLister
+	ports.StoreIdentity
 
 	// repairer replaces rows; nil where the store cannot.
 	repairer ports.ViewRepairer
@@ -68,7 +69,7 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 	}
 	opened := &storage{
 		EventStore: store, HeadScanner: store, ChangeFeed: store, ViewStore: store, ViewReader: store, ViewDropper: store,
-		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, repairer: store, pulse: store,
+		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store, repairer: store, pulse: store,
 		run: []func(context.Context) error{func(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
@@ -109,7 +110,7 @@ func openScylla(ctx context.Context, config Config, log *slog.Logger, epoch func
 	if config.Passive {
 		return &storage{
 			EventStore: store, HeadScanner: store, ChangeFeed: noFeed{}, ViewStore: store, ViewReader: store, ViewDropper: store,
-			ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, closers: opened,
+			ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store, closers: opened,
 		}, nil
 	}
 	session, err := scylla.Connect(ctx, settings)
@@ -128,7 +129,7 @@ func openScylla(ctx context.Context, config Config, log *slog.Logger, epoch func
 	opened = append(opened, feed)
 	return &storage{
 		EventStore: store, HeadScanner: store, ChangeFeed: feed, ViewStore: store, ViewReader: store, ViewDropper: store,
-		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, leases: store, pulse: store, alive: readersAlive(feed, config.Heartbeat),
+		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store, leases: store, pulse: store, alive: readersAlive(feed, config.Heartbeat),
 		run:     []func(context.Context) error{untilStopped("change feed", feed.Run), untilStopped("sweeper", store.RunSweeper)},
 		metrics: newFeedMetrics(feed),
 		closers: opened,

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
@@ -101,15 +102,15 @@ func (a *api) handlerOf(op operation, all []operation, described []byte) http.Ha
 	case op.handler != nil:
 		return op.handler
 	case op.id == indexID:
-		op.run = func(*call) (reply, error) { return reply{body: index(all)}, nil }
+		op.run = func(*call) (reply, error) { return reply{body: index(a.config.StoreID, all)}, nil }
 	case op.id == openAPIID:
 		op.run = func(*call) (reply, error) { return reply{body: json.RawMessage(described)}, nil }
 	}
 	return a.serve(op)
 }
 
-func index(operations []operation) indexDocument {
-	document := indexDocument{Service: "orderflow", OpenAPI: "/openapi.json"}
+func index(storeID uuid.UUID, operations []operation) indexDocument {
+	document := indexDocument{Service: "orderflow", StoreID: storeID, OpenAPI: "/openapi.json"}
 	for _, op := range operations {
 		document.Routes = append(document.Routes, routeDocument{Method: op.method, Path: op.path, Summary: op.summary})
 	}

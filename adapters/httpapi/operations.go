@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 )
 
 type tablesDocument struct {
@@ -32,6 +33,7 @@ type indexDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
 	Service string          `json:"service" example:"orderflow" doc:"What this is."`
+	StoreID uuid.UUID       `json:"store_id,omitzero" format:"uuid" doc:"The id that the store got when it was made. It tells whether two services, or two answers, are about the same orders."`
 	OpenAPI string          `json:"openapi" example:"/openapi.json" doc:"Where the description of the API is."`
 	Routes  []routeDocument `json:"routes" nullable:"false" doc:"What there is."`
 }

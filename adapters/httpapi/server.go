@@ -43,6 +43,9 @@ type Config struct {
 	// Codec renders events.
 	Codec ports.Codec[any]
 
+	// StoreID is the id of the store, which the index at / tells. Default: it tells none.
+	StoreID uuid.UUID
+
 	// Ready is asked by /readyz; its error says what is wrong, and is shown. Default: always ready.
 	Ready func(context.Context) error
 	// Metrics serves /metrics. Default: there is no such route.

@@ -9,6 +9,7 @@ import (
 
 	"orderflow/adapters/memory"
 	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
 	"orderflow/ports/porttest"
 	"orderflow/tests/lives"
 )
@@ -44,6 +45,10 @@ func TestContract(t *testing.T) {
 	t.Run("SkipLog", func(t *testing.T) {
 		t.Parallel()
 		porttest.SkipLog(t, onNewStore(skipLog))
+	})
+	t.Run("StoreIdentity", func(t *testing.T) {
+		t.Parallel()
+		porttest.StoreIdentity(t, onNewStore(storeIdentity))
 	})
 	t.Run("Leases", func(t *testing.T) {
 		t.Parallel()
@@ -116,6 +121,13 @@ func parkingLot(s *memory.Store) porttest.ParkingLotHarness {
 
 func skipLog(s *memory.Store) porttest.SkipLogHarness {
 	return porttest.SkipLogHarness{Log: s, Close: s.Close, Reopen: reopen(s, skipLog)}
+}
+
+func storeIdentity(s *memory.Store) porttest.StoreIdentityHarness {
+	return porttest.StoreIdentityHarness{
+		Identity: s, Another: func(testing.TB) ports.StoreIdentity { return memory.New(memory.Options{}) },
+		Close: s.Close, Reopen: reopen(s, storeIdentity),
+	}
 }
 
 func leases(s *memory.Store, advance func(time.Duration)) porttest.LeasesHarness {

@@ -24,6 +24,7 @@ var (
 	_ ports.SkipLog          = (*Store)(nil)
 	_ ports.Leases           = (*Store)(nil)
 	_ ports.RecordLister     = (*Store)(nil)
+	_ ports.StoreIdentity    = (*Store)(nil)
 )
 
 // Options are the knobs of a [Store].
@@ -47,6 +48,7 @@ type Store struct {
 
 // data is what survives a restart.
 type data struct {
+	id        uuid.UUID
 	histories map[uuid.UUID][]eventsourcing.Record
 	// aggregates lists the keys of histories in the order of their first appends.
 	aggregates []uuid.UUID
@@ -66,6 +68,7 @@ type data struct {
 // New returns an empty store.
 func New(options Options) *Store {
 	return open(options.Now, &data{
+		id:        uuid.New(),
 		histories: map[uuid.UUID][]eventsourcing.Record{},
 		offsets:   map[string]uint64{},
 		views:     map[ports.ViewID]*view{},
@@ -100,6 +103,15 @@ func (s *Store) Close() error {
 func (s *Store) Reopen() *Store {
 	_ = s.Close() // it never fails
 	return open(s.now, s.data)
+}
+
+// StoreID implements [ports.StoreIdentity].
+func (s *Store) StoreID(ctx context.Context) (uuid.UUID, error) {
+	if err := s.enter(ctx); err != nil {
+		return uuid.Nil, err
+	}
+	defer s.mu.Unlock()
+	return s.data.id, nil
 }
 
 // enter locks the store, unless the call must not go on. The caller unlocks mu when the error is nil.

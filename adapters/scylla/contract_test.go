@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"orderflow/adapters/scylla"
+	"orderflow/ports"
 	"orderflow/ports/porttest"
 	"orderflow/tests/lives"
 	"orderflow/tests/scyllasim"
@@ -133,6 +134,18 @@ func contract(t *testing.T, options contractOptions) {
 			}
 		}
 		porttest.SkipLog(t, func(t *testing.T) porttest.SkipLogHarness { return harness(fresh(t, options.hosts(t))) })
+	})
+	t.Run("StoreIdentity", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.StoreIdentityHarness
+		harness = func(o opened) porttest.StoreIdentityHarness {
+			return porttest.StoreIdentityHarness{
+				Identity: o, Close: o.Close, Tuning: options.tuning,
+				Reopen:  func(t testing.TB) porttest.StoreIdentityHarness { return harness(o.reopen(t)) },
+				Another: func(t testing.TB) ports.StoreIdentity { return fresh(t, o.config.Hosts) },
+			}
+		}
+		porttest.StoreIdentity(t, func(t *testing.T) porttest.StoreIdentityHarness { return harness(fresh(t, options.hosts(t))) })
 	})
 	t.Run("Leases", func(t *testing.T) {
 		t.Parallel()

@@ -93,6 +93,17 @@ type SkipLogHarness struct {
 	Tuning
 }
 
+// StoreIdentityHarness gives the StoreIdentity suite an adapter to test.
+type StoreIdentityHarness struct {
+	Identity ports.StoreIdentity
+	// Another makes another store, in the same place where that is possible.
+	Another func(t testing.TB) ports.StoreIdentity
+	// Close and Reopen are as in [EventStoreHarness].
+	Close  func() error
+	Reopen func(t testing.TB) StoreIdentityHarness
+	Tuning
+}
+
 // LeasesHarness gives the Leases suite an adapter to test.
 type LeasesHarness struct {
 	Leases ports.Leases
@@ -173,6 +184,11 @@ func ParkingLot(t *testing.T, factory func(t *testing.T) ParkingLotHarness) {
 // SkipLog tests the contract of [ports.SkipLog]. Each test calls factory for an adapter on data of its own.
 func SkipLog(t *testing.T, factory func(t *testing.T) SkipLogHarness) {
 	runSuite(t, factory, skipLogScenarios())
+}
+
+// StoreIdentity tests the contract of [ports.StoreIdentity]. Each test calls factory for an adapter on data of its own.
+func StoreIdentity(t *testing.T, factory func(t *testing.T) StoreIdentityHarness) {
+	runSuite(t, factory, storeIdentityScenarios())
 }
 
 // Leases tests the contract of [ports.Leases]. Each test calls factory for an adapter on data, and with time, of its own.

@@ -31,6 +31,7 @@ func (h ViewsHarness) close() error            { return h.Close() }
 func (h ConsumerRegistryHarness) close() error { return h.Close() }
 func (h ParkingLotHarness) close() error       { return h.Close() }
 func (h SkipLogHarness) close() error          { return h.Close() }
+func (h StoreIdentityHarness) close() error    { return h.Close() }
 func (h LeasesHarness) close() error           { return h.Close() }
 func (h PublisherHarness) close() error        { return h.Close() }
 func (h RecordListerHarness) close() error     { return h.Close() }
