@@ -108,10 +108,14 @@ func (c *committer) decide(r *request) verdict {
 	if known, ok := c.commands[r.key()]; ok {
 		return verdict{duplicate: true, span: known}
 	}
-	if now := c.heads[r.aggregateID].sequence; now != r.expected {
-		return verdict{err: &ports.VersionConflictError{AggregateID: r.aggregateID, Expected: r.expected, Actual: now}}
+	switch now := c.heads[r.aggregateID]; {
+	case now.sequence != r.expected:
+		return verdict{err: &ports.VersionConflictError{AggregateID: r.aggregateID, Expected: r.expected, Actual: now.sequence}}
+	case now.sequence > 0 && now.aggregateType != r.aggregateType: // a history of two types could not be read again
+		return verdict{err: &ports.OtherTypeError{AggregateID: r.aggregateID, Type: now.aggregateType, Wanted: r.aggregateType}}
+	default:
+		return verdict{}
 	}
-	return verdict{}
 }
 
 // look reads what is stored about the aggregates and the commands of requests.
@@ -179,7 +183,7 @@ func fill(batch *pebble.Batch, requests []*request, at int64) []entry {
 	for _, r := range requests {
 		for i, body := range r.bodies {
 			putRecord(batch, outboxKey(r.position+uint64(i)), uint64(at), body)
-			entries = append(entries, entry{body: body, at: at})
+			entries = append(entries, entry{format: formatRecord, body: body, at: at})
 		}
 	}
 	slices.SortStableFunc(requests, func(a, b *request) int { return bytes.Compare(a.aggregateID[:], b.aggregateID[:]) })

@@ -59,6 +59,20 @@ func filesOf(t *testing.T, fs vfs.FS) files {
 func (all files) fs(t *testing.T, name string, content []byte) vfs.FS {
 	t.Helper()
 	fs := vfs.NewMem()
+	all.write(t, fs, name, content)
+	return fs
+}
+
+// crashable writes the files into a new file system, durably.
+func (all files) crashable(t *testing.T) *vfs.MemFS {
+	t.Helper()
+	fs := vfs.NewCrashableMem()
+	all.write(t, fs, "", nil)
+	return fs
+}
+
+func (all files) write(t *testing.T, fs vfs.FS, name string, content []byte) {
+	t.Helper()
 	for file := range all {
 		if err := fs.MkdirAll(path.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
@@ -74,11 +88,19 @@ func (all files) fs(t *testing.T, name string, content []byte) vfs.FS {
 		if _, err := f.Write(bytes.Clone(now)); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Close(); err != nil {
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return fs
+	for _, dir := range []string{"data/pebble", "data", ""} {
+		d, err := fs.OpenDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // names returns the files that are not empty, sorted.

@@ -6,6 +6,8 @@ import (
 	"math/bits"
 
 	"github.com/google/uuid"
+
+	"orderflow/ports"
 )
 
 var (
@@ -24,11 +26,21 @@ type decoder struct {
 
 // decode starts to read a value, whose first byte says its format.
 func decode(value []byte, format byte) decoder {
-	d := decoder{rest: value}
-	if got := d.bytes(1); d.err == nil && got[0] != format {
+	_, d := decodeEither(value, format, format)
+	return d
+}
+
+// decodeEither is decode for a value that may have an older format as well. It returns the format that it has.
+func decodeEither(value []byte, older, newer byte) (format byte, d decoder) {
+	d = decoder{rest: value}
+	first := d.bytes(1)
+	if d.err != nil {
+		return 0, d
+	}
+	if first[0] != older && first[0] != newer {
 		d.fail(errFormat)
 	}
-	return d
+	return first[0], d
 }
 
 func (d *decoder) fail(err error) {
@@ -78,6 +90,15 @@ func (d *decoder) varint() int64 {
 }
 
 func (d *decoder) string() string { return string(d.bytes(d.uvarint())) }
+
+// aggregateType reads a name of n bytes. The one that nearly all records have takes no memory.
+func (d *decoder) aggregateType(n uint64) string {
+	name := d.bytes(n)
+	if string(name) == ports.LegacyAggregateType {
+		return ports.LegacyAggregateType
+	}
+	return string(name)
+}
 
 func (d *decoder) uuid() (id uuid.UUID) {
 	copy(id[:], d.bytes(16))

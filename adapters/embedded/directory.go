@@ -27,9 +27,9 @@ const (
 // formatVersion is the version of the layout of the directory and of everything in it. It changes with every change that an
 // older program could not cope with, and with every change of Pebble's format.
 //
-// Format 2 came with revisions of consumers, parked orders and skips. What format 1 wrote is read as it is, and a consumer is
-// written anew when it is next saved.
-const formatVersion = 2
+// Format 2 came with revisions of consumers, parked orders and skips, and format 3 with aggregate types. What an older format
+// wrote is read as it is, for ever; see "Older data" in the package documentation.
+const formatVersion = 3
 
 const versionFormat = "orderflow embedded store\nformat %d\n"
 

@@ -15,6 +15,22 @@
 // sequence and expires by a range deletion while the event store stays. A record says where in the feed it is, so a reader can
 // tell what is durable without asking anybody.
 //
+// # Older data
+//
+// What an older format wrote is read as it is, for ever, and written anew in the new format when it changes: a record keeps the
+// format that it has, a head or a consumer gets the newest one with its next write. A record or a head of format 2 or older
+// has no aggregate type, and belongs to an order (ports.LegacyAggregateType).
+//
+// Rejected: rewriting the directory at open. It would write every record twice, needs room for that on the disk, keeps the
+// service away for as long as it takes, and has to be right when it is interrupted at any point. Reading the older format costs
+// one comparison a record, and a few lines in record.go and values.go.
+//
+// VERSION is raised before anything is written, so an older program refuses the directory from then on. There is no way back but
+// a backup.
+//
+// What a consumer keeps for an aggregate (ports.ViewState.Data) is opaque to this package, and its first byte is the consumer's: JSON
+// begins with '{', so another encoding can begin with a version.
+//
 // # Appending
 //
 // Callers that append at the same time form a group, and the caller of the first request leads it: it decides every request

@@ -63,11 +63,12 @@ func newRequest(a ports.Append) (*request, error) {
 		return nil, err
 	}
 	r := &request{
-		aggregateID: a.AggregateID,
-		commandID:   a.CommandID,
-		expected:    a.Expected,
-		bodies:      make([][]byte, len(a.Records)),
-		wake:        make(chan role, 1),
+		aggregateID:   a.AggregateID,
+		aggregateType: a.Records[0].AggregateType,
+		commandID:     a.CommandID,
+		expected:      a.Expected,
+		bodies:        make([][]byte, len(a.Records)),
+		wake:          make(chan role, 1),
 	}
 	for i := range a.Records {
 		body, err := appendBody(nil, &a.Records[i])
@@ -179,12 +180,11 @@ func (s *Store) ScanHeads(ctx context.Context, after ports.Cursor, limit int) (p
 	var page ports.HeadPage
 	durable := s.durable.Load()
 	next, err := s.list(ctx, listing{prefix: []byte{spaceHead}, after: after, limit: limit}, func(key, value []byte) (bool, error) {
-		found := ports.Head{AggregateType: ports.LegacyAggregateType, AggregateID: uuid.UUID(key[1:])}
 		h, err := decodeHead(value)
 		if err != nil {
 			return false, corrupt(err)
 		}
-		found.SequenceNumber = h.sequence
+		found := ports.Head{AggregateType: h.aggregateType, AggregateID: uuid.UUID(key[1:]), SequenceNumber: h.sequence}
 		if h.position > durable {
 			found.SequenceNumber, err = s.durableHead(found.AggregateID, durable)
 		}
@@ -211,7 +211,7 @@ func (s *Store) durableHead(aggregateID uuid.UUID, durable uint64) (uint64, erro
 	}
 	var sequence uint64
 	for valid := it.Last(); valid; valid = it.Prev() {
-		position, _, err := splitRecord(it.Value())
+		_, position, _, err := splitRecord(it.Value())
 		if err != nil {
 			return 0, errors.Join(corrupt(err), it.Close())
 		}

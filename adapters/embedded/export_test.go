@@ -5,6 +5,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -12,9 +13,11 @@ import (
 // What the tests outside the package look at inside it.
 var (
 	AppendBody   = appendBody
-	DecodeBody   = decodeBody
 	DecodeRecord = decodeRecord
 )
+
+// DecodeBody reads what AppendBody wrote.
+func DecodeBody(body []byte) (eventsourcing.Record, error) { return decodeBody(formatRecord, body) }
 
 // RowKey returns the key of a row.
 func RowKey(table *projection.Table, key []any) ([]byte, error) {

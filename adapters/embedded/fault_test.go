@@ -41,6 +41,20 @@ func newFaults(err error, match func(op errorfs.Op) bool) *faults {
 	return f
 }
 
+// newFaultyFrom returns a file system on which everything fails from operation n on that changes something.
+func newFaultyFrom(mem *vfs.MemFS, n int64) *faults {
+	f := &faults{mem: mem}
+	var count atomic.Int64
+	f.FS = errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind.ReadOrWrite() == errorfs.OpIsRead || count.Add(1) < n {
+			return nil
+		}
+		f.broken.Store(true)
+		return errDisk
+	}))
+	return f
+}
+
 func on(suffix string, kinds ...errorfs.OpKind) func(op errorfs.Op) bool {
 	return func(op errorfs.Op) bool {
 		for _, kind := range kinds {

@@ -24,13 +24,18 @@ import (
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
+// typeOf gives the aggregates of the tests different types, so that none gets lost on its way.
+func typeOf(aggregateID uuid.UUID) string {
+	return []string{"order", "stock_item", "x"}[aggregateID[15]%3]
+}
+
 // command returns the append of a new command with the given number of events.
 func command(aggregateID uuid.UUID, expected uint64, events int) ports.Append {
 	a := ports.Append{AggregateID: aggregateID, Expected: expected, CommandID: newID()}
 	for i := range events {
 		a.Records = append(a.Records, eventsourcing.Record{
 			Header: eventsourcing.Header{
-				AggregateType: "order",
+				AggregateType: typeOf(aggregateID),
 				EventID:       newID(), AggregateID: aggregateID, SequenceNumber: expected + uint64(i) + 1, CommandID: a.CommandID,
 				CorrelationID: newID(), CausationID: a.CommandID, Metadata: map[string]string{"user": "test"},
 				CreatedAt: eventsourcing.Timestamp(time.Now()),
@@ -111,6 +116,7 @@ func progress(r eventsourcing.Record) ports.Change {
 // contents is everything that can be read from a store.
 type contents struct {
 	Heads  map[uuid.UUID]uint64
+	Types  map[uuid.UUID]string
 	Events []eventsourcing.Record
 	Outbox []eventsourcing.Record
 	Rows   map[uuid.UUID]int64
@@ -123,11 +129,11 @@ type contents struct {
 // read reads everything, also through Load.
 func read(store *embedded.Store) (c contents, err error) {
 	ctx := context.Background()
-	c = contents{Heads: map[uuid.UUID]uint64{}, Rows: map[uuid.UUID]int64{}, States: map[uuid.UUID]ports.ViewState{}}
+	c = contents{Heads: map[uuid.UUID]uint64{}, Types: map[uuid.UUID]string{}, Rows: map[uuid.UUID]int64{}, States: map[uuid.UUID]ports.ViewState{}}
 	err = pages(func(after ports.Cursor) (ports.Cursor, error) {
 		page, err := store.ScanHeads(ctx, after, 100)
 		for _, head := range page.Heads {
-			c.Heads[head.AggregateID] = head.SequenceNumber
+			c.Heads[head.AggregateID], c.Types[head.AggregateID] = head.SequenceNumber, head.AggregateType
 		}
 		return page.Next, err
 	})
@@ -136,6 +142,9 @@ func read(store *embedded.Store) (c contents, err error) {
 			var records []eventsourcing.Record
 			if records, err = store.Load(ctx, id, 0); err == nil && uint64(len(records)) != head {
 				err = fmt.Errorf("%d records of %s, whose head is %d", len(records), id, head)
+			}
+			if err == nil && records[0].AggregateType != c.Types[id] {
+				err = fmt.Errorf("records of %s are of type %s, its head of type %s", id, records[0].AggregateType, c.Types[id])
 			}
 		}
 		if err == nil {
@@ -173,7 +182,7 @@ func read(store *embedded.Store) (c contents, err error) {
 
 // equal is exact, and much faster than diff.
 func (c contents) equal(d contents) bool {
-	return maps.Equal(c.Heads, d.Heads) && sameRecords(c.Events, d.Events) && sameRecords(c.Outbox, d.Outbox) && maps.Equal(c.Rows, d.Rows) &&
+	return maps.Equal(c.Heads, d.Heads) && maps.Equal(c.Types, d.Types) && sameRecords(c.Events, d.Events) && sameRecords(c.Outbox, d.Outbox) && maps.Equal(c.Rows, d.Rows) &&
 		reflect.DeepEqual(c.States, d.States) && c.Offset == d.Offset && c.Consumer == d.Consumer
 }
 

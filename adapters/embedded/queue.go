@@ -13,9 +13,10 @@ import (
 // request is an append on its way, or a heartbeat. Its fields belong to its caller, and from when it is in the queue until it is woken to
 // whoever leads.
 type request struct {
-	aggregateID uuid.UUID
-	commandID   uuid.UUID
-	expected    uint64
+	aggregateID   uuid.UUID
+	aggregateType string
+	commandID     uuid.UUID
+	expected      uint64
 	// bodies are the encoded records, in order. They are never changed, so that the feed may share them.
 	bodies [][]byte
 	bytes  int
@@ -62,7 +63,7 @@ func (r *request) key() commandID { return commandID{r.aggregateID, r.commandID}
 // head is the aggregate's head behind the records of the request.
 func (r *request) head() head {
 	n := uint64(len(r.bodies))
-	return head{sequence: r.expected + n, position: r.position + n - 1}
+	return head{sequence: r.expected + n, position: r.position + n - 1, aggregateType: r.aggregateType}
 }
 
 // span is where the records of the request are in the history.

@@ -16,33 +16,37 @@ import (
 
 // A record is stored twice, under its aggregate and in the outbox. Both values are
 //
-//	format 1 | 8 bytes | body
+//	format 2 | 8 bytes | body
 //
 // where the 8 bytes are the record's position in the feed, respectively its commit time in milliseconds since 1970. The body is
 //
 //	event id, aggregate id, command id, correlation id, causation id   16 bytes each
 //	sequence number                                                    uvarint
 //	created at, in milliseconds since 1970                             varint
+//	aggregate type                                                     string
 //	event type                                                         string
 //	event version                                                      uvarint
 //	number of metadata entries                                         uvarint
 //	each entry, in the order of the keys                               string, string
 //	payload                                                            string
 //
-// with a string as its length (uvarint) and its bytes. Every record has exactly one encoding.
+// with a string as its length (uvarint) and its bytes. Every record has exactly one encoding of each format.
+//
+// Format 1 has no aggregate type: what it holds belongs to orders. It is read as it is and never written.
 const (
-	formatRecord = 1
+	formatRecord  = 2
+	formatRecord1 = 1
 	// recordPrefix is the length of what comes before the body.
 	recordPrefix = 1 + 8
 )
 
-// appendBody appends the body of record to dst.
+// appendBody appends the body of record to dst, in formatRecord.
 func appendBody(dst []byte, r *eventsourcing.Record) ([]byte, error) {
 	millis, err := toMillis(r.CreatedAt)
 	if err != nil {
 		return nil, fmt.Errorf("created at: %w", err)
 	}
-	dst = slices.Grow(dst, 5*16+4*binary.MaxVarintLen64+len(r.EventType)+len(r.Payload))
+	dst = slices.Grow(dst, 5*16+5*binary.MaxVarintLen64+len(r.AggregateType)+len(r.EventType)+len(r.Payload))
 	dst = append(dst, r.EventID[:]...)
 	dst = append(dst, r.AggregateID[:]...)
 	dst = append(dst, r.CommandID[:]...)
@@ -50,6 +54,7 @@ func appendBody(dst []byte, r *eventsourcing.Record) ([]byte, error) {
 	dst = append(dst, r.CausationID[:]...)
 	dst = binary.AppendUvarint(dst, r.SequenceNumber)
 	dst = binary.AppendVarint(dst, millis)
+	dst = appendString(dst, r.AggregateType)
 	dst = appendString(dst, r.EventType)
 	dst = binary.AppendUvarint(dst, uint64(r.EventVersion))
 	dst = binary.AppendUvarint(dst, uint64(len(r.Metadata)))
@@ -60,13 +65,17 @@ func appendBody(dst []byte, r *eventsourcing.Record) ([]byte, error) {
 	return append(dst, r.Payload...), nil
 }
 
-// decodeBody reads what appendBody wrote. The record shares no memory with body.
-func decodeBody(body []byte) (eventsourcing.Record, error) {
+// decodeBody reads a body of either format. The record shares no memory with it.
+func decodeBody(format byte, body []byte) (eventsourcing.Record, error) {
 	d := decoder{rest: body}
-	r := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: ports.LegacyAggregateType}}
+	var r eventsourcing.Record
 	r.EventID, r.AggregateID, r.CommandID, r.CorrelationID, r.CausationID = d.uuid(), d.uuid(), d.uuid(), d.uuid(), d.uuid()
 	r.SequenceNumber = d.uvarint()
 	r.CreatedAt = fromMillis(d.varint())
+	r.AggregateType = ports.LegacyAggregateType
+	if format != formatRecord1 {
+		r.AggregateType = d.aggregateType(d.uvarint())
+	}
 	r.EventType = d.string()
 	version := d.uvarint()
 	if version > math.MaxInt {
@@ -102,22 +111,22 @@ func decodeMetadata(d *decoder) map[string]string {
 
 // decodeRecord reads a stored record and the number in front of its body.
 func decodeRecord(value []byte) (number uint64, r eventsourcing.Record, err error) {
-	number, body, err := splitRecord(value)
+	format, number, body, err := splitRecord(value)
 	if err != nil {
 		return 0, r, err
 	}
-	r, err = decodeBody(body)
+	r, err = decodeBody(format, body)
 	return number, r, err
 }
 
-// splitRecord returns the number in front of the body of a stored record, and the body, which belongs to value.
-func splitRecord(value []byte) (number uint64, body []byte, err error) {
-	d := decode(value, formatRecord)
+// splitRecord returns the format of a stored record, the number in front of its body, and the body, which belongs to value.
+func splitRecord(value []byte) (format byte, number uint64, body []byte, err error) {
+	format, d := decodeEither(value, formatRecord1, formatRecord)
 	number = d.uint64()
 	if d.err != nil {
-		return 0, nil, fmt.Errorf("record: %w", d.err)
+		return 0, 0, nil, fmt.Errorf("record: %w", d.err)
 	}
-	return number, d.rest, nil
+	return format, number, d.rest, nil
 }
 
 // putRecord adds a record to a batch, without a copy in between.

@@ -15,7 +15,7 @@ import (
 
 // stored returns a record as it lies under its aggregate or in the outbox.
 func stored(t interface{ Fatal(args ...any) }, number uint64, r eventsourcing.Record) []byte {
-	value, err := embedded.AppendBody(binary.BigEndian.AppendUint64([]byte{1}, number), &r)
+	value, err := embedded.AppendBody(binary.BigEndian.AppendUint64([]byte{2}, number), &r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func drawRecord(t *rapid.T) eventsourcing.Record {
 	text := rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }))
 	return eventsourcing.Record{
 		Header: eventsourcing.Header{
-			AggregateType: "order",
+			AggregateType: text.Draw(t, "type"),
 			EventID:       id.Draw(t, "event"), AggregateID: id.Draw(t, "aggregate"), SequenceNumber: rapid.Uint64().Draw(t, "sequence"),
 			CommandID: id.Draw(t, "command"), CorrelationID: id.Draw(t, "correlation"), CausationID: id.Draw(t, "causation"),
 			Metadata:  rapid.MapOfN(text, text, 0, 5).Draw(t, "metadata"),
@@ -93,7 +93,14 @@ func FuzzDecodeRecord(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again := stored(t, number, r); !bytes.Equal(again, value) {
+		again := stored(t, number, r)
+		if value[0] == 1 { // written before there were types
+			if back, _, err := embedded.DecodeRecord(again); err != nil || back != number || r.AggregateType != "order" {
+				t.Fatalf("%x was read as one of type %q, and comes back with error %v", value, r.AggregateType, err)
+			}
+			return
+		}
+		if !bytes.Equal(again, value) {
 			t.Fatalf("%x was read as what is written as %x", value, again)
 		}
 	})

@@ -123,7 +123,7 @@ func (s *Store) commitTime(position uint64) (at time.Time, found bool, err error
 	if err != nil || value == nil {
 		return time.Time{}, false, translate(err)
 	}
-	millis, _, err := splitRecord(value)
+	_, millis, _, err := splitRecord(value)
 	if err != nil {
 		return time.Time{}, false, corrupt(err)
 	}

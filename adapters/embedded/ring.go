@@ -4,7 +4,9 @@ import "sync"
 
 // entry is a committed record, encoded. The position is known from where it is.
 type entry struct {
-	body []byte
+	// format is that of body.
+	format byte
+	body   []byte
 	// at is the commit time in milliseconds since 1970.
 	at int64
 }

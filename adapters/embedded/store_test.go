@@ -43,7 +43,7 @@ func TestOpen_RefusesADirectoryOfANewerVersion(t *testing.T) {
 	mustClose(t, o.Store)
 	write(t, filepath.Join(o.options.Dir, "VERSION"), "orderflow embedded store\nformat 7\n")
 	_, err := embedded.Open(t.Context(), o.options)
-	if !errors.Is(err, embedded.ErrNewerFormat) || !strings.Contains(err.Error(), "format 7") || !strings.Contains(err.Error(), "format 2") {
+	if !errors.Is(err, embedded.ErrNewerFormat) || !strings.Contains(err.Error(), "format 7") || !strings.Contains(err.Error(), "format 3") {
 		t.Fatalf("error %v, want %v with both versions", err, embedded.ErrNewerFormat)
 	}
 }
@@ -241,7 +241,7 @@ func TestAppend_IsSeenByNobodyBeforeItIsDurable(t *testing.T) {
 		t.Errorf("load: %s", d)
 	}
 	heads, err := o.ScanHeads(t.Context(), "", 10)
-	if d := diff(ports.HeadPage{Heads: []ports.Head{{AggregateType: "order", AggregateID: a.AggregateID, SequenceNumber: 2}}}, heads); d != "" || err != nil {
+	if d := diff(ports.HeadPage{Heads: []ports.Head{{AggregateType: typeOf(a.AggregateID), AggregateID: a.AggregateID, SequenceNumber: 2}}}, heads); d != "" || err != nil {
 		t.Errorf("heads, error %v: %s", err, d)
 	}
 	for name, list := range map[string]func(context.Context, ports.Cursor, int) (ports.RecordPage, error){"events": o.ListEvents, "outbox": o.ListOutbox} {

@@ -69,7 +69,7 @@ func (sub *subscription) deliver(ctx context.Context) (ports.Delivery, error) {
 		case <-sub.store.closing:
 		}
 	}
-	record, err := decodeBody(sub.page[0].body)
+	record, err := decodeBody(sub.page[0].format, sub.page[0].body)
 	if err != nil {
 		return ports.Delivery{}, corrupt(fmt.Errorf("record %d: %w", sub.next, err))
 	}
@@ -129,12 +129,12 @@ func (s *Store) readOutbox(from, durable uint64) ([]entry, error) {
 		if positionOf(it.Key()) != next {
 			break
 		}
-		at, body, cause := splitRecord(it.Value())
+		format, at, body, cause := splitRecord(it.Value())
 		if cause != nil {
 			err = corrupt(fmt.Errorf("record %d: %w", next, cause))
 			break
 		}
-		page = append(page, entry{body: append([]byte(nil), body...), at: int64(at)})
+		page = append(page, entry{format: format, body: append([]byte(nil), body...), at: int64(at)})
 		bytes += len(body)
 		next++
 	}

@@ -11,7 +11,8 @@ import (
 
 // The small values. Each starts with a format byte; numbers are uvarints unless said otherwise.
 const (
-	formatHead     = 1 // sequence number, position
+	formatHead     = 2 // sequence number, position, aggregate type as the rest
+	formatHead1    = 1 // sequence number, position; the aggregate is an order
 	formatCommand  = 1 // first sequence number, number of events
 	formatPosition = 1 // position
 	formatState    = 1 // sequence number, state as the rest
@@ -27,16 +28,20 @@ const (
 type head struct {
 	sequence uint64
 	// position is that of the last event in the feed.
-	position uint64
+	position      uint64
+	aggregateType string
 }
 
 func (h head) encode() []byte {
-	return binary.AppendUvarint(binary.AppendUvarint([]byte{formatHead}, h.sequence), h.position)
+	return append(binary.AppendUvarint(binary.AppendUvarint([]byte{formatHead}, h.sequence), h.position), h.aggregateType...)
 }
 
 func decodeHead(value []byte) (head, error) {
-	d := decode(value, formatHead)
-	h := head{sequence: d.uvarint(), position: d.uvarint()}
+	format, d := decodeEither(value, formatHead1, formatHead)
+	h := head{sequence: d.uvarint(), position: d.uvarint(), aggregateType: ports.LegacyAggregateType}
+	if format != formatHead1 {
+		h.aggregateType = d.aggregateType(uint64(len(d.rest)))
+	}
 	if err := d.end(); err != nil {
 		return head{}, fmt.Errorf("head: %w", err)
 	}
