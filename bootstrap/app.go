@@ -205,10 +205,7 @@ func (a *App) WaitReady(ctx context.Context, atMost time.Duration) error {
 
 // ready says what keeps the service from being ready.
 func (a *App) ready(ctx context.Context) error {
-	statuses, err := a.consumers.Consumers(ctx)
-	if err != nil {
-		return err
-	}
+	statuses := a.consumers.Consumers(ctx)
 	var errs, silent []error
 	for _, s := range statuses {
 		if s.State == ports.ConsumerStopped && a.config.runs(s.Name) {

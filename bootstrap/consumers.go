@@ -11,6 +11,7 @@ import (
 	"orderflow/adapters/cloudevents"
 	"orderflow/adapters/fanout"
 	"orderflow/application/consumer"
+	"orderflow/application/filling"
 	"orderflow/application/verify"
 	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
@@ -30,7 +31,7 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 	for _, p := range views.All() {
 		a.addConsumer(source, consumer.Config{
 			Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table,
-			Effect: consumer.Project(p, a.codec),
+			Effect: filling.Project(p, a.codec),
 			Verify: a.verifyOne(p),
 		})
 	}
@@ -41,7 +42,7 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 	}
 	if publisher != nil {
 		a.closers = append(a.closers, publisher)
-		a.addConsumer(a.store, consumer.Config{Name: target.consumer(), Version: 1, Effect: consumer.Publish(a.tracing.Publisher(publisher))})
+		a.addConsumer(a.store, consumer.Config{Name: target.consumer(), Version: 1, Effect: filling.Publish(a.tracing.Publisher(publisher))})
 	}
 	if err := a.consumers.Refresh(ctx); err != nil {
 		return err

@@ -73,12 +73,7 @@ func (m *consumerMetrics) Describe(descs chan<- *prometheus.Desc) {
 func (m *consumerMetrics) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	statuses, err := m.monitor.Consumers(ctx)
-	if err != nil {
-		metrics <- prometheus.NewInvalidMetric(m.state, err)
-		return
-	}
-	for _, s := range statuses {
+	for _, s := range m.monitor.Consumers(ctx) {
 		gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 			metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{s.Name}, labels...)...)
 		}

@@ -108,7 +108,7 @@ type RecordPage struct {
 // ConsumerMonitor tells how the consumers are.
 type ConsumerMonitor interface {
 	// Consumers returns the status of every consumer, in the order in which they were wired.
-	Consumers(ctx context.Context) ([]ConsumerStatus, error)
+	Consumers(ctx context.Context) []ConsumerStatus
 }
 
 // ConsumerState is what a consumer is doing.
@@ -152,17 +152,20 @@ type ConsumerStatus struct {
 	Headroom *time.Duration
 	// Failure is set while the state is failing or failed, or while the loop restarts after an error.
 	Failure *ConsumerFailure
-	// Parked is how many orders are set aside, and OldestParked when the first of them was.
-	Parked       int
-	OldestParked time.Time
+	// LagError says why Lag is not known; empty when it is, and when there is nothing to know yet.
+	LagError string
+	// Parked is how many aggregates are set aside, and OldestParked when the first of them was. Waiting is how many of them
+	// wait for a newer program, which goes on with them by itself.
+	Parked, Waiting int
+	OldestParked    time.Time
 	// Rebuild is set while the next generation is built, and after that until the next rebuild.
 	Rebuild *RebuildStatus
 	// Previous is the generation that one can roll back to; its number is 0 for none.
 	Previous Generation
 	// Holder is the process that works as this consumer, when it is another one.
 	Holder LeaseOwner
-	// Counters since the process started.
-	Handled, Duplicates, Healed, Retries, Expired, Reconciled uint64
+	// Counters since the process started. Foreign counts records of the feed that the event store does not have.
+	Handled, Duplicates, Healed, Retries, Expired, Reconciled, Foreign uint64
 }
 
 // ConsumerFailure says what a consumer is stuck on.

@@ -92,10 +92,7 @@ func (a *api) consumerOperations(d describer) []operation {
 }
 
 func (a *api) getConsumers(c *call) (reply, error) {
-	statuses, err := a.config.Consumers.Consumers(c.request.Context())
-	if err != nil {
-		return reply{}, err
-	}
+	statuses := a.config.Consumers.Consumers(c.request.Context())
 	document := consumersDocument{Consumers: make([]consumerDocument, 0, len(statuses))}
 	for _, s := range statuses {
 		document.Consumers = append(document.Consumers, consumerStatus(s))

@@ -122,7 +122,7 @@ func TestGolden_queries(t *testing.T) {
 func TestGolden_operations(t *testing.T) {
 	t.Parallel()
 	shop := newShop()
-	shop.consumers = func(context.Context) ([]ports.ConsumerStatus, error) {
+	shop.consumers = func(context.Context) []ports.ConsumerStatus {
 		return []ports.ConsumerStatus{
 			{
 				Name: "order-read-model", Live: ports.Generation{Number: 1, Version: 1}, State: ports.ConsumerRunning,
@@ -152,7 +152,7 @@ func TestGolden_operations(t *testing.T) {
 				Rebuild: &ports.RebuildStatus{Phase: ports.RebuildAborted, Error: "store away"},
 			},
 			{Name: "publisher", State: ports.ConsumerStopped, Failure: &ports.ConsumerFailure{Error: "no offset", Attempts: 1, Since: noon}},
-		}, nil
+		}
 	}
 	shop.table = func(_ context.Context, name string, after ports.Cursor, _ int) (ports.TablePage, error) {
 		switch {

@@ -68,7 +68,7 @@ type shop struct {
 	events    func(context.Context, uuid.UUID) ([]projection.Event, error)
 	list      func(ctx context.Context, table, key string, after ports.Cursor, limit int) (ports.RowPage, error)
 	table     func(ctx context.Context, name string, after ports.Cursor, limit int) (ports.TablePage, error)
-	consumers func(context.Context) ([]ports.ConsumerStatus, error)
+	consumers func(context.Context) []ports.ConsumerStatus
 	verify    func(ctx context.Context, patience time.Duration) (ports.VerifyReport, error)
 	await     func(ctx context.Context, table string, id uuid.UUID, sequence uint64, wait time.Duration) error
 	repair    func(ctx context.Context, patience time.Duration) (ports.VerifyReport, error)
@@ -203,11 +203,11 @@ func (s *shop) Table(ctx context.Context, name string, after ports.Cursor, limit
 	return ports.TablePage{}, ports.ErrNotFound
 }
 
-func (s *shop) Consumers(ctx context.Context) ([]ports.ConsumerStatus, error) {
+func (s *shop) Consumers(ctx context.Context) []ports.ConsumerStatus {
 	if s.consumers != nil {
 		return s.consumers(ctx)
 	}
-	return nil, nil
+	return nil
 }
 
 func (s *shop) Verify(ctx context.Context, patience time.Duration) (ports.VerifyReport, error) {

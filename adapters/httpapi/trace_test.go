@@ -23,7 +23,7 @@ func TestTrace(t *testing.T) {
 		t.Parallel()
 		var told []string
 		shop := newShop()
-		shop.consumers = func(ctx context.Context) ([]ports.ConsumerStatus, error) {
+		shop.consumers = func(ctx context.Context) []ports.ConsumerStatus {
 			if ctx.Value(key{}) != "traced" {
 				t.Error("the request does not have the context of its trace")
 			}

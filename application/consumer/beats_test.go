@@ -11,6 +11,7 @@ import (
 
 	"orderflow/adapters/memory"
 	"orderflow/application/consumer"
+	"orderflow/application/filling"
 	"orderflow/application/pulse"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
@@ -69,7 +70,7 @@ func TestConsumer_Heartbeats(t *testing.T) {
 		monitor, still := beating(t, store)
 		defer still()
 		target := &probedTarget{}
-		b := setup(store, func(c *consumer.Config) { c.Beats, c.Effect = monitor, consumer.Publish(target) })
+		b := setup(store, func(c *consumer.Config) { c.Beats, c.Effect = monitor, filling.Publish(target) })
 		defer b.follow(t)()
 		<-time.After(time.Minute)
 		if s := b.status(t); s.Lag.Age != 0 {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"orderflow/application/failure"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
@@ -66,9 +68,9 @@ func (c *Consumer) build(ctx context.Context, l *life, end context.CancelCauseFu
 				return
 			}
 		default:
-			c.health.rebuilds(func(s *ports.RebuildStatus) { s.Error = err.Error() })
-			c.log.Warn("rebuild does not get on, trying again", "generation", l.next.view.Generation, "error", err)
-			if c.config.Backoff.wait(ctx, nil, attempt) != nil {
+			c.health.Rebuilds(func(s *ports.RebuildStatus) { s.Error = err.Error() })
+			c.log.Warn("rebuild does not get on, trying again", "generation", l.next.ID().Generation, "error", err)
+			if c.config.Backoff.Wait(ctx, nil, attempt) != nil {
 				return
 			}
 		}
@@ -93,115 +95,121 @@ var errRefused = errors.New("differences were found")
 
 func (c *Consumer) buildOnce(ctx context.Context, l *life, request ports.RebuildRequest, started time.Time) error {
 	status := ports.RebuildStatus{Phase: ports.RebuildFilling, Generation: l.plan.Next, StartedAt: started}
-	c.health.rebuilds(func(s *ports.RebuildStatus) { *s = status })
-	var total uint64 // so that people can see how long it will take
-	if err := c.listHeads(ctx, func(ports.Head) error { total++; return nil }); err != nil {
-		return fmt.Errorf("count the orders: %w", err)
-	}
-	c.health.rebuilds(func(s *ports.RebuildStatus) { s.Total = total })
-	report, err := c.fill(ctx, l, request, total)
+	c.health.Rebuilds(func(s *ports.RebuildStatus) { *s = status })
+	var total atomic.Uint64 // so that people can see how long it will take
+	err := c.walk(nil).Heads(ctx, func(context.Context, ports.Head) error { total.Add(1); return nil })
 	if err != nil {
-		return fmt.Errorf("fill generation %d: %w", l.next.view.Generation, err)
+		return fmt.Errorf("count the aggregates: %w", err)
+	}
+	c.health.Rebuilds(func(s *ports.RebuildStatus) { s.Total = total.Load() })
+	report, err := c.fill(ctx, l, request, total.Load())
+	if err != nil {
+		return fmt.Errorf("fill generation %d: %w", l.next.ID().Generation, err)
 	}
 	if report.Differences == 0 && !request.SkipVerification && c.config.Verify != nil {
-		c.health.rebuilds(func(s *ports.RebuildStatus) { s.Phase, s.Done = ports.RebuildVerifying, 0 })
+		c.health.Rebuilds(func(s *ports.RebuildStatus) { s.Phase, s.Done = ports.RebuildVerifying, 0 })
 		if report, err = c.compare(ctx, l); err != nil {
-			return fmt.Errorf("verify generation %d: %w", l.next.view.Generation, err)
+			return fmt.Errorf("verify generation %d: %w", l.next.ID().Generation, err)
 		}
 	}
-	c.health.rebuilds(func(s *ports.RebuildStatus) { s.Report, s.Error = &report, "" })
+	c.health.Rebuilds(func(s *ports.RebuildStatus) { s.Report, s.Error = &report, "" })
 	if report.Differences == 0 {
 		return nil
 	}
-	c.health.rebuilds(func(s *ports.RebuildStatus) { s.Phase = ports.RebuildRefused })
-	c.log.Error("rebuild is refused: the live generation stays", "generation", l.next.view.Generation, "differences", report.Differences)
+	c.health.Rebuilds(func(s *ports.RebuildStatus) { s.Phase = ports.RebuildRefused })
+	c.log.Error("rebuild is refused: the live generation stays", "generation", l.next.ID().Generation, "differences", report.Differences)
 	return errRefused
 }
 
-// fill brings every order of the next generation up to its head. Orders that cannot be brought up are in the report.
+// fill brings every aggregate of the next generation up to its head. Those that cannot be brought up are in the report. After an
+// interruption it goes on where it was, unless the delivery has left something out meanwhile.
 func (c *Consumer) fill(ctx context.Context, l *life, request ports.RebuildRequest, total uint64) (ports.VerifyReport, error) {
-	limit := rate.NewLimiter(rate.Inf, 1)
+	f := &fill{consumer: c, life: l, total: total, limit: rate.NewLimiter(rate.Inf, 1)}
 	if request.AggregatesPerSecond > 0 {
-		limit = rate.NewLimiter(rate.Limit(request.AggregatesPerSecond), 1)
+		f.limit = rate.NewLimiter(rate.Limit(request.AggregatesPerSecond), 1)
 	}
-	var mu sync.Mutex
-	var report ports.VerifyReport
-	l.untaint() // every order is looked at below, after this
-	err := c.everyHistory(ctx, func(history []eventsourcing.Record) error {
-		if err := limit.Wait(ctx); err != nil {
-			return err
+	if l.filled.Begun() {
+		f.report.Aggregates = l.filled.Done()
+	} else {
+		if err := l.filled.Begin(ctx); err != nil {
+			return f.report, err
 		}
-		head := history[len(history)-1]
-		err := c.withOrder(head.AggregateID, func() error { return l.next.take(ctx, history) })
-		if transient(err) {
-			return err
+		l.untaint() // every aggregate is looked at below, after this
+	}
+	err := c.walk(l.filled).Histories(ctx, f.take)
+	if errors.Is(err, ports.ErrCorrupt) && ctx.Err() == nil {
+		// A listing that cannot be read must not hold up the aggregates that can.
+		c.log.Warn("the listing of events cannot be read, each history is read by itself", "error", err)
+		f.report = ports.VerifyReport{}
+		if err = l.filled.Begin(ctx); err == nil {
+			err = c.walk(l.filled).Heads(ctx, f.bringUp)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		if report.Aggregates++; err != nil {
-			report.Differences++
-			if len(report.Shown) < maxShown {
-				report.Shown = append(report.Shown, ports.VerifyDifference{
-					AggregateID: head.AggregateID, Consumer: c.config.Name,
-					Detail: fmt.Sprintf("event %d cannot be applied: %v", failing(err, head).SequenceNumber, err),
-				})
-			}
+	}
+	if err == nil {
+		err = l.filled.End(ctx, c.now()) // who asks again wants all of it looked at again
+	}
+	return f.report, err
+}
+
+// fill is one filling of the next generation.
+type fill struct {
+	consumer *Consumer
+	life     *life
+	total    uint64
+	limit    *rate.Limiter
+
+	mu     sync.Mutex
+	report ports.VerifyReport
+}
+
+func (f *fill) take(ctx context.Context, history []eventsourcing.Record) error {
+	return f.visit(ctx, history[len(history)-1], func() error { return f.life.next.Take(ctx, history) })
+}
+
+func (f *fill) bringUp(ctx context.Context, head ports.Head) error {
+	end := eventsourcing.Record{Header: eventsourcing.Header{
+		AggregateType: head.AggregateType, AggregateID: head.AggregateID, SequenceNumber: head.SequenceNumber,
+	}}
+	return f.visit(ctx, end, func() error { _, err := f.life.next.BringUp(ctx, head); return err })
+}
+
+func (f *fill) visit(ctx context.Context, end eventsourcing.Record, work func() error) error {
+	if err := f.limit.Wait(ctx); err != nil {
+		return err
+	}
+	c := f.consumer
+	err := c.withAggregate(end.AggregateID, work)
+	if failure.Transient(err) {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.report.Aggregates++; err != nil {
+		f.report.Differences++
+		if len(f.report.Shown) < maxShown {
+			f.report.Shown = append(f.report.Shown, ports.VerifyDifference{
+				AggregateType: end.AggregateType, AggregateID: end.AggregateID, Consumer: c.config.Name,
+				Detail: fmt.Sprintf("event %d cannot be applied: %v", failure.Event(err, end).SequenceNumber, err),
+			})
 		}
-		if n := report.Aggregates; n%64 == 0 || n == total {
-			c.health.rebuilds(func(s *ports.RebuildStatus) { s.Done, s.Total = n, max(n, total) })
-		}
-		return nil
-	})
-	return report, err
+	}
+	if n := f.report.Aggregates; n%64 == 0 || n == f.total {
+		c.health.Rebuilds(func(s *ports.RebuildStatus) { s.Done, s.Total = n, max(n, f.total) })
+	}
+	return nil
 }
 
 // maxShown bounds how many differences are described; all are counted.
 const maxShown = 20
 
-// historyPage is how many events are read at once.
-const historyPage = 1024
-
-// everyHistory calls work for the history of every aggregate in the event store that the consumer takes, as it is when the order is read, for several at once.
-// Read one after the other, as they are stored, they cost less than half of what loading them by their heads does (BenchmarkRebuild).
-func (c *Consumer) everyHistory(ctx context.Context, work func([]eventsourcing.Record) error) error {
-	return spread(ctx, c.config.Workers, work, func(ctx context.Context, emit func([]eventsourcing.Record) error) error {
-		var history []eventsourcing.Record // the last one, which may go on with the next page
-		for cursor := ports.Cursor(""); ; {
-			page, err := c.config.Store.ListEvents(ctx, cursor, historyPage)
-			if err != nil {
-				return err
-			}
-			for _, record := range page.Records {
-				if !c.config.takes(record.AggregateType) {
-					continue
-				}
-				if len(history) > 0 && history[0].AggregateID != record.AggregateID {
-					if err := emit(history); err != nil {
-						return err
-					}
-					history = nil
-				}
-				history = append(history, record)
-			}
-			if cursor = page.Next; cursor == "" {
-				break
-			}
-		}
-		if len(history) > 0 {
-			return emit(history)
-		}
-		return nil
-	})
-}
-
 // compare holds the next generation against the events, and the live one too, if the same reducer has filled it: then both
 // equal the same fold, and so each other.
 func (c *Consumer) compare(ctx context.Context, l *life) (ports.VerifyReport, error) {
-	report, err := c.config.Verify(ctx, l.next.view)
+	report, err := c.config.Verify(ctx, l.next.ID())
 	if err != nil || report.Differences > 0 || l.live == nil {
 		return report, err
 	}
-	live, err := c.config.Verify(ctx, l.live.view)
+	live, err := c.config.Verify(ctx, l.live.ID())
 	if err != nil {
 		return report, err
 	}

@@ -2,16 +2,17 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/google/uuid"
 
+	"orderflow/application/failure"
+	"orderflow/application/filling"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
-
-// headPage is how many heads are read at once.
-const headPage = 256
 
 // plan reads what is noted about the consumer, and settles what follows from the version of the effect.
 func (c *Consumer) plan(ctx context.Context) (ports.ConsumerRecord, error) {
@@ -37,123 +38,117 @@ func (c *Consumer) plan(ctx context.Context) (ports.ConsumerRecord, error) {
 	})
 }
 
-// noteCatchUp asks the next life to catch up.
+// noteCatchUp asks the next life to catch up, from the first aggregate on.
 func (c *Consumer) noteCatchUp(ctx context.Context) error {
 	_, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+		// What an earlier catch-up has brought up is behind again. That is noted first: else the next one would go on there.
+		place, err := c.place(ctx, walkCatchUp, record.Live)
+		if err == nil && place.Begun() {
+			err = place.End(ctx, time.Time{})
+		}
 		record.CatchingUp = true
-		return nil
+		return err
 	})
 	return err
 }
 
-// catchUpIfDue brings every order up to its head if the consumer is new, was reset, has lost its place in the feed, or has not
-// finished an earlier catch-up. The offset moves before the first read of history.
+// catchUpIfDue brings every aggregate up to its head if the consumer is new, was reset, has lost its place in the feed, or has
+// not finished an earlier catch-up. The offset moves before the first read of history, and only then: a catch-up that goes on
+// after an interruption has read histories that the feed must bring on from the old offset.
 func (c *Consumer) catchUpIfDue(ctx context.Context, l *life) error {
 	if !c.notes.record().CatchingUp {
 		return nil
 	}
-	c.health.catchingUp()
-	if err := c.config.Feed.SeekEnd(ctx, c.config.Name); err != nil {
-		return fmt.Errorf("catch up %s: %w", c.config.Name, err)
+	c.health.CatchingUp()
+	place, err := c.place(ctx, walkCatchUp, l.plan.Live)
+	if err != nil {
+		return err
 	}
-	before := c.health.handled.Load()
+	if !place.Begun() {
+		if err := c.config.Feed.SeekEnd(ctx, c.config.Name); err != nil {
+			return fmt.Errorf("catch up %s: %w", c.config.Name, err)
+		}
+		if err := place.Begin(ctx); err != nil {
+			return fmt.Errorf("catch up %s: %w", c.config.Name, err)
+		}
+	}
+	before := c.health.Handled.Load()
 	if l.live != nil {
-		err := c.everyOrder(ctx, func(head ports.Head) error { return c.catchUp(ctx, l, head) })
+		err := c.walk(place).Heads(ctx, func(ctx context.Context, head ports.Head) error { return c.catchUp(ctx, l, head) })
 		if err != nil {
 			return fmt.Errorf("catch up %s: %w", c.config.Name, err)
 		}
 	}
-	// What an expired offset has cost the next generation, its builder brings in: it looks at every order once more.
-	_, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+	// What an expired offset has cost the next generation, its builder brings in: it looks at every aggregate once more.
+	if l.next != nil {
+		if err := l.filled.Spoil(ctx); err != nil {
+			return err
+		}
+	}
+	_, err = c.update(ctx, func(record *ports.ConsumerRecord) error {
 		if c.config.planOf(*record) != l.plan {
 			return errChanged
 		}
 		record.CatchingUp = false
 		return nil
 	})
-	if err == nil {
-		c.log.Info("caught up from the event store", "events", c.health.handled.Load()-before, "parked_orders", c.parked.count())
+	if err != nil {
+		return err
 	}
-	return err
+	c.log.Info("caught up from the event store", "events", c.health.Handled.Load()-before, "parked", c.lot.Count())
+	return place.End(ctx, c.now())
 }
 
-// everyOrder calls work for every head in the event store, for several at once. The first error ends it.
-func (c *Consumer) everyOrder(ctx context.Context, work func(ports.Head) error) error {
-	return spread(ctx, c.config.Workers, work, c.listHeads)
+// The names of the walks of a consumer.
+const (
+	walkCatchUp   = "catch-up"
+	walkFill      = "fill"
+	walkReconcile = "reconcile"
+)
+
+// place is how far a walk over one generation has got.
+func (c *Consumer) place(ctx context.Context, walk string, of ports.Generation) (*filling.Place, error) {
+	return filling.OpenPlace(ctx, c.config.Views, c.config.Name, fmt.Sprintf("%s/%d", walk, of.Number))
 }
 
-// listHeads emits the head of every aggregate in the event store that the consumer takes.
-func (c *Consumer) listHeads(ctx context.Context, emit func(ports.Head) error) error {
-	for cursor := ports.Cursor(""); ; {
-		page, err := c.config.Store.ScanHeads(ctx, cursor, headPage)
-		if err != nil {
-			return err
-		}
-		for _, head := range page.Heads {
-			if !c.config.takes(head.AggregateType) {
-				continue
+// walk visits the aggregates that the consumer takes, from place on.
+func (c *Consumer) walk(place *filling.Place) filling.Walk {
+	return filling.Walk{
+		Store: c.config.Store, Takes: c.config.takes, Workers: c.config.Workers, Backoff: c.config.Backoff, Place: place,
+		Stuck: func(ctx context.Context, id uuid.UUID, attempt int, err error) {
+			if !errors.Is(err, errNotFollowing) {
+				c.stuck(ctx, ports.Head{AggregateID: id}, attempt, err)
 			}
-			if err := emit(head); err != nil {
-				return err
-			}
-		}
-		if cursor = page.Next; cursor == "" {
-			return nil
-		}
+		},
+		Flows: func(ctx context.Context, id uuid.UUID) { c.flows(ctx, id, 0) },
 	}
 }
 
-// spread has workers do the work on everything that list emits. The first error ends it.
-func spread[T any](ctx context.Context, workers int, work func(T) error, list func(context.Context, func(T) error) error) error {
-	all, ctx := errgroup.WithContext(ctx)
-	due := make(chan T)
-	all.Go(func() error {
-		defer close(due)
-		return list(ctx, func(t T) error {
-			select {
-			case due <- t:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	})
-	for range workers { // which keep their stacks: they grow with the first order
-		all.Go(func() error {
-			for t := range due {
-				if err := work(t); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return all.Wait()
-}
-
-// catchUp brings one order up to its head. One that fails again and again is parked.
+// catchUp brings one aggregate up to its head. One that fails again and again is parked. Transient errors are returned.
 func (c *Consumer) catchUp(ctx context.Context, l *life, head ports.Head) error {
 	for attempt := 1; ; attempt++ {
-		err := c.withOrder(head.AggregateID, func() error {
-			if c.parked.has(head.AggregateID) {
+		err := c.withAggregate(head.AggregateID, func() error {
+			if c.lot.Has(head.AggregateID) {
 				return nil
 			}
-			advanced, err := l.live.bringUp(ctx, head)
-			c.health.handled.Add(uint64(advanced))
+			advanced, err := l.live.BringUp(ctx, head)
+			c.health.Handled.Add(uint64(advanced))
 			return err
 		})
-		if err == nil || transient(err) {
-			if attempt > 1 && err == nil {
+		if err == nil || failure.Transient(err) {
+			if err == nil {
 				c.flows(ctx, head.AggregateID, head.SequenceNumber)
 			}
 			return err
 		}
-		end := eventsourcing.Record{Header: eventsourcing.Header{AggregateID: head.AggregateID, SequenceNumber: head.SequenceNumber}}
-		if attempt >= c.config.ParkAfter {
+		end := eventsourcing.Record{Header: eventsourcing.Header{
+			AggregateType: head.AggregateType, AggregateID: head.AggregateID, SequenceNumber: head.SequenceNumber,
+		}}
+		if c.hopeless(err, attempt) {
 			return c.park(ctx, l, end, attempt, err)
 		}
-		c.stuck(ctx, head.AggregateID, failing(err, end).SequenceNumber, attempt, err)
-		if err := c.config.Backoff.wait(ctx, nil, attempt); err != nil {
+		c.stuck(ctx, headOf(failure.Event(err, end)), attempt, err)
+		if err := c.config.Backoff.Wait(ctx, nil, attempt); err != nil {
 			return err
 		}
 	}

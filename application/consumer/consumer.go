@@ -2,10 +2,8 @@ package consumer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,18 +11,14 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/application/failure"
+	"orderflow/application/filling"
+	"orderflow/application/health"
+	"orderflow/application/parking"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
-
-// Store is what a consumer needs of the event store: the heads to catch up with, histories to fill holes from, and all of them for
-// a rebuild.
-type Store interface {
-	ports.HeadScanner
-	ListEvents(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error)
-	Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error)
-}
 
 // Views is where effects are kept, and dropped when a generation is over.
 type Views interface {
@@ -38,14 +32,14 @@ type Config struct {
 	Name string
 	// Version is the version of the effect: the projection's, or 1 for a publisher.
 	Version int
-	Effect  Effect
+	Effect  filling.Effect
 	// Types are the aggregate types whose events the consumer takes; none for all types. Events of other types are passed
 	// over: nothing is read or written for them, and the offset moves on.
 	Types []string
 	// Table is the table that the effect fills; nil for a publisher.
 	Table *projection.Table
 
-	Store    Store
+	Store    filling.Scanner
 	Feed     ports.ChangeFeed
 	Views    Views
 	Registry ports.ConsumerRegistry
@@ -54,6 +48,8 @@ type Config struct {
 	// Leases let one of several processes work as the consumer; nil where there is only one process.
 	Leases ports.Leases
 	Owner  ports.LeaseOwner
+	// Untrusted says that others may write to the feed, too: what it delivers is checked against Store.
+	Untrusted bool
 	// Shared says that the feed spreads the orders over the processes: all of them work as the consumer, each on its part, and
 	// the lease is for what one must do alone.
 	Shared bool
@@ -68,7 +64,7 @@ type Config struct {
 	Logger *slog.Logger
 
 	// Backoff between attempts; 20 ms to 10 s by default.
-	Backoff Backoff
+	Backoff failure.Backoff
 	// FailAfter is the number of attempts after which a stuck event is reported, 3 by default, and ParkAfter that after which
 	// its order is parked, 6 by default.
 	FailAfter, ParkAfter int
@@ -86,13 +82,17 @@ type Config struct {
 	DrainTimeout time.Duration
 	// Grace is how long the previous generation is kept after a switch; 1 h by default.
 	Grace time.Duration
-	// ReconcileEvery is the time between two background checks of all orders; 1 h by default.
+	// ReconcileEvery is the time between the end of one background check of all aggregates and the beginning of the next one;
+	// 1 h by default.
 	ReconcileEvery time.Duration
+	// ReconcileRate is how many aggregates a second the background check looks at; 1,000 by default. One check of 10 million
+	// aggregates takes 2 h 47 min at that rate.
+	ReconcileRate int
 }
 
 func (c Config) withDefaults() Config {
-	if c.Backoff == (Backoff{}) {
-		c.Backoff = Backoff{First: 20 * time.Millisecond, Max: 10 * time.Second}
+	if c.Backoff == (failure.Backoff{}) {
+		c.Backoff = failure.Backoff{First: 20 * time.Millisecond, Max: 10 * time.Second}
 	}
 	setDefault(&c.FailAfter, 3)
 	setDefault(&c.ParkAfter, 6)
@@ -103,6 +103,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.DrainTimeout, 10*time.Second)
 	setDefault(&c.Grace, time.Hour)
 	setDefault(&c.ReconcileEvery, time.Hour)
+	setDefault(&c.ReconcileRate, 1_000)
 	if c.Beats == nil {
 		c.Beats = noBeats{}
 	}
@@ -149,8 +150,8 @@ func (noBeats) Age(string, time.Time) (time.Duration, bool) { return 0, false }
 type Consumer struct {
 	config Config
 	log    *slog.Logger
-	health health
-	parked parkedOrders
+	health *health.Health
+	lot    *parking.Lot
 	notes  notes
 
 	// life is what runs at the moment; nil while nothing does.
@@ -159,11 +160,15 @@ type Consumer struct {
 	epoch atomic.Uint64
 	// alone says that there is such a lease. Only Pull looks at it.
 	alone bool
+	// handedOver is when the lease was last left to a newer program. Only Pull looks at it.
+	handedOver time.Time
 	// rebuilding carries what a rebuild was asked with from Rebuild to the builder.
 	rebuilding rebuilding
+	// foreign is set when the first foreign record was logged.
+	foreign atomic.Bool
 
-	// locks keep catching up, following, retrying and rebuilding from working on one order at the same time. An order's lock
-	// is chosen by the last byte of its id, which is random in every kind of UUID that is in use.
+	// locks keep catching up, following, retrying and rebuilding from working on one aggregate at the same time. The lock of
+	// an aggregate is chosen by the last byte of its id, which is random in every kind of UUID that is in use.
 	locks [256]sync.Mutex
 }
 
@@ -173,7 +178,8 @@ func New(config Config) *Consumer {
 	c := &Consumer{
 		config: config,
 		log:    config.Logger.With("consumer", config.Name),
-		health: newHealth(config),
+		health: health.New(config.Now, config.FailAfter),
+		lot:    parking.New(config.Name, config.Parking, config.Skips),
 		notes:  newNotes(config.Name),
 	}
 	c.rebuilding.again = make(chan struct{}, 1)
@@ -191,141 +197,27 @@ func (c *Consumer) LiveView() ports.ViewID {
 	return ports.ViewID{Consumer: c.config.Name, Generation: c.notes.record().Live.Number}
 }
 
-// Handle applies the effect of record and of everything before it that is missing. It retries until that worked, or until the
-// order is parked. It returns an error only when ctx ends. When the consumer stops meanwhile, it returns nil without an
-// effect; the offset then stays behind the record, and the feed delivers it again.
-func (c *Consumer) Handle(ctx context.Context, record eventsourcing.Record) error {
-	l := c.life.Load()
-	if l == nil || !l.enter() {
-		return nil
-	}
-	succeeded := false
-	defer func() { l.leave(succeeded) }()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(l.aborted, cancel)()
-
-	for attempt := 1; ; attempt++ {
-		err := c.protect(func() error { return c.handle(ctx, l, record) })
-		if err == nil {
-			if attempt > 1 {
-				c.flows(ctx, record.AggregateID, record.SequenceNumber)
-			}
-			succeeded = true
-			return nil
-		}
-		if ctx.Err() != nil {
-			return l.abandon(err)
-		}
-		if !transient(err) && attempt >= c.config.ParkAfter {
-			if err = c.park(ctx, l, record, attempt, err); err == nil {
-				succeeded = true
-				return nil
-			}
-		}
-		c.stuck(ctx, record.AggregateID, record.SequenceNumber, attempt, err)
-		if stopped := c.config.Backoff.wait(ctx, l.stopping, attempt); stopped != nil {
-			return l.abandon(fmt.Errorf("%w: %w", stopped, err))
-		}
-	}
-}
-
-// handle brings every generation up to record. Those that nobody reads come first, so that a query never sees an order in the
-// live generation that is older in the one that takes its place; their failures hold nobody up.
-func (c *Consumer) handle(ctx context.Context, l *life, record eventsourcing.Record) error {
-	lock := c.lock(record.AggregateID)
-	lock.Lock()
-	defer lock.Unlock()
-
-	for _, f := range l.others {
-		if err := c.protect(func() error { _, err := f.handle(ctx, record); return err }); err != nil {
-			l.taint(f, record.AggregateID)
-			c.log.Debug("a generation that is not live falls behind", "generation", f.view.Generation, "order_id", record.AggregateID, "error", err)
-		}
-	}
-	if l.live == nil {
-		return nil
-	}
-	if parked, err := c.isParked(ctx, record.AggregateID); parked || err != nil {
-		return err
-	}
-	did, err := l.live.handle(ctx, record)
-	if err != nil {
-		return err
-	}
-	c.health.handled.Add(uint64(did.applied))
-	if did.applied == 0 {
-		c.health.duplicates.Add(1)
-	}
-	if did.healed > 0 {
-		c.health.healed.Add(uint64(did.healed))
-		c.log.Warn("filled a hole in the feed from the event store",
-			"order_id", record.AggregateID, "before", record.SequenceNumber, "events", did.healed)
-	}
-	return nil
-}
-
-// stuck and flows keep the health of one order, and log when it changes.
-func (c *Consumer) stuck(ctx context.Context, aggregateID uuid.UUID, sequence uint64, attempt int, err error) {
-	if c.health.failed(aggregateID, sequence, attempt, err) {
-		c.log.ErrorContext(ctx, "order is stuck, retrying", "order_id", aggregateID, "sequence_number", sequence, "error", err)
-	}
-}
-
-func (c *Consumer) flows(ctx context.Context, aggregateID uuid.UUID, sequence uint64) {
-	if c.health.recovered(aggregateID) {
-		c.log.InfoContext(ctx, "order flows again", "order_id", aggregateID, "sequence_number", sequence)
-	}
-}
-
-// protect turns a panic of work into an error, so that one bad event cannot end the process. Only the stack is logged here:
-// the error is handled, and perhaps shown, by the caller.
-func (c *Consumer) protect(work func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = failure(ports.FailureBug, fmt.Errorf("panic: %v", p))
-			c.log.Error("panic", "value", p, "stack", string(debug.Stack()))
-		}
-	}()
-	return work()
-}
-
-// withOrder does work on one order while nothing else does, and turns a panic into an error.
-func (c *Consumer) withOrder(aggregateID uuid.UUID, work func() error) error {
+// withAggregate does work on one aggregate while nothing else does, and turns a panic into an error.
+func (c *Consumer) withAggregate(id uuid.UUID, work func() error) error {
 	return c.protect(func() error {
-		lock := c.lock(aggregateID)
+		lock := &c.locks[id[len(id)-1]]
 		lock.Lock()
 		defer lock.Unlock()
 		return work()
 	})
 }
 
-func (c *Consumer) lock(aggregateID uuid.UUID) *sync.Mutex {
-	return &c.locks[aggregateID[len(aggregateID)-1]]
-}
+// protect turns a panic of work into an error.
+func (c *Consumer) protect(work func() error) error { return failure.Protect(c.log, work) }
 
-// Status says how the consumer is.
-func (c *Consumer) Status(ctx context.Context) (ports.ConsumerStatus, error) {
-	lag, err := c.config.Feed.Lag(ctx, c.config.Name)
-	if err != nil && !errors.Is(err, ports.ErrNoOffset) {
-		return ports.ConsumerStatus{}, fmt.Errorf("lag of %s: %w", c.config.Name, err)
+// now is the time as it is stored.
+func (c *Consumer) now() time.Time { return eventsourcing.Timestamp(c.config.Now()) }
+
+// notHere says why something cannot be done to a consumer that does not run in this process at the moment.
+func (c *Consumer) notHere() error {
+	status := c.health.Status()
+	if status.State == ports.ConsumerStandby {
+		return &ports.LeaseHeldError{Name: c.config.Name, Owner: status.Holder}
 	}
-	status := c.health.status()
-	record := c.notes.record()
-	status.Name, status.Live, status.Previous, status.Lag = c.config.Name, record.Live, record.Previous, lag
-	status.Parked, status.OldestParked = c.parked.summary()
-	if status.Parked > 0 && status.State == ports.ConsumerRunning {
-		status.State = ports.ConsumerParked
-	}
-	if age, known := c.config.Beats.Age(c.config.Name, c.config.Now()); known && status.Lag.Known {
-		status.Lag.Age = max(status.Lag.Age, age) // a feed whose reader is dead says that there is nothing to come
-	}
-	switch status.State {
-	case ports.ConsumerCatchingUp, ports.ConsumerExpired, ports.ConsumerRebuilding:
-		status.Lag = ports.Lag{} // the offset is at the end already, the view is not
-	}
-	if status.Lag.Known && c.config.Retention > 0 {
-		status.Headroom = new(max(0, c.config.Retention-status.Lag.Age))
-	}
-	return status, nil
+	return &ports.RefusedError{Reason: fmt.Sprintf("consumer %s is %s: this can be done while it runs", c.config.Name, status.State)}
 }

@@ -29,10 +29,10 @@ func (c *Consumer) Resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if status := c.health.status(); !paused && status.State == ports.ConsumerStandby {
+	if status := c.health.Status(); !paused && status.State == ports.ConsumerStandby {
 		return &ports.LeaseHeldError{Name: c.config.Name, Owner: status.Holder}
 	}
-	c.health.unhalt()
+	c.health.Unhalt()
 	c.notes.nudge()
 	return nil
 }

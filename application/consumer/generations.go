@@ -16,12 +16,12 @@ func (c *Consumer) switchOver(ctx context.Context, l *life) error {
 		return errors.New("switch: the next generation has missed too much in the meantime")
 	}
 	for _, id := range orders {
-		err := c.withOrder(id, func() error {
-			_, err := l.next.bringUpToEnd(ctx, id)
+		err := c.withAggregate(id, func() error {
+			_, err := l.next.BringUpToEnd(ctx, id)
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("switch: bring up order %s: %w", id, err)
+			return fmt.Errorf("switch: bring up aggregate %s: %w", id, err)
 		}
 	}
 	record, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
@@ -35,25 +35,23 @@ func (c *Consumer) switchOver(ctx context.Context, l *life) error {
 	if err != nil {
 		return err
 	}
-	c.health.rebuilds(func(s *ports.RebuildStatus) { s.Phase, s.Done = ports.RebuildSwitched, s.Total })
+	c.health.Rebuilds(func(s *ports.RebuildStatus) { s.Phase, s.Done = ports.RebuildSwitched, s.Total })
 	c.log.Info("the next generation is live", "live", record.Live, "previous", record.Previous)
 	c.retryAfterSwitch(ctx, record)
 	return errChanged
 }
 
-// retryAfterSwitch gives orders that were parked for the old generation free: the new one holds all their events.
+// retryAfterSwitch gives aggregates that were parked for the old generation free: the new one holds all their events.
 func (c *Consumer) retryAfterSwitch(ctx context.Context, record ports.ConsumerRecord) {
-	for _, id := range c.parked.ids() {
-		state, err := c.config.Views.State(ctx, ports.ViewID{Consumer: c.config.Name, Generation: record.Live.Number}, id)
-		parked, _ := c.parked.get(id)
+	for _, parked := range c.lot.All() {
+		view := ports.ViewID{Consumer: c.config.Name, Generation: record.Live.Number}
+		state, err := c.config.Views.State(ctx, view, parked.AggregateID)
 		if err != nil || state.SequenceNumber < parked.SequenceNumber {
 			continue
 		}
-		if err := c.config.Parking.Unpark(ctx, c.config.Name, id); err != nil {
-			c.log.Warn("order stays parked until it is retried", "order_id", id, "error", err)
-			continue
+		if err := c.lot.Unpark(ctx, parked.AggregateID); err != nil {
+			c.log.Warn("aggregate stays parked until it is retried", "aggregate_id", parked.AggregateID, "error", err)
 		}
-		c.parked.remove(id)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 // standbyPoll is how often a process that stands by tries to take the lease over.
@@ -70,7 +71,7 @@ func (c *Consumer) acquire(ctx context.Context) (lease, error) {
 		if !errors.As(err, &held) {
 			return current, err
 		}
-		c.health.standby(held.Owner)
+		c.health.Standby(held.Owner)
 		timer := time.NewTimer(standbyPoll)
 		select {
 		case <-timer.C:
@@ -113,7 +114,7 @@ func (c *Consumer) renew(ctx context.Context, current lease, lose context.Cancel
 			current = renewed
 			continue
 		case errors.As(err, &held):
-			c.health.standby(held.Owner)
+			c.health.Standby(held.Owner)
 		case err != nil && c.config.Now().Sub(current.since) < c.config.LeaseTTL/2:
 			continue
 		}
@@ -121,4 +122,23 @@ func (c *Consumer) renew(ctx context.Context, current lease, lose context.Cancel
 		lose(errLeaseLost)
 		return
 	}
+}
+
+const (
+	// handOverPause is how long a process that cannot read an event stays away from the lease, so that another one can take it.
+	handOverPause = 3 * standbyPoll
+	// handOverEvery bounds how often it does so: where no other process can read the event either, the work goes on here.
+	handOverEvery = 10 * time.Minute
+)
+
+// mayHandOver says whether another process might take over what this one cannot read.
+func (c *Consumer) mayHandOver() bool {
+	return c.alone && !c.config.Shared && (c.handedOver.IsZero() || c.config.Now().Sub(c.handedOver) >= handOverEvery)
+}
+
+// makeWay lets another process take the lease.
+func (c *Consumer) makeWay(ctx context.Context) error {
+	c.handedOver = c.config.Now()
+	c.log.Warn("an event is of a newer version than this program knows; the lease is left to another process", "for", handOverPause)
+	return portkit.Sleep(ctx, handOverPause)
 }

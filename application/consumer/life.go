@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/application/filling"
 	"orderflow/ports"
 )
 
@@ -17,10 +18,14 @@ import (
 type life struct {
 	plan ports.ConsumerRecord
 	// live is the generation that is read; nil when another version of the effect has filled it.
-	live *filling
+	live *filling.View
 	// others are generations that are kept up to date beside it, next among them while a rebuild fills it.
-	others []*filling
-	next   *filling
+	others []*filling.View
+	next   *filling.View
+	// filled is how far the filling of next has got; nil without next.
+	filled *filling.Place
+	// newer ends the life so that a newer program can take over; it does nothing where there is no other process.
+	newer func()
 
 	// stopping is closed when no more records are taken, and attempts are not waited for any longer.
 	stopping <-chan struct{}
@@ -35,6 +40,8 @@ type life struct {
 	changed chan struct{} // closed when one of these changes; nil while nobody waits for that
 	// emitted and done count records; active are with a Handle, succeeded had their effect.
 	emitted, done, active, succeeded int
+	// following: caught up, and following the feed.
+	following bool
 	// closed: nothing is committed any more, as a record was given up, or the end has come.
 	closed bool
 	// tainted are orders that next may have missed something of; unsure means that there are more.
@@ -45,18 +52,23 @@ type life struct {
 // maxTainted bounds what is remembered about orders that next has missed something of.
 const maxTainted = 10_000
 
-func newLife(config *Config, record ports.ConsumerRecord, stopping <-chan struct{}) *life {
+func (c *Consumer) newLife(record ports.ConsumerRecord, stopping <-chan struct{}) *life {
+	config := &c.config
 	l := &life{
 		plan:     config.planOf(record),
 		stopping: stopping,
 		tainted:  make(map[uuid.UUID]bool),
 	}
 	l.aborted, l.abort = context.WithCancel(context.Background())
-	keep := func(g ports.Generation) *filling {
+	keep := func(g ports.Generation) *filling.View {
 		if g.Number == 0 || g.Version != config.Version {
 			return nil
 		}
-		return &filling{config: config, view: ports.ViewID{Consumer: config.Name, Generation: g.Number}, from: record.From}
+		return filling.NewView(filling.Config{
+			View:   ports.ViewID{Consumer: config.Name, Generation: g.Number},
+			Effect: config.Effect, Table: config.Table, From: record.From, Untrusted: config.Untrusted,
+			Store: config.Store, Views: config.Views, Skips: c.lot, Repairer: config.Repairer, Logger: c.log,
+		})
 	}
 	l.live = keep(record.Live)
 	if config.Table == nil {
@@ -131,6 +143,13 @@ func (l *life) mayCommit() (ok bool) {
 	return !l.closed
 }
 
+// is says whether condition holds, which is checked under the lock.
+func (l *life) is(condition func() bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return condition()
+}
+
 // await waits until condition holds, and reports whether it does. The condition is checked under the lock.
 func (l *life) await(ctx context.Context, condition func() bool) bool {
 	for {
@@ -152,19 +171,31 @@ func (l *life) await(ctx context.Context, condition func() bool) bool {
 	}
 }
 
-// taint notes that a generation may have missed something of an order. Only the next generation must know: the previous one is
-// brought up to date before it is used again.
-func (l *life) taint(f *filling, aggregateID uuid.UUID) {
-	if f != l.next {
-		return
+// taint notes that a generation may have missed something of an aggregate. Only the next generation must know: the previous
+// one is brought up to date before it is used again. What is noted here is forgotten with the life, so the filling is noted
+// durably as one that must begin anew after that.
+func (l *life) taint(ctx context.Context, view *filling.View, id uuid.UUID) error {
+	if view != l.next {
+		return nil
+	}
+	if err := l.filled.Spoil(ctx); err != nil {
+		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.tainted) >= maxTainted {
 		l.unsure = true
-		return
+		return nil
 	}
-	l.tainted[aggregateID] = true
+	l.tainted[id] = true
+	return nil
+}
+
+// handOver ends the life, if there may be another process that can do more.
+func (l *life) handOver() {
+	if l.newer != nil {
+		l.newer()
+	}
 }
 
 // untaint returns the tainted orders and forgets them; all is false when there are more than it remembers.

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -17,6 +18,7 @@ var (
 	_ ports.ConsumerMonitor = Manager(nil)
 	_ ports.ConsumerManager = Manager(nil)
 	_ ports.ParkingManager  = Manager(nil)
+	_ ports.SkipManager     = Manager(nil)
 	_ ports.Rebuilder       = Manager(nil)
 	_ ports.LiveViews       = Manager(nil)
 )
@@ -31,16 +33,16 @@ func (m Manager) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// Consumers returns the status of each, in their order.
-func (m Manager) Consumers(ctx context.Context) ([]ports.ConsumerStatus, error) {
+// Consumers returns the status of each, in their order. They are asked at the same time, so that one that does not answer
+// holds up no other.
+func (m Manager) Consumers(ctx context.Context) []ports.ConsumerStatus {
 	statuses := make([]ports.ConsumerStatus, len(m))
+	var asked sync.WaitGroup
 	for i, c := range m {
-		var err error
-		if statuses[i], err = c.Status(ctx); err != nil {
-			return nil, err
-		}
+		asked.Go(func() { statuses[i] = c.Status(ctx) })
 	}
-	return statuses, nil
+	asked.Wait()
+	return statuses
 }
 
 // LiveView returns the view that queries read; for a consumer that there is not, a view that nobody fills.
@@ -108,6 +110,20 @@ func (m Manager) SkipParked(ctx context.Context, consumer string, aggregateID uu
 	return m.do(consumer, func(c *Consumer) error { return c.Skip(ctx, aggregateID, reason) })
 }
 
+// ListSkips implements [ports.SkipManager].
+func (m Manager) ListSkips(ctx context.Context, q ports.SkipQuery) (page ports.SkipPage, err error) {
+	err = m.do(q.Consumer, func(c *Consumer) error {
+		page, err = c.ListSkips(ctx, q)
+		return err
+	})
+	return page, err
+}
+
+// Unskip implements [ports.SkipManager].
+func (m Manager) Unskip(ctx context.Context, consumer string, aggregateID uuid.UUID, sequence uint64) error {
+	return m.do(consumer, func(c *Consumer) error { return c.Unskip(ctx, aggregateID, sequence) })
+}
+
 // Rebuild implements [ports.Rebuilder].
 func (m Manager) Rebuild(ctx context.Context, consumer string, request ports.RebuildRequest) error {
 	return m.do(consumer, func(c *Consumer) error { return c.Rebuild(ctx, request) })
@@ -123,9 +139,9 @@ func (m Manager) Rollback(ctx context.Context, consumer string) error {
 	return m.do(consumer, func(c *Consumer) error { return c.Rollback(ctx) })
 }
 
-// RepairOrder puts right what one order has in the view of one consumer.
-func (m Manager) RepairOrder(ctx context.Context, consumer string, aggregateID uuid.UUID, stray []projection.Row) error {
-	return m.do(consumer, func(c *Consumer) error { return c.RepairOrder(ctx, aggregateID, stray) })
+// RepairAggregate puts right what one order has in the view of one consumer.
+func (m Manager) RepairAggregate(ctx context.Context, consumer string, aggregateID uuid.UUID, stray []projection.Row) error {
+	return m.do(consumer, func(c *Consumer) error { return c.RepairAggregate(ctx, aggregateID, stray) })
 }
 
 func (m Manager) do(consumer string, work func(*Consumer) error) error {

@@ -22,15 +22,17 @@ var (
 	errLeaseLost = errors.New("the lease is lost")
 	errSwitch    = errors.New("the next generation is complete")
 	errOver      = errors.New("the life is over")
+	errHandOver  = errors.New("an event is of a newer version: another process may be able to read it")
 )
 
 // Pull brings the consumer up to date and then follows the feed, until ctx ends; then it returns nil. Everything else that
 // goes wrong is reported in the status and tried again.
 func (c *Consumer) Pull(ctx context.Context, emit Emit) error {
-	defer c.health.set(ports.ConsumerStopped)
-	var watching sync.WaitGroup
-	defer watching.Wait()
-	watching.Go(func() { c.watch(ctx) })
+	defer c.health.Set(ports.ConsumerStopped)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { c.watch(ctx) })
+	beside.Go(func() { c.reconcileNowAndThen(ctx) })
 
 	failures := 0 // in a row, without a delivery in between
 	for {
@@ -44,19 +46,24 @@ func (c *Consumer) Pull(ctx context.Context, emit Emit) error {
 		case errors.Is(err, errChanged), errors.Is(err, errHalted), errors.Is(err, errLeaseLost):
 			failures = 0
 			continue
+		case errors.Is(err, errHandOver):
+			if failures = 0; c.makeWay(ctx) != nil {
+				return nil
+			}
+			continue
 		case errors.Is(err, ports.ErrOffsetExpired), errors.Is(err, ports.ErrNoOffset):
 			c.log.Warn("the feed cannot go on from the offset, catching up from the event store", "reason", err)
 			if errors.Is(err, ports.ErrOffsetExpired) {
-				c.health.expire()
+				c.health.Expire()
 			}
 			if err = c.noteCatchUp(ctx); err == nil {
 				continue
 			}
 		}
 		failures++
-		c.health.restarting(err, failures)
+		c.health.Restarting(err, failures)
 		c.log.Error("consumer loop ended, restarting it", "error", err, "failures", failures)
-		if c.config.Backoff.wait(ctx, nil, failures) != nil {
+		if c.config.Backoff.Wait(ctx, nil, failures) != nil {
 			return nil
 		}
 	}
@@ -76,15 +83,24 @@ func (c *Consumer) live(ctx context.Context, emit Emit, progress func()) error {
 	if err := c.dropLeftovers(ctx, record); err != nil {
 		return err
 	}
-	if record.Paused || c.health.halted() {
+	if record.Paused || c.health.Halted() {
 		return c.rest(ctx, record, changed)
 	}
-	if err := c.loadParked(ctx); err != nil {
+	if err := c.lot.Load(ctx); err != nil {
 		return err
 	}
 
 	living, end := context.WithCancelCause(ctx)
-	l := newLife(&c.config, record, living.Done())
+	defer end(errOver)
+	l := c.newLife(record, living.Done())
+	if l.next != nil {
+		if l.filled, err = c.place(ctx, walkFill, record.Next); err != nil {
+			return err
+		}
+	}
+	if c.mayHandOver() {
+		l.newer = func() { end(errHandOver) }
+	}
 	c.life.Store(l)
 	var beside sync.WaitGroup // what runs beside the delivery
 	beside.Go(func() { c.endOnChange(living, l, end) })
@@ -93,6 +109,7 @@ func (c *Consumer) live(ctx context.Context, emit Emit, progress func()) error {
 		err = cause // what ended it comes before what that made fail
 	}
 	beside.Wait()
+	c.health.GivenUp()
 	if errors.Is(err, errSwitch) {
 		return c.switchOver(ctx, l)
 	}
@@ -102,9 +119,9 @@ func (c *Consumer) live(ctx context.Context, emit Emit, progress func()) error {
 // rest waits while the consumer is not to do anything.
 func (c *Consumer) rest(ctx context.Context, record ports.ConsumerRecord, changed <-chan struct{}) error {
 	if record.Paused {
-		c.health.set(ports.ConsumerPaused)
+		c.health.Set(ports.ConsumerPaused)
 	} else {
-		c.health.set(ports.ConsumerFailed)
+		c.health.Set(ports.ConsumerFailed)
 	}
 	select {
 	case <-changed:
@@ -122,7 +139,7 @@ func (c *Consumer) endOnChange(ctx context.Context, l *life, end context.CancelC
 			end(errChanged)
 			return
 		}
-		if c.health.halted() {
+		if c.health.Halted() {
 			end(errHalted)
 			return
 		}
@@ -155,12 +172,11 @@ func (c *Consumer) follow(ctx context.Context, l *life, emit Emit, progress func
 		beside.Go(func() { c.build(ctx, l, end) })
 	}
 	if l.live == nil {
-		c.health.set(ports.ConsumerRebuilding)
+		c.health.Set(ports.ConsumerRebuilding)
 	} else {
-		c.health.set(ports.ConsumerRunning)
-	}
-	if l.live != nil {
-		beside.Go(func() { c.reconcileNowAndThen(ctx, l) })
+		c.health.Set(ports.ConsumerRunning)
+		l.update(func() { l.following = true })
+		beside.Go(func() { c.retryWaiting(ctx, l) })
 	}
 	if l.live != nil && l.plan.Previous.Number != 0 {
 		beside.Go(func() { c.expirePrevious(ctx, l) })
@@ -246,7 +262,7 @@ func (c *Consumer) drain(ctx context.Context, l *life, end context.CancelCauseFu
 	switch {
 	case errors.Is(cause, errLeaseLost):
 		// Somebody else works already: be quick.
-	case cause == nil, errors.Is(cause, errChanged), errors.Is(cause, errSwitch):
+	case cause == nil, errors.Is(cause, errChanged), errors.Is(cause, errSwitch), errors.Is(cause, errHandOver):
 		if !l.await(wait, func() bool { return l.done >= l.emitted || l.closed }) {
 			c.log.Warn("records in flight are given up and come again", "after", c.config.DrainTimeout)
 		}

@@ -23,7 +23,7 @@ func (c *Consumer) Rebuild(ctx context.Context, request ports.RebuildRequest) er
 	if c.life.Load() == nil {
 		return c.notHere()
 	}
-	if status := c.health.status().Rebuild; status != nil && status.Phase == ports.RebuildRefused && status.Generation == c.notes.record().Next {
+	if status := c.health.Status().Rebuild; status != nil && status.Phase == ports.RebuildRefused && status.Generation == c.notes.record().Next {
 		c.rebuilding.wish(request)
 		return nil
 	}
@@ -65,7 +65,7 @@ func (c *Consumer) AbortRebuild(ctx context.Context) error {
 		return nil
 	})
 	if err == nil {
-		c.health.rebuilds(func(s *ports.RebuildStatus) { s.Phase = ports.RebuildAborted })
+		c.health.Rebuilds(func(s *ports.RebuildStatus) { s.Phase = ports.RebuildAborted })
 	}
 	return err
 }

@@ -59,7 +59,7 @@ func TestConsumer_Reconcile(t *testing.T) {
 	})
 }
 
-func TestConsumer_RepairOrder(t *testing.T) {
+func TestConsumer_RepairAggregate(t *testing.T) {
 	t.Parallel()
 
 	outcome(t, "makes the rows of one order what its events say", func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestConsumer_RepairOrder(t *testing.T) {
 		if err := store.Replace(t.Context(), b.consumer.LiveView(), wrong, 2); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.consumer.RepairOrder(t.Context(), id, []projection.Row{{other, int64(7)}}); err != nil {
+		if err := b.consumer.RepairAggregate(t.Context(), id, []projection.Row{{other, int64(7)}}); err != nil {
 			t.Fatal(err)
 		}
 		if b.row(t, id) != 2 || b.row(t, other) != -1 {
@@ -97,14 +97,14 @@ func TestConsumer_RepairOrder(t *testing.T) {
 		b.write(t, id, 1)
 		synctest.Wait()
 		refused := (*ports.RefusedError)(nil)
-		if err := b.consumer.RepairOrder(t.Context(), id, nil); !errors.As(err, &refused) {
+		if err := b.consumer.RepairAggregate(t.Context(), id, nil); !errors.As(err, &refused) {
 			t.Errorf("without a way to replace = %v", err)
 		}
 		b.counting.setFail(poison(id))
 		b.write(t, id, 1)
 		<-time.After(time.Minute)
 		still := (*ports.StillParkedError)(nil)
-		if err := b.consumer.RepairOrder(t.Context(), id, nil); !errors.As(err, &still) {
+		if err := b.consumer.RepairAggregate(t.Context(), id, nil); !errors.As(err, &still) {
 			t.Errorf("parked = %v", err)
 		}
 	})

@@ -27,7 +27,7 @@ func (v *verification) strayRows(ctx context.Context, p *projection.Projection) 
 			return err
 		}
 		if v.repairer != nil && stray.AggregateID != uuid.Nil {
-			if err := v.repairer.RepairOrder(ctx, p.Name, stray.AggregateID, []projection.Row{row}); err == nil {
+			if err := v.repairer.RepairAggregate(ctx, p.Name, stray.AggregateID, []projection.Row{row}); err == nil {
 				v.report.Repaired++
 				return nil
 			}

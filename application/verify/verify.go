@@ -52,9 +52,9 @@ type Config struct {
 
 // Repairer puts right what one order has in the view of one consumer.
 type Repairer interface {
-	// RepairOrder brings the view up to the order's last event, and makes its rows what the events say. stray are rows to be
+	// RepairAggregate brings the view up to the order's last event, and makes its rows what the events say. stray are rows to be
 	// removed that the events do not say.
-	RepairOrder(ctx context.Context, consumer string, aggregateID uuid.UUID, stray []projection.Row) error
+	RepairAggregate(ctx context.Context, consumer string, aggregateID uuid.UUID, stray []projection.Row) error
 }
 
 // Verifier implements ports.Verifier.
@@ -220,7 +220,7 @@ func (v *verification) repaired(ctx context.Context, head ports.Head, o outcome)
 			continue
 		}
 		done[d.Consumer] = true
-		if err := v.repairer.RepairOrder(ctx, d.Consumer, head.AggregateID, nil); err != nil {
+		if err := v.repairer.RepairAggregate(ctx, d.Consumer, head.AggregateID, nil); err != nil {
 			v.add(ports.VerifyDifference{
 				AggregateID: head.AggregateID, AggregateType: head.AggregateType, Consumer: d.Consumer, Detail: "cannot be put right: " + err.Error(),
 			})

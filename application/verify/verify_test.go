@@ -13,7 +13,7 @@ import (
 	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/memory"
 	"orderflow/application/command"
-	"orderflow/application/consumer"
+	"orderflow/application/filling"
 	"orderflow/application/orders"
 	"orderflow/application/verify"
 	"orderflow/domain/eventsourcing"
@@ -62,7 +62,7 @@ func (b *bundle) handle(t *testing.T, r eventsourcing.Record) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		change, err := consumer.Project(p, orderjson.NewMux()).Apply(t.Context(), state.Data, []eventsourcing.Record{r})
+		change, err := filling.Project(p, orderjson.NewMux()).Apply(t.Context(), state.Data, []eventsourcing.Record{r})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -301,7 +301,7 @@ type repairs struct {
 	asked []string
 }
 
-func (r *repairs) RepairOrder(ctx context.Context, consumerName string, aggregateID uuid.UUID, stray []projection.Row) error {
+func (r *repairs) RepairAggregate(ctx context.Context, consumerName string, aggregateID uuid.UUID, stray []projection.Row) error {
 	r.asked = append(r.asked, consumerName)
 	for _, p := range views.All() {
 		if p.Name != consumerName {
@@ -313,7 +313,7 @@ func (r *repairs) RepairOrder(ctx context.Context, consumerName string, aggregat
 		}
 		change := ports.Change{Table: p.Table}
 		if len(records) > 0 {
-			if change, err = consumer.Project(p, orderjson.NewMux()).Apply(ctx, nil, records); err != nil {
+			if change, err = filling.Project(p, orderjson.NewMux()).Apply(ctx, nil, records); err != nil {
 				return err
 			}
 		}

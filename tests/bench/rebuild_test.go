@@ -16,6 +16,7 @@ import (
 	"orderflow/adapters/fanout"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
+	"orderflow/application/filling"
 	"orderflow/application/orders"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
@@ -197,7 +198,7 @@ type view struct{ *consumer.Consumer }
 func (h *history) follow(tb testing.TB, p *projection.Projection) view {
 	tb.Helper()
 	v := view{consumer.New(consumer.Config{
-		Name: p.Name, Version: p.Version, Table: p.Table, Effect: consumer.Project(p, h.codec),
+		Name: p.Name, Version: p.Version, Table: p.Table, Effect: filling.Project(p, h.codec),
 		Store: h.store, Feed: h.store, Views: h.store, Registry: h.store, Parking: h.store, Skips: h.store,
 		Workers: rebuildWorkers, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})}
@@ -242,9 +243,9 @@ func (v view) rebuild(ctx context.Context) (int, error) {
 
 func (v view) wait(ctx context.Context, until func(ports.ConsumerStatus) bool) (ports.ConsumerStatus, error) {
 	for {
-		status, err := v.Status(ctx)
-		if err != nil || until(status) {
-			return status, err
+		status := v.Status(ctx)
+		if until(status) {
+			return status, nil
 		}
 		pause(rebuildPoll)
 		if ctx.Err() != nil {

@@ -18,6 +18,7 @@ import (
 	"orderflow/adapters/scylla"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
+	"orderflow/application/filling"
 	"orderflow/application/orders"
 	"orderflow/bootstrap"
 	"orderflow/domain/order"
@@ -121,11 +122,7 @@ func measureScylla(tb testing.TB, hosts []string, load scyllaLoad) (f scyllaFigu
 	f.line.run(tb, s.handle)
 	f.late = float64(s.late.wait(tb))
 
-	statuses, err := s.consumers.Consumers(tb.Context())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for _, status := range statuses {
+	for _, status := range s.consumers.Consumers(tb.Context()) {
 		f.healed += float64(status.Healed)
 	}
 	before, began := s.feed.Stats(), time.Now()
@@ -179,7 +176,7 @@ func (s *scyllaService) wire(store *scylla.Store, shown shownFunc) (routed []fan
 	owner := ports.LeaseOwner{ID: workload.NewID(), Address: "this process"}
 	for _, p := range views.All() {
 		c := consumer.New(consumer.Config{
-			Name: p.Name, Version: p.Version, Table: p.Table, Effect: consumer.Project(p, orderjson.NewMux()),
+			Name: p.Name, Version: p.Version, Table: p.Table, Effect: filling.Project(p, orderjson.NewMux()),
 			Store: store, Feed: s.feed, Views: clock{Views: store, shown: shown}, Registry: store,
 			Parking: store, Skips: store, Leases: store, Owner: owner,
 			Now: time.Now, Logger: slog.New(slog.DiscardHandler),

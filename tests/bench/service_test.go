@@ -22,6 +22,7 @@ import (
 	"orderflow/application/command"
 	"orderflow/application/consumer"
 	"orderflow/application/explain"
+	"orderflow/application/filling"
 	"orderflow/application/orders"
 	"orderflow/application/pulse"
 	"orderflow/application/query"
@@ -112,7 +113,7 @@ func (s *service) wireConsumers(ctx context.Context, sink string, effects consum
 		s.consumers = append(s.consumers, consumer.New(config))
 	}
 	for _, p := range views.All() {
-		add(consumer.Config{Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table, Effect: consumer.Project(p, s.codec)})
+		add(consumer.Config{Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table, Effect: filling.Project(p, s.codec)})
 	}
 	if sink == sinkFile {
 		publisher, err := cloudevents.OpenFile(filepath.Join(s.config.Data, "order-events.jsonl"), cloudevents.Config{Linger: sinkLinger})
@@ -120,7 +121,7 @@ func (s *service) wireConsumers(ctx context.Context, sink string, effects consum
 			return err
 		}
 		s.closers = append(s.closers, publisher)
-		add(consumer.Config{Name: "file-publisher", Version: 1, Effect: consumer.Publish(publisher)})
+		add(consumer.Config{Name: "file-publisher", Version: 1, Effect: filling.Publish(publisher)})
 	}
 	if err := s.consumers.Refresh(ctx); err != nil {
 		return err

@@ -63,7 +63,7 @@ func (r *round) awaitConsumers(ctx context.Context) {
 		}
 		for _, c := range p.consumers {
 			for status := (ports.ConsumerStatus{}); status.State != ports.ConsumerRunning && status.State != ports.ConsumerStandby && ctx.Err() == nil; {
-				status, _ = c.Status(ctx) // lagless has no errors
+				status = c.Status(ctx)
 				pause(ctx, time.Millisecond)
 			}
 		}

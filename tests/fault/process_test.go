@@ -17,6 +17,8 @@ import (
 	"orderflow/adapters/scylla"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
+	"orderflow/application/failure"
+	"orderflow/application/filling"
 	"orderflow/application/orders"
 	"orderflow/domain/order/views"
 	"orderflow/ports"
@@ -116,14 +118,14 @@ func (c *cluster) wire(p *process) (*fanout.Router, error) {
 		config.Store, config.Feed, config.Views, config.Registry = p.store, lagless{p.feed}, c.broken.views(p.store), p.store
 		config.Parking, config.Skips, config.Leases, config.Owner = p.store, p.store, p.store, owner
 		config.Now, config.Logger = time.Now, c.log
-		config.Backoff = consumer.Backoff{First: 10 * time.Millisecond, Max: 200 * time.Millisecond}
+		config.Backoff = failure.Backoff{First: 10 * time.Millisecond, Max: 200 * time.Millisecond}
 		config.LeaseTTL, config.Poll, config.DrainTimeout = time.Second, 100*time.Millisecond, time.Second
 		p.consumers = append(p.consumers, consumer.New(config))
 	}
 	for _, of := range views.All() {
-		add(consumer.Config{Name: of.Name, Version: of.Version, Table: of.Table, Effect: consumer.Project(of, orderjson.NewMux())})
+		add(consumer.Config{Name: of.Name, Version: of.Version, Table: of.Table, Effect: filling.Project(of, orderjson.NewMux())})
 	}
-	add(consumer.Config{Name: publisherName, Version: 1, Effect: consumer.Publish(publisher{c.published, p})})
+	add(consumer.Config{Name: publisherName, Version: 1, Effect: filling.Publish(publisher{c.published, p})})
 	routed := make([]fanout.Consumer, len(p.consumers))
 	for i, one := range p.consumers {
 		routed[i] = &bounded{Consumer: c.broken.consumer(one), cluster: c, process: p}

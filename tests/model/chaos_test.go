@@ -14,6 +14,8 @@ import (
 	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/memory"
 	"orderflow/application/consumer"
+	"orderflow/application/failure"
+	"orderflow/application/filling"
 	"orderflow/application/verify"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order/views"
@@ -55,10 +57,10 @@ func deliver(rt *rapid.T, t *testing.T, h history, p *projection.Projection) {
 	}
 	start := func() (*consumer.Consumer, func()) {
 		c := consumer.New(consumer.Config{
-			Name: p.Name, Version: p.Version, Effect: consumer.Project(p, orderjson.NewMux()), Table: p.Table,
+			Name: p.Name, Version: p.Version, Effect: filling.Project(p, orderjson.NewMux()), Table: p.Table,
 			Store: h.store, Feed: silentFeed{h.store, make(chan struct{})}, Views: views, Registry: h.store, Parking: h.store, Skips: h.store,
 			Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-			Backoff: consumer.Backoff{First: 1, Max: 1}, DrainTimeout: 1,
+			Backoff: failure.Backoff{First: 1, Max: 1}, DrainTimeout: 1,
 		})
 		return c, run(t, c)
 	}
@@ -146,13 +148,13 @@ func (firstGeneration) LiveView(consumer string) ports.ViewID {
 // crashingViews fails one Apply, without or with its effect.
 type crashingViews struct {
 	*memory.Store
-	fail failure
+	fail failing
 }
 
-type failure int
+type failing int
 
 const (
-	never failure = iota
+	never failing = iota
 	before
 	after
 )

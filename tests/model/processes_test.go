@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"orderflow/adapters/eventjson/orderjson"
-	"orderflow/application/consumer"
+	"orderflow/application/filling"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
@@ -74,7 +74,7 @@ func (p *process) step(rt *rapid.T, cells *lastWriteWins, of *projection.Project
 	if from.SequenceNumber >= uint64(len(records)) {
 		return
 	}
-	change, err := consumer.Project(of, orderjson.NewMux()).Apply(rt.Context(), from.Data, records[from.SequenceNumber:])
+	change, err := filling.Project(of, orderjson.NewMux()).Apply(rt.Context(), from.Data, records[from.SequenceNumber:])
 	if err != nil {
 		rt.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func (c *lastWriteWins) key(row projection.Row) string {
 }
 
 func (c *lastWriteWins) compare(rt *rapid.T, p *projection.Projection, records []eventsourcing.Record) {
-	change, err := consumer.Project(p, orderjson.NewMux()).Apply(rt.Context(), nil, records)
+	change, err := filling.Project(p, orderjson.NewMux()).Apply(rt.Context(), nil, records)
 	if err != nil {
 		rt.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package consumer
+package failure
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 )
 
 // Backoff says how long to wait between attempts: First after the first one, doubling up to Max, each shortened by a random
-// part of up to a half so that retries of many orders spread.
+// part of up to a half so that retries of many aggregates spread.
 type Backoff struct {
 	First, Max time.Duration
 }
@@ -24,18 +24,19 @@ func (b Backoff) pause(attempt int) time.Duration {
 	return d - rand.N(d/2+1)
 }
 
-// errStopping ends a wait early.
-var errStopping = errors.New("the consumer is stopping")
+// ErrStopping is the error of a wait that was ended early.
+var ErrStopping = errors.New("the consumer is stopping")
 
-// wait pauses after the given attempt. It returns early, with an error, when ctx ends or stop is closed; nil never closes.
-func (b Backoff) wait(ctx context.Context, stop <-chan struct{}, attempt int) error {
+// Wait pauses after the given attempt, counted from 1. It returns early, with an error, when ctx ends or stop is closed; a nil
+// channel never closes.
+func (b Backoff) Wait(ctx context.Context, stop <-chan struct{}, attempt int) error {
 	timer := time.NewTimer(b.pause(attempt))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-stop:
-		return errStopping
+		return ErrStopping
 	case <-timer.C:
 		return nil
 	}

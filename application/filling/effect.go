@@ -1,9 +1,10 @@
-package consumer
+package filling
 
 import (
 	"context"
 	"fmt"
 
+	"orderflow/application/failure"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -11,8 +12,8 @@ import (
 
 // Effect is what a consumer does with events.
 type Effect interface {
-	// Apply performs records, the next ones of one order, and returns what is to be kept; the sequence number and the order
-	// id are filled in by the caller. state is what the previous Apply for that order returned, nil at first. It may be
+	// Apply performs records, the next ones of one aggregate, and returns what is to be kept; the sequence number and the
+	// aggregate id are filled in by the caller. state is what the previous Apply for that aggregate returned, nil at first. It may be
 	// called again with the same arguments after an error or a crash.
 	Apply(ctx context.Context, state []byte, records []eventsourcing.Record) (ports.Change, error)
 }
@@ -32,12 +33,12 @@ func (p projecting) Apply(_ context.Context, state []byte, records []eventsourci
 	for i, r := range records {
 		var err error
 		if events[i], err = p.codec.Decode(r); err != nil {
-			return ports.Change{}, failure(ports.FailureUndecodable, err)
+			return ports.Change{}, failure.Mark(ports.FailureUndecodable, err)
 		}
 	}
 	step, err := p.projection.Advance(state, events)
 	if err != nil {
-		return ports.Change{}, failure(ports.FailureBug, fmt.Errorf("%w: %w", ports.ErrCorrupt, err))
+		return ports.Change{}, failure.Mark(ports.FailureBug, fmt.Errorf("%w: %w", ports.ErrCorrupt, err))
 	}
 	return ports.Change{
 		State:  ports.ViewState{Data: step.State},
@@ -70,7 +71,7 @@ type publishing struct{ publisher ports.Publisher }
 func (p publishing) Apply(ctx context.Context, _ []byte, records []eventsourcing.Record) (ports.Change, error) {
 	for _, r := range records {
 		if err := p.publisher.Publish(ctx, r); err != nil {
-			return ports.Change{}, failure(ports.FailureRefused, err)
+			return ports.Change{}, failure.Mark(ports.FailureRefused, err)
 		}
 	}
 	return ports.Change{}, nil

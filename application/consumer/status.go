@@ -1,0 +1,51 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"orderflow/ports"
+)
+
+// lagPatience bounds how long a status waits for the lag of a feed that should answer at once.
+const lagPatience = 250 * time.Millisecond
+
+// Status says how the consumer is. It waits for nothing but the feed's lag, and for that at most a quarter of a second: a figure
+// that cannot be told is unknown, and says why.
+func (c *Consumer) Status(ctx context.Context) ports.ConsumerStatus {
+	status := c.health.Status()
+	record := c.notes.record()
+	status.Name, status.Live, status.Previous = c.config.Name, record.Live, record.Previous
+	status.Lag, status.LagError = c.lag(ctx)
+	set := c.lot.Summary()
+	status.Parked, status.Waiting, status.OldestParked = set.Parked, set.Waiting, set.Oldest
+	if status.Parked > 0 && status.State == ports.ConsumerRunning {
+		status.State = ports.ConsumerParked
+	}
+	if age, known := c.config.Beats.Age(c.config.Name, c.config.Now()); known && status.Lag.Known {
+		status.Lag.Age = max(status.Lag.Age, age) // a feed whose reader is dead says that there is nothing to come
+	}
+	switch status.State {
+	case ports.ConsumerCatchingUp, ports.ConsumerExpired, ports.ConsumerRebuilding:
+		status.Lag = ports.Lag{} // the offset is at the end already, the view is not
+	}
+	if status.Lag.Known && c.config.Retention > 0 {
+		status.Headroom = new(max(0, c.config.Retention-status.Lag.Age))
+	}
+	return status
+}
+
+func (c *Consumer) lag(ctx context.Context) (ports.Lag, string) {
+	ctx, cancel := context.WithTimeout(ctx, lagPatience)
+	defer cancel()
+	lag, err := c.config.Feed.Lag(ctx, c.config.Name)
+	switch {
+	case errors.Is(err, ports.ErrNoOffset):
+		return ports.Lag{}, ""
+	case err != nil:
+		return ports.Lag{}, err.Error()
+	default:
+		return lag, ""
+	}
+}

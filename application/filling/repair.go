@@ -1,0 +1,51 @@
+package filling
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// Repair makes what the view has of one aggregate what its events say. stray are rows of the aggregate to be removed that the
+// events do not say. An aggregate without events is removed. A view without rows is only brought up to the last event.
+//
+// Errors: *ports.RefusedError where the store cannot replace rows.
+func (v *View) Repair(ctx context.Context, aggregateID uuid.UUID, stray []projection.Row) error {
+	if v.config.Table == nil {
+		_, err := v.BringUpToEnd(ctx, aggregateID)
+		return err
+	}
+	if v.config.Repairer == nil {
+		return &ports.RefusedError{Reason: fmt.Sprintf("the store cannot replace rows of %s: rebuild it", v.config.View.Consumer)}
+	}
+	// The state is read first. When the view moves on meanwhile, it is not at what was seen, and nothing is replaced.
+	state, err := v.State(ctx, aggregateID)
+	if err != nil {
+		return err
+	}
+	records, err := v.missing(ctx, aggregateID, 0, 0)
+	if err != nil {
+		return err
+	}
+	change, err := v.perform(ctx, nil, v.effective(records))
+	if err != nil {
+		return err
+	}
+	change.AggregateID, change.State.SequenceNumber, change.Table = aggregateID, uint64(len(records)), v.config.Table
+	for _, row := range stray {
+		if !holds(v.config.Table, change.Put, row) && !holds(v.config.Table, change.Delete, row) {
+			change.Delete = append(change.Delete, row)
+		}
+	}
+	return v.config.Repairer.Replace(ctx, v.config.View, change, state.SequenceNumber)
+}
+
+// holds says whether one of rows has the key of row.
+func holds(table *projection.Table, rows []projection.Row, row projection.Row) bool {
+	return slices.ContainsFunc(rows, func(r projection.Row) bool { return projection.SameRow(table.Key(r), table.Key(row)) })
+}
