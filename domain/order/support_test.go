@@ -30,6 +30,10 @@ func created() order.OrderCreated {
 // The histories that lead to each status.
 func noOrder() []order.Event     { return nil }
 func activeOrder() []order.Event { return []order.Event{created()} }
+func changedOrder() []order.Event {
+	return append(activeOrder(), order.OrderItemsUpdated{Items: pens()})
+}
+
 func confirmedOrder() []order.Event {
 	return append(activeOrder(), order.OrderConfirmed{PaymentReference: "pay-1"})
 }

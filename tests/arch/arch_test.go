@@ -18,6 +18,7 @@ var allowed = []struct {
 	what []string
 }{
 	{"domain/eventsourcing", []string{"github.com/google/uuid"}},
+	{"domain/eventsourcing/eventtest", []string{"domain/eventsourcing", "domain/projection", "github.com/google/uuid", "github.com/google/go-cmp/cmp"}},
 	{"domain/projection", []string{"domain/eventsourcing", "github.com/google/uuid"}},
 	{"domain/order", []string{"domain/eventsourcing", "github.com/google/uuid"}},
 	{"domain/order/views", []string{"domain/eventsourcing", "domain/projection", "domain/order", "github.com/google/uuid"}},
@@ -112,7 +113,7 @@ func violations(p pkg) []string {
 	for _, imported := range p.Imports {
 		what := strings.TrimPrefix(imported, module)
 		if isStandard(imported) {
-			if strings.HasPrefix(who, "domain/") && matchesAny(forbiddenInDomain, imported) {
+			if strings.HasPrefix(who, "domain/") && !servesTesting(who) && matchesAny(forbiddenInDomain, imported) {
 				found = append(found, imported)
 			}
 			continue
@@ -171,6 +172,30 @@ func TestImports_aViolationIsFound(t *testing.T) {
 	}
 }
 
+// servesTesting says whether a package is for tests only, or serves nothing but them.
+func servesTesting(name string) bool {
+	return name == "testing" || strings.HasPrefix(name, "testing/") || strings.HasPrefix(name, "tests/") ||
+		path.Base(name) == "porttest" || path.Base(name) == "eventtest" || name == "adapters/memory" ||
+		name == "net/http/httptest" || matches("pgregory.net/rapid/...", name) || matches("github.com/google/go-cmp/...", name)
+}
+
+func TestServesTesting_knowsEveryKit(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"testing", "testing/synctest", "ports/porttest", "domain/eventsourcing/eventtest", "adapters/memory", "tests/handling",
+		"net/http/httptest", "pgregory.net/rapid", "github.com/google/go-cmp/cmp",
+	} {
+		if !servesTesting(name) {
+			t.Errorf("%s is taken for a part of the product", name)
+		}
+	}
+	for _, name := range []string{"domain/eventsourcing", "ports", "adapters/embedded", "github.com/google/uuid", "net/http"} {
+		if servesTesting(name) {
+			t.Errorf("%s is taken for a part of the tests", name)
+		}
+	}
+}
+
 // What serves testing stays out of users' binaries. One of our dependencies is less strict: the ScyllaDB driver imports helpers
 // of its own tests.
 func TestBinary_containsNothingOfTesting(t *testing.T) {
@@ -181,9 +206,7 @@ func TestBinary_containsNothingOfTesting(t *testing.T) {
 			continue
 		}
 		for _, imported := range p.Imports {
-			name := strings.TrimPrefix(imported, module)
-			if name == "testing" || strings.HasPrefix(name, "testing/") || strings.HasPrefix(name, "tests/") || path.Base(name) == "porttest" ||
-				name == "net/http/httptest" || strings.HasPrefix(name, "pgregory.net/rapid") || name == "adapters/memory" {
+			if servesTesting(strings.TrimPrefix(imported, module)) {
 				t.Errorf("the binary contains %s, through %s", imported, p.ImportPath)
 			}
 		}

@@ -5,31 +5,29 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
-	"orderflow/domain/eventsourcing"
+	"orderflow/domain/eventsourcing/eventtest"
 	"orderflow/domain/order"
 	"orderflow/domain/projection"
 )
 
-var (
-	orderID = uuid.MustParse("018f4e9a-0000-7000-8000-000000000001")
-	noon    = time.Date(2025, time.March, 31, 12, 0, 0, 0, time.UTC)
-)
+var orderID = eventtest.ID(1)
 
-// history numbers events and dates them half a day apart, so that a life takes days.
-func history(events ...order.Event) []projection.Event {
-	numbered := make([]projection.Event, len(events))
-	for i, e := range events {
-		numbered[i] = projection.Event{Event: e, Header: eventsourcing.Header{
-			AggregateType:  "order",
-			AggregateID:    orderID,
-			SequenceNumber: uint64(i) + 1,
-			CreatedAt:      noon.Add(time.Duration(i) * 12 * time.Hour),
-		}}
+func history(events ...any) []projection.Event {
+	return eventtest.History(order.Type, orderID, events...)
+}
+
+// oneOfEach is an event of each type.
+func oneOfEach() []any {
+	return []any{
+		order.OrderCreated{CustomerID: "eve", Currency: "USD", Items: []order.Item{{SKU: "P", Quantity: 1, UnitPrice: 1}}},
+		order.OrderItemsUpdated{Items: []order.Item{{SKU: "Q", Quantity: 1, UnitPrice: 1}}},
+		order.OrderConfirmed{PaymentReference: "p"},
+		order.OrderShipped{Carrier: "c", TrackingNumber: "n"},
+		order.OrderDelivered{},
+		order.OrderCancelled{Reason: "r"},
 	}
-	return numbered
 }
 
 // A whole life, with a line that goes, one that stays and one that comes; and a short one.
@@ -56,19 +54,15 @@ func cancelled() []projection.Event {
 	)
 }
 
-// view is a table in memory: rows by rendered key.
-type view map[string]projection.Row
-
-func (v view) apply(table *projection.Table, step projection.Step) {
-	for _, row := range step.Delete {
-		delete(v, key(table, row))
+// fold advances p over a whole history.
+func fold(t rapid.TB, p *projection.Projection, events []projection.Event) projection.Step {
+	t.Helper()
+	step, err := p.Advance(nil, events)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, row := range step.Put {
-		v[key(table, row)] = row
-	}
+	return step
 }
-
-func key(table *projection.Table, row projection.Row) string { return render(table, table.Key(row)) }
 
 // render shows the columns of row, or of a leading part of one.
 func render(table *projection.Table, row projection.Row) string {
@@ -91,8 +85,8 @@ func anyHistory() *rapid.Generator[[]projection.Event] {
 		} else {
 			events = rapid.SliceOfN(anyEvent(), 0, 10).Draw(t, "events")
 		}
-		numbered := history(events...)
-		at := noon
+		numbered := eventtest.HistoryOf(order.Type, orderID, events)
+		at := eventtest.Noon
 		for i := range numbered {
 			at = at.Add(time.Duration(rapid.Int64Range(0, 50*3600_000).Draw(t, "pause")) * time.Millisecond)
 			numbered[i].CreatedAt = at

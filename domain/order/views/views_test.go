@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"orderflow/domain/eventsourcing/eventtest"
 	"orderflow/domain/order"
 	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
@@ -91,20 +93,13 @@ func told(t *testing.T, p *projection.Projection, events []projection.Event) str
 	return b.String()
 }
 
-func TestAdvance_WithoutEventsChangesNothing(t *testing.T) {
+// Two orders beside each other: what the golden files show of each, and nothing else.
+func TestAll_HoldForSeveralOrders(t *testing.T) {
 	t.Parallel()
 	for _, p := range views.All() {
-		before, err := p.Advance(nil, delivered())
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := p.Advance(before.State, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(projection.Step{State: before.State}, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", p.Name, diff)
-		}
+		other := eventtest.History(order.Type, eventtest.ID(2), cancelled()[0].Event, order.OrderConfirmed{PaymentReference: "pay-2"})
+		eventtest.Project(t, p, oneOfEach()...).Given(delivered(), other).Then(
+			slices.Concat(fold(t, p, delivered()).Put, fold(t, p, other).Put)...)
 	}
 }
 
@@ -150,83 +145,5 @@ func TestOrdersBySKU_AnArticleOnTwoLinesHasOneRow(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"1×A", "2×B"}, got); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
-	}
-}
-
-// labels is a read model whose rows say nothing of when they changed: one row a label, with its colour.
-func labels() *projection.Projection {
-	table := &projection.Table{Name: "labels", Columns: []projection.Column{
-		{Name: "label", Kind: projection.Text, Role: projection.Partition},
-		{Name: "colour", Kind: projection.Text, Role: projection.Regular},
-	}}
-	type state struct {
-		Labels map[string]string `json:"labels"`
-	}
-	return projection.New("labels", 1, []string{order.Type}, table, func(s state, e views.Event) state {
-		next := state{Labels: map[string]string{}}
-		if e, ok := e.Event.(order.OrderCancelled); ok {
-			for pair := range strings.FieldsSeq(e.Reason) {
-				label, colour, _ := strings.Cut(pair, "=")
-				next.Labels[label] = colour
-			}
-		}
-		return next
-	}, func(s state) []projection.Row {
-		var rows []projection.Row
-		for _, label := range []string{"a", "b", "c"} {
-			if colour, ok := s.Labels[label]; ok {
-				rows = append(rows, projection.Row{label, colour})
-			}
-		}
-		return rows
-	})
-}
-
-// Whatever another process wrote about a step in between, a write of ours must follow it.
-func TestAdvance_CoversTheStepsInBetween(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name        string
-		steps       []string // labels after each event; the first is the state that Advance starts from
-		put, delete []projection.Row
-	}{
-		{"a row that never changed is left alone", []string{"a=red", "a=red", "a=red"}, nil, nil},
-		{"a row that came and stayed is put", []string{"", "a=red", "a=red"}, []projection.Row{{"a", "red"}}, nil},
-		{"a row that changed is put", []string{"a=red", "a=red", "a=blue"}, []projection.Row{{"a", "blue"}}, nil},
-		{"a row that changed and changed back is put", []string{"a=red", "a=blue", "a=red"}, []projection.Row{{"a", "red"}}, nil},
-		{"a row that went and came back is put", []string{"a=red", "", "a=red"}, []projection.Row{{"a", "red"}}, nil},
-		{"a row that went is deleted", []string{"a=red", "", ""}, nil, []projection.Row{{"a", "red"}}},
-		{"a row that came and went is deleted", []string{"", "a=red", ""}, nil, []projection.Row{{"a", "red"}}},
-		{"a row that came, changed and went is deleted once", []string{"", "a=red", "a=blue", ""}, nil, []projection.Row{{"a", "red"}}},
-		{
-			"rows do not get in each other's way",
-			[]string{"a=red b=red", "b=red c=red", "b=blue"},
-			[]projection.Row{{"b", "blue"}},
-			[]projection.Row{{"a", "red"}, {"c", "red"}},
-		},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var events []order.Event
-			for _, labels := range tt.steps {
-				events = append(events, order.OrderCancelled{Reason: labels})
-			}
-			all := history(events...)
-			start, err := labels().Advance(nil, all[:1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			step, err := labels().Advance(start.State, all[1:])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tt.put, step.Put); diff != "" {
-				t.Errorf("put (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(tt.delete, step.Delete); diff != "" {
-				t.Errorf("delete (-want +got):\n%s", diff)
-			}
-		})
 	}
 }
