@@ -68,3 +68,51 @@ func TestTimestamp_PropSurvivesAStore(t *testing.T) {
 		}
 	})
 }
+
+func TestTyped_IsTheInverseOfUntyped(t *testing.T) {
+	t.Parallel()
+	want := eventsourcing.Envelope[string]{Header: eventsourcing.Header{EventID: id(1), AggregateType: "order", SequenceNumber: 3}, Event: "one"}
+	untyped := eventsourcing.Untyped(want)
+	if untyped.Event != any("one") || untyped.SequenceNumber != 3 {
+		t.Errorf("untyped: %+v", untyped)
+	}
+	got, ok := eventsourcing.Typed[string](untyped)
+	if diff := cmp.Diff(want, got); !ok || diff != "" {
+		t.Errorf("typed, %t (-want +got):\n%s", ok, diff)
+	}
+}
+
+// An event of another type keeps its header, so that one can say what was left out.
+func TestTyped_TellsWhatIsOfAnotherType(t *testing.T) {
+	t.Parallel()
+	header := eventsourcing.Header{EventID: id(1), SequenceNumber: 3}
+	for name, event := range map[string]any{"another type": 4, "nil": nil} {
+		got, ok := eventsourcing.Typed[string](eventsourcing.Envelope[any]{Header: header, Event: event})
+		if diff := cmp.Diff(eventsourcing.Envelope[string]{Header: header}, got); ok || diff != "" {
+			t.Errorf("%s: typed, %t (-want +got):\n%s", name, ok, diff)
+		}
+	}
+	if _, ok := eventsourcing.Typed[any](eventsourcing.Envelope[any]{Event: 4}); !ok {
+		t.Error("an event is not taken for any")
+	}
+	if _, ok := eventsourcing.Typed[error](eventsourcing.Envelope[any]{}); ok {
+		t.Error("no event is taken for one")
+	}
+}
+
+func TestUntypedAll_KeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	typed := eventsourcing.Stamp(eventsourcing.Cause{AggregateID: id(1)}, 0, []string{"one", "two"}, counter())
+	got := eventsourcing.UntypedAll(typed)
+	if len(got) != 2 {
+		t.Fatalf("%d events", len(got))
+	}
+	for i := range got {
+		if diff := cmp.Diff(eventsourcing.Untyped(typed[i]), got[i]); diff != "" {
+			t.Errorf("event %d (-want +got):\n%s", i, diff)
+		}
+	}
+	if none := eventsourcing.UntypedAll[string](nil); len(none) != 0 {
+		t.Errorf("of nothing: %v", none)
+	}
+}
