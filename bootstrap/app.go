@@ -56,6 +56,7 @@ type App struct {
 	consumers consumer.Manager
 	tracing   *tracing.Tracing
 	recorder  *explain.Recorder
+	publisher string // the name of the consumer that publishes; empty without one
 	beats     *pulse.Monitor
 	pacemaker *pulse.Pacemaker // nil where the feed has no heartbeats
 	closers   []io.Closer      // in the order of opening

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +14,7 @@ import (
 	"orderflow/application/consumer"
 	"orderflow/application/filling"
 	"orderflow/application/verify"
+	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -35,15 +37,14 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 			Verify: a.verifyOne(p),
 		})
 	}
-	a.recorder = newRecorder(consumerNames(target))
-	publisher, err := a.openSink(ctx, target, env)
-	if err != nil {
+	if err := a.wirePublisher(ctx, target, env); err != nil {
 		return err
 	}
-	if publisher != nil {
-		a.closers = append(a.closers, publisher)
-		a.addConsumer(a.store, consumer.Config{Name: target.consumer(), Version: 1, Effect: filling.Publish(a.tracing.Publisher(publisher))})
+	names := make([]string, len(a.consumers))
+	for i, c := range a.consumers {
+		names[i] = c.Name()
 	}
+	a.recorder = newRecorder(names)
 	if err := a.consumers.Refresh(ctx); err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 	}
 	a.router, err = fanout.New(fanout.Config{
 		Lanes: a.config.Lanes, LanesOf: func(consumer string) int {
-			if consumer == target.consumer() {
+			if consumer == a.publisher {
 				return a.config.PublishLanes
 			}
 			return 0 // as all
@@ -66,6 +67,24 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 		DrainTimeout: a.config.ShutdownTimeout, Logger: a.log, Middleware: fanout.Around(around(a.tracing, a.recorder)...),
 	}, routed...)
 	return err
+}
+
+// wirePublisher gives the sink, if there is one, a consumer.
+func (a *App) wirePublisher(ctx context.Context, target sink, env Environment) error {
+	publisher, err := a.openSink(ctx, target, env)
+	if err != nil || publisher == nil {
+		return err
+	}
+	a.closers = append(a.closers, publisher)
+	if a.publisher, err = a.publisherName(ctx, target, a.identity(target, publisher)); err != nil {
+		return err
+	}
+	config := consumer.Config{Name: a.publisher, Version: 1, Effect: filling.Publish(a.tracing.Publisher(publisher))}
+	if a.config.PublishFrom == PublishFromNow {
+		config.StartFrom = eventsourcing.Timestamp(time.Now())
+	}
+	a.addConsumer(a.store, config)
+	return nil
 }
 
 // addConsumer completes config with what all consumers have in common.
@@ -78,15 +97,19 @@ func (a *App) addConsumer(feed ports.ChangeFeed, config consumer.Config) {
 	if feed == store {
 		config.Beats, config.Retention = a.beats, a.config.Retention
 	} else { // the topic, whose groups spread its partitions over processes, and through which no heartbeat goes
-		config.Shared = true
+		config.Shared, config.Untrusted = true, true
 	}
 	config.DrainTimeout, config.Grace = a.config.ShutdownTimeout, a.config.RollbackGrace
+	config.ReconcileEvery, config.ReconcileRate = a.config.ReconcileEvery, a.config.ReconcileRate
 	a.consumers = append(a.consumers, consumer.New(config))
 }
 
 // runs says whether this process works as a consumer, or could.
 func (c Config) runs(consumer string) bool {
-	return !c.Passive && (len(c.Consumers) == 0 || slices.Contains(c.Consumers, consumer))
+	named := func(name string) bool {
+		return name == consumer || strings.HasSuffix(name, publisherSuffix) && strings.HasPrefix(consumer, name+"-")
+	}
+	return !c.Passive && (len(c.Consumers) == 0 || slices.ContainsFunc(c.Consumers, named))
 }
 
 // rebuildPatience is how long a difference may last that traffic explains, when a rebuild is verified.
@@ -132,7 +155,7 @@ func (a *App) openSink(ctx context.Context, target sink, env Environment) (publi
 	case sinkFile:
 		return cloudevents.OpenFile(target.path, cloudevents.Config{Linger: sinkLinger})
 	case sinkRedpanda:
-		return a.openTopicSink(ctx, target.consumer())
+		return a.openTopicSink(ctx)
 	default:
 		return nil, nil
 	}

@@ -35,3 +35,6 @@ func (s *storage) SetAlive(alive func() error) { s.alive = alive }
 
 // FeedMetrics describes the metrics of the CDC feed, without a feed.
 func FeedMetrics() prometheus.Collector { return newFeedMetrics(nil) }
+
+// SameTarget says whether two identities of targets mean one.
+func SameTarget(a, b string) bool { return sameTarget(a, b) }

@@ -16,10 +16,10 @@ const brokerPatience = 5 * time.Second
 // openTopicSink returns the publisher to the topic. When brokers refuse what is configured, that is an error, since nobody but
 // a person can change it; when none answers, the service starts nevertheless: events wait in the store, and the consumer shows
 // its lag and that it is failing.
-func (a *App) openTopicSink(ctx context.Context, consumer string) (publisher, error) {
+func (a *App) openTopicSink(ctx context.Context) (publisher, error) {
 	config := a.redpanda()
 	config.Published = func(record eventsourcing.Record, partition int32, offset int64) {
-		a.recorder.Published(consumer, record, partition, offset)
+		a.recorder.Published(a.publisher, record, partition, offset)
 	}
 	p, err := redpanda.NewPublisher(config)
 	if err != nil {

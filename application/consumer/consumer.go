@@ -50,6 +50,8 @@ type Config struct {
 	Owner  ports.LeaseOwner
 	// Untrusted says that others may write to the feed, too: what it delivers is checked against Store.
 	Untrusted bool
+	// StartFrom is, for a consumer that never ran, the time of the first event that has an effect; zero for all events.
+	StartFrom time.Time
 	// Shared says that the feed spreads the orders over the processes: all of them work as the consumer, each on its part, and
 	// the lease is for what one must do alone.
 	Shared bool

@@ -105,7 +105,7 @@ func (c *Consumer) update(ctx context.Context, change func(*ports.ConsumerRecord
 		record, err = c.config.Registry.Consumer(ctx, c.config.Name)
 		if errors.Is(err, ports.ErrNotFound) {
 			record, err = ports.ConsumerRecord{
-				Name: c.config.Name, Live: ports.Generation{Number: 1, Version: c.config.Version}, CatchingUp: true,
+				Name: c.config.Name, Live: ports.Generation{Number: 1, Version: c.config.Version}, CatchingUp: true, From: c.config.StartFrom,
 			}, nil
 		}
 		if err != nil {

@@ -40,6 +40,9 @@ func (sh *shell) remembered() settings.Rules {
 		"redpanda-timeout":         tuning,
 		"lanes":                    tuning,
 		"publish-lanes":            tuning,
+		"publish-from":             tuning,
+		"reconcile-every":          tuning,
+		"reconcile-rate":           tuning,
 		"heartbeat":                tuning,
 		"shutdown-timeout":         tuning,
 	}

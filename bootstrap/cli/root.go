@@ -172,6 +172,12 @@ differences found); 128 and the number of the signal when a signal ended it: 130
 	flags.IntVar(&sh.config.Lanes, "lanes", sh.config.Lanes, "orders that each consumer handles at once")
 	flags.IntVar(&sh.config.PublishLanes, "publish-lanes", sh.config.PublishLanes, "orders that the publisher has on their way at once; batches are made of them")
 	flags.StringSliceVar(&sh.config.Consumers, "consumers", nil, "consumers that may run in this process (default all)")
+	flags.StringVar((*string)(&sh.config.PublishFrom), "publish-from", string(sh.config.PublishFrom),
+		"what a new target of the publisher gets: every event from the beginning, or those from now on")
+	flags.DurationVar(&sh.config.ReconcileEvery, "reconcile-every", sh.config.ReconcileEvery,
+		"time between two background checks that nothing was left behind")
+	flags.IntVar(&sh.config.ReconcileRate, "reconcile-rate", sh.config.ReconcileRate,
+		"orders a second that a background check looks at; 1000 take 2h47m for 10 million orders")
 	flags.DurationVar(&sh.config.Heartbeat, "heartbeat", sh.config.Heartbeat, "time between two heartbeats through the change feed")
 	flags.DurationVar(&sh.config.RollbackGrace, "rollback-grace", sh.config.RollbackGrace, "how long the previous generation of a view is kept after a rebuild")
 	flags.DurationVar(&sh.config.ShutdownTimeout, "shutdown-timeout", sh.config.ShutdownTimeout, "bound of each step of a stop")

@@ -1,0 +1,100 @@
+package bootstrap
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"orderflow/application/consumer"
+	"orderflow/ports"
+)
+
+// PublishFrom says what a publisher sends to a target that it has never published to.
+type PublishFrom string
+
+// The values of PublishFrom.
+const (
+	// PublishFromBeginning: every event from the first one on.
+	PublishFromBeginning PublishFrom = "beginning"
+	// PublishFromNow: the events that are committed from the start of the process on.
+	PublishFromNow PublishFrom = "now"
+)
+
+// identified is a publisher that knows better than its address what it publishes to.
+type identified interface {
+	// Identity is another one when what is at the address was replaced.
+	Identity() string
+}
+
+// identity names what a publisher sends to, for comparison with what it was bound to.
+func (a *App) identity(target sink, publisher any) string {
+	if known, ok := publisher.(identified); ok {
+		return string(target.kind) + ":" + known.Identity()
+	}
+	switch target.kind {
+	case sinkFile:
+		return string(sinkFile) + ":" + a.place(target.path)
+	case sinkRedpanda:
+		brokers := slices.Sorted(slices.Values(a.config.Redpanda.Brokers))
+		return string(sinkRedpanda) + ":" + a.config.Redpanda.Topic.Name + "@" + strings.Join(brokers, ",")
+	default:
+		return string(target.kind)
+	}
+}
+
+// place names a file for good: one below the data directory moves with it.
+func (a *App) place(path string) string {
+	whole, err := filepath.Abs(path)
+	data, dataErr := filepath.Abs(a.config.Data)
+	if err != nil || dataErr != nil {
+		return path // without a working directory, names are all there is
+	}
+	if below, err := filepath.Rel(data, whole); err == nil && filepath.IsLocal(below) {
+		return filepath.ToSlash(filepath.Join("DATA", below))
+	}
+	return whole
+}
+
+// sameTarget says whether two identities mean one target. A list of brokers may change while one broker remains in it: it is
+// still the same cluster.
+func sameTarget(a, b string) bool {
+	if a == b {
+		return true
+	}
+	topicA, brokersA, okA := strings.Cut(a, "@")
+	topicB, brokersB, okB := strings.Cut(b, "@")
+	if !okA || !okB || topicA != topicB || !strings.HasPrefix(a, string(sinkRedpanda)+":") {
+		return false
+	}
+	known := strings.Split(brokersA, ",")
+	return slices.ContainsFunc(strings.Split(brokersB, ","), func(broker string) bool { return slices.Contains(known, broker) })
+}
+
+// publisherName returns the name of the consumer that publishes to a target. The first target of a kind has the plain name. A
+// further one has a digest behind it: it has not received what the first one has, so it is another consumer. What an earlier
+// version has published without noting a target belongs to the first target that is configured.
+func (a *App) publisherName(ctx context.Context, target sink, identity string) (string, error) {
+	plain := target.consumer()
+	sum := sha256.Sum256([]byte(identity))
+	for _, name := range []string{plain, plain + "-" + hex.EncodeToString(sum[:4])} {
+		bound, err := consumer.BoundTarget(ctx, a.store, name)
+		if err != nil {
+			return "", err
+		}
+		if bound != "" && !sameTarget(bound, identity) {
+			continue
+		}
+		if name != plain && bound == "" {
+			a.log.Warn("the publisher has a new target and starts as a new consumer",
+				"consumer", name, "target", identity, "publish_from", a.config.PublishFrom)
+		}
+		if bound != identity && !a.config.Passive {
+			return name, consumer.BindTarget(ctx, a.store, name, identity)
+		}
+		return name, nil
+	}
+	return "", &ports.RefusedError{Reason: "two targets have the same digest: " + identity}
+}

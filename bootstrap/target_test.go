@@ -1,0 +1,124 @@
+package bootstrap_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"orderflow/bootstrap"
+)
+
+// published waits until a file has so many events, and returns the names of the consumers meanwhile.
+func published(t *testing.T, c bootstrap.Config, file string, want int, orders int) (names []string) {
+	t.Helper()
+	app, stop := run(t, c, io.Discard)
+	defer stop()
+	for range orders {
+		placeAnother(t, app)
+	}
+	await(t, fmt.Sprintf("%d events in %s", want, filepath.Base(file)), func() error {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if got := bytes.Count(text, []byte("\n")); got != want {
+			return fmt.Errorf("%d events", got)
+		}
+		return nil
+	})
+	await(t, "the consumers to be idle", func() error { return idle(t, app) })
+	for _, s := range consumers(t, app) {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// placeAnother places an order under a new id.
+func placeAnother(t *testing.T, app *bootstrap.App) {
+	t.Helper()
+	order := `{"customer_id":"ada","currency":"EUR","items":[{"sku":"A","quantity":1,"unit_price":5}]}`
+	resp, err := http.Post(app.URL()+"/v1/orders", "application/json", strings.NewReader(order))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		t.Fatalf("status %d", resp.StatusCode)
+	}
+}
+
+// A target that has never got anything gets everything, and one that was served before goes on where it was.
+func TestPublisher_isBoundToItsTarget(t *testing.T) {
+	t.Parallel()
+	c := config(t.TempDir())
+	first, second, third := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second"), filepath.Join(t.TempDir(), "third")
+
+	c.Sink = "file:" + first
+	names := published(t, c, first, 2, 2)
+	if !slices.Contains(names, "file-publisher") {
+		t.Errorf("consumers are %q", names)
+	}
+	c.Sink = "file:" + second
+	names = published(t, c, second, 3, 1)
+	if i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, "file-publisher-") }); i < 0 {
+		t.Errorf("consumers are %q, want one for the new target", names)
+	}
+	c.Sink = "file:" + first
+	published(t, c, first, 3, 0)
+	c.Sink = "file:" + second
+	published(t, c, second, 4, 1)
+
+	c.Sink, c.PublishFrom = "file:"+third, bootstrap.PublishFromNow
+	published(t, c, third, 1, 1)
+}
+
+// The list of consumers of a process names the publisher without its target.
+func TestPublisher_isNamedWithoutItsTarget(t *testing.T) {
+	t.Parallel()
+	c := config(t.TempDir())
+	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
+	c.Sink = "file:" + first
+	published(t, c, first, 1, 1)
+	c.Sink, c.Consumers = "file:"+second, []string{"file-publisher"}
+	app, stop := run(t, c, io.Discard)
+	defer stop()
+	await(t, "the event in the second file", func() error {
+		text, err := os.ReadFile(second)
+		if bytes.Count(text, []byte("\n")) != 1 {
+			return fmt.Errorf("%q, %w", text, err)
+		}
+		return nil
+	})
+	for _, s := range consumers(t, app) {
+		if s.State == "stopped" != !strings.HasPrefix(s.Name, "file-publisher") {
+			t.Errorf("consumer %s is %s", s.Name, s.State)
+		}
+	}
+}
+
+func TestSameTarget(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		a, b string
+		want bool
+	}{
+		{"stdout", "stdout", true},
+		{"file:/a", "file:/a", true},
+		{"file:/a", "file:/b", false},
+		{"file:/a@b,c", "file:/a@c", false},
+		{"redpanda:order-events@a:1", "redpanda:order-events@a:1,b:1", true},
+		{"redpanda:order-events@a:1,b:1", "redpanda:order-events@b:1,c:1", true},
+		{"redpanda:order-events@a:1", "redpanda:order-events@b:1", false},
+		{"redpanda:order-events@a:1", "redpanda:other@a:1", false},
+	} {
+		if got := bootstrap.SameTarget(test.a, test.b); got != test.want {
+			t.Errorf("%s and %s: %v, want %v", test.a, test.b, got, test.want)
+		}
+	}
+}
