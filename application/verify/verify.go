@@ -12,6 +12,7 @@ import (
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 const (
@@ -267,13 +268,14 @@ func (v *verification) compare(ctx context.Context, head ports.Head) (outcome, e
 		if !p.Takes(head.AggregateType) {
 			continue
 		}
-		handled := min(reached[p.Name].SequenceNumber, o.events)
-		fold, err := p.Advance(nil, v.withoutSkipped(p.Name, history[:handled]))
-		if err != nil {
-			return outcome{}, fmt.Errorf("fold %s of %s: %w", p.Name, id, err)
+		handled := history[:min(reached[p.Name].SequenceNumber, o.events)]
+		fold, detail := v.fold(p, v.withoutSkipped(p.Name, handled))
+		if detail == "" {
+			o.rows[p.Name] = uint64(len(fold.Put))
+			if detail, err = v.compareRows(ctx, p, fold.Put); err == nil && detail != "" {
+				detail, err = v.blame(ctx, p, handled, detail)
+			}
 		}
-		o.rows[p.Name] = uint64(len(fold.Put))
-		detail, err := v.compareRows(ctx, p, fold.Put)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -282,6 +284,51 @@ func (v *verification) compare(ctx context.Context, head ports.Head) (outcome, e
 		}
 	}
 	return o, nil
+}
+
+// fold returns what a projection makes of events, or names the event that it cannot take.
+func (v *verification) fold(p *projection.Projection, events []projection.Event) (projection.Step, string) {
+	advance := func(state []byte, events []projection.Event) (step projection.Step, err error) {
+		err = portkit.Protect(func() error {
+			step, err = p.Advance(state, events)
+			return err
+		})
+		return step, err
+	}
+	whole, err := advance(nil, events)
+	if err == nil {
+		return whole, ""
+	}
+	var state []byte
+	for _, e := range events {
+		step, err := advance(state, []projection.Event{e})
+		if err != nil {
+			return projection.Step{}, fmt.Sprintf("event %d cannot be applied: %v", e.SequenceNumber, err)
+		}
+		state = step.State
+	}
+	return projection.Step{}, fmt.Sprintf("%d events cannot be applied at once, but one by one: %v", len(events), err)
+}
+
+// blame names the skipped events when a view differs because it has their effect.
+func (v *verification) blame(ctx context.Context, p *projection.Projection, handled []projection.Event, detail string) (string, error) {
+	var skips []uint64
+	for _, e := range handled {
+		if v.skips[skipped{p.Name, e.AggregateID, e.SequenceNumber}] {
+			skips = append(skips, e.SequenceNumber)
+		}
+	}
+	if len(skips) == 0 {
+		return detail, nil
+	}
+	fold, wrong := v.fold(p, handled)
+	if wrong != "" {
+		return detail, nil
+	}
+	if with, err := v.compareRows(ctx, p, fold.Put); err != nil || with != "" {
+		return detail, err
+	}
+	return fmt.Sprintf("events %d are skipped, and the view has their effect: %s", skips, detail), nil
 }
 
 // reached reads how far each consumer is with one order.

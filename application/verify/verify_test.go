@@ -386,4 +386,68 @@ func TestVerify_countsSkippedEventsAndWantsTheRowsWithoutThem(t *testing.T) {
 	if err != nil || report.Skipped != 4 || report.Differences == 0 {
 		t.Errorf("report = %+v, %v; want the rows, which have the event, to differ", report, err)
 	}
+	for _, d := range report.Shown {
+		if !strings.HasPrefix(d.Detail, "events [2] are skipped, and the view has their effect: ") &&
+			!strings.Contains(d.Detail, "is not in the fold") {
+			t.Errorf("%s: %s", d.Consumer, d.Detail)
+		}
+	}
+}
+
+// A reducer that fails or panics is a difference that names the event, and not the end of the verification.
+func TestVerify_namesTheEventThatCannotBeApplied(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.handle(t, b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"}))
+	config := b.config()
+	sound := config.Projections[1]
+	config.Projections[1] = projection.New(sound.Name, sound.Version, sound.Types, sound.Table,
+		func(s struct{}, e eventsourcing.Envelope[order.Event]) struct{} {
+			if _, shipped := e.Event.(order.OrderShipped); shipped {
+				panic("a bug")
+			}
+			return s
+		}, func(struct{}) []projection.Row { return nil })
+	report, err := verify.New(config).Verify(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := slices.ContainsFunc(report.Shown, func(d ports.VerifyDifference) bool {
+		return d.AggregateID == b.orders[0] && d.Consumer == sound.Name && d.Detail == "event 3 cannot be applied: panic: a bug"
+	})
+	if !found {
+		t.Errorf("report = %+v", report)
+	}
+}
+
+// Rows and states of orders that there never were are put right as well.
+func TestRepair_removesWhatNoOrderAccountsFor(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	status := views.OrdersByStatus()
+	view := firstGeneration{}.LiveView(status.Name)
+	page, err := b.store.Rows(t.Context(), ports.RowQuery{View: view, Table: status.Table, Limit: 1})
+	if err != nil || len(page.Rows) != 1 {
+		t.Fatalf("rows = %v, %v", page, err)
+	}
+	stranger, row := uuid.New(), slices.Clone(page.Rows[0])
+	for i, column := range status.Table.Columns {
+		if column.Name == status.Table.Owner {
+			row[i] = stranger
+		}
+	}
+	err = b.store.Apply(t.Context(), view, ports.Change{
+		AggregateID: stranger, State: ports.ViewState{SequenceNumber: 3}, Table: status.Table, Put: []projection.Row{row},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := b.config()
+	config.Repairer = &repairs{bundle: b}
+	if report, err := verify.New(config).Repair(t.Context(), 0); err != nil || report.Differences != 0 || report.Repaired != 1 {
+		t.Errorf("repair = %+v, %v", report, err)
+	}
+	if report, err := verify.New(config).Verify(t.Context(), 0); err != nil || report.Differences != 0 {
+		t.Errorf("after it: %+v, %v", report, err)
+	}
 }
