@@ -3,12 +3,14 @@ package embedded
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
 
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 // The bounds of one group.
@@ -26,25 +28,56 @@ type committer struct {
 	// heads and commands are what is known about those of the group under construction: stored, or earlier in the group.
 	heads    map[uuid.UUID]head
 	commands map[commandID]span
+	// writing is set from when the group may be on the disk.
+	writing bool
 }
 
 func newCommitter(s *Store, last uint64) committer {
 	return committer{store: s, last: last, heads: map[uuid.UUID]head{}, commands: map[commandID]span{}}
 }
 
-// lead commits everything that waits, which the caller's own request is the first of, and hands the lead on.
+// lead commits everything that waits, which the caller's own request is the first of, and hands the lead on. It does so
+// also when committing panics.
 func (s *Store) lead() {
 	requests := s.queue.take(maxGroupRequests, maxGroupBytes)
-	s.committer.commit(requests)
-	s.queue.pass()
+	err := errEnded // until commit has returned: its goroutine may end inside of it
+	defer func() {
+		if err != nil {
+			s.committer.abort(requests, err)
+		}
+		s.queue.pass()
+		for _, r := range requests {
+			r.wake <- follows
+		}
+	}()
+	err = portkit.Protect(func() error { s.committer.commit(requests); return nil })
+}
+
+var errEnded = errors.New("the goroutine of the commit was ended")
+
+// abort gives verdicts on a group whose commit panicked. Unless it may be on the disk, the store goes on.
+func (c *committer) abort(requests []*request, cause error) {
+	s := c.store
+	stack := []byte(nil)
+	if panicked := (*portkit.PanicError)(nil); errors.As(cause, &panicked) {
+		stack = panicked.Stack
+	}
+	s.log.Error("a commit panicked", "error", cause, "may_be_written", c.writing, "stack", string(stack))
+	if c.writing {
+		s.fail(fmt.Errorf("commit: %w", cause))
+		s.refuse(requests, s.outcome())
+		return
+	}
+	c.last = s.durable.Load()
 	for _, r := range requests {
-		r.wake <- follows
+		r.verdict = verdict{err: fmt.Errorf("%w: nothing was written: %w", ports.ErrUnavailable, cause)}
 	}
 }
 
 // commit decides on requests, writes those that are accepted, waits until they are durable, and shows them to readers and
 // subscriptions. Each request gets its verdict.
 func (c *committer) commit(requests []*request) {
+	c.writing = false
 	c.at = max(c.at, c.store.options.Now().UnixMilli())
 	// After a failure Pebble's memory holds what may not be on the disk, so it must not be compared with.
 	err := c.store.failed()
@@ -73,6 +106,7 @@ func (c *committer) commit(requests []*request) {
 	if beats {
 		putBeat(batch)
 	}
+	c.writing = true
 	if err := c.store.writeDurably(batch); err != nil {
 		c.store.refuse(requests, err)
 		return

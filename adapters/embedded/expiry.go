@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 // expiryStep is how many rows one range delete covers.
@@ -24,7 +25,8 @@ func (s *Store) expire() {
 		case <-s.closing:
 			return
 		case <-ticker.C:
-			if err := s.Expire(context.Background()); err != nil && !errors.Is(err, ports.ErrClosed) {
+			err := portkit.Protect(func() error { return s.Expire(context.Background()) })
+			if err != nil && !errors.Is(err, ports.ErrClosed) {
 				s.log.Error("the outbox could not be swept", "dir", s.dir, "error", err)
 			}
 		}

@@ -111,3 +111,9 @@ func (s *Store) PutConsumer(name string, value []byte) error {
 	put(batch, nameKey(spaceConsumer, name), value)
 	return s.writeDurably(batch)
 }
+
+// HangInside is a call that never comes back.
+func (s *Store) HangInside() { s.ops.Enter() }
+
+// PanicInside is a write in which Pebble panics.
+func (s *Store) PanicInside(value any) error { return s.toPebble(func() error { panic(value) }) }

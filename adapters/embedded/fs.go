@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"orderflow/ports/portkit"
 )
 
 // watchedFS is what Pebble writes through. It tells the store how much of each MANIFEST is durable, and it makes the first failure
@@ -125,7 +127,7 @@ func (f *watchedFile) do(what string, operation func() error) error {
 	if err := f.fs.stopped(); err != nil {
 		return f.told(err)
 	}
-	err := operation()
+	err := portkit.Protect(operation) // Pebble's goroutines have nobody who recovers
 	if err != nil {
 		f.fs.failed(fmt.Errorf("%s %s: %w", what, f.name, err))
 	}

@@ -19,5 +19,6 @@ const childVariable = "EMBEDDED_TEST_CHILD"
 
 // children are the programs that tests run as processes of their own, to kill them.
 var children = map[string]func() int{
-	"write until killed": writeUntilKilled,
+	"write until killed":     writeUntilKilled,
+	"panic inside of pebble": panicInsideOfPebble,
 }

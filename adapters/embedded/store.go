@@ -76,6 +76,9 @@ type failure struct {
 	opened atomic.Bool
 	// happened is closed when cause is set.
 	happened chan struct{}
+	// wedged is closed when Pebble has panicked: it may hold its locks for ever. wedge guards that.
+	wedged chan struct{}
+	wedge  sync.Once
 	// doubtful holds the aggregates with an append whose outcome is not known.
 	doubtful sync.Map
 }
@@ -102,7 +105,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		closing:   make(chan struct{}),
 		ring:      newRing(options.FeedBytes),
 		feed:      feed{open: map[string]*subscription{}},
-		failure:   failure{happened: make(chan struct{})},
+		failure:   failure{happened: make(chan struct{}), wedged: make(chan struct{})},
 	}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", s.dir, translateOpen(err))
@@ -164,17 +167,25 @@ func (s *Store) apply(batch *pebble.Batch, options *pebble.WriteOptions) error {
 	if err := s.failed(); err != nil {
 		return err
 	}
-	var err error
-	if options.Sync {
-		err = s.db.ApplyNoSyncWait(batch, options)
-	} else {
-		err = s.db.Apply(batch, options)
+	return s.toPebble(func() error {
+		if options.Sync {
+			return s.db.ApplyNoSyncWait(batch, options)
+		}
+		return s.db.Apply(batch, options)
+	})
+}
+
+// toPebble writes something. A write that fails stops the store, and so does a panic of Pebble.
+func (s *Store) toPebble(write func() error) error {
+	err := portkit.Protect(write)
+	if panicked := (*portkit.PanicError)(nil); errors.As(err, &panicked) {
+		s.log.Error("Pebble panicked", "error", err, "stack", string(panicked.Stack))
+		s.failure.wedge.Do(func() { close(s.failure.wedged) })
 	}
 	if err != nil {
 		s.fail(err)
-		return s.outcome()
 	}
-	return nil
+	return s.outcome()
 }
 
 // outcome returns ports.ErrOutcomeUnknown when the store has failed while something was being written. Pebble does not tell
@@ -206,10 +217,7 @@ func (s *Store) writeDurably(batch *pebble.Batch) error {
 
 // syncWait waits until a batch that was applied is durable. A batch that is not must not be closed: Pebble may still use it.
 func (s *Store) syncWait(batch *pebble.Batch) error {
-	if err := batch.SyncWait(); err != nil {
-		s.fail(err)
-	}
-	if err := s.outcome(); err != nil {
+	if err := s.toPebble(batch.SyncWait); err != nil {
 		return err
 	}
 	_ = batch.Close() // it only returns memory
@@ -266,8 +274,8 @@ func (s *Store) enter(ctx context.Context) error {
 }
 
 // Close ends the store. Appends that the committer has taken get their true answers, those that wait get ports.ErrClosed,
-// subscriptions end. It waits for all of that, and for other calls that are inside. Closing again does nothing and returns
-// the same.
+// subscriptions end. It waits for all of that, and for other calls that are inside, unless Pebble has panicked: then some
+// of them may hang for ever, and Close leaves the directory as it is. Closing again does nothing and returns the same.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		if err := s.close(); err != nil {
@@ -281,8 +289,17 @@ func (s *Store) close() error {
 	s.ops.Shut()
 	close(s.closing)
 	s.queue.close()
-	s.background.Wait()
-	s.ops.Drain()
+	idle := make(chan struct{})
+	go func() { s.background.Wait(); s.ops.Drain(); close(idle) }()
+	select {
+	case <-idle:
+	case <-s.failure.wedged:
+	}
+	select {
+	case <-s.failure.wedged: // Pebble may still write, so the directory stays locked until the process ends
+		return fmt.Errorf("%w; the directory stays in use until the process ends", s.failed())
+	default:
+	}
 
 	errs := []error{s.db.Close(), s.watermark.close()}
 	if s.failed() == nil && errors.Join(errs...) == nil {
