@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
@@ -170,5 +171,21 @@ func TestDropView_TakesAllTablesOfTheView(t *testing.T) {
 	page, err := o.Rows(t.Context(), ports.RowQuery{View: view, Table: &other, Limit: 10})
 	if err != nil || len(page.Rows) != 0 {
 		t.Errorf("rows %v, %v; want none", page.Rows, err)
+	}
+}
+
+func TestPark_KeepsTheTypeOfTheAggregate(t *testing.T) {
+	t.Parallel()
+	o := openNew(t)
+	want := ports.ParkedAggregate{
+		Consumer: "consumer", AggregateID: newID(), AggregateType: "stock_item", SequenceNumber: 3, EventID: newID(), EventType: "a",
+		Kind: ports.FailureBug, Error: "e", Attempts: 2, FailedAt: time.UnixMilli(1).UTC(), ParkedAt: time.UnixMilli(2).UTC(),
+	}
+	if err := o.Park(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := o.reopen(t).Parked(t.Context(), "consumer", "", 2)
+	if d := diff([]ports.ParkedAggregate{want}, got.Aggregates); d != "" || err != nil {
+		t.Errorf("error %v: %s", err, d)
 	}
 }

@@ -13,8 +13,10 @@ import (
 
 // The values of parked orders and skips. Times are varints in milliseconds since 1970, other numbers uvarints.
 const (
-	// formatParked: sequence number, event id, event type, kind, error, attempts, failed at, parked at, retried at.
-	formatParked = 1
+	// formatParked: sequence number, event id, event type, kind, error, attempts, failed at, parked at, retried at, aggregate type.
+	formatParked = 2
+	// formatParked1 has no aggregate type.
+	formatParked1 = 1
 	// formatSkip: event id, event type, reason, error, skipped at.
 	formatSkip = 1
 )
@@ -163,19 +165,23 @@ func encodeParked(p ports.ParkedAggregate) ([]byte, error) {
 	value, errFailed := appendTime(value, p.FailedAt)
 	value, errParked := appendTime(value, p.ParkedAt)
 	value, errRetried := appendTime(value, p.RetriedAt)
-	return value, errors.Join(errFailed, errParked, errRetried)
+	return appendString(value, p.AggregateType), errors.Join(errFailed, errParked, errRetried)
 }
 
-// decodeParked reads an entry from its value and the part of its key that holds the order id.
+// decodeParked reads an entry from its value and the part of its key that holds the aggregate id.
 func decodeParked(key, value []byte) (ports.ParkedAggregate, error) {
-	k, v := decoder{rest: key}, decode(value, formatParked)
+	k := decoder{rest: key}
+	format, v := decodeEither(value, formatParked1, formatParked)
 	parked := ports.ParkedAggregate{
 		AggregateID:    k.uuid(),
 		SequenceNumber: v.uvarint(), EventID: v.uuid(), EventType: v.string(), Kind: ports.FailureKind(v.string()), Error: v.string(),
 		Attempts: int(v.uvarint()), FailedAt: fromMillis(v.varint()), ParkedAt: fromMillis(v.varint()), RetriedAt: fromMillis(v.varint()),
 	}
+	if format != formatParked1 {
+		parked.AggregateType = v.string()
+	}
 	if err := errors.Join(k.end(), v.end()); err != nil {
-		return ports.ParkedAggregate{}, fmt.Errorf("parked order: %w", err)
+		return ports.ParkedAggregate{}, fmt.Errorf("parked aggregate: %w", err)
 	}
 	return parked, nil
 }
