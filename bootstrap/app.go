@@ -142,7 +142,7 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 		Verifier:        verify.New(verification),
 		TopicVerifier:   topic,
 		AsyncAPI:        redpanda.AsyncAPI(),
-		Explainer:       newExplainer(store, names, a.consumers.LiveView, a.recorder),
+		Explainer:       newExplainer(store, names, a.consumers, a.recorder),
 		Codec:           a.codec,
 		StoreID:         storeID,
 		Ready:           a.ready,

@@ -8,6 +8,7 @@ import (
 
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/tracing"
+	"orderflow/application/consumer"
 	"orderflow/application/explain"
 	"orderflow/domain/order/views"
 	"orderflow/ports"
@@ -56,7 +57,9 @@ func newRecorder(consumers []string) *explain.Recorder {
 	return explain.NewRecorder(explain.RecorderConfig{Consumers: consumers, Now: time.Now})
 }
 
-// newExplainer puts together what recorder remembers and what is stored. view says which generation of a consumer's view is live.
-func newExplainer(store *storage, consumers []string, view func(consumer string) ports.ViewID, recorder *explain.Recorder) ports.Explainer {
-	return explain.New(explain.Config{Store: store, Views: store, Consumers: consumers, View: view, Recorder: recorder})
+// newExplainer puts together what recorder remembers and what is stored.
+func newExplainer(store *storage, names []string, consumers consumer.Manager, recorder *explain.Recorder) ports.Explainer {
+	return explain.New(explain.Config{
+		Store: store, Views: store, Consumers: names, Takes: consumers.Takes, View: consumers.LiveView, Recorder: recorder,
+	})
 }

@@ -54,6 +54,12 @@ func (m Manager) LiveView(consumer string) ports.ViewID {
 	return c.LiveView()
 }
 
+// Takes says whether a consumer takes events of an aggregate type. One that there is not takes none.
+func (m Manager) Takes(consumer, aggregateType string) bool {
+	c, err := m.named(consumer)
+	return err == nil && c.config.takes(aggregateType)
+}
+
 // Epoch returns the epoch of the lease that a consumer works under; 0 without one.
 func (m Manager) Epoch(consumer string) uint64 {
 	c, err := m.named(consumer)

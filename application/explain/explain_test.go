@@ -82,6 +82,41 @@ func (f *fixture) append(id uuid.UUID, metadata map[string]string) eventsourcing
 	return record
 }
 
+// A consumer that does not take the aggregate's type will never apply its events, and does not wait for them.
+func TestExplain_leavesOutConsumersThatDoNotTakeTheType(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		takes func(consumer, aggregateType string) bool
+		want  []string
+	}{
+		{"those of all types", nil, []string{"view", "broker"}},
+		{"those of the type", func(consumer, aggregateType string) bool {
+			return consumer == "broker" || aggregateType == "stock-item"
+		}, []string{"broker"}},
+		{"none", func(string, string) bool { return false }, []string{}},
+	} {
+		f, id := setup(t, 0), uuid.New()
+		f.explainer = explain.New(explain.Config{
+			Store: f.store, Views: f.store, Consumers: []string{"view", "broker"}, Takes: test.takes, View: viewOf, Recorder: f.recorder,
+		})
+		f.consume("broker", f.append(id, nil), time.Millisecond)
+		f.append(id, nil)
+		for n, told := range f.of(id) {
+			names := []string{}
+			for _, c := range told {
+				names = append(names, c.Consumer)
+				if want := c.Consumer == "broker" && n == 0; c.Applied != want {
+					t.Errorf("%s: event %d: %+v", test.name, n+1, c)
+				}
+			}
+			if diff := cmp.Diff(test.want, names); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.name, diff)
+			}
+		}
+	}
+}
+
 // apply says that a consumer is at record.
 func (f *fixture) apply(ctx context.Context, consumer string, record eventsourcing.Record) error {
 	return f.store.Apply(ctx, viewOf(consumer), ports.Change{

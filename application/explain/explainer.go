@@ -3,6 +3,7 @@ package explain
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -11,12 +12,15 @@ import (
 	"orderflow/ports"
 )
 
-// Config is what an [Explainer] needs. All fields are required.
+// Config is what an [Explainer] needs. Fields without a stated default are required.
 type Config struct {
 	Store ports.EventStore
 	Views ports.ViewStore
 	// Consumers are the names of all consumers, in the order in which they are shown.
 	Consumers []string
+	// Takes says whether a consumer takes events of an aggregate type; nil when all consumers take all. One that does not is
+	// left out of the explanation: it will never apply the events.
+	Takes func(consumer, aggregateType string) bool
 	// View says which view tells how far a consumer is.
 	View     func(consumer string) ports.ViewID
 	Recorder *Recorder
@@ -44,10 +48,11 @@ func (e *Explainer) Explain(ctx context.Context, aggregateID uuid.UUID) (ports.E
 	explanation := ports.Explanation{
 		AggregateID: aggregateID, AggregateType: history[0].AggregateType, Events: make([]ports.ExplainedEvent, len(history)),
 	}
+	consumers := e.takers(explanation.AggregateType)
 	for i, record := range history {
-		explanation.Events[i] = e.event(record)
+		explanation.Events[i] = e.event(record, consumers)
 	}
-	for i, consumer := range e.config.Consumers {
+	for i, consumer := range consumers {
 		// Read after what is remembered: then what was handled and is not applied was really set aside.
 		state, err := e.config.Views.State(ctx, e.config.View(consumer), aggregateID)
 		if err != nil {
@@ -60,15 +65,25 @@ func (e *Explainer) Explain(ctx context.Context, aggregateID uuid.UUID) (ports.E
 	return explanation, nil
 }
 
-func (e *Explainer) event(record eventsourcing.Record) ports.ExplainedEvent {
+// takers are the consumers that take events of an aggregate type.
+func (e *Explainer) takers(aggregateType string) []string {
+	if e.config.Takes == nil {
+		return e.config.Consumers
+	}
+	return slices.DeleteFunc(slices.Clone(e.config.Consumers), func(consumer string) bool {
+		return !e.config.Takes(consumer, aggregateType)
+	})
+}
+
+func (e *Explainer) event(record eventsourcing.Record, consumers []string) ports.ExplainedEvent {
 	event := ports.ExplainedEvent{
 		EventID: record.EventID, SequenceNumber: record.SequenceNumber,
 		EventType: record.EventType, EventVersion: record.EventVersion,
 		CommandID: record.CommandID, CorrelationID: record.CorrelationID, CausationID: record.CausationID,
 		TraceID: traceID(record.Metadata["traceparent"]), CreatedAt: record.CreatedAt,
-		Consumers: make([]ports.ExplainedConsumer, len(e.config.Consumers)),
+		Consumers: make([]ports.ExplainedConsumer, len(consumers)),
 	}
-	for i, consumer := range e.config.Consumers {
+	for i, consumer := range consumers {
 		event.Consumers[i].Consumer = consumer
 		e.config.Recorder.recall(record, &event.Consumers[i])
 	}
