@@ -1,0 +1,185 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"orderflow/application/consumer"
+	"orderflow/application/failure"
+	"orderflow/application/filling"
+	"orderflow/application/verify"
+	"orderflow/domain/eventsourcing"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// ViewsEqualTheFold checks P3: whatever the feed does, short of hiding the last event of an aggregate for ever, a view equals
+// the fold of its aggregate, and knows nothing of aggregates whose type it does not take.
+func ViewsEqualTheFold(t *testing.T, d Domain) {
+	rapid.Check(t, func(rt *rapid.T) {
+		h := d.draw(rt, t)
+		for _, p := range d.Projections {
+			d.deliver(rt, t, h, p)
+		}
+		report, err := verify.New(verify.Config{
+			Store: h.store, Codec: d.Codec, States: h.store, Rows: h.store,
+			Live: firstGeneration{}, Skips: h.store, Projections: d.Projections,
+		}).Verify(t.Context(), 0)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if report.Differences > 0 {
+			rt.Fatalf("%d differences: %+v", report.Differences, report.Shown)
+		}
+		if int(report.Events) != len(h.records) {
+			rt.Fatalf("%d events verified, %d written", report.Events, len(h.records))
+		}
+	})
+}
+
+// deliver hands the records to a consumer of p as a bad feed would, and at last the newest one of every aggregate.
+func (d Domain) deliver(rt *rapid.T, t *testing.T, h history, p *projection.Projection) {
+	views := &crashingViews{Views: h.store}
+	// It has caught up before: what it is to know now comes through the feed.
+	live := ports.Generation{Number: 1, Version: p.Version}
+	if _, err := h.store.SaveConsumer(t.Context(), ports.ConsumerRecord{Name: p.Name, Live: live}); err != nil {
+		rt.Fatal(err)
+	}
+	start := func() *process {
+		feed := scriptedFeed{ChangeFeed: h.store, records: make(chan eventsourcing.Record), ready: make(chan struct{})}
+		return run(t, feed, consumer.New(consumer.Config{
+			Name: p.Name, Version: p.Version, Types: p.Types, Effect: filling.Project(p, d.Codec), Table: p.Table,
+			Store: h.store, Feed: feed, Views: views, Registry: h.store, Parking: h.store, Skips: h.store,
+			Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Backoff: failure.Backoff{First: 1, Max: 1}, DrainTimeout: 1,
+		}))
+	}
+	working := start()
+	defer func() { working.kill() }()
+	if len(h.records) > 0 {
+		for range rapid.IntRange(0, 3*len(h.records)).Draw(rt, "deliveries") {
+			switch rapid.IntRange(0, 9).Draw(rt, "fault") {
+			case 0: // the process dies, and its memory with it
+				working.kill()
+				working = start()
+			case 1:
+				views.fail = before
+			case 2:
+				views.fail = after
+			}
+			working.deliver(rapid.SampledFrom(h.records).Draw(rt, "record")) // in any order, any number of times, with holes
+		}
+	}
+	newest := map[uuid.UUID]eventsourcing.Record{}
+	for _, r := range h.records {
+		newest[r.AggregateID] = r
+	}
+	for _, id := range h.ids {
+		working.deliver(newest[id])
+		if p.Takes(newest[id].AggregateType) {
+			continue
+		}
+		if state, err := h.store.State(t.Context(), firstGeneration{}.LiveView(p.Name), id); err != nil || state.SequenceNumber > 0 {
+			rt.Fatalf("%s has the state %+v of an aggregate that it does not take (error %v)", p.Name, state, err)
+		}
+	}
+}
+
+// process is a consumer that follows a feed which says what a test wants.
+type process struct {
+	feed  scriptedFeed
+	stop  func()
+	ended chan struct{}
+}
+
+// run starts a process, and returns when it asks for its first record.
+func run(t *testing.T, feed scriptedFeed, c *consumer.Consumer) *process {
+	ctx, stop := context.WithCancel(t.Context())
+	p := &process{feed: feed, stop: stop, ended: make(chan struct{})}
+	go func() {
+		defer close(p.ended)
+		_ = c.Pull(ctx, func(ctx context.Context, r eventsourcing.Record, done func()) error { // it always returns nil
+			err := c.Handle(ctx, r)
+			done()
+			return err
+		})
+	}()
+	<-feed.ready
+	return p
+}
+
+// deliver hands over one record, and returns when the consumer is done with it.
+func (p *process) deliver(r eventsourcing.Record) {
+	p.feed.records <- r
+	<-p.feed.ready
+}
+
+func (p *process) kill() {
+	p.stop()
+	<-p.ended
+}
+
+// scriptedFeed delivers what is put into records. Each time when it is asked for a record, it says so to ready.
+type scriptedFeed struct {
+	ports.ChangeFeed
+	records chan eventsourcing.Record
+	ready   chan struct{}
+}
+
+func (f scriptedFeed) Subscribe(context.Context, string) (ports.Subscription, error) { return f, nil }
+
+func (f scriptedFeed) Next(ctx context.Context) (ports.Delivery, error) {
+	select {
+	case f.ready <- struct{}{}:
+	case <-ctx.Done():
+		return ports.Delivery{}, ctx.Err()
+	}
+	select {
+	case r := <-f.records:
+		return ports.Delivery{Record: r}, nil
+	case <-ctx.Done():
+		return ports.Delivery{}, ctx.Err()
+	}
+}
+
+func (scriptedFeed) Commit(context.Context, ports.Position) error { return nil }
+
+func (scriptedFeed) Close() error { return nil }
+
+// crashingViews fails one Apply, without or with its effect.
+type crashingViews struct {
+	consumer.Views
+	fail failing
+}
+
+type failing int
+
+const (
+	never failing = iota
+	before
+	after
+)
+
+var errCrash = errors.New("the connection broke")
+
+func (v *crashingViews) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
+	fail := v.fail
+	v.fail = never
+	if fail == before {
+		return errCrash
+	}
+	if err := v.Views.Apply(ctx, view, change); err != nil {
+		return err
+	}
+	if fail == after {
+		return errCrash
+	}
+	return nil
+}

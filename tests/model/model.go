@@ -1,0 +1,85 @@
+package model
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"orderflow/application/command"
+	"orderflow/application/consumer"
+	"orderflow/application/filling"
+	"orderflow/domain/eventsourcing"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// Store is where a model keeps everything.
+type Store interface {
+	ports.EventStore
+	filling.Scanner
+	ports.ChangeFeed
+	consumer.Views
+	ports.ViewReader
+	ports.ConsumerRegistry
+	ports.ParkingLot
+	ports.SkipLog
+}
+
+// Domain is what a model runs on.
+type Domain struct {
+	// Open returns an empty store, to be closed at the end of the test.
+	Open func(t testing.TB) (Store, func())
+	// Aggregates draws the ids of a few aggregates, and returns what sends a random command to one of them. A refusal is not an
+	// error.
+	Aggregates  func(rt *rapid.T, config command.Config) (send func(rt *rapid.T) (uuid.UUID, error))
+	Projections []*projection.Projection
+	Codec       ports.Decoder
+}
+
+// history is some aggregates in a store, and their records in the order in which they were committed.
+type history struct {
+	store   Store
+	ids     []uuid.UUID
+	records []eventsourcing.Record
+}
+
+// draw takes a few aggregates through random commands.
+func (d Domain) draw(rt *rapid.T, t testing.TB) history {
+	store, closeStore := d.Open(t)
+	rt.Cleanup(closeStore)
+	h := history{store: store}
+	clock := time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC)
+	send := d.Aggregates(rt, command.Config{
+		Store: store,
+		// Hours pass, so that aggregates fall into different days.
+		Now:   func() time.Time { clock = clock.Add(37 * time.Minute); return clock },
+		NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
+	})
+	heads := map[uuid.UUID]uint64{}
+	for range rapid.IntRange(1, 25).Draw(rt, "commands") {
+		id, err := send(rt)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		records, err := store.Load(context.Background(), id, heads[id])
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if heads[id] == 0 && len(records) > 0 {
+			h.ids = append(h.ids, id)
+		}
+		heads[id] += uint64(len(records))
+		h.records = append(h.records, records...)
+	}
+	return h
+}
+
+// firstGeneration makes the first generation of every view the one that is read.
+type firstGeneration struct{}
+
+func (firstGeneration) LiveView(consumer string) ports.ViewID {
+	return ports.ViewID{Consumer: consumer, Generation: 1}
+}
