@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
 	"orderflow/adapters/embedded"
@@ -20,17 +19,10 @@ import (
 	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/httpapi"
-	"orderflow/adapters/redpanda"
 	"orderflow/adapters/tracing"
-	"orderflow/application/command"
 	"orderflow/application/consumer"
 	"orderflow/application/explain"
-	"orderflow/application/orders"
 	"orderflow/application/pulse"
-	"orderflow/application/query"
-	"orderflow/application/verify"
-	"orderflow/domain/order"
-	"orderflow/domain/order/views"
 	"orderflow/ports"
 )
 
@@ -102,59 +94,6 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 		return nil, err
 	}
 	return a, a.wireServer(ctx)
-}
-
-// wireServer puts the API in front of the store.
-func (a *App) wireServer(ctx context.Context) (err error) {
-	store, projections := a.store, views.All()
-	verification := a.verification(a.consumers, projections...)
-	var names []string
-	for _, c := range a.consumers {
-		names = append(names, c.Name())
-	}
-	verification.Others = names[len(projections):]
-	verification.Repairer = a.consumers
-	metrics := newMetrics(a.consumers, a.pacemaker)
-	if store.metrics != nil {
-		metrics.MustRegister(store.metrics)
-	}
-	topic, err := a.openTopicVerifier()
-	if err != nil {
-		return err
-	}
-	var storeID uuid.UUID
-	if !a.config.Passive { // a store that has none yet would get one
-		if storeID, err = store.StoreID(ctx); err != nil {
-			return err
-		}
-	}
-	commands := orders.NewCommands(orderjson.New(), command.Config{Store: a.tracing.Store(store), Now: time.Now, NewID: newID})
-	a.server, err = httpapi.New(httpapi.Config{
-		Commands:        tracing.Commands(a.tracing, commands),
-		Orders:          query.NewAggregates(query.AggregatesConfig{Type: order.Type, Views: store, Live: a.consumers, Store: store, Codec: a.codec, Projection: views.OrderReadModel()}),
-		Lists:           query.NewLists(store, store, a.consumers, projections),
-		Tables:          query.NewTables(query.TablesConfig{Records: store, Store: store, Views: store, Live: a.consumers, Projections: projections}),
-		Consumers:       a.consumers,
-		Manager:         a.consumers,
-		Rebuilder:       a.consumers,
-		Parked:          a.consumers,
-		Records:         store,
-		Verifier:        verify.New(verification),
-		TopicVerifier:   topic,
-		AsyncAPI:        redpanda.AsyncAPI(),
-		Explainer:       newExplainer(store, names, a.consumers, a.recorder),
-		Codec:           a.codec,
-		StoreID:         storeID,
-		Ready:           a.ready,
-		Metrics:         promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
-		Registerer:      metrics,
-		Trace:           traceRequests(a.tracing),
-		Logger:          a.log,
-		NewID:           newID,
-		Listener:        a.listener,
-		ShutdownTimeout: a.config.ShutdownTimeout,
-	})
-	return err
 }
 
 // readyPoll is how often WaitReady looks. It is what a command line tool that starts a service of its own waits for.

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"orderflow/adapters/httpapi"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/ports"
@@ -39,7 +38,7 @@ func bodyWith(items int) string {
 	return `{"order_id":"` + orderID + `","customer_id":"customer-4711","currency":"EUR","items":[` + strings.Join(lines, ",") + `]}`
 }
 
-func benchmarkConfig() httpapi.Config {
+func benchmarkConfig() apiConfig {
 	shop := newShop()
 	shop.handle = instant
 	config := shop.config()
@@ -89,7 +88,7 @@ func BenchmarkCreateOrder_overLoopback(b *testing.B) {
 	}
 	config := benchmarkConfig()
 	config.Listener = listener
-	server, err := httpapi.New(config)
+	server, err := config.server()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func TestBodies_refused(t *testing.T) {
 		"item without price":       {creating(line + `,{"sku":"B","quantity":2}`), "invalid_body", "items[1].unit_price"},
 		"quantity as text":         {creating(`{"sku":"A-1","quantity":"2","unit_price":1}`), "invalid_body", "items[0].quantity"},
 		"quantity with fraction":   {creating(`{"sku":"A-1","quantity":2.5,"unit_price":1}`), "invalid_body", "items[0].quantity"},
-		"quantity with exponent":   {creating(`{"sku":"A-1","quantity":1e2,"unit_price":1}`), "invalid_body", "items[0].quantity"},
+		"quantity a part of one":   {creating(`{"sku":"A-1","quantity":1e-2,"unit_price":1}`), "invalid_body", "items[0].quantity"},
 		"quantity true":            {creating(`{"sku":"A-1","quantity":true,"unit_price":1}`), "invalid_body", "items[0].quantity"},
 		"quantity with zeros":      {creating(`{"sku":"A-1","quantity":007,"unit_price":1}`), "invalid_body", "items[0].quantity"},
 		"quantity with a plus":     {creating(`{"sku":"A-1","quantity":+7,"unit_price":1}`), "invalid_body", "items[0].quantity"},

@@ -16,8 +16,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-
-	"orderflow/adapters/httpapi"
 )
 
 // object is a JSON object.
@@ -30,12 +28,12 @@ type description struct{ root object }
 var served = sync.OnceValue(func() description {
 	config := newShop().config()
 	config.Metrics = http.NotFoundHandler()
-	server, err := httpapi.New(config)
+	server, err := config.server()
 	if err != nil {
 		panic(err)
 	}
 	answer := httptest.NewRecorder()
-	server.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/openapi.json", nil))
+	server.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/openapi.json", nil))
 	var d description
 	if err := json.Unmarshal(answer.Body.Bytes(), &d.root); err != nil {
 		panic(err)
@@ -106,7 +104,7 @@ func checkDescribed(t testing.TB, r request, answer *httptest.ResponseRecorder) 
 	response = served().resolve(response)
 	headers, _ := response["headers"].(object)
 	for name, header := range headers {
-		if problem := served().check(header.(object)["schema"].(object), headerValue(answer.Header().Get(name)), name); problem != "" {
+		if problem := served().header(header.(object)["schema"].(object), answer.Header().Get(name), name); problem != "" {
 			t.Errorf("%s %s answers %d with a header that is not as described: %s", r.method, r.path, answer.Code, problem)
 		}
 	}
@@ -130,11 +128,16 @@ func checkDescribed(t testing.TB, r request, answer *httptest.ResponseRecorder) 
 	}
 }
 
-func headerValue(text string) any {
-	if n, err := strconv.ParseFloat(text, 64); err == nil {
-		return n
+// header checks a header, which is a number if the schema says so.
+func (d description) header(schema object, text, name string) string {
+	if schema["type"] == "integer" {
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return fmt.Sprintf("%s: %q is no number", name, text)
+		}
+		return d.check(schema, n, name)
 	}
-	return text
+	return d.check(schema, text, name)
 }
 
 // check reports the first place where value is not what schema says; "" when there is none. It knows the keywords that the
@@ -163,6 +166,8 @@ func (d description) keyword(schema object, keyword string, argument, value any,
 	switch keyword {
 	case "description", "examples", "default":
 		return ""
+	case "not":
+		return wrong(d.check(argument.(object), value, at) != "")
 	case "type":
 		return wrong(map[string]bool{
 			"object": isObject, "array": isList, "string": isText, "number": isNumber, "boolean": value == true || value == false,

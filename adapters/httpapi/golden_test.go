@@ -132,7 +132,7 @@ func TestGolden_operations(t *testing.T) {
 				Name: "orders-by-sku", Live: ports.Generation{Number: 2, Version: 1}, State: ports.ConsumerFailing, Retries: 4, Healed: 2,
 				Lag: ports.Lag{Events: 3, Age: 1500 * time.Millisecond, Known: true},
 				Failure: &ports.ConsumerFailure{
-					AggregateID: uuid.MustParse(orderID), SequenceNumber: 2, Kind: ports.FailureStore, Error: "apply: unavailable", Attempts: 4, Since: noon,
+					AggregateID: uuid.MustParse(orderID), AggregateType: "order", SequenceNumber: 2, Kind: ports.FailureStore, Error: "apply: unavailable", Attempts: 4, Since: noon,
 				},
 				Parked: 2, OldestParked: noon,
 			},
@@ -142,7 +142,7 @@ func TestGolden_operations(t *testing.T) {
 				Rebuild: &ports.RebuildStatus{
 					Phase: ports.RebuildRefused, Generation: ports.Generation{Number: 7, Version: 2}, Done: 3, Total: 3, StartedAt: noon,
 					Report: &ports.VerifyReport{Aggregates: 3, Events: 9, Rows: 3, Differences: 1, Shown: []ports.VerifyDifference{
-						{AggregateID: uuid.MustParse(orderID), Consumer: "orders-by-status", Detail: "a row is missing"},
+						{AggregateID: uuid.MustParse(orderID), AggregateType: "order", Consumer: "orders-by-status", Detail: "a row is missing"},
 					}},
 				},
 			},

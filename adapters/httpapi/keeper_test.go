@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderflow/adapters/httpapi"
 	"orderflow/ports"
 )
 
@@ -18,6 +17,7 @@ type keeper struct {
 	consequence string
 	parked      []ports.ParkedAggregate
 	retry       func(orderID uuid.UUID) error
+	skips       []ports.Skip
 	waiting     []record
 	unreadable  error // of waiting
 
@@ -28,9 +28,9 @@ type keeper struct {
 const kept = "orders-by-sku"
 
 // config wires a keeper into an API.
-func (k *keeper) config() httpapi.Config {
+func (k *keeper) config() apiConfig {
 	config := newShop().config()
-	config.Manager, config.Rebuilder, config.Parked, config.Records = k, k, k, k
+	config.Manager, config.Rebuilder, config.Parked, config.Skips, config.Records = k, k, k, k, k
 	return config
 }
 
@@ -87,6 +87,18 @@ func (k *keeper) RetryParked(_ context.Context, consumer string, orderID uuid.UU
 
 func (k *keeper) SkipParked(_ context.Context, consumer string, orderID uuid.UUID, reason string) error {
 	return k.do(consumer, "skip %s: %s", orderID, reason)
+}
+
+func (k *keeper) ListSkips(_ context.Context, q ports.SkipQuery) (ports.SkipPage, error) {
+	if q.Consumer != kept {
+		return ports.SkipPage{}, fmt.Errorf("consumer %s: %w", q.Consumer, ports.ErrNotFound)
+	}
+	k.asked = append(k.asked, fmt.Sprintf("skips of %s after %q, %d", q.AggregateID, q.After, q.Limit))
+	return ports.SkipPage{Skips: k.skips, Next: "more"}, nil
+}
+
+func (k *keeper) Unskip(_ context.Context, consumer string, aggregateID uuid.UUID, sequence uint64) error {
+	return k.do(consumer, "unskip %d of %s", sequence, aggregateID)
 }
 
 func (k *keeper) Load(_ context.Context, _ uuid.UUID, after uint64) ([]record, error) {

@@ -67,6 +67,7 @@ func everyConsumerRequest(consumer string) map[string]request {
 		"retry":     post(path+"/parked/"+orderID+"/retry", ""),
 		"skip":      post(path+"/parked/"+orderID+"/skip", `{"reason":"x"}`),
 		"retry all": post(path+"/retry-parked", ""),
+		"unskip":    post(path+"/unskip", `{"aggregate_id":"`+orderID+`","sequence_number":2}`),
 	}
 }
 
@@ -110,7 +111,7 @@ func TestConsumers_problems(t *testing.T) {
 				if !strings.Contains(p.Detail, test.detail) || strings.Contains(answer.Body.String(), "secret") {
 					t.Errorf("detail %q, want %q in it and no internals", p.Detail, test.detail)
 				}
-				if about := strings.Contains(r.path, orderID); (p.OrderID == orderID) != about {
+				if about := strings.Contains(r.path+r.body, orderID); (p.OrderID == orderID) != about {
 					t.Errorf("order_id %q, want one: %t", p.OrderID, about)
 				}
 				if test.logged == "" && log.Len() > 0 || !strings.Contains(log.String(), test.logged) {
@@ -193,9 +194,12 @@ func TestConsumers_badRequests(t *testing.T) {
 		{post(skip, `{"reason":"`+strings.Repeat("ü", 501)+`"}`), "invalid_body", "reason"},
 		{post(skip, `{"reason":"x","sequence_number":0}`), "invalid_body", "sequence_number"},
 		{post(skip, `{"reason":"x","sequence_number":"1"}`), "invalid_body", "sequence_number"},
-		{post(consumerPath+"/parked/4711/skip", `{"reason":"x"}`), "invalid_parameter", "order_id"},
-		{post(consumerPath+"/parked/4711/retry", ""), "invalid_parameter", "order_id"},
-		{get(consumerPath + "/parked/4711"), "invalid_parameter", "order_id"},
+		{post(consumerPath+"/unskip", `{"aggregate_id":"x","sequence_number":1}`), "invalid_body", "aggregate_id"},
+		{post(consumerPath+"/unskip", `{"aggregate_id":"`+orderID+`","sequence_number":0}`), "invalid_body", "sequence_number"},
+		{get(consumerPath + "/skips?aggregate_id=4711"), "invalid_parameter", "aggregate_id"},
+		{post(consumerPath+"/parked/4711/skip", `{"reason":"x"}`), "invalid_parameter", "aggregate_id"},
+		{post(consumerPath+"/parked/4711/retry", ""), "invalid_parameter", "aggregate_id"},
+		{get(consumerPath + "/parked/4711"), "invalid_parameter", "aggregate_id"},
 		{get(consumerPath + "/parked?limit=201"), "invalid_parameter", "limit"},
 		{get(consumerPath + "/parked?cursor=%25"), "bad_cursor", "cursor"},
 		{get(consumerPath + "/parked?cursor=bW9yZQ"), "bad_cursor", "cursor"},
@@ -250,7 +254,7 @@ func TestConsumers_schemasAreWhatIsAccepted(t *testing.T) {
 func TestConsumers_withoutTheirPorts(t *testing.T) {
 	t.Parallel()
 	config := newShop().config()
-	config.Manager, config.Rebuilder, config.Parked, config.Records = nil, nil, nil, nil
+	config.Manager, config.Rebuilder, config.Parked, config.Skips, config.Records = nil, nil, nil, nil, nil
 	handler := handlerOf(t, config)
 	for name, r := range everyConsumerRequest(kept) {
 		t.Run(name, func(t *testing.T) {

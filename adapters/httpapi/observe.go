@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"orderflow/adapters/httpapi/endpoint"
 )
 
 // observer is around all operations: it catches panics, counts, times and traces requests, and logs them.
@@ -67,7 +69,8 @@ func (o *observer) answerPanic(rec *recorder, r *http.Request, panicked any) (ab
 		o.logger.LogAttrs(r.Context(), slog.LevelError, "panic while serving a request",
 			slog.String("route", route(r)), slog.Any("panic", panicked), slog.String("stack", string(debug.Stack())))
 		if !begun {
-			writeProblem(rec, newProblem(http.StatusInternalServerError, codeInternal, "an internal error; the log of the service tells more"))
+			endpoint.WriteProblem(rec, endpoint.NewProblem(http.StatusInternalServerError, endpoint.CodeInternal,
+				"an internal error; the log of the service tells more"))
 		}
 	}
 	return begun || panicked == http.ErrAbortHandler
@@ -136,6 +139,12 @@ func (r *recorder) Write(b []byte) (int, error) {
 	}
 	return r.ResponseWriter.Write(b)
 }
+
+// statusClientGone is not sent to anybody; metrics and logs show it for requests whose client left.
+const statusClientGone = 499
+
+// Gone notes that the client has left without an answer.
+func (r *recorder) Gone() { r.status = statusClientGone }
 
 // Unwrap is for http.ResponseController.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -13,7 +13,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"orderflow/adapters/httpapi"
 	"orderflow/domain/projection"
 )
 
@@ -92,7 +91,7 @@ func TestMetrics_cannotBeRegisteredTwice(t *testing.T) {
 	config := newShop().config()
 	config.Registerer = prometheus.NewRegistry()
 	handlerOf(t, config)
-	if _, err := httpapi.New(config); err == nil {
+	if _, err := config.server(); err == nil {
 		t.Error("two APIs share their metrics")
 	}
 }

@@ -31,7 +31,7 @@ func parkedOrders(n int) []ports.ParkedAggregate {
 
 func document(p ports.ParkedAggregate) object {
 	return object{
-		"order_id": p.AggregateID.String(), "sequence_number": float64(p.SequenceNumber), "event_id": orderID, "event_type": "order.confirmed",
+		"aggregate_id": p.AggregateID.String(), "aggregate_type": "order", "order_id": p.AggregateID.String(), "sequence_number": float64(p.SequenceNumber), "event_id": orderID, "event_type": "order.confirmed",
 		"kind": "bug", "error": p.Error, "attempts": float64(p.Attempts),
 		"failed_at": "2026-03-01T12:00:00.000Z", "parked_at": "2026-03-01T12:00:01.000Z",
 	}
@@ -68,7 +68,7 @@ func TestParked_isShownWithWhatWaits(t *testing.T) {
 	}
 	waiting := func(n int) object {
 		return object{
-			"sequence_number": float64(n), "event_id": last.AggregateID.String(), "event_type": "order.confirmed", "event_version": 2.0,
+			"aggregate_type": "order", "sequence_number": float64(n), "event_id": last.AggregateID.String(), "event_type": "order.confirmed", "event_version": 2.0,
 			"created_at": "2026-03-01T12:00:00.000Z",
 		}
 	}
@@ -212,4 +212,33 @@ func TestParked_skip(t *testing.T) {
 			t.Errorf("asked for %v, want nothing", k.asked)
 		}
 	})
+}
+
+func TestSkips(t *testing.T) {
+	t.Parallel()
+	id := uuid.MustParse(orderID)
+	k := &keeper{skips: []ports.Skip{{
+		Consumer: kept, AggregateID: id, SequenceNumber: 2, EventID: id, EventType: "order.confirmed",
+		Reason: "test data", Error: "panic: nil map", SkippedAt: noon,
+	}}}
+	handler := handlerOf(t, k.config())
+	page := bodyOf[object](t, do(t, handler, get(consumerPath+"/skips?limit=7&aggregate_id="+orderID)))
+	want := object{
+		"skips": []any{object{
+			"aggregate_id": orderID, "order_id": orderID, "sequence_number": 2.0, "event_id": orderID, "event_type": "order.confirmed",
+			"reason": "test data", "error": "panic: nil map", "skipped_at": "2026-03-01T12:00:00.000Z",
+		}},
+		"next_cursor": "bW9yZQ",
+	}
+	if diff := cmp.Diff(want, page); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	wantStatus(t, do(t, handler, get(consumerPath+"/skips?cursor=bW9yZQ")), http.StatusOK)
+	wantStatus(t, do(t, handler, post(consumerPath+"/unskip", `{"aggregate_id":"`+orderID+`","sequence_number":2}`)), http.StatusNoContent)
+	asked := []string{
+		fmt.Sprintf(`skips of %s after "", 7`, id), fmt.Sprintf(`skips of %s after "more", 50`, uuid.Nil), fmt.Sprintf("unskip 2 of %s", id),
+	}
+	if diff := cmp.Diff(asked, k.asked); diff != "" {
+		t.Errorf("asked for (-want +got):\n%s", diff)
+	}
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderflow/adapters/httpapi"
 	"orderflow/domain/order"
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -29,26 +28,21 @@ type running struct {
 	ended  chan error
 }
 
-func start(t *testing.T, config httpapi.Config) *running {
+func start(t *testing.T, config apiConfig) *running {
 	t.Helper()
-	config.Address = "127.0.0.1:0"
-	server, err := httpapi.New(config)
-	if err != nil {
+	var err error
+	if config.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	if addr := server.Addr(); addr != nil {
-		t.Errorf("address %s before there is one", addr)
+	server, err := config.server()
+	if err != nil {
+		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	transport := &http.Transport{}
 	r := &running{client: &http.Client{Transport: transport}, stop: stop, ended: make(chan error, 1)}
 	go func() { r.ended <- server.Run(ctx) }()
-	select {
-	case <-server.Ready():
-	case err := <-r.ended:
-		t.Fatal(err)
-	}
-	r.url = "http://" + server.Addr().String()
+	r.url = "http://" + config.Listener.Addr().String()
 	t.Cleanup(func() {
 		stop()
 		transport.CloseIdleConnections()
@@ -155,7 +149,7 @@ func TestServer_stop_cutsOffWhatTakesTooLong(t *testing.T) {
 	t.Parallel()
 	shop := newShop()
 	arrived := make(chan struct{})
-	shop.order = func(ctx context.Context, _ uuid.UUID, _ uint64, _ time.Duration) (projection.Row, error) {
+	shop.events = func(ctx context.Context, _ uuid.UUID) ([]projection.Event, error) {
 		close(arrived)
 		<-ctx.Done()
 		return nil, fmt.Errorf("order: %w", ctx.Err())
@@ -165,7 +159,7 @@ func TestServer_stop_cutsOffWhatTakesTooLong(t *testing.T) {
 	server := start(t, config)
 	answered := make(chan string, 1)
 	go func() {
-		answer, body := server.send(t, http.MethodGet, "/v1/orders/"+orderID+"?min_sequence=1&timeout=30s", "")
+		answer, body := server.send(t, http.MethodGet, "/v1/orders/"+orderID+"/events", "")
 		answered <- fmt.Sprint(answer.StatusCode, body)
 	}()
 	<-arrived
@@ -219,7 +213,7 @@ func TestServer_bodyThatDoesNotArrive_timesOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	fmt.Fprintf(connection, "POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{", len(creation))
+	fmt.Fprintf(connection, "POST /v1/orders HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{", len(creation))
 	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +238,7 @@ func TestServer_bodyTooLarge(t *testing.T) {
 	server.wait(t)
 }
 
-func TestServer_runsOnAGivenListener(t *testing.T) {
+func TestServer_runsOnce(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -252,21 +246,23 @@ func TestServer_runsOnAGivenListener(t *testing.T) {
 	}
 	config := newShop().config()
 	config.Listener = listener
-	server, err := httpapi.New(config)
+	server, err := config.server()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()
-	<-server.Ready()
-	if server.Addr().String() != listener.Addr().String() {
-		t.Errorf("address %s, want %s", server.Addr(), listener.Addr())
+	answer, err := http.Get("http://" + listener.Addr().String() + "/livez")
+	if err != nil {
+		t.Fatal(err)
 	}
+	_ = answer.Body.Close()
 	if err := server.Run(ctx); err == nil {
 		t.Error("ran twice")
 	}
 	stop()
+	http.DefaultClient.CloseIdleConnections()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
@@ -281,7 +277,7 @@ func TestServer_endsWithItsListener(t *testing.T) {
 	_ = listener.Close()
 	config := newShop().config()
 	config.Listener = listener
-	server, err := httpapi.New(config)
+	server, err := config.server()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,38 +286,20 @@ func TestServer_endsWithItsListener(t *testing.T) {
 	}
 }
 
-func TestServer_addressInUse(t *testing.T) {
-	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	config := newShop().config()
-	config.Address = listener.Addr().String()
-	server, err := httpapi.New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "address already in use") {
-		t.Errorf("ended with %v", err)
-	}
-}
-
 func TestNew_refusesWhatCannotWork(t *testing.T) {
 	t.Parallel()
 	whole := newShop().config()
-	for name, change := range map[string]func(*httpapi.Config){
-		"no commands":        func(c *httpapi.Config) { c.Commands = nil },
-		"no codec":           func(c *httpapi.Config) { c.Codec = nil },
-		"a negative limit":   func(c *httpapi.Config) { c.MaxBodyBytes = -1 },
-		"a negative timeout": func(c *httpapi.Config) { c.IdleTimeout = -1 },
+	for name, change := range map[string]func(*apiConfig){
+		"no commands":        func(c *apiConfig) { c.Commands = nil },
+		"no codec":           func(c *apiConfig) { c.Codec = nil },
+		"a negative limit":   func(c *apiConfig) { c.MaxBodyBytes = -1 },
+		"a negative timeout": func(c *apiConfig) { c.IdleTimeout = -1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			config := whole
 			change(&config)
-			if _, err := httpapi.New(config); err == nil {
+			if _, err := config.server(); err == nil {
 				t.Error("accepted")
 			}
 		})

@@ -44,7 +44,7 @@ func TestVerifyTopic(t *testing.T) {
 			return ports.TopicReport{
 				Aggregates: 1, Unjudged: 2, Messages: 3, Expired: 4, Doubled: 5, Missing: 6, OutOfOrder: 7, Unknown: 8, Scattered: 9,
 				Shown: []ports.TopicFinding{
-					{Kind: ports.TopicMissing, AggregateID: uuid.MustParse(orderID), SequenceNumber: 2, Detail: "event 2 of 3 did not come"},
+					{Kind: ports.TopicMissing, AggregateID: uuid.MustParse(orderID), AggregateType: "order", SequenceNumber: 2, Detail: "event 2 of 3 did not come"},
 					{Kind: ports.TopicUnknown, Detail: "no event"},
 				},
 			}, nil
@@ -58,7 +58,10 @@ func TestVerifyTopic(t *testing.T) {
 			"orders": 1.0, "unjudged": 2.0, "messages": 3.0, "expired": 4.0, "doubled": 5.0,
 			"missing": 6.0, "out_of_order": 7.0, "unknown": 8.0, "scattered": 9.0,
 			"shown": []any{
-				map[string]any{"kind": "missing", "order_id": orderID, "sequence_number": 2.0, "detail": "event 2 of 3 did not come"},
+				map[string]any{
+					"kind": "missing", "aggregate_id": orderID, "aggregate_type": "order", "order_id": orderID, "sequence_number": 2.0,
+					"detail": "event 2 of 3 did not come",
+				},
 				map[string]any{"kind": "unknown", "detail": "no event"},
 			},
 		}}

@@ -22,7 +22,8 @@ func TestVerify(t *testing.T) {
 		shop.verify = func(_ context.Context, patience time.Duration) (ports.VerifyReport, error) {
 			asked = patience
 			return ports.VerifyReport{Aggregates: 2, Events: 5, Rows: 9, Differences: 2, Shown: []ports.VerifyDifference{
-				{AggregateID: uuid.MustParse(orderID), Consumer: "orders-by-sku", Detail: "a row is missing"},
+				{AggregateID: uuid.MustParse(orderID), AggregateType: "order", Consumer: "orders-by-sku", Detail: "a row is missing"},
+				{AggregateID: uuid.MustParse(orderID), AggregateType: "stock-item", Consumer: "stock", Detail: "a row is wrong"},
 				{Detail: "the history has a hole"},
 			}}, nil
 		}
@@ -34,7 +35,10 @@ func TestVerify(t *testing.T) {
 		want := map[string]any{
 			"orders": 2.0, "events": 5.0, "rows": 9.0, "skipped": 0.0, "repaired": 0.0, "differences": 2.0,
 			"shown": []any{
-				map[string]any{"order_id": orderID, "consumer": "orders-by-sku", "detail": "a row is missing"},
+				map[string]any{
+					"aggregate_id": orderID, "aggregate_type": "order", "order_id": orderID, "consumer": "orders-by-sku", "detail": "a row is missing",
+				},
+				map[string]any{"aggregate_id": orderID, "aggregate_type": "stock-item", "consumer": "stock", "detail": "a row is wrong"},
 				map[string]any{"detail": "the history has a hole"},
 			},
 		}

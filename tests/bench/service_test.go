@@ -19,6 +19,9 @@ import (
 	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/httpapi"
+	"orderflow/adapters/httpapi/endpoint"
+	"orderflow/adapters/httpapi/opsapi"
+	"orderflow/adapters/httpapi/orderapi"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
 	"orderflow/application/explain"
@@ -136,19 +139,36 @@ func (s *service) wireConsumers(ctx context.Context, sink string, effects consum
 	return err
 }
 
-func (s *service) wireServer() (err error) {
+func (s *service) wireServer() error {
 	projections := views.All()
+	orderRoutes, err := orderapi.New(orderapi.Config{
+		Commands: s.commands,
+		Orders: query.NewAggregates(query.AggregatesConfig{
+			Type: order.Type, Views: s.store, Live: s.consumers, Store: s.store, Codec: s.codec, Projection: views.OrderReadModel(),
+		}),
+		Lists: query.NewLists(s.store, s.store, s.consumers, projections),
+		Codec: s.codec,
+		NewID: workload.NewID,
+	})
+	if err != nil {
+		return err
+	}
+	operatorRoutes, err := opsapi.New(opsapi.Config{
+		Consumers: s.consumers,
+		Tables: query.NewTables(query.TablesConfig{
+			Records: s.store, Store: s.store, Views: s.store, Live: s.consumers, Projections: projections,
+		}),
+		Manager:   s.consumers,
+		Rebuilder: s.consumers,
+		Parked:    s.consumers,
+		Records:   s.store,
+		Now:       time.Now,
+	})
+	if err != nil {
+		return err
+	}
 	s.server, err = httpapi.New(httpapi.Config{
-		Commands:   s.commands,
-		Orders:     query.NewAggregates(query.AggregatesConfig{Type: order.Type, Views: s.store, Live: s.consumers, Store: s.store, Codec: s.codec, Projection: views.OrderReadModel()}),
-		Lists:      query.NewLists(s.store, s.store, s.consumers, projections),
-		Tables:     query.NewTables(query.TablesConfig{Records: s.store, Store: s.store, Views: s.store, Live: s.consumers, Projections: projections}),
-		Consumers:  s.consumers,
-		Manager:    s.consumers,
-		Rebuilder:  s.consumers,
-		Parked:     s.consumers,
-		Records:    s.store,
-		Codec:      s.codec,
+		Resources:  []endpoint.Resource{orderRoutes, operatorRoutes},
 		Registerer: prometheus.NewRegistry(),
 		Listener:   s.listener,
 	})

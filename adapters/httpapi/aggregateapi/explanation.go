@@ -1,26 +1,26 @@
-package httpapi
+package aggregateapi
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/google/uuid"
 
+	"orderflow/adapters/httpapi/endpoint"
 	"orderflow/ports"
 )
 
 type explanationDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
-	OrderID uuid.UUID                `json:"order_id" format:"uuid" doc:"The order."`
-	Events  []explainedEventDocument `json:"events" nullable:"false" doc:"The whole history, oldest first."`
+	endpoint.Aggregate
+	Events []explainedEventDocument `json:"events" doc:"The whole history, oldest first."`
 }
 
 type explainedEventDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
 	EventID        uuid.UUID                   `json:"event_id" format:"uuid" doc:"Unique over all events."`
-	SequenceNumber uint64                      `json:"sequence_number" minimum:"1" example:"1" doc:"Place in the history of the order, from 1, without holes."`
+	SequenceNumber uint64                      `json:"sequence_number" minimum:"1" example:"1" doc:"Place in the history of the aggregate, from 1, without holes."`
 	EventType      string                      `json:"event_type" example:"order.created" doc:"What kind of fact this is."`
 	EventVersion   int                         `json:"event_version" minimum:"1" example:"1" doc:"Version of the schema of the fact."`
 	CommandID      uuid.UUID                   `json:"command_id" format:"uuid" doc:"The command that caused it."`
@@ -28,14 +28,14 @@ type explainedEventDocument struct {
 	CausationID    uuid.UUID                   `json:"causation_id" format:"uuid" doc:"The message that directly caused it."`
 	TraceID        string                      `json:"trace_id,omitempty" example:"4bf92f3577b34da6a3ce929d0e0e4736" doc:"The trace of the request that caused it, if it was traced."`
 	CreatedAt      string                      `json:"created_at" format:"date-time" example:"2026-03-01T12:00:00.000Z" doc:"When the command was decided, right before its events were committed."`
-	Consumers      []explainedConsumerDocument `json:"consumers" nullable:"false" doc:"What each consumer has made of it, in the order in which they were wired."`
+	Consumers      []explainedConsumerDocument `json:"consumers" doc:"What each consumer has made of it, in the order in which they were wired."`
 }
 
 type explainedConsumerDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
 	Consumer   string             `json:"consumer" example:"order-read-model" doc:"The consumer."`
-	Applied    bool               `json:"applied" doc:"Whether the consumer has handled the event and every earlier one of the order. What was handled and is not applied was set aside."`
+	Applied    bool               `json:"applied" doc:"Whether the consumer has handled the event and every earlier one of the aggregate. What was handled and is not applied was set aside."`
 	SeenAt     string             `json:"seen_at,omitempty" format:"date-time" doc:"When the consumer took the event in hand for the first time."`
 	HandledAt  string             `json:"handled_at,omitempty" format:"date-time" doc:"When it was first done with it."`
 	Deliveries int                `json:"deliveries,omitempty" doc:"How often the event was handed to the consumer, as far as this process knows."`
@@ -50,57 +50,55 @@ type placementDocument struct {
 	Offset    int64 `json:"offset" doc:"The offset in the partition."`
 }
 
-func (a *api) explanationOperations(d describer) []operation {
-	if a.config.Explainer == nil {
-		return nil
+// Explain returns the operation that tells what became of every event of an aggregate. A Kind without a type is
+// for the aggregates of all types.
+func Explain(kind Kind, explainer ports.Explainer, tag string) endpoint.Operation {
+	return endpoint.Operation{
+		ID: "explain-" + kind.id(), Method: http.MethodGet, Path: kind.one("/explain"), Tag: tag,
+		Summary:     "See what became of every event of " + kind.a(),
+		Description: "Whether an event was applied is what the views say; when that was is what this process has seen, and it remembers the newest events only.",
+		Parameters:  []endpoint.Parameter{kind.parameter()},
+		Answers:     []endpoint.Answer{{Status: http.StatusOK, Description: "The way of every event.", Document: explanationDocument{}}},
+		Problems:    []int{400, 404, 500, 503, 504},
+		Run: func(c *endpoint.Call) (endpoint.Reply, error) {
+			explanation, err := explainer.Explain(c.Context(), c.ReadAggregate(endpoint.ParamID, kind.Type))
+			if err == nil && kind.Type != "" && explanation.AggregateType != kind.Type {
+				err = ports.ErrNotFound
+			}
+			if err != nil {
+				return endpoint.Reply{}, err
+			}
+			return endpoint.Reply{Body: explained(explanation)}, nil
+		},
 	}
-	return []operation{{
-		id: "explain-order", method: http.MethodGet, path: "/v1/orders/{id}/explain", tag: tagOperations, summary: "See what became of every event of an order",
-		description: "Whether an event was applied is what the views say; when that was is what this process has seen, and it remembers the newest events only.",
-		parameters:  []parameter{orderIDParameter()},
-		responses:   d.responses(answers{http.StatusOK: d.answer("The way of every event.", explanationDocument{})}, 400, 404, 500, 503, 504),
-		run:         a.explain,
-	}}
 }
 
-func (a *api) explain(c *call) (reply, error) {
-	if err := c.readOrderID(); err != nil {
-		return reply{}, err
+func explained(explanation ports.Explanation) explanationDocument {
+	document := explanationDocument{
+		Aggregate: endpoint.Name(explanation.AggregateID, explanation.AggregateType),
+		Events:    make([]explainedEventDocument, 0, len(explanation.Events)),
 	}
-	explanation, err := a.config.Explainer.Explain(c.request.Context(), c.about.orderID)
-	if err != nil {
-		return reply{}, err
-	}
-	document := explanationDocument{OrderID: explanation.AggregateID, Events: make([]explainedEventDocument, 0, len(explanation.Events))}
 	for _, e := range explanation.Events {
 		event := explainedEventDocument{
 			EventID: e.EventID, SequenceNumber: e.SequenceNumber, EventType: e.EventType, EventVersion: e.EventVersion,
 			CommandID: e.CommandID, CorrelationID: e.CorrelationID, CausationID: e.CausationID, TraceID: e.TraceID,
-			CreatedAt: timestamp(e.CreatedAt), Consumers: make([]explainedConsumerDocument, 0, len(e.Consumers)),
+			CreatedAt: endpoint.Timestamp(e.CreatedAt), Consumers: make([]explainedConsumerDocument, 0, len(e.Consumers)),
 		}
 		for _, told := range e.Consumers {
 			event.Consumers = append(event.Consumers, explainedConsumer(told))
 		}
 		document.Events = append(document.Events, event)
 	}
-	return reply{body: document}, nil
+	return document
 }
 
 func explainedConsumer(told ports.ExplainedConsumer) explainedConsumerDocument {
 	document := explainedConsumerDocument{
-		Consumer: told.Consumer, Applied: told.Applied, SeenAt: instant(told.SeenAt), HandledAt: instant(told.HandledAt),
+		Consumer: told.Consumer, Applied: told.Applied, SeenAt: endpoint.Instant(told.SeenAt), HandledAt: endpoint.Instant(told.HandledAt),
 		Deliveries: told.Deliveries, Unknown: string(told.Unknown),
 	}
 	if p := told.Placement; p != nil {
 		document.Placement = &placementDocument{Partition: p.Partition, Offset: p.Offset}
 	}
 	return document
-}
-
-// instant renders a time that was measured and not stored, so it is as fine as the clock; "" for none.
-func instant(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
 }

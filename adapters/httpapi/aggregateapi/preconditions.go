@@ -1,25 +1,23 @@
-package httpapi
+package aggregateapi
 
 import (
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+
+	"orderflow/adapters/httpapi/endpoint"
 )
 
-// The entity tag of an order is its sequence number in quotes: "7". It is a strong one. RFC 9110, sections 8.8 and 13.
+// The entity tag of an aggregate is its sequence number in quotes: "7". It is a strong one. RFC 9110, sections
+// 8.8 and 13.
 
-const (
-	// noVersion is a sequence number that no order ever has. It stands for an entity tag that is none of ours.
-	noVersion = math.MaxUint64
-	// maxTags bounds a list of entity tags.
-	maxTags = 16
-)
+// maxTags bounds a list of entity tags.
+const maxTags = 16
 
 // entityTag is one element of If-Match or If-None-Match.
 type entityTag struct {
-	sequence uint64 // noVersion for a tag that this API does not issue
+	sequence uint64 // endpoint.NoVersion for a tag that this API does not issue
 	weak     bool
 }
 
@@ -51,13 +49,13 @@ func parsePreconditions(header http.Header, name string) (*preconditions, error)
 		}
 		tag, after, ok := cutTag(rest)
 		if !ok {
-			return nil, invalid(codeInvalidParameter, name, `must be * or a list of entity tags such as "7"`)
+			return nil, invalid(name, `must be * or a list of entity tags such as "7"`)
 		}
 		parsed.tags = append(parsed.tags, tag)
 		rest = after
 	}
 	if n := len(parsed.tags); n == 0 || n > maxTags {
-		return nil, invalid(codeInvalidParameter, name, "must have 1 to "+strconv.Itoa(maxTags)+" entity tags")
+		return nil, invalid(name, "must have 1 to "+strconv.Itoa(maxTags)+" entity tags")
 	}
 	return parsed, nil
 }
@@ -85,25 +83,26 @@ func notInTag(c rune) bool { return c <= ' ' || c == 0x7f }
 func sequenceOf(value string) uint64 {
 	n, err := strconv.ParseUint(value, 10, 64)
 	if err != nil || n == 0 || strconv.FormatUint(n, 10) != value {
-		return noVersion
+		return endpoint.NoVersion
 	}
 	return n
 }
 
-// expected returns the sequence numbers of which the order must be at one, in ascending order, for If-Match, which compares
-// strongly: a weak tag never matches, and neither does one of another kind. It returns nil when any version will do.
+// expected returns the sequence numbers of which the aggregate must be at one, in ascending order, for If-Match,
+// which compares strongly: a weak tag never matches, and neither does one of another kind. It returns nil when
+// any version will do.
 func (p *preconditions) expected() []uint64 {
 	if p == nil || p.any {
 		return nil
 	}
 	var sequences []uint64
 	for _, tag := range p.tags {
-		if !tag.weak && tag.sequence != noVersion && !slices.Contains(sequences, tag.sequence) {
+		if !tag.weak && tag.sequence != endpoint.NoVersion && !slices.Contains(sequences, tag.sequence) {
 			sequences = append(sequences, tag.sequence)
 		}
 	}
 	if len(sequences) == 0 {
-		return []uint64{noVersion}
+		return []uint64{endpoint.NoVersion}
 	}
 	slices.Sort(sequences)
 	return sequences
@@ -115,3 +114,8 @@ func (p *preconditions) has(sequence uint64) bool {
 }
 
 func trimOWS(s string) string { return strings.Trim(s, " \t") }
+
+// invalid is the problem of a header that makes no sense.
+func invalid(name, message string) error {
+	return endpoint.Invalid(endpoint.CodeInvalidParameter, endpoint.FieldError{Field: name, Message: message})
+}

@@ -1,8 +1,9 @@
-package httpapi
+package orderapi
 
 import (
 	"github.com/google/uuid"
 
+	"orderflow/adapters/httpapi/strictjson"
 	"orderflow/domain/order"
 )
 
@@ -15,11 +16,11 @@ type itemBody struct {
 	UnitPrice int64  `json:"unit_price" minimum:"0" example:"1250" doc:"Price of one, in minor units of the order's currency."`
 }
 
-func (b *itemBody) read(r *jsonReader) {
-	r.object(
-		member{"sku", true, func() { b.SKU = r.text() }},
-		member{"quantity", true, func() { b.Quantity = r.integer() }},
-		member{"unit_price", true, func() { b.UnitPrice = r.integer() }},
+func (b *itemBody) Read(r *strictjson.Reader) {
+	r.Object(
+		strictjson.Member{Name: "sku", Required: true, Read: func() { b.SKU = r.Text() }},
+		strictjson.Member{Name: "quantity", Required: true, Read: func() { b.Quantity = r.Integer() }},
+		strictjson.Member{Name: "unit_price", Required: true, Read: func() { b.UnitPrice = r.Integer() }},
 	)
 }
 
@@ -27,20 +28,20 @@ type createBody struct {
 	OrderID    uuid.UUID  `json:"order_id,omitzero" format:"uuid" doc:"Chosen by the client, or else derived from Idempotency-Key, or else new."`
 	CustomerID string     `json:"customer_id" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9._:@-]+$" example:"ann" doc:"Who orders."`
 	Currency   string     `json:"currency" minLength:"3" maxLength:"3" pattern:"^[A-Z]{3}$" example:"EUR" doc:"ISO 4217 code of a circulating currency."`
-	Items      []itemBody `json:"items" minItems:"1" maxItems:"1000" nullable:"false" doc:"The lines of the order. Their total must fit into 64 bits."`
+	Items      []itemBody `json:"items" minItems:"1" maxItems:"1000" doc:"The lines of the order. Their total must fit into 64 bits."`
 }
 
-func (b *createBody) read(r *jsonReader) {
-	r.object(
-		member{"order_id", false, func() { b.OrderID = r.uuid() }},
-		member{"customer_id", true, func() { b.CustomerID = r.text() }},
-		member{"currency", true, func() { b.Currency = r.text() }},
-		member{"items", true, func() { b.Items = readItems(r) }},
+func (b *createBody) Read(r *strictjson.Reader) {
+	r.Object(
+		strictjson.Member{Name: "order_id", Read: func() { b.OrderID = r.UUID() }},
+		strictjson.Member{Name: "customer_id", Required: true, Read: func() { b.CustomerID = r.Text() }},
+		strictjson.Member{Name: "currency", Required: true, Read: func() { b.Currency = r.Text() }},
+		strictjson.Member{Name: "items", Required: true, Read: func() { b.Items = readItems(r) }},
 	)
 }
 
 // command returns the command. The id is that of the order unless the body names another.
-func (b *createBody) command(orderID uuid.UUID) order.Command {
+func (b *createBody) Command(orderID uuid.UUID) order.Command {
 	if b.OrderID != uuid.Nil {
 		orderID = b.OrderID
 	}
@@ -50,14 +51,14 @@ func (b *createBody) command(orderID uuid.UUID) order.Command {
 }
 
 type itemsBody struct {
-	Items []itemBody `json:"items" minItems:"1" maxItems:"1000" nullable:"false" doc:"All lines that the order is to have."`
+	Items []itemBody `json:"items" minItems:"1" maxItems:"1000" doc:"All lines that the order is to have."`
 }
 
-func (b *itemsBody) read(r *jsonReader) {
-	r.object(member{"items", true, func() { b.Items = readItems(r) }})
+func (b *itemsBody) Read(r *strictjson.Reader) {
+	r.Object(strictjson.Member{Name: "items", Required: true, Read: func() { b.Items = readItems(r) }})
 }
 
-func (b *itemsBody) command(orderID uuid.UUID) order.Command {
+func (b *itemsBody) Command(orderID uuid.UUID) order.Command {
 	return order.UpdateItems{OrderID: orderID, Items: orderItems(b.Items)}
 }
 
@@ -65,11 +66,11 @@ type confirmBody struct {
 	PaymentReference string `json:"payment_reference" minLength:"1" maxLength:"128" example:"pay-4711" doc:"How the payment is known to whoever took it."`
 }
 
-func (b *confirmBody) read(r *jsonReader) {
-	r.object(member{"payment_reference", true, func() { b.PaymentReference = r.text() }})
+func (b *confirmBody) Read(r *strictjson.Reader) {
+	r.Object(strictjson.Member{Name: "payment_reference", Required: true, Read: func() { b.PaymentReference = r.Text() }})
 }
 
-func (b *confirmBody) command(orderID uuid.UUID) order.Command {
+func (b *confirmBody) Command(orderID uuid.UUID) order.Command {
 	return order.ConfirmOrder{OrderID: orderID, PaymentReference: b.PaymentReference}
 }
 
@@ -78,23 +79,23 @@ type shipBody struct {
 	TrackingNumber string `json:"tracking_number" minLength:"1" maxLength:"128" example:"JD0146" doc:"The carrier's name for the parcel."`
 }
 
-func (b *shipBody) read(r *jsonReader) {
-	r.object(
-		member{"carrier", true, func() { b.Carrier = r.text() }},
-		member{"tracking_number", true, func() { b.TrackingNumber = r.text() }},
+func (b *shipBody) Read(r *strictjson.Reader) {
+	r.Object(
+		strictjson.Member{Name: "carrier", Required: true, Read: func() { b.Carrier = r.Text() }},
+		strictjson.Member{Name: "tracking_number", Required: true, Read: func() { b.TrackingNumber = r.Text() }},
 	)
 }
 
-func (b *shipBody) command(orderID uuid.UUID) order.Command {
+func (b *shipBody) Command(orderID uuid.UUID) order.Command {
 	return order.ShipOrder{OrderID: orderID, Carrier: b.Carrier, TrackingNumber: b.TrackingNumber}
 }
 
 // deliverBody has nothing in it, and may be left out altogether.
 type deliverBody struct{}
 
-func (b *deliverBody) read(r *jsonReader) { r.object() }
+func (b *deliverBody) Read(r *strictjson.Reader) { r.Object() }
 
-func (b *deliverBody) command(orderID uuid.UUID) order.Command {
+func (b *deliverBody) Command(orderID uuid.UUID) order.Command {
 	return order.DeliverOrder{OrderID: orderID}
 }
 
@@ -102,20 +103,20 @@ type cancelBody struct {
 	Reason string `json:"reason" minLength:"1" maxLength:"500" example:"changed my mind" doc:"Why, for people."`
 }
 
-func (b *cancelBody) read(r *jsonReader) {
-	r.object(member{"reason", true, func() { b.Reason = r.text() }})
+func (b *cancelBody) Read(r *strictjson.Reader) {
+	r.Object(strictjson.Member{Name: "reason", Required: true, Read: func() { b.Reason = r.Text() }})
 }
 
-func (b *cancelBody) command(orderID uuid.UUID) order.Command {
+func (b *cancelBody) Command(orderID uuid.UUID) order.Command {
 	return order.CancelOrder{OrderID: orderID, Reason: b.Reason}
 }
 
-func readItems(r *jsonReader) []itemBody {
+func readItems(r *strictjson.Reader) []itemBody {
 	var items []itemBody
 	var item itemBody
-	r.array(func() {
+	r.Array(func() {
 		item = itemBody{}
-		item.read(r)
+		item.Read(r)
 		items = append(items, item)
 	})
 	return items

@@ -1,0 +1,120 @@
+package endpoint
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// Formats of a [Schema].
+const (
+	FormatUUID     = "uuid"
+	FormatDateTime = "date-time"
+	FormatInt64    = "int64"
+)
+
+// MustBeUUID says what is wrong with a text that is no UUID.
+const MustBeUUID = "must be a UUID other than the nil UUID"
+
+// UUIDSchema is that of a UUID other than the nil one.
+func UUIDSchema() Schema { return Schema{Type: TypeString, Format: FormatUUID} }
+
+// WholeSchema is that of a whole number of at least least, which fits into 64 bits.
+func WholeSchema(least float64) Schema {
+	return Schema{Type: TypeInteger, Format: FormatInt64, Minimum: &least}
+}
+
+// check says what is wrong with a value in a path or query; "" when it is as the schema says. What it accepts
+// is what the description says, as both come from the same value.
+func (s Schema) check(value string) string {
+	switch {
+	case s.Type == TypeInteger:
+		return s.checkWhole(value)
+	case !utf8.ValidString(value):
+		return "must be valid UTF-8"
+	case s.Format == FormatUUID:
+		if _, ok := ParseUUID(value); !ok {
+			return MustBeUUID
+		}
+	case s.Format == FormatDateTime:
+		if _, err := time.Parse(time.RFC3339, value); err != nil {
+			return "must be an RFC 3339 time such as 2026-03-01T12:00:00Z (a + in it is written %2B)"
+		}
+	case s.Enum != nil && !slices.Contains(s.Enum, any(value)):
+		return "must be one of " + strings.Trim(fmt.Sprint(s.Enum...), "[]")
+	case s.MaxLength > 0:
+		if n := utf8.RuneCountInString(value); n < s.MinLength || n > s.MaxLength {
+			return fmt.Sprintf("must have %d to %d characters, has %d", s.MinLength, s.MaxLength, n)
+		}
+	case s.MinLength > 0 && value == "":
+		return "must not be empty"
+	}
+	return ""
+}
+
+func (s Schema) checkWhole(value string) string {
+	least, most := 0.0, math.Inf(1)
+	if s.Minimum != nil {
+		least = *s.Minimum
+	}
+	if s.Maximum != nil {
+		most = *s.Maximum
+	}
+	n, err := strconv.ParseUint(value, 10, 63)
+	switch {
+	case err == nil && float64(n) >= least && float64(n) <= most:
+		return ""
+	case s.Maximum != nil:
+		return fmt.Sprintf("must be a whole number from %.0f to %.0f", least, most)
+	default:
+		return fmt.Sprintf("must be a whole number, at least %.0f", least)
+	}
+}
+
+// ParseUUID reads a UUID in its usual form of 36 characters, and refuses the nil one.
+func ParseUUID(text string) (uuid.UUID, bool) {
+	if len(text) != 36 {
+		return uuid.Nil, false
+	}
+	id, err := uuid.Parse(text)
+	return id, err == nil && id != uuid.Nil
+}
+
+// Names of parameters that many operations have.
+const (
+	ParamID     = "id"
+	ParamLimit  = "limit"
+	ParamCursor = "cursor"
+)
+
+// The number of entries on a page.
+const (
+	defaultLimit = 50
+	// MaxLimit is the greatest limit of a page.
+	MaxLimit = 200
+)
+
+// IDParameter is the aggregate that the path names. See [Call.ReadAggregate].
+func IDParameter(name, description string) Parameter {
+	return Parameter{Name: name, In: InPath, Description: description, Schema: UUIDSchema()}
+}
+
+// PageParameters are limit and cursor. See [Call.Page].
+func PageParameters() []Parameter {
+	most := float64(MaxLimit)
+	limit := WholeSchema(1)
+	limit.Format, limit.Maximum, limit.Default = "", &most, defaultLimit
+	return []Parameter{
+		{Name: ParamLimit, In: InQuery, Description: "How many entries a page has at most.", Schema: limit},
+		{
+			Name: ParamCursor, In: InQuery, Description: "next_cursor of the page before. Other texts are refused.",
+			Schema: Schema{Type: TypeString, Pattern: "^[A-Za-z0-9_-]*$"}, Must: mustBeOurs, Code: CodeBadCursor,
+		},
+	}
+}

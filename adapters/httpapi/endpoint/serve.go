@@ -1,0 +1,291 @@
+package endpoint
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// ErrStopping is why the context of a request ends that the server does not wait for while it stops.
+var ErrStopping = errors.New("the server is shutting down")
+
+// ServiceConfig is what a [Service] needs. All fields are required.
+type ServiceConfig struct {
+	// Stopping ends when the server begins to stop, with ErrStopping as the cause.
+	Stopping context.Context
+	// MaxBodyBytes bounds a request body.
+	MaxBodyBytes int64
+	// Timeout bounds the work on a request of an operation that is not unbounded.
+	Timeout time.Duration
+	// Logger gets the failures of the service.
+	Logger *slog.Logger
+}
+
+// Service serves operations.
+type Service struct {
+	config  ServiceConfig
+	origins *http.CrossOriginProtection
+	buffers sync.Pool // of *bytes.Buffer
+}
+
+// NewService returns a Service.
+func NewService(config ServiceConfig) *Service {
+	return &Service{
+		config:  config,
+		origins: http.NewCrossOriginProtection(),
+		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
+	}
+}
+
+// checkedParameter is a parameter whose pattern is compiled.
+type checkedParameter struct {
+	Parameter
+	pattern *regexp.Regexp // nil for none
+}
+
+func (p checkedParameter) check(value string) string {
+	if p.pattern != nil && (!utf8.ValidString(value) || !p.pattern.MatchString(value)) {
+		return p.Must
+	}
+	return p.Schema.check(value)
+}
+
+// Handler returns the handler of an operation. It must be served under the operation's method and path by an
+// http.ServeMux. A pattern that is no regular expression is an error.
+func (s *Service) Handler(op Operation) (http.Handler, error) {
+	if op.Handler != nil {
+		return op.Handler, nil
+	}
+	var inPath []checkedParameter
+	inQuery := make(map[string]checkedParameter)
+	for _, p := range op.Parameters {
+		checked := checkedParameter{Parameter: p}
+		if p.Schema.Pattern != "" && p.In != InHeader {
+			var err error
+			if checked.pattern, err = regexp.Compile(p.Schema.Pattern); err != nil || p.Must == "" {
+				return nil, fmt.Errorf("parameter %s of %s: pattern or message: %w", p.Name, op.ID, err)
+			}
+		}
+		switch p.In {
+		case InPath:
+			inPath = append(inPath, checked)
+		case InQuery:
+			inQuery[p.Name] = checked
+		}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := s.limit(w, r, op.Unbounded)
+		defer cancel()
+		c := &Call{request: r.WithContext(ctx), response: w, service: s}
+		c.About.ReadsOnly = r.Method == http.MethodGet || r.Method == http.MethodHead
+		reply, err := Reply{}, c.admit(inPath, inQuery, op.Rules)
+		if err == nil {
+			reply, err = op.Run(c)
+		}
+		if op.Unbounded || errors.Is(err, context.Canceled) {
+			err = stoppedIn(ctx, err)
+		}
+		if err == nil {
+			err = s.send(w, reply)
+		}
+		if err != nil {
+			c.fail(err)
+		}
+	}), nil
+}
+
+// limit bounds the work on a request, and the time to write its answer, unless the operation is unbounded.
+func (s *Service) limit(w http.ResponseWriter, r *http.Request, unbounded bool) (context.Context, context.CancelFunc) {
+	if !unbounded {
+		return context.WithTimeout(r.Context(), s.config.Timeout)
+	}
+	// A server that cannot lift its limits cuts the answer off; the client sees that.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	return s.patient(r.Context())
+}
+
+// patient returns a context that ends when the server begins to stop, too.
+func (s *Service) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	unhook := context.AfterFunc(s.config.Stopping, func() { cancel(ErrStopping) })
+	return ctx, func() {
+		unhook()
+		cancel(nil)
+	}
+}
+
+// admit turns away what pages of other sites would have a visitor's browser send, and paths and queries that
+// make no sense. A parameter that is misspelt must not turn into an answer to another question.
+func (c *Call) admit(inPath []checkedParameter, inQuery map[string]checkedParameter, rules []Rule) error {
+	if err := c.service.origins.Check(c.request); err != nil { // methods that only read always pass
+		return NewProblem(http.StatusForbidden, CodeCrossOrigin, "a browser sent this on behalf of another site")
+	}
+	query, err := url.ParseQuery(c.request.URL.RawQuery)
+	if err != nil {
+		return Invalid(CodeInvalidParameter, FieldError{Message: "the query of the URL is not well-formed"})
+	}
+	c.query = query
+	wrong, code := []FieldError(nil), ""
+	blame := func(name, message, itsCode string) {
+		wrong = append(wrong, FieldError{Field: name, Message: message})
+		if code == "" {
+			code = itsCode
+		}
+	}
+	for _, p := range inPath {
+		if message := p.check(c.Path(p.Name)); message != "" {
+			blame(p.Name, message, p.Code)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) { // the same order each time
+		p, known := inQuery[name]
+		if !known {
+			blame(shortened(name), "is not a parameter of this path", "")
+		} else if len(query[name]) > 1 {
+			blame(name, "must not be given twice", "")
+		} else if message := p.check(query.Get(name)); message != "" {
+			blame(name, message, p.Code)
+		}
+	}
+	for _, rule := range rules {
+		for _, name := range rule.blames(query) {
+			blame(name, rule.String(), "")
+		}
+	}
+	if wrong == nil {
+		return nil
+	}
+	if code == "" {
+		code = CodeInvalidParameter
+	}
+	return Invalid(code, wrong[:min(len(wrong), maxErrors)]...)
+}
+
+// shortened bounds what a client gets back of a name that it made up.
+func shortened(name string) string {
+	const limit = 64
+	if len(name) <= limit {
+		return strings.ToValidUTF8(name, "\ufffd")
+	}
+	return strings.ToValidUTF8(name[:limit], "") + "..."
+}
+
+// send writes an answer. It fails only as long as nothing is written.
+func (s *Service) send(w http.ResponseWriter, reply Reply) error {
+	if reply.sent {
+		return nil
+	}
+	header := w.Header()
+	if reply.ETag != "" {
+		header.Set("ETag", reply.ETag)
+	}
+	if reply.Location != "" {
+		header.Set("Location", reply.Location)
+	}
+	if reply.Body == nil {
+		w.WriteHeader(reply.Status)
+		return nil
+	}
+	buffer := s.buffer()
+	defer s.recycle(buffer)
+	if err := encode(buffer, reply.Body); err != nil {
+		return err
+	}
+	writeDocument(w, max(reply.Status, http.StatusOK), MediaJSON, buffer.Bytes())
+	return nil
+}
+
+// goner is a ResponseWriter that wants to know of clients that have left.
+type goner interface{ Gone() }
+
+// fail answers with the problem that err amounts to.
+func (c *Call) fail(err error) {
+	if p := c.problem(err); p != nil {
+		WriteProblem(c.response, p)
+	} else if w, ok := c.response.(goner); ok {
+		w.Gone()
+	}
+}
+
+// problem is what err amounts to, after it was logged if an operator should know; nil when there is nobody
+// left to be told.
+func (c *Call) problem(err error) *Problem {
+	p := problemOf(c.Context(), err, &c.About)
+	if p == nil || p.cause == nil {
+		return p
+	}
+	attributes := []slog.Attr{slog.String("code", p.Code), slog.Any("error", p.cause)}
+	if c.About.Consumer != "" {
+		attributes = append(attributes, slog.String("consumer", c.About.Consumer))
+	}
+	if c.About.AggregateID != uuid.Nil {
+		attributes = append(attributes, slog.String("aggregate_id", c.About.AggregateID.String()))
+	}
+	if c.About.CommandID != uuid.Nil {
+		attributes = append(attributes, slog.String("command_id", c.About.CommandID.String()))
+	}
+	c.service.config.Logger.LogAttrs(c.Context(), p.level, "request failed", attributes...)
+	return p
+}
+
+// WriteProblem answers with a problem.
+func WriteProblem(w http.ResponseWriter, p *Problem) {
+	var buffer bytes.Buffer
+	if err := encode(&buffer, p); err != nil {
+		panic(err) // a problem is made of strings and numbers
+	}
+	header := w.Header()
+	header.Del("ETag")
+	header.Del("Location")
+	if p.Status == http.StatusServiceUnavailable {
+		header.Set("Retry-After", retryAfter)
+	}
+	writeDocument(w, p.Status, MediaProblem, buffer.Bytes())
+}
+
+// encode writes a document as one line.
+func encode(w io.Writer, document any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(document); err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	return nil
+}
+
+func writeDocument(w http.ResponseWriter, status int, contentType string, body []byte) {
+	header := w.Header()
+	header.Set("Content-Type", contentType)
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client has left, or the connection will tell the server
+}
+
+// maxPooledBuffer is the capacity above which a buffer is left to the garbage collector.
+const maxPooledBuffer = 64 << 10
+
+func (s *Service) buffer() *bytes.Buffer { return s.buffers.Get().(*bytes.Buffer) }
+
+func (s *Service) recycle(buffer *bytes.Buffer) {
+	if buffer.Cap() <= maxPooledBuffer {
+		buffer.Reset()
+		s.buffers.Put(buffer)
+	}
+}

@@ -1,0 +1,133 @@
+package openapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"orderflow/adapters/httpapi/endpoint"
+)
+
+// apiVersion is that of the API, not of the program.
+const apiVersion = "1.0.0"
+
+// Document returns the description of an API, as JSON. It panics when a type has no schema, as that is a bug of the
+// package that the type belongs to.
+func Document(tags []endpoint.Tag, operations []endpoint.Operation) ([]byte, error) {
+	d := newDescriber()
+	api := &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title: "Orderflow", Version: apiVersion,
+			Description: "An event-sourced order service. Commands change orders; what they changed comes back as events. " +
+				"Queries read what the projections have made of the events, a little later.\n\n" +
+				"What a description cannot say with schemas: a path that has an empty segment is answered with 404, a request whose " +
+				"Host is not one of the service with 421, and headers above 64 KiB with 431, each with a problem. " +
+				"Numbers are whole when their value is: 206.0 is 206.",
+			License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
+		},
+		Servers:    []*huma.Server{{URL: "/", Description: "Where this document came from."}},
+		Components: &huma.Components{Schemas: d.registry, Responses: d.problems()},
+		Security:   []map[string][]string{{}}, // none is needed, and none is offered
+	}
+	for _, tag := range tags {
+		api.Tags = append(api.Tags, &huma.Tag{Name: tag.Name, Description: tag.Description})
+	}
+	for _, op := range operations {
+		api.AddOperation(d.operation(op))
+	}
+	d.finish()
+	document, err := json.Marshal(api)
+	if err != nil {
+		return nil, fmt.Errorf("describe the API: %w", err)
+	}
+	return document, nil
+}
+
+func (d *describer) operation(op endpoint.Operation) *huma.Operation {
+	described := &huma.Operation{
+		OperationID: op.ID, Method: op.Method, Path: op.Path, Tags: []string{op.Tag},
+		Summary: op.Summary, Description: op.Description, Responses: make(map[string]*huma.Response),
+	}
+	if len(op.Rules) > 0 {
+		described.Extensions = map[string]any{"x-parameter-rules": op.Rules}
+	}
+	for _, rule := range op.Rules {
+		sentence := rule.String()
+		described.Description = strings.TrimSpace(described.Description + " " + strings.ToUpper(sentence[:1]) + sentence[1:] + ".")
+	}
+	for _, p := range op.Parameters {
+		described.Parameters = append(described.Parameters, &huma.Param{
+			Name: p.Name, In: p.In, Description: p.Description, Required: p.In == endpoint.InPath, Schema: asked(p.Schema), Example: p.Example,
+		})
+	}
+	if op.Body != nil {
+		described.RequestBody = &huma.RequestBody{
+			Required: op.Body.Required,
+			Content:  map[string]*huma.MediaType{endpoint.MediaJSON: {Schema: d.body(op.Body.Document)}},
+		}
+	}
+	for _, answer := range op.Answers {
+		described.Responses[strconv.Itoa(answer.Status)] = d.answer(answer)
+	}
+	for _, status := range op.Problems {
+		described.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + problemName(status)}
+	}
+	return described
+}
+
+func (d *describer) answer(answer endpoint.Answer) *huma.Response {
+	response := &huma.Response{Description: answer.Description}
+	if answer.Document != nil {
+		media := answer.Media
+		if media == "" {
+			media = endpoint.MediaJSON
+		}
+		response.Content = map[string]*huma.MediaType{media: {Schema: d.schema(answer.Document)}}
+	}
+	for _, header := range answer.Headers {
+		if response.Headers == nil {
+			response.Headers = make(map[string]*huma.Header)
+		}
+		response.Headers[header.Name] = &huma.Header{Description: header.Description, Schema: schema(header.Schema), Example: header.Example}
+	}
+	return response
+}
+
+// problems describes every problem once, for the operations to refer to.
+func (d *describer) problems() map[string]*huma.Response {
+	described := make(map[string]*huma.Response)
+	for status, description := range map[int]string{
+		http.StatusBadRequest:            "The request makes no sense, whatever is stored: see errors, which has all that is wrong.",
+		http.StatusForbidden:             "A browser sent this on behalf of another site.",
+		http.StatusNotFound:              "There is no such thing.",
+		http.StatusRequestTimeout:        "The body did not arrive in time.",
+		http.StatusConflict:              "Not as things are now: see code. version_conflict: others changed the aggregate at the same time, again and again, and nothing happened. other_aggregate_type: the id belongs to an aggregate of another type. The others come from consumers: refused says why, held_elsewhere names the process to ask, still_parked shows what could not be handled.",
+		http.StatusPreconditionFailed:    "The aggregate is not at a version that If-Match names; actual has the one that it is at. Nothing happened.",
+		http.StatusRequestEntityTooLarge: "The body is too large.",
+		http.StatusUnsupportedMediaType:  "The body is not application/json, or it is compressed.",
+		http.StatusUnprocessableEntity:   "A rule refuses the command in the state that the aggregate is in, or with the code command_id_reused, its Idempotency-Key stands for another command.",
+		http.StatusInternalServerError:   "Something is broken. The log of the service tells more. With the code internal a command may have taken effect.",
+		http.StatusServiceUnavailable:    "Not now. With the codes outcome_unknown and shutting_down what was asked for may have taken effect; with any other, nothing happened.",
+		http.StatusGatewayTimeout:        "There was no answer in time. What was asked for may have taken effect.",
+		http.StatusInsufficientStorage:   "The disk of the service is full. Nothing was written, and reads still work.",
+	} {
+		response := &huma.Response{
+			Description: description,
+			Content:     map[string]*huma.MediaType{endpoint.MediaProblem: {Schema: d.schema(endpoint.Problem{})}},
+		}
+		if status == http.StatusServiceUnavailable {
+			response.Headers = map[string]*huma.Header{"Retry-After": {
+				Description: "Try again after so many seconds.", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: new(1.0)},
+			}}
+		}
+		described[problemName(status)] = response
+	}
+	return described
+}
+
+func problemName(status int) string { return "Problem" + strconv.Itoa(status) }

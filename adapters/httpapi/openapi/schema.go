@@ -1,0 +1,117 @@
+package openapi
+
+import (
+	"path"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"orderflow/adapters/httpapi/endpoint"
+)
+
+// describer makes the parts of a document.
+type describer struct {
+	registry huma.Registry
+	names    map[string]reflect.Type
+	// asked are the references of the schemas of request bodies.
+	asked []*huma.Schema
+}
+
+func newDescriber() *describer {
+	d := &describer{names: make(map[string]reflect.Type)}
+	d.registry = huma.NewMapRegistry("#/components/schemas/", d.name)
+	return d
+}
+
+// name is the name of a type; that of its package comes first where two packages use the same one.
+func (d *describer) name(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	name := huma.DefaultSchemaNamer(t, hint)
+	if other, taken := d.names[name]; taken && other != t {
+		pkg := path.Base(t.PkgPath())
+		name = strings.ToUpper(pkg[:1]) + pkg[1:] + name
+	}
+	d.names[name] = t
+	return name
+}
+
+// schema describes a document.
+func (d *describer) schema(document any) *huma.Schema {
+	if s, ok := document.(endpoint.Schema); ok {
+		return schema(s)
+	}
+	return d.registry.Schema(reflect.TypeOf(document), true, "")
+}
+
+// body describes the body of a request.
+func (d *describer) body(document any) *huma.Schema {
+	s := d.schema(document)
+	d.asked = append(d.asked, s)
+	return s
+}
+
+// finish says of all schemas what their types cannot.
+func (d *describer) finish() {
+	for _, s := range d.registry.Map() {
+		walk(s, func(s *huma.Schema) {
+			if s.Type == huma.TypeArray {
+				s.Nullable = false
+			}
+		})
+	}
+	for _, s := range d.asked {
+		d.notNil(s)
+	}
+}
+
+// notNil says of the UUIDs in the schema of a request that the nil one is none of them.
+func (d *describer) notNil(s *huma.Schema) {
+	if s.Ref != "" {
+		s = d.registry.SchemaFromRef(s.Ref)
+	}
+	walk(s, func(s *huma.Schema) {
+		if s.Format == endpoint.FormatUUID {
+			s.Not = nilUUID()
+		}
+	})
+}
+
+func nilUUID() *huma.Schema { return &huma.Schema{Enum: []any{uuid.Nil.String()}} }
+
+// walk visits a schema and those within it, and not those that it refers to.
+func walk(s *huma.Schema, visit func(*huma.Schema)) {
+	if s == nil {
+		return
+	}
+	visit(s)
+	walk(s.Items, visit)
+	for _, property := range s.Properties {
+		walk(property, visit)
+	}
+}
+
+// asked is the schema of a parameter.
+func asked(s endpoint.Schema) *huma.Schema {
+	described := schema(s)
+	if s.Format == endpoint.FormatUUID {
+		described.Not = nilUUID()
+	}
+	return described
+}
+
+func schema(s endpoint.Schema) *huma.Schema {
+	described := &huma.Schema{
+		Type: s.Type, Format: s.Format, Pattern: s.Pattern, Enum: s.Enum, Minimum: s.Minimum, Maximum: s.Maximum, Default: s.Default,
+	}
+	if s.MinLength > 0 {
+		described.MinLength = &s.MinLength
+	}
+	if s.MaxLength > 0 {
+		described.MaxLength = &s.MaxLength
+	}
+	return described
+}

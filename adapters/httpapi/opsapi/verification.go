@@ -1,0 +1,78 @@
+package opsapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"orderflow/adapters/httpapi/endpoint"
+	"orderflow/ports"
+)
+
+type verificationDocument struct {
+	_ struct{} `additionalProperties:"true"`
+
+	Orders      uint64               `json:"orders" doc:"Aggregates that were compared, of all types."`
+	Events      uint64               `json:"events" doc:"Events of those aggregates."`
+	Rows        uint64               `json:"rows" doc:"Rows of the read models."`
+	Skipped     uint64               `json:"skipped" doc:"Events that were passed over by somebody's decision; they are no differences."`
+	Repaired    uint64               `json:"repaired" doc:"Aggregates that were put right in a view."`
+	Differences uint64               `json:"differences" doc:"How much is not as the events say; 0 when all is well."`
+	Shown       []differenceDocument `json:"shown,omitempty" doc:"The first of the differences."`
+}
+
+type differenceDocument struct {
+	_ struct{} `additionalProperties:"true"`
+
+	endpoint.MaybeAggregate
+	Consumer string `json:"consumer,omitempty" doc:"The consumer; absent when the history itself is wrong."`
+	Detail   string `json:"detail" doc:"What is wrong."`
+}
+
+// verification has the operations that compare everything. Their work grows with what is stored, so that they have no
+// time limit but the client's.
+func (r routes) verification() []endpoint.Operation {
+	if r.Verifier == nil {
+		return nil
+	}
+	return []endpoint.Operation{{
+		ID: "verify", Method: http.MethodPost, Path: "/v1/verify", Tag: tag, Summary: "Compare every view with the fold of its events",
+		Description: "Reads everything that is stored, beside live traffic: a difference, or a consumer that is behind, counts only if it is still there after patience.",
+		Parameters:  []endpoint.Parameter{patienceParameter()},
+		Answers:     []endpoint.Answer{{Status: http.StatusOK, Description: "What was compared, and what differs.", Document: verificationDocument{}}},
+		Problems:    []int{400, 403, 500, 503},
+		Unbounded:   true,
+		Run:         func(c *endpoint.Call) (endpoint.Reply, error) { return verify(c, r.Verifier.Verify) },
+	}, {
+		ID: "repair", Method: http.MethodPost, Path: "/v1/verify/repair", Tag: tag, Summary: "Compare every view with the fold of its events, and put right what differs",
+		Description: "Does what verify does. Aggregates that lag behind or whose rows are wrong are put right, and looked at again; what is still wrong then is a difference. Histories are never changed.",
+		Parameters:  []endpoint.Parameter{patienceParameter()},
+		Answers: []endpoint.Answer{{
+			Status: http.StatusOK, Description: "What was compared, what was put right, and what still differs.", Document: verificationDocument{},
+		}},
+		Problems:  []int{400, 403, 500, 503, 507},
+		Unbounded: true,
+		Run:       func(c *endpoint.Call) (endpoint.Reply, error) { return verify(c, r.Verifier.Repair) },
+	}}
+}
+
+func verify(c *endpoint.Call, work func(context.Context, time.Duration) (ports.VerifyReport, error)) (endpoint.Reply, error) {
+	report, err := work(c.Context(), c.Duration(paramPatience, 0))
+	if err != nil {
+		return endpoint.Reply{}, err
+	}
+	return endpoint.Reply{Body: verified(report)}, nil
+}
+
+func verified(report ports.VerifyReport) verificationDocument {
+	document := verificationDocument{
+		Orders: report.Aggregates, Events: report.Events, Rows: report.Rows, Skipped: report.Skipped, Repaired: report.Repaired,
+		Differences: report.Differences,
+	}
+	for _, d := range report.Shown {
+		document.Shown = append(document.Shown, differenceDocument{
+			MaybeAggregate: endpoint.NameMaybe(d.AggregateID, d.AggregateType), Consumer: d.Consumer, Detail: d.Detail,
+		})
+	}
+	return document
+}

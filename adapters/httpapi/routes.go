@@ -1,0 +1,182 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"orderflow/adapters/httpapi/endpoint"
+	"orderflow/adapters/httpapi/openapi"
+)
+
+// The codes of problems of requests that no operation has seen.
+const (
+	codeRouteNotFound    = "route_not_found"
+	codeMethodNotAllowed = "method_not_allowed"
+	codeMisdirected      = "misdirected"
+	codeHeadersTooLarge  = "headers_too_large"
+	codeNotReady         = "not_ready"
+)
+
+// newHandler makes the router, and everything it serves, out of the operations.
+func newHandler(config Config, service *endpoint.Service) (http.Handler, error) {
+	var tags []endpoint.Tag
+	var operations []endpoint.Operation
+	own := self{config: config}
+	for _, resource := range append(slices.Clone(config.Resources), own.resource()) {
+		tags = append(tags, resource.Tags...)
+		operations = append(operations, resource.Operations...)
+	}
+	described, err := openapi.Document(tags, operations)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	for _, op := range operations {
+		switch op.ID { // these answer from what is known once all operations are
+		case indexID:
+			op.Run = func(*endpoint.Call) (endpoint.Reply, error) {
+				return endpoint.Reply{Body: index(config.StoreID, operations)}, nil
+			}
+		case openAPIID:
+			op.Run = func(*endpoint.Call) (endpoint.Reply, error) {
+				return endpoint.Reply{Body: json.RawMessage(described)}, nil
+			}
+		}
+		handler, err := service.Handler(op)
+		if err != nil {
+			return nil, err
+		}
+		mux.Handle(op.Method+" "+pattern(op.Path), handler)
+	}
+	for path, methods := range methodsByPath(operations) {
+		mux.Handle(pattern(path), refuseMethod(methods))
+	}
+	mux.HandleFunc(unmatched, func(w http.ResponseWriter, _ *http.Request) {
+		endpoint.WriteProblem(w, endpoint.NewProblem(http.StatusNotFound, codeRouteNotFound, "there is nothing at this path; / lists what there is"))
+	})
+	g := newGate(mux, nil, config.AllowedHosts)
+	if config.Listener != nil {
+		g = newGate(mux, config.Listener.Addr(), config.AllowedHosts)
+	}
+	return newObserver(config, g)
+}
+
+// unmatched is the pattern of everything that no operation serves.
+const unmatched = "/"
+
+// pattern is a path in the language of http.ServeMux, in which / alone would stand for everything below.
+func pattern(path string) string {
+	if path == "/" {
+		return "/{$}"
+	}
+	return path
+}
+
+func methodsByPath(operations []endpoint.Operation) map[string][]string {
+	methods := make(map[string][]string)
+	for _, op := range operations {
+		methods[op.Path] = append(methods[op.Path], op.Method)
+		if op.Method == http.MethodGet {
+			methods[op.Path] = append(methods[op.Path], http.MethodHead)
+		}
+	}
+	return methods
+}
+
+// refuseMethod answers requests for a path that exists with a method that it does not have.
+func refuseMethod(methods []string) http.Handler {
+	slices.Sort(methods)
+	allow := strings.Join(methods, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allow)
+		endpoint.WriteProblem(w, endpoint.NewProblem(http.StatusMethodNotAllowed, codeMethodNotAllowed,
+			fmt.Sprintf("this path does not have the method %.32s; it has %s", r.Method, allow)))
+	})
+}
+
+// self has the operations that are about the server itself.
+type self struct{ config Config }
+
+const (
+	indexID   = "get-index"
+	openAPIID = "get-openapi"
+	tagSelf   = "self"
+)
+
+type indexDocument struct {
+	_ struct{} `additionalProperties:"true"`
+
+	Service string          `json:"service" example:"orderflow" doc:"What this is."`
+	StoreID uuid.UUID       `json:"store_id,omitzero" format:"uuid" doc:"The id that the store got when it was made. It tells whether two services, or two answers, are about the same data."`
+	OpenAPI string          `json:"openapi" example:"/openapi.json" doc:"Where the description of the API is."`
+	Routes  []routeDocument `json:"routes" doc:"What there is."`
+}
+
+type routeDocument struct {
+	_ struct{} `additionalProperties:"true"`
+
+	Method  string `json:"method" example:"GET" doc:"The method."`
+	Path    string `json:"path" example:"/v1/orders/{id}" doc:"The path, with its parameters in braces."`
+	Summary string `json:"summary" doc:"What it does."`
+}
+
+type healthDocument struct {
+	_ struct{} `additionalProperties:"true"`
+
+	Status string `json:"status" enum:"ok" doc:"Always ok; what is not ok is a problem."`
+}
+
+func index(storeID uuid.UUID, operations []endpoint.Operation) indexDocument {
+	document := indexDocument{Service: "orderflow", StoreID: storeID, OpenAPI: "/openapi.json"}
+	for _, op := range operations {
+		document.Routes = append(document.Routes, routeDocument{Method: op.Method, Path: op.Path, Summary: op.Summary})
+	}
+	return document
+}
+
+func (s self) resource() endpoint.Resource {
+	get := func(id, path, summary, description string, document any, problems ...int) endpoint.Operation {
+		return endpoint.Operation{
+			ID: id, Method: http.MethodGet, Path: path, Tag: tagSelf, Summary: summary, Problems: problems,
+			Answers: []endpoint.Answer{{Status: http.StatusOK, Description: description, Document: document}},
+		}
+	}
+	live := get("get-live", "/livez", "Ask whether the process is up", "It is.", healthDocument{}, 400)
+	live.Run = func(*endpoint.Call) (endpoint.Reply, error) {
+		return endpoint.Reply{Body: healthDocument{Status: "ok"}}, nil
+	}
+	ready := get("get-ready", "/readyz", "Ask whether the service can do its work", "It can.", healthDocument{}, 400, 503)
+	ready.Run = s.ready
+	resource := endpoint.Resource{
+		Tags: []endpoint.Tag{{Name: tagSelf, Description: "The service about itself."}},
+		Operations: []endpoint.Operation{
+			live, ready,
+			get(indexID, "/", "List the routes", "The routes.", indexDocument{}, 400),
+			get(openAPIID, "/openapi.json", "Read this description of the API", "OpenAPI 3.1.", endpoint.Schema{Type: endpoint.TypeObject}, 400),
+		},
+	}
+	if s.config.Metrics != nil {
+		metrics := get("get-metrics", "/metrics", "Read the metrics, for Prometheus", "Prometheus text format.", endpoint.Schema{Type: endpoint.TypeString})
+		metrics.Answers[0].Media = "text/plain"
+		metrics.Handler = s.config.Metrics
+		resource.Operations = append(resource.Operations, metrics)
+	}
+	return resource
+}
+
+func (s self) ready(c *endpoint.Call) (endpoint.Reply, error) {
+	if err := s.config.Ready(c.Context()); err != nil {
+		return endpoint.Reply{}, endpoint.NewProblem(http.StatusServiceUnavailable, codeNotReady, err.Error()).Because(slog.LevelDebug, err)
+	}
+	return endpoint.Reply{Body: healthDocument{Status: "ok"}}, nil
+}
+
+// always is the readiness check of a service without one.
+func always(context.Context) error { return nil }

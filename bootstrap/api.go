@@ -1,0 +1,105 @@
+package bootstrap
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"orderflow/adapters/eventjson/orderjson"
+	"orderflow/adapters/httpapi"
+	"orderflow/adapters/httpapi/endpoint"
+	"orderflow/adapters/httpapi/opsapi"
+	"orderflow/adapters/httpapi/orderapi"
+	"orderflow/adapters/redpanda"
+	"orderflow/adapters/tracing"
+	"orderflow/application/command"
+	"orderflow/application/orders"
+	"orderflow/application/query"
+	"orderflow/application/verify"
+	"orderflow/domain/order"
+	"orderflow/domain/order/views"
+	"orderflow/ports"
+)
+
+// wireServer puts the API in front of the store. The routes of another aggregate type are one more resource.
+func (a *App) wireServer(ctx context.Context) (err error) {
+	var storeID uuid.UUID
+	if !a.config.Passive { // a store that has none yet would get one
+		if storeID, err = a.store.StoreID(ctx); err != nil {
+			return err
+		}
+	}
+	var names []string
+	for _, c := range a.consumers {
+		names = append(names, c.Name())
+	}
+	explainer := newExplainer(a.store, names, a.consumers, a.recorder)
+	orderRoutes, err := a.orderRoutes(explainer)
+	if err != nil {
+		return err
+	}
+	operatorRoutes, err := a.operatorRoutes(names, explainer)
+	if err != nil {
+		return err
+	}
+	metrics := newMetrics(a.consumers, a.pacemaker)
+	if a.store.metrics != nil {
+		metrics.MustRegister(a.store.metrics)
+	}
+	a.server, err = httpapi.New(httpapi.Config{
+		Resources:       []endpoint.Resource{orderRoutes, operatorRoutes},
+		StoreID:         storeID,
+		Ready:           a.ready,
+		Metrics:         promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
+		Registerer:      metrics,
+		Trace:           traceRequests(a.tracing),
+		Logger:          a.log,
+		Listener:        a.listener,
+		ShutdownTimeout: a.config.ShutdownTimeout,
+	})
+	return err
+}
+
+func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) {
+	store := a.store
+	commands := orders.NewCommands(orderjson.New(), command.Config{Store: a.tracing.Store(store), Now: time.Now, NewID: newID})
+	return orderapi.New(orderapi.Config{
+		Commands: tracing.Commands(a.tracing, commands),
+		Orders: query.NewAggregates(query.AggregatesConfig{
+			Type: order.Type, Views: store, Live: a.consumers, Store: store, Codec: a.codec, Projection: views.OrderReadModel(),
+		}),
+		Lists:     query.NewLists(store, store, a.consumers, views.All()),
+		Explainer: explainer,
+		Codec:     a.codec,
+		NewID:     newID,
+	})
+}
+
+func (a *App) operatorRoutes(consumers []string, explainer ports.Explainer) (endpoint.Resource, error) {
+	store, projections := a.store, views.All()
+	verification := a.verification(a.consumers, projections...)
+	verification.Others = consumers[len(projections):]
+	verification.Repairer = a.consumers
+	topic, err := a.openTopicVerifier()
+	if err != nil {
+		return endpoint.Resource{}, err
+	}
+	return opsapi.New(opsapi.Config{
+		Consumers: a.consumers,
+		Tables: query.NewTables(query.TablesConfig{
+			Records: store, Store: store, Views: store, Live: a.consumers, Projections: projections,
+		}),
+		Manager:       a.consumers,
+		Rebuilder:     a.consumers,
+		Parked:        a.consumers,
+		Skips:         a.consumers,
+		Records:       store,
+		Verifier:      verify.New(verification),
+		TopicVerifier: topic,
+		AsyncAPI:      redpanda.AsyncAPI(),
+		Explainer:     explainer,
+		Now:           time.Now,
+	})
+}
