@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"orderflow/adapters/redpanda"
+	"orderflow/adapters/redpanda/source"
 	"orderflow/application/audit"
 	"orderflow/ports"
 )
@@ -61,7 +62,7 @@ func (a *App) openSource() (ports.ChangeFeed, error) {
 	if a.config.Source != SourceRedpanda || a.config.Passive {
 		return a.store, nil
 	}
-	feed, err := redpanda.NewFeed(redpanda.FeedConfig{Config: a.redpanda(), GroupPrefix: a.config.GroupPrefix})
+	feed, err := source.NewFeed(source.Config{Config: a.redpanda(), GroupPrefix: a.config.GroupPrefix})
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func (a *App) openTopicVerifier() (ports.TopicVerifier, error) {
 	if !a.config.hasTopic() {
 		return nil, nil
 	}
-	topic, err := redpanda.NewTopicReader(a.redpanda())
+	topic, err := source.NewTopicReader(a.redpanda())
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderflow/adapters/redpanda"
+	topic "orderflow/adapters/redpanda/publisher"
 	"orderflow/domain/eventsourcing"
 )
 
@@ -17,11 +18,12 @@ const brokerPatience = 5 * time.Second
 // a person can change it; when none answers, the service starts nevertheless: events wait in the store, and the consumer shows
 // its lag and that it is failing.
 func (a *App) openTopicSink(ctx context.Context) (publisher, error) {
-	config := a.redpanda()
-	config.Published = func(record eventsourcing.Record, partition int32, offset int64) {
-		a.recorder.Published(a.publisher, record, partition, offset)
-	}
-	p, err := redpanda.NewPublisher(config)
+	p, err := topic.New(topic.Config{
+		Config: a.redpanda(),
+		Published: func(record eventsourcing.Record, partition int32, offset int64) {
+			a.recorder.Published(a.publisher, record, partition, offset)
+		},
+	})
 	if err != nil {
 		return nil, err
 	}

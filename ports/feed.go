@@ -85,3 +85,22 @@ type Lag struct {
 	// are then zero and mean nothing.
 	Known bool
 }
+
+// Strangers is implemented by a feed that others may write to. It tells what the feed has passed over because it is no event.
+// Deliveries of such a feed are a hint, too: what has the form of an event is one only if the event store has it.
+type Strangers interface {
+	// Strangers returns what was passed over for a consumer since the process started, one for each kind, in the order of their
+	// names. What was passed over twice counts twice. It does no I/O and may be called at any time.
+	Strangers(consumer string) []Stranger
+}
+
+// Stranger is what was found of one kind of messages that are no events.
+type Stranger struct {
+	// Kind is the name of the kind, in lower case.
+	Kind string
+	// Count is how many messages, or batches of them that cannot be read, were passed over.
+	Count uint64
+	// Last is where the latest one is, and Reason why it is no event.
+	Last   Position
+	Reason string
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"orderflow/adapters/redpanda/internal/topictest"
 	"orderflow/domain/eventsourcing"
 	"orderflow/tests/servers"
 )
@@ -16,7 +17,7 @@ import (
 // would.
 func TestAnotherClient_ReadsKeysHeadersAndOrder(t *testing.T) {
 	t.Parallel()
-	anotherClient(t, newCluster(t).ListenAddrs())
+	anotherClient(t, topictest.NewCluster(t).ListenAddrs())
 }
 
 func TestAnotherClient_ReadsKeysHeadersAndOrderIntegration(t *testing.T) {
@@ -26,17 +27,17 @@ func TestAnotherClient_ReadsKeysHeadersAndOrderIntegration(t *testing.T) {
 
 func anotherClient(t *testing.T, brokers []string) {
 	const orders, length = 30, 6
-	config := newTopic(brokers)
-	newShelf(t, config)                                // for the topic, and its end
+	config := topictest.NewTopic(brokers)
+	topictest.NewShelf(t, config)                      // for the topic, and its end
 	published := make(map[string]eventsourcing.Record) // by event id
-	p := newPublisher(t, config)
+	p := topictest.NewPublisher(t, config)
 	var group sync.WaitGroup
 	for range orders {
-		records := history(length)
+		records := topictest.History(length)
 		for _, r := range records {
 			published[r.EventID.String()] = r
 		}
-		group.Go(func() { publishInTime(t, p, records...) })
+		group.Go(func() { topictest.PublishInTime(t, p, records...) })
 	}
 
 	type arrival struct {
@@ -71,7 +72,7 @@ func anotherClient(t *testing.T, brokers []string) {
 		var m arrival
 		select {
 		case m = <-arrived:
-		case <-time.After(bound):
+		case <-time.After(topictest.Bound):
 			t.Fatalf("%d of %d events came", len(seen), orders*length)
 		}
 		want, known := published[header(m.Record, "ce_id")]

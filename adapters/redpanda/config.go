@@ -1,23 +1,17 @@
 package redpanda
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"regexp"
 	"slices"
 	"time"
-
-	"github.com/IBM/sarama"
-
-	"orderflow/domain/eventsourcing"
 )
 
-// Config says where the cluster is, how to talk to it, and what the topic is like. Brokers is needed.
+// Config says where the cluster is, how to talk to it, and what the topic is like. Only Brokers is
+// required. Errors name its fields, see [SettingError].
 type Config struct {
 	// Brokers are asked first, as "host:port"; the others are found through them.
 	Brokers []string
@@ -39,8 +33,6 @@ type Config struct {
 	// Timeout bounds one request, and one attempt to connect; 0 means 10 seconds. A broker that died without closing its
 	// connections is noticed after it, and to publish takes up to twice as long before it is given up.
 	Timeout time.Duration
-	// Published is told where the brokers have put each event, before Publish returns; nil for nobody. It is called concurrently.
-	Published func(record eventsourcing.Record, partition int32, offset int64)
 	// Logger is told what an operator should know; nil means silence.
 	Logger *slog.Logger
 }
@@ -91,9 +83,9 @@ type Mechanism string
 
 // The mechanisms.
 const (
-	MechanismPlain       Mechanism = sarama.SASLTypePlaintext
-	MechanismScramSHA256 Mechanism = sarama.SASLTypeSCRAMSHA256
-	MechanismScramSHA512 Mechanism = sarama.SASLTypeSCRAMSHA512
+	MechanismPlain       Mechanism = "PLAIN"
+	MechanismScramSHA256 Mechanism = "SCRAM-SHA-256"
+	MechanismScramSHA512 Mechanism = "SCRAM-SHA-512"
 )
 
 // DefaultTopic is the name of the topic where none is configured.
@@ -138,7 +130,8 @@ func (c Config) Validate() error {
 	return nil
 }
 
-func (c Config) withDefaults() Config {
+// WithDefaults returns c with the defaults in place of what is not set.
+func (c Config) WithDefaults() Config {
 	if c.Topic.Name == "" {
 		c.Topic.Name = DefaultTopic
 	}
@@ -157,72 +150,13 @@ func (c Config) withDefaults() Config {
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
 	}
-	if c.Published == nil {
-		c.Published = func(eventsourcing.Record, int32, int64) {}
+	if c.SASL != nil && c.SASL.Mechanism == "" {
+		user := *c.SASL
+		user.Mechanism = MechanismScramSHA512
+		c.SASL = &user
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
-}
-
-// sarama returns the configuration of the readers' client. c has its defaults. It reads the files
-// that TLS names.
-func (c Config) sarama() (*sarama.Config, error) {
-	s := sarama.NewConfig()
-	s.ClientID = c.ClientID
-	s.Version = sarama.V2_8_0_0 // the newest requests to send; what a broker does not know is not sent to it
-	s.Net.DialTimeout, s.Net.ReadTimeout, s.Net.WriteTimeout = c.Timeout, c.Timeout, c.Timeout
-	s.Metadata.Retry.Max, s.Metadata.Retry.Backoff = 3, 100*time.Millisecond
-	s.Metadata.AllowAutoTopicCreation = false
-	s.Admin.Timeout = c.Timeout / 2 // the broker gives up before the client does
-	if err := c.secure(s); err != nil {
-		return nil, fmt.Errorf("redpanda configuration: %w", err)
-	}
-	return s, nil
-}
-
-// secure sets encryption and user.
-func (c Config) secure(s *sarama.Config) error {
-	if c.TLS != nil {
-		settings, err := c.TLS.config()
-		if err != nil {
-			return err
-		}
-		s.Net.TLS.Enable, s.Net.TLS.Config = true, settings
-	}
-	if c.SASL != nil {
-		mechanism := c.SASL.Mechanism
-		if mechanism == "" {
-			mechanism = MechanismScramSHA512
-		}
-		s.Net.SASL.Enable = true
-		s.Net.SASL.Version = sarama.SASLHandshakeV1
-		s.Net.SASL.Mechanism = sarama.SASLMechanism(mechanism)
-		s.Net.SASL.User, s.Net.SASL.Password = c.SASL.Username, c.SASL.Password
-		s.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &scramClient{mechanism: mechanism} }
-	}
-	return nil
-}
-
-func (t TLS) config() (*tls.Config, error) {
-	settings := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CA != "" {
-		text, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("TLS.CA: %w", err)
-		}
-		settings.RootCAs = x509.NewCertPool()
-		if !settings.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("TLS.CA: no certificate in %s", t.CA)
-		}
-	}
-	if t.Cert != "" {
-		certificate, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("TLS.Cert and TLS.Key: %w", err)
-		}
-		settings.Certificates = []tls.Certificate{certificate}
-	}
-	return settings, nil
 }

@@ -1,72 +1,50 @@
-// Package redpanda connects the service to a topic of Redpanda or Apache Kafka: it publishes events there, reads them back, and
-// feeds consumers from them.
+// Package redpanda describes the topic of Redpanda or Apache Kafka that the service publishes events to and reads them from: where
+// it is, what its messages are, and what goes wrong with it. The work is done by the packages below it:
+//
+//	publisher        publishes events
+//	source           reads the topic: as a change feed, and to compare it with the event store
+//	watermillkafka   reads the topic in other services, with a Watermill router
+//
+// All that is part of the product uses one Kafka client, franz-go, with one configuration: [Config].
 //
 // # The message
 //
-// An event is a CloudEvent 1.0 in binary mode. The key is the order id as text, so all events of an order are in one partition;
-// which one is decided by the hash that Java's client and librdkafka's murmur2 partitioners take, too. The value is the payload
-// as it is. The headers:
+// An event is a CloudEvent 1.0 in binary mode. The key is the aggregate id as text, so all events of an aggregate are in one
+// partition; which one is decided by the hash that Java's client and librdkafka's murmur2 partitioners take, too. The value is the
+// payload as it is. The headers:
 //
-//	ce_specversion  1.0                       ce_sequence       sequence number, 20 digits
-//	ce_id           event id                  ce_eventversion   event version
-//	ce_source       Config.Source             ce_commandid      command id
-//	ce_type         event type                ce_correlationid  correlation id
-//	ce_subject      aggregate id              ce_causationid    causation id
-//	ce_time         created at                traceparent       W3C trace context, from
-//	content-type    application/json          tracestate        the metadata of those names
+//	ce_specversion    1.0                     ce_aggregatetype  aggregate type, such as order
+//	ce_id             event id                ce_sequence       sequence number, 20 digits
+//	ce_source         Config.Source           ce_eventversion   event version
+//	ce_type           event type              ce_commandid      command id
+//	ce_subject        aggregate id            ce_correlationid  correlation id
+//	ce_time           created at              ce_causationid    causation id
+//	content-type      application/json        traceparent       W3C trace context, from
+//	                                          tracestate        the metadata of those names
 //
 // The attributes mean what those of package cloudevents do, and few lines are like those over there: adapters do not import
 // each other, and text in headers shares no code with text in JSON. A payload that is not JSON is application/octet-stream.
 // What is absent is left out. An event without payload has an empty value, never none, which would mean deletion. The rest of
 // the metadata stays inside unless Config.Metadata says otherwise; then it is one header, metadata, a JSON object.
 //
+// Messages that were published before there were aggregate types have no ce_aggregatetype. They are read as events of orders.
+//
 // The timestamp of a message is when it was published, not ce_time: brokers drop messages by their timestamp, and an event that
 // is caught up with months later would be gone on arrival.
 //
-// # Publishing
-//
-// Publish returns when all replicas that are in sync have the event (acks=all; the topic's min.insync.replicas says how many
-// that must be). Batches form by themselves: what concurrent calls hand over while requests are on their way travels in the
-// next one. The number of calls at a time bounds what is in memory; nothing is dropped.
-//
-// Delivery is at least once. The client's own repetitions are recognised by the broker (it is an idempotent producer); what a
-// caller publishes again after an error, or after a crash, is there twice, with the same ce_id. In both cases an event comes
-// behind its predecessor, since callers publish an order's events one after the other. One that was given up by its caller may
-// still arrive; so a copy of an event can follow later events, but no event overtakes one that is before it for the first time.
-//
-// # Failures
-//
-//   - Brokers that are away, leaders that move, replicas that are missing: the client repeats for a while, then Publish returns
-//     ErrUnavailable or ErrOutcomeUnknown, and the caller tries again. Nothing needs a restart. What was handed to the client
-//     is unknown rather than unavailable, since the last attempt says nothing about those before it.
-//   - A broker that answers and refuses (password, rights, certificate, a topic that must exist): the same, and ErrRefused, so
-//     that a start can fail at once. It is no fault of an event, and ends when somebody has corrected it.
-//   - An event that is too large: *TooLargeError, which names event, size and limit. The limit is the topic's max.message.bytes
-//     and is compared with the length before compression. It is read again before an event is refused, and when brokers find a
-//     batch too large after all, so it may be raised and lowered while events are published.
-//   - An event that brokers find invalid: *InvalidError. They refuse the whole batch for it, and so they do for size when the
-//     limit may not be read. Then a new session sends one message a request until the one to blame is found, so that none of
-//     the others shares its fate.
-//   - A client that got stuck is replaced after twice Config.Timeout, and one that has given up an event, at once: it may hold on
-//     to a topic that was deleted and made anew.
-//
-// # Why the publisher is built on franz-go and not on watermill-kafka
-//
-// watermill-kafka publishes one message after the other, at most a few thousand a second. 256 concurrent lanes reach ten times
-// that and more, about as much as sarama does with batches of 1,000; 32 lanes reach a third of it (scripts/bench redpanda, on
-// one real broker). Watermill's client, sarama, forms batches from lanes as well, and the first version of this publisher was
-// built on it. Sarama's idempotent producer (v1.50.3) loses acknowledged messages: when a batch fails for good, it raises the
-// producer's epoch and numbers from 0 again, but messages that were numbered before and not yet sent go out under the new epoch
-// with their old numbers. Two messages then have the same epoch and number, the broker takes the second for a repetition of the
-// first and says that it has it, and sarama reports success. TestPublisher_FindsTheOneToBlame found it: with sarama it failed on
-// every run (idempotence switched off, it passed). An offset would have been saved behind an event that is nowhere. franz-go
-// passes, is idempotent, takes contexts, and is at least as fast. Readers do not number anything; the feed uses watermill-kafka
-// and sarama.
+// [AsyncAPI] describes the same for other services.
 //
 // # Topics
 //
-// A topic that does not exist is created as Config.Topic says, unless MustExist; one that exists is taken as it is. In its first
-// moments a topic has leaders that have not heard of it and refuse events; the publisher that creates it waits until each leader
-// says that it is one. A partition that has no leader later keeps only its own orders waiting. How long the topic keeps messages
-// is the broker's default unless Topic.Settings has retention.ms; who wants to read all history from it wants -1.
+// A topic that does not exist is created as Config.Topic says, unless MustExist; one that exists is taken as it is. How long the
+// topic keeps messages is the broker's default unless Topic.Settings has retention.ms; who wants to read all history from it
+// wants -1.
+//
+// Anyone who may write to the topic can put a message there that looks like an event. A message is an event only if the event
+// store has it: what reads the topic in this service says so to its consumers, and `orderflow verify topic` compares all of it.
+//
+// # Errors
+//
+// Errors name the topic and the brokers. Where a setting has to do with one, it is a [*SettingError], which names the field of
+// Config and says what to look at. What a broker refuses, and will refuse tomorrow, is [ErrRefused].
 package redpanda

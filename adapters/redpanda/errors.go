@@ -1,25 +1,34 @@
 package redpanda
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
-	"slices"
 
-	"github.com/IBM/sarama"
 	"github.com/google/uuid"
-	"github.com/twmb/franz-go/pkg/kerr"
-
-	"orderflow/domain/eventsourcing"
-	"orderflow/ports"
 )
 
 // ErrRefused is in the error when a broker answers and refuses what the configuration asks for: user, rights, certificate,
 // topic. It takes a person to change that, here or there. It comes with [ports.ErrUnavailable], since what was to be done can
 // be done afterwards.
 var ErrRefused = errors.New("refused by the cluster")
+
+// ErrNoTopic is in the error for a topic that is not there and may not be created. It comes with ErrRefused.
+var ErrNoTopic = errors.New("the topic does not exist")
+
+// SettingError names the setting that has to do with an error, for whoever has to correct it.
+type SettingError struct {
+	// Setting is the name of a field of [Config], such as "TLS.CA", or of two of them.
+	Setting string
+	// Hint says what is wrong with it, or may be.
+	Hint string
+	// Err is what happened.
+	Err error
+}
+
+func (e *SettingError) Error() string { return fmt.Sprintf("%v (%s: %s)", e.Err, e.Setting, e.Hint) }
+
+// Unwrap returns what happened.
+func (e *SettingError) Unwrap() error { return e.Err }
 
 // TooLargeError is the fate of an event that is larger than what the topic takes. It does not get better by itself.
 type TooLargeError struct {
@@ -54,73 +63,3 @@ func (e *InvalidError) Error() string {
 
 // Unwrap returns the cause.
 func (e *InvalidError) Unwrap() error { return e.Err }
-
-func invalid(r eventsourcing.Record, err error) error {
-	return &InvalidError{EventID: r.EventID, AggregateID: r.AggregateID, SequenceNumber: r.SequenceNumber, Err: err}
-}
-
-// request is what kind of request failed; it decides what a failure means.
-type request int
-
-const (
-	// read leaves nothing behind, or only what is done again.
-	read request = iota
-	// produce was handed to the client, which may have sent it more than once. That the last attempt surely did not do it
-	// says nothing about those before.
-	produce
-)
-
-// translate turns an error of the client into one of the ports.
-func translate(err error, kind request) error {
-	switch {
-	case err == nil || is(err, ports.ErrUnavailable, ports.ErrOutcomeUnknown,
-		ports.ErrNotFound, ports.ErrCorrupt, ports.ErrClosed, ports.ErrOffsetExpired, ports.ErrNoOffset):
-		return err
-	case kind == read && is(err, context.Canceled, context.DeadlineExceeded): // of what was sent, the caller's never get here
-		return err
-	case is(err, sarama.ErrOffsetOutOfRange):
-		return fmt.Errorf("%w: %w", ports.ErrOffsetExpired, err)
-	case refused(err):
-		return fmt.Errorf("%w: %w: %w", ports.ErrUnavailable, ErrRefused, err)
-	case kind == produce:
-		return fmt.Errorf("%w: %w", ports.ErrOutcomeUnknown, err)
-	default:
-		return fmt.Errorf("%w: %w", ports.ErrUnavailable, err)
-	}
-}
-
-// refused tells whether a broker understood, and will say the same tomorrow. Both clients are asked: the publisher's and the
-// readers'.
-func refused(err error) bool {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return true
-	}
-	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "remote error" { // an alert of TLS, about our certificate
-		return true
-	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok { // the broker does not speak TLS there
-		return true
-	}
-	return is(err, errNoTopic,
-		kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState,
-		kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.GroupAuthorizationFailed,
-		kerr.InvalidTopicException, kerr.InvalidPartitions, kerr.InvalidReplicationFactor, kerr.InvalidConfig, kerr.PolicyViolation,
-		sarama.ErrSASLAuthenticationFailed, sarama.ErrUnsupportedSASLMechanism, sarama.ErrIllegalSASLState,
-		sarama.ErrTopicAuthorizationFailed, sarama.ErrClusterAuthorizationFailed, sarama.ErrGroupAuthorizationFailed,
-	)
-}
-
-// errNoTopic is the error for a topic that is not there and may not be created.
-var errNoTopic = errors.New("the topic does not exist")
-
-// ownFault tells whether a broker will never take a batch for what is in it.
-func ownFault(err error) bool {
-	return is(err, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.UnsupportedForMessageFormat)
-}
-
-// tooLarge tells whether a broker found a batch too large.
-func tooLarge(err error) bool { return is(err, kerr.MessageTooLarge, kerr.RecordListTooLarge) }
-
-func is(err error, any ...error) bool {
-	return slices.ContainsFunc(any, func(known error) bool { return errors.Is(err, known) })
-}

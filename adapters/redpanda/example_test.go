@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"orderflow/adapters/redpanda"
+	"orderflow/adapters/redpanda/publisher"
 	"orderflow/domain/eventsourcing"
 )
 
@@ -70,17 +71,17 @@ func exampleTopic() (brokers []string, stop func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	publisher, err := redpanda.NewPublisher(redpanda.Config{Brokers: cluster.ListenAddrs()})
+	p, err := publisher.New(publisher.Config{Config: redpanda.Config{Brokers: cluster.ListenAddrs()}})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer publisher.Close()
+	defer p.Close()
 	for n := range byte(2) {
 		id := uuid.UUID{6: 0x40, 8: 0x80, 15: n + 1}
 		created := exampleEvent(id, 1, "order.created", 3, `{"customer_id":"ann","currency":"EUR","items":[]}`)
 		confirmed := exampleEvent(id, 2, "order.confirmed", 1, fmt.Sprintf(`{"payment_reference":"pay-%d"}`, n+1))
 		for _, r := range []eventsourcing.Record{created, confirmed, created, confirmed} {
-			if err := publisher.Publish(context.Background(), r); err != nil {
+			if err := p.Publish(context.Background(), r); err != nil {
 				log.Fatal(err)
 			}
 		}

@@ -1,30 +1,9 @@
 package redpanda_test
 
 import (
-	"flag"
-	"fmt"
-	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
-	"orderflow/tests/servers"
+	"orderflow/adapters/redpanda/internal/topictest"
 )
 
-// The client's metrics library keeps one goroutine a process for ever.
-func TestMain(m *testing.M) {
-	if os.Getenv(brokerVariable) != "" {
-		if err := runBroker(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	// Nearly all of the tests wait for most of their time, so together they take a third of the time.
-	flag.Parse()
-	if err := flag.Set("test.parallel", "16"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	goleak.VerifyTestMain(servers.Main{M: m}, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
-}
+func TestMain(m *testing.M) { topictest.Main(m) }

@@ -40,7 +40,14 @@ var allowed = []struct {
 	{"adapters/scylla", []string{"domain/eventsourcing", "domain/projection", "ports", "github.com/google/uuid", "github.com/gocql/gocql/...", "golang.org/x/sync/..."}},
 	{"adapters/cdc", []string{"domain/eventsourcing", "domain/projection", "ports", "github.com/google/uuid", "github.com/gocql/gocql/...", "github.com/scylladb/scylla-cdc-go", "golang.org/x/sync/..."}},
 	{"adapters/fanout", []string{"domain/eventsourcing", "domain/projection", "ports", "github.com/google/uuid", "github.com/ThreeDotsLabs/watermill/..."}},
-	{"adapters/redpanda", []string{"domain/eventsourcing", "domain/projection", "ports", "github.com/google/uuid", "github.com/twmb/franz-go/...", "github.com/IBM/sarama", "github.com/xdg-go/scram", "github.com/ThreeDotsLabs/watermill/...", "github.com/ThreeDotsLabs/watermill-kafka/...", "go.yaml.in/yaml/..."}},
+	{"adapters/redpanda", []string{"ports", "github.com/google/uuid"}},
+	{"adapters/redpanda/internal/message", []string{"domain/eventsourcing", "ports", "github.com/google/uuid"}},
+	{"adapters/redpanda/internal/client", []string{"ports", "adapters/redpanda", "github.com/twmb/franz-go/..."}},
+	{"adapters/redpanda/internal/topic", []string{"ports", "adapters/redpanda", "adapters/redpanda/internal/client", "adapters/redpanda/internal/message", "github.com/twmb/franz-go/..."}},
+	{"adapters/redpanda/internal/topictest", []string{"..."}}, // for tests only, see TestBinary_containsNothingOfTesting
+	{"adapters/redpanda/publisher", []string{"domain/eventsourcing", "ports", "adapters/redpanda", "adapters/redpanda/internal/client", "adapters/redpanda/internal/message", "github.com/twmb/franz-go/..."}},
+	{"adapters/redpanda/source", []string{"domain/eventsourcing", "ports", "adapters/redpanda", "adapters/redpanda/internal/client", "adapters/redpanda/internal/message", "adapters/redpanda/internal/topic", "github.com/twmb/franz-go/..."}},
+	{"adapters/redpanda/watermillkafka", []string{"domain/eventsourcing", "adapters/redpanda/internal/message", "github.com/google/uuid", "github.com/IBM/sarama", "github.com/ThreeDotsLabs/watermill/message"}},
 	{"adapters/tracing", []string{"domain/eventsourcing", "domain/projection", "ports", "github.com/google/uuid", "go.opentelemetry.io/otel/..."}},
 	{"adapters/httpapi/strictjson", []string{"github.com/google/uuid"}},
 	{"adapters/httpapi/endpoint", []string{"domain/eventsourcing", "ports", "adapters/httpapi/strictjson", "github.com/google/uuid"}},
@@ -217,6 +224,24 @@ func TestBinary_containsNothingOfTesting(t *testing.T) {
 				t.Errorf("the binary contains %s, through %s", imported, p.ImportPath)
 			}
 		}
+	}
+}
+
+// Publisher, feed and topic reader share one Kafka client and one configuration of it. What others use to read the topic, and what
+// is measured against, stays out.
+func TestBinary_hasOneKafkaClient(t *testing.T) {
+	t.Parallel()
+	found := false
+	for _, p := range list(t, "-deps", "./bootstrap/orderflow") {
+		for _, other := range []string{"github.com/IBM/sarama", "github.com/ThreeDotsLabs/watermill-kafka", "github.com/xdg-go/"} {
+			if strings.HasPrefix(p.ImportPath, other) {
+				t.Errorf("the binary contains %s", p.ImportPath)
+			}
+		}
+		found = found || p.ImportPath == "github.com/twmb/franz-go/pkg/kgo"
+	}
+	if !found {
+		t.Error("the binary contains no Kafka client")
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"orderflow/adapters/redpanda"
+	"orderflow/adapters/redpanda/publisher"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 	"orderflow/tests/bench/workload"
@@ -80,14 +81,14 @@ func newTopic(b *testing.B, brokers []string) string {
 // meant to live with that.
 func warm(b *testing.B, brokers []string, topic string) {
 	b.Helper()
-	publisher, err := redpanda.NewPublisher(redpanda.Config{Brokers: brokers, Topic: redpanda.Topic{Name: topic}})
+	p, err := newPublisher(brokers, topic)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer publisher.Close() //nolint:errcheck // everything was acknowledged
+	defer p.Close() //nolint:errcheck // everything was acknowledged
 	for range 20 * topicPartitions {
 		for event := newEvent(); ; {
-			err := publisher.Publish(b.Context(), event)
+			err := p.Publish(b.Context(), event)
 			if err == nil {
 				break
 			}
@@ -96,6 +97,10 @@ func warm(b *testing.B, brokers []string, topic string) {
 			}
 		}
 	}
+}
+
+func newPublisher(brokers []string, topic string) (*publisher.Publisher, error) {
+	return publisher.New(publisher.Config{Config: redpanda.Config{Brokers: brokers, Topic: redpanda.Topic{Name: topic}}})
 }
 
 // saramaConfig asks of sarama what our publisher asks of its client.
@@ -110,11 +115,11 @@ func saramaConfig() *sarama.Config {
 }
 
 func benchPublisher(b *testing.B, brokers []string, lanes int) {
-	publisher, err := redpanda.NewPublisher(redpanda.Config{Brokers: brokers, Topic: redpanda.Topic{Name: newTopic(b, brokers)}})
+	p, err := newPublisher(brokers, newTopic(b, brokers))
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer publisher.Close() //nolint:errcheck // everything was acknowledged
+	defer p.Close() //nolint:errcheck // everything was acknowledged
 	publish := func(n int) error {
 		var claimed atomic.Int64
 		group, ctx := errgroup.WithContext(b.Context())
@@ -122,7 +127,7 @@ func benchPublisher(b *testing.B, brokers []string, lanes int) {
 			group.Go(func() error {
 				for r := newEvent(); claimed.Add(1) <= int64(n); r.SequenceNumber++ {
 					r.EventID = workload.NewID()
-					if err := publisher.Publish(ctx, r); err != nil {
+					if err := p.Publish(ctx, r); err != nil {
 						return err
 					}
 				}

@@ -2,10 +2,12 @@ package servers
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 
-	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 const (
@@ -30,18 +32,18 @@ func Kafka(tb testing.TB) []string {
 
 // kafkaReady waits until the brokers answer and know who the controller is.
 func kafkaReady(ctx context.Context, brokers ...string) error {
-	return await(ctx, func() error { return kafkaAnswers(brokers) })
+	return await(ctx, func() error { return kafkaAnswers(ctx, brokers) })
 }
 
-func kafkaAnswers(brokers []string) error {
-	config := sarama.NewConfig()
-	config.Version = sarama.V2_8_0_0
-	config.Metadata.Retry.Max = 0
-	client, err := sarama.NewClient(brokers, config)
+func kafkaAnswers(ctx context.Context, brokers []string) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.RequestRetries(0))
 	if err != nil {
 		return err
 	}
-	defer client.Close() //nolint:errcheck // it has answered
-	_, err = client.Controller()
+	defer client.Close()
+	metadata, err := kadm.NewClient(client).BrokerMetadata(ctx)
+	if err == nil && metadata.Controller < 0 {
+		err = errors.New("there is no controller yet")
+	}
 	return err
 }

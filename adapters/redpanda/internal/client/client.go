@@ -1,0 +1,164 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"orderflow/adapters/redpanda"
+)
+
+const (
+	// Attempts is how often a request is sent at most; the pauses in between get it over the move of a leader or a coordinator.
+	// What takes longer is for the caller.
+	Attempts = 5
+	// FirstPause is the pause behind the first attempt. It doubles up to LongestPause.
+	FirstPause   = 50 * time.Millisecond
+	LongestPause = time.Second
+	// metadataPause is the least time between two questions to the brokers who leads what.
+	metadataPause = 100 * time.Millisecond
+	// LargestBatch bounds a batch, whatever the topic takes. A batch of others that unpacks to more is not read.
+	LargestBatch = 64 << 20
+	// largestAnswer bounds what is read from a broker for one request. An answer may have one batch beyond what was asked for.
+	largestAnswer = 2 * LargestBatch
+)
+
+// Options returns what every client of the adapter needs. c has its defaults. The files that TLS names are read to see whether
+// they are there; they are read again for each connection, so they may be replaced while the process runs.
+func Options(c redpanda.Config) ([]kgo.Opt, error) {
+	if c.TLS != nil {
+		if _, err := encryption(*c.TLS); err != nil {
+			return nil, fmt.Errorf("redpanda configuration: %w", err)
+		}
+	}
+	options := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID(c.ClientID),
+		kgo.Dialer(dialer(c)),
+		kgo.RequestTimeoutOverhead(c.Timeout / 2),
+		kgo.RetryTimeout(c.Timeout),
+		kgo.RequestRetries(Attempts),
+		kgo.RetryBackoffFn(Pause),
+		kgo.MetadataMinAge(metadataPause),
+		kgo.BrokerMaxReadBytes(largestAnswer),
+		kgo.MaxDecompressBatchBytes(LargestBatch),
+		kgo.DisableClientMetrics(), // else brokers that ask for it are told how the client is doing
+	}
+	if c.SASL != nil {
+		options = append(options, kgo.SASL(user(*c.SASL)))
+	}
+	return options, nil
+}
+
+// Pause is the time between an attempt, which was the tries-th, and the next one.
+func Pause(tries int) time.Duration {
+	return min(FirstPause<<min(max(tries-1, 0), 10), LongestPause)
+}
+
+// ErrMissing is in the error for an answer that does not have what was asked for. It may have it the next time.
+var ErrMissing = errors.New("the broker's answer does not have it")
+
+// Persist repeats work over the move of a leader or a coordinator: brokers answer, and say that somebody else is to be asked. Where
+// they do not answer, the client has repeated it already.
+func Persist(ctx context.Context, work func() error) error {
+	for tries := 1; ; tries++ {
+		err := work()
+		if err == nil || tries == Attempts || ctx.Err() != nil || Refused(err) || !kerr.IsRetriable(err) && !errors.Is(err, ErrMissing) {
+			return err
+		}
+		select {
+		case <-time.After(Pause(tries)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func dialer(c redpanda.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	plain := &net.Dialer{Timeout: c.Timeout}
+	if c.TLS == nil {
+		return plain.DialContext
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := plain.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		encrypted, err := encrypt(ctx, c, conn, address)
+		if err != nil {
+			_ = conn.Close()
+			return nil, fmt.Errorf("broker %s: %w", address, err)
+		}
+		return encrypted, nil
+	}
+}
+
+// encrypt agrees with a broker on TLS.
+func encrypt(ctx context.Context, c redpanda.Config, conn net.Conn, address string) (net.Conn, error) {
+	settings, err := encryption(*c.TLS)
+	if err != nil {
+		return nil, err
+	}
+	if settings.ServerName == "" {
+		if settings.ServerName, _, err = net.SplitHostPort(address); err != nil {
+			return nil, err
+		}
+	}
+	bounded, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	encrypted := tls.Client(conn, settings)
+	switch err := encrypted.HandshakeContext(bounded); {
+	case ctx.Err() == nil && bounded.Err() != nil: // brokers that do not speak TLS wait for more
+		return nil, &redpanda.SettingError{
+			Setting: "TLS", Hint: "the broker may not speak TLS at that address: use another port, or do without TLS",
+			Err: fmt.Errorf("no answer to the TLS handshake within %s", c.Timeout),
+		}
+	case err != nil:
+		return nil, err
+	}
+	return encrypted, nil
+}
+
+func encryption(t redpanda.TLS) (*tls.Config, error) {
+	settings := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	if t.CA != "" {
+		text, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("TLS.CA: %w", err)
+		}
+		settings.RootCAs = x509.NewCertPool()
+		if !settings.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("TLS.CA: no certificate in %s", t.CA)
+		}
+	}
+	if t.Cert != "" {
+		certificate, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("TLS.Cert and TLS.Key: %w", err)
+		}
+		settings.Certificates = []tls.Certificate{certificate}
+	}
+	return settings, nil
+}
+
+func user(s redpanda.SASL) sasl.Mechanism {
+	switch s.Mechanism {
+	case redpanda.MechanismPlain:
+		return plain.Auth{User: s.Username, Pass: s.Password}.AsMechanism()
+	case redpanda.MechanismScramSHA256:
+		return scram.Auth{User: s.Username, Pass: s.Password}.AsSha256Mechanism()
+	default:
+		return scram.Auth{User: s.Username, Pass: s.Password}.AsSha512Mechanism()
+	}
+}

@@ -1,0 +1,337 @@
+package publisher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"orderflow/adapters/redpanda"
+	"orderflow/adapters/redpanda/internal/client"
+	"orderflow/adapters/redpanda/internal/message"
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// Config is what a [Publisher] needs.
+type Config struct {
+	redpanda.Config
+	// Published is told where the brokers have put each event, before Publish returns; nil for nobody. It is called concurrently.
+	Published func(record eventsourcing.Record, partition int32, offset int64)
+}
+
+func (c Config) withDefaults() Config {
+	c.Config = c.Config.WithDefaults()
+	if c.Published == nil {
+		c.Published = func(eventsourcing.Record, int32, int64) {}
+	}
+	return c
+}
+
+// Publisher publishes events to the topic. It connects when it is first used, and again whenever that is needed.
+type Publisher struct {
+	config Config
+	// ctx ends with the first call of Close.
+	ctx   context.Context
+	close context.CancelFunc
+
+	mu sync.Mutex
+	// current is the session in use, or the attempt to open one; nil when there is none.
+	current *opening
+	// blamed is the session before it, when a message is to blame for its end.
+	blamed *blamed
+	closed bool
+	work   sync.WaitGroup // openings and sessions
+}
+
+var (
+	_ ports.Publisher = (*Publisher)(nil)
+	_ ports.Probe     = (*Publisher)(nil)
+)
+
+// opening is an attempt to open a session, shared by all who wait for it.
+type opening struct {
+	done    chan struct{} // closed when one of the others is there
+	session *session
+	err     error
+}
+
+// blamed is a session in which a broker refused a batch for what is in it, without saying which message.
+type blamed struct {
+	limit int
+	err   error
+}
+
+// wantsAlone tells whether the next session must send one message a request to find the one that is to blame. It need not when
+// a new limit explains everything.
+func (b *blamed) wantsAlone(limit int) bool {
+	return b != nil && (!isTooLarge(b.err) || b.limit == limit)
+}
+
+// maxTries is in how many sessions a message is tried at most when one of a batch is refused: the ordinary one, one that knows
+// a new limit, and one that sends it alone.
+const maxTries = 3
+
+// New returns a publisher that is not connected yet. It reads the files that config names. Errors are about the
+// configuration.
+func New(config Config) (*Publisher, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	config = config.withDefaults()
+	options, err := config.producer()
+	if err != nil {
+		return nil, err
+	}
+	if err := kgo.ValidateOpts(options...); err != nil {
+		return nil, fmt.Errorf("redpanda configuration: %w", err)
+	}
+	p := &Publisher{config: config}
+	p.ctx, p.close = context.WithCancel(context.Background())
+	return p, nil
+}
+
+// Connect connects now rather than with the first event. Without it nothing is missed but the chance to tell a user early.
+//
+// Errors: [ports.ErrUnavailable], which is also a [redpanda.ErrRefused] when a broker answered; [ports.ErrClosed], the context's.
+func (p *Publisher) Connect(ctx context.Context) error {
+	if _, err := p.session(ctx); err != nil {
+		return p.explain(ctx, err)
+	}
+	return nil
+}
+
+// Probe implements [ports.Probe]: it asks the leader of each partition of the topic whether it is there.
+//
+// Errors: those of [Publisher.Connect].
+func (p *Publisher) Probe(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, p.patience())
+	defer cancel()
+	s, err := p.session(bounded)
+	if err == nil {
+		err = client.Translate(s.trouble.Explain(describeTopic(bounded, s.client, p.config.Topic.Name)), client.Read)
+	}
+	if err != nil {
+		return p.explain(ctx, err)
+	}
+	return nil
+}
+
+// Publish returns when all brokers that are in sync for the event's partition have it.
+//
+// Errors: [ports.ErrUnavailable], [ports.ErrOutcomeUnknown], [ports.ErrClosed], the context's; and for an event that no broker
+// will ever take, a [*redpanda.TooLargeError] or an [*redpanda.InvalidError]. Safe for concurrent use; calls made at the same time share requests.
+func (p *Publisher) Publish(ctx context.Context, record eventsourcing.Record) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("publish event %s: %w", record.EventID, err)
+	}
+	m, err := p.config.message(record)
+	if err == nil {
+		err = p.publish(ctx, m, record)
+	}
+	if err != nil {
+		return fmt.Errorf("publish event %s: %w", record.EventID, err)
+	}
+	return nil
+}
+
+func (p *Publisher) publish(ctx context.Context, m *kgo.Record, record eventsourcing.Record) error {
+	bounded, cancel := context.WithTimeout(ctx, p.patience())
+	defer cancel()
+	var err error
+	for tries := 0; tries < maxTries; {
+		s, opened := p.session(bounded)
+		if opened != nil {
+			return p.explain(ctx, opened)
+		}
+		size := messageSize(m)
+		if size > s.limit {
+			if err = tooLargeError(record, size, s.limit); !s.outgrown(bounded, p.config) {
+				return err
+			}
+			p.replace(s, nil, p.config.Timeout)
+			tries++
+			continue
+		}
+		again := *m // the client takes what it is given
+		if err = s.send(bounded, &again); err == nil {
+			p.delivered(s)
+			p.config.Published(record, again.Partition, again.Offset)
+			return nil
+		}
+		if errors.Is(err, errReplaced) {
+			continue
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if bounded.Err() != nil { // whatever keeps the client busy, a new one may do better
+			p.replace(s, nil, 0)
+			return p.explain(ctx, fmt.Errorf("%w: no acknowledgement within %s", ports.ErrOutcomeUnknown, p.patience()))
+		}
+		if !isTooLarge(err) && !ownFault(err) {
+			p.replace(s, nil, p.config.Timeout) // it may hold on to a topic that somebody has deleted and made anew
+			break
+		}
+		p.replace(s, &blamed{limit: s.limit, err: err}, p.config.Timeout)
+		if s.alone != nil && isTooLarge(err) {
+			return tooLargeError(record, size, 0)
+		}
+		if s.alone != nil {
+			return invalid(record, err)
+		}
+		tries++
+	}
+	if errors.Is(err, kgo.ErrClientClosed) && p.ctx.Err() != nil {
+		err = fmt.Errorf("%w: the publisher was closed: %w", ports.ErrOutcomeUnknown, err)
+	}
+	return p.explain(ctx, client.Translate(err, client.Produce))
+}
+
+// delivered counts what went alone, and ends that when nothing was found.
+func (p *Publisher) delivered(s *session) {
+	if s.alone != nil && s.sent.Add(1) == aloneFor {
+		p.replace(s, nil, p.config.Timeout)
+	}
+}
+
+// patience bounds one call of Publish. The client gives up earlier unless it waits for an answer without which it cannot go on.
+func (p *Publisher) patience() time.Duration { return 2 * p.config.Timeout }
+
+// explain adds where the trouble is. The end of a context that is not the caller's, of a session or of an attempt, is hidden.
+func (p *Publisher) explain(ctx context.Context, err error) error {
+	switch ended := ctx.Err() == nil && client.Is(err, context.Canceled, context.DeadlineExceeded); {
+	case ended && errors.Is(err, ports.ErrOutcomeUnknown):
+		err = fmt.Errorf("%w: %v", ports.ErrOutcomeUnknown, err)
+	case ended && errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("%w: no answer within %s", ports.ErrUnavailable, p.patience())
+	case ended:
+		err = fmt.Errorf("%w: %v", ports.ErrUnavailable, err)
+	}
+	return client.Explain(p.config.Config, err)
+}
+
+// message returns r as a message that shares no memory with it.
+func (c Config) message(r eventsourcing.Record) (*kgo.Record, error) {
+	headers, err := message.Headers[kgo.RecordHeader](r, c.Source, c.Metadata)
+	if err != nil {
+		return nil, invalid(r, err)
+	}
+	return &kgo.Record{Topic: c.Topic.Name, Key: message.Key(r), Value: message.Value(r), Headers: headers}, nil
+}
+
+// messageSize returns how many bytes m has in a batch, or a few more.
+func messageSize(m *kgo.Record) int {
+	const overhead, ofHeader = 36, 10 // with the longest encodings of lengths and differences
+	size := overhead + len(m.Key) + len(m.Value)
+	for _, h := range m.Headers {
+		size += ofHeader + len(h.Key) + len(h.Value)
+	}
+	return size
+}
+
+func invalid(r eventsourcing.Record, err error) error {
+	return &redpanda.InvalidError{EventID: r.EventID, AggregateID: r.AggregateID, SequenceNumber: r.SequenceNumber, Err: err}
+}
+
+func tooLargeError(r eventsourcing.Record, size, limit int) error {
+	return &redpanda.TooLargeError{
+		EventID: r.EventID, AggregateID: r.AggregateID, SequenceNumber: r.SequenceNumber, EventType: r.EventType, Size: size, Limit: limit,
+	}
+}
+
+// session returns the session in use, or opens one.
+func (p *Publisher) session(ctx context.Context) (*session, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ports.ErrClosed
+	}
+	o := p.current
+	if o == nil {
+		o = &opening{done: make(chan struct{})}
+		p.current = o
+		p.work.Add(1)
+		go p.open(o, p.blamed)
+		p.blamed = nil
+	}
+	p.mu.Unlock()
+	select {
+	case <-o.done:
+		return o.session, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-p.ctx.Done():
+		return nil, ports.ErrClosed
+	}
+}
+
+// open opens a session for all who wait for it.
+func (p *Publisher) open(o *opening, previous *blamed) {
+	defer p.work.Done()
+	defer close(o.done)
+	s, err := openSession(p.ctx, p.config, previous)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err == nil:
+		o.session = s
+	case p.ctx.Err() != nil: // which is why it failed
+		o.err = ports.ErrClosed
+	default:
+		o.err = client.Translate(err, client.Read)
+		p.current, p.blamed = nil, previous
+	}
+}
+
+// replace has later calls open another session. What this one has in hand may go on for as long as grace.
+func (p *Publisher) replace(s *session, why *blamed, grace time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.current == nil || p.current.session != s {
+		return // others were faster
+	}
+	p.current = nil
+	if s.alone == nil {
+		p.blamed = why
+	}
+	p.work.Add(1)
+	go func() {
+		defer p.work.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		s.close(ctx)
+	}()
+}
+
+// Close refuses further calls, waits for the acknowledgement of what is on its way, but not for ever, and disconnects. It is
+// safe to call twice.
+func (p *Publisher) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	current := p.current
+	p.mu.Unlock()
+	p.close()
+	if current != nil {
+		<-current.done
+	}
+	if current != nil && current.session != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), p.config.Timeout)
+		defer cancel()
+		current.session.close(ctx)
+	}
+	p.work.Wait()
+	return nil
+}
+
+// ownFault tells whether a broker will never take a batch for what is in it.
+func ownFault(err error) bool {
+	return client.Is(err, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.UnsupportedForMessageFormat)
+}
+
+// isTooLarge tells whether a broker found a batch too large.
+func isTooLarge(err error) bool { return client.Is(err, kerr.MessageTooLarge, kerr.RecordListTooLarge) }

@@ -1,0 +1,159 @@
+package publisher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"orderflow/adapters/redpanda"
+	"orderflow/adapters/redpanda/internal/client"
+)
+
+const (
+	// recordAttempts and the pauses between them get a batch over the move of a leader, and over the first moments of a topic.
+	// What takes longer is for the caller.
+	recordAttempts = 8
+	// aloneFor is after how many messages a session that sends them alone is taken to have missed the one to blame.
+	aloneFor = 1000
+)
+
+// session is one idempotent producer. It copes with everything that brokers do; it is replaced when the topic's limit is no
+// longer what it was, and when it got stuck.
+type session struct {
+	client *kgo.Client
+	// limit is how many bytes a message may have, before compression.
+	limit int
+	// alone is nil, or holds a token that a message needs to be on its way: then every answer is about one message. sent
+	// counts them.
+	alone chan struct{}
+	sent  atomic.Int64
+	// trouble is the last failure to connect.
+	trouble *client.Trouble
+
+	mu      sync.RWMutex // held for reading while the client takes a message
+	closed  bool
+	closing sync.Once
+}
+
+// openSession connects and sees to the topic. blamed is the session before it that had a message to blame, if there is one.
+func openSession(ctx context.Context, c Config, previous *blamed) (_ *session, err error) {
+	s := &session{trouble: &client.Trouble{}}
+	defer func() {
+		if err != nil {
+			err = s.trouble.Explain(fmt.Errorf("connect: %w", err))
+		}
+	}()
+	limit, err := prepareTopic(ctx, c, s.trouble)
+	if err != nil {
+		return nil, err
+	}
+	s.limit = limit - batchOverhead
+	if previous.wantsAlone(s.limit) {
+		s.alone = make(chan struct{}, 1)
+	}
+	options, err := c.producer()
+	if err != nil {
+		return nil, err
+	}
+	s.client, err = kgo.NewClient(append(options, kgo.ProducerBatchMaxBytes(int32(limit)), kgo.WithHooks(s.trouble))...)
+	return s, err
+}
+
+// outgrown tells whether somebody has raised the topic's limit since the session began.
+func (s *session) outgrown(ctx context.Context, c Config) bool {
+	return topicLimit(ctx, s.client, c.Topic.Name)-batchOverhead > s.limit
+}
+
+// prepareTopic sees to the topic and returns how many bytes a batch may have, with a client of its own, as the limit is a setting
+// of the other one.
+func prepareTopic(ctx context.Context, c Config, t *client.Trouble) (limit int, err error) {
+	options, err := client.Options(c.Config)
+	if err != nil {
+		return 0, err
+	}
+	cl, err := kgo.NewClient(append(options, kgo.WithHooks(t))...)
+	if err != nil {
+		return 0, err
+	}
+	disconnect := sync.OnceFunc(cl.Close)
+	defer disconnect()
+	defer context.AfterFunc(ctx, disconnect)() // while it greets a broker, the client looks at no context
+	if err := ensureTopic(ctx, cl, c); err != nil {
+		return 0, err
+	}
+	return topicLimit(ctx, cl, c.Topic.Name), nil
+}
+
+// producer returns what the client of a session needs.
+func (c Config) producer() ([]kgo.Opt, error) {
+	options, err := client.Options(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	codec := map[redpanda.Compression]kgo.CompressionCodec{
+		redpanda.CompressionZstd: kgo.ZstdCompression(), redpanda.CompressionLZ4: kgo.Lz4Compression(),
+	}[c.Compression] // else none
+	return append(
+		options,
+		kgo.RequiredAcks(kgo.AllISRAcks()), // and idempotent, which is the default
+		kgo.ProduceRequestTimeout(c.Timeout/2),
+		kgo.RecordRetries(recordAttempts),
+		kgo.RecordDeliveryTimeout(c.Timeout),
+		kgo.UnknownTopicRetries(recordAttempts),
+		kgo.ProducerLinger(0), // a batch is what came while the ones before were on their way
+		kgo.ProducerBatchCompression(codec),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // by the hash that Java's client takes, too
+	), nil
+}
+
+// errReplaced is the error for a message that came too late for its session.
+var errReplaced = errors.New("the session has ended")
+
+// send returns when the brokers have acknowledged r, or not. When ctx ends first, what becomes of r is not known.
+func (s *session) send(ctx context.Context, r *kgo.Record) error {
+	if s.alone != nil {
+		select {
+		case s.alone <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		defer func() { <-s.alone }()
+	}
+	answer := make(chan error, 1)
+	if !s.handOver(ctx, r, answer) {
+		return errReplaced
+	}
+	select {
+	case err := <-answer:
+		return s.trouble.Explain(err)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// handOver reports whether the client took r. It answers for what it took, at the latest when it is closed; what it gets behind
+// that it may forget.
+func (s *session) handOver(ctx context.Context, r *kgo.Record, answer chan<- error) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if !s.closed {
+		// The client fails everything that waits for a partition for one event whose context has ended.
+		s.client.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { answer <- err })
+	}
+	return !s.closed
+}
+
+// close takes no more messages, gives those that are on their way until ctx ends, and disconnects. All calls wait for the first.
+func (s *session) close(ctx context.Context) {
+	s.closing.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		_ = s.client.Flush(ctx) // every caller gets its own answer
+		s.client.Close()
+	})
+}

@@ -1,0 +1,171 @@
+package publisher
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"orderflow/adapters/redpanda"
+	"orderflow/adapters/redpanda/internal/client"
+)
+
+const (
+	// maxMessageBytes is the setting of a topic for the length of a batch.
+	maxMessageBytes = "max.message.bytes"
+	// usualLimit is its default, taken for granted where it may not be read.
+	usualLimit = 1<<20 + 12
+	// batchOverhead is what a batch has in front of its messages.
+	batchOverhead = 61
+	// leaderPause is how long to wait before looking again whether a new topic has its leaders.
+	leaderPause = 20 * time.Millisecond
+)
+
+// ensureTopic creates the topic if it is not there and may be created, and then waits until it can be written to. One that is
+// there need not have a leader everywhere: what has none keeps nobody from the rest.
+func ensureTopic(ctx context.Context, cl *kgo.Client, c Config) error {
+	_, err := topicLeaders(ctx, cl, c.Topic.Name)
+	switch {
+	case errors.Is(err, kerr.LeaderNotAvailable):
+		return nil
+	case !errors.Is(err, kerr.UnknownTopicOrPartition):
+		return err
+	case c.Topic.MustExist:
+		return fmt.Errorf("topic %s: %w, and is not to be created", c.Topic.Name, redpanda.ErrNoTopic)
+	}
+	if err := createTopic(ctx, cl, c); err != nil {
+		return fmt.Errorf("create topic %s with %d partitions: %w", c.Topic.Name, c.Topic.Partitions, err)
+	}
+	return awaitLeaders(ctx, cl, c)
+}
+
+// awaitLeaders waits until all of a new topic can be written to, but not for ever. Its error is that of ctx.
+func awaitLeaders(ctx context.Context, cl *kgo.Client, c Config) error {
+	bounded, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	var answered error
+	for {
+		err := describeTopic(bounded, cl, c.Topic.Name)
+		if err == nil {
+			return nil
+		}
+		if client.Is(err, kerr.UnknownTopicOrPartition, kerr.LeaderNotAvailable, kerr.NotLeaderForPartition) {
+			answered = err
+			select {
+			case <-time.After(leaderPause):
+				continue
+			case <-bounded.Done():
+			}
+		}
+		if ctx.Err() == nil {
+			c.Logger.Warn("a part of the new topic takes no events yet", "topic", c.Topic.Name, "error", cmp.Or(answered, err))
+		}
+		return ctx.Err()
+	}
+}
+
+// describeTopic returns nil when the topic is there and each of its partitions has a leader that says so itself. The word of the
+// other brokers is not enough: who was named leader a moment ago may not have heard of it, and refuses events until then.
+func describeTopic(ctx context.Context, cl *kgo.Client, name string) error {
+	leaders, err := topicLeaders(ctx, cl, name)
+	if err != nil {
+		return err
+	}
+	for leader, partitions := range leaders {
+		request := kmsg.NewPtrListOffsetsRequest()
+		topic := kmsg.NewListOffsetsRequestTopic()
+		topic.Topic = name
+		for _, p := range partitions {
+			partition := kmsg.NewListOffsetsRequestTopicPartition()
+			partition.Partition, partition.Timestamp = p, -1 // the end
+			topic.Partitions = append(topic.Partitions, partition)
+		}
+		request.Topics = append(request.Topics, topic)
+		response, err := request.RequestWith(ctx, cl.Broker(int(leader)))
+		if err != nil {
+			return fmt.Errorf("leader %d of %d partitions of topic %s: %w", leader, len(partitions), name, err)
+		}
+		for _, t := range response.Topics {
+			for _, p := range t.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return fmt.Errorf("leader %d of partition %d of topic %s: %w", leader, p.Partition, name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// topicLeaders returns which partitions each broker leads.
+func topicLeaders(ctx context.Context, cl *kgo.Client, name string) (map[int32][]int32, error) {
+	request := kmsg.NewPtrMetadataRequest()
+	topic := kmsg.NewMetadataRequestTopic()
+	topic.Topic = &name
+	request.Topics = append(request.Topics, topic)
+	response, err := request.RequestWith(ctx, cl)
+	if err != nil {
+		return nil, err
+	}
+	leaders := make(map[int32][]int32)
+	for _, t := range response.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			return nil, fmt.Errorf("topic %s: %w", name, err)
+		}
+		for _, p := range t.Partitions {
+			if p.Leader < 0 || p.ErrorCode == kerr.LeaderNotAvailable.Code {
+				return nil, fmt.Errorf("partition %d of topic %s: %w", p.Partition, name, kerr.LeaderNotAvailable)
+			}
+			leaders[p.Leader] = append(leaders[p.Leader], p.Partition)
+		}
+	}
+	return leaders, nil
+}
+
+// createTopic creates the topic. That another process was faster is fine.
+func createTopic(ctx context.Context, cl *kgo.Client, c Config) error {
+	admin := kadm.NewClient(cl)
+	admin.SetTimeoutMillis(int32((c.Timeout / 2).Milliseconds())) // the broker gives up before the client does
+	settings := make(map[string]*string, len(c.Topic.Settings))
+	for name, value := range c.Topic.Settings {
+		settings[name] = &value
+	}
+	response, err := admin.CreateTopic(ctx, c.Topic.Partitions, c.Topic.ReplicationFactor, settings, c.Topic.Name)
+	switch {
+	case err == nil || errors.Is(err, kerr.TopicAlreadyExists):
+		return nil
+	case response.ErrMessage != "":
+		return fmt.Errorf("%w: %s", err, response.ErrMessage)
+	default:
+		return err
+	}
+}
+
+// topicLimit returns how many bytes a batch may have, after compression.
+func topicLimit(ctx context.Context, cl *kgo.Client, name string) int {
+	request := kmsg.NewPtrDescribeConfigsRequest()
+	topic := kmsg.NewDescribeConfigsRequestResource()
+	topic.ResourceType, topic.ResourceName, topic.ConfigNames = kmsg.ConfigResourceTypeTopic, name, []string{maxMessageBytes}
+	request.Resources = append(request.Resources, topic)
+	response, err := request.RequestWith(ctx, cl)
+	if err != nil {
+		return usualLimit // what is wrong will show when something is sent
+	}
+	for _, resource := range response.Resources { // none with a setting where the user may not read it
+		for _, setting := range resource.Configs {
+			if setting.Name != maxMessageBytes || setting.Value == nil {
+				continue
+			}
+			if limit, err := strconv.Atoi(*setting.Value); err == nil {
+				return min(limit, client.LargestBatch)
+			}
+		}
+	}
+	return usualLimit
+}

@@ -1,0 +1,95 @@
+package source
+
+import "sync"
+
+// claim is one partition, for as long as the member has it without a break.
+type claim struct {
+	// fetched is the offset behind what was polled. It belongs to the goroutine that polls.
+	fetched int64
+
+	mu sync.Mutex
+	// delivered is the offset behind the last message that Next returned, passed that behind the messages after it that are no
+	// events, and mark that behind what is committed; 0 for none.
+	delivered, passed, mark int64
+	// saved is the mark that the group's coordinator knows.
+	saved int64
+	// lost is set when no more may be delivered; then settled is closed once all that was delivered has been committed.
+	lost    bool
+	settled chan struct{}
+}
+
+func newClaim() *claim { return &claim{settled: make(chan struct{})} }
+
+// take makes a message the last one that was delivered, unless the partition is lost.
+func (c *claim) take(offset int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost {
+		return false
+	}
+	c.delivered, c.passed = offset+1, offset+1
+	return true
+}
+
+// pass takes a message that nobody is to get, and reports whether that moved the mark.
+func (c *claim) pass(offset int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost {
+		return false
+	}
+	c.passed = offset + 1
+	if c.mark < c.delivered {
+		return false
+	}
+	c.mark = c.passed
+	return true
+}
+
+// handled commits the messages up to offset, and reports whether that moved the mark. It does nothing for a message that was not
+// delivered since the member has the partition: it had it before, too, and lost it in between.
+func (c *claim) handled(offset int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if offset >= c.delivered || offset < c.mark {
+		return false
+	}
+	if c.mark = offset + 1; c.mark == c.delivered {
+		c.mark = c.passed
+	}
+	c.settle()
+	return true
+}
+
+// lose ends the deliveries. The channel is closed when all of them have been committed.
+func (c *claim) lose() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost = true
+	c.settle()
+	return c.settled
+}
+
+func (c *claim) settle() {
+	if !c.lost || c.mark < c.delivered {
+		return
+	}
+	select {
+	case <-c.settled:
+	default:
+		close(c.settled)
+	}
+}
+
+// unsaved returns the mark if the coordinator does not know it.
+func (c *claim) unsaved() (mark int64, is bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mark, c.mark > c.saved
+}
+
+func (c *claim) setSaved(mark int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.saved = max(c.saved, mark)
+}

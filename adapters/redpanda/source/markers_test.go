@@ -1,0 +1,58 @@
+package source_test
+
+import (
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"orderflow/adapters/redpanda/internal/topictest"
+	"orderflow/ports"
+	"orderflow/tests/servers"
+)
+
+func TestFeed_LagIsAboutEventsNotOffsets(t *testing.T) {
+	t.Parallel()
+	lagIsAboutEvents(t, topictest.NewCluster(t).ListenAddrs())
+}
+
+func TestFeed_LagIsAboutEventsNotOffsetsIntegration(t *testing.T) {
+	t.Parallel()
+	lagIsAboutEvents(t, servers.Kafka(t))
+}
+
+func lagIsAboutEvents(t *testing.T, brokers []string) {
+	for name, end := range map[string]kgo.TransactionEndTry{"committed": kgo.TryCommit, "aborted": kgo.TryAbort} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := topictest.NewTopic(brokers)
+			config.Topic.Partitions = 1
+			s := topictest.NewShelf(t, config)
+			f := newFeed(t, feedConfig(config))
+			seekEnd(t, f)
+			s.Transact(t, end, topictest.History(3)...)
+			awaitLag(t, f, ports.Lag{Known: true, Events: 3})
+			sub := subscribe(t, f)
+			var last ports.Delivery
+			for range 3 {
+				last = nextOf(t, sub)
+			}
+			commit(t, sub, last.Position)
+			awaitLag(t, f, ports.Lag{Known: true})
+			if err := sub.Close(); err != nil {
+				t.Fatal(err)
+			}
+			awaitLag(t, f, ports.Lag{Known: true})
+			// Several transactions, each with its marker, between a consumer and the end.
+			for range 4 {
+				s.Transact(t, end, topictest.History(1)...)
+			}
+			awaitLag(t, f, ports.Lag{Known: true, Events: 4})
+			again := subscribe(t, f)
+			for range 4 {
+				last = nextOf(t, again)
+			}
+			commit(t, again, last.Position)
+			awaitLag(t, f, ports.Lag{Known: true})
+		})
+	}
+}

@@ -1,0 +1,297 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"orderflow/adapters/redpanda/internal/client"
+	"orderflow/adapters/redpanda/internal/topic"
+	"orderflow/ports"
+)
+
+// The client calls assigned, revoked and lost one at a time, and never while poll is between a poll and AllowRebalance.
+
+// assigned is called when the group has given partitions to this member, before anything of them is read.
+func (s *subscription) assigned(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range partitions[s.feed.config.Topic.Name] {
+		s.claims[p] = newClaim()
+	}
+}
+
+// revoked is called when partitions are to go to other members, which wait for it, and when this member leaves. Heartbeats go on
+// meanwhile.
+func (s *subscription) revoked(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+	claims := s.claimsOf(partitions[s.feed.config.Topic.Name])
+	late := time.NewTimer(s.feed.config.HandOver)
+	defer late.Stop()
+	for _, c := range claims { // all at once
+		c.lose()
+	}
+	for p, c := range claims {
+		select {
+		case <-c.lose():
+			continue
+		case <-late.C:
+			s.log.Warn("partitions are handed over before all their deliveries were committed", "partition", p)
+		case <-s.ctx.Done():
+		case <-s.expired:
+		}
+		break
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.feed.config.Timeout)
+	defer cancel()
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.save(ctx)
+	s.forget(partitions[s.feed.config.Topic.Name])
+}
+
+// lost is called when the partitions are somebody else's already, or the group cannot be reached: nothing can be saved.
+func (s *subscription) lost(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+	for _, c := range s.claimsOf(partitions[s.feed.config.Topic.Name]) {
+		c.lose()
+	}
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.forget(partitions[s.feed.config.Topic.Name])
+}
+
+func (s *subscription) claimsOf(partitions []int32) map[int32]*claim {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	claims := make(map[int32]*claim, len(partitions))
+	for _, p := range partitions {
+		if c := s.claims[p]; c != nil {
+			claims[p] = c
+		}
+	}
+	return claims
+}
+
+func (s *subscription) forget(partitions []int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range partitions {
+		delete(s.claims, p)
+	}
+}
+
+// poll passes on what is read until the subscription is closed or has expired.
+func (s *subscription) poll() {
+	for s.ctx.Err() == nil {
+		batch, failed := s.sort(s.client.PollFetches(s.ctx))
+		s.client.AllowRebalance()
+		if !s.passOn(batch) {
+			return
+		}
+		for _, f := range failed {
+			if !s.cope(f) {
+				return
+			}
+		}
+	}
+}
+
+// passOn waits until Next takes a batch, and reports whether it did.
+func (s *subscription) passOn(batch []delivery) bool {
+	if len(batch) == 0 {
+		return true
+	}
+	select {
+	case s.batches <- batch:
+		return true
+	case <-s.ctx.Done():
+		return false
+	}
+}
+
+// failure is why a partition, or none in particular, cannot be read.
+type failure struct {
+	partition int32
+	claim     *claim // nil for none in particular
+	err       error
+}
+
+// sort puts what was read to the claims that it belongs to.
+func (s *subscription) sort(fetches kgo.Fetches) (batch []delivery, failed []failure) {
+	claims := s.claimsOf(s.mine())
+	fetches.EachPartition(func(t kgo.FetchTopicPartition) {
+		c := claims[t.Partition]
+		if c == nil { // an error only
+			failed = append(failed, failure{t.Partition, nil, t.Err})
+			return
+		}
+		for _, r := range t.Records {
+			batch = append(batch, s.deliver(c, topic.Message{Record: r}))
+			c.fetched = r.Offset + 1
+		}
+		err := t.Err
+		if topic.IsBroken(err) {
+			var broken topic.Message
+			if broken, err = s.skip(t.Partition, c, err); err == nil {
+				batch = append(batch, s.deliver(c, broken))
+			}
+		}
+		if err != nil {
+			failed = append(failed, failure{t.Partition, c, err})
+		}
+	})
+	return batch, failed
+}
+
+func (s *subscription) mine() []int32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	partitions := make([]int32, 0, len(s.claims))
+	for p := range s.claims {
+		partitions = append(partitions, p)
+	}
+	return partitions
+}
+
+// deliver makes a delivery of a message. One that is no event is to be passed over: if it should have been one, the next event of
+// its order shows the hole, and the consumer fills it from the event store.
+func (s *subscription) deliver(c *claim, m topic.Message) delivery {
+	d := delivery{
+		Delivery: ports.Delivery{Position: position(m.Partition, m.Offset)},
+		claim:    c, offset: m.Offset,
+	}
+	if m.Attrs.IsControl() {
+		d.pass = true
+		return d
+	}
+	record, err := parse(m)
+	if err != nil {
+		d.pass = true
+		s.feed.strangers.count(s.consumer, m, err)
+		s.feed.config.OnMalformed(m.Partition, m.Offset, err)
+		return d
+	}
+	d.Record = record
+	return d
+}
+
+// cope does what is to be done about a failure, and reports whether reading goes on.
+func (s *subscription) cope(f failure) bool {
+	lost, isLost := errors.AsType[*kgo.ErrDataLoss](f.err)
+	switch {
+	case s.ctx.Err() != nil || client.Is(f.err, kgo.ErrClientClosed, context.Canceled):
+		return s.ctx.Err() == nil
+	case client.Is(f.err, kerr.OffsetOutOfRange):
+		s.expire(fmt.Errorf("partition %d: %w", f.partition, f.err))
+		return false
+	case isLost:
+		s.expire(fmt.Errorf("the brokers have lost what they had: %w", lost))
+		return false
+	case client.Is(f.err, kerr.UnknownTopicID, kerr.InconsistentTopicID):
+		s.expire(fmt.Errorf("the topic was deleted, and may be there anew: %w", f.err))
+		return false
+	case isFenced(f.err) || client.Is(f.err, kerr.RebalanceInProgress):
+		s.log.Info("the consumer group has gone on without this process, which joins it again", "error", f.err)
+		return true
+	default:
+		s.tell(f.err)
+		if f.claim != nil {
+			s.rest(f.partition)
+		}
+		return true
+	}
+}
+
+// rest has the client not ask for a partition for a while. It would ask again at once, and the others are not to wait.
+func (s *subscription) rest(partition int32) {
+	paused := map[string][]int32{s.feed.config.Topic.Name: {partition}}
+	s.client.PauseFetchPartitions(paused)
+	time.AfterFunc(client.LongestPause, func() { s.client.ResumeFetchPartitions(paused) })
+}
+
+// skip goes on behind a batch that cannot be read, and returns it. The client alone would ask for it again and again. It must be
+// called while the group waits: of a partition that went away and came back in between, it would skip what was not handled.
+func (s *subscription) skip(partition int32, c *claim, why error) (topic.Message, error) {
+	reader := &topic.Reader{Client: s.feed.link.client, Topic: s.feed.config.Topic.Name, Partition: partition, Bytes: readBytes}
+	from := c.fetched
+	if tooLarge, ok := errors.AsType[*kgo.ErrDecompressTooLarge](why); ok {
+		from = max(from, tooLarge.Offset)
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, s.feed.config.Timeout)
+	defer cancel()
+	part, err := reader.Read(ctx, from)
+	if err != nil {
+		return topic.Message{}, fmt.Errorf("%w; and it cannot be passed over: %w", why, err)
+	}
+	if len(part.Messages) == 0 || part.Messages[0].Err == nil {
+		return topic.Message{}, why // it was torn on its way to us, or is not there any more
+	}
+	broken := part.Messages[0]
+	c.fetched = broken.Offset + 1
+	s.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{
+		s.feed.config.Topic.Name: {partition: {Epoch: -1, Offset: c.fetched}},
+	})
+	return broken, nil
+}
+
+// save tells the coordinator what it does not know yet. What does not work now works the next time, or it is delivered again.
+func (s *subscription) save(ctx context.Context) {
+	name := s.feed.config.Topic.Name
+	marks := make(map[int32]kgo.EpochOffset)
+	saved := make(map[int32]*claim)
+	s.mu.Lock()
+	for p, c := range s.claims {
+		if mark, unsaved := c.unsaved(); unsaved {
+			marks[p], saved[p] = kgo.EpochOffset{Epoch: -1, Offset: mark}, c
+		}
+	}
+	s.mu.Unlock()
+	if len(marks) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.feed.config.Timeout)
+	defer cancel()
+	ctx = kgo.PreCommitFnContext(ctx, markTopic)
+	var failed error
+	s.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{name: marks},
+		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse, err error) {
+			failed = err
+			if err != nil {
+				return
+			}
+			for _, t := range response.Topics {
+				for _, p := range t.Partitions {
+					if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+						failed = fmt.Errorf("partition %d: %w", p.Partition, err)
+					} else if c := saved[p.Partition]; c != nil {
+						c.setSaved(marks[p.Partition].Offset)
+					}
+				}
+			}
+		})
+	switch {
+	case failed == nil:
+	case isFenced(failed) || client.Is(failed, kerr.RebalanceInProgress, context.Canceled): // of what still is ours, the next time
+		s.log.Debug("offsets not saved while the group divides the partitions anew", "error", failed)
+		s.setDirty()
+	default:
+		s.log.Warn("offsets not saved", "error", failed)
+		s.setDirty()
+	}
+}
+
+// markTopic adds to a commit what the topic is.
+func markTopic(request *kmsg.OffsetCommitRequest) error {
+	for i := range request.Topics {
+		t := &request.Topics[i]
+		of := mark(topic.ID(t.TopicID))
+		for j := range t.Partitions {
+			t.Partitions[j].Metadata = &of
+		}
+	}
+	return nil
+}
