@@ -118,7 +118,7 @@ func newestEvents(t testing.TB) (records []eventsourcing.Record) {
 // everyEvent is one event of every type and version that was ever written, and those that are written now.
 func everyEvent(t testing.TB) []eventsourcing.Record {
 	t.Helper()
-	files, err := filepath.Glob("../eventjson/testdata/corpus/*.json")
+	files, err := filepath.Glob("../eventjson/orderjson/testdata/corpus/*.json")
 	if err != nil || len(files) < 9 {
 		t.Fatalf("%d files in the corpus, %v", len(files), err)
 	}

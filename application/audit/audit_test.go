@@ -243,6 +243,7 @@ func TestVerifyTopic_comparesEveryField(t *testing.T) {
 	t.Parallel()
 	for name, forge := range map[string]func(*eventsourcing.Record){
 		"event id":       func(r *eventsourcing.Record) { r.EventID = uuid.New() },
+		"aggregate type": func(r *eventsourcing.Record) { r.AggregateType = "stock_item" },
 		"event type":     func(r *eventsourcing.Record) { r.EventType = "order.lost" },
 		"event version":  func(r *eventsourcing.Record) { r.EventVersion++ },
 		"payload":        func(r *eventsourcing.Record) { r.Payload = []byte("{}") },
@@ -260,7 +261,7 @@ func TestVerifyTopic_comparesEveryField(t *testing.T) {
 			f.put(0, forged)
 			got := verify(t, audit.Config{Store: s, Topic: f}, whole())
 			want := []ports.TopicFinding{{
-				Kind: ports.TopicUnknown, AggregateID: s.orders[0], AggregateType: "order", SequenceNumber: 1,
+				Kind: ports.TopicUnknown, AggregateID: s.orders[0], AggregateType: forged.AggregateType, SequenceNumber: 1,
 				Detail: "partition 0, offset 2: differs from the stored event in " + name,
 			}}
 			if diff := cmp.Diff(want, got.Shown); diff != "" || got.Unknown != 1 || got.Doubled != 0 {

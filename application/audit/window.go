@@ -183,6 +183,7 @@ func differing(got, want eventsourcing.Record) (fields []string) {
 	}{
 		{"sequence number", got.SequenceNumber == want.SequenceNumber},
 		{"event id", got.EventID == want.EventID},
+		{"aggregate type", got.AggregateType == want.AggregateType},
 		{"event type", got.EventType == want.EventType},
 		{"event version", got.EventVersion == want.EventVersion},
 		{"payload", bytes.Equal(got.Payload, want.Payload)},
