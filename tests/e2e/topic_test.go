@@ -198,7 +198,7 @@ func shareThePartitions(t *testing.T, nodes, brokers []string, end func(*service
 	})
 	end(second)
 	work("2")
-	if out, status := tool(t, append([]string{"verify", "topic", "--url=" + first.url, "--patience=1m"}, flags...)...); status != 0 {
+	if out, status := tool(t, "verify", "topic", "--url="+first.url, "--patience=1m"); status != 0 {
 		t.Errorf("verify topic: exit status %d\n%s", status, out)
 	}
 	first.stop(t)
