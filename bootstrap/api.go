@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/httpapi"
@@ -52,7 +51,7 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 		Resources:       []endpoint.Resource{orderRoutes, operatorRoutes},
 		StoreID:         storeID,
 		Ready:           a.ready,
-		Metrics:         promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
+		Metrics:         serveMetrics(metrics, a.log),
 		Registerer:      metrics,
 		Trace:           traceRequests(a.tracing),
 		Logger:          a.log,

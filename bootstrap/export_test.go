@@ -2,6 +2,8 @@ package bootstrap
 
 import (
 	"context"
+	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +34,15 @@ func (s *storage) SetPulse(p ports.Pulse) { s.pulse = p }
 
 // SetAlive has something else say which part of the change feed is dead.
 func (s *storage) SetAlive(alive func() error) { s.alive = alive }
+
+// Metrics serves the metrics of consumers, and of extra unless that is nil.
+func Metrics(monitor ports.ConsumerMonitor, extra prometheus.Collector) http.Handler {
+	registry := newMetrics(monitor, nil)
+	if extra != nil {
+		registry.MustRegister(extra)
+	}
+	return serveMetrics(registry, slog.New(slog.DiscardHandler))
+}
 
 // FeedMetrics describes the metrics of the CDC feed, without a feed.
 func FeedMetrics() prometheus.Collector { return newFeedMetrics(nil) }

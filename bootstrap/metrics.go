@@ -2,17 +2,28 @@ package bootstrap
 
 import (
 	"context"
+	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"orderflow/application/pulse"
 	"orderflow/ports"
 )
 
-// scrapeTimeout bounds the look at the consumers for one scrape.
+// scrapeTimeout bounds the look at the consumers for one scrape. They answer from memory, but for their lag.
 const scrapeTimeout = 5 * time.Second
+
+// serveMetrics serves what a registry has. What cannot be collected is left out, logged, and counted in
+// promhttp_metric_handler_errors_total: in an outage the other figures are needed most.
+func serveMetrics(registry *prometheus.Registry, log *slog.Logger) http.Handler {
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), Registry: registry,
+	})
+}
 
 // newMetrics returns the registry of all metrics.
 func newMetrics(monitor ports.ConsumerMonitor, beats *pulse.Pacemaker) *prometheus.Registry {
@@ -35,7 +46,8 @@ type consumerMetrics struct {
 	monitor                                       ports.ConsumerMonitor
 	lagEvents, lagAge, lagKnown, headroom, state  *prometheus.Desc
 	handled, duplicates, healed, retries, failing *prometheus.Desc
-	expired, reconciled, parked, oldestParked     *prometheus.Desc
+	expired, reconciled, foreign                  *prometheus.Desc
+	parked, waiting, oldestParked                 *prometheus.Desc
 	generation, rebuildDone, rebuildTotal         *prometheus.Desc
 }
 
@@ -58,7 +70,9 @@ func newConsumerMetrics(monitor ports.ConsumerMonitor) *consumerMetrics {
 
 		expired:      desc("offsets_expired_total", "Times that the feed did not hold any more what lies behind the offset."),
 		reconciled:   desc("orders_reconciled_total", "Orders that the background check found behind. Anything above 0 is worth a question."),
-		parked:       desc("parked_orders", "Orders that are set aside."),
+		foreign:      desc("records_foreign_total", "Records of the feed that the event store does not have. They have no effect."),
+		parked:       desc("parked_orders", "Aggregates that are set aside."),
+		waiting:      desc("parked_waiting", "How many of them wait for a newer version of the program."),
 		oldestParked: desc("parked_oldest_seconds", "For how long the first of them has been set aside; 0 when there is none."),
 		generation:   desc("live_generation", "Number of the generation of the view that is read."),
 		rebuildDone:  desc("rebuild_orders_done", "Orders that the phase of the newest rebuild has dealt with. Absent without a rebuild.", "phase"),
@@ -74,12 +88,17 @@ func (m *consumerMetrics) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	for _, s := range m.monitor.Consumers(ctx) {
+		figure := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+			metric, err := prometheus.NewConstMetric(desc, kind, value, append([]string{s.Name}, labels...)...)
+			if err != nil { // a label that is no text must not end the process
+				metric = prometheus.NewInvalidMetric(desc, err)
+			}
+			metrics <- metric
+		}
 		gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
-			metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{s.Name}, labels...)...)
+			figure(desc, prometheus.GaugeValue, value, labels...)
 		}
-		counter := func(desc *prometheus.Desc, value uint64) {
-			metrics <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value), s.Name)
-		}
+		counter := func(desc *prometheus.Desc, value uint64) { figure(desc, prometheus.CounterValue, float64(value)) }
 		if s.Lag.Known {
 			gauge(m.lagEvents, float64(s.Lag.Events))
 			gauge(m.lagAge, s.Lag.Age.Seconds())
@@ -102,7 +121,9 @@ func (m *consumerMetrics) Collect(metrics chan<- prometheus.Metric) {
 		counter(m.retries, s.Retries)
 		counter(m.expired, s.Expired)
 		counter(m.reconciled, s.Reconciled)
+		counter(m.foreign, s.Foreign)
 		gauge(m.parked, float64(s.Parked))
+		gauge(m.waiting, float64(s.Waiting))
 		oldest := 0.0
 		if s.Parked > 0 {
 			oldest = time.Since(s.OldestParked).Seconds()

@@ -250,7 +250,8 @@ type consumerView struct {
 type lagView struct {
 	Events     uint64  `json:"events"`
 	AgeSeconds float64 `json:"age_seconds"`
-	Known      bool    `json:"known"`
+	Error      string
+	Known      bool `json:"known"`
 }
 
 func consumers(t *testing.T, app *bootstrap.App) []consumerView {
