@@ -9,8 +9,8 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// Check reports what makes a malformed: a bug of the caller, so it is none of this package's error values. Every EventStore
-// calls it first.
+// Check returns an error when the request is malformed. That is a bug of the caller, so the error
+// is none of this package's error values. Every EventStore calls Check first.
 func (a Append) Check() error {
 	if a.AggregateID == uuid.Nil {
 		return errors.New("append: no aggregate id")

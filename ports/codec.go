@@ -6,12 +6,13 @@ import "orderflow/domain/eventsourcing"
 type Codec[E any] interface {
 	// Encode always writes the newest version of the event's schema.
 	Encode(eventsourcing.Envelope[E]) (eventsourcing.Record, error)
-	// Decode reads every version ever written. What it cannot read, a record of another aggregate type included, is a
-	// *DecodeError.
+	// Decode reads every version that was ever written. It returns a *DecodeError for a record that
+	// it cannot read, and for a record of another aggregate type.
 	Decode(eventsourcing.Record) (eventsourcing.Envelope[E], error)
 }
 
-// Decoder reads the stored form of events of several aggregate types, as Codec.Decode does for one.
+// Decoder reads stored events of several aggregate types. It does for all of them what Codec.Decode
+// does for one.
 type Decoder interface {
 	Decode(eventsourcing.Record) (eventsourcing.Envelope[any], error)
 }

@@ -1,24 +1,41 @@
-// Package ports holds what the application needs from the outside: small interfaces, the errors they share, and the contract
-// of each in prose.
+// Package ports declares what the application needs from the outside: small interfaces, the errors
+// that they share, and the contract of each interface in prose.
 //
-// Every interface here has a contract suite in [orderflow/ports/porttest]. An adapter is correct when it passes the suite; a
-// suite is trusted because deliberately broken fakes fail it. A change of meaning starts in the suite.
+// Every interface here has a contract suite in [orderflow/ports/porttest]. An adapter is correct
+// when it passes the suite. The suites themselves are tested with deliberately broken fakes, which
+// must fail them. A change of a contract starts in its suite.
+//
+// The ports know aggregates and aggregate types. They know no orders.
 //
 // # Common to all ports
 //
 //   - Every method is safe for concurrent use unless its comment says otherwise.
-//   - A cancelled context ends the call with an error that wraps the context's error, unchanged; nothing is half done.
-//   - After Close, every method returns [ErrClosed] and has done nothing. Close twice is safe, and waits for what is under
-//     way.
-//   - Slices and maps that go in are not kept, and those that come out belong to the caller.
-//   - An error is one of this package's values, wrapped with the operation; everything else is a bug of the adapter.
+//   - When the context is cancelled, the call ends. It returns an error that wraps the context's
+//     error unchanged, and it leaves nothing half done.
+//   - After Close, every method returns [ErrClosed] and does nothing. Close may be called twice. It
+//     waits for calls that are in progress.
+//   - A method does not keep slices and maps that it is given. Slices and maps that it returns
+//     belong to the caller.
+//   - An error is one of this package's values, wrapped with the name of the operation. Any other
+//     error is a bug of the adapter.
+//   - Listings return one page at a time. A [Cursor] names the place to continue from. Each listing
+//     has an order that the store chooses and keeps.
 //
-// # How the ports divide the work
+// # How the ports work together
 //
-// The write side is [EventStore]: load a history, append to it at an expected head. What was appended comes out of a
-// [ChangeFeed], once or more, in order within each aggregate, to each consumer from that consumer's own offset. A consumer's
-// effect goes to a [ViewStore], which keeps for each consumer and aggregate the last sequence number handled: that number,
-// not the offset, is what makes effects happen once. [HeadScanner] is the way back: it lists what the event store holds, so
-// that a consumer that has no offset, or one that is too old, can be brought up to date without the feed. [ViewReader] is
-// the query side, and [ConsumerRegistry] remembers what must survive a restart about a consumer.
+// The write side is [EventStore]. A command handler loads a history and appends to it at an
+// expected head.
+//
+// A [ChangeFeed] delivers what was appended. It delivers each record at least once to each
+// consumer, in order within each aggregate. Each consumer has its own offset.
+//
+// A [ViewStore] keeps the effects of consumers. For each consumer and aggregate it keeps the last
+// sequence number that was handled. This number makes effects happen exactly once; the offset does
+// not.
+//
+// A [HeadScanner] lists what the event store holds. With it a consumer can be brought up to date
+// without the feed, when it has no offset or an expired one.
+//
+// A [ViewReader] is the query side. A [ConsumerRegistry] keeps what must survive a restart about
+// each consumer.
 package ports

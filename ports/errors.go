@@ -7,41 +7,48 @@ import (
 	"github.com/google/uuid"
 )
 
-// The errors of every adapter. Test with errors.Is; each is wrapped with the operation that met it.
+// The errors of every adapter. Test for them with errors.Is: each is wrapped with the operation
+// that failed.
 var (
-	// ErrNotFound: no such thing. Show it.
+	// ErrNotFound: there is no such thing. Show it to the user.
 	ErrNotFound = errors.New("not found")
-	// ErrVersionConflict: another writer was first, and nothing was written. Reload and decide again, a bounded number of
-	// times. The error is a *VersionConflictError where the heads are known.
+	// ErrVersionConflict: another writer was first, and nothing was written. Reload and decide
+	// again, a bounded number of times. The error is a *VersionConflictError where the heads are
+	// known.
 	ErrVersionConflict = errors.New("version conflict")
-	// ErrOutcomeUnknown: the write may or may not have happened. Look for the command id, then decide; never retry blindly.
+	// ErrOutcomeUnknown: the write may or may not have happened. Look for the command id in the
+	// history, then decide. Never retry blindly.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
-	// ErrUnavailable: surely not applied, and worth another try after a pause.
+	// ErrUnavailable: the operation was certainly not applied. Retry it after a pause.
 	ErrUnavailable = errors.New("unavailable")
-	// ErrCorrupt: stored bytes cannot be read or contradict each other. Stop there and alarm; never skip. The error is a
-	// *DecodeError where one event is to blame.
+	// ErrCorrupt: stored bytes cannot be read, or they contradict each other. Stop there and alert;
+	// never skip them. The error is a *DecodeError where one event is the cause.
 	ErrCorrupt = errors.New("corrupt data")
-	// ErrNewer: an event of a type or version that this program does not know, as a newer one has written it. It is not
-	// corrupt: a process of the newer version can read it. Wait for one, and never give the event up.
+	// ErrNewer: the event has a type or version that this program does not know. A newer version of
+	// the program has written it. It is not corrupt: a process of that version can read it. Wait
+	// for such a process, and never drop the event.
 	ErrNewer = errors.New("written by a newer version")
 	// ErrClosed: the component was closed.
 	ErrClosed = errors.New("closed")
-	// ErrOffsetExpired: the feed no longer holds what lies behind the consumer's offset. Reconcile from the event store.
+	// ErrOffsetExpired: the feed no longer holds the records after the consumer's offset. Reconcile
+	// the consumer from the event store.
 	ErrOffsetExpired = errors.New("offset expired")
-	// ErrNoOffset: the consumer never had an offset. Reconcile from the event store.
+	// ErrNoOffset: the consumer has never had an offset. Reconcile it from the event store.
 	ErrNoOffset = errors.New("no offset")
-	// ErrBadCursor: a cursor that was not issued for this listing. Show it; the caller starts over.
+	// ErrBadCursor: the cursor was not issued for this listing. Show it to the user, who starts the
+	// listing again.
 	ErrBadCursor = errors.New("bad cursor")
 	// ErrLocked: another process owns the data.
 	ErrLocked = errors.New("in use by another process")
-	// ErrFull: the disk is full, and nothing was written. Reads go on. Somebody has to free space.
+	// ErrFull: the disk is full, and nothing was written. Reads still work. An operator has to free
+	// space.
 	ErrFull = errors.New("disk full")
 )
 
 // VersionConflictError explains an [ErrVersionConflict].
 type VersionConflictError struct {
 	AggregateID uuid.UUID
-	// Expected is the head that the caller had seen, Actual the one that was found.
+	// Expected is the head that the caller had seen. Actual is the head that the store has.
 	Expected, Actual uint64
 }
 
@@ -52,10 +59,11 @@ func (e *VersionConflictError) Error() string {
 // Is makes errors.Is(err, ErrVersionConflict) true.
 func (e *VersionConflictError) Is(target error) bool { return target == ErrVersionConflict }
 
-// BeyondHeadError says that an aggregate does not have an event yet that was asked for. It is an [ErrNotFound].
+// BeyondHeadError says that an aggregate does not have the requested event yet. It is an
+// [ErrNotFound].
 type BeyondHeadError struct {
 	AggregateID uuid.UUID
-	// SequenceNumber is the one that was asked for, Head the last one that there is.
+	// SequenceNumber is the requested one, and Head the last one that exists.
 	SequenceNumber, Head uint64
 }
 
@@ -66,10 +74,10 @@ func (e *BeyondHeadError) Error() string {
 // Is makes errors.Is(err, ErrNotFound) true.
 func (e *BeyondHeadError) Is(target error) bool { return target == ErrNotFound }
 
-// OtherTypeError refuses an id that belongs to an aggregate of another type than the caller works on.
+// OtherTypeError refuses an id that belongs to an aggregate of another type than the caller's.
 type OtherTypeError struct {
 	AggregateID uuid.UUID
-	// Type is that of the aggregate, Wanted what the caller works on.
+	// Type is the type of the aggregate. Wanted is the type that the caller works on.
 	Type, Wanted string
 }
 
@@ -77,18 +85,20 @@ func (e *OtherTypeError) Error() string {
 	return fmt.Sprintf("%s is the id of an aggregate of type %s, not %s", e.AggregateID, e.Type, e.Wanted)
 }
 
-// CommandIDReusedError refuses a command id that already stands for another command of the same order: a bug of the client,
-// which would otherwise be told that something happened that did not.
+// CommandIDReusedError refuses a command id that another command of the same aggregate has already
+// used. That is a bug of the client. Without this error the client would be told that its command
+// took effect, although it did not.
 type CommandIDReusedError struct {
 	CommandID   uuid.UUID
 	AggregateID uuid.UUID
 }
 
 func (e *CommandIDReusedError) Error() string {
-	return fmt.Sprintf("command id %s was already used for another command of order %s", e.CommandID, e.AggregateID)
+	return fmt.Sprintf("command id %s was already used for another command of aggregate %s", e.CommandID, e.AggregateID)
 }
 
-// DecodeError names the event that could not be read. It is an [ErrCorrupt], and with Newer set an [ErrNewer] as well.
+// DecodeError names the event that could not be read. It is an [ErrCorrupt]. With Newer set it is
+// also an [ErrNewer].
 type DecodeError struct {
 	EventID        uuid.UUID
 	AggregateID    uuid.UUID
@@ -109,7 +119,8 @@ func (e *DecodeError) Error() string {
 // Unwrap returns the cause.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// Is makes errors.Is(err, ErrCorrupt) true, and errors.Is(err, ErrNewer) when the event is newer than the program.
+// Is makes errors.Is(err, ErrCorrupt) true, and errors.Is(err, ErrNewer) when the event is newer
+// than the program.
 func (e *DecodeError) Is(target error) bool {
 	return target == ErrCorrupt || e.Newer && target == ErrNewer
 }

@@ -8,7 +8,7 @@ import (
 	"orderflow/ports"
 )
 
-// values are the error values that callers tell apart.
+// values returns the error values that callers distinguish.
 func values() []error {
 	return []error{
 		ports.ErrNotFound, ports.ErrVersionConflict, ports.ErrOutcomeUnknown, ports.ErrUnavailable, ports.ErrCorrupt,
@@ -16,13 +16,14 @@ func values() []error {
 	}
 }
 
-// Each typed error stands for the one value that its comment names, and for no other, however often it is wrapped.
+// Each typed error matches the one value that its comment names, and no other. Wrapping does not
+// change that.
 func TestErrors_StandForOneValue(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
 		err  error
-		want error // none for an error that is no value
+		want error // nil for an error that matches no value
 	}{
 		{"version conflict", &ports.VersionConflictError{AggregateID: id(1), Expected: 2, Actual: 3}, ports.ErrVersionConflict},
 		{"decode error", &ports.DecodeError{EventType: "order.created", Err: errors.New("cut off")}, ports.ErrCorrupt},
@@ -84,7 +85,7 @@ func TestErrors_SayWhichThing(t *testing.T) {
 		},
 		{
 			&ports.CommandIDReusedError{CommandID: id(2), AggregateID: id(1)},
-			"command id 02000000-0000-7000-8000-000000000002 was already used for another command of order 01000000-0000-7000-8000-000000000001",
+			"command id 02000000-0000-7000-8000-000000000002 was already used for another command of aggregate 01000000-0000-7000-8000-000000000001",
 		},
 		{
 			&ports.DecodeError{EventID: id(3), AggregateID: id(1), SequenceNumber: 4, EventType: "order.created", EventVersion: 2, Err: errors.New("cut off")},

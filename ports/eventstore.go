@@ -8,68 +8,76 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// EventStore keeps the history of every aggregate, for ever.
+// EventStore keeps the history of every aggregate for ever.
 type EventStore interface {
-	// Load returns the records of aggregateID with a sequence number above after, in order and without a hole; none when
-	// there are none (an unknown aggregate is not an error). It sees every append that was acknowledged before the call.
+	// Load returns the records of aggregateID with a sequence number above after, in order and
+	// without a hole. It returns none when there are none: an unknown aggregate is not an error. It
+	// sees every append that was acknowledged before the call.
 	//
 	// Errors: ErrCorrupt when stored bytes cannot be read, ErrUnavailable.
 	Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error)
 
-	// Append writes one command's events behind the expected head: all of them, durably, and into the change feed as well,
-	// or none of them. Of any number of callers that expect the same head exactly one succeeds.
+	// Append writes the events of one command after the expected head. Either all of them become
+	// durable and enter the change feed, or none of them. Of any number of callers that expect the
+	// same head, exactly one succeeds.
 	//
-	// When the command id is already in the history behind a.Expected, nothing is written and the records of then are
-	// returned with Duplicate set, so that a retry whose first answer got lost is told the same thing. (A command at or
-	// below a.Expected is the caller's to find: Load has shown it.)
+	// When the command id is already in the history after a.Expected, Append writes nothing. It
+	// returns the stored records of that command with Duplicate set. So a retry whose first answer
+	// was lost gets the same answer. (A command at or below a.Expected is the caller's to find:
+	// Load has returned it.)
 	//
-	// Errors: *VersionConflictError, nothing written; ErrUnavailable, nothing written; ErrOutcomeUnknown, perhaps written.
-	// A malformed request (see [Append.Check]) is refused before anything is written.
+	// Errors: *VersionConflictError, nothing was written; ErrUnavailable, nothing was written;
+	// ErrOutcomeUnknown, the events may have been written. A malformed request (see [Append.Check])
+	// is refused before anything is written.
 	Append(ctx context.Context, a Append) (Appended, error)
 }
 
-// HeadScanner lists the aggregates of an event store. It serves everything that starts from the store instead of the feed:
-// backfill of a new projection, recovery of an expired one, verification.
+// HeadScanner lists the aggregates of an event store. Everything that starts from the store instead
+// of the feed uses it: filling a new projection, recovery of an expired one, verification.
 type HeadScanner interface {
-	// ScanHeads returns up to limit aggregates behind cursor, in an order that the store chooses and keeps. The zero Cursor
-	// starts; an empty Next ends. An aggregate that exists when the scan starts and is not written meanwhile appears exactly
-	// once; one that is written meanwhile appears at least once if it existed at the start.
+	// ScanHeads returns up to limit aggregates after the cursor, in an order that the store chooses
+	// and keeps. The zero Cursor starts the scan, and an empty Next ends it. An aggregate that
+	// exists when the scan starts appears at least once. It appears exactly once if nothing is
+	// written to it during the scan.
 	ScanHeads(ctx context.Context, after Cursor, limit int) (HeadPage, error)
 }
 
-// Cursor is an opaque place in a listing. It stays valid across restarts. The empty Cursor is the beginning (as argument) or
-// the end (as result).
+// Cursor is an opaque place in a listing. It stays valid across restarts. As an argument the empty
+// Cursor is the beginning; as a result it is the end.
 type Cursor string
 
-// HeadPage is a part of a listing of heads.
+// HeadPage is a page of a listing of heads.
 type HeadPage struct {
 	Heads []Head
 	Next  Cursor
 }
 
-// LegacyAggregateType is the type of aggregates that were stored before there were types: whatever carries none is an order.
+// LegacyAggregateType is the type of aggregates that were stored before aggregate types existed. A
+// record without a type belongs to an order.
 const LegacyAggregateType = "order"
 
-// Head says how far the history of one aggregate goes.
+// Head is the last sequence number of one aggregate.
 type Head struct {
 	AggregateType  string
 	AggregateID    uuid.UUID
 	SequenceNumber uint64
 }
 
-// Append is the request to write the events of one command.
+// Append is a request to write the events of one command.
 type Append struct {
 	AggregateID uuid.UUID
-	// Expected is the head that the command was decided on; 0 to start a new aggregate.
+	// Expected is the head on which the command was decided. It is 0 for a new aggregate.
 	Expected  uint64
 	CommandID uuid.UUID
-	// Records continue the history: sequence numbers Expected+1, Expected+2, …, all of AggregateID and CommandID. At least one.
+	// Records continue the history. Their sequence numbers are Expected+1, Expected+2, …, and all
+	// of them carry AggregateID and CommandID. There is at least one.
 	Records []eventsourcing.Record
 }
 
 // Appended is the answer to an [Append].
 type Appended struct {
-	// Records are the events of the command as stored: those of the request, or with Duplicate those of the first time.
+	// Records are the events of the command as they are stored. They are those of the request, or
+	// with Duplicate those of the first time.
 	Records   []eventsourcing.Record
 	Duplicate bool
 }

@@ -7,22 +7,24 @@ import (
 	"github.com/google/uuid"
 )
 
-// Explainer tells what became of every event of an order. Ways in such as HTTP call it.
+// Explainer reports what each consumer has done with every event of an aggregate. Inbound adapters
+// such as HTTP call it.
 type Explainer interface {
-	// Explain returns the whole history of an order, oldest event first, with what each consumer has made of it. Whether an
-	// event was applied is what the consumer's view says; when that was is what this process has seen, and it remembers the
-	// newest events only. ErrNotFound when there is no such order.
+	// Explain returns the whole history of an aggregate, oldest event first, with what each
+	// consumer has done with it. The consumer's view says whether an event was applied. The times
+	// come from the memory of this process, which holds the newest events only. It returns
+	// ErrNotFound when there is no such aggregate.
 	Explain(ctx context.Context, aggregateID uuid.UUID) (Explanation, error)
 }
 
-// Explanation is the way of an order's events.
+// Explanation is the history of an aggregate with the work of its consumers.
 type Explanation struct {
 	AggregateID   uuid.UUID
 	AggregateType string
 	Events        []ExplainedEvent
 }
 
-// ExplainedEvent is the way of one event. Times are UTC.
+// ExplainedEvent is one event with the work of its consumers. Times are UTC.
 type ExplainedEvent struct {
 	EventID        uuid.UUID
 	SequenceNumber uint64
@@ -31,28 +33,33 @@ type ExplainedEvent struct {
 	CommandID      uuid.UUID
 	CorrelationID  uuid.UUID
 	CausationID    uuid.UUID
-	// TraceID is that of the request that caused the event; empty when it was not traced.
+	// TraceID is the id of the trace of the request that caused the event. It is empty when the
+	// request was not traced.
 	TraceID string
-	// CreatedAt is when the command was decided, right before its events were committed. It is stored with the event, in whole
-	// milliseconds, and the times of the consumers count from it.
+	// CreatedAt is when the command was decided, right before its events were committed. It is
+	// stored with the event, in whole milliseconds. The times of the consumers are counted from it.
 	CreatedAt time.Time
 	// Consumers are in the order in which they were wired.
 	Consumers []ExplainedConsumer
 }
 
-// ExplainedConsumer is what one consumer has made of one event.
+// ExplainedConsumer is what one consumer has done with one event.
 type ExplainedConsumer struct {
 	Consumer string
-	// Applied is whether the consumer has handled the event, and every earlier one of the order.
+	// Applied says whether the consumer has handled the event and every earlier one of the
+	// aggregate.
 	Applied bool
-	// SeenAt is when the consumer took the event in hand for the first time, HandledAt when it was first done with it; zero
-	// when this process does not know. What was handled and is not applied was set aside.
+	// SeenAt is when the consumer first received the event. HandledAt is when it first finished it.
+	// Both are zero when this process does not know. An event that was handled but is not applied
+	// has been parked.
 	SeenAt, HandledAt time.Time
-	// Deliveries is how often the event was handed to the consumer, as far as this process knows.
+	// Deliveries is how often the event was delivered to the consumer, as far as this process
+	// knows.
 	Deliveries int
-	// Unknown says why there are no times; empty when there are some.
+	// Unknown says why there are no times. It is empty when there are some.
 	Unknown ExplainGap
-	// Placement is where a broker has put the event; nil when this process does not know, or there is no broker.
+	// Placement is the place of the event in a topic. It is nil when there is no broker, and when
+	// this process does not know the place.
 	Placement *Placement
 }
 
@@ -62,17 +69,19 @@ type Placement struct {
 	Offset    int64
 }
 
-// ExplainGap says why nothing is known about the times of an event.
+// ExplainGap says why the times of an event are not known.
 type ExplainGap string
 
-// The reasons.
+// The reasons for unknown times.
 const (
 	// GapBeforeStart: the event was committed before this process started.
 	GapBeforeStart ExplainGap = "before_start"
-	// GapForgotten: newer events have taken its place in the memory of this process.
+	// GapForgotten: this process has dropped the times from its memory to make room for newer
+	// events.
 	GapForgotten ExplainGap = "forgotten"
-	// GapElsewhere: applied, and not by way of this process's feed: by another process, or from the event store.
+	// GapElsewhere: the event was applied by another process, or from the event store instead of
+	// the feed.
 	GapElsewhere ExplainGap = "elsewhere"
-	// GapWaiting: not applied yet, and not seen by this process.
+	// GapWaiting: the event is not applied yet, and this process has not seen it.
 	GapWaiting ExplainGap = "waiting"
 )

@@ -9,67 +9,87 @@ import (
 
 // ChangeFeed delivers what was appended to the event store to named consumers.
 //
-// To each consumer, whatever the others do:
-//   - at least once: every record behind the consumer's offset, while the feed still holds it;
-//   - in order within one aggregate (a record may come again later, but never for the first time before its predecessor's
-//     first time, unless the feed lost the predecessor: then the consumer sees a hole and heals it from the event store);
-//   - with back-pressure: a consumer that does not call Next costs a bounded amount of memory and holds nobody else up.
+// What one consumer gets does not depend on the others:
+//   - It gets every record after its offset at least once, while the feed still holds the record.
+//   - It gets the records of one aggregate in order. A record may be delivered again later. It is
+//     never delivered for the first time before its predecessor, unless the feed has lost the
+//     predecessor. In that case the consumer sees a hole and fills it from the event store.
+//   - There is back-pressure. A consumer that does not call Next costs a bounded amount of memory
+//     and does not delay the others.
 type ChangeFeed interface {
-	// Subscribe starts delivery behind the consumer's saved offset.
+	// Subscribe starts delivery after the consumer's saved offset.
 	//
-	// Errors: ErrNoOffset when the consumer has none, ErrOffsetExpired when the feed no longer holds what lies behind it.
-	// Both mean: SeekEnd, bring the consumer up to date from the event store, subscribe.
-	// One consumer has at most one open subscription; a second one is an error.
+	// Errors: ErrNoOffset when the consumer has no offset; ErrOffsetExpired when the feed no longer
+	// holds the records after it. In both cases call SeekEnd, bring the consumer up to date from
+	// the event store, and subscribe. A consumer has at most one open subscription; a second one is
+	// an error.
 	Subscribe(ctx context.Context, consumer string) (Subscription, error)
 
-	// SeekEnd saves, as the consumer's offset, the end of the feed: everything acknowledged to a writer before the call is
-	// in the event store and may be absent from the feed; everything later is in the feed. An error while the consumer has
-	// an open subscription.
+	// SeekEnd saves the end of the feed as the consumer's offset. Every append that was
+	// acknowledged before the call is in the event store and may be missing in the feed. Every
+	// later one is in the feed. It is an error while the consumer has an open subscription.
 	SeekEnd(ctx context.Context, consumer string) error
 
-	// Lag says how far the consumer's committed offset is behind the end of the feed.
+	// Lag returns how far the consumer's committed offset is behind the end of the feed.
 	Lag(ctx context.Context, consumer string) (Lag, error)
 }
 
-// Subscription is one consumer's delivery. Next is called by one goroutine at a time; Commit and Close by any.
+// Subscription delivers to one consumer. One goroutine at a time may call Next. Any goroutine may
+// call Commit and Close.
 type Subscription interface {
-	// Next blocks until there is a delivery. It returns ErrOffsetExpired when the feed dropped records before this consumer
-	// got to them (Close, then as for Subscribe), ErrClosed after Close, and the context's error when ctx ends; after an
-	// error of the context or ErrUnavailable it may be called again and nothing is skipped.
+	// Next blocks until there is a delivery.
+	//
+	// Errors:
+	//   - ErrOffsetExpired when the feed dropped records before this consumer read them: close the
+	//     subscription and continue as for Subscribe;
+	//   - ErrClosed after Close;
+	//   - the context's error when ctx ends;
+	//   - ErrUnavailable.
+	//
+	// After an error of the context and after ErrUnavailable, Next may be called again, and nothing
+	// is skipped.
 	Next(ctx context.Context) (Delivery, error)
 
-	// Commit says that all deliveries of this subscription in p.Stream, up to and including p, have had their effect. The
-	// offset is saved so that it never survives a crash that the effects do not survive; at worst some records come again.
-	// An older position than one already committed changes nothing.
+	// Commit says that all deliveries of this subscription in p.Stream have had their effect, up to
+	// and including p. The offset is saved in such a way that it never survives a crash that the
+	// effects do not survive. At worst some records are delivered again. A position that is older
+	// than one already committed changes nothing.
 	Commit(ctx context.Context, p Position) error
 
-	// Close ends the subscription and gives the consumer's place free. What was committed is kept.
+	// Close ends the subscription and allows the consumer to subscribe again. What was committed is
+	// kept.
 	Close() error
 }
 
-// Delivery is a record, or a heartbeat, and its place in the feed.
+// Delivery is a record or a heartbeat, with its place in the feed.
 type Delivery struct {
 	// Record is empty in a heartbeat.
 	Record   eventsourcing.Record
 	Position Position
-	// Beat, when it is not zero, makes this a heartbeat: it is what was given to [Pulse].Beat, in UTC.
+	// Beat makes this a heartbeat when it is not zero. It is the time that was given to
+	// [Pulse].Beat, in UTC.
 	Beat time.Time
 }
 
-// Pulse sends heartbeats the way that records go, so that a consumer can tell an idle feed from a dead one.
+// Pulse sends heartbeats on the path of the records. So a consumer can distinguish an idle feed
+// from a dead one.
 type Pulse interface {
-	// Beat makes the feed deliver a heartbeat to every consumer that has an open subscription, behind all records that were
-	// acknowledged before the call; a feed whose log may show a record late says what that means for it. Heartbeats go through
-	// whatever records go through, in the store and in the feed. They are not kept for consumers that are not subscribed, do
-	// not count in [Lag].Events, and may come twice, late or, when others follow, not at all: only one that arrives proves
-	// something.
+	// Beat makes the feed deliver a heartbeat to every consumer that has an open subscription. The
+	// heartbeat comes after all records that were acknowledged before the call. A feed whose log
+	// may show a record late documents what that means for its heartbeats. In the store and in the
+	// feed, heartbeats go through everything that records go through.
+	//
+	// Heartbeats are not kept for consumers that are not subscribed, and they do not count in
+	// [Lag].Events. A heartbeat may come twice or late. It may be dropped when others follow it. So
+	// only a heartbeat that arrives proves something.
 	//
 	// at is UTC, in whole milliseconds. Errors: ErrUnavailable, ErrOutcomeUnknown.
 	Beat(ctx context.Context, at time.Time) error
 }
 
-// Position is a place in one stream of a feed. It is opaque: only its feed compares positions. Within a stream, deliveries
-// come in the order of their positions, and all records of one aggregate come in one stream.
+// Position is a place in one stream of a feed. It is opaque: only its feed compares positions.
+// Within a stream, deliveries come in the order of their positions. All records of one aggregate
+// are in one stream.
 type Position struct {
 	Stream string
 	Offset string
@@ -79,10 +99,10 @@ type Position struct {
 type Lag struct {
 	// Events is the number of records between the consumer's offset and the end of the feed.
 	Events uint64
-	// Age is how long ago the oldest of them was committed; 0 when there is none.
+	// Age is the time since the oldest of them was committed. It is 0 when there is none.
 	Age time.Duration
-	// Known is false when the figures cannot be told (no offset yet, an expired one, a feed that cannot count); the others
-	// are then zero and mean nothing.
+	// Known is false when the figures cannot be determined: there is no offset yet, it has expired,
+	// or the feed cannot count. The other fields are then zero and have no meaning.
 	Known bool
 }
 

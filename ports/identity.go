@@ -6,11 +6,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// StoreIdentity tells stores apart. Who keeps something about a store elsewhere, such as which commands it has answered, keeps it
-// under this id.
+// StoreIdentity distinguishes stores. Data about a store that is kept elsewhere, such as the
+// commands that it has answered, is kept under this id.
 type StoreIdentity interface {
-	// StoreID returns the id that the store got when it was made, the same one for ever and in every process. It survives
-	// restarts, other addresses and other directories; a store that is deleted and made anew has another one.
+	// StoreID returns the id that the store got when it was created. It is the same for ever and in
+	// every process. It survives restarts, other addresses and other directories. A store that is
+	// deleted and created again has another id.
 	//
 	// Errors: ErrUnavailable, ErrCorrupt.
 	StoreID(ctx context.Context) (uuid.UUID, error)

@@ -8,25 +8,28 @@ import (
 	"github.com/google/uuid"
 )
 
-// Leases lets one of several processes work under a name at a time.
+// Leases lets one of several processes at a time work under a name.
 //
-// A holder that is stopped for longer than its lease lasts does not know that it lost it. So the lease alone protects nothing: what
-// must not be overwritten by such a holder is written together with the epoch, and loses against a higher one.
+// A holder that is stopped for longer than its lease does not know that it has lost the lease. So
+// the lease alone protects nothing. What such a holder must not overwrite is written together with
+// the epoch, and a write with a lower epoch is refused.
 type Leases interface {
-	// AcquireLease takes the lease of name for owner, or renews the one that owner holds, for ttl from some moment during
-	// the call. The epoch is higher than that of every earlier holder, at least 1, and stays the same while owner renews.
-	// ttl is at least a second and counts in whole seconds. *LeaseHeldError when somebody else holds it.
-	// After ErrOutcomeUnknown, calling again tells.
+	// AcquireLease takes the lease of name for owner, or renews the lease that owner holds. The
+	// time ttl counts from some moment during the call. It is at least one second, in whole
+	// seconds. The epoch is at least 1 and higher than that of every earlier holder. It stays the
+	// same while owner renews. Errors: *LeaseHeldError when another process holds the lease;
+	// ErrOutcomeUnknown, after which another call tells the result.
 	AcquireLease(ctx context.Context, name string, owner LeaseOwner, ttl time.Duration) (epoch uint64, err error)
-	// ReleaseLease gives the lease of name back if owner holds it; else it does nothing.
+	// ReleaseLease releases the lease of name if owner holds it. Otherwise it does nothing.
 	ReleaseLease(ctx context.Context, name string, owner LeaseOwner) error
 }
 
-// LeaseOwner is a process that could hold leases.
+// LeaseOwner is a process that can hold leases.
 type LeaseOwner struct {
-	// ID is new for every start of a process, and alone decides whether two owners are the same.
+	// ID is new for every start of a process. It alone decides whether two owners are the same.
 	ID uuid.UUID
-	// Address is where the process answers, for those who are told that they have to ask there.
+	// Address is the address of the process. A client that must ask the holder is given this
+	// address.
 	Address string
 }
 

@@ -6,18 +6,21 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// Publisher hands events to the world outside.
+// Publisher sends events to a target outside of the service, such as a broker.
 type Publisher interface {
-	// Publish returns nil only after the target holds the record durably. Calls for one aggregate are made one after the
-	// other in sequence order; calls for different aggregates run concurrently. A record may be published again after a
-	// crash or an error: receivers tell duplicates by event id.
+	// Publish returns nil only after the target holds the record durably. The caller publishes the
+	// records of one aggregate one after the other, in sequence order. It may publish records of
+	// different aggregates concurrently. A record may be published again after a crash or an error;
+	// receivers recognise duplicates by the event id.
 	//
-	// Errors: ErrUnavailable or ErrOutcomeUnknown, try again; anything else will not get better by itself.
+	// Errors: after ErrUnavailable and ErrOutcomeUnknown the caller retries. Any other error is
+	// permanent.
 	Publish(ctx context.Context, record eventsourcing.Record) error
 }
 
-// Probe is for publishers whose target can be asked whether it would take something.
+// Probe is implemented by publishers whose target can be asked whether it accepts events.
 type Probe interface {
-	// Probe returns nil when the target has just shown that it takes events. Nothing is published.
+	// Probe returns nil when the target has just shown that it accepts events. It publishes
+	// nothing.
 	Probe(ctx context.Context) error
 }

@@ -5,45 +5,49 @@ import (
 	"time"
 )
 
-// ConsumerRegistry remembers what must survive a restart about each consumer. Several processes may write to it.
+// ConsumerRegistry keeps what must survive a restart about each consumer. Several processes may
+// write to it.
 type ConsumerRegistry interface {
-	// Consumer returns the saved record, or ErrNotFound for a consumer that never ran. It sees every earlier save.
+	// Consumer returns the saved record, or ErrNotFound for a consumer that never ran. It sees
+	// every earlier save.
 	Consumer(ctx context.Context, name string) (ConsumerRecord, error)
-	// SaveConsumer stores the record in place of the one with the same name and revision (0: there is none yet), and returns
-	// it with its new revision, which is higher. ErrVersionConflict, and nothing stored, when that is not what is there any
-	// more: read it again and decide anew. After ErrOutcomeUnknown, reading tells.
+	// SaveConsumer replaces the record that has the same name and revision; revision 0 means that
+	// there is none yet. It returns the record with its new revision, which is higher. Errors:
+	// ErrVersionConflict, and nothing is stored, when the stored revision is another one: read the
+	// record again and decide again. ErrOutcomeUnknown: read the record to learn the outcome.
 	//
 	// A later SeekEnd or Commit never survives a crash that the saved record does not survive.
 	SaveConsumer(ctx context.Context, record ConsumerRecord) (ConsumerRecord, error)
 }
 
-// ConsumerRecord is what is remembered about a consumer. The zero value of each field is what a consumer without it would do.
+// ConsumerRecord is what is stored about a consumer. The zero value of each field is the default
+// for a consumer that has none stored.
 type ConsumerRecord struct {
 	Name string
 	// Revision counts the saves of this record.
 	Revision uint64
 	// Paused consumers do nothing until they are resumed.
 	Paused bool
-	// CatchingUp is set before a catch-up from the event store starts and cleared when it is complete, so that a crash in
-	// between starts it again.
+	// CatchingUp is set before a catch-up from the event store starts and cleared when it is
+	// complete. After a crash in between, the catch-up starts again.
 	CatchingUp bool
-	// From is where the effects of this consumer start: an event committed earlier counts as handled, without an effect. UTC,
-	// in whole milliseconds; zero for all events.
+	// From is the time at which the effects of this consumer start. An earlier event counts as
+	// handled and has no effect. From is UTC, in whole milliseconds; zero means all events.
 	From time.Time
-	// Live is the generation of the view that is read and kept up to date.
+	// Live is the generation of the view that queries read and that is kept up to date.
 	Live Generation
-	// Next is the generation that a rebuild fills; its number is 0 when there is no rebuild.
+	// Next is the generation that a rebuild fills. Its number is 0 when there is no rebuild.
 	Next Generation
-	// Previous is the generation that was live before, kept for a while so that one can go back; its number is 0 when there
-	// is none.
+	// Previous is the generation that was live before. It is kept for a while, so that a rollback
+	// is possible. Its number is 0 when there is none.
 	Previous Generation
-	// SwitchedAt is when Live took the place of Previous. UTC, in whole milliseconds.
+	// SwitchedAt is when Live replaced Previous. It is UTC, in whole milliseconds.
 	SwitchedAt time.Time
 }
 
-// Generation is one filling of a consumer's view. Numbers are never used twice.
+// Generation is one filling of a consumer's view. A number is never used twice.
 type Generation struct {
 	Number int
-	// Version is the version of the reducer that fills it.
+	// Version is the version of the reducer that fills this generation.
 	Version int
 }

@@ -9,25 +9,26 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// TopicReader reads back what a topic holds, without being one of its consumers: nothing is committed, and reading twice gives
-// the same.
+// TopicReader reads what a topic holds. It is not a consumer of the topic: it commits nothing, and
+// reading twice gives the same.
 type TopicReader interface {
-	// Ranges returns what each partition holds at the moment, in the order of their numbers. Everything that was published
-	// before the call lies before the ends.
+	// Ranges returns what each partition holds at the moment, in the order of the partition
+	// numbers. Everything that was published before the call lies before the ends.
 	//
-	// Errors: ErrNotFound when there is no such topic, ErrUnavailable.
+	// Errors: ErrNotFound when there is no such topic; ErrUnavailable.
 	Ranges(ctx context.Context) ([]TopicRange, error)
 
-	// Read calls visit for every message of a range, in the order of their offsets, from one goroutine; different ranges may
-	// be read at the same time. Offsets may have holes. It returns when the end of the range is reached, and when visit
-	// returns an error, with that error.
+	// Read calls visit for every message of a range, in the order of the offsets, from one
+	// goroutine. Different ranges may be read at the same time. Offsets may have holes. Read
+	// returns at the end of the range. When visit returns an error, Read returns that error.
 	//
-	// Errors: ErrOffsetExpired when the topic no longer holds the beginning of the range, or drops what lies ahead while it is
-	// read; ErrUnavailable, after which the range may be read on from the last message that was visited.
+	// Errors: ErrOffsetExpired when the topic no longer holds the beginning of the range, or drops
+	// messages before they are read. ErrUnavailable: the range may be read again from the last
+	// visited message.
 	Read(ctx context.Context, r TopicRange, visit func(TopicMessage) error) error
 }
 
-// TopicRange is a part of one partition: the offsets from Begin up to, and without, End.
+// TopicRange is a part of one partition: the offsets from Begin (inclusive) to End (exclusive).
 type TopicRange struct {
 	Partition  int32
 	Begin, End int64
@@ -37,69 +38,77 @@ type TopicRange struct {
 type TopicMessage struct {
 	Partition int32
 	Offset    int64
-	// Key is what the message was partitioned by.
+	// Key is the partition key of the message.
 	Key string
-	// Record is the event that the message carries. Metadata does not travel.
+	// Record is the event that the message carries. Messages do not carry the metadata.
 	Record eventsourcing.Record
-	// Err says why the message is no event; Record is then empty or incomplete.
+	// Err says why the message is not a valid event. Record is then empty or incomplete.
 	Err error
 }
 
-// TopicVerifier holds what a topic holds against the event store. It is a driving port, like those of driving.go.
+// TopicVerifier compares what a topic holds with the event store. It is a driving port, like those
+// of driving.go.
 type TopicVerifier interface {
-	// VerifyTopic reads the topic, beside live traffic: an event counts as missing only if nothing has come of what is
-	// missing for as long as options.Patience. An error means that the comparison could not be completed.
+	// VerifyTopic reads the topic while live traffic goes on. An event counts as missing only if no
+	// missing event has arrived for options.Patience. An error means that the comparison could not
+	// be completed.
 	VerifyTopic(ctx context.Context, options TopicOptions) (TopicReport, error)
 }
 
 // TopicOptions say what to verify, and how.
 type TopicOptions struct {
-	// From is the offset in each partition to begin with; FromBegin for the whole topic.
+	// From is the first offset to read in each partition. FromBegin means the whole topic.
 	From int64
-	// Patience is how long what is missing may take to come.
+	// Patience is how long to wait for missing events.
 	Patience time.Duration
-	// Progress, when set, is told now and then how many of the offsets have been read. It is called by one goroutine at a
-	// time, and holds up the reading.
+	// Progress, when set, is called now and then with the number of offsets that have been read.
+	// One goroutine at a time calls it, and reading waits for it.
 	Progress func(read, total uint64)
 }
 
-// FromBegin is the value of TopicOptions.From for the whole topic: an event that is not in it is missing. With an offset
-// instead, an order is judged from its first event behind the offset on, and one that has none there is not judged.
+// FromBegin is the value of TopicOptions.From for the whole topic: an event that the topic does not
+// have is missing. With an offset instead, an aggregate is judged from its first event after the
+// offset. An aggregate that has no event there is not judged.
 const FromBegin int64 = -1
 
 // TopicReport is the result of a verification of a topic.
 type TopicReport struct {
-	// Orders were compared, Unjudged could not be: nothing of theirs lies behind the offset that was asked for.
+	// Aggregates counts those that were compared. Unjudged counts those that could not be compared,
+	// because none of their events lies after the requested offset.
 	Aggregates, Unjudged uint64
-	// Messages were read; Expired is how many offsets before them the topic no longer holds.
+	// Messages is the number of messages that were read. Expired is the number of earlier offsets
+	// that the topic no longer holds.
 	Messages, Expired uint64
-	// Doubled counts messages whose event was there before. Delivery is at least once, so they are no violation.
+	// Doubled counts messages whose event had been read before. Delivery is at least once, so they
+	// are no violation.
 	Doubled uint64
 	// Missing counts events of the store that the topic does not have.
 	Missing uint64
-	// OutOfOrder counts events whose first message comes before the first message of their predecessor.
+	// OutOfOrder counts events whose first message comes before the first message of their
+	// predecessor.
 	OutOfOrder uint64
-	// Unknown counts messages that are no event of the store: unreadable, never stored, different from what is stored, or under
-	// another key than their order.
+	// Unknown counts messages that are not events of the store: they cannot be read, they were
+	// never stored, they differ from what is stored, or their key is not their aggregate's.
 	Unknown uint64
-	// Scattered counts messages in another partition than the first one of their order: between partitions there is no order.
+	// Scattered counts messages in another partition than the first message of their aggregate.
+	// There is no order between partitions.
 	Scattered uint64
 	// Shown describes the first violations.
 	Shown []TopicFinding
 }
 
-// Violations is how much is wrong.
+// Violations returns the number of all violations.
 func (r TopicReport) Violations() uint64 { return r.Missing + r.OutOfOrder + r.Unknown + r.Scattered }
 
 // TopicFinding is one violation.
 type TopicFinding struct {
 	Kind TopicFault
-	// AggregateID and SequenceNumber name the event; zero for a message that names none. AggregateType is that of the
-	// message where there is one.
+	// AggregateID and SequenceNumber name the event. They are zero for a message that names none.
+	// AggregateType is that of the message, if it has one.
 	AggregateID    uuid.UUID
 	AggregateType  string
 	SequenceNumber uint64
-	// Detail says where, and what is wrong.
+	// Detail says where it is and what is wrong.
 	Detail string
 }
 
