@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -40,45 +41,77 @@ func (s *Store) readState(key []byte) (ports.ViewState, error) {
 	return state, nil
 }
 
-// Apply implements [ports.ViewStore]. Rows and state are one atomic write, which is not synced.
-func (s *Store) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
-	newer := func(now uint64) (bool, error) { return change.State.SequenceNumber > now, nil }
-	if err := s.applyChange(ctx, view, change, newer); err != nil {
-		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.AggregateID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
+// readSequence reads the sequence number of a state, and not what is kept with it.
+func (s *Store) readSequence(key []byte) (uint64, error) {
+	value, err := s.get(key)
+	if err != nil || value == nil {
+		return 0, translate(err)
+	}
+	d := decode(value, formatState)
+	sequence := d.uvarint()
+	if d.err != nil {
+		return 0, corrupt(fmt.Errorf("state: %w", d.err))
+	}
+	return sequence, nil
+}
+
+// Apply implements [ports.ViewStore]. Rows and states of all changes are one atomic write, which is not synced.
+func (s *Store) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
+	newer := func(change *ports.Change, now uint64) (bool, error) { return change.State.SequenceNumber > now, nil }
+	if err := s.applyChanges(ctx, view, changes, newer); err != nil {
+		return fmt.Errorf("apply %d changes to %s/%d: %w", len(changes), view.Consumer, view.Generation, err)
 	}
 	return nil
 }
 
 // Replace implements [ports.ViewRepairer].
 func (s *Store) Replace(ctx context.Context, view ports.ViewID, change ports.Change, seen uint64) error {
-	err := s.applyChange(ctx, view, change, func(now uint64) (bool, error) {
+	err := s.applyChanges(ctx, view, []ports.Change{change}, func(_ *ports.Change, now uint64) (bool, error) {
 		if now != seen {
 			return false, fmt.Errorf("%w: the view is at %d, not %d", ports.ErrVersionConflict, now, seen)
 		}
 		return true, nil
 	})
 	if err != nil {
-		return fmt.Errorf("replace %s at %d in %s/%d: %w", change.AggregateID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
+		return fmt.Errorf("replace in %s/%d: %w", view.Consumer, view.Generation, err)
 	}
 	return nil
 }
 
-// applyChange applies a change if the stored sequence number is one that it may take the place of.
-func (s *Store) applyChange(ctx context.Context, view ports.ViewID, change ports.Change, may func(now uint64) (bool, error)) error {
+// applyChanges applies the changes whose stored sequence numbers are ones that they may take the place of.
+func (s *Store) applyChanges(
+	ctx context.Context, view ports.ViewID, changes []ports.Change, may func(change *ports.Change, now uint64) (bool, error),
+) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.ops.Leave()
 	batch := s.db.NewBatch()
-	if err := putRows(batch, view, change); err != nil {
-		return err
+	for i := range changes {
+		if err := s.addChange(batch, view, &changes[i], may); err != nil {
+			change := &changes[i]
+			return errors.Join(fmt.Errorf("%s at %d: %w", change.AggregateID, change.State.SequenceNumber, err), batch.Close())
+		}
 	}
+	if batch.Empty() {
+		return batch.Close()
+	}
+	return s.write(batch)
+}
+
+// addChange adds a change to a batch, if it may be applied.
+func (s *Store) addChange(
+	batch *pebble.Batch, view ports.ViewID, change *ports.Change, may func(change *ports.Change, now uint64) (bool, error),
+) error {
 	key := stateKey(view, change.AggregateID)
-	now, err := s.readState(key)
+	now, err := s.readSequence(key)
 	if err != nil {
 		return err
 	}
-	if ok, err := may(now.SequenceNumber); !ok {
+	if ok, err := may(change, now); !ok {
+		return err
+	}
+	if err := putRows(batch, view, *change); err != nil {
 		return err
 	}
 	if change.State.SequenceNumber == 0 {
@@ -86,7 +119,7 @@ func (s *Store) applyChange(ctx context.Context, view ports.ViewID, change ports
 	} else {
 		put(batch, key, encodeState(change.State))
 	}
-	return s.write(batch)
+	return nil
 }
 
 // DropView implements [ports.ViewDropper]: two range deletions, whatever the size of the view. Rows of all tables go, so it does

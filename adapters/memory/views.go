@@ -31,9 +31,12 @@ func (s *Store) State(ctx context.Context, id ports.ViewID, orderID uuid.UUID) (
 }
 
 // Apply implements [ports.ViewStore].
-func (s *Store) Apply(ctx context.Context, id ports.ViewID, change ports.Change) error {
-	if err := s.apply(ctx, id, change, func(now uint64) (bool, error) { return change.State.SequenceNumber > now, nil }); err != nil {
-		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.AggregateID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
+func (s *Store) Apply(ctx context.Context, id ports.ViewID, changes ...ports.Change) error {
+	for _, change := range changes {
+		newer := func(now uint64) (bool, error) { return change.State.SequenceNumber > now, nil }
+		if err := s.apply(ctx, id, change, newer); err != nil {
+			return fmt.Errorf("apply %s at %d to %s/%d: %w", change.AggregateID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
+		}
 	}
 	return nil
 }

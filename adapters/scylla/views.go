@@ -54,7 +54,25 @@ func (s *Store) readState(ctx context.Context, view ports.ViewID, orderID uuid.U
 // Every write carries the sequence number of the change as its timestamp. So whatever another process, or a try that was given
 // up, writes late loses against what is newer, and what it left half done is completed by the next change, which puts and
 // deletes also the rows of the steps in between.
-func (s *Store) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
+//
+// Changes of different aggregates are written at the same time, as many as a bound allows: a batch of them would be slower for
+// the server, as its partitions are on different nodes.
+func (s *Store) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
+	if len(changes) == 1 {
+		return s.applyOne(ctx, view, changes[0])
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(changesAtOnce)
+	for _, change := range changes {
+		group.Go(func() error { return s.applyOne(ctx, view, change) })
+	}
+	return group.Wait()
+}
+
+// changesAtOnce bounds how many aggregates one call of Apply writes at the same time.
+const changesAtOnce = 16
+
+func (s *Store) applyOne(ctx context.Context, view ports.ViewID, change ports.Change) error {
 	if err := s.apply(ctx, view, change); err != nil {
 		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.AggregateID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
 	}

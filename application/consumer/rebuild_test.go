@@ -498,11 +498,11 @@ type deafViews struct {
 	deaf atomic.Bool
 }
 
-func (v *deafViews) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
+func (v *deafViews) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
 	if view.Generation > 1 && v.deaf.Load() {
 		return ports.ErrUnavailable
 	}
-	return v.Store.Apply(ctx, view, change)
+	return v.Store.Apply(ctx, view, changes...)
 }
 
 // pagedStore lists a few events at a time, without those of a sequence number if one is given.

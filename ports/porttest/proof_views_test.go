@@ -19,6 +19,8 @@ import (
 // brokenViews replaces what is set.
 type brokenViews struct {
 	*memory.Store
+	// cut drops some of several changes.
+	cut   func([]ports.Change) []ports.Change
 	apply func(ctx context.Context, view ports.ViewID, change ports.Change) error
 	state func(ctx context.Context, view ports.ViewID, id uuid.UUID) (ports.ViewState, error)
 	rows  func(ctx context.Context, q ports.RowQuery) (ports.RowPage, error)
@@ -34,11 +36,19 @@ func (b brokenViews) DropView(ctx context.Context, view ports.ViewID, table *pro
 	return b.drop(ctx, view, table)
 }
 
-func (b brokenViews) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
-	if b.apply == nil {
-		return b.Store.Apply(ctx, view, change)
+func (b brokenViews) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
+	if b.cut != nil {
+		changes = b.cut(changes)
 	}
-	return b.apply(ctx, view, change)
+	if b.apply == nil {
+		return b.Store.Apply(ctx, view, changes...)
+	}
+	for _, change := range changes {
+		if err := b.apply(ctx, view, change); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b brokenViews) State(ctx context.Context, view ports.ViewID, id uuid.UUID) (ports.ViewState, error) {
@@ -172,6 +182,25 @@ func proofsOfSeparation() []proof[ViewsHarness] {
 		{
 			broken: "mixes the rows of consumers", scenario: "consumers are separate", says: "rows of porttest_by_status",
 			adapter: mixesRows(func(view *ports.ViewID) { view.Consumer = "anybody" }),
+		},
+		{
+			broken: "applies the first of several changes", scenario: "several changes are applied at once, each by itself", says: "state",
+			adapter: breaks(func(*memory.Store) brokenViews {
+				return brokenViews{cut: func(all []ports.Change) []ports.Change { return all[:min(1, len(all))] }}
+			}),
+		},
+		{
+			broken: "stops at a change that is not newer", scenario: "several changes are applied at once, each by itself", says: "state",
+			adapter: breaks(func(*memory.Store) brokenViews {
+				return brokenViews{cut: func(all []ports.Change) []ports.Change {
+					for i, change := range all {
+						if change.State.SequenceNumber == 4 {
+							return all[:i]
+						}
+					}
+					return all
+				}}
+			}),
 		},
 		{
 			broken: "loses changes at the same time", scenario: "aggregates are applied at the same time", says: "state",

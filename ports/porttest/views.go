@@ -1,9 +1,11 @@
 package porttest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
+	"orderflow/domain/projection"
 	"orderflow/ports"
 )
 
@@ -20,6 +22,7 @@ func viewsScenarios() []scenario[ViewsHarness] {
 		{"aggregates are separate", separateAggregates},
 		{"generations are separate", separateGenerations},
 		{"consumers are separate", separateViews},
+		{"several changes are applied at once, each by itself", appliedAtOnce},
 		{"aggregates are applied at the same time", appliedAtTheSameTime},
 		{"a state is never ahead of its rows", stateBehindRows},
 		{"views equal the folds of their aggregates", viewsEqualFolds},
@@ -159,4 +162,33 @@ func (t test) expectSeparate(h ViewsHarness, one, two ports.ViewID) {
 	t.applyTo(h, two, b)
 	t.expectChange(h, one, a)
 	t.expectChange(h, two, b)
+}
+
+func appliedAtOnce(t test, h ViewsHarness) {
+	ahead := listing(newID(), 5, "SHIPPED")
+	t.applyTo(h, someView, ahead)
+	first := listing(newID(), 1, "ACTIVE")
+	late := listing(ahead.AggregateID, 4, "CONFIRMED")
+	bare := ports.Change{AggregateID: newID(), State: ports.ViewState{SequenceNumber: 2}}
+	var many []ports.Change
+	for range 40 {
+		many = append(many, listing(newID(), 3, "CONFIRMED"))
+	}
+	all := append([]ports.Change{first, late, bare}, many...)
+	for range 2 { // again does no harm
+		var err error
+		t.within("Apply", func(ctx context.Context) { err = h.Store.Apply(ctx, someView, all...) })
+		t.must("apply several changes", err)
+	}
+	for _, change := range append([]ports.Change{first, ahead, bare}, many...) {
+		t.expectState(h, someView, change.AggregateID, change.State)
+	}
+	rows := append([]projection.Row{}, ahead.Put...)
+	for _, change := range append(many, first) {
+		rows = append(rows, change.Put...)
+	}
+	t.expectTable(h, someView, ahead.Table, rows...)
+	var err error
+	t.within("Apply", func(ctx context.Context) { err = h.Store.Apply(ctx, someView) })
+	t.must("apply no change", err)
 }

@@ -175,10 +175,12 @@ type clock struct {
 	shown shownFunc
 }
 
-func (c clock) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
-	err := c.Views.Apply(ctx, view, change)
+func (c clock) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
+	err := c.Views.Apply(ctx, view, changes...)
 	if err == nil {
-		c.shown(view.Consumer, change.AggregateID, change.State.SequenceNumber)
+		for _, change := range changes {
+			c.shown(view.Consumer, change.AggregateID, change.State.SequenceNumber)
+		}
 	}
 	return err
 }

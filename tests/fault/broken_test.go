@@ -169,11 +169,13 @@ type halfhearted struct {
 }
 
 // Apply implements ports.ViewStore.
-func (h halfhearted) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
-	if unlucky(change.AggregateID) && view.Generation >= h.from {
-		change.Put = nil
+func (h halfhearted) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
+	for i := range changes {
+		if unlucky(changes[i].AggregateID) && view.Generation >= h.from {
+			changes[i].Put = nil
+		}
 	}
-	return h.Views.Apply(ctx, view, change)
+	return h.Views.Apply(ctx, view, changes...)
 }
 
 func TestRun_CatchesLostRows(t *testing.T) {

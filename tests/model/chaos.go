@@ -169,13 +169,13 @@ const (
 
 var errCrash = errors.New("the connection broke")
 
-func (v *crashingViews) Apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
+func (v *crashingViews) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
 	fail := v.fail
 	v.fail = never
 	if fail == before {
 		return errCrash
 	}
-	if err := v.Views.Apply(ctx, view, change); err != nil {
+	if err := v.Views.Apply(ctx, view, changes...); err != nil {
 		return err
 	}
 	if fail == after {
