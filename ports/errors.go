@@ -41,9 +41,16 @@ var (
 	// ErrLocked: another process owns the data.
 	ErrLocked = errors.New("in use by another process")
 	// ErrFull: the disk is full, and nothing was written. Reads still work. An operator has to free
-	// space.
-	ErrFull = errors.New("disk full")
+	// space. After that another attempt may succeed, so it is an ErrUnavailable as well.
+	ErrFull error = diskFull{}
 )
+
+type diskFull struct{}
+
+func (diskFull) Error() string { return "disk full" }
+
+// Unwrap makes errors.Is(err, ErrUnavailable) true.
+func (diskFull) Unwrap() error { return ErrUnavailable }
 
 // VersionConflictError explains an [ErrVersionConflict].
 type VersionConflictError struct {

@@ -16,6 +16,18 @@ func values() []error {
 	}
 }
 
+func TestErrFull_IsAnErrUnavailable(t *testing.T) {
+	t.Parallel()
+	if err := fmt.Errorf("append: %w", ports.ErrFull); !errors.Is(err, ports.ErrFull) || !errors.Is(err, ports.ErrUnavailable) {
+		t.Errorf("%v is not both", err)
+	}
+	for _, value := range values() {
+		if errors.Is(value, ports.ErrFull) {
+			t.Errorf("%v is no full disk", value)
+		}
+	}
+}
+
 // Each typed error matches the one value that its comment names, and no other. Wrapping does not
 // change that.
 func TestErrors_StandForOneValue(t *testing.T) {

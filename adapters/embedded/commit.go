@@ -93,7 +93,10 @@ func (c *committer) commit(requests []*request) {
 	}
 	accepted := make([]*request, 0, len(appends))
 	for _, r := range appends {
-		if r.verdict = c.decide(r); r.verdict.err == nil && !r.verdict.duplicate {
+		if r.verdict = c.decide(r); r.verdict.err != nil || r.verdict.duplicate {
+			continue
+		}
+		if r.verdict.err = c.store.space.take(2 * r.bytes); r.verdict.err == nil { // a record is stored twice
 			c.accept(r)
 			accepted = append(accepted, r)
 		}
@@ -107,7 +110,7 @@ func (c *committer) commit(requests []*request) {
 		putBeat(batch)
 	}
 	c.writing = true
-	if err := c.store.writeDurably(batch); err != nil {
+	if err := c.store.commitBatch(batch); err != nil {
 		c.store.refuse(requests, err)
 		return
 	}

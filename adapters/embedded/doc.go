@@ -44,8 +44,10 @@
 // synced. It made the groups smaller and nothing faster, and needed an order of its own for the answers.
 //
 // A request whose context ends before a group takes it is withdrawn. After that its caller waits, for an fsync or two, and
-// is told the truth; Close, too, waits for what was taken. When the disk has no room for tables but still for the log, Pebble
-// stalls writers in the end, until there is room.
+// is told the truth; Close, too, waits for what was taken.
+//
+// A panic of the leader does not end more than its group. Before the group is given to Pebble, nothing was written, and the
+// callers are told so (ports.ErrUnavailable). After that it may be on the disk, which is a failure of the disk as below.
 //
 // # When the disk fails
 //
@@ -56,6 +58,23 @@
 //
 // Pebble expects to be ended by its logger in that situation. This package does not end processes: it keeps Pebble from
 // writing to its logs and MANIFEST instead (fs.go).
+//
+// # When the disk is full
+//
+// The store stops writing before the disk is full: below Options.ReserveBytes of free space everything that needs room is a
+// ports.ErrFull, and reads go on. So the tables that Pebble writes in the background still fit. The free space is looked at once a
+// second, and after every few mebibytes; a flush or a compaction that finds no room says so, too, where a quota limits what the disk
+// does not. Nothing has failed then and nothing is in doubt, so writing goes on by itself when there is room again, and no restart
+// is needed. Heartbeats, and what makes room (expiry, dropping a view), may use the reserve.
+//
+// When somebody else fills the disk within an instant, the log itself finds no room. That is a failure as above, because what the
+// log holds is not known any more: only reading it anew tells, and what consumers keep in memory may by then be ahead of it. So the
+// store writes no more until the process has been started again. A start needs room, however. Until there is some, the store goes
+// on answering reads, and [Store.Failed] stays open.
+//
+// Open needs room for the tables that the logs are turned into. It refuses a disk that has less, and says how much it takes. Pebble
+// itself would try for ever, and nothing could interrupt it; fs.go sees to it that the first failure ends it, and so does the end of
+// the context.
 //
 // # What needs no fsync
 //

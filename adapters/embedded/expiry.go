@@ -91,5 +91,5 @@ func (s *Store) drop(before uint64) error {
 	_ = batch.DeleteRange(outboxKey(0), outboxKey(before), nil) // it fails for a batch with an index only
 	put(batch, metaOldest, encodePosition(before))
 	s.oldest.Store(before)
-	return s.write(batch)
+	return s.writeSmall(batch)
 }

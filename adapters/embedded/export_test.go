@@ -88,7 +88,7 @@ func PebbleOptions() *pebble.Options {
 	if err != nil {
 		panic(err)
 	}
-	s := &Store{options: options, log: slog.New(slog.DiscardHandler), fs: options.FS, watermark: &watermark{}}
+	s := &Store{options: options, log: slog.New(slog.DiscardHandler), fs: options.FS, watermark: &watermark{}, jobs: &background{}}
 	pebbleOptions := s.pebbleOptions()
 	pebbleOptions.FS = options.FS
 	return pebbleOptions
@@ -117,3 +117,6 @@ func (s *Store) HangInside() { s.ops.Enter() }
 
 // PanicInside is a write in which Pebble panics.
 func (s *Store) PanicInside(value any) error { return s.toPebble(func() error { panic(value) }) }
+
+// LookAtSpace looks at the free space of the disk, as the store does once a second.
+func (s *Store) LookAtSpace() { s.lookAtSpace() }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
@@ -186,6 +188,44 @@ func expectFeed(t *testing.T, store *embedded.Store, want []eventsourcing.Record
 	for _, r := range want {
 		if d := cmp.Diff(r, mustNext(t, sub).Record); d != "" {
 			t.Error(d)
+		}
+	}
+}
+
+// TestFormat_OpeningOldDataMayEndAnywhere lets the machine die at every operation on the file system, while old data is
+// opened for the first time and the first event is written. Opening it again finds all of it.
+func TestFormat_OpeningOldDataMayEndAnywhere(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"closed", "killed"} {
+		old := oldData(t, name)
+		for n, done := int64(1), false; !done; n += 3 {
+			mem := old.crashable(t)
+			fs := newFaultyFrom(mem, n)
+			options := embedded.Options{Dir: "data", FS: fs, Now: func() time.Time { return time.UnixMilli(1_796_000_000_000) }}
+			acked := 0
+			store, err := embedded.Open(t.Context(), options)
+			if err == nil {
+				if _, err := store.Append(t.Context(), command(newID(), 0, 1)); err == nil {
+					acked = 1
+				}
+			}
+			done = !fs.broken.Load()
+			crashed := mem.CrashClone(vfs.CrashCloneCfg{})
+			if err == nil {
+				_ = store.Close() // it may report the broken disk
+			}
+			options.FS = crashed
+			again, err := embedded.Open(t.Context(), options)
+			if err != nil {
+				t.Fatalf("%s, operation %d: %v", name, n, err)
+			}
+			c, err := readEvents(again)
+			if err == nil && (len(c.Heads) < oldOrders+acked || len(c.Events) < oldEvents+acked) {
+				err = fmt.Errorf("%d heads, %d events", len(c.Heads), len(c.Events))
+			}
+			if err := errors.Join(err, again.Close()); err != nil {
+				t.Fatalf("%s, operation %d: %v", name, n, err)
+			}
 		}
 	}
 }

@@ -3,7 +3,9 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -18,8 +20,15 @@ import (
 //     of that, as the store answers for the outcome of every write, and the older logs are needed until a MANIFEST says
 //     otherwise.
 //   - When a MANIFEST fails, it tries again, and would list the same data twice. So the trying fails as well.
+//
+// While Pebble opens, it tries again without end when it cannot write what a log holds to a table, and nothing can interrupt it.
+// So until opened is set, the first failure of anything is final, everything that would change the directory after it goes
+// nowhere and passes for done, and nothing more is read from a file. Pebble then comes out of it soon, and the store closes it. The
+// end of the context of Open is such a failure, too.
 type watchedFS struct {
 	vfs.FS
+	// opened is set when Pebble is open and in use.
+	opened *atomic.Bool
 	// failed is called with such an error, and stopped returns one from the first failure on.
 	failed  func(error)
 	stopped func() error
@@ -40,17 +49,72 @@ func (w *watchedFS) Create(name string, category vfs.DiskWriteCategory) (vfs.Fil
 	return w.watch(name, func() (vfs.File, error) { return w.FS.Create(name, category) })
 }
 
+// Open implements [vfs.FS].
+func (w *watchedFS) Open(name string, options ...vfs.OpenOption) (vfs.File, error) {
+	f, err := w.FS.Open(name, options...)
+	if err != nil || w.opened.Load() {
+		return f, err
+	}
+	return &openingFile{File: f, fs: w}, nil
+}
+
+// OpenDir implements [vfs.FS].
+func (w *watchedFS) OpenDir(name string) (vfs.File, error) {
+	return w.watch(name, func() (vfs.File, error) { return w.FS.OpenDir(name) })
+}
+
+// Remove implements [vfs.FS].
+func (w *watchedFS) Remove(name string) error {
+	return w.change("remove", name, func() error { return w.FS.Remove(name) })
+}
+
+// RemoveAll implements [vfs.FS].
+func (w *watchedFS) RemoveAll(name string) error {
+	return w.change("remove", name, func() error { return w.FS.RemoveAll(name) })
+}
+
+// Rename implements [vfs.FS].
+func (w *watchedFS) Rename(oldname, newname string) error {
+	return w.change("rename", oldname, func() error { return w.FS.Rename(oldname, newname) })
+}
+
+// Link implements [vfs.FS].
+func (w *watchedFS) Link(oldname, newname string) error {
+	return w.change("link", oldname, func() error { return w.FS.Link(oldname, newname) })
+}
+
+// MkdirAll implements [vfs.FS].
+func (w *watchedFS) MkdirAll(dir string, mode os.FileMode) error {
+	return w.change("make", dir, func() error { return w.FS.MkdirAll(dir, mode) })
+}
+
+// change changes the directory, unless that is over because opening it has failed.
+func (w *watchedFS) change(what, name string, operation func() error) error {
+	if w.opened.Load() {
+		return operation()
+	}
+	if w.stopped() != nil {
+		return nil
+	}
+	err := operation()
+	if err == nil || isNotExist(err) {
+		return err
+	}
+	w.failed(fmt.Errorf("%s %s: %w", what, w.PathBase(name), err))
+	return nil
+}
+
 // ReuseForWrite implements [vfs.FS].
 func (w *watchedFS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	return w.watch(newname, func() (vfs.File, error) { return w.FS.ReuseForWrite(oldname, newname, category) })
 }
 
-// watch makes a file, and watches it if it is a log or a MANIFEST.
+// watch makes a file, and watches it if it is a log or a MANIFEST, or if its failure would keep Pebble from being opened.
 func (w *watchedFS) watch(path string, create func() (vfs.File, error)) (vfs.File, error) {
 	f := &watchedFile{fs: w, name: w.PathBase(path)}
 	f.log = strings.HasSuffix(f.name, ".log")
 	f.manifest = strings.HasPrefix(f.name, "MANIFEST-")
-	if !f.log && !f.manifest {
+	if !f.log && !f.manifest && w.opened.Load() {
 		return create()
 	}
 	err := f.do("create", func() (err error) {
@@ -66,7 +130,7 @@ func (w *watchedFS) watch(path string, create func() (vfs.File, error)) (vfs.Fil
 	return f, nil
 }
 
-// watchedFile is a log or a MANIFEST that is being written.
+// watchedFile is a file that is being written.
 type watchedFile struct {
 	vfs.File
 	fs            *watchedFS
@@ -116,14 +180,20 @@ func (f *watchedFile) SyncTo(length int64) (full bool, err error) {
 // Close implements [vfs.File].
 func (f *watchedFile) Close() error {
 	err := f.File.Close()
-	if err != nil {
+	if err != nil && f.final() {
 		f.fs.failed(fmt.Errorf("close %s: %w", f.name, err))
 	}
 	return f.told(err)
 }
 
+// final says whether a failure is the end.
+func (f *watchedFile) final() bool { return f.log || f.manifest || !f.fs.opened.Load() }
+
 // do does something to the file, unless there was a failure before. If it fails, that is the failure.
 func (f *watchedFile) do(what string, operation func() error) error {
+	if !f.final() {
+		return operation()
+	}
 	if err := f.fs.stopped(); err != nil {
 		return f.told(err)
 	}
@@ -136,13 +206,42 @@ func (f *watchedFile) do(what string, operation func() error) error {
 
 // told returns what Pebble is told about an error.
 func (f *watchedFile) told(err error) error {
-	if f.log {
+	if f.log || !f.fs.opened.Load() {
 		return nil
 	}
 	return err
 }
 
-// noFile stands for a log that could not be made.
+// openingFile is a file that was opened to be read before Pebble was open.
+type openingFile struct {
+	vfs.File
+	fs *watchedFS
+}
+
+// Read implements [vfs.File].
+func (f *openingFile) Read(p []byte) (int, error) {
+	if err := f.over(); err != nil {
+		return 0, err
+	}
+	return f.File.Read(p)
+}
+
+// ReadAt implements [vfs.File].
+func (f *openingFile) ReadAt(p []byte, offset int64) (int, error) {
+	if err := f.over(); err != nil {
+		return 0, err
+	}
+	return f.File.ReadAt(p, offset)
+}
+
+func (f *openingFile) over() error {
+	if f.fs.opened.Load() {
+		return nil
+	}
+	return f.fs.stopped()
+}
+
+// noFile stands for a file that could not be made.
 type noFile struct{ vfs.File }
 
 var errNoFile = errors.New("there is no such file")

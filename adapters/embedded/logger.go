@@ -40,11 +40,36 @@ const retryPause = 100 * time.Millisecond
 type background struct {
 	log     *slog.Logger
 	closing <-chan struct{}
-	// failed and logged are when a job failed last, and when that was logged last, in nanoseconds since 1970.
-	failed, logged atomic.Int64
+	// noRoom is called when a job has found the disk full.
+	noRoom func()
+	// givenUp tells whether the store was given up before it was open: then jobs fail because nothing is to be written any more.
+	givenUp func() bool
+	// failed and logged are when a job failed last, and when that was logged last, in nanoseconds since 1970. full is when one
+	// found no room last; 0 when one has succeeded since.
+	failed, logged, full atomic.Int64
+}
+
+// fullTime is how long after a job found no room there may be none, if no other job says otherwise.
+const fullTime = 10 * time.Second
+
+// foundNoRoom tells whether a job found the disk full, a moment ago.
+func (b *background) foundNoRoom() bool { return time.Now().UnixNano()-b.full.Load() < int64(fullTime) }
+
+// ended is told how a job ended.
+func (b *background) ended(err error) {
+	switch {
+	case err == nil:
+		b.full.Store(0)
+	case isFull(err):
+		b.full.Store(time.Now().UnixNano())
+		b.noRoom()
+	}
 }
 
 func (b *background) error(message string, err error) {
+	if b.givenUp() {
+		return
+	}
 	now := time.Now().UnixNano()
 	b.failed.Store(now)
 	if last := b.logged.Load(); now-last > int64(quietTime) && b.logged.CompareAndSwap(last, now) {
@@ -68,7 +93,10 @@ func (b *background) listener() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
 			b.error("a background job of the store failed and is tried again", err)
+			b.ended(err)
 		},
+		FlushEnd:      func(info pebble.FlushInfo) { b.ended(info.Err) },
+		CompactionEnd: func(info pebble.CompactionInfo) { b.ended(info.Err) },
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			b.error("the store found damaged data", fmt.Errorf("%s: %w", info.Path, info.Details))
 		},

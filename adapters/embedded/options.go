@@ -20,6 +20,9 @@ type Options struct {
 	CacheBytes int64
 	// FeedBytes bounds the memory that holds the newest records for all subscriptions together; 0 means 16 MiB.
 	FeedBytes int
+	// ReserveBytes is the free space on the disk below which nothing is written any more, so that what Pebble does in the
+	// background does not fail; 0 means 128 MiB. Negative means none.
+	ReserveBytes int64
 	// Now is the clock that records are stamped with when they are committed, and that their age is told by; nil means
 	// time.Now.
 	Now func() time.Time
@@ -51,6 +54,12 @@ func (o Options) withDefaults() (Options, error) {
 	if o.FeedBytes == 0 {
 		o.FeedBytes = 16 << 20
 	}
+	switch {
+	case o.ReserveBytes == 0:
+		o.ReserveBytes = 128 << 20
+	case o.ReserveBytes < 0:
+		o.ReserveBytes = 0
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -66,18 +75,20 @@ func (o Options) withDefaults() (Options, error) {
 // pebbleOptions are the options of Pebble. Appends look up heads and command ids that often do not exist, hence the filters
 // on all levels.
 func (s *Store) pebbleOptions() *pebble.Options {
-	jobs := &background{log: s.log, closing: s.closing}
 	options := &pebble.Options{
 		// Memtables are taken out of the cache. There are two most of the time, one of which is being flushed.
 		CacheSize: s.options.CacheBytes + 2*memTableBytes,
 		// The newest format, for its checksums, by its name: moving to the next one is a change of formatVersion.
 		FormatMajorVersion: pebble.FormatValueSeparation,
 		FS: &watchedFS{
-			FS: s.fs, failed: s.fail, stopped: s.failed, synced: s.watermark.manifest, table: jobs.pause,
+			FS: s.fs, opened: &s.failure.opened, failed: s.fail, stopped: s.failed, synced: s.watermark.manifest, table: s.jobs.pause,
 		},
-		MemTableSize:  memTableBytes,
-		Logger:        pebbleLogger{log: s.log, fail: s.fail},
-		EventListener: jobs.listener(),
+		MemTableSize: memTableBytes,
+		// Writers wait in Pebble when so many are waiting to be flushed. Before that, a flush that fails for want of room stops the
+		// writing, see space.
+		MemTableStopWritesThreshold: 4,
+		Logger:                      pebbleLogger{log: s.log, fail: s.fail},
+		EventListener:               s.jobs.listener(),
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)

@@ -106,7 +106,12 @@ func firstDifference(want, got []byte) string {
 	return ""
 }
 
+// seal writes the seal. The removals of Pebble are made durable first: after a power cut, a file that is back would pass for one
+// that somebody has added.
 func (s *Store) seal() error {
+	if err := syncDir(s.fs, s.pebbleDir); err != nil {
+		return err
+	}
 	seal, err := sealOf(s.fs, s.pebbleDir)
 	if err != nil {
 		return err

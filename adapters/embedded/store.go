@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -55,6 +57,9 @@ type Store struct {
 	// queue is what waits for the committer.
 	queue     queue
 	committer committer
+	// space knows whether there is room on the disk, and jobs how Pebble's work in the background goes.
+	space *space
+	jobs  *background
 	// durable is the position of the last record that is durable and may be seen.
 	durable atomic.Uint64
 	// oldest is the lowest position that the outbox still has, or will have next.
@@ -74,8 +79,9 @@ type failure struct {
 	cause atomic.Pointer[error]
 	// opened is set once Open is past returning the failure.
 	opened atomic.Bool
-	// happened is closed when cause is set.
+	// happened is closed by end: when cause is set and the process had better start anew.
 	happened chan struct{}
+	ending   sync.Once
 	// wedged is closed when Pebble has panicked: it may hold its locks for ever. wedge guards that.
 	wedged chan struct{}
 	wedge  sync.Once
@@ -83,11 +89,15 @@ type failure struct {
 	doubtful sync.Map
 }
 
-// Open opens the store in a directory, or makes a new one there. The context bounds nothing but the beginning; recovery after
-// a crash reads a log of some tens of megabytes at most.
+// end tells the process that it had better start anew.
+func (f *failure) end() { f.ending.Do(func() { close(f.happened) }) }
+
+// Open opens the store in a directory, or makes a new one there. Recovery after a crash reads a log of some tens of
+// megabytes at most. When ctx ends before that is done, Open gives up soon, and the directory is as it was.
 //
 // Errors: ports.ErrLocked when another process has the directory open; [ErrNotOurs]; [ErrNewerFormat]; ports.ErrCorrupt when
-// something is damaged or missing; ports.ErrUnavailable for what the operating system refuses.
+// something is damaged or missing; ports.ErrFull when the disk has no room for what opening writes; ports.ErrUnavailable for
+// what else the operating system refuses; the context's.
 func Open(ctx context.Context, options Options) (*Store, error) {
 	options, err := options.withDefaults()
 	if err != nil {
@@ -107,44 +117,76 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		feed:      feed{open: map[string]*subscription{}},
 		failure:   failure{happened: make(chan struct{}), wedged: make(chan struct{})},
 	}
-	if err := s.open(); err != nil {
+	s.jobs = &background{log: s.log, closing: s.closing, noRoom: func() { s.space.left.Store(0) }, givenUp: func() bool { return !s.failure.opened.Load() && s.failed() != nil }}
+	s.space = &space{fs: s.fs, dir: s.dir, reserve: uint64(options.ReserveBytes), jobs: s.jobs, log: s.log}
+	if err := s.open(ctx); err != nil {
+		if isFull(err) && !errors.Is(err, ports.ErrFull) {
+			err = fullError(s.fs, s.dir, s.pebbleDir, err)
+		}
 		return nil, fmt.Errorf("open store %s: %w", s.dir, translateOpen(err))
 	}
+	s.space.look()
 	s.background.Go(s.expire)
+	s.background.Go(s.watchSpace)
 	return s, nil
 }
 
 // open takes the directory, checks it, and reads where the feed ends.
-func (s *Store) open() (err error) {
+func (s *Store) open(ctx context.Context) (err error) {
 	if s.lock, err = claimDirectory(s.fs, s.dir); err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.lock.Close())
+			_ = s.lock.Close() // the other error says more
 		}
 	}()
+	if err := checkRoom(s.fs, s.dir, s.pebbleDir); err != nil {
+		return err
+	}
 	before, err := s.check()
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.watermark.close())
+			_ = s.watermark.close() // the other error says more
 		}
 	}()
+	inTime := context.AfterFunc(ctx, func() { s.fail(ctx.Err()) })
 	if s.db, err = openPebble(s.pebbleDir, s.pebbleOptions()); err != nil {
-		return err
+		inTime()
+		return s.firstOf(err)
 	}
-	if err = s.recover(before); err == nil {
+	if err = s.failed(); err == nil {
+		err = s.recover(before)
+	}
+	if err == nil {
 		err = writeOwner(s.fs, s.dir, "")
+	}
+	if !inTime() {
+		err = cmp.Or(err, ctx.Err())
 	}
 	if err == nil {
 		s.failure.opened.Store(true)
 		err = s.failed()
 	}
-	if err != nil {
-		err = errors.Join(err, s.db.Close())
+	if err = s.firstOf(err); err != nil {
+		_ = s.db.Close() // the other error says more
+	}
+	return err
+}
+
+// firstOf returns what made opening fail: the operating system or the end of the context, where one of them did, before
+// what came of it.
+func (s *Store) firstOf(err error) error {
+	cause := s.failure.cause.Load()
+	if cause == nil {
+		return err
+	}
+	errno := syscall.Errno(0)
+	if err == nil || errors.As(*cause, &errno) || errors.Is(*cause, context.Canceled) || errors.Is(*cause, context.DeadlineExceeded) {
+		return *cause
 	}
 	return err
 }
@@ -197,9 +239,17 @@ func (s *Store) outcome() error {
 	return nil
 }
 
-// write applies a batch without waiting for the disk. The log keeps the order, so after a crash the batch is there only if
-// everything before it is.
+// write applies a batch without waiting for the disk, if there is room. The log keeps the order, so after a crash the batch is
+// there only if everything before it is.
 func (s *Store) write(batch *pebble.Batch) error {
+	if err := s.space.take(batch.Len()); err != nil {
+		return cmp.Or(s.failed(), err)
+	}
+	return s.writeSmall(batch)
+}
+
+// writeSmall is write for what may go into the reserve, because it makes room.
+func (s *Store) writeSmall(batch *pebble.Batch) error {
 	if err := s.apply(batch, pebble.NoSync); err != nil {
 		return err
 	}
@@ -207,8 +257,16 @@ func (s *Store) write(batch *pebble.Batch) error {
 	return nil
 }
 
-// writeDurably applies a batch and waits for the disk.
+// writeDurably applies a batch, if there is room, and waits for the disk.
 func (s *Store) writeDurably(batch *pebble.Batch) error {
+	if err := s.space.take(batch.Len()); err != nil {
+		return cmp.Or(s.failed(), err)
+	}
+	return s.commitBatch(batch)
+}
+
+// commitBatch applies a batch and waits for the disk.
+func (s *Store) commitBatch(batch *pebble.Batch) error {
 	if err := s.apply(batch, pebble.Sync); err != nil {
 		return err
 	}
@@ -243,20 +301,28 @@ func (s *Store) fail(cause error) {
 		if s.failure.opened.Load() {
 			s.log.Error("the store writes no more; find the cause and restart, nothing acknowledged is lost", "dir", s.dir, "error", cause)
 		}
-		close(s.failure.happened)
+		if !isFull(cause) || !s.space.known.Load() {
+			s.failure.end()
+		}
 	}
 }
 
-// failed returns ports.ErrUnavailable when the store has failed.
+// failed returns ports.ErrUnavailable when the store has failed, ports.ErrFull when that was for want of room.
 func (s *Store) failed() error {
-	if cause := s.failure.cause.Load(); cause != nil {
+	cause := s.failure.cause.Load()
+	switch {
+	case cause == nil:
+		return nil
+	case isFull(*cause):
+		return fmt.Errorf("%w: the store stopped writing: %w; make room and restart the process", ports.ErrFull, *cause)
+	default:
 		return fmt.Errorf("%w: the store stopped writing: %w; restart the process after removing the cause", ports.ErrUnavailable, *cause)
 	}
-	return nil
 }
 
 // Failed is closed when a write or an fsync has failed and the store therefore writes no more, see [Store.Err]. Reading goes
-// on as far as it can.
+// on as far as it can. Where the disk was full it is closed only when there is room again: before that, a process that ended
+// could not start anew, and nobody would answer reads.
 func (s *Store) Failed() <-chan struct{} { return s.failure.happened }
 
 // Err returns why the store writes no more, as a ports.ErrUnavailable; nil while it does.

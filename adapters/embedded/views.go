@@ -141,7 +141,7 @@ func (s *Store) dropView(ctx context.Context, view ports.ViewID) error {
 		prefix := viewKey(space, view)
 		_ = batch.DeleteRange(prefix, prefixEnd(prefix), nil) // it fails for a batch with an index only
 	}
-	return s.write(batch)
+	return s.writeSmall(batch)
 }
 
 // putRows adds the rows of a change to a batch.
