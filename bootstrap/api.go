@@ -26,8 +26,8 @@ import (
 func (a *App) wireServer(ctx context.Context) (err error) {
 	var storeID uuid.UUID
 	if !a.config.Passive { // a store that has none yet would get one
-		if storeID, err = a.store.StoreID(ctx); err != nil {
-			return err
+		if storeID, err = a.store.StoreID(ctx); err != nil { // nothing depends on it here
+			a.log.Warn("the id of the store is not known, and / does not tell it", "error", err)
 		}
 	}
 	var names []string

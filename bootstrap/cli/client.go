@@ -72,6 +72,8 @@ type request struct {
 	// key is the idempotency key; a request with one is safe to repeat whatever became of it.
 	key  string
 	body any
+	// patient has a request repeated like one with a key: it only reads.
+	patient bool
 	// slow requests take as long as they take, and are not repeated.
 	slow bool
 }
@@ -104,9 +106,10 @@ func (c *client) do(ctx context.Context, r request, out any) error {
 func (c *client) again(r request, err error) bool {
 	var refusal *problem
 	if errors.As(err, &refusal) {
-		return refusal.Status == http.StatusServiceUnavailable
+		busy := refusal.Status == http.StatusTooManyRequests || refusal.Code == "version_conflict"
+		return refusal.Status == http.StatusServiceUnavailable || r.key != "" && busy
 	}
-	return r.key != "" && !errors.Is(err, context.Canceled)
+	return (r.key != "" || r.patient) && !errors.Is(err, context.Canceled)
 }
 
 func (c *client) once(ctx context.Context, r request, body []byte, out any) error {

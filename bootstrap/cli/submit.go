@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+
+	"orderflow/bootstrap/cli/submission"
 )
 
 // maxRefusals bounds how many refusals are printed; the report file has them all.
@@ -36,10 +39,12 @@ order, in parallel across orders.
 A line may carry its own "command_id"; otherwise one is derived from the line and its number (and --run). So a run that was
 interrupted can be repeated: what was accepted is not done twice. A journal beside the input (FILE.journal) also remembers
 refusals, which leave no trace in the service; with it a repeated run ends exactly as one run would have, and goes on
-where the first one stopped. Remove the journal to submit the file anew.
+where the first one stopped. The journal keeps the answers of each store and each --run apart, so the same file can be submitted
+to another service, and is done there. Remove the journal to submit the file anew.
 
-A refused command does not stop the others. Refusals are printed with their line numbers, and all of them written to --report.
-A service that cannot be reached for 30 seconds stops the run.
+A refused command does not stop the others, nor does a line that is no command (one that is longer than 2 MiB, for example).
+Refusals are printed with their line numbers, and all of them written to --report. A service that cannot be reached for 30 seconds
+stops the run.
 
 Exit status: 0 when every command was accepted, 3 when some were refused, 1 when the run could not be completed.`,
 		Args: cobra.MatchAll(func(_ *cobra.Command, args []string) error {
@@ -74,27 +79,31 @@ func (sh *shell) submit(ctx context.Context, c *client, options submitOptions) (
 	if options.parallel < 1 || options.parallel > 1024 {
 		return &usageError{fmt.Errorf("parallel: %d is not 1 to 1024", options.parallel)}
 	}
-	input, size, err := sh.openInput(options.input)
+	input, err := sh.openInput(options.input)
 	if err != nil {
 		return err
 	}
 	defer input.Close()
-	if options.journal == "" && options.input != "-" {
+	if options.journal == "" && input.size >= 0 {
 		options.journal = options.input + ".journal"
 	}
-	journal, err := openJournal(options.journal)
+	tally, err := sh.newTally(options.report, input.size)
 	if err != nil {
 		return err
 	}
-	defer journal.close()
-	tally, err := sh.newTally(options.report, size)
-	if err != nil {
-		return err
+	config := submission.Config{
+		Service: submitService{c}, Journal: options.journal, Run: options.run, Parallel: options.parallel, Answered: tally.answered,
+		Note: func(text string) { fmt.Fprintln(sh.Err, text) },
 	}
-	s := &submission{client: c, journal: journal, run: options.run, parallel: options.parallel, answered: tally.answered}
-	err = s.send(ctx, io.TeeReader(input, tally))
+	if input.size >= 0 {
+		config.Reopen = func() (io.ReadCloser, error) { return os.Open(options.input) }
+	}
+	err = submission.Submit(ctx, io.TeeReader(input, tally), config)
 	if closeErr := tally.close(); err == nil {
 		err = closeErr
+	}
+	if errors.Is(err, submission.ErrForgotten) || errors.Is(err, submission.ErrReplaced) { // what was counted may not be true
+		return err
 	}
 	tally.print(sh.Out)
 	if err != nil {
@@ -113,20 +122,32 @@ func (sh *shell) submit(ctx context.Context, c *client, options submitOptions) (
 	return nil
 }
 
-func (sh *shell) openInput(name string) (io.ReadCloser, int64, error) {
+// inputFile is what is read.
+type inputFile struct {
+	io.ReadCloser
+	// size is the number of bytes; -1 for what is no file and can be read once only.
+	size int64
+}
+
+func (sh *shell) openInput(name string) (inputFile, error) {
 	if name == "-" {
-		return io.NopCloser(sh.In), -1, nil
+		return inputFile{io.NopCloser(sh.In), -1}, nil
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, 0, err
+		return inputFile{}, err
 	}
 	info, err := file.Stat()
-	if err != nil {
-		file.Close()
-		return nil, 0, err
+	switch {
+	case err != nil:
+		return inputFile{}, errors.Join(err, file.Close())
+	case info.IsDir():
+		return inputFile{}, errors.Join(fmt.Errorf("%s is a directory", name), file.Close())
+	case !info.Mode().IsRegular():
+		return inputFile{file, -1}, nil
+	default:
+		return inputFile{file, info.Size()}, nil
 	}
-	return file, info.Size(), nil
 }
 
 // tally counts answers, keeps refusals, and draws the progress bar from the bytes of input that were read.

@@ -185,3 +185,34 @@ func TestSubmit_readsStandardInput(t *testing.T) {
 	}
 	s.call(t, http.StatusOK, "GET", "/v1/orders/"+id.String()+"/events", "")
 }
+
+// The journal of a file is of the store that answered: another one has everything still to do, and so has the same place when its
+// data is gone.
+func TestSubmit_theJournalIsOfOneStore(t *testing.T) {
+	t.Parallel()
+	input, data, other := script(t, 3), t.TempDir(), t.TempDir()
+	verified := func(data string) {
+		t.Helper()
+		if out, status := tool(t, "verify", "--data="+data); status != 0 || !strings.Contains(out, "3 orders, 12 events") {
+			t.Errorf("verify: exit status %d\n%s", status, out)
+		}
+	}
+	submit := func(data string, says string, args ...string) {
+		t.Helper()
+		out, status := tool(t, append(args, "submit", input, "--data="+data)...)
+		if status != 3 || !strings.Contains(out, says) {
+			t.Errorf("exit status %d, want 3 with %q:\n%s", status, says, out)
+		}
+	}
+	submit(data, "12 accepted, 3 refused; 15 sent")
+	submit(data, "(15 of them answered in an earlier run); 0 sent")
+	submit(other, "12 accepted, 3 refused; 15 sent")
+	verified(other)
+	moved := filepath.Join(t.TempDir(), "moved")
+	if err := os.Rename(data, moved); err != nil {
+		t.Fatal(err)
+	}
+	submit(moved, "(15 of them answered in an earlier run); 0 sent")
+	submit(data, "12 accepted, 3 refused; 15 sent") // where there is nothing any more
+	verified(data)
+}

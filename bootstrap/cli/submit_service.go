@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"orderflow/bootstrap/cli/submission"
+)
+
+// submitService is the service behind a client, as a submission sees it.
+type submitService struct{ *client }
+
+var _ submission.Service = submitService{}
+
+// Store implements submission.Service: the id of the store, or the address where the service is too old to tell one.
+func (s submitService) Store(ctx context.Context) (string, error) {
+	var index struct {
+		Service string    `json:"service"`
+		StoreID uuid.UUID `json:"store_id"`
+	}
+	if err := s.do(ctx, request{method: http.MethodGet, path: "/", patient: true}, &index); err != nil {
+		return "", fmt.Errorf("ask %s which store it has: %w", s.base, err)
+	}
+	switch {
+	case index.Service != "orderflow":
+		return "", fmt.Errorf("what answers at %s is not orderflow", s.base)
+	case index.StoreID == uuid.Nil:
+		return "address " + s.base, nil
+	default:
+		return index.StoreID.String(), nil
+	}
+}
+
+// Submit implements submission.Service.
+func (s submitService) Submit(ctx context.Context, c submission.Command) (submission.Answer, error) {
+	var result struct {
+		OrderID uuid.UUID `json:"order_id"`
+		Events  []struct {
+			EventID uuid.UUID `json:"event_id"`
+		} `json:"events"`
+	}
+	method, path := route(c)
+	err := s.do(ctx, request{method: method, path: path, key: c.ID, body: c.Body}, &result)
+	var refused *problem
+	switch {
+	case errors.As(err, &refused) && refused.isAboutTheCommand():
+		return submission.Answer{Refusal: refused.Error()}, nil
+	case err != nil:
+		return submission.Answer{}, err
+	case len(result.Events) == 0:
+		return submission.Answer{}, nil
+	default:
+		return submission.Answer{OrderID: result.OrderID, EventID: result.Events[0].EventID}, nil
+	}
+}
+
+// isAboutTheCommand reports whether the service has judged the command. Everything else (a wrong address, no access, a proxy
+// that answers by itself) would refuse any command.
+func (p *problem) isAboutTheCommand() bool {
+	judged := []int{
+		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed,
+		http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
+	}
+	return p.Code != "" && p.Code != "route_not_found" && slices.Contains(judged, p.Status)
+}
+
+// Events implements submission.Service.
+func (s submitService) Events(ctx context.Context, orderID uuid.UUID) ([]submission.Event, error) {
+	var answer struct {
+		Events []struct {
+			EventID   uuid.UUID `json:"event_id"`
+			CommandID uuid.UUID `json:"command_id"`
+		} `json:"events"`
+	}
+	err := s.do(ctx, request{method: http.MethodGet, path: "/v1/orders/" + orderID.String() + "/events", patient: true}, &answer)
+	var refused *problem
+	if errors.As(err, &refused) && refused.isAboutTheCommand() {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var events []submission.Event
+	for _, e := range answer.Events {
+		events = append(events, submission.Event{ID: e.EventID, CommandID: e.CommandID})
+	}
+	return events, nil
+}
+
+// route maps a command to the method and the path of its request.
+func route(c submission.Command) (method, path string) {
+	path = "/v1/orders/" + c.OrderID.String()
+	switch c.Name {
+	case "update_items":
+		return http.MethodPut, path + "/items"
+	case "confirm_order":
+		return http.MethodPost, path + "/confirm"
+	case "ship_order":
+		return http.MethodPost, path + "/ship"
+	case "deliver_order":
+		return http.MethodPost, path + "/deliver"
+	case "cancel_order":
+		return http.MethodPost, path + "/cancel"
+	default:
+		return http.MethodPost, "/v1/orders"
+	}
+}

@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+)
+
+// submitServer records the commands that it gets, and answers them with answer. Its index tells store, if that is not empty.
+type submitServer struct {
+	store  string
+	answer func(call) (status int, body string)
+
+	mu    sync.Mutex
+	calls []call
+}
+
+type call struct {
+	Method, Path, Key, Body string
+}
+
+func (s *submitServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case r.Method == http.MethodGet && r.URL.Path == "/":
+		if s.store == "" {
+			io.WriteString(w, `{"service":"orderflow"}`)
+			return
+		}
+		fmt.Fprintf(w, `{"service":"orderflow","store_id":%q}`, s.store)
+		return
+	case r.URL.Path == "/v1/consumers":
+		io.WriteString(w, `{"consumers":[]}`)
+		return
+	case r.Method == http.MethodGet: // the events of an order
+		io.WriteString(w, `{"events":[{"event_id":"`+anEvent+`"}]}`)
+		return
+	}
+	c := call{Method: r.Method, Path: r.URL.Path, Key: r.Header.Get("Idempotency-Key"), Body: string(body)}
+	s.calls = append(s.calls, c)
+	status, text := http.StatusOK, `{"order_id":"`+anOrder+`","events":[{"event_id":"`+anEvent+`"}]}`
+	if s.answer != nil {
+		status, text = s.answer(c)
+	}
+	w.WriteHeader(status)
+	io.WriteString(w, text)
+}
+
+const anEvent = "0195f3a0-0000-7000-8000-0000000000ee"
+
+// submit submits an input.
+func (s *submitServer) submit(t *testing.T, input string, args ...string) (out, errs string, status int) {
+	t.Helper()
+	server := httptest.NewServer(s)
+	defer server.Close()
+	path := filepath.Join(t.TempDir(), "commands.jsonl")
+	if err := os.WriteFile(path, []byte(input), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return command(t, append([]string{"submit", path, "--url=" + server.URL}, args...)...)
+}
+
+func confirm(id, reference string) string {
+	return fmt.Sprintf(`{"command":"confirm_order","order_id":%q,"payment_reference":%q}`, id, reference)
+}
+
+func TestSubmit_mapsCommandsToRequests(t *testing.T) {
+	t.Parallel()
+	id, key := uuid.NewString(), uuid.NewString()
+	lines := []string{
+		fmt.Sprintf(`{"command":"create_order","command_id":%q,"order_id":%q,"customer_id":"c"}`, key, id),
+		fmt.Sprintf(`{"command":"update_items","order_id":%q,"items":[]}`, id),
+		confirm(id, "p"),
+		fmt.Sprintf(`{"command":"ship_order","order_id":%q,"carrier":"c"}`, id),
+		fmt.Sprintf(`{"command":"deliver_order","order_id":%q}`, strings.ToUpper(id)),
+		fmt.Sprintf(`{"command":"cancel_order","order_id":%q,"reason":"r"}`, id),
+	}
+	s := &submitServer{}
+	if out, errs, status := s.submit(t, strings.Join(lines, "\n\n")); status != 0 || !strings.HasPrefix(out, "6 accepted, 0 refused; 6 sent in ") || errs != "" {
+		t.Fatalf("exit status %d\n%s%s", status, out, errs)
+	}
+	path := "/v1/orders/" + id
+	want := []call{
+		{"POST", "/v1/orders", key, fmt.Sprintf(`{"customer_id":"c","order_id":%q}`, id)},
+		{"PUT", path + "/items", s.calls[1].Key, `{"items":[]}`},
+		{"POST", path + "/confirm", s.calls[2].Key, `{"payment_reference":"p"}`},
+		{"POST", path + "/ship", s.calls[3].Key, `{"carrier":"c"}`},
+		{"POST", path + "/deliver", s.calls[4].Key, `{}`},
+		{"POST", path + "/cancel", s.calls[5].Key, `{"reason":"r"}`},
+	}
+	if diff := cmp.Diff(want, s.calls); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A refusal is what the service says about the command. What it says about the request, or what somebody else says, is no answer.
+func TestSubmit_tellsRefusalsFromFailures(t *testing.T) {
+	t.Parallel()
+	for answer, test := range map[string]struct {
+		status int
+		says   string
+	}{
+		problemIs(422, "some_rule", "it says no"):                          {exitBad, "0 accepted, 1 refused"},
+		problemIs(404, "order_not_found", "there is no such order"):        {exitBad, "line 1: order_not_found: there is no such order"},
+		problemIs(400, "invalid_body", "nothing"):                          {exitBad, "line 1: invalid_body"},
+		problemIs(412, "precondition_failed", "no"):                        {exitBad, "1 refused"},
+		problemIs(413, "body_too_large", "no"):                             {exitBad, "1 refused"},
+		problemIs(404, "route_not_found", "there is nothing at this path"): {exitError, "not completed: line 1: route_not_found"},
+		problemIs(401, "unauthorized", "who are you?"):                     {exitError, "not completed: line 1: unauthorized"},
+		problemIs(403, "forbidden", "not you"):                             {exitError, "not completed: line 1: forbidden"},
+		problemIs(500, "internal", "oh"):                                   {exitError, "not completed: line 1: internal"},
+		`404 <html>nginx</html>`:                                           {exitError, "not completed: line 1: "},
+		`400 no`:                                                           {exitError, "not completed: line 1: 400: no"},
+	} {
+		t.Run(answer, func(t *testing.T) {
+			t.Parallel()
+			var status int
+			fmt.Sscan(answer, &status)
+			_, text, _ := strings.Cut(answer, " ")
+			s := &submitServer{answer: func(call) (int, string) { return status, text }}
+			if out, errs, got := s.submit(t, confirm(anOrder, "p")); got != test.status || !strings.Contains(out+errs, test.says) {
+				t.Errorf("exit status %d, want %d with %q:\n%s%s", got, test.status, test.says, out, errs)
+			}
+		})
+	}
+}
+
+func TestSubmit_repeatsWhatMayGetBetter(t *testing.T) {
+	t.Parallel()
+	for _, busy := range []string{problemIs(503, "unavailable", "later"), problemIs(429, "busy", "later"), problemIs(409, "version_conflict", "others")} {
+		tries := 0
+		s := &submitServer{}
+		s.answer = func(call) (int, string) {
+			if tries++; tries < 3 {
+				var status int
+				fmt.Sscan(busy, &status)
+				_, text, _ := strings.Cut(busy, " ")
+				return status, text
+			}
+			return 200, `{}`
+		}
+		if out, errs, status := s.submit(t, confirm(anOrder, "p")); status != 0 || !strings.Contains(out, "1 accepted") {
+			t.Errorf("%s: exit status %d\n%s%s", busy, status, out, errs)
+		}
+		if keys := slices.CompactFunc(slices.Clone(s.calls), func(a, b call) bool { return a == b }); len(s.calls) != 3 || len(keys) != 1 {
+			t.Errorf("%s: calls = %v", busy, s.calls)
+		}
+	}
+}
+
+// The journal beside the file is of one store, wherever that answers.
+func TestSubmit_journal(t *testing.T) {
+	t.Parallel()
+	input := filepath.Join(t.TempDir(), "commands.jsonl")
+	if err := os.WriteFile(input, []byte(confirm(anOrder, "p")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(s *submitServer, says string, args ...string) {
+		t.Helper()
+		server := httptest.NewServer(s) // on another port each time
+		defer server.Close()
+		want(t, 0, says, append([]string{"submit", input, "--url=" + server.URL}, args...)...)
+	}
+	one, other := &submitServer{store: uuid.NewString()}, &submitServer{store: uuid.NewString()}
+	run(one, "1 accepted, 0 refused; 1 sent")
+	run(one, "1 accepted, 0 refused (1 of them answered in an earlier run); 0 sent")
+	run(other, "1 accepted, 0 refused; 1 sent")
+	run(other, "another store or another run", "--run=again")
+	run(one, "1 accepted, 0 refused; 1 sent", "--run=again")
+	run(one, "(1 of them answered in an earlier run)", "--run=again")
+	run(&submitServer{}, "1 accepted, 0 refused; 1 sent") // too old to tell its store
+	if len(one.calls) != 2 || len(other.calls) != 2 {
+		t.Errorf("%d and %d commands were sent", len(one.calls), len(other.calls))
+	}
+}
+
+func TestSubmit_inputs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	want(t, exitError, "is a directory", "submit", dir, "--url=http://127.0.0.1:1")
+	want(t, exitError, "is not orderflow", "submit", os.DevNull, "--url="+newFakeService(t, map[string][]string{"GET /": {"200 {}"}}).url)
+	s := &submitServer{}
+	server := httptest.NewServer(s)
+	defer server.Close()
+	want(t, 0, "0 accepted, 0 refused", "submit", os.DevNull, "--url="+server.URL) // no regular file: no journal beside it
+	if _, err := os.Stat(os.DevNull + ".journal"); err == nil {
+		t.Error("there is a journal beside a device")
+	}
+}
