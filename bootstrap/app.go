@@ -79,7 +79,7 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 		env.around(a.store)
 	}
 	if a.listener, err = net.Listen("tcp", config.Listen); err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		return nil, listenError(config.Listen, err)
 	}
 	a.closers = append(a.closers, listenerCloser{a.listener})
 	if a.store.announce != nil {
@@ -94,6 +94,19 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 		return nil, err
 	}
 	return a, a.wireServer(ctx)
+}
+
+// listenError says what is wrong with the address of the API.
+func listenError(address string, err error) error {
+	var operation *net.OpError
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("listen: %s is taken by another process: stop that, or name another address with --listen (%w)", address, err)
+	case errors.As(err, &operation):
+		return fmt.Errorf("listen: %s: %w", address, operation.Err)
+	default:
+		return fmt.Errorf("listen: %s: %w", address, err)
+	}
 }
 
 // readyPoll is how often WaitReady looks. It is what a command line tool that starts a service of its own waits for.
@@ -138,7 +151,10 @@ func (a *App) WaitReady(ctx context.Context, atMost time.Duration) error {
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			return fmt.Errorf("the service is not ready: %w: %w", ctx.Err(), err)
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return fmt.Errorf("the service is not ready after %s: %w", atMost, err)
+			}
+			return ctx.Err()
 		}
 	}
 }

@@ -89,16 +89,55 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate reports everything that is wrong with c, each with the name of its setting.
+// SettingError says what is wrong with a setting.
+type SettingError struct {
+	// Setting is the name of the setting, as flags have it; several are joined by " and ".
+	Setting string
+	// Problem is what the setting got and what it takes.
+	Problem string
+}
+
+// Error implements error.
+func (e *SettingError) Error() string { return e.Setting + ": " + e.Problem }
+
+// settingErrors names the settings in what an adapter says about its configuration, whose fields have other names. Each error that
+// err joins begins with the names of fields and a colon.
+func settingErrors(err error, settings map[string]string) (errs []error) {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return []error{err}
+	}
+	for _, err := range joined.Unwrap() {
+		fields, text, _ := strings.Cut(err.Error(), ": ")
+		names := strings.Split(fields, " and ")
+		for i, field := range names {
+			if name := settings[field]; name != "" {
+				names[i] = name
+			}
+		}
+		errs = append(errs, &SettingError{strings.Join(names, " and "), text})
+	}
+	return errs
+}
+
+// ValidateScylla reports everything that is wrong with the settings about ScyllaDB.
+func (c Config) ValidateScylla() error {
+	return errors.Join(settingErrors(c.Scylla.Validate(), map[string]string{
+		"Hosts": "scylla-hosts", "Keyspace": "scylla-keyspace", "Username": "scylla-username", "Password": "scylla-password", "Timeout": "scylla-timeout",
+		"ReplicationFactor": "scylla-replication-factor", "Replication": "scylla-replication", "TLS.Cert": "scylla-cert", "TLS.Key": "scylla-key",
+	})...)
+}
+
+// Validate reports everything that is wrong with c, as [SettingError]s.
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(setting, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: %s", setting, fmt.Sprintf(format, args...)))
+		errs = append(errs, &SettingError{setting, fmt.Sprintf(format, args...)})
 	}
 	switch c.Store {
 	case StoreEmbedded:
 	case StoreScylla:
-		if err := c.Scylla.Validate(); err != nil {
+		if err := c.ValidateScylla(); err != nil {
 			errs = append(errs, err)
 		}
 	default:
@@ -186,6 +225,6 @@ func parseSink(setting, data string) (sink, error) {
 	case kind == string(sinkFile) && path != "":
 		return sink{kind: sinkFile, path: path}, nil
 	default:
-		return sink{}, fmt.Errorf("sink: %q is none of stdout, none, redpanda and file:PATH", setting)
+		return sink{}, &SettingError{"sink", fmt.Sprintf("%q is none of stdout, none, redpanda and file:PATH", setting)}
 	}
 }

@@ -30,20 +30,22 @@ func (c Config) validateTopic() error {
 		if c.Store == StoreEmbedded {
 			// Its views are not synced one by one: after a crash they fall back together with its own offsets, but the group's
 			// offsets would stay ahead.
-			errs = append(errs, fmt.Errorf("source: %s needs a store that processes share, so --store=%s", SourceRedpanda, StoreScylla))
+			errs = append(errs, &SettingError{"source", fmt.Sprintf("%s needs a store that processes share, so --store=%s", SourceRedpanda, StoreScylla)})
 		}
 	default:
-		errs = append(errs, fmt.Errorf("source: %q is neither %s nor %s", c.Source, SourceStore, SourceRedpanda))
+		errs = append(errs, &SettingError{"source", fmt.Sprintf("%q is neither %s nor %s", c.Source, SourceStore, SourceRedpanda)})
 	}
 	target, err := parseSink(c.Sink, c.Data)
 	needed := !c.Passive && (c.Source == SourceRedpanda || err == nil && target.kind == sinkRedpanda)
 	if needed && !c.hasTopic() {
-		errs = append(errs, errors.New("brokers: none given, and the topic is needed"))
+		errs = append(errs, &SettingError{"brokers", "none given, and the topic is needed"})
 	}
 	if c.hasTopic() {
-		if err := c.Redpanda.Validate(); err != nil {
-			errs = append(errs, err)
-		}
+		errs = append(errs, settingErrors(c.Redpanda.Validate(), map[string]string{
+			"Brokers": "brokers", "Topic.Name": "topic", "Topic.Partitions": "topic-partitions", "Topic.ReplicationFactor": "topic-replication-factor",
+			"Compression": "topic-compression", "Timeout": "redpanda-timeout", "TLS.Cert": "redpanda-cert", "TLS.Key": "redpanda-key",
+			"SASL.Mechanism": "redpanda-sasl", "SASL.Username": "redpanda-username", "SASL.Password": "redpanda-password",
+		})...)
 	}
 	return errors.Join(errs...)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -79,7 +80,7 @@ func (sh *shell) attached(cmd *cobra.Command, n need, use func(context.Context, 
 	ctx := cmd.Context()
 	address := sh.url
 	if address != "" {
-		if err := sh.checkNoneForURL(cmd); err != nil {
+		if err := errors.Join(checkURL(address), sh.checkNoneForURL(cmd)); err != nil {
 			return err
 		}
 	} else {
@@ -102,6 +103,15 @@ func (sh *shell) attached(cmd *cobra.Command, n need, use func(context.Context, 
 	c := newClient(address)
 	defer c.close()
 	return use(ctx, c)
+}
+
+// checkURL refuses an address that no service can have.
+func checkURL(address string) error {
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" {
+		return bad("url", "%q is not an address such as http://127.0.0.1:8080", address)
+	}
+	return nil
 }
 
 // checkNoneForURL refuses flags about the service on a command line that names a service. Variables and files may be there for
@@ -227,8 +237,8 @@ func (sh *shell) needsSink(cmd *cobra.Command, n need, why string) error {
 	if n.passive() || cmd.Flags().Changed("sink") {
 		return nil
 	}
-	return &usageError{fmt.Errorf("sink: no service runs that %s could talk to, and %s: name the service with --url, or say where its events go with --sink "+
-		"(--sink=none publishes nothing)", cmd.CommandPath(), why)}
+	return bad("sink", "it is missing. No service runs that %s could talk to, and %s: name the service with --url, or say where its events go with --sink "+
+		"(--sink=none publishes nothing)", cmd.CommandPath(), why)
 }
 
 // checkPassword asks for the password of the brokers, which is not remembered. What only reads the store does without brokers.
@@ -238,7 +248,7 @@ func (sh *shell) checkPassword(n need) error {
 		return nil
 	}
 	if sasl := sh.config.Redpanda.SASL; len(sh.config.Redpanda.Brokers) > 0 && sasl != nil && sasl.Password == "" {
-		return &usageError{errors.New("redpanda-password: the data was last served with one, which is not written down: set ORDERFLOW_REDPANDA_PASSWORD")}
+		return bad("redpanda-password", "it is missing. The data was last served with one, which is not written down: set ORDERFLOW_REDPANDA_PASSWORD")
 	}
 	return nil
 }

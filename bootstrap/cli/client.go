@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -56,7 +59,8 @@ func (p *problem) Error() string {
 		text = p.Title
 	}
 	for _, e := range p.Errors {
-		if detail := strings.TrimPrefix(e.Field+": "+e.Message, ": "); !strings.Contains(text, detail) {
+		detail := strings.TrimPrefix(e.Field+": "+e.Message, ": ")
+		if !strings.Contains(text, detail) && !strings.Contains(text, e.Field+" "+e.Message) {
 			text += "; " + detail
 		}
 	}
@@ -88,16 +92,20 @@ func (c *client) do(ctx context.Context, r request, out any) error {
 	if r.slow {
 		return c.once(ctx, r, body, out)
 	}
+	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		err := c.once(ctx, r, body, out)
-		if err == nil || !c.again(r, err) {
+		if err == nil || ctx.Err() == nil && !c.again(r, err) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s %s: %w", r.method, c.base+r.path, err)
+			if whole.Err() != nil {
+				return err
+			}
+			return fmt.Errorf("%w (%s %s was tried for %s)", err, r.method, r.path, c.patience)
 		case <-time.After(pause/2 + rand.N(pause/2)):
 		}
 	}
@@ -129,34 +137,86 @@ func (c *client) once(ctx context.Context, r request, body []byte, out any) erro
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return err
+		return c.noAnswer(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 400 {
-		return refusalOf(resp)
+		return c.refusalOf(resp)
 	}
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return err
+		return c.noAnswer(err)
 	}
 	if out == nil {
 		return nil
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("answer of %s %s: %w", r.method, r.path, err)
+		return fmt.Errorf("what answers at %s is not orderflow: its answer to %s %s cannot be read (%w)", c.base, r.method, r.path, err)
 	}
 	return nil
 }
 
+// noAnswerError is the error of a request that got no answer, or a part of one.
+type noAnswerError struct {
+	text string
+	err  error
+}
+
+func (e *noAnswerError) Error() string { return e.text }
+func (e *noAnswerError) Unwrap() error { return e.err }
+
+// noAnswer says in plain words why a request got no answer.
+func (c *client) noAnswer(err error) error {
+	var host *net.DNSError
+	var network net.Error
+	text := ""
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		text = fmt.Sprintf("no service answers at %s: connection refused", c.base)
+	case errors.As(err, &host):
+		text = fmt.Sprintf("no service answers at %s: the name %s cannot be resolved (%s)", c.base, host.Name, host.Err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		text = fmt.Sprintf("the service at %s has broken off the connection: has it been stopped?", c.base)
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		text = fmt.Sprintf("the service at %s does not answer in time", c.base)
+	default:
+		if request := (*url.Error)(nil); errors.As(err, &request) {
+			err = request.Err
+		}
+		text = fmt.Sprintf("the service at %s cannot be reached: %v", c.base, err)
+	}
+	return &noAnswerError{text, err}
+}
+
 // refusalOf reads the answer of a service that did not do what it was asked: a *problem, unless it cannot be read.
-func refusalOf(resp *http.Response) error {
-	answer, err := io.ReadAll(resp.Body)
+func (c *client) refusalOf(resp *http.Response) error {
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	if err != nil {
-		return err
+		return c.noAnswer(err)
 	}
 	refusal := &problem{}
 	if json.Unmarshal(answer, refusal) != nil || refusal.Status == 0 {
-		refusal = &problem{Status: resp.StatusCode, Title: http.StatusText(resp.StatusCode), Detail: string(answer)}
+		text := oneLine(string(answer))
+		if text == "" {
+			text = http.StatusText(resp.StatusCode)
+		}
+		refusal = &problem{Status: resp.StatusCode, Detail: text}
 	}
 	return refusal
+}
+
+// maxRefusal bounds what is read of an answer that is an error.
+const maxRefusal = 1 << 20
+
+// known adds to what the service says about a consumer that there is not, which ones there are. consumer is the one that was asked
+// for.
+func (c *client) known(ctx context.Context, consumer string, err error) error {
+	var refusal *problem
+	if !errors.As(err, &refusal) || refusal.Code != "not_found" {
+		return err
+	}
+	if _, unknown := c.consumer(ctx, consumer); errors.Is(unknown, errNoSuch) {
+		return fmt.Errorf("%w; %w", err, unknown)
+	}
+	return err
 }

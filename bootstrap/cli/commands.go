@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -24,7 +25,7 @@ func (sh *shell) inspectCommand() *cobra.Command {
 columns are named as in the schema of the production store.`,
 		RunE: func(cmd *cobra.Command, tables []string) error {
 			if limit < 1 {
-				return &usageError{fmt.Errorf("limit: %d is not positive", limit)}
+				return bad("limit", "%d is below 1", limit)
 			}
 			return sh.attached(cmd, onlyReads, func(ctx context.Context, c *client) error {
 				return sh.inspect(ctx, c, tables, limit)
@@ -36,13 +37,18 @@ columns are named as in the schema of the production store.`,
 }
 
 func (sh *shell) inspect(ctx context.Context, c *client, tables []string, limit int) error {
+	var all struct {
+		Tables []string `json:"tables"`
+	}
+	if err := c.do(ctx, request{method: http.MethodGet, path: "/v1/tables"}, &all); err != nil {
+		return err
+	}
+	for _, name := range tables {
+		if !slices.Contains(all.Tables, name) {
+			return &noSuchError{fmt.Sprintf("there is no table %s; there are: %s", name, strings.Join(all.Tables, ", "))}
+		}
+	}
 	if len(tables) == 0 {
-		var all struct {
-			Tables []string `json:"tables"`
-		}
-		if err := c.do(ctx, request{method: http.MethodGet, path: "/v1/tables"}, &all); err != nil {
-			return err
-		}
 		tables = all.Tables
 	}
 	for i, name := range tables {
@@ -112,6 +118,9 @@ the data directory was last served with.
 Exit status 0 when all is equal (at last), 3 when there are differences.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkPatience(patience); err != nil {
+				return err
+			}
 			n := onlyReads
 			if repair {
 				n = works
@@ -126,6 +135,16 @@ Exit status 0 when all is equal (at last), 3 when there are differences.`,
 	onlyReads.declare(cmd)
 	cmd.AddCommand(sh.verifyTopicCommand())
 	return cmd
+}
+
+// maxPatience is the longest time that the API takes.
+const maxPatience = 10 * time.Minute
+
+func checkPatience(patience time.Duration) error {
+	if patience < 0 || patience > maxPatience {
+		return bad("patience", "%s is not 0s to %s", patience, maxPatience)
+	}
+	return nil
 }
 
 func (sh *shell) verify(ctx context.Context, c *client, patience time.Duration, repair bool) error {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -110,8 +111,17 @@ func (c *client) consumer(ctx context.Context, name string) (consumerStatus, err
 		}
 		names = append(names, s.Name)
 	}
-	return consumerStatus{}, fmt.Errorf("there is no consumer %s; there are: %s", name, strings.Join(names, ", "))
+	return consumerStatus{}, &noSuchError{fmt.Sprintf("there is no consumer %s; there are: %s", name, strings.Join(names, ", "))}
 }
+
+// errNoSuch is the error of a name that nothing has.
+var errNoSuch = errors.New("there is no such thing")
+
+// noSuchError is errNoSuch with the names that there are.
+type noSuchError struct{ text string }
+
+func (e *noSuchError) Error() string        { return e.text }
+func (e *noSuchError) Is(target error) bool { return target == errNoSuch }
 
 // consumerPath is what the paths of a consumer begin with.
 func consumerPath(name string) string { return "/v1/consumers/" + url.PathEscape(name) }

@@ -22,8 +22,11 @@ func (sh *shell) demoCommand() *cobra.Command {
 cancelled, most confirmed, shipped and delivered. Then wait for the consumers and show how they are.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if orders < 1 || rate < 0 {
-				return &usageError{fmt.Errorf("orders: %d, rate: %g: must be positive", orders, rate)}
+			if orders < 1 {
+				return bad("orders", "%d is below 1", orders)
+			}
+			if rate != 0 && !(rate >= 0.001 && rate <= 1e6) { // which refuses NaN as well
+				return bad("rate", "%g is neither 0 nor 0.001 to 1e+06", rate)
 			}
 			return sh.attached(cmd, creates, func(ctx context.Context, c *client) error {
 				return sh.demo(ctx, &shop{client: c, orders: orders, perSecond: rate, seed: seed})

@@ -81,9 +81,14 @@ func (sh *shell) pauseCommand() *cobra.Command {
 		Long: `Let a consumer finish what is in flight and stop it. It stays paused over restarts of the service until it is resumed;
 then it goes on where it was. The other consumers are not affected.`,
 		Args: needs("NAME"),
-		RunE: sh.withService(func(ctx context.Context, c *client, args []string) error {
-			return sh.pause(ctx, c, args[0], wait)
-		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if wait < 0 {
+				return bad("stop-timeout", "%s is negative", wait)
+			}
+			return sh.attached(cmd, works, func(ctx context.Context, c *client) error {
+				return sh.pause(ctx, c, args[0], wait)
+			})
+		},
 	}
 	cmd.Flags().DurationVar(&wait, "stop-timeout", 15*time.Second, "how long to wait until the consumer has stopped")
 	return works.declare(cmd)
@@ -91,7 +96,7 @@ then it goes on where it was. The other consumers are not affected.`,
 
 func (sh *shell) pause(ctx context.Context, c *client, name string, atMost time.Duration) error {
 	if err := c.do(ctx, request{method: http.MethodPost, path: consumerPath(name) + "/pause"}, nil); err != nil {
-		return err
+		return c.known(ctx, name, err)
 	}
 	deadline := time.Now().Add(atMost)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
@@ -110,7 +115,7 @@ func (sh *shell) pause(ctx context.Context, c *client, name string, atMost time.
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return &interruption{"that it is to be paused is stored", context.Cause(ctx)}
 		case <-time.After(pause):
 		}
 	}
@@ -123,7 +128,7 @@ func (sh *shell) resumeCommand() *cobra.Command {
 		Args:  needs("NAME"),
 		RunE: sh.withService(func(ctx context.Context, c *client, args []string) error {
 			if err := c.do(ctx, request{method: http.MethodPost, path: consumerPath(args[0]) + "/resume"}, nil); err != nil {
-				return err
+				return c.known(ctx, args[0], err)
 			}
 			_, err := fmt.Fprintf(sh.Out, "%s is resumed\n", args[0])
 			return err
@@ -149,7 +154,7 @@ it all the same. A read model is better rebuilt: 'orderflow consumers rebuild' s
 		Args: needs("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := body.check(); err != nil {
-				return &usageError{err}
+				return err
 			}
 			n := works
 			if body.DryRun {
@@ -171,7 +176,7 @@ func (b resetBody) check() error {
 		return nil
 	}
 	if _, err := time.Parse(time.RFC3339, b.From); err != nil {
-		return fmt.Errorf("to: %q is neither begin, nor now, nor a time such as 2026-03-01T12:00:00Z", b.From)
+		return bad("to", "%q is neither begin, nor now, nor a time such as 2026-03-01T12:00:00Z", b.From)
 	}
 	return nil
 }
@@ -181,7 +186,7 @@ func (sh *shell) reset(ctx context.Context, c *client, name string, body resetBo
 		Consequence string `json:"consequence"`
 	}
 	if err := c.do(ctx, request{method: http.MethodPost, path: consumerPath(name) + "/reset", body: body}, &answer); err != nil {
-		return err
+		return c.known(ctx, name, err)
 	}
 	done := name + " is reset"
 	if body.DryRun {

@@ -66,7 +66,7 @@ rebuild will not either; the reason is kept for those who wonder. Exit status 3 
 		Args: needs("CONSUMER", "ORDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" {
-				return &usageError{errors.New("reason: must say why the event may be missing")}
+				return bad("reason", "it must say why the event may be missing")
 			}
 			return sh.withService(func(ctx context.Context, c *client, args []string) error {
 				return sh.skipParked(ctx, c, args[0], args[1], reason)
@@ -150,7 +150,7 @@ func (c *client) eachParked(ctx context.Context, consumer string, visit func(par
 			NextCursor string        `json:"next_cursor"`
 		}
 		if err := c.do(ctx, request{method: http.MethodGet, path: path}, &page); err != nil {
-			return err
+			return c.known(ctx, consumer, err)
 		}
 		for _, p := range page.Parked {
 			visit(p)
@@ -175,7 +175,7 @@ func oneLine(text string) string {
 func (sh *shell) showParked(ctx context.Context, c *client, consumer, order string) error {
 	var d parkedDetails
 	if err := c.do(ctx, request{method: http.MethodGet, path: parkedPath(consumer, order)}, &d); err != nil {
-		return err
+		return c.known(ctx, consumer, err)
 	}
 	p := d.Parked
 	fmt.Fprintf(sh.Out, "order %s is set aside by %s\n\n", p.OrderID, consumer)
@@ -209,7 +209,7 @@ func (sh *shell) retryParked(ctx context.Context, c *client, consumer, order str
 		return &badAnswer{still.Detail}
 	}
 	if err != nil {
-		return err
+		return c.known(ctx, consumer, err)
 	}
 	_, err = fmt.Fprintf(sh.Out, "order %s flows again\n", order)
 	return err
@@ -232,7 +232,7 @@ func (sh *shell) retryAllParked(ctx context.Context, c *client, consumer string)
 		Error       string        `json:"error"`
 	}
 	if err := c.do(ctx, request{method: http.MethodPost, path: consumerPath(consumer) + "/retry-parked", slow: true}, &answer); err != nil {
-		return err
+		return c.known(ctx, consumer, err)
 	}
 	fmt.Fprintf(sh.Out, "%d orders flow again, %d still fail\n", answer.Released, len(answer.StillParked))
 	for _, p := range answer.StillParked {
@@ -251,7 +251,7 @@ func (sh *shell) retryAllParked(ctx context.Context, c *client, consumer string)
 func (sh *shell) skipParked(ctx context.Context, c *client, consumer, order, reason string) error {
 	var d parkedDetails
 	if err := c.do(ctx, request{method: http.MethodGet, path: parkedPath(consumer, order)}, &d); err != nil {
-		return err
+		return c.known(ctx, consumer, err)
 	}
 	body := map[string]any{"reason": reason, "sequence_number": d.Parked.SequenceNumber}
 	err := c.do(ctx, request{method: http.MethodPost, path: parkedPath(consumer, order) + "/skip", body: body, slow: true}, nil)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -20,11 +19,17 @@ type rebuildOptions struct {
 func (o rebuildOptions) check() error {
 	switch {
 	case o.rollback && o.abort:
-		return errors.New("rollback and abort cannot go together")
+		return bad("rollback and abort", "they cannot go together")
 	case (o.rollback || o.abort) && (!o.verify || o.rate != 0):
-		return errors.New("verify and rate are for a rebuild, not for rollback and abort")
-	case o.rate < 0 || o.rate > math.MaxInt32:
-		return fmt.Errorf("rate: %g is not 0 to %d", o.rate, math.MaxInt32)
+		return bad("verify and rate", "they are for a rebuild, not for --rollback and --abort")
+	}
+	return checkRate(o.rate)
+}
+
+// checkRate refuses a number of orders a second that is none.
+func checkRate(rate float64) error {
+	if !(rate >= 0 && rate <= math.MaxInt32) { // which refuses NaN as well
+		return bad("rate", "%g is not 0 to %d", rate, math.MaxInt32)
 	}
 	return nil
 }
@@ -45,7 +50,7 @@ Exit status: 1 when the rebuild was refused or aborted.`,
 		Args: needs("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := options.check(); err != nil {
-				return &usageError{err}
+				return err
 			}
 			return sh.withService(func(ctx context.Context, c *client, args []string) error {
 				return sh.rebuild(ctx, c, args[0], options)

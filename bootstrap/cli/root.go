@@ -80,7 +80,7 @@ func (sh *shell) conclude(err, cause error) int {
 		fmt.Fprintln(sh.Err, "orderflow:", err)
 		return exitBad
 	case errors.As(err, &usage):
-		fmt.Fprintf(sh.Err, "orderflow: %v\nTry 'orderflow --help'.\n", err)
+		fmt.Fprintf(sh.Err, "orderflow: %s\nTry 'orderflow --help'.\n", sh.explainUsage(err))
 		return exitUsage
 	case errors.As(cause, &sig):
 		text := fmt.Sprintf("interrupted by %v", sig)
@@ -196,7 +196,7 @@ differences found); 128 and the number of the signal when a signal ended it: 130
 func (sh *shell) logger() (*slog.Logger, error) {
 	level, err := parseLevel(sh.logLevel)
 	if err != nil {
-		return nil, &usageError{err}
+		return nil, err
 	}
 	sh.level.Set(level)
 	options := &slog.HandlerOptions{Level: sh.level}
@@ -206,13 +206,13 @@ func (sh *shell) logger() (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(sh.Err, options)), nil
 	default:
-		return nil, &usageError{fmt.Errorf("log-format: %q is neither text nor json", sh.logFormat)}
+		return nil, bad("log-format", "%q is neither text nor json", sh.logFormat)
 	}
 }
 
 func parseLevel(text string) (level slog.Level, err error) {
 	if err := level.UnmarshalText([]byte(text)); err != nil {
-		return level, fmt.Errorf("log-level: %q is none of debug, info, warn, error", text)
+		return level, bad("log-level", "%q is none of debug, info, warn, error", text)
 	}
 	return level, nil
 }

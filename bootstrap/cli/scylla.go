@@ -52,7 +52,7 @@ func (sh *shell) schemaCommand() *cobra.Command {
 	})
 	run := func(do func(context.Context, scylla.Config) (scylla.SchemaStatus, error)) func(*cobra.Command, []string) error {
 		return func(cmd *cobra.Command, _ []string) error {
-			if err := sh.config.Scylla.Validate(); err != nil {
+			if err := sh.config.ValidateScylla(); err != nil {
 				return &usageError{err}
 			}
 			status, err := do(cmd.Context(), sh.config.Scylla)

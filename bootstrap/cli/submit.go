@@ -77,7 +77,7 @@ type submitOptions struct {
 
 func (sh *shell) submit(ctx context.Context, c *client, options submitOptions) (err error) {
 	if options.parallel < 1 || options.parallel > 1024 {
-		return &usageError{fmt.Errorf("parallel: %d is not 1 to 1024", options.parallel)}
+		return bad("parallel", "%d is not 1 to 1024", options.parallel)
 	}
 	input, err := sh.openInput(options.input)
 	if err != nil {

@@ -39,7 +39,10 @@ Exit status 0 when nothing is wrong, 3 when there are violations.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := strconv.ParseUint(from, 10, 63); from != "begin" && err != nil {
-				return &usageError{fmt.Errorf("from: %q is neither begin nor an offset", from)}
+				return bad("from", "%q is neither begin nor an offset", from)
+			}
+			if err := checkPatience(patience); err != nil {
+				return err
 			}
 			return sh.attached(cmd, readsTopic, func(ctx context.Context, c *client) error {
 				return sh.verifyTopic(ctx, c, from, patience)
@@ -119,11 +122,11 @@ func (c *client) verifyTopic(ctx context.Context, from string, patience time.Dur
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, c.noAnswer(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 400 {
-		return nil, refusalOf(resp)
+		return nil, c.refusalOf(resp)
 	}
 	for lines := json.NewDecoder(resp.Body); ; {
 		var line struct {

@@ -3,10 +3,12 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"orderflow/bootstrap"
 	"orderflow/bootstrap/cli/settings"
 )
 
@@ -26,6 +28,37 @@ type loggedError struct{ err error }
 
 func (e *loggedError) Error() string { return e.err.Error() }
 func (e *loggedError) Unwrap() error { return e.err }
+
+// bad is the error of a flag that does not take what it got. The text says what that was, and what it takes.
+func bad(flag, format string, args ...any) error {
+	return &usageError{&bootstrap.SettingError{Setting: flag, Problem: fmt.Sprintf(format, args...)}}
+}
+
+// explainUsage says of an error about settings where each comes from: a flag, a variable, or a line of a file.
+func (sh *shell) explainUsage(err error) string {
+	var lines []string
+	var each func(error)
+	each = func(err error) {
+		var setting *bootstrap.SettingError
+		var joined interface{ Unwrap() []error }
+		switch {
+		case errors.As(err, &joined):
+			for _, part := range joined.Unwrap() {
+				each(part)
+			}
+		case errors.As(err, &setting):
+			var places []string
+			for name := range strings.SplitSeq(setting.Setting, " and ") {
+				places = append(places, sh.origins.Of(name))
+			}
+			lines = append(lines, strings.Join(places, " and ")+": "+setting.Problem)
+		default:
+			lines = append(lines, err.Error())
+		}
+	}
+	each(err)
+	return strings.Join(lines, "\n")
+}
 
 // noArgs refuses arguments. What follows a command that has commands of its own is the name of one that there is not.
 func noArgs(cmd *cobra.Command, args []string) error {
