@@ -87,7 +87,7 @@ func (a *App) publisherName(ctx context.Context, target sink, identity string) (
 		if bound != "" && !sameTarget(bound, identity) {
 			continue
 		}
-		if name != plain && bound == "" {
+		if name != plain && bound == "" && !a.config.Passive {
 			a.log.Warn("the publisher has a new target and starts as a new consumer",
 				"consumer", name, "target", identity, "publish_from", a.config.PublishFrom)
 		}

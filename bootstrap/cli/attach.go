@@ -244,7 +244,7 @@ func (sh *shell) needsSink(cmd *cobra.Command, n need, why string) error {
 // checkPassword asks for the password of the brokers, which is not remembered. What only reads the store does without brokers.
 func (sh *shell) checkPassword(n need) error {
 	if n == onlyReads {
-		sh.config.Redpanda.Brokers, sh.config.Redpanda.SASL = nil, nil
+		sh.config.Redpanda.SASL = nil
 		return nil
 	}
 	if sasl := sh.config.Redpanda.SASL; len(sh.config.Redpanda.Brokers) > 0 && sasl != nil && sasl.Password == "" {

@@ -57,6 +57,7 @@ var allowed = []struct {
 	{"adapters/httpapi/orderapi", []string{"domain/order/...", "domain/projection", "ports", "adapters/httpapi/endpoint", "adapters/httpapi/aggregateapi", "adapters/httpapi/strictjson", "github.com/google/uuid"}},
 	{"adapters/httpapi", []string{"adapters/httpapi/endpoint", "adapters/httpapi/openapi", "github.com/google/uuid", "github.com/prometheus/..."}},
 	{"bootstrap/orderflow", []string{"bootstrap/cli"}},
+	{"adapters/httpapi/strictjson", []string{"github.com/google/uuid"}},
 	{"bootstrap/cli/submission", []string{"adapters/httpapi/strictjson", "github.com/google/uuid", "golang.org/x/sync/..."}},
 	{"bootstrap/cli/settings", []string{"github.com/spf13/...", "go.yaml.in/yaml/..."}},
 	{"bootstrap/cli", []string{"bootstrap/...", "adapters/scylla", "adapters/redpanda", "github.com/google/uuid", "github.com/spf13/...", "github.com/schollz/progressbar/...", "go.yaml.in/yaml/...", "golang.org/x/..."}},
