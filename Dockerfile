@@ -18,6 +18,6 @@ USER 65532:65532
 ENV ORDERFLOW_LISTEN=0.0.0.0:8080 ORDERFLOW_DATA=/data
 EXPOSE 8080
 VOLUME /data
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=5 CMD ["/orderflow", "consumers", "--url=http://127.0.0.1:8080"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=5 CMD ["/orderflow", "consumers", "--check=ready", "--url=http://127.0.0.1:8080"]
 ENTRYPOINT ["/orderflow"]
 CMD ["serve"]

@@ -104,6 +104,11 @@ func (c *client) consumer(ctx context.Context, name string) (consumerStatus, err
 	if err != nil {
 		return consumerStatus{}, err
 	}
+	return find(statuses, name)
+}
+
+// find returns the status of one. Its error names those that there are.
+func find(statuses []consumerStatus, name string) (consumerStatus, error) {
 	var names []string
 	for _, s := range statuses {
 		if s.Name == name {

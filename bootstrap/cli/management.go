@@ -11,40 +11,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (sh *shell) consumersCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "consumers",
-		Short: "Show the consumers; pause, resume, reset or rebuild one",
-		Long: `Show each consumer: its state, how far it is behind, how many orders it has set aside and since when, which generation
-of its view is read (and the version of the reducer that fills it), and the process that works as the consumer.
-
-  catching-up  reading the event store to get up to date
-  running      following the change feed
-  parked(n)    running, with n orders set aside: see 'orderflow parked'
-  failing      something fails and is tried again
-  paused       doing nothing until somebody resumes it
-  expired      like catching-up, after having been away for longer than the change feed remembers
-  rebuilding   the view was filled by another version of the program and is served as it was, until a new one is ready
-  failed       has stopped itself and waits to be resumed
-  standby      another process works as this consumer
-  stopped      not running`,
-		Args: noArgs,
-		RunE: sh.withService(func(ctx context.Context, c *client, _ []string) error {
-			statuses, err := c.consumers(ctx)
-			if err != nil {
-				return err
-			}
-			if c.passive {
-				fmt.Fprintln(sh.Err, "no service runs on", sh.config.Data+": its consumers do nothing until one does")
-			}
-			return printConsumers(sh.Out, statuses, time.Now())
-		}),
-	}
-	onlyReads.declare(cmd)
-	cmd.AddCommand(sh.pauseCommand(), sh.resumeCommand(), sh.resetCommand(), sh.rebuildCommand())
-	return cmd
-}
-
 // withService makes the RunE of a command that needs a service as it has declared.
 func (sh *shell) withService(run func(ctx context.Context, c *client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {

@@ -143,7 +143,7 @@ those that change something start one for as long as they need it, with the sett
 served with; those that only read look into the data directory and leave everything as it is. The help of each says which.
 
 Exit status: 0 all went well, 1 could not be completed, 2 used wrongly, 3 completed with a bad answer (refused commands,
-differences found); 128 and the number of the signal when a signal ended it: 130 after Ctrl-C, 141 when nobody reads the output.`,
+differences found, something wrong in a --check); 128 and the number of the signal when a signal ended it: 130 after Ctrl-C, 141 when nobody reads the output.`,
 		Example: `  orderflow                          # serve on 127.0.0.1:8080, data in ./data
   orderflow demo --orders 200        # in another terminal: place orders
   orderflow consumers                # how far is each consumer?

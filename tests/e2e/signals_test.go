@@ -100,6 +100,12 @@ func TestSignals_aServiceOutlivesTheReaderOfItsSink(t *testing.T) {
 	id := s.place(t, "ada")
 	s.call(t, http.StatusOK, "GET", "/v1/orders/"+id+"?min_sequence=1&timeout=30s", "")
 	await(t, "the publisher to say that it fails", func() bool { return s.consumer(t, "stdout-publisher").State == "failing" })
-	s.call(t, http.StatusOK, "GET", "/livez", "")
+	// Scripts see it, and what restarts services does not.
+	s.call(t, http.StatusOK, "GET", "/readyz", "")
+	for args, want := range map[string]int{"": 0, "--check=ready": 0, "--check": 3, "--check --only=order-read-model": 0} {
+		if out, status := tool(t, append([]string{"consumers", "--data=" + s.data}, strings.Fields(args)...)...); status != want {
+			t.Errorf("consumers %s: exit status %d, want %d\n%s", args, status, want, out)
+		}
+	}
 	s.stop(t)
 }

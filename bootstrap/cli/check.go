@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// consumerCheck is what 'consumers' is to find out.
+type consumerCheck struct {
+	// what is checked: nothing, checkReady or checkAll.
+	what string
+	// only are the names of the consumers that are looked at; all when there are none.
+	only []string
+	// maxLag bounds the age of what was not handled; 0 does not.
+	maxLag    time.Duration
+	maxParked int
+}
+
+const (
+	checkReady = "ready"
+	checkAll   = "all"
+)
+
+func (sh *shell) consumersCommand() *cobra.Command {
+	var check consumerCheck
+	cmd := &cobra.Command{
+		Use:   "consumers",
+		Short: "Show the consumers; pause, resume, reset or rebuild one",
+		Long: `Show each consumer: its state, how far it is behind, how many orders it has set aside and since when, which generation
+of its view is read (and the version of the reducer that fills it), and the process that works as the consumer.
+
+  catching-up  reading the event store to get up to date
+  running      following the change feed
+  parked(n)    running, with n orders set aside: see 'orderflow parked'
+  failing      something fails and is tried again
+  paused       doing nothing until somebody resumes it
+  expired      like catching-up, after having been away for longer than the change feed remembers
+  rebuilding   the view was filled by another version of the program and is served as it was, until a new one is ready
+  failed       has stopped itself and waits to be resumed
+  standby      another process works as this consumer
+  stopped      not running
+
+Exit status: 0 when the service has answered, whatever it says. With --check it is 3 when something is wrong:
+
+  --check        the service is not ready, or a consumer is failing, failed, stopped, without a generation that it can fill,
+                 has more orders set aside than --max-parked, or is further behind than --max-lag. For alerts and scripts.
+  --check=ready  the service is not ready (/readyz). For orchestrators and health checks, which restart a service: so a
+                 publisher whose target takes nothing, or an order that is set aside, does not count. A restart heals neither.
+
+--only=NAME,... looks at some consumers only, such as the publisher, or all but the publisher.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := check.validate(cmd); err != nil {
+				return err
+			}
+			return sh.attached(cmd, onlyReads, func(ctx context.Context, c *client) error { return sh.consumers(ctx, c, check) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&check.what, "check", "", "exit status 3 when something is wrong: all, or ready")
+	flags.Lookup("check").NoOptDefVal = checkAll
+	flags.StringSliceVar(&check.only, "only", nil, "names of the consumers to look at (default all)")
+	flags.DurationVar(&check.maxLag, "max-lag", 0, "with --check, the largest age of an event that a consumer has not handled (default: any)")
+	flags.IntVar(&check.maxParked, "max-parked", 0, "with --check, the most orders that a consumer may have set aside")
+	onlyReads.declare(cmd)
+	cmd.AddCommand(sh.pauseCommand(), sh.resumeCommand(), sh.resetCommand(), sh.rebuildCommand())
+	return cmd
+}
+
+func (c consumerCheck) validate(cmd *cobra.Command) error {
+	switch {
+	case !slices.Contains([]string{"", checkReady, checkAll}, c.what):
+		return bad("check", "%q is neither %s nor %s", c.what, checkAll, checkReady)
+	case c.what != checkAll && (cmd.Flags().Changed("max-lag") || cmd.Flags().Changed("max-parked")):
+		return bad("max-lag and max-parked", "they are for --check")
+	case c.maxLag < 0:
+		return bad("max-lag", "%s is negative", c.maxLag)
+	case c.maxParked < 0:
+		return bad("max-parked", "%d is negative", c.maxParked)
+	}
+	return nil
+}
+
+func (sh *shell) consumers(ctx context.Context, c *client, check consumerCheck) error {
+	statuses, err := c.consumers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range check.only {
+		if _, err := find(statuses, name); err != nil {
+			return err
+		}
+	}
+	if len(check.only) > 0 {
+		statuses = slices.DeleteFunc(statuses, func(s consumerStatus) bool { return !slices.Contains(check.only, s.Name) })
+	}
+	if c.passive {
+		fmt.Fprintln(sh.Err, "no service runs on", sh.config.Data+": its consumers do nothing until one does")
+	}
+	if err := printConsumers(sh.Out, statuses, time.Now()); err != nil || check.what == "" {
+		return err
+	}
+	wrong, err := c.wrong(ctx, statuses, check)
+	if err == nil && len(wrong) > 0 {
+		err = &badAnswer{strings.Join(wrong, "; ")}
+	}
+	return err
+}
+
+// wrong says what is not as it should be.
+func (c *client) wrong(ctx context.Context, statuses []consumerStatus, check consumerCheck) (texts []string, err error) {
+	if c.passive {
+		return []string{"no service runs"}, nil
+	}
+	var refusal *problem
+	switch err := c.once(ctx, request{method: http.MethodGet, path: "/readyz"}, nil, nil); {
+	case errors.As(err, &refusal) && refusal.Status == http.StatusServiceUnavailable:
+		texts = append(texts, refusal.Error())
+	case err != nil:
+		return nil, err
+	}
+	if check.what == checkAll {
+		for _, s := range statuses {
+			if trouble := s.trouble(check); trouble != "" {
+				texts = append(texts, "consumer "+s.Name+" "+trouble)
+			}
+		}
+	}
+	return texts, nil
+}
+
+// trouble says what is wrong with a consumer; "" when nothing is. What somebody has decided, such as a pause, is not wrong.
+func (s consumerStatus) trouble(check consumerCheck) string {
+	age := time.Duration(s.Lag.AgeSeconds * float64(time.Second))
+	switch {
+	case s.State == "failed":
+		return "has stopped itself"
+	case s.State == "failing" && s.Failure != nil:
+		return "is failing since " + s.Failure.Since.Format(time.RFC3339) + ": " + oneLine(s.Failure.Error)
+	case s.State == "failing" || s.State == "stopped":
+		return "is " + s.State
+	case s.State == "rebuilding" && s.Rebuild != nil && s.Rebuild.Phase == "refused":
+		return "has no generation that this version of the program can fill"
+	case s.Parked > check.maxParked:
+		return fmt.Sprintf("has set %d orders aside", s.Parked)
+	case check.maxLag == 0 || s.State == "standby": // another process knows
+		return ""
+	case !s.Lag.Known:
+		return "does not know how far it is behind"
+	case age > check.maxLag:
+		return fmt.Sprintf("is %s behind", age.Round(time.Millisecond))
+	default:
+		return ""
+	}
+}
