@@ -108,7 +108,8 @@ type shell struct {
 	logLevel  string
 	logFormat string
 	// level is the level of the log, which can change.
-	level *slog.LevelVar
+	level   *slog.LevelVar
+	helpAll helpAll
 	// origins tells where the values of the flags come from.
 	origins settings.Origins
 }
@@ -140,10 +141,12 @@ Every flag can also be set by an environment variable (--log-level is ORDERFLOW_
 
 The other commands talk to the service that runs on the data directory, or to the one that --url names. If none runs,
 those that change something start one for as long as they need it, with the settings that the data directory was last
-served with; those that only read look into the data directory and leave everything as it is. The help of each says which.
+served with; those that only read look into the data directory and leave everything as it is. The help of each says which,
+and shows its own flags; --help-all shows those about the service, too.
 
 Exit status: 0 all went well, 1 could not be completed, 2 used wrongly, 3 completed with a bad answer (refused commands,
-differences found, something wrong in a --check); 128 and the number of the signal when a signal ended it: 130 after Ctrl-C, 141 when nobody reads the output.`,
+differences found, something wrong in a --check); 128 and the number of the signal when a signal ended it: 130 after Ctrl-C,
+141 when nobody reads the output.`,
 		Example: `  orderflow                          # serve on 127.0.0.1:8080, data in ./data
   orderflow demo --orders 200        # in another terminal: place orders
   orderflow consumers                # how far is each consumer?
@@ -159,10 +162,16 @@ differences found, something wrong in a --check); 128 and the number of the sign
 	root.SetIn(sh.In)
 	root.SetOut(sh.Out)
 	root.SetErr(sh.Err)
+	root.Version = bootstrap.Version()
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { sh.help(cmd) })
+	root.SetUsageFunc(func(cmd *cobra.Command) error { return sh.usage(cmd, cmd.OutOrStderr()) })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{flagError(cmd, err)} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageOf(flagError(cmd, err)) })
 
 	flags := root.PersistentFlags()
+	flags.Var(&sh.helpAll, helpAllFlag, "help with all flags")
+	flags.Lookup(helpAllFlag).NoOptDefVal = "true"
 	flags.String(settings.ConfigFlag, "", "YAML file with settings, named like the flags")
 	flags.StringVar((*string)(&sh.config.Store), "store", string(sh.config.Store), "where everything is kept: embedded or scylla")
 	flags.StringVar(&sh.config.Data, "data", sh.config.Data, "directory of the embedded store")

@@ -23,6 +23,14 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
+// usageOf makes an error a mistake of the user, unless it asks for help.
+func usageOf(err error) error {
+	if errors.Is(err, pflag.ErrHelp) {
+		return err
+	}
+	return &usageError{err}
+}
+
 // loggedError is an error that is in the log already.
 type loggedError struct{ err error }
 
@@ -83,6 +91,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	var empty *pflag.ValueRequiredError
 	var invalid *pflag.InvalidValueError
 	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return err
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
