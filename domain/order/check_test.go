@@ -3,11 +3,13 @@ package order_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
+	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 )
 
@@ -51,6 +53,8 @@ func TestCheck_Refuses(t *testing.T) {
 		{"customer of 65 characters", create(strings.Repeat("c", 65), "EUR", books()), order.CodeInvalidCustomerID, "customer_id"},
 		{"customer with a blank", create("ada l", "EUR", books()), order.CodeInvalidCustomerID, "customer_id"},
 		{"customer with a letter outside ASCII", create("adä", "EUR", books()), order.CodeInvalidCustomerID, "customer_id"},
+		{"customer that is a dot, which no path can name", create(".", "EUR", books()), order.CodeInvalidCustomerID, "customer_id"},
+		{"customer of two dots", create("..", "EUR", books()), order.CodeInvalidCustomerID, "customer_id"},
 		{"customer with a slash", create("a/b", "EUR", books()), order.CodeInvalidCustomerID, "customer_id"},
 		{"no currency", create("ada", "", books()), order.CodeInvalidCurrency, "currency"},
 		{"currency in lower case", create("ada", "eur", books()), order.CodeInvalidCurrency, "currency"},
@@ -102,6 +106,45 @@ func TestCheck_Refuses(t *testing.T) {
 	}
 }
 
+// Who sends a command with several faults learns of all of them at once.
+func TestCheck_ReportsEverythingThatIsWrong(t *testing.T) {
+	t.Parallel()
+	command := order.CreateOrder{
+		CustomerID: "..", Currency: "EUX",
+		Items: []order.Item{line("A", 0, -1), line("B", 1, 1), line("A", 1, 1), line("?", 1, math.MaxInt64)},
+	}
+	rule := refusal(t, order.Check(command))
+	var got []string
+	for _, r := range append([]*order.RuleError{rule}, rule.Others...) {
+		got = append(got, fmt.Sprint(r.Code, " ", r.Field))
+		if r.Detail == "" || r != rule && r.Others != nil {
+			t.Errorf("%+v", r)
+		}
+	}
+	want := []string{
+		"invalid_order_id order_id", "invalid_customer_id customer_id", "invalid_currency currency", "invalid_quantity items[0].quantity",
+		"invalid_unit_price items[0].unit_price", "duplicate_sku items[2].sku", "invalid_sku items[3].sku",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	refused := rule.Refusal()
+	if len(refused.Others) != len(rule.Others) || refused.Others[0].Field != "customer_id" || refused.Kind != eventsourcing.RefusedMalformed {
+		t.Errorf("refusal %+v", refused)
+	}
+	if rule := refusal(t, order.Check(order.ShipOrder{OrderID: orderID})); len(rule.Others) != 1 || rule.Others[0].Field != "tracking_number" {
+		t.Errorf("a shipment without anything: %+v", rule)
+	}
+}
+
+func TestCheck_ReportsABoundedNumberOfFaults(t *testing.T) {
+	t.Parallel()
+	rule := refusal(t, order.Check(update(make([]order.Item, order.MaxItems)...)))
+	if got := 1 + len(rule.Others); got != order.MaxFaults {
+		t.Errorf("%d faults, want %d", got, order.MaxFaults)
+	}
+}
+
 func TestCheck_RefusesTheNilOrderIDOfEveryCommand(t *testing.T) {
 	t.Parallel()
 	for _, c := range []order.Command{
@@ -149,6 +192,7 @@ func TestCheck_AcceptsTheLimits(t *testing.T) {
 		"customer of 1 character":             create("a", "EUR", books()),
 		"customer of 64 characters":           create(strings.Repeat("c", 64), "EUR", books()),
 		"customer of every kind of character": create("azAZ09._-:@", "EUR", books()),
+		"customer of three dots":              create("...", "EUR", books()),
 		"1 item":                              update(distinct(1)...),
 		"1000 items":                          update(distinct(1000)...),
 		"sku of 1 character":                  update(line("a", 1, 1)),

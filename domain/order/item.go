@@ -52,6 +52,15 @@ func (c Currency) Valid() bool {
 	return len(c) == 3 && !strings.Contains(string(c), " ") && strings.Contains(currencies, string(c))
 }
 
+// Currencies returns the valid codes in alphabetic order.
+func Currencies() []Currency {
+	var codes []Currency
+	for _, code := range strings.Fields(currencies) {
+		codes = append(codes, Currency(code))
+	}
+	return codes
+}
+
 // The blanks keep a code from matching across two neighbours.
 const currencies = " AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF" +
 	" CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR" +

@@ -47,13 +47,23 @@ type RuleError struct {
 	Field string
 	// Detail is for people.
 	Detail string
+	// Others are the other rules that a malformed command breaks, in the order of its fields; at most [MaxFaults] with this one.
+	// They have no others themselves.
+	Others []*RuleError
 }
 
+// MaxFaults is how many faults of a command are reported at most.
+const MaxFaults = 20
+
 func (e *RuleError) Error() string {
+	text := fmt.Sprintf("%s: %s", e.Code, e.Detail)
 	if e.Field != "" {
-		return fmt.Sprintf("%s: %s: %s", e.Code, e.Field, e.Detail)
+		text = fmt.Sprintf("%s: %s: %s", e.Code, e.Field, e.Detail)
 	}
-	return fmt.Sprintf("%s: %s", e.Code, e.Detail)
+	if n := len(e.Others); n > 0 {
+		text += fmt.Sprintf(" (and %d more)", n)
+	}
+	return text
 }
 
 // Malformed reports whether no order in any state could accept the command.
@@ -75,7 +85,11 @@ func (e *RuleError) Refusal() eventsourcing.Refusal {
 	case e.Malformed():
 		kind = eventsourcing.RefusedMalformed
 	}
-	return eventsourcing.Refusal{Code: string(e.Code), Kind: kind, Field: e.Field, Detail: e.Detail}
+	refusal := eventsourcing.Refusal{Code: string(e.Code), Kind: kind, Field: e.Field, Detail: e.Detail}
+	for _, other := range e.Others {
+		refusal.Others = append(refusal.Others, other.Refusal())
+	}
+	return refusal
 }
 
 func refused(code Code, c Command, o Order, detail string) error {
@@ -87,74 +101,91 @@ func unknownCommand(c Command) *RuleError {
 	return &RuleError{Code: CodeUnknownCommand, Detail: fmt.Sprintf("%T is no command of an order", c)}
 }
 
-// Check reports what makes c malformed, as a *RuleError; nil when some order could accept it. Decide includes it.
+// Check reports everything that makes c malformed, as one *RuleError; nil when some order could accept it. Decide includes it.
 func Check(c Command) error {
 	switch c.(type) {
 	case CreateOrder, UpdateItems, ConfirmOrder, ShipOrder, DeliverOrder, CancelOrder:
 	default:
 		return unknownCommand(c)
 	}
-	if c.AggregateID() == uuid.Nil {
-		return &RuleError{Code: CodeInvalidOrderID, Field: "order_id", Detail: "must be a UUID other than the nil UUID"}
+	faults := faults{aggregateID: c.AggregateID()}
+	if faults.aggregateID == uuid.Nil {
+		faults.add(CodeInvalidOrderID, "order_id", "must be a UUID other than the nil UUID")
 	}
-	if rule := checkFields(c); rule != nil {
-		rule.AggregateID = c.AggregateID()
-		return rule
-	}
-	return nil
-}
-
-func checkFields(c Command) *RuleError {
-	switch c := c.(type) {
-	case CreateOrder:
-		if !isWord(c.CustomerID, 64, "._-:@") {
-			return &RuleError{Code: CodeInvalidCustomerID, Field: "customer_id", Detail: "must be 1 to 64 characters of A-Z a-z 0-9 . _ - : @"}
-		}
-		if !c.Currency.Valid() {
-			return &RuleError{Code: CodeInvalidCurrency, Field: "currency", Detail: "must be an ISO 4217 code such as EUR"}
-		}
-		return checkItems(c.Items)
-	case UpdateItems:
-		return checkItems(c.Items)
-	case ConfirmOrder:
-		return checkText("payment_reference", c.PaymentReference, 128)
-	case ShipOrder:
-		if rule := checkText("carrier", c.Carrier, 64); rule != nil {
-			return rule
-		}
-		return checkText("tracking_number", c.TrackingNumber, 128)
-	case CancelOrder:
-		return checkText("reason", c.Reason, 500)
-	default: // DeliverOrder has no other field
+	faults.checkFields(c)
+	if faults.found == nil {
 		return nil
 	}
+	first := faults.found[0]
+	first.Others = faults.found[1:]
+	return first
 }
 
-func checkItems(items []Item) *RuleError {
-	if len(items) == 0 || len(items) > MaxItems {
-		return &RuleError{Code: CodeInvalidItems, Field: "items", Detail: fmt.Sprintf("must have 1 to %d items, has %d", MaxItems, len(items))}
+// faults are what is wrong with a command.
+type faults struct {
+	aggregateID uuid.UUID
+	found       []*RuleError
+}
+
+func (f *faults) add(code Code, field, detail string) {
+	if len(f.found) < MaxFaults {
+		f.found = append(f.found, &RuleError{Code: code, AggregateID: f.aggregateID, Field: field, Detail: detail})
 	}
+}
+
+func (f *faults) checkFields(c Command) {
+	switch c := c.(type) {
+	case CreateOrder:
+		// A path that names the customer cannot end in a segment of dots: clients and servers take those for steps.
+		if !isWord(c.CustomerID, 64, "._-:@") || c.CustomerID == "." || c.CustomerID == ".." {
+			f.add(CodeInvalidCustomerID, "customer_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ - : @, and neither . nor ..")
+		}
+		if !c.Currency.Valid() {
+			f.add(CodeInvalidCurrency, "currency", "must be an ISO 4217 code such as EUR")
+		}
+		f.checkItems(c.Items)
+	case UpdateItems:
+		f.checkItems(c.Items)
+	case ConfirmOrder:
+		f.checkText("payment_reference", c.PaymentReference, 128)
+	case ShipOrder:
+		f.checkText("carrier", c.Carrier, 64)
+		f.checkText("tracking_number", c.TrackingNumber, 128)
+	case CancelOrder:
+		f.checkText("reason", c.Reason, 500)
+	default: // DeliverOrder has no other field
+	}
+}
+
+func (f *faults) checkItems(items []Item) {
+	if len(items) == 0 || len(items) > MaxItems {
+		f.add(CodeInvalidItems, "items", fmt.Sprintf("must have 1 to %d items, has %d", MaxItems, len(items)))
+		return
+	}
+	before := len(f.found)
 	lineOf := make(map[string]int, len(items))
 	for i, item := range items {
 		field := func(name string) string { return fmt.Sprintf("items[%d].%s", i, name) }
-		if !isWord(item.SKU, MaxSKU, "._-") {
-			return &RuleError{Code: CodeInvalidSKU, Field: field("sku"), Detail: "must be 1 to 64 characters of A-Z a-z 0-9 . _ -"}
-		}
 		if first, twice := lineOf[item.SKU]; twice {
-			return &RuleError{Code: CodeDuplicateSKU, Field: field("sku"), Detail: fmt.Sprintf("%s is already in items[%d]", item.SKU, first)}
+			f.add(CodeDuplicateSKU, field("sku"), fmt.Sprintf("%s is already in items[%d]", item.SKU, first))
+		} else if isWord(item.SKU, MaxSKU, "._-") {
+			lineOf[item.SKU] = i
+		} else {
+			f.add(CodeInvalidSKU, field("sku"), "must be 1 to 64 characters of A-Z a-z 0-9 . _ -")
 		}
-		lineOf[item.SKU] = i
 		if item.Quantity < 1 || item.Quantity > MaxQuantity {
-			return &RuleError{Code: CodeInvalidQuantity, Field: field("quantity"), Detail: fmt.Sprintf("must be 1 to %d, is %d", MaxQuantity, item.Quantity)}
+			f.add(CodeInvalidQuantity, field("quantity"), fmt.Sprintf("must be 1 to %d, is %d", MaxQuantity, item.Quantity))
 		}
 		if item.UnitPrice < 0 {
-			return &RuleError{Code: CodeInvalidUnitPrice, Field: field("unit_price"), Detail: fmt.Sprintf("must not be negative, is %d", item.UnitPrice)}
+			f.add(CodeInvalidUnitPrice, field("unit_price"), fmt.Sprintf("must not be negative, is %d", item.UnitPrice))
 		}
 	}
-	if _, ok := Total(items); !ok {
-		return &RuleError{Code: CodeTotalTooLarge, Field: "items", Detail: "the total of the order does not fit into 64 bits"}
+	if len(f.found) > before {
+		return // what the total would be is not known
 	}
-	return nil
+	if _, ok := Total(items); !ok {
+		f.add(CodeTotalTooLarge, "items", "the total of the order does not fit into 64 bits")
+	}
 }
 
 // isWord reports whether s has 1 to limit characters, each an ASCII letter, a digit or one of extra.
@@ -175,21 +206,15 @@ func isWord(s string, limit int, extra string) bool {
 }
 
 // checkText accepts 1 to limit characters other than control characters.
-func checkText(field, s string, limit int) *RuleError {
-	bad := func(detail string) *RuleError { return &RuleError{Code: CodeInvalidText, Field: field, Detail: detail} }
-	if s == "" {
-		return bad("must not be empty")
+func (f *faults) checkText(field, s string, limit int) {
+	switch {
+	case s == "":
+		f.add(CodeInvalidText, field, "must not be empty")
+	case !utf8.ValidString(s):
+		f.add(CodeInvalidText, field, "must be valid UTF-8")
+	case utf8.RuneCountInString(s) > limit:
+		f.add(CodeInvalidText, field, fmt.Sprintf("must have at most %d characters, has %d", limit, utf8.RuneCountInString(s)))
+	case strings.ContainsFunc(s, unicode.IsControl):
+		f.add(CodeInvalidText, field, "must not contain control characters")
 	}
-	if !utf8.ValidString(s) {
-		return bad("must be valid UTF-8")
-	}
-	if n := utf8.RuneCountInString(s); n > limit {
-		return bad(fmt.Sprintf("must have at most %d characters, has %d", limit, n))
-	}
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			return bad("must not contain control characters")
-		}
-	}
-	return nil
 }
