@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -136,6 +137,38 @@ func TestBodies_escapesAreKept(t *testing.T) {
 	}
 }
 
+// Everything that is wrong with a body is said at once: its shape, and what the domain refuses of the fields that could be read.
+func TestBodies_everythingThatIsWrongIsSaid(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string][]string{
+		`{"customer_id":"a b","currency":"EUX","items":[{"sku":"A","quantity":0,"unit_price":-1}]}`: {
+			"customer_id", "currency", "items[0].quantity", "items[0].unit_price",
+		},
+		`{"customer_id":7,"currency":"EUX","items":[{"sku":"A","quantity":"1","unit_price":-1},{"sku":"?"}],"more":1}`: {
+			"customer_id", "items[0].quantity", "items[1].quantity", "items[1].unit_price", "more", "currency", "items[0].unit_price", "items[1].sku",
+		},
+		`{"customer_id":"a b"}`:            {"currency", "items", "customer_id"},
+		`{"customer_id":"a b","currency":`: {"currency"}, // nothing is known of what comes behind
+	} {
+		p := wantProblem(t, do(t, handlerOf(t, newShop().config()), post("/v1/orders", body)), http.StatusBadRequest, "", "")
+		var got []string
+		for _, e := range p.Errors {
+			got = append(got, e.Field)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", body, diff)
+		}
+		if more := fmt.Sprintf("; errors has %d more", len(want)-1); len(want) > 1 && !strings.HasSuffix(p.Detail, more) {
+			t.Errorf("detail %q", p.Detail)
+		}
+	}
+	lines := strings.TrimSuffix(strings.Repeat(`{"sku":"","quantity":0,"unit_price":-1},`, 1000), ",")
+	p := wantProblem(t, do(t, handlerOf(t, newShop().config()), post("/v1/orders", creating(lines))), http.StatusBadRequest, "invalid_sku", "items[0].sku")
+	if len(p.Errors) != 20 {
+		t.Errorf("%d errors, want the first 20", len(p.Errors))
+	}
+}
+
 func TestBodies_limits(t *testing.T) {
 	t.Parallel()
 
@@ -255,9 +288,9 @@ func referenceCommand(t *testing.T, body []byte) order.CreateOrder {
 		CustomerID string `json:"customer_id"`
 		Currency   string `json:"currency"`
 		Items      []struct {
-			SKU       string `json:"sku"`
-			Quantity  int64  `json:"quantity"`
-			UnitPrice int64  `json:"unit_price"`
+			SKU       string      `json:"sku"`
+			Quantity  json.Number `json:"quantity"`
+			UnitPrice json.Number `json:"unit_price"`
 		} `json:"items"`
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
@@ -270,9 +303,19 @@ func referenceCommand(t *testing.T, body []byte) order.CreateOrder {
 		command.OrderID = uuid.MustParse(document.OrderID)
 	}
 	for _, item := range document.Items {
-		command.Items = append(command.Items, order.Item{SKU: item.SKU, Quantity: item.Quantity, UnitPrice: order.Money(item.UnitPrice)})
+		command.Items = append(command.Items, order.Item{SKU: item.SKU, Quantity: whole(t, item.Quantity), UnitPrice: order.Money(whole(t, item.UnitPrice))})
 	}
 	return command
+}
+
+// whole is the value of a number that is whole, however it is written.
+func whole(t *testing.T, n json.Number) int64 {
+	t.Helper()
+	exact, ok := new(big.Rat).SetString(n.String())
+	if !ok || !exact.IsInt() || !exact.Num().IsInt64() {
+		t.Fatalf("accepted %s for a whole number of 64 bits", n)
+	}
+	return exact.Num().Int64()
 }
 
 // At the edge of each limit the schemas say what is done: refused by one is refused by the other.
@@ -298,14 +341,19 @@ func TestBodies_schemasAreWhatIsAccepted(t *testing.T) {
 			item("A", "10000", "0"), item("A", "10001", "0"), item("A", "0", "0"), item("A", "1", "-1"), item("A", "1.5", "0"),
 			strings.Replace(creation, "ann", long(64), 1), strings.Replace(creation, "ann", long(65), 1), strings.Replace(creation, "ann", "", 1),
 			strings.Replace(creation, "ann", "a:n@n._-", 1), strings.Replace(creation, "ann", "a/b", 1),
-			strings.Replace(creation, "EUR", "EURO", 1), strings.Replace(creation, "EUR", "eur", 1),
+			strings.Replace(creation, "EUR", "EURO", 1), strings.Replace(creation, "EUR", "eur", 1), strings.Replace(creation, "EUR", "EUX", 1),
+			strings.Replace(creation, "ann", ".", 1), strings.Replace(creation, "ann", "..", 1), strings.Replace(creation, "ann", "...", 1),
+			strings.Replace(creation, "ann", ".a", 1), strings.Replace(creation, "ann", "..a", 1), strings.Replace(creation, "ann", "a..", 1),
+			strings.Replace(creation, orderID, uuid.Nil.String(), 1), strings.Replace(creation, "ann", "ann\\n", 1),
+			item("A", "206.0", "0"), item("A", "2.06e2", "0"), item("A", "1", "9223372036854774784"), item("A", "1", "9223372036854775808"),
+			item("A", "1", "1e300"), item("A\\n", "1", "1"),
 			strings.Replace(creation, `"currency"`, `"more":1,"currency"`, 1),
 		}},
 		{http.MethodPut, path + "/items", []string{`{"items":[]}`, `{}`, `{"items":[{"sku":"A","quantity":1,"unit_price":1,"total":1}]}`}},
-		{http.MethodPost, path + "/confirm", []string{confirmation(long(128)), confirmation(long(129)), confirmation(""), confirmation("ü"), `{}`}},
-		{http.MethodPost, path + "/ship", []string{shipment(long(64), long(128)), shipment(long(65), "x"), shipment("x", long(129)), shipment("", "x"), shipment("x", "")}},
+		{http.MethodPost, path + "/confirm", []string{confirmation(long(128)), confirmation(long(129)), confirmation(""), confirmation("ü"), confirmation(" "), confirmation(`a\nb`), confirmation(`a\u0085`), confirmation(`\u007f`), confirmation(`a\n`), `{}`}},
+		{http.MethodPost, path + "/ship", []string{shipment(long(64), long(128)), shipment(long(65), "x"), shipment("x", long(129)), shipment("", "x"), shipment("x", ""), shipment(`\t`, "x"), shipment("x", `\u0000`)}},
 		{http.MethodPost, path + "/deliver", []string{`{}`, `{"x":1}`, `[]`, `null`}},
-		{http.MethodPost, path + "/cancel", []string{`{"reason":"` + long(500) + `"}`, `{"reason":"` + long(501) + `"}`, `{"reason":""}`, `{"reason":1}`}},
+		{http.MethodPost, path + "/cancel", []string{`{"reason":"` + long(500) + `"}`, `{"reason":"` + long(501) + `"}`, `{"reason":""}`, `{"reason":1}`, `{"reason":"a\u009fb"}`, `{"reason":"a\u00a0b"}`}},
 	} {
 		schema := served().bodySchema(test.method, test.path)
 		for _, body := range test.bodies {

@@ -175,6 +175,8 @@ func (d description) keyword(schema object, keyword string, argument, value any,
 		}[argument.(string)])
 	case "minimum":
 		return wrong(!isNumber || number >= argument.(float64))
+	case "exclusiveMaximum":
+		return wrong(!isNumber || number < argument.(float64))
 	case "maximum":
 		return wrong(!isNumber || number <= argument.(float64))
 	case "minLength":

@@ -39,6 +39,9 @@ type Operation struct {
 	Handler http.Handler
 }
 
+// Enumerator is a document that knows the values of some of its members, by their names.
+type Enumerator interface{ Enums() map[string][]any }
+
 // Body describes the body of a request.
 type Body struct {
 	// Document is a value of the type whose fields and tags are the schema, as package openapi says.

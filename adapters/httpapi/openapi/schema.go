@@ -47,6 +47,17 @@ func (d *describer) schema(document any) *huma.Schema {
 	return d.registry.Schema(reflect.TypeOf(document), true, "")
 }
 
+// enumerate says which values the members of a type have, if it tells.
+func (d *describer) enumerate(t reflect.Type, s *huma.Schema) {
+	enumerator, ok := reflect.New(t).Interface().(endpoint.Enumerator)
+	if !ok {
+		return
+	}
+	for name, values := range enumerator.Enums() {
+		s.Properties[name].Enum = values
+	}
+}
+
 // body describes the body of a request.
 func (d *describer) body(document any) *huma.Schema {
 	s := d.schema(document)
@@ -56,7 +67,8 @@ func (d *describer) body(document any) *huma.Schema {
 
 // finish says of all schemas what their types cannot.
 func (d *describer) finish() {
-	for _, s := range d.registry.Map() {
+	for name, s := range d.registry.Map() {
+		d.enumerate(d.names[name], s)
 		walk(s, func(s *huma.Schema) {
 			if s.Type == huma.TypeArray {
 				s.Nullable = false

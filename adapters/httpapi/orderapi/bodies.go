@@ -13,7 +13,7 @@ import (
 type itemBody struct {
 	SKU       string `json:"sku" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9._-]+$" example:"A-1" doc:"The article. An order has one line for each."`
 	Quantity  int64  `json:"quantity" minimum:"1" maximum:"10000" example:"2" doc:"How many."`
-	UnitPrice int64  `json:"unit_price" minimum:"0" example:"1250" doc:"Price of one, in minor units of the order's currency."`
+	UnitPrice int64  `json:"unit_price" minimum:"0" exclusiveMaximum:"9223372036854775808" example:"1250" doc:"Price of one, in minor units of the order's currency."`
 }
 
 func (b *itemBody) Read(r *strictjson.Reader) {
@@ -26,9 +26,18 @@ func (b *itemBody) Read(r *strictjson.Reader) {
 
 type createBody struct {
 	OrderID    uuid.UUID  `json:"order_id,omitzero" format:"uuid" doc:"Chosen by the client, or else derived from Idempotency-Key, or else new."`
-	CustomerID string     `json:"customer_id" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9._:@-]+$" example:"ann" doc:"Who orders."`
-	Currency   string     `json:"currency" minLength:"3" maxLength:"3" pattern:"^[A-Z]{3}$" example:"EUR" doc:"ISO 4217 code of a circulating currency."`
+	CustomerID string     `json:"customer_id" minLength:"1" maxLength:"64" pattern:"^([A-Za-z0-9_:@-]|\\.[A-Za-z0-9_:@-]|\\.\\.[A-Za-z0-9._:@-])[A-Za-z0-9._:@-]*$" example:"ann" doc:"Who orders; neither . nor .., which no path can name."`
+	Currency   string     `json:"currency" example:"EUR" doc:"ISO 4217 code of a circulating currency."`
 	Items      []itemBody `json:"items" minItems:"1" maxItems:"1000" doc:"The lines of the order. Their total must fit into 64 bits."`
+}
+
+// Enums implements [endpoint.Enumerator].
+func (createBody) Enums() map[string][]any {
+	var codes []any
+	for _, code := range order.Currencies() {
+		codes = append(codes, string(code))
+	}
+	return map[string][]any{"currency": codes}
 }
 
 func (b *createBody) Read(r *strictjson.Reader) {
@@ -63,7 +72,7 @@ func (b *itemsBody) Command(orderID uuid.UUID) order.Command {
 }
 
 type confirmBody struct {
-	PaymentReference string `json:"payment_reference" minLength:"1" maxLength:"128" example:"pay-4711" doc:"How the payment is known to whoever took it."`
+	PaymentReference string `json:"payment_reference" minLength:"1" maxLength:"128" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" example:"pay-4711" doc:"How the payment is known to whoever took it."`
 }
 
 func (b *confirmBody) Read(r *strictjson.Reader) {
@@ -75,8 +84,8 @@ func (b *confirmBody) Command(orderID uuid.UUID) order.Command {
 }
 
 type shipBody struct {
-	Carrier        string `json:"carrier" minLength:"1" maxLength:"64" example:"DHL" doc:"Who carries it."`
-	TrackingNumber string `json:"tracking_number" minLength:"1" maxLength:"128" example:"JD0146" doc:"The carrier's name for the parcel."`
+	Carrier        string `json:"carrier" minLength:"1" maxLength:"64" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" example:"DHL" doc:"Who carries it."`
+	TrackingNumber string `json:"tracking_number" minLength:"1" maxLength:"128" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" example:"JD0146" doc:"The carrier's name for the parcel."`
 }
 
 func (b *shipBody) Read(r *strictjson.Reader) {
@@ -100,7 +109,7 @@ func (b *deliverBody) Command(orderID uuid.UUID) order.Command {
 }
 
 type cancelBody struct {
-	Reason string `json:"reason" minLength:"1" maxLength:"500" example:"changed my mind" doc:"Why, for people."`
+	Reason string `json:"reason" minLength:"1" maxLength:"500" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" example:"changed my mind" doc:"Why, for people."`
 }
 
 func (b *cancelBody) Read(r *strictjson.Reader) {

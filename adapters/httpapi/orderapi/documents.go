@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/httpapi/aggregateapi"
+	"orderflow/domain/order"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -27,7 +28,7 @@ type orderDocument struct {
 
 	OrderID          uuid.UUID      `json:"order_id" format:"uuid" doc:"The order."`
 	CustomerID       string         `json:"customer_id" example:"ann" doc:"Who ordered."`
-	Status           string         `json:"status" enum:"ACTIVE,CONFIRMED,SHIPPED,DELIVERED,CANCELLED" doc:"Where the order stands."`
+	Status           string         `json:"status" doc:"Where the order stands."`
 	Currency         string         `json:"currency" example:"EUR" doc:"ISO 4217 code."`
 	Total            int64          `json:"total" example:"2500" doc:"Sum over the lines, in minor units of the currency."`
 	Items            []lineDocument `json:"items" doc:"The lines."`
@@ -40,12 +41,26 @@ type orderDocument struct {
 	UpdatedAt        string         `json:"updated_at" format:"date-time" example:"2026-03-01T12:00:00.000Z" doc:"When its last event happened."`
 }
 
+// Enums implements [endpoint.Enumerator].
+func (orderDocument) Enums() map[string][]any { return map[string][]any{"status": statuses()} }
+
+// Enums implements [endpoint.Enumerator].
+func (summaryDocument) Enums() map[string][]any { return map[string][]any{"status": statuses()} }
+
+func statuses() []any {
+	var all []any
+	for _, status := range order.Statuses() {
+		all = append(all, string(status))
+	}
+	return all
+}
+
 type summaryDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
 	OrderID        uuid.UUID     `json:"order_id" format:"uuid" doc:"The order."`
 	CustomerID     string        `json:"customer_id" example:"ann" doc:"Who ordered."`
-	Status         string        `json:"status" enum:"ACTIVE,CONFIRMED,SHIPPED,DELIVERED,CANCELLED" doc:"Where the order stands."`
+	Status         string        `json:"status" doc:"Where the order stands."`
 	Currency       string        `json:"currency" example:"EUR" doc:"ISO 4217 code."`
 	Total          *int64        `json:"total,omitempty" example:"2500" doc:"Sum over the lines, in minor units of the currency; absent in a list by sku."`
 	Line           *lineDocument `json:"line,omitempty" doc:"The line with the article asked for; only in a list by sku."`

@@ -5,7 +5,6 @@ import (
 
 	"orderflow/adapters/httpapi/aggregateapi"
 	"orderflow/adapters/httpapi/endpoint"
-	"orderflow/domain/order"
 	"orderflow/domain/projection"
 )
 
@@ -49,17 +48,13 @@ func (r routes) ofCustomer() endpoint.Operation {
 }
 
 func (r routes) list() endpoint.Operation {
-	var statuses []any
-	for _, status := range order.Statuses() {
-		statuses = append(statuses, string(status))
-	}
 	return endpoint.Operation{
 		ID: "list-orders", Method: http.MethodGet, Path: "/v1/orders", Tag: tagQueries,
 		Summary: "List the orders in a status, or with an article, newest first",
 		Parameters: append([]endpoint.Parameter{
 			{
 				Name: paramStatus, In: endpoint.InQuery, Description: "List the orders in this status.",
-				Schema: endpoint.Schema{Type: endpoint.TypeString, Enum: statuses},
+				Schema: endpoint.Schema{Type: endpoint.TypeString, Enum: statuses()},
 			},
 			{
 				Name: paramSKU, In: endpoint.InQuery, Description: "List the orders with this article.",
