@@ -23,9 +23,9 @@ func TestAround(t *testing.T) {
 			type key struct{}
 			var told []string
 			around := func(name string) fanout.AroundFunc {
-				return func(ctx context.Context, consumer string, record eventsourcing.Record, next func(context.Context) error) error {
+				return func(ctx context.Context, consumer string, records []eventsourcing.Record, next func(context.Context) error) error {
 					before, _ := ctx.Value(key{}).(string)
-					told = append(told, name+" "+consumer+" "+record.EventType+before)
+					told = append(told, name+" "+consumer+" "+records[0].EventType+before)
 					err := next(context.WithValue(ctx, key{}, " after "+name))
 					told = append(told, name+" done")
 					return err
@@ -59,7 +59,7 @@ func TestAround(t *testing.T) {
 			var errs []error
 			failure := errors.New("boom")
 			r := run(t, fanout.Config{Middleware: fanout.Around(
-				func(ctx context.Context, _ string, _ eventsourcing.Record, next func(context.Context) error) error {
+				func(ctx context.Context, _ string, _ []eventsourcing.Record, next func(context.Context) error) error {
 					err := next(ctx)
 					errs = append(errs, err)
 					return err

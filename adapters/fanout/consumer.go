@@ -22,12 +22,14 @@ type Consumer interface {
 	// emit blocks and, during the drain, after Pull has returned. done holds up its lane, so it must be quick.
 	Pull(ctx context.Context, emit func(ctx context.Context, record eventsourcing.Record, done func()) error) error
 
-	// Handle performs the effect of one record. It is called concurrently for different lanes, and for the records of one
-	// aggregate one after the other. It retries by itself and returns an error only when ctx ends, or for a bug; the record
-	// is then delivered again.
+	// Handle performs the effects of one or more records. They are in the order in which they were
+	// emitted. It is called concurrently for different lanes, and never twice at a time for one lane, so
+	// the records of one aggregate come one after the other. It retries by itself and returns an error
+	// only when ctx ends, or for a bug. All of the records are then delivered again.
 	//
-	// ctx outlives the context of Pull by the drain timeout, so that an effect under way can be completed. A Handle that
-	// waits between attempts should not start another one when the context of its Pull has ended: returning an error then
-	// costs a redelivery after the next start, waiting costs the rest of the drain.
-	Handle(ctx context.Context, record eventsourcing.Record) error
+	// ctx outlives the context of Pull by the drain timeout, so that an effect that has begun can be
+	// completed. A Handle that waits between attempts should not start another one when the context of
+	// its Pull has ended: returning an error then costs a redelivery after the next start, waiting costs
+	// the rest of the drain.
+	Handle(ctx context.Context, records ...eventsourcing.Record) error
 }

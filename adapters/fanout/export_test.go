@@ -15,13 +15,13 @@ var LaneOf = laneOf
 
 // NewMessage gives the benchmark the message that carries record.
 func NewMessage(record eventsourcing.Record) *message.Message {
-	return newMessage("consumer", &delivery{Context: context.Background(), record: record})
+	return newMessage("consumer", &delivery{Context: context.Background(), records: []eventsourcing.Record{record}})
 }
 
 // RecordOf gives the benchmark what a message of NewMessage carries.
 func RecordOf(msg *message.Message) eventsourcing.Record {
-	d, _ := recordOf(msg)
-	return d.record
+	d, _ := deliveryOf(msg)
+	return d.records[0]
 }
 
 // NewLogger gives tests the logger that Watermill gets.

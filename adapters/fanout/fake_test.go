@@ -22,6 +22,8 @@ type consumer struct {
 	name   string
 	pull   func(ctx context.Context, emit emitFunc) error
 	handle func(ctx context.Context, record eventsourcing.Record) error
+	// handleAll, when set, takes the place of handle.
+	handleAll func(ctx context.Context, records []eventsourcing.Record) error
 }
 
 func (c *consumer) Name() string { return c.name }
@@ -30,8 +32,16 @@ func (c *consumer) Pull(ctx context.Context, emit func(context.Context, eventsou
 	return c.pull(ctx, emit)
 }
 
-func (c *consumer) Handle(ctx context.Context, record eventsourcing.Record) error {
-	return c.handle(ctx, record)
+func (c *consumer) Handle(ctx context.Context, records ...eventsourcing.Record) error {
+	if c.handleAll != nil {
+		return c.handleAll(ctx, records)
+	}
+	for _, record := range records {
+		if err := c.handle(ctx, record); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // journal notes what happened to records, in order.
@@ -155,8 +165,12 @@ type running struct {
 }
 
 // run starts a router and waits until it runs. The test ends it with stop.
+//
+// A message carries one record, unless the configuration says how many: what the tests below say of a record holds for a
+// message, whatever it carries. See batch_test.go for several.
 func run(t *testing.T, config fanout.Config, consumers ...fanout.Consumer) *running {
 	t.Helper()
+	config.Batch = max(config.Batch, 1)
 	router, err := fanout.New(config, consumers...)
 	if err != nil {
 		t.Fatal(err)

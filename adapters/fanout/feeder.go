@@ -22,7 +22,8 @@ type feeder struct {
 	config   Config
 	consumer Consumer
 	name     string
-	lanes    []chan *delivery
+	batch    int
+	lanes    []chan waiting
 	messages chan *message.Message
 }
 
@@ -31,11 +32,12 @@ func newFeeder(config Config, consumer Consumer) *feeder {
 		config:   config,
 		consumer: consumer,
 		name:     consumer.Name(),
-		lanes:    make([]chan *delivery, cmp.Or(config.LanesOf(consumer.Name()), config.Lanes)),
+		batch:    cmp.Or(config.BatchOf(consumer.Name()), config.Batch),
+		lanes:    make([]chan waiting, cmp.Or(config.LanesOf(consumer.Name()), config.Lanes)),
 		messages: make(chan *message.Message),
 	}
 	for i := range f.lanes {
-		f.lanes[i] = make(chan *delivery, config.LaneBuffer)
+		f.lanes[i] = make(chan waiting, config.LaneBuffer)
 	}
 	return f
 }
@@ -51,7 +53,7 @@ func (f *feeder) Close() error { return nil }
 // start starts the Pull and the lanes; group waits for them. They end with ctx, except for handlers, which have handling.
 func (f *feeder) start(ctx, handling context.Context, group *sync.WaitGroup) {
 	for _, lane := range f.lanes {
-		group.Go(func() { f.runLane(ctx, lane) })
+		group.Go(func() { f.runLane(ctx, handling, lane) })
 	}
 	group.Go(func() { f.pull(ctx, handling) })
 }
@@ -61,9 +63,8 @@ var errPullEnded = errors.New("ended without an error")
 // pull keeps the consumer's Pull running until ctx ends.
 func (f *feeder) pull(ctx, handling context.Context) {
 	emit := func(emitting context.Context, record eventsourcing.Record, done func()) error {
-		d := &delivery{Context: handling, record: record, done: done}
 		select {
-		case f.lanes[laneOf(record.AggregateID, len(f.lanes))] <- d:
+		case f.lanes[laneOf(record.AggregateID, len(f.lanes))] <- waiting{record, done}:
 			return nil
 		case <-emitting.Done():
 			return emitting.Err()
@@ -86,15 +87,37 @@ func (f *feeder) pull(ctx, handling context.Context) {
 	}
 }
 
-// runLane delivers what comes in on lane, one record at a time, until ctx ends.
-func (f *feeder) runLane(ctx context.Context, lane <-chan *delivery) {
+// waiting is a record that waits in a lane.
+type waiting struct {
+	record eventsourcing.Record
+	done   func()
+}
+
+// runLane delivers what comes in on lane until ctx ends: one record when it comes alone, and else what
+// has come meanwhile, up to Config.Batch records.
+func (f *feeder) runLane(ctx, handling context.Context, lane <-chan waiting) {
 	for ctx.Err() == nil {
 		select {
-		case d := <-lane:
-			f.deliver(ctx, d)
+		case first := <-lane:
+			f.deliver(ctx, f.collect(handling, lane, first))
 		case <-ctx.Done():
 		}
 	}
+}
+
+// collect puts first and what waits behind it into one delivery. It does not wait for more.
+func (f *feeder) collect(handling context.Context, lane <-chan waiting, first waiting) *delivery {
+	n := min(1+len(lane), f.batch)
+	d := &delivery{
+		Context: handling,
+		records: append(make([]eventsourcing.Record, 0, n), first.record),
+		done:    append(make([]func(), 0, n), first.done),
+	}
+	for range n - 1 {
+		next := <-lane // it is there: nobody else takes from the lane
+		d.records, d.done = append(d.records, next.record), append(d.done, next.done)
+	}
+	return d
 }
 
 // deliver delivers d until it is acknowledged or ctx ends. It waits for the answer to a message that a handler has, however
@@ -110,9 +133,7 @@ func (f *feeder) deliver(ctx context.Context, d *delivery) {
 		}
 		select {
 		case <-msg.Acked():
-			if err := protect(func() error { d.done(); return nil }); err != nil {
-				f.report("a consumer's done failed", fmt.Errorf("done for %s: %w", d, err))
-			}
+			f.finish(d)
 			return
 		case <-msg.Nacked():
 		}
@@ -125,6 +146,15 @@ func (f *feeder) deliver(ctx context.Context, d *delivery) {
 	}
 }
 
+// finish tells that every record of d is done.
+func (f *feeder) finish(d *delivery) {
+	for _, done := range d.done {
+		if err := protect(func() error { done(); return nil }); err != nil {
+			f.report("a consumer's done failed", fmt.Errorf("done for %s: %w", d, err))
+		}
+	}
+}
+
 var (
 	errNacked     = errors.New("a middleware refused the message")
 	errNoAnswer   = errors.New("the goroutine of the handler was ended from inside")
@@ -133,7 +163,7 @@ var (
 
 // handle is the consumer's handler: Watermill acknowledges msg when it returns nil and nacks it otherwise.
 func (f *feeder) handle(msg *message.Message) error {
-	d, ok := recordOf(msg)
+	d, ok := deliveryOf(msg)
 	if !ok {
 		return errRecordLost
 	}
@@ -144,7 +174,7 @@ func (f *feeder) handle(msg *message.Message) error {
 			msg.Nack()
 		}
 	}()
-	err := protect(func() error { return f.consumer.Handle(msg.Context(), d.record) })
+	err := protect(func() error { return f.consumer.Handle(msg.Context(), d.records...) })
 	if err != nil {
 		err = fmt.Errorf("handle %s: %w", d, err)
 		d.failure = err

@@ -10,9 +10,11 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// The metadata of every message, for middleware and logs.
+// The metadata of every message, for middleware and logs. A message with several records has the
+// metadata of the first one, and their number.
 const (
 	MetadataConsumer       = "consumer"
+	MetadataRecords        = "records"
 	MetadataAggregateID    = "aggregate_id"
 	MetadataSequenceNumber = "sequence_number"
 	MetadataEventType      = "event_type"
@@ -20,19 +22,25 @@ const (
 	MetadataCorrelationID  = "correlation_id"
 )
 
-// delivery is a record on its way through a lane. It is also the context of the messages that carry it, which saves a second
-// allocation a record.
+// delivery is what one message carries through a lane: one record, or several that waited there. It
+// is also the context of the messages that carry it, which saves a second allocation.
 type delivery struct {
 	context.Context
-	record eventsourcing.Record
-	done   func()
-	// failure is why the last attempt was not acknowledged. The handler writes it before it answers, the lane reads it after.
+	records []eventsourcing.Record
+	done    []func()
+	// failure is why the last attempt was not acknowledged. The handler writes it before it answers,
+	// the lane reads it after.
 	failure error
 }
 
-// String names the record for errors.
+// String names the records for errors.
 func (d *delivery) String() string {
-	return fmt.Sprintf("%s (sequence number %d of %s)", d.record.EventType, d.record.SequenceNumber, d.record.AggregateID)
+	first := &d.records[0]
+	name := fmt.Sprintf("%s (sequence number %d of %s)", first.EventType, first.SequenceNumber, first.AggregateID)
+	if more := len(d.records) - 1; more > 0 {
+		name += fmt.Sprintf(" and %d more", more)
+	}
+	return name
 }
 
 type deliveryKey struct{}
@@ -45,11 +53,13 @@ func (d *delivery) Value(key any) any {
 	return d.Context.Value(key)
 }
 
-// newMessage returns a message that carries d. A message can be answered once, so each attempt needs a new one.
+// newMessage returns a message that carries d. A message can be answered once, so each attempt needs
+// a new one.
 func newMessage(consumer string, d *delivery) *message.Message {
-	r := &d.record
+	r := &d.records[0]
 	msg := message.NewMessageWithContext(d, r.EventID.String(), r.Payload)
 	msg.Metadata[MetadataConsumer] = consumer
+	msg.Metadata[MetadataRecords] = strconv.Itoa(len(d.records))
 	msg.Metadata[MetadataAggregateID] = r.AggregateID.String()
 	msg.Metadata[MetadataSequenceNumber] = strconv.FormatUint(r.SequenceNumber, 10)
 	msg.Metadata[MetadataEventType] = r.EventType
@@ -58,8 +68,8 @@ func newMessage(consumer string, d *delivery) *message.Message {
 	return msg
 }
 
-// recordOf returns what msg carries.
-func recordOf(msg *message.Message) (*delivery, bool) {
+// deliveryOf returns what msg carries.
+func deliveryOf(msg *message.Message) (*delivery, bool) {
 	d, ok := msg.Context().Value(deliveryKey{}).(*delivery)
 	return d, ok
 }

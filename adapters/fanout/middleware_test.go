@@ -43,6 +43,7 @@ func TestRouter_Middleware(t *testing.T) {
 			want := message.NewMessage(record.EventID.String(), message.Payload(record.Payload))
 			want.Metadata = message.Metadata{
 				fanout.MetadataConsumer:       "a",
+				fanout.MetadataRecords:        "1",
 				fanout.MetadataAggregateID:    record.AggregateID.String(),
 				fanout.MetadataSequenceNumber: "7",
 				fanout.MetadataEventType:      "order.created",

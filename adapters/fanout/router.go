@@ -18,6 +18,11 @@ type Config struct {
 	Lanes int
 	// LanesOf returns that number for one consumer, or 0 for Lanes; nil means Lanes for all.
 	LanesOf func(consumer string) int
+	// Batch is the number of records that one message carries at most, when so many wait in its lane;
+	// 0 means 128.
+	Batch int
+	// BatchOf returns that number for one consumer, or 0 for Batch; nil means Batch for all.
+	BatchOf func(consumer string) int
 	// LaneBuffer is the number of records that wait in each lane; 0 means 64.
 	LaneBuffer int
 	// RetryPause is the time between a failed delivery and the next attempt, and between the unexpected end of a Pull and the
@@ -36,15 +41,19 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Lanes < 0 || c.LaneBuffer < 0 || c.RetryPause < 0 || c.DrainTimeout < 0 {
+	if c.Lanes < 0 || c.Batch < 0 || c.LaneBuffer < 0 || c.RetryPause < 0 || c.DrainTimeout < 0 {
 		return c, errors.New("fanout: a negative number in the configuration")
 	}
 	setDefault(&c.Lanes, 16)
 	setDefault(&c.LaneBuffer, 64)
+	setDefault(&c.Batch, 128)
 	setDefault(&c.RetryPause, 500*time.Millisecond)
 	setDefault(&c.DrainTimeout, 10*time.Second)
 	if c.LanesOf == nil {
 		c.LanesOf = func(string) int { return 0 }
+	}
+	if c.BatchOf == nil {
+		c.BatchOf = func(string) int { return 0 }
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -110,7 +110,7 @@ func TestTracing_spansSayWhatTheyAreAbout(t *testing.T) {
 	t.Parallel()
 	tr, exporter := recording()
 	record := place(t, tr, t.Context(), nil)
-	if err := tr.Consume(t.Context(), "view-a", record, func(ctx context.Context) error {
+	if err := tr.Consume(t.Context(), "view-a", []eventsourcing.Record{record}, func(ctx context.Context) error {
 		return tr.Publisher(&memory.Publisher{}).Publish(ctx, record)
 	}); err != nil {
 		t.Fatal(err)

@@ -3,18 +3,53 @@ package tracing
 import (
 	"context"
 
+	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"orderflow/domain/eventsourcing"
 )
 
-// Consume makes a span of the delivery of a record to a consumer, which next is: a child of the command's span, or for an event
-// older than ChildFor the first span of a trace that links to it. It has the form of a middleware around every consumer.
-func (t *Tracing) Consume(ctx context.Context, consumer string, record eventsourcing.Record, next func(context.Context) error) (err error) {
+// Consume makes a span of the delivery of each record to a consumer, which next is. The span is a child of the command's span,
+// or for an event older than ChildFor the first span of a trace that links to it. It has the form of a middleware around every
+// consumer. What next does for one of several records finds the span of that record; see [Tracing.Publisher].
+func (t *Tracing) Consume(
+	ctx context.Context, consumer string, records []eventsourcing.Record, next func(context.Context) error,
+) (err error) {
 	if t == nil {
 		return next(ctx)
 	}
+	if len(records) == 1 {
+		ctx, span := t.consume(ctx, consumer, &records[0])
+		defer func() { end(span, err) }()
+		return next(ctx)
+	}
+	spans := make(batch, len(records))
+	for i := range records {
+		_, spans[records[i].EventID] = t.consume(ctx, consumer, &records[i])
+	}
+	defer func() {
+		for _, span := range spans {
+			end(span, err)
+		}
+	}()
+	return next(context.WithValue(ctx, batchKey{}, spans))
+}
+
+// batch holds the spans of several records that are handled together, by event id.
+type batch map[uuid.UUID]trace.Span
+
+type batchKey struct{}
+
+// within returns ctx with the span of an event in it, when that is one of several that are handled together.
+func within(ctx context.Context, eventID uuid.UUID) context.Context {
+	if spans, ok := ctx.Value(batchKey{}).(batch); ok && spans[eventID] != nil {
+		return trace.ContextWithSpan(ctx, spans[eventID])
+	}
+	return ctx
+}
+
+func (t *Tracing) consume(ctx context.Context, consumer string, record *eventsourcing.Record) (context.Context, trace.Span) {
 	age := t.now().Sub(record.CreatedAt)
 	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
 		attrConsumer.String(consumer), orderAttr(record.AggregateID), sequenceAttr(record.SequenceNumber),
@@ -25,7 +60,5 @@ func (t *Tracing) Consume(ctx context.Context, consumer string, record eventsour
 	} else if stored := trace.SpanContextFromContext(origin); stored.IsValid() {
 		options = append(options, trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: stored}))
 	}
-	ctx, span := t.tracer.Start(ctx, "consume "+consumer, options...)
-	defer func() { end(span, err) }()
-	return next(ctx)
+	return t.tracer.Start(ctx, "consume "+consumer, options...)
 }

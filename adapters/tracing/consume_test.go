@@ -21,7 +21,7 @@ func TestConsume(t *testing.T) {
 		t.Parallel()
 		tr, exporter := recording()
 		record := place(t, tr, t.Context(), nil)
-		if err := tr.Consume(t.Context(), "a", record, nothing); err != nil {
+		if err := tr.Consume(t.Context(), "a", []eventsourcing.Record{record}, nothing); err != nil {
 			t.Fatal(err)
 		}
 		consumed, command := single(t, exporter, "consume a"), single(t, exporter, "create_order")
@@ -36,7 +36,7 @@ func TestConsume(t *testing.T) {
 		record := place(t, tr, t.Context(), nil)
 		record.CreatedAt = record.CreatedAt.Add(-tracing.ChildFor - time.Second)
 		var below trace.SpanContext
-		if err := tr.Consume(t.Context(), "a", record, func(ctx context.Context) error {
+		if err := tr.Consume(t.Context(), "a", []eventsourcing.Record{record}, func(ctx context.Context) error {
 			below = trace.SpanContextFromContext(ctx)
 			return nil
 		}); err != nil {
@@ -59,7 +59,7 @@ func TestConsume(t *testing.T) {
 		tr, exporter := recording()
 		for _, metadata := range []map[string]string{nil, {"traceparent": "nonsense"}} {
 			record := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", CreatedAt: time.Now(), Metadata: metadata}}
-			if err := tr.Consume(t.Context(), "a", record, nothing); err != nil {
+			if err := tr.Consume(t.Context(), "a", []eventsourcing.Record{record}, nothing); err != nil {
 				t.Fatal(err)
 			}
 			consumed := single(t, exporter, "consume a")
@@ -77,7 +77,7 @@ func TestConsume(t *testing.T) {
 			AggregateType: "order",
 			CreatedAt:     time.Now(), Metadata: map[string]string{"traceparent": "00-" + clientTrace + "-" + clientSpan + "-00"},
 		}}
-		if err := tr.Consume(t.Context(), "a", record, nothing); err != nil {
+		if err := tr.Consume(t.Context(), "a", []eventsourcing.Record{record}, nothing); err != nil {
 			t.Fatal(err)
 		}
 		if spans := exporter.GetSpans(); len(spans) != 0 {
@@ -89,7 +89,7 @@ func TestConsume(t *testing.T) {
 		t.Parallel()
 		tr, exporter := recording()
 		failure := errors.New("payload of ann")
-		if err := tr.Consume(t.Context(), "a", eventsourcing.Record{}, func(context.Context) error { return failure }); !errors.Is(err, failure) {
+		if err := tr.Consume(t.Context(), "a", []eventsourcing.Record{{}}, func(context.Context) error { return failure }); !errors.Is(err, failure) {
 			t.Errorf("error %v", err)
 		}
 		got := attributesOf(single(t, exporter, "consume a"))

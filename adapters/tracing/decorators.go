@@ -109,7 +109,7 @@ type publisher struct {
 
 // Publish implements ports.Publisher.
 func (p publisher) Publish(ctx context.Context, record eventsourcing.Record) (err error) {
-	ctx, span := p.tracer.Start(ctx, "publish", trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+	ctx, span := p.tracer.Start(within(ctx, record.EventID), "publish", trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 		orderAttr(record.AggregateID), sequenceAttr(record.SequenceNumber), attrEventType.String(record.EventType)))
 	defer func() { end(span, err) }()
 	return p.next.Publish(ctx, record)

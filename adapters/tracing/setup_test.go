@@ -164,7 +164,7 @@ func TestTracing_costsNothingWhenItIsOff(t *testing.T) {
 	record, called := eventsourcing.Record{}, 0
 	next := func(context.Context) error { called++; return nil }
 	ctx := t.Context()
-	if got := testing.AllocsPerRun(10, func() { _ = off.Consume(ctx, "a", record, next) }); got != 0 || called == 0 {
+	if got := testing.AllocsPerRun(10, func() { _ = off.Consume(ctx, "a", []eventsourcing.Record{record}, next) }); got != 0 || called == 0 {
 		t.Errorf("%v allocations, called %d times", got, called)
 	}
 	if err := off.Close(); err != nil {

@@ -129,6 +129,11 @@ func (c feedConsumer) Pull(ctx context.Context, emit func(context.Context, event
 	}
 }
 
-func (c feedConsumer) Handle(ctx context.Context, r eventsourcing.Record) error {
-	return c.handle(ctx, r)
+func (c feedConsumer) Handle(ctx context.Context, records ...eventsourcing.Record) error {
+	for _, r := range records {
+		if err := c.handle(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -169,9 +168,8 @@ type Consumer struct {
 	// foreign is set when the first foreign record was logged.
 	foreign atomic.Bool
 
-	// locks keep catching up, following, retrying and rebuilding from working on one aggregate at the same time. The lock of
-	// an aggregate is chosen by the last byte of its id, which is random in every kind of UUID that is in use.
-	locks [256]sync.Mutex
+	// holds keep catching up, following, retrying and rebuilding from working on one aggregate at the same time.
+	holds holds
 }
 
 // New returns a Consumer.
@@ -201,12 +199,14 @@ func (c *Consumer) LiveView() ports.ViewID {
 
 // withAggregate does work on one aggregate while nothing else does, and turns a panic into an error.
 func (c *Consumer) withAggregate(id uuid.UUID, work func() error) error {
-	return c.protect(func() error {
-		lock := &c.locks[id[len(id)-1]]
-		lock.Lock()
-		defer lock.Unlock()
-		return work()
-	})
+	return c.withAggregates([]uuid.UUID{id}, work)
+}
+
+// withAggregates does work on several aggregates, whose ids differ, while nothing else does.
+func (c *Consumer) withAggregates(ids []uuid.UUID, work func() error) error {
+	own := c.holds.acquire(ids...)
+	defer c.holds.release(own, ids...)
+	return c.protect(work)
 }
 
 // protect turns a panic of work into an error.

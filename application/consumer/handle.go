@@ -7,45 +7,86 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/application/failure"
+	"orderflow/application/filling"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
 
-// Handle applies the effect of record and of everything before it that is missing. It retries until that worked, or until the
-// aggregate is parked. It returns an error only when ctx ends. When the consumer stops meanwhile, it returns nil without an
-// effect; the offset then stays behind the record, and the feed delivers it again.
-func (c *Consumer) Handle(ctx context.Context, record eventsourcing.Record) error {
+// Handle applies the effects of records and of everything before them that is missing. It retries until that worked, or until
+// the aggregates that fail are parked. It returns an error only when ctx ends. When the consumer stops meanwhile, it returns nil
+// without an effect; the offset then stays behind the records, and the feed delivers them again.
+//
+// Several records are applied together, with one write. When that fails they are tried one by one, those of other aggregates
+// before those that fail again.
+func (c *Consumer) Handle(ctx context.Context, records ...eventsourcing.Record) error {
 	l := c.life.Load()
 	if l == nil || !l.enter() {
 		return nil
 	}
-	succeeded := false
+	succeeded := 0
 	defer func() { l.leave(succeeded) }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(l.aborted, cancel)()
 
+	failed := records
+	if len(records) > 1 {
+		if failed = c.handleTogether(ctx, l, records); len(failed) == 0 {
+			succeeded = len(records)
+			return nil
+		}
+		succeeded = len(records) - len(failed)
+	}
+	for _, record := range failed {
+		done, err := c.insist(ctx, l, record)
+		if !done {
+			return err
+		}
+		succeeded++
+	}
+	return nil
+}
+
+// handleTogether applies records with one write, or one by one when that fails. It returns those that still fail, and what comes
+// behind them of the same aggregates.
+func (c *Consumer) handleTogether(ctx context.Context, l *life, records []eventsourcing.Record) (failed []eventsourcing.Record) {
+	if c.handle(ctx, l, records) == nil {
+		return nil
+	}
+	stuck := make(map[uuid.UUID]bool)
+	for i, record := range records {
+		if ctx.Err() != nil {
+			return append(failed, records[i:]...)
+		}
+		if stuck[record.AggregateID] || c.handle(ctx, l, records[i:i+1]) != nil {
+			stuck[record.AggregateID] = true
+			failed = append(failed, record)
+		}
+	}
+	return failed
+}
+
+// insist applies record until that worked, or until its aggregate is parked. done is false when it was given up.
+func (c *Consumer) insist(ctx context.Context, l *life, record eventsourcing.Record) (done bool, err error) {
 	for attempt := 1; ; attempt++ {
-		err := c.withAggregate(record.AggregateID, func() error { return c.handle(ctx, l, record) })
+		err := c.handle(ctx, l, []eventsourcing.Record{record})
 		if err == nil {
 			if attempt > 1 {
 				c.flows(ctx, record.AggregateID, record.SequenceNumber)
 			}
-			succeeded = true
-			return nil
+			return true, nil
 		}
 		if ctx.Err() != nil {
-			return l.abandon(err)
+			return false, l.abandon(err)
 		}
 		if c.hopeless(err, attempt) {
 			if err = c.park(ctx, l, record, attempt, err); err == nil {
-				succeeded = true
-				return nil
+				return true, nil
 			}
 		}
 		c.stuck(ctx, headOf(record), attempt, err)
 		if stopped := c.config.Backoff.Wait(ctx, l.stopping, attempt); stopped != nil {
-			return l.abandon(fmt.Errorf("%w: %w", stopped, err))
+			return false, l.abandon(fmt.Errorf("%w: %w", stopped, err))
 		}
 	}
 }
@@ -55,11 +96,46 @@ func (c *Consumer) hopeless(err error, attempt int) bool {
 	return failure.Newer(err) || !failure.Transient(err) && attempt >= c.config.ParkAfter
 }
 
-// handle brings every generation up to record. Those that nobody reads come first, so that a query never sees an aggregate in
-// the live generation that is older in the one that takes its place; their failures hold nobody up. The caller holds the
-// aggregate.
-func (c *Consumer) handle(ctx context.Context, l *life, record eventsourcing.Record) error {
-	for _, view := range l.others {
+// handle brings every generation up to records while nothing else works on their aggregates. Generations that nobody reads come
+// first, so that a query never sees an aggregate in the live generation that is older in the one that takes its place; their
+// failures hold nobody up.
+func (c *Consumer) handle(ctx context.Context, l *life, records []eventsourcing.Record) error {
+	return c.withAggregates(distinct(records, aggregateOf), func() error {
+		for _, view := range l.others {
+			if err := c.handleBeside(ctx, l, view, records); err != nil {
+				return err
+			}
+		}
+		if l.live == nil {
+			return nil
+		}
+		due, err := c.withoutParked(ctx, records)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		did, err := handleIn(ctx, l.live, due)
+		if err != nil {
+			return err
+		}
+		c.count(did)
+		return nil
+	})
+}
+
+// handleIn applies records to a view. A single one is applied so that an error names the event.
+func handleIn(ctx context.Context, view *filling.View, records []eventsourcing.Record) (filling.Step, error) {
+	if len(records) == 1 {
+		return view.Handle(ctx, records[0])
+	}
+	return view.HandleAll(ctx, records)
+}
+
+// handleBeside applies records to a generation that is not live. What it cannot take is noted. An error is about the note.
+func (c *Consumer) handleBeside(ctx context.Context, l *life, view *filling.View, records []eventsourcing.Record) error {
+	if c.protect(func() error { _, err := handleIn(ctx, view, records); return err }) == nil {
+		return nil
+	}
+	for _, record := range records {
 		err := c.protect(func() error { _, err := view.Handle(ctx, record); return err })
 		if err == nil {
 			continue
@@ -70,29 +146,38 @@ func (c *Consumer) handle(ctx context.Context, l *life, record eventsourcing.Rec
 		c.log.Debug("a generation that is not live falls behind",
 			"generation", view.ID().Generation, "aggregate_id", record.AggregateID, "error", err)
 	}
-	if l.live == nil {
-		return nil
-	}
-	if parked, err := c.isParked(ctx, record.AggregateID); parked || err != nil {
-		return err
-	}
-	did, err := l.live.Handle(ctx, record)
-	if err != nil {
-		return err
-	}
-	c.health.Handled.Add(uint64(did.Applied))
-	switch {
-	case did.Foreign:
-		c.noteForeign(record)
-	case did.Applied == 0:
-		c.health.Duplicates.Add(1)
-	case did.Healed > 0:
-		c.health.Healed.Add(uint64(did.Healed))
-		c.log.Warn("filled a hole in the feed from the event store",
-			"aggregate_id", record.AggregateID, "before", record.SequenceNumber, "events", did.Healed)
-	}
 	return nil
 }
+
+// count notes what handling records did.
+func (c *Consumer) count(did filling.Step) {
+	c.health.Handled.Add(uint64(did.Applied))
+	c.health.Duplicates.Add(uint64(did.Duplicates))
+	c.health.Healed.Add(uint64(did.Healed))
+	for _, record := range did.Foreign {
+		c.noteForeign(record)
+	}
+}
+
+// withoutParked returns the records of aggregates that are not set aside.
+func (c *Consumer) withoutParked(ctx context.Context, records []eventsourcing.Record) ([]eventsourcing.Record, error) {
+	if c.lot.Count() == 0 {
+		return records, nil
+	}
+	due := make([]eventsourcing.Record, 0, len(records))
+	for _, record := range records {
+		parked, err := c.isParked(ctx, record.AggregateID)
+		if err != nil {
+			return nil, err
+		}
+		if !parked {
+			due = append(due, record)
+		}
+	}
+	return due, nil
+}
+
+func aggregateOf(r *eventsourcing.Record) uuid.UUID { return r.AggregateID }
 
 // isParked tells whether an aggregate was set aside. Where others may have released it, they are asked.
 func (c *Consumer) isParked(ctx context.Context, id uuid.UUID) (bool, error) {

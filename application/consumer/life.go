@@ -112,12 +112,11 @@ func (l *life) enter() (ok bool) {
 	return ok
 }
 
-func (l *life) leave(succeeded bool) {
+// leave counts a Handle out, and the records that had their effect.
+func (l *life) leave(succeeded int) {
 	l.update(func() {
 		l.active--
-		if succeeded {
-			l.succeeded++
-		}
+		l.succeeded += succeeded
 	})
 }
 

@@ -99,7 +99,7 @@ func (c *Consumer) release(ctx context.Context, id uuid.UUID, prepare func(ports
 	if l == nil || l.live == nil || !l.enter() {
 		return c.notHere()
 	}
-	defer l.leave(false)
+	defer l.leave(0)
 	return c.withAggregate(id, func() error {
 		if c.config.Shared { // any process may have parked it
 			if err := c.lot.LoadParked(ctx); err != nil {

@@ -241,7 +241,7 @@ func (c *Consumer) pass(l *life, beat time.Time) {
 		return
 	}
 	go func() { // the end of the life waits for it
-		defer l.leave(false)
+		defer l.leave(0)
 		defer l.probing.Store(false)
 		ctx, cancel := context.WithTimeout(l.aborted, c.config.DrainTimeout)
 		defer cancel()

@@ -172,7 +172,7 @@ func (c *Consumer) bringUpIn(ctx context.Context, l *life, head ports.Head) erro
 	if !l.enter() {
 		return errNotFollowing
 	}
-	defer l.leave(false)
+	defer l.leave(0)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(l.aborted, cancel)()
@@ -195,7 +195,7 @@ func (c *Consumer) RepairAggregate(ctx context.Context, id uuid.UUID, stray []pr
 	if l == nil || l.live == nil || !l.enter() {
 		return c.notHere()
 	}
-	defer l.leave(false)
+	defer l.leave(0)
 	return c.withAggregate(id, func() error {
 		if parked, ok := c.lot.Get(id); ok {
 			return &ports.StillParkedError{Parked: parked}

@@ -22,7 +22,7 @@ func (c *Consumer) Unskip(ctx context.Context, id uuid.UUID, sequence uint64) er
 	if l == nil || l.live == nil || !l.enter() {
 		return c.notHere()
 	}
-	defer l.leave(false)
+	defer l.leave(0)
 	return c.withAggregate(id, func() error {
 		if err := c.lot.RefreshSkips(ctx, id); err != nil {
 			return err

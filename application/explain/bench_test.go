@@ -36,7 +36,7 @@ func BenchmarkRecorder(b *testing.B) {
 		for pb.Next() {
 			n := number.Add(1)
 			record := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: id, SequenceNumber: n / 5, CreatedAt: now}}
-			if err := recorder.Consume(ctx, consumers[n%5], record, next); err != nil {
+			if err := recorder.Consume(ctx, consumers[n%5], []eventsourcing.Record{record}, next); err != nil {
 				b.Error(err)
 			}
 		}

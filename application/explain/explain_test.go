@@ -127,7 +127,7 @@ func (f *fixture) apply(ctx context.Context, consumer string, record eventsourci
 // consume delivers record to a consumer, which takes as long as given.
 func (f *fixture) consume(consumer string, record eventsourcing.Record, takes time.Duration) {
 	f.t.Helper()
-	if err := f.recorder.Consume(f.t.Context(), consumer, record, func(ctx context.Context) error {
+	if err := f.recorder.Consume(f.t.Context(), consumer, []eventsourcing.Record{record}, func(ctx context.Context) error {
 		f.clock.forward(takes)
 		return f.apply(ctx, consumer, record)
 	}); err != nil {
@@ -206,7 +206,7 @@ func TestExplain_deliveries(t *testing.T) {
 		t.Parallel()
 		f, id := setup(t, 0), uuid.New()
 		record, failure := f.append(id, nil), errors.New("boom")
-		if err := f.recorder.Consume(t.Context(), "view", record, func(context.Context) error { return failure }); !errors.Is(err, failure) {
+		if err := f.recorder.Consume(t.Context(), "view", []eventsourcing.Record{record}, func(context.Context) error { return failure }); !errors.Is(err, failure) {
 			t.Errorf("error %v", err)
 		}
 		f.want(id, []ports.ExplainedConsumer{
@@ -219,7 +219,7 @@ func TestExplain_deliveries(t *testing.T) {
 		t.Parallel()
 		f, id := setup(t, 0), uuid.New()
 		record := f.append(id, nil)
-		if err := f.recorder.Consume(t.Context(), "view", record, func(context.Context) error { return nil }); err != nil {
+		if err := f.recorder.Consume(t.Context(), "view", []eventsourcing.Record{record}, func(context.Context) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
 		f.want(id, []ports.ExplainedConsumer{
@@ -339,7 +339,7 @@ func TestRecorder_forgetsWhatWasPushedOutMeanwhile(t *testing.T) {
 	t.Parallel()
 	f, id := setup(t, 2), uuid.New()
 	record := f.append(id, nil)
-	if err := f.recorder.Consume(t.Context(), "view", record, func(ctx context.Context) error {
+	if err := f.recorder.Consume(t.Context(), "view", []eventsourcing.Record{record}, func(ctx context.Context) error {
 		for range 2 {
 			f.consume("view", f.append(uuid.New(), nil), 0)
 		}
@@ -365,7 +365,7 @@ func TestRecorder_remembersTheNewestEvents(t *testing.T) {
 		working.Go(func() {
 			for n := range uint64(each) {
 				record := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: ids[i], SequenceNumber: n + 1, CreatedAt: start}}
-				if err := f.recorder.Consume(context.Background(), "view", record, func(context.Context) error { return nil }); err != nil {
+				if err := f.recorder.Consume(context.Background(), "view", []eventsourcing.Record{record}, func(context.Context) error { return nil }); err != nil {
 					t.Error(err)
 				}
 			}

@@ -76,10 +76,12 @@ func NewRecorder(config RecorderConfig) *Recorder {
 	return r
 }
 
-// Consume notes that a consumer takes record in hand, calls next, and notes that it is done with the record unless next fails. It
-// has the form of a middleware around every consumer.
-func (r *Recorder) Consume(ctx context.Context, consumer string, record eventsourcing.Record, next func(context.Context) error) error {
-	r.note(consumer, record, always, func(v *visit, at int64) {
+// Consume notes that a consumer takes records in hand, calls next, and notes that it is done with them unless next fails. It has
+// the form of a middleware around every consumer.
+func (r *Recorder) Consume(
+	ctx context.Context, consumer string, records []eventsourcing.Record, next func(context.Context) error,
+) error {
+	r.note(consumer, records, always, func(v *visit, at int64) {
 		if v.seen == 0 {
 			v.seen = at
 		}
@@ -89,7 +91,7 @@ func (r *Recorder) Consume(ctx context.Context, consumer string, record eventsou
 	})
 	err := next(ctx)
 	if err == nil {
-		r.note(consumer, record, ifRemembered, func(v *visit, at int64) {
+		r.note(consumer, records, ifRemembered, func(v *visit, at int64) {
 			if v.handled == 0 {
 				v.handled = at
 			}
@@ -100,7 +102,7 @@ func (r *Recorder) Consume(ctx context.Context, consumer string, record eventsou
 
 // Published notes where a broker has put record. A record that is published again is where it was put first.
 func (r *Recorder) Published(consumer string, record eventsourcing.Record, partition int32, offset int64) {
-	r.note(consumer, record, always, func(v *visit, _ int64) {
+	r.note(consumer, []eventsourcing.Record{record}, always, func(v *visit, _ int64) {
 		if !v.placed {
 			v.partition, v.offset, v.placed = partition, offset, true
 		}
@@ -116,7 +118,7 @@ const (
 	ifRemembered condition = false
 )
 
-func (r *Recorder) note(consumer string, record eventsourcing.Record, when condition, change func(v *visit, at int64)) {
+func (r *Recorder) note(consumer string, records []eventsourcing.Record, when condition, change func(v *visit, at int64)) {
 	which, known := r.consumers[consumer]
 	if !known {
 		return
@@ -124,14 +126,16 @@ func (r *Recorder) note(consumer string, record eventsourcing.Record, when condi
 	at := int64(r.now().Sub(r.started)) + 1
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	event, remembered := r.index[eventKey{record.AggregateID, record.SequenceNumber}]
-	if !remembered {
-		if when == ifRemembered {
-			return
+	for _, record := range records {
+		event, remembered := r.index[eventKey{record.AggregateID, record.SequenceNumber}]
+		if !remembered {
+			if when == ifRemembered {
+				continue
+			}
+			event = r.place(record)
 		}
-		event = r.place(record)
+		change(&r.visits[event*len(r.consumers)+which], at)
 	}
-	change(&r.visits[event*len(r.consumers)+which], at)
 }
 
 // place makes a place in the ring for record's event, which has none.

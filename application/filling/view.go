@@ -56,47 +56,27 @@ func NewView(config Config) *View { return &View{config: config} }
 // ID is the generation that is filled.
 func (v *View) ID() ports.ViewID { return v.config.View }
 
-// Step is what handling one record did.
+// Step is what handling some records did.
 type Step struct {
-	// Applied is how many events were applied, Healed how many of them the feed had left out.
-	Applied, Healed int
-	// Foreign says that the record is not in the event store, and had no effect.
-	Foreign bool
+	// Applied is how many events were applied, Healed how many of them the feed had left out, and Duplicates how many records
+	// were dropped because their events had been applied before.
+	Applied, Healed, Duplicates int
+	// Foreign holds the records that are not in the event store. They had no effect.
+	Foreign []eventsourcing.Record
 }
 
-// Handle applies record, and before it what is missing.
+// Handle applies record, and before it what is missing. The error names the event that is to blame; see [failure.Event].
 func (v *View) Handle(ctx context.Context, record eventsourcing.Record) (Step, error) {
 	state, err := v.State(ctx, record.AggregateID)
-	if err != nil || record.SequenceNumber <= state.SequenceNumber {
-		return Step{}, err
-	}
-	if v.config.Untrusted {
-		return v.handleHint(ctx, state, record)
-	}
-	hole := int(record.SequenceNumber - state.SequenceNumber - 1)
-	records := []eventsourcing.Record{record}
-	if hole > 0 {
-		// This may read more than up to record. What is behind it, the feed will bring again.
-		if records, err = v.missing(ctx, record.AggregateID, state.SequenceNumber, record.SequenceNumber); err != nil {
-			return Step{}, err
-		}
-	}
-	applied, err := v.advance(ctx, record.AggregateID, state, records)
-	return Step{Applied: applied, Healed: hole}, err
-}
-
-// handleHint applies what the event store has up to the place that record claims.
-func (v *View) handleHint(ctx context.Context, state ports.ViewState, record eventsourcing.Record) (Step, error) {
-	records, err := v.missing(ctx, record.AggregateID, state.SequenceNumber, 0)
 	if err != nil {
 		return Step{}, err
 	}
-	place := record.SequenceNumber - state.SequenceNumber
-	if place > uint64(len(records)) || records[place-1].EventID != record.EventID || records[place-1].AggregateType != record.AggregateType {
-		return Step{Foreign: true}, nil
+	next, did, err := v.due(ctx, state, []eventsourcing.Record{record})
+	if err != nil || len(next) == 0 {
+		return did, err
 	}
-	applied, err := v.advance(ctx, record.AggregateID, state, records)
-	return Step{Applied: applied, Healed: int(place - 1)}, err
+	did.Applied, err = v.advance(ctx, record.AggregateID, state, next)
+	return did, err
 }
 
 // BringUp applies what the event store holds of one aggregate, which is at least up to head, and the view does not.
@@ -200,15 +180,29 @@ func (v *View) advance(ctx context.Context, aggregateID uuid.UUID, state ports.V
 
 // apply performs the effect of records and stores it. When that fails, it returns state as it was.
 func (v *View) apply(ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record) (ports.ViewState, error) {
-	change, err := v.perform(ctx, state.Data, v.effective(records))
+	change, err := v.change(ctx, aggregateID, state, records)
 	if err != nil {
 		return state, err
 	}
-	change.AggregateID, change.State.SequenceNumber = aggregateID, records[len(records)-1].SequenceNumber
-	if err := v.config.Views.Apply(ctx, v.config.View, change); err != nil {
-		return state, failure.Mark(ports.FailureStore, err)
+	if err := v.store(ctx, change); err != nil {
+		return state, err
 	}
 	return change.State, nil
+}
+
+// change performs the effect of records, which follow state.
+func (v *View) change(ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record) (ports.Change, error) {
+	change, err := v.perform(ctx, state.Data, v.effective(records))
+	change.AggregateID, change.State.SequenceNumber = aggregateID, records[len(records)-1].SequenceNumber
+	return change, err
+}
+
+// store stores changes.
+func (v *View) store(ctx context.Context, changes ...ports.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	return failure.Mark(ports.FailureStore, v.config.Views.Apply(ctx, v.config.View, changes...))
 }
 
 // effective returns the records that have an effect: those that are not too old and not skipped. It copies only if it must.

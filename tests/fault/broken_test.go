@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,11 +214,12 @@ func TestRun_CatchesCommandsThatHappenTwice(t *testing.T) {
 type careless struct{ fanout.Consumer }
 
 // Handle implements fanout.Consumer.
-func (c careless) Handle(ctx context.Context, record eventsourcing.Record) error {
-	if unlucky(record.AggregateID) {
+func (c careless) Handle(ctx context.Context, records ...eventsourcing.Record) error {
+	lucky := slices.DeleteFunc(slices.Clone(records), func(r eventsourcing.Record) bool { return unlucky(r.AggregateID) })
+	if len(lucky) == 0 {
 		return nil
 	}
-	return c.Consumer.Handle(ctx, record)
+	return c.Consumer.Handle(ctx, lucky...)
 }
 
 func TestRun_CatchesOffsetsThatPassTheEffect(t *testing.T) {

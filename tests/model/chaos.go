@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,6 +75,7 @@ func (d Domain) deliver(rt *rapid.T, t *testing.T, h history, p *projection.Proj
 			case 2:
 				views.fail = after
 			}
+			working.batch.Store(rapid.Int64Range(1, 5).Draw(rt, "batch"))
 			working.deliver(rapid.SampledFrom(h.records).Draw(rt, "record")) // in any order, any number of times, with holes
 		}
 	}
@@ -81,6 +83,7 @@ func (d Domain) deliver(rt *rapid.T, t *testing.T, h history, p *projection.Proj
 	for _, r := range h.records {
 		newest[r.AggregateID] = r
 	}
+	working.batch.Store(1)
 	for _, id := range h.ids {
 		working.deliver(newest[id])
 		if p.Takes(newest[id].AggregateType) {
@@ -94,7 +97,9 @@ func (d Domain) deliver(rt *rapid.T, t *testing.T, h history, p *projection.Proj
 
 // process is a consumer that follows a feed which says what a test wants.
 type process struct {
-	feed  scriptedFeed
+	feed scriptedFeed
+	// batch is how many records are handed over together. Those that wait for it die with the process.
+	batch atomic.Int64
 	stop  func()
 	ended chan struct{}
 }
@@ -103,11 +108,21 @@ type process struct {
 func run(t *testing.T, feed scriptedFeed, c *consumer.Consumer) *process {
 	ctx, stop := context.WithCancel(t.Context())
 	p := &process{feed: feed, stop: stop, ended: make(chan struct{})}
+	p.batch.Store(1)
 	go func() {
 		defer close(p.ended)
+		var waiting []eventsourcing.Record
+		var dones []func()
 		_ = c.Pull(ctx, func(ctx context.Context, r eventsourcing.Record, done func()) error { // it always returns nil
-			err := c.Handle(ctx, r)
-			done()
+			waiting, dones = append(waiting, r), append(dones, done)
+			if int64(len(waiting)) < p.batch.Load() {
+				return nil
+			}
+			err := c.Handle(ctx, waiting...)
+			for _, done := range dones {
+				done()
+			}
+			waiting, dones = nil, nil
 			return err
 		})
 	}()

@@ -1,0 +1,181 @@
+package consumer_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"orderflow/adapters/memory"
+	"orderflow/application/consumer"
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// countedViews counts the calls of Apply, and the changes in them.
+type countedViews struct {
+	*memory.Store
+	calls, changes atomic.Int64
+	// fail, when set, is asked before a call.
+	fail func(changes []ports.Change) error
+}
+
+func (v *countedViews) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
+	if view.Generation > 0 {
+		v.calls.Add(1)
+		v.changes.Add(int64(len(changes)))
+		if v.fail != nil {
+			if err := v.fail(changes); err != nil {
+				return err
+			}
+		}
+	}
+	return v.Store.Apply(ctx, view, changes...)
+}
+
+// Records that come together are applied together, and are as independent as if they had come one by one.
+func TestConsumer_Handle_several(t *testing.T) {
+	t.Parallel()
+	begin := func(t *testing.T) (b *bundle, views *countedViews, stop func()) {
+		t.Helper()
+		store := memory.New(memory.Options{})
+		views = &countedViews{Store: store}
+		b = setup(store, silent(store), func(c *consumer.Config) { c.Views = views })
+		stop = b.follow(t)
+		synctest.Wait()
+		return b, views, stop
+	}
+	handle := func(t *testing.T, b *bundle, records ...eventsourcing.Record) {
+		t.Helper()
+		if err := b.consumer.Handle(t.Context(), records...); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	outcome(t, "one write for all of them, in order within each aggregate", func(t *testing.T) {
+		b, views, stop := begin(t)
+		defer stop()
+		one, two, three := uuid.New(), uuid.New(), uuid.New()
+		first, second, third := b.write(t, one, 3), b.write(t, two, 2), b.write(t, three, 1)
+		handle(t, b, first[0], second[0], first[1], third[0], first[2], first[1], second[1])
+		for id, n := range map[uuid.UUID]int{one: 3, two: 2, three: 1} {
+			if diff := cmp.Diff([]uint64{1, 2, 3}[:n], b.effect.of(id)); diff != "" {
+				t.Error(diff)
+			}
+		}
+		if s := b.status(t); views.calls.Load() != 1 || views.changes.Load() != 3 || s.Handled != 6 || s.Duplicates != 1 {
+			t.Errorf("%d calls with %d changes, status %+v", views.calls.Load(), views.changes.Load(), s)
+		}
+	})
+
+	outcome(t, "a hole is filled, also within them", func(t *testing.T) {
+		b, _, stop := begin(t)
+		defer stop()
+		id, other := uuid.New(), uuid.New()
+		records, others := b.write(t, id, 6), b.write(t, other, 1)
+		handle(t, b, records[1], others[0], records[4], records[5])
+		if diff := cmp.Diff([]uint64{1, 2, 3, 4, 5, 6}, b.effect.of(id)); diff != "" {
+			t.Error(diff)
+		}
+		if s := b.status(t); s.Healed != 3 || s.Handled != 7 || !slices.Equal(b.effect.of(other), []uint64{1}) {
+			t.Errorf("status %+v", s)
+		}
+	})
+
+	outcome(t, "a poison event parks its own aggregate, and the others have had their effects before it is tried again", func(t *testing.T) {
+		b, _, stop := begin(t)
+		defer stop()
+		bad, good := uuid.New(), uuid.New()
+		poisoned, sound := b.write(t, bad, 3), b.write(t, good, 2)
+		early := atomic.Bool{}
+		b.effect.setFail(func(r eventsourcing.Record) error {
+			if r.AggregateID == bad && r.SequenceNumber == 2 {
+				return fmt.Errorf("poison")
+			}
+			if r.AggregateID == good && b.status(t).Retries > 0 {
+				early.Store(true)
+			}
+			return nil
+		})
+		handle(t, b, poisoned[0], poisoned[1], sound[0], poisoned[2], sound[1])
+		if diff := cmp.Diff([][]uint64{{1}, {1, 2}}, [][]uint64{b.effect.of(bad), b.effect.of(good)}); diff != "" {
+			t.Error(diff)
+		}
+		if parked := b.parked(t); len(parked) != 1 || parked[0].SequenceNumber != 2 || early.Load() {
+			t.Errorf("parked = %+v, the others waited: %v", parked, early.Load())
+		}
+		b.effect.setFail(nil)
+		if err := b.consumer.Retry(t.Context(), bad); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]uint64{1, 2, 3}, b.effect.of(bad)); diff != "" {
+			t.Error(diff)
+		}
+	})
+
+	outcome(t, "a store that fails now and then costs retries and nothing else", func(t *testing.T) {
+		b, views, stop := begin(t)
+		defer stop()
+		calls := 0
+		views.fail = func(changes []ports.Change) error {
+			if calls++; len(changes) > 1 || calls%3 == 0 {
+				return ports.ErrUnavailable
+			}
+			return nil
+		}
+		var all []eventsourcing.Record
+		ids := []uuid.UUID{uuid.New(), uuid.New(), uuid.New()}
+		for _, id := range ids {
+			all = append(all, b.write(t, id, 4)...)
+		}
+		handle(t, b, all...)
+		for _, id := range ids {
+			state, err := b.store.State(t.Context(), b.consumer.LiveView(), id)
+			if err != nil || state.SequenceNumber != 4 {
+				t.Errorf("state %+v, %v", state, err)
+			}
+		}
+		if s := b.status(t); s.Parked != 0 {
+			t.Errorf("status %+v", s)
+		}
+	})
+
+	outcome(t, "those of parked aggregates wait, the others do not", func(t *testing.T) {
+		b, _, stop := begin(t)
+		defer stop()
+		bad, good := uuid.New(), uuid.New()
+		b.effect.setFail(poison(bad))
+		handle(t, b, b.write(t, bad, 1)[0])
+		handle(t, b, append(b.write(t, bad, 1), b.write(t, good, 2)...)...)
+		if diff := cmp.Diff([][]uint64{nil, {1, 2}}, [][]uint64{b.effect.of(bad), b.effect.of(good)}); diff != "" {
+			t.Error(diff)
+		}
+	})
+
+	outcome(t, "works on one aggregate at a time with everything else", func(t *testing.T) {
+		b, _, stop := begin(t)
+		defer stop()
+		one, two := uuid.New(), uuid.New()
+		records := append(b.write(t, one, 1), b.write(t, two, 1)...)
+		release := b.effect.hold()
+		var ended [2]atomic.Bool
+		go func() { _ = b.consumer.Handle(t.Context(), records...); ended[0].Store(true) }()
+		synctest.Wait()
+		go func() { _ = b.consumer.Handle(t.Context(), records[1], records[0]); ended[1].Store(true) }()
+		<-time.After(time.Minute)
+		if ended[0].Load() || ended[1].Load() {
+			t.Fatal("it did not wait")
+		}
+		release()
+		synctest.Wait()
+		if s := b.status(t); !ended[0].Load() || !ended[1].Load() || s.Handled != 2 || s.Duplicates != 2 {
+			t.Errorf("ended %v %v, status %+v", ended[0].Load(), ended[1].Load(), s)
+		}
+	})
+}

@@ -1,0 +1,134 @@
+package filling
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// HandleAll does what [View.Handle] does for several records, of any aggregates, in the order of delivery. All effects go to
+// the view store in one call. After an error, some of them may have happened. Handling the records one by one then tells which
+// one is to blame, and does no harm.
+func (v *View) HandleAll(ctx context.Context, records []eventsourcing.Record) (Step, error) {
+	var total Step
+	changes := make([]ports.Change, 0, len(records))
+	for _, group := range groups(records) {
+		change, did, err := v.prepare(ctx, group)
+		if err != nil {
+			return Step{}, err
+		}
+		total.add(did)
+		if did.Applied > 0 {
+			changes = append(changes, change)
+		}
+	}
+	if err := v.store(ctx, changes...); err != nil {
+		return Step{}, err
+	}
+	return total, nil
+}
+
+// prepare performs the effects of records of one aggregate, and returns the change that is to be stored.
+func (v *View) prepare(ctx context.Context, group []eventsourcing.Record) (change ports.Change, did Step, err error) {
+	id := group[0].AggregateID
+	state, err := v.State(ctx, id)
+	if err != nil {
+		return change, did, err
+	}
+	next, did, err := v.due(ctx, state, group)
+	if err != nil || len(next) == 0 {
+		return change, did, err
+	}
+	change, err = v.change(ctx, id, state, next)
+	return change, did, err
+}
+
+// due returns the events that follow state and are due because of records, all of one aggregate.
+func (v *View) due(ctx context.Context, state ports.ViewState, records []eventsourcing.Record) (next []eventsourcing.Record, did Step, err error) {
+	at := state.SequenceNumber
+	fresh := make([]eventsourcing.Record, 0, len(records))
+	for _, r := range records {
+		switch {
+		case r.SequenceNumber <= at:
+			did.Duplicates++
+		case r.SequenceNumber == at+1 && !v.config.Untrusted:
+			fresh, at = append(fresh, r), at+1
+		default:
+			return v.dueFromStore(ctx, state, records)
+		}
+	}
+	did.Applied = len(fresh)
+	return fresh, did, nil
+}
+
+// dueFromStore is due where the records have a hole, or are hints only.
+func (v *View) dueFromStore(ctx context.Context, state ports.ViewState, records []eventsourcing.Record) (next []eventsourcing.Record, did Step, err error) {
+	id, upTo := records[0].AggregateID, uint64(0)
+	if !v.config.Untrusted {
+		for _, r := range records {
+			upTo = max(upTo, r.SequenceNumber)
+		}
+	}
+	// This may read more than is due. What is behind it, the feed will bring again.
+	stored, err := v.missing(ctx, id, state.SequenceNumber, upTo)
+	if err != nil {
+		return nil, did, err
+	}
+	end := state.SequenceNumber + uint64(len(stored))
+	due := state.SequenceNumber
+	announced := make(map[uint64]bool, len(records))
+	for _, r := range records {
+		switch {
+		case r.SequenceNumber <= state.SequenceNumber || announced[r.SequenceNumber]:
+			did.Duplicates++
+		case v.config.Untrusted && (r.SequenceNumber > end || !sameEvent(stored[r.SequenceNumber-state.SequenceNumber-1], r)):
+			did.Foreign = append(did.Foreign, r)
+		default:
+			announced[r.SequenceNumber] = true
+			due = max(due, r.SequenceNumber)
+		}
+	}
+	if due == state.SequenceNumber {
+		return nil, did, nil
+	}
+	did.Applied = len(stored)
+	if did.Healed = int(due-state.SequenceNumber) - len(announced); did.Healed > 0 {
+		v.config.Logger.Warn("filled a hole in the feed from the event store", "aggregate_id", id, "before", due, "events", did.Healed)
+	}
+	return stored, did, nil
+}
+
+// sameEvent says whether a record that was delivered names the event that is stored.
+func sameEvent(stored, delivered eventsourcing.Record) bool {
+	return stored.EventID == delivered.EventID && stored.AggregateType == delivered.AggregateType
+}
+
+// groups divides records by aggregate, in the order of their first records.
+func groups(records []eventsourcing.Record) [][]eventsourcing.Record {
+	if len(records) == 1 {
+		return [][]eventsourcing.Record{records}
+	}
+	index := make(map[uuid.UUID]int, len(records))
+	divided := make([][]eventsourcing.Record, 0, len(records))
+	for _, r := range records {
+		i, known := index[r.AggregateID]
+		if !known {
+			i = len(divided)
+			index[r.AggregateID] = i
+			divided = append(divided, nil)
+		}
+		divided[i] = append(divided[i], r)
+	}
+	return divided
+}
+
+func (s *Step) add(other Step) {
+	s.Applied += other.Applied
+	s.Healed += other.Healed
+	s.Duplicates += other.Duplicates
+	s.Foreign = slices.Concat(s.Foreign, other.Foreign)
+}
