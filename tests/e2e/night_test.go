@@ -102,7 +102,7 @@ func TestNight(t *testing.T) {
 func buildBuggy(t *testing.T) (path string) {
 	t.Helper()
 	dir := t.TempDir()
-	source, err := filepath.Abs("../../application/consumer/effect.go")
+	source, err := filepath.Abs("../../application/filling/effect.go")
 	if err != nil {
 		t.Fatal(err)
 	}
