@@ -1,0 +1,14 @@
+package watermillkafka_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"orderflow/adapters/redpanda/internal/topictest"
+)
+
+// The metrics library of the client keeps one goroutine a process for ever.
+func TestMain(m *testing.M) {
+	topictest.Main(m, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}
