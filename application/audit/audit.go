@@ -20,9 +20,10 @@ const (
 	maxShown = 20
 	// readers is how many partitions are read at once.
 	readers = 4
-	// between is the pause between two looks at a topic that something is missing from.
+	// between is the pause before a topic that lacks something is read again.
 	between = 50 * time.Millisecond
-	// again and attempts are for brokers that are away: a pause between attempts, and how many of them in a row may fail.
+	// again and attempts apply when brokers do not answer: the pause between attempts, and how many
+	// attempts in a row may fail.
 	again    = time.Second
 	attempts = 60
 )
@@ -37,15 +38,19 @@ type Store interface {
 type Config struct {
 	Store Store
 	Topic ports.TopicReader
-	// MaxOrders is how many orders are compared in one pass over the topic; 1,048,576 by default, which take 48 MiB.
+	// MaxOrders is how many aggregates are compared in one pass over the topic. The default is
+	// 1,048,576, which take 48 MiB.
 	MaxOrders int
-	// MaxHoles is how many holes in the histories of those orders are kept track of at any time; 131,072 by default.
+	// MaxHoles is how many holes in the histories of those aggregates can exist at one time. The
+	// default is 131,072.
 	MaxHoles int
-	// Loads is how many histories are read at once for each partition that is being read; 4 by default.
+	// Loads is how many histories are read at once for each partition that is being read. The
+	// default is 4.
 	Loads int
 }
 
-// Auditor implements [ports.TopicVerifier]. It is safe for concurrent use; each comparison takes memory of its own.
+// Auditor implements [ports.TopicVerifier]. It is safe for concurrent use. Each comparison uses its
+// own memory.
 type Auditor struct{ config Config }
 
 var _ ports.TopicVerifier = (*Auditor)(nil)
@@ -63,7 +68,8 @@ func New(config Config) *Auditor {
 	return &Auditor{config: config}
 }
 
-// VerifyTopic implements [ports.TopicVerifier]. On an error, the report says what was found until then.
+// VerifyTopic implements [ports.TopicVerifier]. On an error, the report holds what was found until
+// then.
 func (a *Auditor) VerifyTopic(ctx context.Context, options ports.TopicOptions) (ports.TopicReport, error) {
 	if options.From < 0 && options.From != ports.FromBegin {
 		return ports.TopicReport{}, fmt.Errorf("verify the topic from %d: not an offset", options.From)
@@ -85,18 +91,19 @@ func (a *Auditor) VerifyTopic(ctx context.Context, options ports.TopicOptions) (
 	}
 }
 
-// comparison is one run over everything.
+// comparison is one comparison of all aggregates.
 type comparison struct {
 	Config
 	options ports.TopicOptions
 
-	// mu guards what follows, and the ledger of the pass under way.
+	// mu guards the fields below and the ledger of the current pass.
 	mu          sync.Mutex
 	report      ports.TopicReport
 	read, total uint64
 }
 
-// fill adds the orders behind cursor, as many as a pass takes, and returns the cursor of those behind them.
+// fill adds the aggregates after the cursor, as many as fit into a pass. It returns the cursor for
+// the next pass.
 func (c *comparison) fill(ctx context.Context, l *ledger, cursor ports.Cursor) (ports.Cursor, error) {
 	for {
 		page, err := c.Store.ScanHeads(ctx, cursor, min(headPage, c.MaxOrders-len(l.orders)))
@@ -130,13 +137,14 @@ func (c *comparison) found(f ports.TopicFinding, count uint64) {
 	}
 }
 
-// pass compares some of the orders with the whole topic.
+// pass compares some of the aggregates with the whole topic.
 type pass struct {
 	*comparison
-	// first passes look at every message, later ones only at those of their own orders.
+	// The first pass looks at every message. Later passes look only at those of their own
+	// aggregates.
 	first  bool
 	ledger *ledger
-	// next is where to read on in each partition.
+	// next is the next offset to read in each partition.
 	next map[int32]int64
 }
 
@@ -156,7 +164,8 @@ func (p *pass) run(ctx context.Context) error {
 	return nil
 }
 
-// settle reads on while something is missing, until nothing of it has come for as long as the patience.
+// settle reads on while something is missing. It ends when no missing event has arrived for as long
+// as the patience.
 func (p *pass) settle(ctx context.Context) error {
 	deadline := time.NewTimer(p.options.Patience)
 	defer deadline.Stop()
@@ -182,7 +191,7 @@ func (p *pass) settle(ctx context.Context) error {
 	return nil
 }
 
-// readOn reads what the topic holds behind what was read before.
+// readOn reads what the topic holds after what was read before.
 func (p *pass) readOn(ctx context.Context) error {
 	ranges, err := p.ranges(ctx)
 	if err != nil {
@@ -210,7 +219,8 @@ func (p *pass) readOn(ctx context.Context) error {
 	return group.Wait()
 }
 
-// ranges asks for the ends. Brokers that do not answer the very first time are more likely misspelt than away.
+// ranges asks for the end offsets. When brokers do not answer the very first request, their address
+// is probably wrong, so it is not retried.
 func (p *pass) ranges(ctx context.Context) (ranges []ports.TopicRange, err error) {
 	if p.first && len(p.next) == 0 {
 		return p.Topic.Ranges(ctx)
@@ -239,7 +249,7 @@ func (p *pass) readRange(ctx context.Context, r ports.TopicRange) error {
 	return w.flush(ctx)
 }
 
-// persist repeats work while brokers are away and it gets on now and then.
+// persist repeats work while brokers do not answer, as long as it makes progress now and then.
 func persist(ctx context.Context, work func() (progress bool, err error)) error {
 	for failures := 0; ; {
 		progress, err := work()

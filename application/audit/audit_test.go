@@ -26,7 +26,7 @@ func verify(t *testing.T, config audit.Config, options ports.TopicOptions) ports
 	return report
 }
 
-// counts is a report without its descriptions.
+// counts returns a report without its descriptions.
 func counts(r ports.TopicReport) ports.TopicReport {
 	r.Shown = nil
 	return r
@@ -176,8 +176,10 @@ func TestVerifyTopic_tellsWhatIsWrong(t *testing.T) {
 				f.put(0, s.of(0, 1)...)
 				f.put(0, s.of(1, 1)...)
 				f.put(0, s.of(2, 1, 2)...)
-				f.put(0, s.of(2, 3, 1, 2, 4, 3)...) // from here: 1 and 2 are repetitions
-				f.put(0, s.of(0, 2, 4)...)          // and 3 of the first and 5 of the last order are missing
+				// the offset points here: 1 and 2 are repetitions
+				f.put(0, s.of(2, 3, 1, 2, 4, 3)...)
+				// 3 of the first and 5 of the last order are missing
+				f.put(0, s.of(0, 2, 4)...)
 			},
 			4,
 			ports.TopicReport{Aggregates: 2, Unjudged: 1, Messages: 7, Doubled: 3, Missing: 2},
@@ -209,7 +211,7 @@ func TestVerifyTopic_tellsWhatIsWrong(t *testing.T) {
 			t.Parallel()
 			s, f := newShop(t, test.orders...), newTopic(2)
 			test.write(s, f)
-			// However the orders are divided, the answer is the same.
+			// The answer does not depend on how the orders are divided into passes.
 			for _, maxOrders := range []int{0, 1, 2} {
 				got := verify(t, audit.Config{Store: s, Topic: f, MaxOrders: maxOrders}, ports.TopicOptions{From: test.from})
 				if diff := cmp.Diff(test.want, counts(got)); diff != "" {
@@ -225,7 +227,8 @@ func TestVerifyTopic_tellsWhatIsWrong(t *testing.T) {
 	}
 }
 
-// Which partition counts as the order's own is not determined, as they are read side by side.
+// Partitions are read concurrently, so it is not determined which of them counts as the order's
+// own.
 func TestVerifyTopic_noticesAnOrderInTwoPartitions(t *testing.T) {
 	t.Parallel()
 	s, f := newShop(t, 3), newTopic(2)
@@ -238,7 +241,7 @@ func TestVerifyTopic_noticesAnOrderInTwoPartitions(t *testing.T) {
 	}
 }
 
-// A message that claims to be an event must be that event in every respect.
+// A message that claims to be an event must equal that event in every field.
 func TestVerifyTopic_comparesEveryField(t *testing.T) {
 	t.Parallel()
 	for name, forge := range map[string]func(*eventsourcing.Record){
@@ -313,14 +316,15 @@ func TestVerifyTopic_besideTraffic(t *testing.T) {
 		}
 	})
 
-	// A publisher that needs 9 seconds an event is waited for with a patience of 10, however many there are.
+	// The publisher needs 9 seconds for an event, and the patience is 10 seconds. Its events are
+	// waited for, however many there are.
 	t.Run("a publisher that is behind is waited for as long as it gets on", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			s, f := newShop(t, 6), newTopic(1)
 			go func() {
 				for n := range uint64(6) {
-					time.Sleep(9 * time.Second) // of the bubble's clock
+					time.Sleep(9 * time.Second) // on the clock of the bubble
 					f.put(0, s.of(0, n+1)...)
 				}
 			}()
@@ -427,7 +431,8 @@ func TestVerifyTopic_failures(t *testing.T) {
 			}
 			away := errors.Join(ports.ErrUnavailable, errors.New("EOF"))
 			calls := 0
-			f.onRanges = func() error { // the first time it answers, then it is away for half a minute
+			// the first call succeeds, then the broker is away for half a minute
+			f.onRanges = func() error {
 				if calls++; calls > 1 && calls < 30 {
 					return away
 				}
@@ -444,7 +449,8 @@ func TestVerifyTopic_failures(t *testing.T) {
 			options := whole()
 			options.Patience = time.Minute
 			late := s.append(t, s.orders[0], 1)
-			time.AfterFunc(10*time.Second, func() { f.put(0, late...) }) // so that it is asked again
+			// so that the topic is read again
+			time.AfterFunc(10*time.Second, func() { f.put(0, late...) })
 			got := verify(t, audit.Config{Store: s, Topic: f}, options)
 			if diff := cmp.Diff(ports.TopicReport{Aggregates: 1, Messages: 601}, got); diff != "" {
 				t.Error(diff)

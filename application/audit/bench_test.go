@@ -14,8 +14,9 @@ import (
 	"orderflow/ports"
 )
 
-// endless is a store and a topic that make up what they hold: orders of eventsEach events, one event of every order in turn, so that
-// a window never has two of the same order.
+// endless is a store and a topic that generate their contents: each order has eventsEach events,
+// and the topic has one event of every order in turn. So a window never holds two events of the
+// same order.
 type endless struct{ orders int }
 
 const eventsEach = 4
@@ -61,8 +62,8 @@ func (e endless) Read(_ context.Context, r ports.TopicRange, visit func(ports.To
 	return nil
 }
 
-// BenchmarkVerifyTopic compares two million events of half a million orders, in one pass and in four, and tells the memory that is
-// in use near the end.
+// BenchmarkVerifyTopic compares two million events of half a million orders, in one pass and in
+// four. It reports the memory that is in use near the end.
 func BenchmarkVerifyTopic(b *testing.B) {
 	const orders = 500_000
 	for name, maxOrders := range map[string]int{"one pass": 0, "four passes": orders / 4} {

@@ -12,38 +12,41 @@ import (
 	"orderflow/ports"
 )
 
-// errTooManyHoles ends a comparison that would take more memory than was granted.
+// errTooManyHoles ends a comparison that would need more memory than Config.MaxHoles allows.
 var errTooManyHoles = errors.New("the topic has too many holes to keep track of; if it no longer holds its beginning, verify it from an offset")
 
-// run is a range of sequence numbers without a hole: those from first up to, and without, end.
+// run is a range of sequence numbers without a hole, from first (inclusive) to end (exclusive).
 type run struct{ first, end uint64 }
 
-// account says which events of one order have come.
+// account says which events of one aggregate have arrived.
 type account struct {
 	head uint64
-	// came is the first run; its zero value for none.
+	// came is the first run. It is zero when there is none.
 	came run
-	// partition is where the order's first message was.
+	// partition is the partition of the aggregate's first message.
 	partition int32
-	// kind is the index of its type in the ledger's types.
+	// kind is the index of the aggregate's type in the ledger's types.
 	kind uint16
 }
 
-// ledger has an account for each order of a pass.
+// ledger has an account for each aggregate of a pass.
 type ledger struct {
-	// orders are sorted once open has returned, and do not change any more; accounts are theirs.
+	// orders holds the aggregate ids, and accounts has the same indexes. When open has returned,
+	// orders is sorted and does not change any more.
 	orders   []uuid.UUID
 	accounts []account
-	// types are the aggregate types that there are. A service has a few.
+	// types holds the aggregate types that occur. A service has few of them.
 	types []string
-	// further holds the runs behind the first one, by the index of the account; few orders have any.
+	// further holds the runs after the first one of an aggregate, by the index of its account. Few
+	// aggregates have any.
 	further map[int][]run
 	holes   int
 	// maxHoles bounds holes.
 	maxHoles int
-	// whole says that each history is due from its first event on, else from the first one that comes.
+	// whole says that every history must be complete from its first event. Otherwise it must be
+	// complete from the first event that arrives.
 	whole bool
-	// missing is how many events that are due have not come.
+	// missing is the number of required events that have not arrived.
 	missing uint64
 }
 
@@ -61,13 +64,13 @@ func (l *ledger) add(h ports.Head) {
 	l.accounts = append(l.accounts, account{head: h.SequenceNumber, kind: uint16(kind)})
 }
 
-// headOf is what was added as the account at index.
+// headOf returns the head that was added at index.
 func (l *ledger) headOf(index int) ports.Head {
 	a := l.accounts[index]
 	return ports.Head{AggregateType: l.types[a.kind], AggregateID: l.orders[index], SequenceNumber: a.head}
 }
 
-// open ends the adding. An order that was added twice has one account.
+// open ends the adding of aggregates. An aggregate that was added twice has one account.
 func (l *ledger) open() {
 	sort.Sort(byOrder{l})
 	n := 0
@@ -97,22 +100,23 @@ func (l byOrder) Swap(i, j int) {
 	l.accounts[i], l.accounts[j] = l.accounts[j], l.accounts[i]
 }
 
-// find returns the index of an order's account. Unlike the other methods it is safe for concurrent use.
+// find returns the index of an aggregate's account. Unlike the other methods it is safe for
+// concurrent use.
 func (l *ledger) find(aggregateID uuid.UUID) (int, bool) {
 	return slices.BinarySearchFunc(l.orders, aggregateID, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 }
 
-// entry is what a message means for its order.
+// entry is what a message means for its aggregate.
 type entry struct {
-	// again says that the event was there before.
+	// again says that the event has arrived before.
 	again bool
-	// successorFirst says that the event came later than the one behind it.
+	// successorFirst says that the event arrived after its successor.
 	successorFirst bool
-	// scattered says that the order's first message is in another partition.
+	// scattered says that the aggregate's first message is in another partition.
 	scattered bool
 }
 
-// enter notes that an event has come.
+// enter notes that an event has arrived.
 func (l *ledger) enter(index int, sequence uint64, partition int32) (entry, error) {
 	a := &l.accounts[index]
 	if a.came == (run{}) {
@@ -123,7 +127,8 @@ func (l *ledger) enter(index int, sequence uint64, partition int32) (entry, erro
 	e := entry{scattered: a.partition != partition}
 	further := l.further[index]
 	switch {
-	case sequence < a.came.first && !l.whole: // its first message may well be before the offset that was asked for
+	// its first message may come before the offset that the caller named
+	case sequence < a.came.first && !l.whole:
 		e.again = true
 		return e, nil
 	case a.came.first <= sequence && sequence < a.came.end:
@@ -150,7 +155,7 @@ func (l *ledger) enter(index int, sequence uint64, partition int32) (entry, erro
 	return e, nil
 }
 
-// arrived keeps the number of missing events.
+// arrived updates the number of missing events.
 func (l *ledger) arrived(a *account, sequence uint64, first bool) {
 	switch {
 	case sequence > a.head:
@@ -161,7 +166,8 @@ func (l *ledger) arrived(a *account, sequence uint64, first bool) {
 	}
 }
 
-// insert adds a sequence number to sorted runs that do not touch each other, and reports whether it was in one already.
+// insert adds a sequence number to sorted runs that do not touch each other. It reports whether a
+// run already contained the number.
 func insert(runs []run, sequence uint64) ([]run, bool) {
 	i, _ := slices.BinarySearchFunc(runs, sequence, func(r run, s uint64) int {
 		if r.end < s {
@@ -191,7 +197,8 @@ func holds(runs []run, sequence uint64) bool {
 	return slices.ContainsFunc(runs, func(r run) bool { return r.first <= sequence && sequence < r.end })
 }
 
-// judge counts the orders, and calls missing for every hole in the history of one: the events from first to last did not come.
+// judge counts the aggregates. It calls missing for every hole in a history: the events from first
+// to last did not arrive.
 func (l *ledger) judge(report *ports.TopicReport, missing func(head ports.Head, first, last uint64)) {
 	for i, a := range l.accounts {
 		due := uint64(1)

@@ -11,8 +11,8 @@ import (
 	"orderflow/ports"
 )
 
-// Whatever is lost, repeated and exchanged, the report says what its definitions say, worked out here the slow way from all
-// messages at once.
+// Messages are lost, repeated and exchanged at random. The report must equal its definitions, which
+// are computed here in a slow way from all messages at once.
 func TestVerifyTopic_PropEqualsTheDefinitions(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -17,13 +17,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// topic is a topic that tests write to as they please.
+// topic is a topic to which tests write freely.
 type topic struct {
 	mu         sync.Mutex
 	partitions [][]ports.TopicMessage
 	begin      []int64
 	reads      int
-	// onRanges, when set, is called before each answer; its error is the answer.
+	// onRanges, when set, is called before each answer. An error that it returns is the answer.
 	onRanges func() error
 	// onRead, when set, is called before each message is read.
 	onRead func(ports.TopicMessage) error
@@ -92,7 +92,7 @@ type shop struct {
 	all    map[uuid.UUID][]eventsourcing.Record
 }
 
-// newShop makes orders with the given numbers of events.
+// newShop creates orders with the given numbers of events.
 func newShop(t testing.TB, lengths ...int) *shop {
 	t.Helper()
 	s := &shop{Store: memory.New(memory.Options{}), all: make(map[uuid.UUID][]eventsourcing.Record)}
@@ -104,7 +104,7 @@ func newShop(t testing.TB, lengths ...int) *shop {
 	return s
 }
 
-// append commits events of an order, and returns them.
+// append commits events of an order and returns them.
 func (s *shop) append(t testing.TB, id uuid.UUID, events int) []eventsourcing.Record {
 	t.Helper()
 	a := ports.Append{AggregateID: id, Expected: uint64(len(s.all[id])), CommandID: uuid.New()}
@@ -126,7 +126,7 @@ func (s *shop) append(t testing.TB, id uuid.UUID, events int) []eventsourcing.Re
 	return a.Records
 }
 
-// of returns events of an order, by its number among the orders and their sequence numbers.
+// of returns events of an order. It takes the index of the order and sequence numbers.
 func (s *shop) of(order int, sequences ...uint64) (records []eventsourcing.Record) {
 	for _, n := range sequences {
 		records = append(records, s.all[s.orders[order]][n-1].Clone())

@@ -19,17 +19,18 @@ const (
 	windowBytes    = 4 << 20
 )
 
-// window collects messages of one partition, so that the history of an order is read once for several of them.
+// window collects messages of one partition, so that the history of an aggregate is read once for
+// several messages.
 type window struct {
 	*pass
-	// at is behind the offset of the last message that was added.
+	// at is the offset after the last message that was added.
 	at       int64
 	messages []ports.TopicMessage
 	bytes    int
 	skipped  uint64
 }
 
-// add takes a message, and compares the window when it is full.
+// add takes a message. When the window is full, it compares the window.
 func (w *window) add(ctx context.Context, m ports.TopicMessage) error {
 	if !w.concerns(m) {
 		w.skipped++
@@ -44,7 +45,7 @@ func (w *window) add(ctx context.Context, m ports.TopicMessage) error {
 	return w.flush(ctx)
 }
 
-// concerns reports whether this pass is to compare m.
+// concerns reports whether this pass must compare m.
 func (w *window) concerns(m ports.TopicMessage) bool {
 	if w.first {
 		return true
@@ -53,7 +54,7 @@ func (w *window) concerns(m ports.TopicMessage) bool {
 	return m.Err == nil && own
 }
 
-// flush compares what is in the window and empties it.
+// flush compares the messages in the window and empties it.
 func (w *window) flush(ctx context.Context) error {
 	histories, err := w.histories(ctx)
 	if err != nil {
@@ -82,10 +83,10 @@ func (w *window) flush(ctx context.Context) error {
 	return nil
 }
 
-// enter notes in the ledger a message that is an event of the store.
+// enter notes a message that is an event of the store in the ledger.
 func (w *window) enter(m ports.TopicMessage) error {
 	index, own := w.ledger.find(m.Record.AggregateID)
-	if !own { // of another pass, or created meanwhile
+	if !own { // of another pass, or created during the comparison
 		return nil
 	}
 	e, err := w.ledger.enter(index, m.Record.SequenceNumber, m.Partition)
@@ -111,13 +112,14 @@ func finding(kind ports.TopicFault, m ports.TopicMessage, detail string) ports.T
 	}
 }
 
-// histories holds the part of each order's history that the messages of a window are compared with.
+// histories holds the part of each aggregate's history that the messages of a window are compared
+// with.
 type histories map[uuid.UUID]*history
 
 type history struct {
 	after   uint64 // events up to this one were not read
 	records []eventsourcing.Record
-	// err says that the store's own bytes cannot be read.
+	// err says that the stored bytes cannot be read.
 	err error
 }
 
@@ -151,7 +153,7 @@ func (w *window) histories(ctx context.Context) (histories, error) {
 	return needed, group.Wait()
 }
 
-// compare says why m is no event of the store; "" when it is one.
+// compare says why m is not an event of the store. It returns "" when it is one.
 func (h histories) compare(m ports.TopicMessage) string {
 	if m.Err != nil {
 		return m.Err.Error()
@@ -175,7 +177,8 @@ func (h histories) compare(m ports.TopicMessage) string {
 	return ""
 }
 
-// differing names the fields in which a message is not the stored event. Metadata does not count: it stays in the store.
+// differing names the fields in which a message differs from the stored event. Metadata is not
+// compared: it stays in the store.
 func differing(got, want eventsourcing.Record) (fields []string) {
 	for _, field := range []struct {
 		name string
