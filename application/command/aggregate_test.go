@@ -18,7 +18,7 @@ import (
 	"orderflow/ports"
 )
 
-// A second aggregate beside the orders: a balance that begins at 10 and never goes below 0.
+// A second aggregate type beside orders: a balance that begins at 10 and never goes below 0.
 
 type (
 	spend struct {
@@ -85,7 +85,8 @@ func TestHandler_Handle_beginsAtTheInitialState(t *testing.T) {
 	}
 }
 
-// A check is what a malformed command is refused by, before the store is asked. Without one there is only the decider.
+// Check refuses a malformed command before the store is read. Without Check only the decider can
+// refuse it.
 func TestHandler_Handle_checksOnlyWhereThereIsACheck(t *testing.T) {
 	t.Parallel()
 	store, id := memory.New(memory.Options{}), uuid.New()
@@ -106,7 +107,8 @@ func TestHandler_Handle_checksOnlyWhereThereIsACheck(t *testing.T) {
 	}
 }
 
-// Ids are unique over all types: an order is no balance, and a balance is no order, whoever was first.
+// Ids are unique over all types. The id of an order is refused by the handler of balances and the
+// other way round, whichever was first.
 func TestHandler_Handle_refusesAnIDOfAnotherType(t *testing.T) {
 	t.Parallel()
 	store := memory.New(memory.Options{})
@@ -125,7 +127,7 @@ func TestHandler_Handle_refusesAnIDOfAnotherType(t *testing.T) {
 		expectOtherType(t, err, ports.OtherTypeError{AggregateID: ofBalance, Type: "balance", Wanted: "order"})
 	}
 
-	// The command id of the other type's events does not help either.
+	// The command id of an event of the other type does not help either.
 	request := create(ofBalance)
 	request.CommandID = stored[1][0].CommandID
 	_, err = orders.Handle(t.Context(), request)
@@ -144,12 +146,14 @@ func expectOtherType(t *testing.T, err error, want ports.OtherTypeError) {
 	}
 }
 
-// Of two first commands for one id, by handlers of two types that do not know of each other, one wins.
+// Handlers of two types do not know of each other. Of their first commands for the same id, one
+// wins.
 func TestHandler_Handle_twoTypesRaceForOneID(t *testing.T) {
 	t.Parallel()
 	inner, id := memory.New(memory.Options{}), uuid.New()
 	raced := &hooked{EventStore: inner}
-	raced.append = func(ctx context.Context, a ports.Append) (ports.Appended, error) { // between the load and the append
+	// between the load and the append
+	raced.append = func(ctx context.Context, a ports.Append) (ports.Appended, error) {
 		raced.append = nil
 		if _, err := balanceHandler(balances(), inner).Handle(ctx, ports.CommandRequest[spend]{Command: spend{id, 1}}); err != nil {
 			t.Error(err)

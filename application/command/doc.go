@@ -1,25 +1,32 @@
-// Package command handles commands: load the order's history, decide, append.
+// Package command handles commands: it loads the history of the aggregate, decides the command, and
+// appends the events. It works for every aggregate type that has an [eventsourcing.Decider].
 //
-// # One order at a time, many orders at once
+// # One aggregate at a time, many aggregates at once
 //
-// Commands for one order queue up inside the process, first come first served, because all but one of them would lose the
-// race in the store and start over. Commands for different orders never wait for each other. The queue is a courtesy, not
-// the protection: between processes, and in principle always, it is the store's expected head that lets exactly one writer
-// win. A writer that lost reloads and decides again, a bounded number of times.
+// Inside one process, commands for the same aggregate wait in a queue, first in, first out. Without
+// the queue all but one of them would lose the race in the store and start again. Commands for
+// different aggregates never wait for each other.
+//
+// The queue is an optimization and protects nothing. The store's expected head protects the
+// history: it lets exactly one writer win, between processes and inside one. A writer that lost
+// loads the history and decides again, a bounded number of times.
 //
 // # The same command twice
 //
-// The history itself remembers which commands it came from. A request whose command id is already there is answered with
-// the events of then, before any rule or expected sequence number is looked at; the state may have moved on since, and the
-// client asked about its command, not about the state. Each event carries a digest of its command, so that an id reused for
-// another command is refused instead of answered with something that never happened.
+// The history holds the ids of the commands that caused its events. When the command id of a
+// request is already there, the handler returns the events of that time. It does so before it
+// checks any rule or the expected sequence number: the state may have changed since, but the client
+// asks about its command and not about the state. Each event carries a digest of its command. So an
+// id that is reused for another command is refused, and the client is never told that the second
+// command took effect.
 //
-// A command that emitted nothing left no trace. Its retry is decided anew, which gives the same answer unless somebody else
-// changed the order in between.
+// A command that emitted no event is not stored. Its retry is decided again. The answer is the same
+// unless the aggregate has changed in between.
 //
 // # Unknown outcomes
 //
-// When a store cannot say whether an append happened, the history is read once more, also if the client is gone by then. If
-// the command is in it, it happened. If not, the client is told that the outcome is unknown; asking again with the same
-// command id is always safe.
+// When a store cannot say whether an append happened, the handler reads the history once more, even
+// if the client is gone by then. If the history contains the command, the append happened.
+// Otherwise the client is told that the outcome is unknown. It may always send the same request
+// again with the same command id.
 package command

@@ -17,12 +17,13 @@ import (
 )
 
 const (
-	// attempts bounds how often one command is decided anew after a lost race.
+	// attempts bounds how often one command is decided again after a lost race.
 	attempts = 16
-	// pause is the longest wait before the second attempt; it doubles up to maxPause.
+	// pause is the longest wait before the second attempt. It doubles with each attempt, up to
+	// maxPause.
 	pause    = time.Millisecond
 	maxPause = 50 * time.Millisecond
-	// reread bounds the look at the history after an unknown outcome.
+	// reread bounds how long the history is read after an unknown outcome.
 	reread = 5 * time.Second
 
 	digestKey = "command_digest"
@@ -34,14 +35,16 @@ type Aggregate[C eventsourcing.Command, S, E any] struct {
 	Type    string
 	Decider eventsourcing.Decider[C, S, E]
 	Codec   ports.Codec[E]
-	// Check reports what makes a command malformed, before anything is read. Its error is returned as it is. Nil checks nothing.
+	// Check returns an error for a malformed command, before anything is read. The error is
+	// returned unchanged. Nil means that nothing is checked.
 	Check func(C) error
-	// AppendContent appends a text that is the same for equal commands and different for different ones, on every version
-	// of the program: its digest is stored with the events. The name and the aggregate id need not be in it.
+	// AppendContent appends a text that is equal for equal commands and different for different
+	// commands, in every version of the program. Its digest is stored with the events. The text
+	// need not contain the command's name and the aggregate id.
 	AppendContent func([]byte, C) []byte
 }
 
-// Digest identifies the content of a command. It is stored with the events.
+// Digest identifies the content of a command. It is stored with each of the command's events.
 func (a Aggregate[C, S, E]) Digest(c C) string {
 	b := append([]byte(c.Name()), ' ')
 	b = append(b, c.AggregateID().String()...)
@@ -53,7 +56,7 @@ func (a Aggregate[C, S, E]) Digest(c C) string {
 type Config struct {
 	Store ports.EventStore
 	Now   func() time.Time
-	// NewID makes event ids and the command ids that clients left out.
+	// NewID creates event ids, and command ids for requests that have none.
 	NewID func() uuid.UUID
 }
 
@@ -64,7 +67,7 @@ type Handler[C eventsourcing.Command, S, E any] struct {
 	queues    queues
 }
 
-// New returns a Handler of the commands of one aggregate type.
+// New returns a Handler for the commands of one aggregate type.
 func New[C eventsourcing.Command, S, E any](aggregate Aggregate[C, S, E], config Config) *Handler[C, S, E] {
 	return &Handler[C, S, E]{aggregate: aggregate, config: config}
 }
@@ -101,7 +104,7 @@ func (h *Handler[C, S, E]) Handle(ctx context.Context, request ports.CommandRequ
 	}
 }
 
-// errLostRace marks a version conflict that deciding anew can cure.
+// errLostRace marks a version conflict after which the command is decided again.
 var errLostRace = errors.New("lost the race")
 
 func (h *Handler[C, S, E]) attempt(ctx context.Context, request ports.CommandRequest[C], cause eventsourcing.Cause) (ports.CommandResult[E], error) {
@@ -124,12 +127,14 @@ func (h *Handler[C, S, E]) attempt(ctx context.Context, request ports.CommandReq
 		return ports.CommandResult[E]{AggregateID: cause.AggregateID, SequenceNumber: head}, nil
 	}
 	if head > 0 && cause.At.Before(history[head-1].CreatedAt) {
-		cause.At = history[head-1].CreatedAt // a clock that was set back must not reverse a history
+		// a clock that was set back must not make times go backwards within a history
+		cause.At = history[head-1].CreatedAt
 	}
 	return h.append(ctx, cause, head, events)
 }
 
-// load reads the whole history, which must be of the handler's type: ids are unique over all types.
+// load reads the whole history. It must be of the handler's type, because ids are unique over all
+// types.
 func (h *Handler[C, S, E]) load(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Record, error) {
 	history, err := h.config.Store.Load(ctx, aggregateID, 0)
 	if err == nil && len(history) > 0 && history[0].AggregateType != h.aggregate.Type {
@@ -179,7 +184,7 @@ func (h *Handler[C, S, E]) append(ctx context.Context, cause eventsourcing.Cause
 	}
 }
 
-// resolve looks whether an append with an unknown outcome happened.
+// resolve finds out whether an append with an unknown outcome happened.
 func (h *Handler[C, S, E]) resolve(ctx context.Context, cause eventsourcing.Cause, unknown error) (ports.CommandResult[E], error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reread)
 	defer cancel()
@@ -193,7 +198,7 @@ func (h *Handler[C, S, E]) resolve(ctx context.Context, cause eventsourcing.Caus
 	return ports.CommandResult[E]{}, unknown
 }
 
-// answer repeats what the command was told the first time.
+// answer returns the result that the command had the first time.
 func (h *Handler[C, S, E]) answer(cause eventsourcing.Cause, records []eventsourcing.Record) (ports.CommandResult[E], error) {
 	if then, now := records[0].Metadata[digestKey], cause.Metadata[digestKey]; then != "" && then != now {
 		return ports.CommandResult[E]{}, &ports.CommandIDReusedError{CommandID: cause.CommandID, AggregateID: cause.AggregateID}

@@ -179,7 +179,8 @@ func TestHandler_Handle_sameCommandID(t *testing.T) {
 		must(t, h, update(id, 3))
 		must(t, h, orders.Request{Command: order.CancelOrder{OrderID: id, Reason: "changed my mind"}})
 
-		again := must(t, setup(store), request) // also after a restart, and although it would be refused by now
+		// also after a restart, and although the command would be refused by now
+		again := must(t, setup(store), request)
 		if diff := cmp.Diff(first, again); diff != "" {
 			t.Error(diff)
 		}
@@ -206,7 +207,8 @@ func TestHandler_Handle_sameCommandID(t *testing.T) {
 	t.Run("from many clients at once causes one event", func(t *testing.T) {
 		t.Parallel()
 		store, id := memory.New(memory.Options{}), uuid.New()
-		handlers := []orders.Commands{setup(store), setup(store)} // two processes: no shared queue
+		// two processes: they share no queue
+		handlers := []orders.Commands{setup(store), setup(store)}
 		must(t, handlers[0], create(id))
 		request := update(id, 7)
 		request.CommandID = uuid.New()
@@ -232,7 +234,8 @@ func TestHandler_Handle_sameCommandID(t *testing.T) {
 	})
 }
 
-// P1, and the fourth show: clients that update one order at once end with 1..n, and each is told the truth.
+// P1. Many clients update one order at the same time. The history ends with 1..n, and each client
+// is told what really happened to its command.
 func TestHandler_Handle_oneOrderManyClients(t *testing.T) {
 	t.Parallel()
 	store, id := memory.New(memory.Options{}), uuid.New()
@@ -292,9 +295,10 @@ func TestHandler_Handle_noHeadOfLineBlockingBetweenOrders(t *testing.T) {
 			go func() { _, err := h.Handle(t.Context(), create(slow)); done <- err }()
 		}
 		synctest.Wait()
-		must(t, h, create(quick)) // would be a deadlock if it waited
+		must(t, h, create(quick)) // if it waited, this would be a deadlock
 
-		// One of the two has the order's turn and the other waits for it; that one may give up.
+		// One of the two commands is being handled and the other waits for it. The waiting one can
+		// be cancelled.
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := h.Handle(ctx, create(slow)); !errors.Is(err, context.Canceled) {
@@ -389,7 +393,7 @@ func TestHandler_Handle_storeErrors(t *testing.T) {
 	})
 }
 
-// hooked is an event store with a hook in front of Load and in place of Append.
+// hooked is an event store with a hook before Load and a hook that replaces Append.
 type hooked struct {
 	ports.EventStore
 	load   func(uuid.UUID)

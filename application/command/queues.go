@@ -7,19 +7,20 @@ import (
 	"github.com/google/uuid"
 )
 
-// queues lets one command an order pass at a time, in the order of arrival. It holds only orders that have a command under
-// way. The zero value is ready.
+// queues lets one command at a time pass for each aggregate, in the order of arrival. It holds only
+// aggregates that have a command in progress. The zero value is ready.
 type queues struct {
 	mu     sync.Mutex
 	orders map[uuid.UUID]*queue
 }
 
 type queue struct {
-	turn  chan struct{} // holds a token while a command is under way
-	users int           // commands under way or waiting
+	turn  chan struct{} // holds a token while a command is in progress
+	users int           // commands that are in progress or waiting
 }
 
-// enter waits for the order's turn. leave must be called exactly once after a nil error.
+// enter waits until the aggregate is free. After a nil error the caller must call leave exactly
+// once.
 func (q *queues) enter(ctx context.Context, orderID uuid.UUID) (leave func(), err error) {
 	q.mu.Lock()
 	if q.orders == nil {
