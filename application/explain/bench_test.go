@@ -13,8 +13,8 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// One operation is one record through one consumer, from several goroutines as in lanes; "bytes/event" is what a full memory of
-// five consumers holds.
+// One operation is one record through one consumer, from several goroutines, as in lanes.
+// "bytes/event" is the memory for one event when a recorder of five consumers is full.
 func BenchmarkRecorder(b *testing.B) {
 	consumers := []string{"a", "b", "c", "d", "e"}
 	var before, after runtime.MemStats

@@ -19,7 +19,7 @@ import (
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// clock is a time that tests move.
+// clock is a time that tests set.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -37,7 +37,7 @@ func (c *clock) forward(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// fixture is a service with two consumers, of which "view" projects and "broker" publishes.
+// fixture is a service with two consumers: "view" is a projection and "broker" is a publisher.
 type fixture struct {
 	t         *testing.T
 	clock     *clock
@@ -82,7 +82,8 @@ func (f *fixture) append(id uuid.UUID, metadata map[string]string) eventsourcing
 	return record
 }
 
-// A consumer that does not take the aggregate's type will never apply its events, and does not wait for them.
+// A consumer that does not take the aggregate's type will never apply its events, and does not wait
+// for them.
 func TestExplain_leavesOutConsumersThatDoNotTakeTheType(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -117,14 +118,14 @@ func TestExplain_leavesOutConsumersThatDoNotTakeTheType(t *testing.T) {
 	}
 }
 
-// apply says that a consumer is at record.
+// apply stores that a consumer has applied record.
 func (f *fixture) apply(ctx context.Context, consumer string, record eventsourcing.Record) error {
 	return f.store.Apply(ctx, viewOf(consumer), ports.Change{
 		AggregateID: record.AggregateID, State: ports.ViewState{SequenceNumber: record.SequenceNumber},
 	})
 }
 
-// consume delivers record to a consumer, which takes as long as given.
+// consume delivers record to a consumer, which takes the given time.
 func (f *fixture) consume(consumer string, record eventsourcing.Record, takes time.Duration) {
 	f.t.Helper()
 	if err := f.recorder.Consume(f.t.Context(), consumer, []eventsourcing.Record{record}, func(ctx context.Context) error {
@@ -135,7 +136,7 @@ func (f *fixture) consume(consumer string, record eventsourcing.Record, takes ti
 	}
 }
 
-// of returns what consumers have made of the events of an order.
+// of returns what the consumers have done with the events of an order.
 func (f *fixture) of(id uuid.UUID) [][]ports.ExplainedConsumer {
 	f.t.Helper()
 	explanation, err := f.explainer.Explain(f.t.Context(), id)
@@ -165,7 +166,7 @@ func TestExplain_tellsTheWayOfAnEvent(t *testing.T) {
 	f.consume("view", record, time.Millisecond)
 	f.recorder.Published("broker", record, 7, 42)
 	f.consume("broker", record, 5*time.Millisecond)
-	f.recorder.Published("broker", record, 1, 99) // published again: the first place counts
+	f.recorder.Published("broker", record, 1, 99) // published again: the first offset counts
 
 	got, err := f.explainer.Explain(t.Context(), id)
 	if err != nil {
@@ -241,7 +242,8 @@ func TestExplain_deliveries(t *testing.T) {
 	})
 }
 
-// Whatever is not remembered is still told to be applied, with the reason for which there are no times.
+// An event without recorded times is still reported as applied, with the reason why there are no
+// times.
 func TestExplain_gaps(t *testing.T) {
 	t.Parallel()
 	f := setup(t, 2)
@@ -264,7 +266,7 @@ func TestExplain_gaps(t *testing.T) {
 	if err := f.apply(t.Context(), "view", fourth); err != nil { // by another process
 		t.Fatal(err)
 	}
-	f.recorder.Published("broker", third, 4, 2) // from the event store: it did not come by way of the feed
+	f.recorder.Published("broker", third, 4, 2) // from the event store: the feed did not deliver it
 	if err := f.apply(t.Context(), "broker", third); err != nil {
 		t.Fatal(err)
 	}
@@ -334,7 +336,8 @@ func TestExplain_errors(t *testing.T) {
 	})
 }
 
-// An event that was pushed out while it was handled is forgotten, and does not come back without the time at which it was seen.
+// An event is dropped from the ring while it is being handled. It does not come back without the
+// time at which it was seen.
 func TestRecorder_forgetsWhatWasPushedOutMeanwhile(t *testing.T) {
 	t.Parallel()
 	f, id := setup(t, 2), uuid.New()
@@ -353,7 +356,7 @@ func TestRecorder_forgetsWhatWasPushedOutMeanwhile(t *testing.T) {
 	})
 }
 
-// The ring keeps the newest events and no more, whatever comes in at the same time.
+// The ring keeps the newest events and no more, also when events arrive concurrently.
 func TestRecorder_remembersTheNewestEvents(t *testing.T) {
 	t.Parallel()
 	const capacity, writers, each = 64, 8, 60

@@ -18,10 +18,11 @@ type Config struct {
 	Views ports.ViewStore
 	// Consumers are the names of all consumers, in the order in which they are shown.
 	Consumers []string
-	// Takes says whether a consumer takes events of an aggregate type; nil when all consumers take all. One that does not is
-	// left out of the explanation: it will never apply the events.
+	// Takes says whether a consumer takes events of an aggregate type. Nil means that all consumers
+	// take all types. A consumer that does not take the type is left out of the explanation,
+	// because it will never apply the events.
 	Takes func(consumer, aggregateType string) bool
-	// View says which view tells how far a consumer is.
+	// View returns the view whose state says how far a consumer is.
 	View     func(consumer string) ports.ViewID
 	Recorder *Recorder
 }
@@ -53,7 +54,8 @@ func (e *Explainer) Explain(ctx context.Context, aggregateID uuid.UUID) (ports.E
 		explanation.Events[i] = e.event(record, consumers)
 	}
 	for i, consumer := range consumers {
-		// Read after what is remembered: then what was handled and is not applied was really set aside.
+		// The state is read after the recorded times. So an event that was handled but is not
+		// applied has really been parked.
 		state, err := e.config.Views.State(ctx, e.config.View(consumer), aggregateID)
 		if err != nil {
 			return ports.Explanation{}, fmt.Errorf("explain order %s: %s: %w", aggregateID, consumer, err)
@@ -65,7 +67,7 @@ func (e *Explainer) Explain(ctx context.Context, aggregateID uuid.UUID) (ports.E
 	return explanation, nil
 }
 
-// takers are the consumers that take events of an aggregate type.
+// takers returns the consumers that take events of an aggregate type.
 func (e *Explainer) takers(aggregateType string) []string {
 	if e.config.Takes == nil {
 		return e.config.Consumers
@@ -90,11 +92,12 @@ func (e *Explainer) event(record eventsourcing.Record, consumers []string) ports
 	return event
 }
 
-// settle says whether the event was applied by a consumer that is at a sequence number, and why there are no times.
+// settle sets whether the consumer has applied the event, given its sequence number, and why there
+// are no times.
 func (e *Explainer) settle(told *ports.ExplainedConsumer, record eventsourcing.Record, at uint64) {
 	told.Applied = record.SequenceNumber <= at
 	if told.Applied && told.HandledAt.IsZero() {
-		e.config.Recorder.recall(record, told) // it may have been handled since
+		e.config.Recorder.recall(record, told) // the consumer may have handled it since
 	}
 	switch {
 	case !told.SeenAt.IsZero():
@@ -105,7 +108,8 @@ func (e *Explainer) settle(told *ports.ExplainedConsumer, record eventsourcing.R
 	}
 }
 
-// traceID reads the second part of a W3C traceparent, version-trace-span-flags; empty when there is none.
+// traceID returns the second part of a W3C traceparent (version-trace-span-flags). It is empty when
+// there is none.
 func traceID(traceparent string) string {
 	parts := strings.Split(traceparent, "-")
 	if len(parts) < 4 || len(parts[1]) != 32 {

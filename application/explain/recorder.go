@@ -12,20 +12,22 @@ import (
 	"orderflow/ports"
 )
 
-// DefaultEvents is how many events a [Recorder] remembers unless told otherwise.
+// DefaultEvents is how many events a [Recorder] keeps by default.
 const DefaultEvents = 1 << 16
 
-// RecorderConfig is how a [Recorder] is set up.
+// RecorderConfig configures a [Recorder].
 type RecorderConfig struct {
-	// Consumers are the names of all consumers of the process. What others report is not recorded.
+	// Consumers are the names of all consumers of the process. Reports of other consumers are
+	// ignored.
 	Consumers []string
-	// Events is how many events are remembered; 0 means DefaultEvents.
+	// Events is how many events are kept. 0 means DefaultEvents.
 	Events int
 	// Now is required.
 	Now func() time.Time
 }
 
-// Recorder remembers the ways of the newest events that passed through this process. It is safe for concurrent use.
+// Recorder keeps when the consumers of this process received and finished the newest events. It is
+// safe for concurrent use.
 type Recorder struct {
 	now       func() time.Time
 	consumers map[string]int
@@ -33,12 +35,13 @@ type Recorder struct {
 	started   time.Time
 
 	mu sync.Mutex
-	// events is a ring: it grows up to capacity, and then each new event takes the place of the oldest, which is at next.
+	// events is a ring. It grows up to its capacity. Then each new event replaces the oldest one,
+	// which is at next.
 	events []eventKey
 	visits []visit // len(consumers) for each event
 	index  map[eventKey]int
 	next   int
-	// forgotten is the latest commit time of an event that was pushed out.
+	// forgotten is the latest commit time of an event that was dropped.
 	forgotten time.Time
 	created   []int64 // commit times of events, in Unix milliseconds
 }
@@ -49,7 +52,8 @@ type eventKey struct {
 	sequenceNumber uint64
 }
 
-// visit is what one consumer did with one event. Times are nanoseconds since the recorder started, plus one, so that 0 is none.
+// visit is what one consumer did with one event. Times are nanoseconds since the recorder started,
+// plus one. So 0 means none.
 type visit struct {
 	seen, handled int64
 	offset        int64
@@ -58,7 +62,7 @@ type visit struct {
 	deliveries    uint16
 }
 
-// NewRecorder returns a Recorder that remembers nothing yet.
+// NewRecorder returns an empty Recorder.
 func NewRecorder(config RecorderConfig) *Recorder {
 	r := &Recorder{
 		now:       config.Now,
@@ -100,7 +104,8 @@ func (r *Recorder) Consume(
 	return err
 }
 
-// Published notes where a broker has put record. A record that is published again is where it was put first.
+// Published notes where a broker has put record. When a record is published again, the first place
+// is kept.
 func (r *Recorder) Published(consumer string, record eventsourcing.Record, partition int32, offset int64) {
 	r.note(consumer, []eventsourcing.Record{record}, always, func(v *visit, _ int64) {
 		if !v.placed {
@@ -109,12 +114,12 @@ func (r *Recorder) Published(consumer string, record eventsourcing.Record, parti
 	})
 }
 
-// condition says whether something is worth a place in the memory.
+// condition says whether a note may add its event to the ring.
 type condition bool
 
 const (
 	always condition = true
-	// ifRemembered is for what means little when the rest has been pushed out meanwhile.
+	// ifRemembered is for notes that are useless when the event's other notes have been dropped.
 	ifRemembered condition = false
 )
 
@@ -138,7 +143,7 @@ func (r *Recorder) note(consumer string, records []eventsourcing.Record, when co
 	}
 }
 
-// place makes a place in the ring for record's event, which has none.
+// place adds the event of record, which is not in the ring, to the ring.
 func (r *Recorder) place(record eventsourcing.Record) int {
 	key := eventKey{record.AggregateID, record.SequenceNumber}
 	at := r.next
@@ -159,7 +164,7 @@ func (r *Recorder) place(record eventsourcing.Record) int {
 	return at
 }
 
-// recall fills in what is remembered about an event and a consumer.
+// recall fills in what is recorded about an event and a consumer.
 func (r *Recorder) recall(record eventsourcing.Record, told *ports.ExplainedConsumer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -175,7 +180,7 @@ func (r *Recorder) recall(record eventsourcing.Record, told *ports.ExplainedCons
 	}
 }
 
-// gap says why a consumer's times are not remembered, for an event that it has applied.
+// gap says why there are no recorded times for an event that a consumer has applied.
 func (r *Recorder) gap(record eventsourcing.Record) ports.ExplainGap {
 	if record.CreatedAt.Before(r.started) {
 		return ports.GapBeforeStart
