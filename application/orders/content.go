@@ -6,7 +6,8 @@ import (
 	"orderflow/domain/order"
 )
 
-// appendContent spells out the fields of a command, so that no change of a Go type can change a digest that is stored.
+// appendContent writes the fields of a command one by one, so that no change of a Go type can
+// change a stored digest.
 func appendContent(b []byte, c order.Command) []byte {
 	switch c := c.(type) {
 	case order.CreateOrder:
@@ -19,7 +20,7 @@ func appendContent(b []byte, c order.Command) []byte {
 		return appendText(appendText(b, c.Carrier), c.TrackingNumber)
 	case order.CancelOrder:
 		return appendText(b, c.Reason)
-	default: // DeliverOrder has no field but its order
+	default: // DeliverOrder has only the order id
 		return b
 	}
 }
@@ -32,5 +33,5 @@ func appendItems(b []byte, items []order.Item) []byte {
 	return b
 }
 
-// appendText quotes, so that no text can look like the end of a field.
+// appendText quotes the text, so that no text can look like the end of a field.
 func appendText(b []byte, text string) []byte { return strconv.AppendQuote(append(b, ' '), text) }

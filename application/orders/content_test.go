@@ -10,7 +10,7 @@ import (
 	"orderflow/domain/order"
 )
 
-// Digests are stored with the events, so these must stay as they are.
+// Digests are stored with the events, so these values must never change.
 func TestDigest_isStable(t *testing.T) {
 	t.Parallel()
 	id := uuid.MustParse("018f4e5a-0000-7000-8000-000000000001")

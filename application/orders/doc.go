@@ -1,5 +1,7 @@
-// Package orders is the order service: it puts the order aggregate on the runtime, which knows no order.
+// Package orders is the order service: it runs the order aggregate on the generic runtime, which
+// knows no orders.
 //
-// It is the only package of the application that imports domain/order. A service with another aggregate has a package
-// like this one beside it: a [command.Aggregate], and the projections that its reads need.
+// It is the only package of the application that imports domain/order. Another aggregate type gets
+// a package like this one beside it, with a [command.Aggregate] and the projections that its
+// queries need.
 package orders
