@@ -108,7 +108,7 @@ func (c *comparison) fill(ctx context.Context, l *ledger, cursor ports.Cursor) (
 	for {
 		page, err := c.Store.ScanHeads(ctx, cursor, min(headPage, c.MaxOrders-len(l.orders)))
 		if err != nil {
-			return "", fmt.Errorf("list orders: %w", err)
+			return "", fmt.Errorf("list aggregates: %w", err)
 		}
 		for _, h := range page.Heads {
 			l.add(h)
@@ -158,7 +158,7 @@ func (p *pass) run(ctx context.Context) error {
 	p.ledger.judge(&p.report, func(head ports.Head, first, last uint64) {
 		p.found(ports.TopicFinding{
 			Kind: ports.TopicMissing, AggregateID: head.AggregateID, AggregateType: head.AggregateType, SequenceNumber: first,
-			Detail: fmt.Sprintf("%s of %d did not come", run{first, last + 1}, head.SequenceNumber),
+			Detail: fmt.Sprintf("%s of %d did not arrive", run{first, last + 1}, head.SequenceNumber),
 		}, last-first+1)
 	})
 	return nil

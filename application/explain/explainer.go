@@ -41,10 +41,10 @@ func New(config Config) *Explainer { return &Explainer{config: config} }
 func (e *Explainer) Explain(ctx context.Context, aggregateID uuid.UUID) (ports.Explanation, error) {
 	history, err := e.config.Store.Load(ctx, aggregateID, 0)
 	if err != nil {
-		return ports.Explanation{}, fmt.Errorf("explain order %s: %w", aggregateID, err)
+		return ports.Explanation{}, fmt.Errorf("explain aggregate %s: %w", aggregateID, err)
 	}
 	if len(history) == 0 {
-		return ports.Explanation{}, fmt.Errorf("explain order %s: %w", aggregateID, ports.ErrNotFound)
+		return ports.Explanation{}, fmt.Errorf("explain aggregate %s: %w", aggregateID, ports.ErrNotFound)
 	}
 	explanation := ports.Explanation{
 		AggregateID: aggregateID, AggregateType: history[0].AggregateType, Events: make([]ports.ExplainedEvent, len(history)),
@@ -58,7 +58,7 @@ func (e *Explainer) Explain(ctx context.Context, aggregateID uuid.UUID) (ports.E
 		// applied has really been parked.
 		state, err := e.config.Views.State(ctx, e.config.View(consumer), aggregateID)
 		if err != nil {
-			return ports.Explanation{}, fmt.Errorf("explain order %s: %s: %w", aggregateID, consumer, err)
+			return ports.Explanation{}, fmt.Errorf("explain aggregate %s: %s: %w", aggregateID, consumer, err)
 		}
 		for j, record := range history {
 			e.settle(&explanation.Events[j].Consumers[i], record, state.SequenceNumber)

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// MonitorConfig is what a [Monitor] judges by. Zero values mean the defaults.
+// MonitorConfig configures a [Monitor]. Zero values mean the defaults.
 type MonitorConfig struct {
-	// Interval is that of the pacemaker; default [DefaultInterval].
+	// Interval is the interval of the pacemaker. The default is [DefaultInterval].
 	Interval time.Duration
-	// Allowance is how long a heartbeat may take from the pacemaker through everything before it in a healthy system that is
-	// idle; default one interval.
+	// Allowance is how long a heartbeat may take from the pacemaker to its end in a healthy, idle
+	// system. The default is one interval.
 	Allowance time.Duration
-	// Now is the clock that waiting is measured by; default time.Now.
+	// Now is the clock for the time that consumers wait. The default is time.Now.
 	Now func() time.Time
 }
 
-// Monitor knows where the heartbeats of each consumer are.
+// Monitor keeps the latest heartbeats of each consumer.
 type Monitor struct {
 	config MonitorConfig
 
@@ -25,15 +25,16 @@ type Monitor struct {
 	consumers map[string]*track
 }
 
-// track is one consumer, from when it first waits until it stops.
+// track is one consumer, from its first wait until it stops.
 type track struct {
-	// waiting is since when it has been waiting for a delivery; zero while it is not.
+	// waiting is when it began to wait for a delivery. It is zero while the consumer does not wait.
 	waiting time.Time
-	// arrived and passed are the latest heartbeats that did; zero before.
+	// arrived and passed are the latest heartbeats that arrived and that passed. They are zero
+	// before the first.
 	arrived, passed time.Time
 }
 
-// NewMonitor returns a monitor that knows no consumer yet.
+// NewMonitor returns a monitor that has no consumers yet.
 func NewMonitor(config MonitorConfig) *Monitor {
 	config.Interval = cmp.Or(config.Interval, DefaultInterval)
 	config.Allowance = cmp.Or(config.Allowance, config.Interval)
@@ -43,8 +44,9 @@ func NewMonitor(config MonitorConfig) *Monitor {
 	return &Monitor{config: config, consumers: map[string]*track{}}
 }
 
-// Waiting says that the consumer's loop calls Next, or calls it again after an error. A call while it waits already changes nothing,
-// so a reader that returns errors all the time does not seem alive.
+// Waiting says that the consumer's loop calls Next, or calls it again after an error. A call for a
+// consumer that already waits changes nothing. So a reader that returns errors all the time does
+// not seem alive.
 func (m *Monitor) Waiting(consumer string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -63,18 +65,19 @@ func (m *Monitor) Delivered(consumer string) {
 	m.change(consumer, func(t *track) { t.waiting = time.Time{} })
 }
 
-// Arrived says that Next has returned the heartbeat of a time.
+// Arrived says that Next has returned the heartbeat that was sent at a time.
 func (m *Monitor) Arrived(consumer string, at time.Time) {
 	m.change(consumer, func(t *track) { t.waiting, t.arrived = time.Time{}, later(t.arrived, at) })
 }
 
-// Passed says that everything that came before the heartbeat of a time has had its effect. Calls may come in any order.
+// Passed says that everything before the heartbeat of a time has had its effect. The calls may come
+// in any order.
 func (m *Monitor) Passed(consumer string, at time.Time) {
 	m.change(consumer, func(t *track) { t.passed = later(t.passed, at) })
 }
 
-// Stopped says that the consumer's loop has ended. Until it waits again, nothing is known about the consumer, and nothing that
-// is still said about it counts.
+// Stopped says that the consumer's loop has ended. Until the consumer waits again, nothing is known
+// about it, and late reports about it are ignored.
 func (m *Monitor) Stopped(consumer string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -96,8 +99,9 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// Age returns how old what the consumer has not handled may be: 0 while a heartbeat passed recently enough, else the age of the
-// last one that did. It is not known before the first one has passed since the consumer's loop began.
+// Age returns an upper bound for the age of the oldest event that the consumer has not handled. It
+// is 0 while the last heartbeat that passed is recent enough, and otherwise the age of that
+// heartbeat. It is not known until a heartbeat has passed since the consumer's loop began.
 func (m *Monitor) Age(consumer string, now time.Time) (age time.Duration, known bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -111,8 +115,8 @@ func (m *Monitor) Age(consumer string, now time.Time) (age time.Duration, known 
 	return age, true
 }
 
-// Silent tells whether the consumer has been waiting for a delivery for longer than two heartbeats take: its reader is dead or stuck,
-// or nobody sends heartbeats.
+// Silent says whether the consumer has waited for a delivery for longer than two heartbeats take.
+// Then its reader is dead or stuck, or no heartbeats are sent.
 func (m *Monitor) Silent(consumer string, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -120,7 +124,8 @@ func (m *Monitor) Silent(consumer string, now time.Time) bool {
 	return t != nil && !t.waiting.IsZero() && now.Sub(t.waiting) > 2*m.config.Interval+m.config.Allowance
 }
 
-// Last returns the latest heartbeats of the consumer that have arrived and that have passed; zero where there is none.
+// Last returns the latest heartbeats of the consumer that have arrived and that have passed. They
+// are zero where there is none.
 func (m *Monitor) Last(consumer string) (arrived, passed time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -20,9 +20,9 @@ import (
 type rig struct {
 	store   *memory.Store
 	monitor *pulse.Monitor
-	// dead makes the reader deliver nothing, and deaf no heartbeats.
+	// dead makes the reader deliver nothing. deaf makes it deliver no heartbeats.
 	dead, deaf atomic.Bool
-	// effect is how long that of each event takes.
+	// effect is how long the effect of each event takes.
 	effect time.Duration
 }
 
@@ -95,7 +95,7 @@ func (r *rig) write(t *testing.T, events int) {
 	}
 }
 
-// look wants something to hold about the consumer, all the time for a while.
+// look checks a condition of the consumer continuously for a while.
 func (r *rig) look(t *testing.T, during time.Duration, as func(age time.Duration, known, silent bool) bool) {
 	t.Helper()
 	const step = 50 * time.Millisecond
@@ -144,7 +144,7 @@ func TestMonitor(t *testing.T) {
 		r := start(t)
 		after(500 * time.Millisecond)
 		r.effect = 100 * time.Millisecond
-		r.write(t, 200) // 20 seconds of work, behind the heartbeat of half a second ago
+		r.write(t, 200) // 20 seconds of work, after the heartbeat of half a second ago
 		written := time.Now()
 		r.look(t, 19*time.Second, func(age time.Duration, known, silent bool) bool {
 			since := time.Since(written) + 500*time.Millisecond
@@ -203,7 +203,7 @@ func TestMonitor_KnowsNothingOfAConsumerThatDoesNotRun(t *testing.T) {
 		t.Error("the age is not known with a heartbeat that passed")
 	}
 	m.Stopped(consumer)
-	m.Passed(consumer, now) // something was still in flight
+	m.Passed(consumer, now) // something was still in progress
 	m.Delivered(consumer)
 	unknown("after it stopped")
 	m.Waiting(consumer)

@@ -13,17 +13,18 @@ import (
 	"orderflow/ports"
 )
 
-// DefaultInterval is the time between two heartbeats when none is given.
+// DefaultInterval is the default time between two heartbeats.
 const DefaultInterval = time.Second
 
-// PacemakerConfig is what a [Pacemaker] works with. Pulse is required; zero values elsewhere mean the defaults.
+// PacemakerConfig configures a [Pacemaker]. Pulse is required. Zero values of the other fields mean
+// the defaults.
 type PacemakerConfig struct {
 	Pulse ports.Pulse
-	// Interval is the time between two heartbeats; default [DefaultInterval].
+	// Interval is the time between two heartbeats. The default is [DefaultInterval].
 	Interval time.Duration
-	// Timeout bounds one heartbeat; default two intervals.
+	// Timeout bounds one heartbeat. The default is two intervals.
 	Timeout time.Duration
-	// Now is the clock whose time heartbeats carry; default time.Now.
+	// Now is the clock whose time the heartbeats carry. The default is time.Now.
 	Now    func() time.Time
 	Logger *slog.Logger
 }
@@ -32,16 +33,16 @@ type PacemakerConfig struct {
 type Pacemaker struct {
 	config PacemakerConfig
 
-	mu sync.Mutex // guards all below
-	// last is the heartbeat that succeeded last, and err why the one after it did not.
+	mu sync.Mutex // guards all fields below
+	// last is the last heartbeat that succeeded. err is the error of a later one that failed.
 	last time.Time
 	err  error
-	// begun is when the heartbeat began that is under way; zero when none is.
+	// begun is when the heartbeat in progress began. It is zero when none is in progress.
 	begun        time.Time
 	sent, failed uint64
 }
 
-// NewPacemaker returns a pacemaker that [Pacemaker.Run] makes work.
+// NewPacemaker returns a pacemaker. It works while [Pacemaker.Run] runs.
 func NewPacemaker(config PacemakerConfig) *Pacemaker {
 	config.Interval = cmp.Or(config.Interval, DefaultInterval)
 	config.Timeout = cmp.Or(config.Timeout, 2*config.Interval)
@@ -54,9 +55,9 @@ func NewPacemaker(config PacemakerConfig) *Pacemaker {
 	return &Pacemaker{config: config}
 }
 
-// Run sends a heartbeat at once and then one every interval, until ctx ends; then it returns nil. A heartbeat that fails or takes
-// long does not move the later ones, but while one is under way no other is sent: a store that does not answer in time and
-// does not give up either is not asked again.
+// Run sends a heartbeat at once and then one every interval, until ctx ends. Then it returns nil. A
+// heartbeat that fails or takes long does not move the later ones. While a heartbeat is in
+// progress, no other is sent: a store that neither answers nor gives up is not asked a second time.
 func (p *Pacemaker) Run(ctx context.Context) error {
 	schedule := time.NewTicker(p.config.Interval)
 	defer schedule.Stop()
@@ -66,7 +67,7 @@ func (p *Pacemaker) Run(ctx context.Context) error {
 		case <-schedule.C:
 		case <-ctx.Done():
 		}
-		if ctx.Err() != nil { // also when both were ready
+		if ctx.Err() != nil { // also when both channels were ready
 			return nil
 		}
 	}
@@ -87,7 +88,8 @@ func (p *Pacemaker) begin() {
 	p.begun = p.config.Now()
 }
 
-// end notes what became of a heartbeat. One that failed because Run ends is no failure.
+// end records the result of a heartbeat. A heartbeat that fails because Run ends does not count as
+// a failure.
 func (p *Pacemaker) end(at time.Time, err error, ending bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,7 +111,8 @@ func (p *Pacemaker) end(at time.Time, err error, ending bool) {
 	}
 }
 
-// kind is what an error amounts to: its text may differ each time without anything having changed.
+// kind returns the error value that an error wraps, or nil for another error. The text of an error
+// may differ each time although its kind is the same.
 func kind(err error) error {
 	for _, known := range []error{context.DeadlineExceeded, ports.ErrClosed, ports.ErrOutcomeUnknown, ports.ErrUnavailable} {
 		if errors.Is(err, known) {
@@ -119,14 +122,15 @@ func kind(err error) error {
 	return nil
 }
 
-// Last returns the heartbeat that was sent last, zero before the first, and why none was since: the error of the latest one, or
-// that it has been under way for longer than it may take.
+// Last returns the time of the last heartbeat that was sent; it is zero before the first. err says
+// why none has been sent since: it is the error of the latest one, or says that the latest one
+// takes longer than its timeout.
 func (p *Pacemaker) Last() (at time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.begun.IsZero() {
 		if since := p.config.Now().Sub(p.begun); since > p.config.Timeout {
-			return p.last, fmt.Errorf("%w: a heartbeat has been under way for %s", ports.ErrUnavailable, since.Round(time.Millisecond))
+			return p.last, fmt.Errorf("%w: a heartbeat has been in progress for %s", ports.ErrUnavailable, since.Round(time.Millisecond))
 		}
 	}
 	return p.last, p.err

@@ -19,12 +19,12 @@ import (
 	"orderflow/ports"
 )
 
-// store is a pulse that does what the test wants, heartbeat by heartbeat, and then succeeds.
+// store is a pulse that does what the test wants, one function a heartbeat, and then succeeds.
 type store struct {
 	script []func(ctx context.Context) error
 
 	mu sync.Mutex
-	// began and carried are when each heartbeat began, since the start, and what it carried.
+	// began is when each heartbeat began, since the start. carried is the time that it carried.
 	start   time.Time
 	began   []time.Duration
 	carried []time.Time
@@ -41,7 +41,7 @@ func (s *store) Beat(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// soFar returns when the heartbeats until now began, and what they carried.
+// soFar returns when the heartbeats until now began, and the times that they carried.
 func (s *store) soFar() (began []time.Duration, carried []time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +63,7 @@ func fails(err error) func(context.Context) error {
 	return func(context.Context) error { return err }
 }
 
-// journal keeps what is logged.
+// journal keeps the log lines.
 type journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -81,7 +81,7 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// pace runs a pacemaker over the script in a bubble, and ends it with the test.
+// pace runs a pacemaker on the script in a bubble, until the test ends.
 func pace(t *testing.T, script ...func(context.Context) error) (*pulse.Pacemaker, *store, *journal) {
 	t.Helper()
 	s, logged := &store{script: script, start: time.Now()}, &journal{}
@@ -98,7 +98,7 @@ func pace(t *testing.T, script ...func(context.Context) error) (*pulse.Pacemaker
 	return p, s, logged
 }
 
-// after lets time pass until everything that happens up to then has happened.
+// after waits for d, and then until every goroutine of the bubble is idle.
 func after(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()

@@ -12,8 +12,8 @@ import (
 	"orderflow/ports"
 )
 
-// How often a waiting read looks at the view again. A view is usually a few milliseconds behind; one that is further behind
-// is not helped by being asked more often.
+// The pauses of a waiting read. A view is usually a few milliseconds behind. A view that is further
+// behind does not catch up faster when it is read more often.
 const (
 	shortestPause = time.Millisecond
 	longestPause  = 50 * time.Millisecond
@@ -27,8 +27,8 @@ type AggregatesConfig struct {
 	Codec ports.Decoder
 	// Type is the aggregate type.
 	Type string
-	// Projection keeps at most one row an aggregate of that type, with a table whose only key is the aggregate id and which
-	// has a column sequence_number.
+	// Projection keeps at most one row for each aggregate of that type. The only key column of its
+	// table is the aggregate id, and the table has a column sequence_number.
 	Projection *projection.Projection
 }
 
@@ -42,7 +42,8 @@ var _ ports.AggregateQueries = (*Aggregates)(nil)
 // NewAggregates returns an Aggregates.
 func NewAggregates(config AggregatesConfig) *Aggregates { return &Aggregates{config: config} }
 
-// Row returns the row of the view, see ports.AggregateQueries. It asks at least once, and once more when the time is up.
+// Row returns the row of the view, see ports.AggregateQueries. It reads the view at least once, and
+// once more when the time is over.
 func (q *Aggregates) Row(ctx context.Context, aggregateID uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error) {
 	deadline := time.Now().Add(wait)
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
@@ -66,7 +67,8 @@ func (q *Aggregates) Row(ctx context.Context, aggregateID uuid.UUID, minSequence
 	}
 }
 
-// read returns the row of an order and the sequence number it stands at; nil and 0 when there is none.
+// read returns the row of an aggregate and its sequence number. It returns nil and 0 when there is
+// no row.
 func (q *Aggregates) read(ctx context.Context, aggregateID uuid.UUID) (projection.Row, uint64, error) {
 	p := q.config.Projection
 	page, err := q.config.Views.Rows(ctx, ports.RowQuery{View: q.config.Live.LiveView(p.Name), Table: p.Table, Prefix: []any{aggregateID}, Limit: 1})
@@ -103,8 +105,8 @@ func (q *Aggregates) RowAt(ctx context.Context, aggregateID uuid.UUID, moment po
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, err)
-	case len(step.Put) != 1: // a history that does not begin with the order's creation
-		return nil, fmt.Errorf("%s %s: its history amounts to %d rows: %w", q.config.Type, aggregateID, len(step.Put), ports.ErrCorrupt)
+	case len(step.Put) != 1: // a history that does not begin with the creation of its aggregate
+		return nil, fmt.Errorf("%s %s: its history gives %d rows and not one: %w", q.config.Type, aggregateID, len(step.Put), ports.ErrCorrupt)
 	}
 	return step.Put[0], nil
 }
@@ -144,8 +146,8 @@ func (q *Aggregates) decode(records []eventsourcing.Record) ([]projection.Event,
 	return events, nil
 }
 
-// upTo returns the part of a history that had happened at moment; nothing when there was no aggregate then. A history has as
-// many events as the moment asks for.
+// upTo returns the part of a history that had happened at moment. It returns nothing when the
+// aggregate did not exist then. The history has at least as many events as moment names.
 func upTo(records []eventsourcing.Record, moment ports.Moment) []eventsourcing.Record {
 	if n := moment.SequenceNumber; n > 0 {
 		return records[:n]

@@ -181,7 +181,8 @@ func TestOrders_Order_waits(t *testing.T) {
 	})
 }
 
-// What the view showed after each event is what OrderAt says about that moment, by number and by time.
+// What the view showed after each event equals what RowAt returns for that moment, by sequence
+// number and by time.
 func TestOrders_OrderAt_PropEqualsTheViewOfThen(t *testing.T) {
 	t.Parallel()
 	readModel := views.OrderReadModel()

@@ -1,21 +1,25 @@
-// Package query answers questions: about one order, about lists of orders, and about what is stored.
+// Package query answers queries: about one aggregate, about lists of aggregates, and about what is
+// stored.
 //
-// # Where an answer comes from
+// # Sources of an answer
 //
-// [Orders].Order and [Lists] read what the projections keep, so they may be behind the event store; a caller who has just
-// written passes the sequence number that it was given and waits until the view has got that far. [Orders].OrderAt and
-// [Orders].Events fold and list the event store itself and are never behind.
+// [Aggregates.Row] and [Lists] read the rows that the projections keep, so an answer may be behind
+// the event store. A client that has just written passes the sequence number of its write and waits
+// until the view has that event. [Aggregates.RowAt] and [Aggregates.Events] read the event store
+// and are never behind.
 //
-// OrderAt folds with the same projection that fills the view, so the past and the present of an order have one shape and one
-// meaning: what the view shows now is what OrderAt will say about this moment for ever.
+// RowAt folds the events with the projection that fills the view. So a past row has the same
+// columns and the same meaning as the row of today, and RowAt will always return for this moment
+// what the view shows now.
 //
 // # Generations
 //
-// A projection's version is the generation of its view. Asking under the version that this program was built with never
-// mixes rows of two versions, also while another process still fills the older one.
+// Queries read the generation of a view that ports.LiveViews names. So an answer never mixes rows
+// of two generations, also while a rebuild fills the next one.
 //
 // # Failure
 //
-// A history with a hole or a foreign record is an ErrCorrupt and is not folded. Errors of the ports pass through, wrapped
-// with the question. All types are safe for concurrent use; no goroutine is started.
+// A history with a hole or with a record of another aggregate is an ErrCorrupt. It is not folded.
+// Errors of the ports pass through, wrapped with the name of the query. All types are safe for
+// concurrent use. The package starts no goroutine.
 package query

@@ -11,8 +11,8 @@ import (
 	"orderflow/ports"
 )
 
-// MaxLimit is the most rows that one page holds. A greater limit gets a page of this size, and one below 1 gets one row, so
-// that no caller can ask for unbounded memory.
+// MaxLimit is the highest number of rows in a page. A greater limit gets a page of this size, and a
+// limit below 1 gets one row. So no caller can ask for unbounded memory.
 const MaxLimit = 1_000
 
 func bounded(limit int) int { return min(max(limit, 1), MaxLimit) }
@@ -27,8 +27,9 @@ type Lists struct {
 
 var _ ports.ViewLists = (*Lists)(nil)
 
-// NewLists returns a Lists of those projections whose table can be listed by one text: it has one partition column, of text,
-// besides a bucket. The others are not an error, they are just no lists.
+// NewLists returns a Lists of those projections whose table can be listed by one text. Such a table
+// has one partition column, of kind text, and perhaps a bucket. Other projections are no error;
+// Lists ignores them.
 func NewLists(views ports.ViewReader, states States, live ports.LiveViews, projections []*projection.Projection) *Lists {
 	l := &Lists{views: views, states: states, live: live, projections: make(map[string]*projection.Projection)}
 	for _, p := range projections {
@@ -45,13 +46,13 @@ func listable(t *projection.Table) bool {
 		(len(t.Columns) == 1 || t.Columns[1].Role != projection.Partition)
 }
 
-// States tells how far a view is with an order.
+// States says how far a view is with an aggregate.
 type States interface {
 	State(ctx context.Context, view ports.ViewID, aggregateID uuid.UUID) (ports.ViewState, error)
 }
 
-// Await waits until a table has the effect of an event, see ports.ViewLists. It asks at least once, and once more when the time is
-// up.
+// Await waits until a table has the effect of an event, see ports.ViewLists. It reads the state at
+// least once, and once more when the time is over.
 func (l *Lists) Await(ctx context.Context, table string, aggregateID uuid.UUID, sequence uint64, wait time.Duration) error {
 	p, ok := l.projections[table]
 	if !ok {
@@ -68,7 +69,7 @@ func (l *Lists) Await(ctx context.Context, table string, aggregateID uuid.UUID, 
 		case state.SequenceNumber >= sequence:
 			return nil
 		case left <= 0:
-			return fmt.Errorf("list %s: order %s is at sequence number %d there, not yet at %d: %w",
+			return fmt.Errorf("list %s: aggregate %s is at sequence number %d there, not yet at %d: %w",
 				table, aggregateID, state.SequenceNumber, sequence, ports.ErrUnavailable)
 		}
 		if err := sleep(ctx, min(pause, left)); err != nil {

@@ -24,12 +24,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// id returns a readable UUID: id(1, 2) is that of event 2 of order 1.
+// id returns a readable UUID: id(1, 2) is the id of event 2 of order 1.
 func id(order, n byte) uuid.UUID {
 	return uuid.UUID{0: order, 6: 0x70, 8: 0x80, 15: n}
 }
 
-// codec keeps events as plain JSON under their Go names; good enough for values that live as long as one test.
+// codec keeps events as plain JSON under their Go names. That is enough for values that live as
+// long as one test.
 type codec struct{}
 
 func (codec) Encode(e projection.Event) (eventsourcing.Record, error) {
@@ -86,7 +87,7 @@ func newWorld(t testing.TB) *world {
 	}
 }
 
-// happens appends events to an order, one a second, each by a command of its own.
+// happens appends events to an order, one a second, each by its own command.
 func (w *world) happens(t testing.TB, aggregateID uuid.UUID, events ...order.Event) {
 	t.Helper()
 	for _, event := range events {
@@ -142,12 +143,12 @@ var (
 	cancelled = order.OrderCancelled{Reason: "changed my mind"}
 )
 
-// rows is a ports.ViewReader made of a function.
+// rows is a function as a ports.ViewReader.
 type rows func(context.Context, ports.RowQuery) (ports.RowPage, error)
 
 func (f rows) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) { return f(ctx, q) }
 
-// history is an event store made of a function.
+// history is a function as an event store.
 type history func() ([]eventsourcing.Record, error)
 
 func (f history) Load(context.Context, uuid.UUID, uint64) ([]eventsourcing.Record, error) { return f() }
@@ -163,7 +164,7 @@ func wantError(t testing.TB, err, want error) {
 	}
 }
 
-// live makes the first generation of every view the one that is read.
+// live makes the first generation of every view the live one.
 type live struct{}
 
 func (live) LiveView(consumer string) ports.ViewID {

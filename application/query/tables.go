@@ -14,19 +14,19 @@ import (
 	"orderflow/ports"
 )
 
-// The tables of the write side, by the names and columns that they have in every store.
+// The tables of the write side, with the names and columns that they have in every store.
 const (
 	eventStore     = "event_store"
 	outboxMessages = "outbox_messages"
 )
 
-// timeLayout is RFC 3339 with milliseconds, the precision that every store keeps.
+// timeLayout is RFC 3339 with milliseconds, which is the precision of every store.
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
 // TablesConfig is what [Tables] needs. All fields are required.
 type TablesConfig struct {
 	Records ports.RecordLister
-	// Store tells the head of the aggregate that a page of event_store ends within.
+	// Store returns the head of the aggregate in whose history a page of event_store ends.
 	Store       ports.EventStore
 	Views       ports.ViewReader
 	Live        ports.LiveViews
@@ -50,7 +50,8 @@ func NewTables(config TablesConfig) *Tables {
 	return t
 }
 
-// Names returns the names of the tables, those of the projections in the order in which they were given.
+// Names returns the names of the tables. The tables of the projections come in the order in which
+// they were given.
 func (t *Tables) Names() []string {
 	names := []string{eventStore, outboxMessages}
 	for _, p := range t.config.Projections {
@@ -102,8 +103,9 @@ func (t *Tables) events(ctx context.Context, after ports.Cursor, limit int) (por
 	return page, nil
 }
 
-// heads returns the head of every aggregate on a page of events. The listing goes aggregate by aggregate, so the last record
-// of each is its head, except that the last aggregate may go on behind the page.
+// heads returns the head of every aggregate on a page of events. The listing goes aggregate by
+// aggregate, so the last record of each is its head. Only the history of the last aggregate may
+// continue after the page.
 func (t *Tables) heads(ctx context.Context, page ports.RecordPage) (map[uuid.UUID]uint64, error) {
 	heads := make(map[uuid.UUID]uint64)
 	for _, r := range page.Records {
@@ -137,7 +139,7 @@ func (t *Tables) outbox(ctx context.Context, after ports.Cursor, limit int) (por
 	return page, nil
 }
 
-// content renders the columns that both tables of records end with.
+// content renders the last columns, which both tables of records have.
 func content(r eventsourcing.Record) []string {
 	metadata := "{}"
 	if len(r.Metadata) > 0 {
@@ -172,7 +174,7 @@ func (t *Tables) view(ctx context.Context, p *projection.Projection, after ports
 	return page, nil
 }
 
-// render returns a column's value as text; the zero time is null and therefore empty.
+// render returns the value of a column as text. The zero time is null and becomes an empty text.
 func render(value any) string {
 	switch v := value.(type) {
 	case time.Time:

@@ -112,7 +112,7 @@ func TestTables_Table(t *testing.T) {
 	}
 }
 
-// The head is that of the whole history, wherever a page begins and ends.
+// The head is that of the whole history, no matter where a page begins and ends.
 func TestTables_head_isTheSameOnEveryPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -9,7 +9,7 @@ import (
 	"orderflow/ports"
 )
 
-// An id of another aggregate type is not found, although there is an aggregate with that id: by whichever way it is asked for.
+// The id of an aggregate of another type is not found by any query.
 func TestAggregates_AnIDOfAnotherTypeIsNotFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -38,7 +38,7 @@ func TestAggregates_AnIDOfAnotherTypeIsNotFound(t *testing.T) {
 	if events, err := w.orders.Events(t.Context(), id(1, 0)); err != nil || len(events) != 2 {
 		t.Errorf("the order beside it: %d events, %v", len(events), err)
 	}
-	// A wait for an event of it ends as for every event that does not come.
+	// A wait for one of its events ends like every wait for an event that does not arrive.
 	_, err = w.orders.Row(t.Context(), other, 1, 0)
 	wantError(t, err, ports.ErrUnavailable)
 }

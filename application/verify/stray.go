@@ -11,9 +11,10 @@ import (
 	"orderflow/ports"
 )
 
-// strayRows looks for rows that no order accounts for. Every row that an order accounts for was found before, so when there
-// are as many rows as that, there is no other. Only when the counts differ is each row held against its order. (Beside traffic a
-// stray row and one that was just removed may even out; the next verification finds it.)
+// strayRows finds rows that belong to no aggregate. Every row that belongs to an aggregate was
+// found before. So when the table has as many rows as those, there is no other. Only when the
+// counts differ, each row is compared with its aggregate. (During live traffic a stray row and a
+// row that was just removed may cancel out. The next verification finds the stray row.)
 func (v *verification) strayRows(ctx context.Context, p *projection.Projection) error {
 	var count uint64
 	err := v.everyRow(ctx, p, func(projection.Row) error { count++; return nil })
@@ -54,11 +55,13 @@ func (v *verification) everyRow(ctx context.Context, p *projection.Projection, v
 	}
 }
 
-// stray says why row does not belong into the table; nil when it does, or when traffic has removed it meanwhile.
+// stray says why row does not belong into the table. It returns nil when the row belongs there, and
+// when live traffic has removed it in the meantime.
 //
-// A view that is at work on an event has rows from before it, from behind it, or both. So a row belongs there if it is in the fold at
-// the sequence number that the view had reached before the row was read, or at any later one up to the end of the history, which
-// is read last. No patience is needed for that.
+// A view that is applying an event has rows from before the event, from after it, or both. So a row
+// belongs there if it is in the fold at the sequence number that the view had reached before the
+// row was read, or at a later one up to the end of the history. The history is read last, so this
+// needs no patience.
 func (v *verification) stray(ctx context.Context, p *projection.Projection, row projection.Row) (*ports.VerifyDifference, error) {
 	id, ok := p.Table.OwnerOf(row)
 	if !ok {
@@ -73,7 +76,7 @@ func (v *verification) stray(ctx context.Context, p *projection.Projection, row 
 	}
 	history, wrong, err := v.history(ctx, id)
 	if err != nil || wrong != nil {
-		return nil, err // a broken history was reported with its order
+		return nil, err // a broken history was reported with its aggregate
 	}
 	for n := min(state.SequenceNumber, uint64(len(history))); n <= uint64(len(history)); n++ {
 		fold, wrong := v.fold(p, v.withoutSkipped(p.Name, history[:n]))
@@ -86,7 +89,7 @@ func (v *verification) stray(ctx context.Context, p *projection.Projection, row 
 	}
 	difference := &ports.VerifyDifference{
 		AggregateID: id, Consumer: p.Name,
-		Detail: fmt.Sprintf("row %v of %s is not in the fold of its order", p.Table.Key(row), p.Table.Name),
+		Detail: fmt.Sprintf("row %v of %s is not in the fold of its aggregate", p.Table.Key(row), p.Table.Name),
 	}
 	if len(history) > 0 {
 		difference.AggregateType = history[0].AggregateType

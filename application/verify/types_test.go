@@ -14,7 +14,7 @@ import (
 	"orderflow/ports"
 )
 
-// writeOther appends n events of an aggregate of a type that no projection takes, and no codec knows.
+// writeOther appends n events of an aggregate whose type no projection takes and no codec knows.
 func (b *bundle) writeOther(t *testing.T, n uint64) uuid.UUID {
 	t.Helper()
 	id := uuid.New()
@@ -35,7 +35,7 @@ func (b *bundle) writeOther(t *testing.T, n uint64) uuid.UUID {
 	return id
 }
 
-// What no projection takes, no projection has to read: it is counted, and is no difference.
+// An aggregate that no projection takes is counted. It is not decoded, and it is no difference.
 func TestVerify_aTypeThatNoProjectionTakesIsNoDifference(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -49,7 +49,7 @@ func TestVerify_aTypeThatNoProjectionTakesIsNoDifference(t *testing.T) {
 	}
 }
 
-// A publisher takes all types, so it is asked about every aggregate.
+// A publisher takes all types, so every aggregate is compared with it.
 func TestVerify_aPublisherIsAskedAboutEveryType(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -72,7 +72,7 @@ func TestVerify_aPublisherIsAskedAboutEveryType(t *testing.T) {
 	}
 }
 
-// A history that is broken itself is a difference, whoever takes it.
+// A history with a hole is a difference, whether or not a projection takes its type.
 func TestVerify_aBrokenHistoryOfAnyTypeIsADifference(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

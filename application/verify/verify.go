@@ -19,13 +19,13 @@ const (
 	page = 256
 	// maxShown bounds how many differences are described; all are counted.
 	maxShown = 20
-	// maxDoubts bounds how many orders are looked at again.
+	// maxDoubts bounds how many aggregates are compared again.
 	maxDoubts = 10_000
-	// between is the pause between two looks at the orders in doubt.
+	// between is the pause before aggregates with differences are compared again.
 	between = 50 * time.Millisecond
 )
 
-// Store is what is verified against.
+// Store is what the views are compared with.
 type Store interface {
 	ports.HeadScanner
 	Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error)
@@ -37,24 +37,26 @@ type Config struct {
 	Codec  ports.Decoder
 	States ports.ViewStore
 	Rows   ports.ViewReader
-	// Live says which generation of each view is looked at.
+	// Live says which generation of each view is compared.
 	Live ports.LiveViews
-	// Skips tells which events were passed over on purpose: they are no difference.
+	// Skips lists the events that were skipped by an operator. They are no differences.
 	Skips ports.SkipLog
 	// Projections are compared row by row.
 	Projections []*projection.Projection
-	// Others are consumers without rows, such as publishers: they are only asked how far they are. They take all types.
+	// Others are consumers without rows, such as publishers. Only their progress is compared. They
+	// take all types.
 	Others []string
-	// Repairer puts an order right in the view of a consumer; nil where nothing can.
+	// Repairer repairs an aggregate in the view of a consumer. It is nil where that is not
+	// possible.
 	Repairer Repairer
-	// Progress, when set, is told now and then how many orders were looked at.
+	// Progress, when set, is called now and then with the number of aggregates that were compared.
 	Progress func(orders uint64)
 }
 
-// Repairer puts right what one order has in the view of one consumer.
+// Repairer repairs what one aggregate has in the view of one consumer.
 type Repairer interface {
-	// RepairAggregate brings the view up to the order's last event, and makes its rows what the events say. stray are rows to be
-	// removed that the events do not say.
+	// RepairAggregate brings the view up to the last event of the aggregate and makes its rows what
+	// the events say. It also removes the rows in stray, which the events do not explain.
 	RepairAggregate(ctx context.Context, consumer string, aggregateID uuid.UUID, stray []projection.Row) error
 }
 
@@ -66,12 +68,13 @@ var _ ports.Verifier = (*Verifier)(nil)
 // New returns a Verifier.
 func New(config Config) *Verifier { return &Verifier{config: config} }
 
-// Verify compares every order with every consumer.
+// Verify compares every aggregate with every consumer, see ports.Verifier.
 func (v *Verifier) Verify(ctx context.Context, patience time.Duration) (ports.VerifyReport, error) {
 	return v.run(ctx, patience, nil)
 }
 
-// Repair compares every order with every consumer, and puts right what it finds.
+// Repair compares every aggregate with every consumer and repairs the differences, see
+// ports.Verifier.
 func (v *Verifier) Repair(ctx context.Context, patience time.Duration) (ports.VerifyReport, error) {
 	return v.run(ctx, patience, v.config.Repairer)
 }
@@ -88,17 +91,17 @@ func (v *Verifier) run(ctx context.Context, patience time.Duration, repairer Rep
 // verification is one run.
 type verification struct {
 	Config
-	// repairer puts differences right; nil to leave them.
+	// repairer repairs differences. It is nil when they are only reported.
 	repairer Repairer
 	patience time.Duration
 	report   ports.VerifyReport
-	// expected is how many rows the orders account for.
+	// expected is the number of rows that belong to aggregates, by projection.
 	expected map[string]uint64
-	// skips are the events that were passed over.
+	// skips are the events that were skipped.
 	skips map[skipped]bool
 }
 
-// skipped is an event that a consumer has passed over.
+// skipped is an event that a consumer has skipped.
 type skipped struct {
 	consumer    string
 	aggregateID uuid.UUID
@@ -124,12 +127,12 @@ func (v *verification) all(ctx context.Context) error {
 	return nil
 }
 
-// everyOrder compares each order once, and returns those with differences.
+// everyOrder compares each aggregate once. It returns those with differences.
 func (v *verification) everyOrder(ctx context.Context) (doubtful []ports.Head, err error) {
 	for cursor := ports.Cursor(""); ; {
 		heads, err := v.Store.ScanHeads(ctx, cursor, page)
 		if err != nil {
-			return nil, fmt.Errorf("list orders: %w", err)
+			return nil, fmt.Errorf("list aggregates: %w", err)
 		}
 		for _, head := range heads.Heads {
 			outcome, err := v.compare(ctx, head)
@@ -153,7 +156,7 @@ func (v *verification) everyOrder(ctx context.Context) (doubtful []ports.Head, e
 	}
 }
 
-// settle looks at doubtful orders again until the differences are gone or patience is used up.
+// settle compares doubtful aggregates again until the differences are gone or the patience is over.
 func (v *verification) settle(ctx context.Context, doubtful []ports.Head) error {
 	deadline := time.NewTimer(v.patience)
 	defer deadline.Stop()
@@ -186,14 +189,15 @@ func (v *verification) settle(ctx context.Context, doubtful []ports.Head) error 
 	return nil
 }
 
-// outcome is what the look at one order gave.
+// outcome is the result of the comparison of one aggregate.
 type outcome struct {
 	events      uint64
 	rows        map[string]uint64 // by consumer
 	differences []ports.VerifyDifference
 }
 
-// settled takes the outcome of an order into the report, after differences were put right if they are to be.
+// settled adds the outcome of an aggregate to the report. When differences are to be repaired, it
+// repairs them first.
 func (v *verification) settled(ctx context.Context, head ports.Head, o outcome) error {
 	if v.repairer != nil && len(o.differences) > 0 {
 		var err error
@@ -213,7 +217,7 @@ func (v *verification) settled(ctx context.Context, head ports.Head, o outcome) 
 	return nil
 }
 
-// repaired puts an order right and looks at it again.
+// repaired repairs an aggregate and compares it again.
 func (v *verification) repaired(ctx context.Context, head ports.Head, o outcome) (outcome, error) {
 	done := make(map[string]bool)
 	for _, d := range o.differences {
@@ -223,7 +227,7 @@ func (v *verification) repaired(ctx context.Context, head ports.Head, o outcome)
 		done[d.Consumer] = true
 		if err := v.repairer.RepairAggregate(ctx, d.Consumer, head.AggregateID, nil); err != nil {
 			v.add(ports.VerifyDifference{
-				AggregateID: head.AggregateID, AggregateType: head.AggregateType, Consumer: d.Consumer, Detail: "cannot be put right: " + err.Error(),
+				AggregateID: head.AggregateID, AggregateType: head.AggregateType, Consumer: d.Consumer, Detail: "cannot be repaired: " + err.Error(),
 			})
 		}
 	}
@@ -237,10 +241,11 @@ func (v *verification) repaired(ctx context.Context, head ports.Head, o outcome)
 	return again, err
 }
 
-// compare holds one order against its history.
+// compare compares one aggregate with its history.
 func (v *verification) compare(ctx context.Context, head ports.Head) (outcome, error) {
 	id := head.AggregateID
-	// States are read before the history: so a state that is ahead of the history is a difference and not a race.
+	// The states are read before the history. So a state that is ahead of the history is a real
+	// difference and not a race.
 	reached, err := v.reached(ctx, head)
 	if err != nil {
 		return outcome{}, err
@@ -251,7 +256,8 @@ func (v *verification) compare(ctx context.Context, head ports.Head) (outcome, e
 	}
 	var history []projection.Event
 	if slices.ContainsFunc(v.Projections, func(p *projection.Projection) bool { return p.Takes(head.AggregateType) }) {
-		if history, wrong = v.decode(records); wrong != nil { // else nobody here needs to read these events
+		// otherwise no one here has to decode these events
+		if history, wrong = v.decode(records); wrong != nil {
 			return outcome{differences: wrong}, nil
 		}
 	}
@@ -286,7 +292,8 @@ func (v *verification) compare(ctx context.Context, head ports.Head) (outcome, e
 	return o, nil
 }
 
-// fold returns what a projection makes of events, or names the event that it cannot take.
+// fold returns the rows that a projection makes of events. Its error names the event that the
+// projection fails on.
 func (v *verification) fold(p *projection.Projection, events []projection.Event) (projection.Step, string) {
 	advance := func(state []byte, events []projection.Event) (step projection.Step, err error) {
 		err = portkit.Protect(func() error {
@@ -310,7 +317,7 @@ func (v *verification) fold(p *projection.Projection, events []projection.Event)
 	return projection.Step{}, fmt.Sprintf("%d events cannot be applied at once, but one by one: %v", len(events), err)
 }
 
-// blame names the skipped events when a view differs because it has their effect.
+// blame names the skipped events when a view differs because it contains their effect.
 func (v *verification) blame(ctx context.Context, p *projection.Projection, handled []projection.Event, detail string) (string, error) {
 	var skips []uint64
 	for _, e := range handled {
@@ -328,10 +335,10 @@ func (v *verification) blame(ctx context.Context, p *projection.Projection, hand
 	if with, err := v.compareRows(ctx, p, fold.Put); err != nil || with != "" {
 		return detail, err
 	}
-	return fmt.Sprintf("events %d are skipped, and the view has their effect: %s", skips, detail), nil
+	return fmt.Sprintf("events %d are skipped, but the view has their effect: %s", skips, detail), nil
 }
 
-// reached reads how far each consumer is with one order.
+// reached reads how far each consumer is with one aggregate.
 func (v *verification) reached(ctx context.Context, head ports.Head) (map[string]ports.ViewState, error) {
 	consumers := append([]string(nil), v.Others...)
 	for _, p := range v.Projections {
@@ -350,7 +357,7 @@ func (v *verification) reached(ctx context.Context, head ports.Head) (map[string
 	return reached, nil
 }
 
-// readSkips reads all decisions to pass over an event. People make them one by one, so there are few.
+// readSkips reads all skipped events. Operators skip events one by one, so there are few.
 func (v *verification) readSkips(ctx context.Context) error {
 	for _, p := range v.Projections {
 		for query := (ports.SkipQuery{Consumer: p.Name, Limit: page}); ; {
@@ -370,14 +377,15 @@ func (v *verification) readSkips(ctx context.Context) error {
 	return nil
 }
 
-// withoutSkipped returns the events that a consumer has not passed over.
+// withoutSkipped returns the events that a consumer has not skipped.
 func (v *verification) withoutSkipped(consumer string, events []projection.Event) []projection.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(e projection.Event) bool {
 		return v.skips[skipped{consumer, e.AggregateID, e.SequenceNumber}]
 	})
 }
 
-// history loads and decodes one aggregate. What is wrong with the stored bytes is a finding, not a failure of the verification.
+// history loads and decodes one aggregate. Stored bytes that cannot be read are a difference, and
+// the verification continues.
 func (v *verification) history(ctx context.Context, id uuid.UUID) ([]projection.Event, []ports.VerifyDifference, error) {
 	records, wrong, err := v.records(ctx, id)
 	if err != nil || wrong != nil {
@@ -412,12 +420,12 @@ func (v *verification) decode(records []eventsourcing.Record) ([]projection.Even
 	return events, nil
 }
 
-// broken is the difference of a history that is wrong itself.
+// broken returns the difference of a history that is wrong itself.
 func broken(id uuid.UUID, err error) []ports.VerifyDifference {
 	return []ports.VerifyDifference{{AggregateID: id, Detail: err.Error()}}
 }
 
-// compareRows looks for each wanted row in the table, and says what differs.
+// compareRows reads each wanted row from the table and returns the differences.
 func (v *verification) compareRows(ctx context.Context, p *projection.Projection, wanted []projection.Row) (string, error) {
 	for _, want := range wanted {
 		got, found, err := v.row(ctx, p, want)
@@ -433,7 +441,7 @@ func (v *verification) compareRows(ctx context.Context, p *projection.Projection
 	return "", nil
 }
 
-// row reads the row that has the key of like.
+// row reads the row that has the same key as like.
 func (v *verification) row(ctx context.Context, p *projection.Projection, like projection.Row) (row projection.Row, found bool, err error) {
 	listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: v.Live.LiveView(p.Name), Table: p.Table, Prefix: p.Table.Key(like), Limit: 1})
 	if err != nil {

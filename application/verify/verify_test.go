@@ -23,7 +23,8 @@ import (
 	"orderflow/ports"
 )
 
-// bundle is a store with two orders of two lines each, all of whose events were handled by every projection.
+// bundle is a store with two orders of two lines each. Every projection has handled all their
+// events.
 type bundle struct {
 	store  *memory.Store
 	orders []uuid.UUID
@@ -80,7 +81,7 @@ func (b *bundle) config() verify.Config {
 	}
 }
 
-// firstGeneration makes the first generation of every view the one that is read.
+// firstGeneration makes the first generation of every view the live one.
 type firstGeneration struct{}
 
 func (firstGeneration) LiveView(consumer string) ports.ViewID {
@@ -141,7 +142,7 @@ func TestVerify_findsEveryKindOfDifference(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-		}, "is not in the fold of its order"},
+		}, "is not in the fold of its aggregate"},
 		"a state ahead of the history": {func(t *testing.T, b *bundle, _ *verify.Config) {
 			if err := b.store.Apply(t.Context(), statusView, ports.Change{AggregateID: b.orders[0], State: ports.ViewState{SequenceNumber: 9}}); err != nil {
 				t.Fatal(err)
@@ -172,15 +173,15 @@ func TestVerify_waitsForConsumersThatAreOnTheirWay(t *testing.T) {
 	b := setup(t)
 	late := b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"})
 	config := b.config()
-	config.Progress = func(uint64) { b.handle(t, late) } // after the first look
+	config.Progress = func(uint64) { b.handle(t, late) } // after the first comparison
 	report, err := verify.New(config).Verify(t.Context(), time.Minute)
 	if err != nil || report.Differences != 0 || report.Aggregates != 2 || report.Events != 5 {
 		t.Errorf("report = %+v, %v", report, err)
 	}
 }
 
-// While rows are listed, traffic goes on: an order moves to another status, and its consumer has not heard of it, or is in the
-// middle of it.
+// Live traffic goes on while rows are listed. An order gets another status, and its consumer has
+// not received the event yet, or is applying it.
 func TestVerify_takesTrafficForNoStrayRow(t *testing.T) {
 	t.Parallel()
 	status := views.OrdersByStatus()
@@ -213,7 +214,7 @@ func TestVerify_takesTrafficForNoStrayRow(t *testing.T) {
 			b := setup(t)
 			config := b.config()
 			config.Progress = func(uint64) { // all orders were compared
-				// A new order, so that there are more rows than the orders account for and each row is looked at.
+				// A new order makes more rows than the orders account for, so each row is compared.
 				b.handle(t, b.command(t, order.CreateOrder{
 					OrderID: uuid.New(), CustomerID: "c", Currency: "EUR", Items: []order.Item{{SKU: "A", Quantity: 1, UnitPrice: 5}},
 				}))
@@ -229,7 +230,8 @@ func TestVerify_takesTrafficForNoStrayRow(t *testing.T) {
 	}
 }
 
-// A row that was right before the last event its consumer has handled is stray, whatever has come since.
+// A row that was correct before the last event that its consumer has handled is stray, whatever
+// events come later.
 func TestVerify_findsRowsThatWereLeftBehind(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -258,7 +260,8 @@ func TestVerify_findsRowsThatWereLeftBehind(t *testing.T) {
 	}
 }
 
-// during is a reader while whose first listing of a table something happens, behind what it shows.
+// during is a reader. It calls once after it has read the first page of a listing, and before it
+// returns the page.
 type during struct {
 	ports.ViewReader
 	table string
@@ -295,7 +298,7 @@ func (s holed) Load(ctx context.Context, id uuid.UUID, after uint64) ([]eventsou
 	return records[1:], err
 }
 
-// repairs puts right through the effect of the projection, as a consumer does.
+// repairs repairs with the effect of the projection, as a consumer does.
 type repairs struct {
 	*bundle
 	asked []string
@@ -338,7 +341,8 @@ func TestRepair_putsRightWhatVerifyFinds(t *testing.T) {
 	status := views.OrdersByStatus()
 	view := firstGeneration{}.LiveView(status.Name)
 
-	b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"}) // nobody has handled it
+	// no consumer has handled it
+	b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"})
 	page, err := b.store.Rows(t.Context(), ports.RowQuery{View: view, Table: status.Table, Limit: 10})
 	if err != nil || len(page.Rows) != 2 {
 		t.Fatalf("rows = %v, %v", page, err)
@@ -348,7 +352,7 @@ func TestRepair_putsRightWhatVerifyFinds(t *testing.T) {
 			continue
 		}
 		stray := append(projection.Row(nil), row...)
-		stray[0] = "CANCELLED" // the same order in another status, too
+		stray[0] = "CANCELLED" // the same order in another status as well
 		state, err := b.store.State(t.Context(), view, b.orders[1])
 		if err != nil {
 			t.Fatal(err)
@@ -387,14 +391,14 @@ func TestVerify_countsSkippedEventsAndWantsTheRowsWithoutThem(t *testing.T) {
 		t.Errorf("report = %+v, %v; want the rows, which have the event, to differ", report, err)
 	}
 	for _, d := range report.Shown {
-		if !strings.HasPrefix(d.Detail, "events [2] are skipped, and the view has their effect: ") &&
+		if !strings.HasPrefix(d.Detail, "events [2] are skipped, but the view has their effect: ") &&
 			!strings.Contains(d.Detail, "is not in the fold") {
 			t.Errorf("%s: %s", d.Consumer, d.Detail)
 		}
 	}
 }
 
-// A reducer that fails or panics is a difference that names the event, and not the end of the verification.
+// A reducer that fails or panics is a difference that names the event. The verification continues.
 func TestVerify_namesTheEventThatCannotBeApplied(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -420,7 +424,7 @@ func TestVerify_namesTheEventThatCannotBeApplied(t *testing.T) {
 	}
 }
 
-// Rows and states of orders that there never were are put right as well.
+// Rows and states of orders that never existed are removed as well.
 func TestRepair_removesWhatNoOrderAccountsFor(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
