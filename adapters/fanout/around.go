@@ -12,7 +12,8 @@ import (
 // returns its error.
 type AroundFunc func(ctx context.Context, consumer string, records []eventsourcing.Record, next func(context.Context) error) error
 
-// Around makes middleware out of functions that know records and not messages. The first one is outermost.
+// Around makes middleware of functions that know records and not messages. The first one is
+// outermost.
 func Around(functions ...AroundFunc) []message.HandlerMiddleware {
 	middleware := make([]message.HandlerMiddleware, len(functions))
 	for i, around := range functions {

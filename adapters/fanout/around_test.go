@@ -72,7 +72,7 @@ func TestAround(t *testing.T) {
 			}})
 			for j.count("done") == 0 {
 				synctest.Wait()
-				<-time.After(time.Second) // the clock of the bubble
+				<-time.After(time.Second) // on the clock of the bubble
 			}
 			r.stop()
 			if len(errs) != 2 || !errors.Is(errs[0], failure) || errs[1] != nil {

@@ -16,8 +16,8 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// One operation is one record through one consumer, from emit to done, with a Handle that does nothing. "lanes only" is the
-// same without Watermill: what is between the two is what Watermill costs.
+// One operation is one record through one consumer, from emit to done, with a Handle that does
+// nothing. "lanes only" is the same without Watermill: the difference is the cost of Watermill.
 func BenchmarkRouter(b *testing.B) {
 	records := interleaved(newIDs(1_000), 1)
 	for _, consumers := range []int{1, 4} {
@@ -100,8 +100,8 @@ func BenchmarkRouter(b *testing.B) {
 	})
 }
 
-// What it costs to get one record into a message and out again: in the message's context, as the package does, or encoded as it
-// would be for a broker.
+// The cost of putting one record into a message and taking it out again: in the message's context,
+// as the package does, or encoded as for a broker.
 func BenchmarkMessage(b *testing.B) {
 	record := newRecord(uuid.New(), 7)
 	record.CausationID = uuid.New()

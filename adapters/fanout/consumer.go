@@ -8,18 +8,20 @@ import (
 
 // Consumer is one consumer of the change feed.
 type Consumer interface {
-	// Name is the consumer's name: not empty, and unique within a router.
+	// Name returns the consumer's name. It is not empty, and unique within a router.
 	Name() string
 
-	// Pull takes deliveries from the feed and calls emit for each, in order, from one goroutine, until ctx ends; then it
-	// returns nil. Any other return is a bug: it is reported, and Pull is called again after a pause.
+	// Pull takes deliveries from the feed and calls emit for each, in order, from one goroutine. It
+	// runs until ctx ends and then returns nil. Any other return is a bug of the consumer. The
+	// router reports it and calls Pull again after a pause.
 	//
-	// emit blocks while the record's lane is full. It returns an error only when ctx or the context it was given has ended;
-	// Pull then returns. The record must not be modified any more.
+	// emit blocks while the record's lane is full. It returns an error only when ctx or the context
+	// that it was given has ended; Pull then returns. After emit, nobody may modify the record.
 	//
-	// done is called once, after Handle returned nil for the record, and not at all when the router stopped before. Calls
-	// come from several goroutines, in order within one aggregate and in no order between aggregates; they may come while
-	// emit blocks and, during the drain, after Pull has returned. done holds up its lane, so it must be quick.
+	// done is called once, after Handle has returned nil for the record. It is not called when the
+	// router stops before that. The calls come from several goroutines: in order within one
+	// aggregate, and in no order between aggregates. They may come while emit blocks, and during
+	// the drain also after Pull has returned. done delays its lane, so it must be quick.
 	Pull(ctx context.Context, emit func(ctx context.Context, record eventsourcing.Record, done func()) error) error
 
 	// Handle performs the effects of one or more records. They are in the order in which they were

@@ -10,19 +10,19 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// LaneOf gives tests the distribution of aggregates over lanes.
+// LaneOf exports the distribution of aggregates over lanes to tests.
 var LaneOf = laneOf
 
-// NewMessage gives the benchmark the message that carries record.
+// NewMessage returns a message that carries record, for the benchmark.
 func NewMessage(record eventsourcing.Record) *message.Message {
 	return newMessage("consumer", &delivery{Context: context.Background(), records: []eventsourcing.Record{record}})
 }
 
-// RecordOf gives the benchmark what a message of NewMessage carries.
+// RecordOf returns the record that a message of NewMessage carries, for the benchmark.
 func RecordOf(msg *message.Message) eventsourcing.Record {
 	d, _ := deliveryOf(msg)
 	return d.records[0]
 }
 
-// NewLogger gives tests the logger that Watermill gets.
+// NewLogger returns the logger that Watermill gets, for tests.
 func NewLogger(to *slog.Logger) watermill.LoggerAdapter { return logger{to} }

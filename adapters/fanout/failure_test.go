@@ -20,7 +20,7 @@ import (
 
 func TestRouter_FailedDelivery(t *testing.T) {
 	t.Parallel()
-	// The keys are part of what is reported.
+	// The keys are a part of the reported error.
 	for name, fail := range map[string]func() error{
 		"): boom":               func() error { return errors.New("boom") },
 		"panic: boom":           func() error { panic("boom") },
@@ -50,7 +50,7 @@ func TestRouter_FailedDelivery(t *testing.T) {
 				if diff := cmp.Diff([]uint64{1}, j.of("done")[id]); diff != "" {
 					t.Errorf("done before the pause (-want +got):\n%s", diff)
 				}
-				<-time.After(2 * pause) // the clock of the bubble
+				<-time.After(2 * pause) // on the clock of the bubble
 				synctest.Wait()
 				if diff := cmp.Diff(numbers(3), j.of("done")[id]); diff != "" {
 					t.Errorf("done after %s (-want +got):\n%s", time.Since(start), diff)
@@ -72,7 +72,7 @@ func TestRouter_FailedDelivery(t *testing.T) {
 				&consumer{name: "a", pull: j.emitting(history(uuid.New(), 1)), handle: func(context.Context, eventsourcing.Record) error {
 					return errors.New("boom")
 				}})
-			<-time.After(59*time.Second + time.Millisecond) // the clock of the bubble
+			<-time.After(59*time.Second + time.Millisecond) // on the clock of the bubble
 			r.stop()
 			if got := failures.Load(); got != 60 {
 				t.Errorf("%d attempts in a minute, want 60", got)
@@ -179,7 +179,7 @@ func TestRouter_EndedPull(t *testing.T) {
 				if diff := cmp.Diff(map[uuid.UUID][]uint64{first: {1}}, broken.of("handled")); diff != "" {
 					t.Errorf("handled before the pause (-want +got):\n%s", diff)
 				}
-				<-time.After(pause) // the clock of the bubble
+				<-time.After(pause) // on the clock of the bubble
 				synctest.Wait()
 				if diff := cmp.Diff(map[uuid.UUID][]uint64{first: {1}, second: {1}}, broken.of("handled")); diff != "" {
 					t.Errorf("handled after the pause (-want +got):\n%s", diff)

@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// emitFunc is what a Pull gets.
+// emitFunc is the type of the function that Pull gets.
 type emitFunc = func(ctx context.Context, record eventsourcing.Record, done func()) error
 
 // consumer is a fanout.Consumer made of functions.
@@ -44,7 +44,7 @@ func (c *consumer) Handle(ctx context.Context, records ...eventsourcing.Record) 
 	return nil
 }
 
-// journal notes what happened to records, in order.
+// journal records what happened to records, in order.
 type journal struct {
 	mu      sync.Mutex
 	entries map[string][]eventsourcing.Record
@@ -59,7 +59,7 @@ func (j *journal) note(what string, record eventsourcing.Record) {
 	j.entries[what] = append(j.entries[what], record)
 }
 
-// of returns what was noted under what, by aggregate.
+// of returns the records of one kind of note, by aggregate.
 func (j *journal) of(what string) map[uuid.UUID][]uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -76,7 +76,8 @@ func (j *journal) count(what string) int {
 	return len(j.entries[what])
 }
 
-// emitting returns a Pull that emits records, notes "emitted" and "done", and then waits for the end.
+// emitting returns a Pull that emits records, notes "emitted" and "done", and then waits for the
+// end.
 func (j *journal) emitting(records []eventsourcing.Record) func(context.Context, emitFunc) error {
 	return func(ctx context.Context, emit emitFunc) error {
 		for _, r := range records {
@@ -148,7 +149,7 @@ func newIDs(n int) []uuid.UUID {
 	return ids
 }
 
-// apart returns two aggregates that share no lane.
+// apart returns two aggregates in different lanes.
 func apart(lanes int) (a, b uuid.UUID) {
 	a = uuid.New()
 	for b = uuid.New(); fanout.LaneOf(a, lanes) == fanout.LaneOf(b, lanes); {
@@ -182,7 +183,7 @@ func run(t *testing.T, config fanout.Config, consumers ...fanout.Consumer) *runn
 	return r
 }
 
-// stop ends the router and checks that it ends well.
+// stop ends the router and checks that it ends without an error.
 func (r *running) stop() {
 	r.t.Helper()
 	r.cancel()

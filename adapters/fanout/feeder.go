@@ -16,8 +16,8 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// feeder feeds one consumer's records to Watermill, in lanes. To Watermill it is the consumer's subscriber, and handle is its
-// handler.
+// feeder feeds the records of one consumer to Watermill, in lanes. For Watermill it is the
+// consumer's subscriber, and handle is its handler.
 type feeder struct {
 	config   Config
 	consumer Consumer
@@ -42,15 +42,17 @@ func newFeeder(config Config, consumer Consumer) *feeder {
 	return f
 }
 
-// Subscribe is called by Watermill. The channel is fed between start and the end of its context, and closed by Run.
+// Subscribe is called by Watermill. start starts the goroutines that feed the channel, they stop
+// when its context ends, and Run closes the channel.
 func (f *feeder) Subscribe(context.Context, string) (<-chan *message.Message, error) {
 	return f.messages, nil
 }
 
-// Close is called by Watermill. Lanes end with Run's context instead.
+// Close is called by Watermill. It does nothing: the lanes end with the context of Run.
 func (f *feeder) Close() error { return nil }
 
-// start starts the Pull and the lanes; group waits for them. They end with ctx, except for handlers, which have handling.
+// start starts the Pull and the lanes, and adds them to group. They end with ctx. Handlers end with
+// handling.
 func (f *feeder) start(ctx, handling context.Context, group *sync.WaitGroup) {
 	for _, lane := range f.lanes {
 		group.Go(func() { f.runLane(ctx, handling, lane) })
@@ -60,7 +62,7 @@ func (f *feeder) start(ctx, handling context.Context, group *sync.WaitGroup) {
 
 var errPullEnded = errors.New("ended without an error")
 
-// pull keeps the consumer's Pull running until ctx ends.
+// pull calls the consumer's Pull until ctx ends.
 func (f *feeder) pull(ctx, handling context.Context) {
 	emit := func(emitting context.Context, record eventsourcing.Record, done func()) error {
 		select {
@@ -68,7 +70,7 @@ func (f *feeder) pull(ctx, handling context.Context) {
 			return nil
 		case <-emitting.Done():
 			return emitting.Err()
-		case <-ctx.Done(): // for a Pull that does not pass its own context on
+		case <-ctx.Done(): // in case Pull does not pass its own context
 			return ctx.Err()
 		}
 	}
@@ -161,7 +163,8 @@ var (
 	errRecordLost = errors.New("a middleware replaced the context of the message, and with it the record")
 )
 
-// handle is the consumer's handler: Watermill acknowledges msg when it returns nil and nacks it otherwise.
+// handle is the consumer's handler: Watermill acknowledges msg when it returns nil and nacks it
+// otherwise.
 func (f *feeder) handle(msg *message.Message) error {
 	d, ok := deliveryOf(msg)
 	if !ok {
@@ -169,7 +172,7 @@ func (f *feeder) handle(msg *message.Message) error {
 	}
 	answered := false
 	defer func() {
-		if !answered { // by runtime.Goexit, which Watermill does not notice
+		if !answered { // runtime.Goexit, which Watermill does not notice
 			d.failure = errNoAnswer
 			msg.Nack()
 		}
@@ -183,7 +186,7 @@ func (f *feeder) handle(msg *message.Message) error {
 	return err
 }
 
-// report tells of a defect that Watermill does not know of.
+// report logs and counts an error that Watermill does not know of.
 func (f *feeder) report(msg string, err error) {
 	f.config.Logger.Error(msg, "consumer", f.name, "error", err)
 	f.config.OnError(f.name, err)
@@ -211,8 +214,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// laneOf spreads aggregates over lanes. All bytes of the id count: those of the time, which UUIDv7 puts in front, are nearly
-// the same for orders that are made together. The multipliers are those of SplitMix64's finalizer.
+// laneOf distributes aggregates over lanes. It uses all bytes of the id: UUIDv7 begins with the
+// time, which is nearly the same for aggregates that are created together. The multipliers are
+// those of SplitMix64's finalizer.
 func laneOf(id [16]byte, lanes int) int {
 	x := binary.LittleEndian.Uint64(id[:8]) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(id[8:]), 32)
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

@@ -7,10 +7,12 @@ import (
 	"github.com/ThreeDotsLabs/watermill"
 )
 
-// logger shows Watermill's log in slog. Watermill's own adapter builds the attributes of a line before it knows whether the
-// line is wanted; the two trace lines of every message then nearly double what a message costs.
+// logger writes Watermill's log to slog. Watermill's own adapter builds the attributes of a line
+// before it knows whether the line is wanted. The two trace lines of every message would nearly
+// double the cost of a message.
 //
-// What Watermill tells at information level is when a router or a handler starts and stops, so it appears at debug level.
+// Watermill logs at information level when a router or a handler starts and stops. These lines
+// appear at debug level.
 type logger struct {
 	to *slog.Logger
 }

@@ -66,7 +66,7 @@ func TestLogger(t *testing.T) {
 					<-ctx.Done()
 					return ctx.Err()
 				}})
-			<-time.After(time.Minute) // the clock of the bubble: the second attempt is in flight
+			<-time.After(time.Minute) // on the clock of the bubble: the second attempt is in flight
 			synctest.Wait()
 			r.stop()
 			if got := strings.Count(out.String(), "\n"); got != 1 || !strings.Contains(out.String(), "boom") {
@@ -76,7 +76,7 @@ func TestLogger(t *testing.T) {
 	})
 }
 
-// Not parallel: allocations are counted.
+// Not parallel: it counts allocations.
 func TestLogger_CostsNothingWhenNotWanted(t *testing.T) {
 	log := fanout.NewLogger(slog.New(slog.DiscardHandler))
 	fields := watermill.LogFields{"message_uuid": "1", "handler_name": "a"}

@@ -45,7 +45,8 @@ func (d *delivery) String() string {
 
 type deliveryKey struct{}
 
-// Value returns the delivery itself under its key, and otherwise what the context around it holds.
+// Value returns the delivery itself for its key. For other keys it returns the value of the parent
+// context.
 func (d *delivery) Value(key any) any {
 	if _, ok := key.(deliveryKey); ok {
 		return d

@@ -12,11 +12,12 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// Config is how a [Router] is set up. The zero Config is right for most uses.
+// Config configures a [Router]. The zero Config is right for most uses.
 type Config struct {
-	// Lanes is the number of records that one consumer handles at a time; 0 means 16.
+	// Lanes is the number of lanes of each consumer: it handles at most so many records at a time.
+	// 0 means 16.
 	Lanes int
-	// LanesOf returns that number for one consumer, or 0 for Lanes; nil means Lanes for all.
+	// LanesOf returns the number of lanes of one consumer, or 0 for Lanes. Nil means Lanes for all.
 	LanesOf func(consumer string) int
 	// Batch is the number of records that one message carries at most, when so many wait in its lane;
 	// 0 means 128.
@@ -25,18 +26,21 @@ type Config struct {
 	BatchOf func(consumer string) int
 	// LaneBuffer is the number of records that wait in each lane; 0 means 64.
 	LaneBuffer int
-	// RetryPause is the time between a failed delivery and the next attempt, and between the unexpected end of a Pull and the
-	// next one; 0 means 500 milliseconds.
+	// RetryPause is the time between a failed delivery and the next attempt. It is also the time
+	// between an unexpected end of a Pull and the next Pull. 0 means 500 milliseconds.
 	RetryPause time.Duration
-	// DrainTimeout bounds the time that records in flight are given when Run's context ends; 0 means 10 seconds.
+	// DrainTimeout bounds the time that records in flight have to finish when Run's context ends. 0
+	// means 10 seconds.
 	DrainTimeout time.Duration
-	// Logger gets what goes wrong, and at debug level what Watermill tells about itself; nil means nowhere.
+	// Logger gets the errors, and at debug level the lines of Watermill. Nil means no log.
 	Logger *slog.Logger
-	// OnError, when set, is told of every failed Handle and every unexpected end of a Pull, to be counted: they are logged
-	// already. It is called from several goroutines and holds up a lane or a Pull meanwhile.
+	// OnError, when set, is called for every failed Handle and every unexpected end of a Pull. It
+	// is meant for counting: the errors are already logged. It is called from several goroutines,
+	// and a lane or a Pull waits for it.
 	OnError func(consumer string, err error)
-	// Middleware is put around the handler of every consumer, the first one outermost. A middleware sees the message, with its
-	// metadata and payload, and must pass on a context derived from the message's own.
+	// Middleware is put around the handler of every consumer. The first one is outermost. A
+	// middleware gets the message with its metadata and payload. The context that it passes on must
+	// be derived from the message's own.
 	Middleware []message.HandlerMiddleware
 }
 
@@ -71,11 +75,12 @@ func setDefault[T comparable](value *T, standard T) {
 	}
 }
 
-// topic is the name under which every consumer subscribes. It appears in Watermill's logs and contexts only.
+// topic is the name under which every consumer subscribes. It appears only in Watermill's logs and
+// contexts.
 const topic = "change-feed"
 
-// Router carries records from each consumer's Pull to its Handle. It is made by [New], runs once, and its methods are safe for
-// concurrent use.
+// Router carries records from each consumer's Pull to its Handle. [New] makes it, and it runs once.
+// Its methods are safe for concurrent use.
 type Router struct {
 	config   Config
 	router   *message.Router
@@ -84,8 +89,9 @@ type Router struct {
 	started  atomic.Bool
 }
 
-// New returns a router for consumers, in their order. It starts nothing. Errors: an unnamed consumer, two of the same name, or
-// a configuration that makes no sense.
+// New returns a router for the consumers, in the given order. It starts nothing. It returns an
+// error when a consumer has no name, when two have the same name, and when the configuration is
+// invalid.
 func New(config Config, consumers ...Consumer) (*Router, error) {
 	config, err := config.withDefaults()
 	if err != nil {
@@ -114,16 +120,16 @@ func New(config Config, consumers ...Consumer) (*Router, error) {
 	return r, nil
 }
 
-// Running returns a channel that is closed once the handlers of all consumers run.
+// Running returns a channel that is closed when the handlers of all consumers run.
 func (r *Router) Running() <-chan struct{} { return r.router.Running() }
 
-// Run feeds the consumers until ctx ends; then it lets what is in flight finish, as the package comment says, and returns nil.
-// A router runs once: a second Run is an error.
+// Run feeds the consumers until ctx ends. Then it lets records in flight finish, as the package
+// comment says, and returns nil. A router runs once: a second Run is an error.
 func (r *Router) Run(ctx context.Context) error {
 	if r.started.Swap(true) {
 		return errors.New("fanout: the router was run before")
 	}
-	// Handlers and Watermill outlive ctx by the drain.
+	// Handlers and Watermill end later than ctx, by the drain.
 	handling, stopHandling := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHandling()
 	ended := make(chan error, 1)
@@ -145,7 +151,8 @@ func (r *Router) Run(ctx context.Context) error {
 	return r.stopWatermill(stopHandling, ended)
 }
 
-// stopWatermill ends a router that has nothing in flight. The order of its steps is explained in the package comment.
+// stopWatermill ends a router that has nothing in flight. The package comment explains the order of
+// its steps.
 func (r *Router) stopWatermill(stopHandling func(), ended <-chan error) error {
 	stopHandling()
 	for _, f := range r.feeders {

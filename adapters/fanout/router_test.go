@@ -94,8 +94,9 @@ func TestRouter_Run(t *testing.T) {
 	})
 }
 
-// Many orders, many lanes, several consumers, in real time: whatever the interleaving, each consumer handles every record
-// once, in order within each order, never two of one order at once, never more than its lanes allow.
+// Many aggregates, many lanes, several consumers, in real time. Each consumer handles every record
+// once, in order within each aggregate. It never handles two records of one aggregate at once, and
+// never more records than it has lanes.
 func TestRouter_KeepsOrderWithinAggregates(t *testing.T) {
 	t.Parallel()
 	const events = 30
@@ -143,8 +144,8 @@ func TestRouter_KeepsOrderWithinAggregates(t *testing.T) {
 	}
 }
 
-// exclusively returns a Handle that notes "handled" in j, and fails t when it runs for one aggregate twice at a time, or for
-// more than limit records.
+// exclusively returns a Handle that notes "handled" in j. It fails t when it runs twice at a time
+// for one aggregate, or for more than limit records.
 func exclusively(t *testing.T, limit int, j *journal) func(context.Context, eventsourcing.Record) error {
 	var busy sync.Map
 	var inFlight atomic.Int64
@@ -229,7 +230,8 @@ func TestRouter_StuckRecord(t *testing.T) {
 	})
 }
 
-// Each consumer has as many records in hand as it has lanes, its own number or that of all.
+// Each consumer handles as many records at once as it has lanes, by its own number or by that of
+// all.
 func TestRouter_LanesOf(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -38,7 +38,7 @@ func TestRouter_Stop(t *testing.T) {
 			var j journal
 			r := run(t, fanout.Config{Lanes: lanes, LaneBuffer: len(records), DrainTimeout: time.Minute},
 				&consumer{name: "a", pull: j.emitting(records), handle: func(ctx context.Context, r eventsourcing.Record) error {
-					<-time.After(10 * time.Second) // the clock of the bubble
+					<-time.After(10 * time.Second) // on the clock of the bubble
 					if err := ctx.Err(); err != nil {
 						return err
 					}
@@ -124,7 +124,7 @@ func TestRouter_Stop(t *testing.T) {
 					return nil
 				},
 			})
-			<-time.After(time.Second) // the clock of the bubble
+			<-time.After(time.Second) // on the clock of the bubble
 			synctest.Wait()
 			if !errors.Is(emitted, context.DeadlineExceeded) {
 				t.Errorf("emit returned %v", emitted)
@@ -152,7 +152,8 @@ func TestRouter_Stop(t *testing.T) {
 	})
 }
 
-// Stopping in the middle of the work, at any moment: whatever was done was handled before, in order and without a hole.
+// The router is stopped at any moment of the work. Whatever was done was handled before, in order
+// and without a hole.
 func TestRouter_StopAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	rounds := 200
