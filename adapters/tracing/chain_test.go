@@ -26,7 +26,8 @@ const (
 	clientParent = "00-" + clientTrace + "-" + clientSpan + "-01"
 )
 
-// From the traceparent header of a request to the publisher: one trace, and each span below the one that caused it.
+// One trace goes from the traceparent header of a request to the publisher, and each span is below
+// the one that caused it.
 func TestTracing_oneTraceFromRequestToPublisher(t *testing.T) {
 	t.Parallel()
 	tr, exporter := recording()
@@ -94,7 +95,7 @@ func TestTracing_oneTraceFromRequestToPublisher(t *testing.T) {
 		t.Errorf("a customer or a payload is in the spans:\n%s", text)
 	}
 
-	// What goes out to a broker leads back to the command.
+	// What is published to a broker refers to the command.
 	want := map[string]string{
 		tracing.MetadataTraceParent: "00-" + clientTrace + "-" + single(t, exporter, "create_order").SpanContext.SpanID().String() + "-01",
 		tracing.MetadataTraceState:  "vendor=1",

@@ -10,7 +10,7 @@ import (
 	"orderflow/ports"
 )
 
-// Commands makes a span of every command, and stores its context with the events.
+// Commands makes a span for every command and stores its context with the events.
 func Commands[C eventsourcing.Command, E any](t *Tracing, next ports.CommandHandler[C, E]) ports.CommandHandler[C, E] {
 	if t == nil {
 		return next
@@ -26,7 +26,7 @@ type commands[C eventsourcing.Command, E any] struct {
 // Handle implements ports.CommandHandler.
 func (c commands[C, E]) Handle(ctx context.Context, request ports.CommandRequest[C]) (_ ports.CommandResult[E], err error) {
 	if any(request.Command) == nil {
-		return c.next.Handle(ctx, request) // which refuses it
+		return c.next.Handle(ctx, request) // next refuses it
 	}
 	ctx, span := c.tracer.Start(ctx, request.Command.Name(), trace.WithAttributes(orderAttr(request.Command.AggregateID())))
 	defer func() { end(span, err) }()
@@ -41,8 +41,8 @@ func (c commands[C, E]) Handle(ctx context.Context, request ports.CommandRequest
 	return result, err
 }
 
-// Store makes a span of every call that is a part of a trace, and of no other: what the service does for itself would be traces
-// of one span each.
+// Store makes a span for every call that belongs to a trace, and for no other call. Otherwise the
+// background work of the service would give many traces of one span.
 func (t *Tracing) Store(next ports.EventStore) ports.EventStore {
 	if t == nil {
 		return next
@@ -82,7 +82,7 @@ func (s store) Append(ctx context.Context, a ports.Append) (_ ports.Appended, er
 	return s.next.Append(ctx, a)
 }
 
-// Publisher makes a span of every record that is published. The record goes out as it is.
+// Publisher makes a span for every record that is published. It does not change the record.
 func (t *Tracing) Publisher(next ports.Publisher) ports.Publisher {
 	if t == nil {
 		return next
@@ -93,7 +93,7 @@ func (t *Tracing) Publisher(next ports.Publisher) ports.Publisher {
 	return publisher{t, next}
 }
 
-// probedPublisher is for a publisher whose target can be asked whether it is there. That is not traced.
+// probedPublisher is for a publisher whose target can be probed. Probes are not traced.
 type probedPublisher struct {
 	publisher
 	target ports.Probe

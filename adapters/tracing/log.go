@@ -7,7 +7,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// LogHandler returns a handler that puts trace_id and span_id into every record that is logged with the context of a span.
+// LogHandler returns a handler that adds trace_id and span_id to every record that is logged with
+// the context of a span.
 func (t *Tracing) LogHandler(next slog.Handler) slog.Handler {
 	if t == nil {
 		return next
@@ -31,5 +32,6 @@ func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return logHandler{h.Handler.WithAttrs(attrs)}
 }
 
-// WithGroup implements slog.Handler. Inside a group the ids are in the group, as slog knows no way out of it.
+// WithGroup implements slog.Handler. Inside a group the ids are in the group, because slog gives a
+// handler no way out of a group.
 func (h logHandler) WithGroup(name string) slog.Handler { return logHandler{h.Handler.WithGroup(name)} }

@@ -11,8 +11,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Request starts the span of an HTTP request, below the one that its traceparent header names. The function that it returns ends
-// it; route is one of a fixed number, and becomes a part of the span's name. Requests of probes and scrapers have no span.
+// Request starts the span of an HTTP request, below the span that its traceparent header names. The
+// returned function ends the span. Its argument route is one of a fixed number of routes, and
+// becomes a part of the span's name. Requests of probes and scrapers have no span.
 func (t *Tracing) Request(r *http.Request) (ctx context.Context, finish func(route string, status int)) {
 	ctx = r.Context()
 	switch r.URL.Path {
@@ -37,7 +38,7 @@ func (t *Tracing) Request(r *http.Request) (ctx context.Context, finish func(rou
 	}
 }
 
-// methodOf keeps what clients make up out of the spans.
+// methodOf keeps method names that clients invent out of the spans.
 func methodOf(r *http.Request) string {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:

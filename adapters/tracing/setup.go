@@ -20,13 +20,13 @@ import (
 
 // Config is what [Setup] needs besides the environment.
 type Config struct {
-	// Version is that of the service.
+	// Version is the version of the service.
 	Version string
-	// Console is where the exporter console writes. Default: os.Stderr.
+	// Console is where the console exporter writes. The default is os.Stderr.
 	Console io.Writer
-	// Logger is told when spans cannot be exported. Default: nobody is.
+	// Logger is told when spans cannot be exported. By default nothing is logged.
 	Logger *slog.Logger
-	// FlushTimeout bounds how long Close waits for a backend. Default: 5 s.
+	// FlushTimeout bounds how long Close waits for a backend. The default is 5 s.
 	FlushTimeout time.Duration
 }
 
@@ -43,8 +43,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Setup returns what the environment asks for: nil when that is nothing, which every method of a Tracing understands. It does not
-// wait for a backend. An error is about a value that makes no sense.
+// Setup returns the Tracing that the environment asks for, or nil when it asks for none. Every
+// method of a nil Tracing works. Setup does not wait for a backend. It returns an error when a
+// variable has an invalid value.
 func Setup(ctx context.Context, config Config) (*Tracing, error) {
 	config = config.withDefaults()
 	names := asked(os.Getenv)
@@ -63,7 +64,8 @@ func Setup(ctx context.Context, config Config) (*Tracing, error) {
 	}
 	options := []sdktrace.TracerProviderOption{sdktrace.WithResource(service)}
 	for _, exporter := range exporters {
-		options = append(options, sdktrace.WithBatcher(exporter)) // which starts a goroutine that the provider ends
+		// this starts a goroutine, which the provider ends
+		options = append(options, sdktrace.WithBatcher(exporter))
 	}
 	provider := sdktrace.NewTracerProvider(options...)
 	t := New(provider)
@@ -139,13 +141,13 @@ func openOTLP(ctx context.Context) (sdktrace.SpanExporter, error) {
 	}
 }
 
-// reporting logs what the SDK would tell its global error handler.
+// reporting logs errors that the SDK would give to its global error handler.
 type reporting struct {
 	sdktrace.SpanExporter
 	log *slog.Logger
 }
 
-// ExportSpans hands spans on. Spans that a backend does not take are lost.
+// ExportSpans passes the spans on. Spans that a backend does not accept are lost.
 func (r reporting) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	if err := r.SpanExporter.ExportSpans(ctx, spans); err != nil {
 		r.log.Warn("spans were not exported", "spans", len(spans), "error", err)

@@ -19,7 +19,8 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// setup sets the variables, and no other of OpenTelemetry's, for the rest of the test. It is why these tests are not parallel.
+// setup sets the variables, and unsets all others of OpenTelemetry, for the rest of the test.
+// Therefore these tests are not parallel.
 func setup(t *testing.T, config tracing.Config, variables ...string) (*tracing.Tracing, error) {
 	t.Helper()
 	for _, variable := range os.Environ() {
@@ -119,7 +120,7 @@ func TestSetup_collector(t *testing.T) {
 	}
 }
 
-// Both protocols: a backend that is not there costs a line in the log.
+// With both protocols, a backend that does not answer costs only a line in the log.
 func TestSetup_backendIsAway(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -148,7 +149,7 @@ func TestSetup_backendIsAway(t *testing.T) {
 	}
 }
 
-// Not parallel: allocations are counted.
+// Not parallel: it counts allocations.
 func TestTracing_costsNothingWhenItIsOff(t *testing.T) {
 	var off *tracing.Tracing
 	store := memory.New(memory.Options{})

@@ -32,7 +32,7 @@ func recording(options ...sdktrace.TracerProviderOption) (*tracing.Tracing, *tra
 	return tracing.New(sdktrace.NewTracerProvider(append(options, sdktrace.WithSyncer(exporter))...)), exporter
 }
 
-// commands wires the command side on store.
+// commands connects the command side to store.
 func commands(t *tracing.Tracing, store ports.EventStore) ports.CommandHandler[order.Command, order.Event] {
 	return tracing.Commands(t, orders.NewCommands(orderjson.New(), command.Config{Store: t.Store(store), Now: time.Now, NewID: uuid.New}))
 }
@@ -80,7 +80,7 @@ func attributesOf(span tracetest.SpanStub) map[string]string {
 	return texts
 }
 
-// everything is all text of the spans: what an operator of the backend can read.
+// everything returns all text of the spans: what an operator of the backend can read.
 func everything(exporter *tracetest.InMemoryExporter) string {
 	var b strings.Builder
 	add := func(attributes []attribute.KeyValue) {

@@ -17,13 +17,13 @@ import (
 	"orderflow/ports"
 )
 
-// The keys of an event's metadata that hold its trace context, in the format of W3C Trace Context.
+// The keys of an event's metadata for its trace context, in the format of W3C Trace Context.
 const (
 	MetadataTraceParent = "traceparent"
 	MetadataTraceState  = "tracestate"
 )
 
-// ChildFor is the age up to which an event is handled as a part of the trace that it came from.
+// ChildFor is the age up to which an event is handled in the trace of its command.
 const ChildFor = 5 * time.Minute
 
 // maxTraceState is the longest tracestate that is stored with an event.
@@ -42,7 +42,7 @@ const (
 	attrError     = attribute.Key("error.type")
 )
 
-// Tracing makes spans. Nil is tracing that is switched off. It is safe for concurrent use.
+// Tracing makes spans. A nil Tracing is switched off. It is safe for concurrent use.
 type Tracing struct {
 	tracer     trace.Tracer
 	propagator propagation.TraceContext
@@ -51,12 +51,13 @@ type Tracing struct {
 	close      func()
 }
 
-// New returns a Tracing whose spans go to provider, which stays the caller's to shut down.
+// New returns a Tracing whose spans go to provider. The caller shuts the provider down.
 func New(provider trace.TracerProvider) *Tracing {
 	return &Tracing{tracer: provider.Tracer("orderflow"), now: time.Now, close: func() {}}
 }
 
-// Close hands over the spans that are left. It always returns nil: what a backend does not take is logged.
+// Close exports the remaining spans. It always returns nil: spans that a backend does not accept
+// are logged.
 func (t *Tracing) Close() error {
 	if t != nil {
 		t.closing.Do(t.close)
@@ -64,7 +65,7 @@ func (t *Tracing) Close() error {
 	return nil
 }
 
-// stamp returns metadata with the trace context of ctx in it, and no other one.
+// stamp returns metadata with the trace context of ctx, and without any other trace context.
 func (t *Tracing) stamp(ctx context.Context, metadata map[string]string) map[string]string {
 	stamped := make(map[string]string, len(metadata)+2)
 	maps.Copy(stamped, metadata)
@@ -81,7 +82,8 @@ func orderAttr(id uuid.UUID) attribute.KeyValue { return attrOrder.String(id.Str
 
 func sequenceAttr(number uint64) attribute.KeyValue { return attrSequence.Int64(int64(number)) }
 
-// end ends span with what became of it. Texts of errors stay out: nobody knows what is in them.
+// end ends span with the result of its work. It leaves out the texts of errors, because they may
+// contain anything.
 func end(span trace.Span, err error) {
 	defer span.End()
 	var refused eventsourcing.Refused
@@ -96,7 +98,7 @@ func end(span trace.Span, err error) {
 	}
 }
 
-// kindOf is one of a fixed number of words for err.
+// kindOf returns one of a fixed number of words for err.
 func kindOf(err error) string {
 	for _, known := range []error{
 		ports.ErrNotFound, ports.ErrVersionConflict, ports.ErrOutcomeUnknown, ports.ErrUnavailable, ports.ErrCorrupt, ports.ErrClosed,
