@@ -14,7 +14,7 @@ var _ ports.Pulse = (*Store)(nil)
 // mostBeats bounds the heartbeats that wait for one subscription.
 const mostBeats = 16
 
-// beat is a heartbeat and the number of the message that it comes behind.
+// beat is a heartbeat with the number of the message after which it comes.
 type beat struct {
 	after uint64
 	at    time.Time
@@ -33,8 +33,9 @@ func (s *Store) Beat(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// expect adds a heartbeat to those that wait. The newest stands in for one at the same place, and when there are too many, for
-// the one before it: the older ones are kept, or a consumer that is always behind would never get to any.
+// expect adds a heartbeat to those that wait. The newest replaces one at the same place. When there
+// are too many, it replaces the one before it. The older ones are kept, because otherwise a
+// consumer that is always behind would never receive any.
 func (sub *subscription) expect(b beat) {
 	if n := len(sub.beats); n == mostBeats || n > 0 && sub.beats[n-1].after == b.after {
 		sub.beats = sub.beats[:n-1]
@@ -42,8 +43,8 @@ func (sub *subscription) expect(b beat) {
 	sub.beats = append(sub.beats, b)
 }
 
-// heartbeat takes the first heartbeat that everything before has been delivered of. It has the position of the record that was
-// delivered last, so a commit of it commits what came before it.
+// heartbeat takes the first heartbeat before which everything has been delivered. It has the
+// position of the record that was delivered last. So a commit of the heartbeat commits that record.
 func (sub *subscription) heartbeat() (ports.Delivery, bool) {
 	if len(sub.beats) == 0 || sub.beats[0].after > sub.delivered {
 		return ports.Delivery{}, false

@@ -90,7 +90,7 @@ func onNewStore[H any](harness func(*memory.Store) H) func(*testing.T) H {
 	return func(*testing.T) H { return harness(memory.New(memory.Options{})) }
 }
 
-// reopen returns the Reopen of such a harness.
+// reopen returns the Reopen function of such a harness.
 func reopen[H any](s *memory.Store, harness func(*memory.Store) H) func(testing.TB) H {
 	return func(testing.TB) H { return harness(s.Reopen()) }
 }

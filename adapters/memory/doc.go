@@ -1,24 +1,28 @@
-// Package memory implements the ports of storage in memory: the reference for what each of them means, and what tests of
-// the application run on.
+// Package memory implements the storage ports in memory. It is the reference for their contracts,
+// and tests of the application run on it.
 //
-// [Store] is the event store, the change feed, the views, the registry of consumers, their leases, parked orders and skips, and
-// the listings over them; [Publisher] is a target of its own. Both pass the contract suites of ports/porttest in full.
+// [Store] is the event store, the change feed, the views, the registry of consumers, their leases,
+// parked aggregates and skips, and the listings of all these. [Publisher] is a target of its own.
+// Both pass the contract suites of ports/porttest in full.
 //
 // # How it works
 //
-// Everything is in maps and slices behind one mutex, so each call is atomic, and each is also seen whole by the next one.
-// The outbox is a slice in the order of the appends, of all aggregates together. The feed is therefore one stream, named
-// "", and a position in it is the number of a record, counted from 1, in decimal. A consumer's offset is the number of the
-// last record that it committed; a subscription is just the number of the last record that it was given, so a consumer that
-// does not read costs nothing but a few heartbeats, which wait with each open subscription. Rows are kept under an order-preserving encoding of their key (see rowKey), which
-// makes a listing a prefix of a sorted list, and a cursor the last key that was seen.
+// Everything is in maps and slices that one mutex guards. So each call is atomic, and the next call
+// sees all of its effects. The outbox is a slice of the records of all aggregates, in the order of
+// the appends. So the feed is one stream, named "". A position is the number of a record in
+// decimal, counted from 1. A consumer's offset is the number of the last record that it committed.
+// A subscription is the number of the last record that it was given. So a consumer that does not
+// read costs nothing except for a few heartbeats, which wait in its open subscription.
+//
+// Rows are kept under an order-preserving encoding of their key (see rowKey). So a listing is a
+// prefix of a sorted list, and a cursor is the last key that was seen.
 //
 // # Limits
 //
-// It grows for ever: the history, as in every store, but the outbox as well, until [Store.Expire] drops it. A listing
-// of rows sorts the whole table. Nothing is written anywhere, so what is lost in a crash is everything; what survives a
-// restart can be tried with [Store.Reopen].
+// The store grows without a bound. The history grows as in every store; the outbox also grows until
+// [Store.Expire] drops it. A listing of rows sorts the whole table. Nothing is written to a disk,
+// so a crash loses everything. [Store.Reopen] simulates a restart.
 //
-// The package starts no goroutine. A call that blocks (Next of a subscription) ends with its context, with its subscription
-// or with the store.
+// The package starts no goroutine. A call that blocks (Next of a subscription) ends when its
+// context, its subscription or the store ends.
 package memory

@@ -31,7 +31,7 @@ func (s *Store) Append(ctx context.Context, a ports.Append) (ports.Appended, err
 
 	history := s.data.histories[a.AggregateID]
 	if head := uint64(len(history)); head != a.Expected {
-		// Somebody was faster: perhaps this very command, in an earlier try.
+		// Another writer was faster. Perhaps it was this command, in an earlier attempt.
 		if first := eventsourcing.ByCommand(behind(history, a.Expected), a.CommandID); len(first) > 0 {
 			return ports.Appended{Records: clones(first), Duplicate: true}, nil
 		}

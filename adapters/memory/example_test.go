@@ -12,7 +12,7 @@ import (
 	"orderflow/ports"
 )
 
-// One record on its way from a writer to a consumer, with a restart in between.
+// One record goes from a writer to a consumer, with a restart in between.
 func Example() {
 	ctx := context.Background()
 	store := memory.New(memory.Options{})
@@ -46,7 +46,8 @@ func Example() {
 		fmt.Println(err)
 	}
 	fmt.Println(delivery.Record.EventType, delivery.Record.SequenceNumber)
-	if err := subscription.Commit(ctx, delivery.Position); err != nil { // the effect is there; do not send it again
+	// the record has had its effect; do not deliver it again
+	if err := subscription.Commit(ctx, delivery.Position); err != nil {
 		fmt.Println(err)
 	}
 	lag, err := store.Lag(ctx, "printer")

@@ -10,13 +10,13 @@ import (
 	"orderflow/ports"
 )
 
-// message is a record in the outbox and when it got there.
+// message is a record in the outbox with the time at which it was added.
 type message struct {
 	record eventsourcing.Record
 	at     time.Time
 }
 
-// end is the number of the last message; messages are numbered from 1.
+// end is the number of the last message. Messages are numbered from 1.
 func (d *data) end() uint64 { return d.expired + uint64(len(d.outbox)) }
 
 // message returns the message with a number above d.expired and up to d.end().
@@ -72,8 +72,8 @@ func (s *Store) Lag(ctx context.Context, consumer string) (ports.Lag, error) {
 	return lag, nil
 }
 
-// Expire drops every record from the feed, as if it had been there for too long. A consumer that has not got to the end must
-// then be brought up to date from the event store.
+// Expire drops every record from the feed, as if its time to live were over. A consumer that has
+// not read to the end must then be brought up to date from the event store.
 func (s *Store) Expire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +81,7 @@ func (s *Store) Expire() {
 	s.wake()
 }
 
-// subscription is how far one consumer has read.
+// subscription holds how far one consumer has read.
 type subscription struct {
 	store    *Store
 	consumer string
@@ -105,12 +105,13 @@ func (sub *subscription) Next(ctx context.Context) (ports.Delivery, error) {
 		}
 		select {
 		case <-changed:
-		case <-ctx.Done(): // poll says why
+		case <-ctx.Done(): // poll returns the error
 		}
 	}
 }
 
-// poll returns the next delivery if there is one, else a channel that is closed when there may be.
+// poll returns the next delivery if there is one. Otherwise it returns a channel that is closed
+// when there may be one.
 func (sub *subscription) poll(ctx context.Context) (ports.Delivery, <-chan struct{}, error) {
 	if err := sub.enter(ctx); err != nil {
 		return ports.Delivery{}, nil, err
@@ -130,7 +131,7 @@ func (sub *subscription) poll(ctx context.Context) (ports.Delivery, <-chan struc
 	return ports.Delivery{Record: s.data.message(sub.delivered).record.Clone(), Position: positionAt(sub.delivered)}, nil, nil
 }
 
-// positionAt is the place of a message.
+// positionAt returns the position of a message.
 func positionAt(number uint64) ports.Position {
 	return ports.Position{Offset: strconv.FormatUint(number, 10)}
 }
@@ -166,7 +167,7 @@ func (sub *subscription) Close() error {
 	return nil
 }
 
-// enter is [Store].enter for a method of the subscription.
+// enter is [Store].enter for the methods of the subscription.
 func (sub *subscription) enter(ctx context.Context) error {
 	if err := sub.store.enter(ctx); err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"orderflow/ports"
 )
 
-// lease is the last one of a name; epochs go on from it when it has ended.
+// lease is the last lease of a name. When it has ended, epochs continue from it.
 type lease struct {
 	owner ports.LeaseOwner
 	epoch uint64

@@ -11,7 +11,7 @@ import (
 	"orderflow/ports/portkit"
 )
 
-// Listings whose cursors must not be mixed up.
+// The names of listings, whose cursors must not be mixed up.
 const (
 	listHeads  = "heads"
 	listEvents = "events"
@@ -121,7 +121,8 @@ func (s *Store) listEvents(ctx context.Context, after ports.Cursor, limit int) (
 	return ports.RecordPage{Records: records}, nil
 }
 
-// eventPlaceOf reads a cursor of ListEvents: how many aggregates are done, and up to which event the next one is.
+// eventPlaceOf reads a cursor of ListEvents: the number of aggregates that are finished, and the
+// last event of the next aggregate that was listed.
 func eventPlaceOf(after ports.Cursor, limit int) (aggregates, sequence uint64, err error) {
 	if err := portkit.CheckLimit(limit); err != nil {
 		return 0, 0, err
@@ -139,7 +140,7 @@ func eventPlaceOf(after ports.Cursor, limit int) (aggregates, sequence uint64, e
 	return aggregates, sequence, nil
 }
 
-// numberOf reads a cursor that is the number of entries seen.
+// numberOf reads a cursor that is the number of entries seen so far.
 func numberOf(listing string, after ports.Cursor, limit int) (uint64, error) {
 	if err := portkit.CheckLimit(limit); err != nil {
 		return 0, err

@@ -41,7 +41,7 @@ func (s *Store) Unpark(ctx context.Context, consumer string, orderID uuid.UUID) 
 	return nil
 }
 
-// Parked implements [ports.ParkingLot], in the order of the order ids.
+// Parked implements [ports.ParkingLot]. It lists in the order of the aggregate ids.
 func (s *Store) Parked(ctx context.Context, consumer string, after ports.Cursor, limit int) (ports.ParkedPage, error) {
 	page, err := s.listParked(ctx, consumer, after, limit)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Store) ForgetSkip(ctx context.Context, consumer string, aggregateID uui
 	return nil
 }
 
-// Skips implements [ports.SkipLog], in the order of the order ids.
+// Skips implements [ports.SkipLog]. It lists in the order of the aggregate ids.
 func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, error) {
 	page, err := s.listSkips(ctx, q)
 	if err != nil {
@@ -134,7 +134,7 @@ func (s *Store) listSkips(ctx context.Context, q ports.SkipQuery) (ports.SkipPag
 	return page, nil
 }
 
-// event is the place of an event in the history of its order.
+// event is the place of an event in the history of its aggregate.
 type event struct {
 	orderID  uuid.UUID
 	sequence uint64
@@ -146,7 +146,7 @@ func (e event) compare(other event) int {
 
 func compareIDs(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }
 
-// cursor returns a cursor behind the event; eventAt is its inverse.
+// cursor returns a cursor after the event. eventAt is its inverse.
 func (e event) cursor(listing string) ports.Cursor {
 	return portkit.CursorAt(listing, fmt.Sprintf("%s/%d", e.orderID, e.sequence))
 }

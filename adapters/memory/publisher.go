@@ -11,7 +11,8 @@ import (
 
 var _ ports.Publisher = (*Publisher)(nil)
 
-// Publisher is a target that remembers what was published to it. The zero Publisher is ready; it is safe for concurrent use.
+// Publisher is a target that keeps what was published to it. The zero Publisher is ready. It is
+// safe for concurrent use.
 type Publisher struct {
 	mu      sync.Mutex
 	closed  bool
@@ -39,14 +40,14 @@ func (p *Publisher) publish(ctx context.Context, record eventsourcing.Record) er
 	return nil
 }
 
-// Published returns what was published, in the order of the calls. It works after Close, too.
+// Published returns what was published, in the order of the calls. It also works after Close.
 func (p *Publisher) Published() []eventsourcing.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return clones(p.records)
 }
 
-// Close makes further calls of Publish fail. It never fails itself.
+// Close makes further calls of Publish fail. It always returns nil.
 func (p *Publisher) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

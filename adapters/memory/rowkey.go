@@ -10,8 +10,9 @@ import (
 	"orderflow/domain/projection"
 )
 
-// rowKey encodes values of the leading key columns of table so that the order of the keys, as bytes, is the order of the
-// rows, and that the key of some leading columns is a prefix of the keys of exactly the rows that have these values.
+// rowKey encodes values of the leading key columns of table. The order of the keys, as bytes, is
+// the order of the rows. The key of some leading columns is a prefix of the keys of exactly those
+// rows that have these values.
 func rowKey(table *projection.Table, values []any) (string, error) {
 	var key []byte
 	for i, value := range values {
@@ -38,7 +39,8 @@ func rowKey(table *projection.Table, values []any) (string, error) {
 	return string(key), nil
 }
 
-// appendText ends a text with 00 01 and writes a zero byte in it as 00 FF, so no text is a prefix of another one's key.
+// appendText ends a text with 00 01, and writes a zero byte in it as 00 FF. So no text is a prefix
+// of the key of another one.
 func appendText(key []byte, text string) []byte {
 	for i := range len(text) {
 		key = append(key, text[i])

@@ -14,7 +14,8 @@ import (
 	"orderflow/domain/projection"
 )
 
-// keys draws the values of the first four key columns, of each kind, out of few and awkward ones so that rows have much in common.
+// keys draws the values of the first four key columns, one of each kind. It draws from few and
+// difficult values, so that rows have much in common.
 var keys = rapid.Custom(func(t *rapid.T) []any {
 	return []any{
 		string(rapid.SliceOfN(rapid.SampledFrom([]byte{0, 1, 'a', 0xFE, 0xFF}), 0, 4).Draw(t, "text")),
@@ -24,7 +25,7 @@ var keys = rapid.Custom(func(t *rapid.T) []any {
 	}
 })
 
-// tables draws a table of the columns that keys has values for, each ascending or descending.
+// tables draws a table with the columns of keys, each ascending or descending.
 var tables = rapid.Custom(func(t *rapid.T) *projection.Table {
 	table := &projection.Table{Name: "test"}
 	for i, kind := range []projection.Kind{projection.Text, projection.BigInt, projection.Timestamp, projection.UUID} {

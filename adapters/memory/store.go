@@ -27,21 +27,21 @@ var (
 	_ ports.StoreIdentity    = (*Store)(nil)
 )
 
-// Options are the knobs of a [Store].
+// Options configure a [Store].
 type Options struct {
-	// Now is the clock that the age of a lag is told by, and that leases run by; nil means time.Now.
+	// Now is the clock for the age of a lag and for leases. Nil means time.Now.
 	Now func() time.Time
 }
 
-// Store keeps everything that Orderflow stores. All its methods are safe for concurrent use.
+// Store keeps everything that the service stores. All its methods are safe for concurrent use.
 type Store struct {
 	now func() time.Time
 
-	mu     sync.Mutex // guards all below
+	mu     sync.Mutex // guards all fields below
 	closed bool
-	// changed is closed, and replaced, whenever a blocked Next should look again.
+	// changed is closed and replaced whenever a blocked Next should check again.
 	changed chan struct{}
-	// subscriptions holds the open one of each consumer.
+	// subscriptions holds the open subscription of each consumer.
 	subscriptions map[string]*subscription
 	data          *data
 }
@@ -86,7 +86,7 @@ func open(now func() time.Time, d *data) *Store {
 	return &Store{now: now, changed: make(chan struct{}), subscriptions: map[string]*subscription{}, data: d}
 }
 
-// Close ends the store and its subscriptions. It never fails.
+// Close ends the store and its subscriptions. It always returns nil.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,9 +99,10 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Reopen closes s and returns a new store with what s held, as a restart of the process would.
+// Reopen closes s and returns a new store with the contents of s, as after a restart of the
+// process.
 func (s *Store) Reopen() *Store {
-	_ = s.Close() // it never fails
+	_ = s.Close() // it always returns nil
 	return open(s.now, s.data)
 }
 
@@ -114,7 +115,8 @@ func (s *Store) StoreID(ctx context.Context) (uuid.UUID, error) {
 	return s.data.id, nil
 }
 
-// enter locks the store, unless the call must not go on. The caller unlocks mu when the error is nil.
+// enter locks the store, unless the call must end with an error. When the error is nil, the caller
+// unlocks mu.
 func (s *Store) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -127,7 +129,7 @@ func (s *Store) enter(ctx context.Context) error {
 	return nil
 }
 
-// wake lets every blocked Next look again. The caller holds mu.
+// wake lets every blocked Next check again. The caller holds mu.
 func (s *Store) wake() {
 	close(s.changed)
 	s.changed = make(chan struct{})

@@ -77,7 +77,8 @@ func TestStore_Lag_TellsTheAgeByTheClock(t *testing.T) {
 	}
 	expect(ports.Lag{Events: 1, Age: time.Second, Known: true})
 	now = now.Add(-time.Hour)
-	expect(ports.Lag{Events: 1, Known: true}) // a clock that was set back makes nothing younger than now
+	// a clock that was set back makes no event younger than now
+	expect(ports.Lag{Events: 1, Known: true})
 }
 
 func TestSubscription_Commit_RefusesWhatWasNotDelivered(t *testing.T) {
@@ -205,7 +206,7 @@ func TestStore_ErrorsSayWhatWasGoingOn(t *testing.T) {
 	}
 }
 
-// isPortError reports whether err is something that a caller should handle rather than mend.
+// isPortError reports whether err is one that callers handle, and not a bug.
 func isPortError(err error) bool {
 	for _, value := range []error{
 		ports.ErrNotFound, ports.ErrVersionConflict, ports.ErrOutcomeUnknown, ports.ErrUnavailable, ports.ErrCorrupt,

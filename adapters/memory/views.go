@@ -55,7 +55,7 @@ func (s *Store) Replace(ctx context.Context, id ports.ViewID, change ports.Chang
 	return nil
 }
 
-// apply applies a change if the stored sequence number is one that it may take the place of.
+// apply applies a change if may accepts the stored sequence number.
 func (s *Store) apply(ctx context.Context, id ports.ViewID, change ports.Change, may func(now uint64) (bool, error)) error {
 	gone, err := keyed(change.Table, change.Delete)
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *Store) DropView(ctx context.Context, id ports.ViewID, _ *projection.Tab
 	return nil
 }
 
-// keyed copies rows and returns them by their keys.
+// keyed copies rows and returns the copies by their keys.
 func keyed(table *projection.Table, rows []projection.Row) (map[string]projection.Row, error) {
 	if table == nil && len(rows) > 0 {
 		return nil, fmt.Errorf("%d rows without a table", len(rows))
@@ -165,12 +165,12 @@ func (s *Store) rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, erro
 	return page, nil
 }
 
-// prefixOf returns the common start of the keys of the rows that q asks for.
+// prefixOf returns the common prefix of the keys of the rows that q selects.
 func prefixOf(q ports.RowQuery) (string, error) {
 	if err := portkit.CheckLimit(q.Limit); err != nil {
 		return "", err
 	}
-	given := 0 // columns that a query has to give
+	given := 0 // the number of columns that a query must give
 	for _, column := range q.Table.Columns {
 		if column.Role == projection.Partition {
 			given++
@@ -182,7 +182,7 @@ func prefixOf(q ports.RowQuery) (string, error) {
 	return rowKey(q.Table, q.Prefix)
 }
 
-// view returns the view with that id, which begins to exist when it is first asked for. The caller holds mu.
+// view returns the view with that id, and creates it at the first use. The caller holds mu.
 func (s *Store) view(id ports.ViewID) *view {
 	v := s.data.views[id]
 	if v == nil {
