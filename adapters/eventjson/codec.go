@@ -12,25 +12,26 @@ import (
 // Config describes the events of one aggregate type.
 type Config[E any] struct {
 	AggregateType string
-	// Schemas says how the payloads of each event type are read, by its persisted name.
+	// Schemas says how to read the payloads of each event type, by its persisted name.
 	Schemas map[string]Schema[E]
-	// Payload returns the persisted name of an event, and a value that marshals to its payload in the newest version. It
-	// refuses events that it does not know.
+	// Payload returns the persisted name of an event, and a value that marshals to its payload in
+	// the newest version. It refuses events that it does not know.
 	Payload func(E) (name string, payload any, err error)
 }
 
-// Schema is how the payloads of one event type are read.
+// Schema says how to read the payloads of one event type.
 type Schema[E any] struct {
-	// Upcasters[i] leads from version i+1 to version i+2.
+	// Upcasters[i] turns a payload of version i+1 into one of version i+2.
 	Upcasters []Upcaster
-	// Decode reads the newest version; see [Read].
+	// Decode reads a payload of the newest version; see [Read].
 	Decode func(payload []byte) (E, error)
 }
 
-// Newest is the version that is written.
+// Newest is the version that Encode writes.
 func (s Schema[E]) Newest() int { return len(s.Upcasters) + 1 }
 
-// Codec implements [ports.Codec] for the events E of one aggregate type. It is immutable and safe for concurrent use.
+// Codec implements [ports.Codec] for the events E of one aggregate type. It is immutable and safe
+// for concurrent use.
 type Codec[E any] struct {
 	config Config[E]
 }
@@ -38,8 +39,9 @@ type Codec[E any] struct {
 // New returns a Codec.
 func New[E any](config Config[E]) *Codec[E] { return &Codec[E]{config} }
 
-// Encode returns the stored form of e, in the newest version. It refuses events that are nil, a pointer or of a type that it
-// does not know, events of another aggregate type, and what Config.Payload refuses.
+// Encode returns the stored form of e, in the newest version. It refuses an event that is nil, a
+// pointer, of an unknown Go type, or of another aggregate type, and whatever Config.Payload
+// refuses.
 func (c *Codec[E]) Encode(e eventsourcing.Envelope[E]) (eventsourcing.Record, error) {
 	if e.AggregateType != c.config.AggregateType {
 		return eventsourcing.Record{}, fmt.Errorf("encode %T: %w", e.Event, c.otherType(e.AggregateType))
@@ -60,7 +62,8 @@ func (c *Codec[E]) Encode(e eventsourcing.Envelope[E]) (eventsourcing.Record, er
 	}, nil
 }
 
-// Decode returns the typed form of r, whatever version it was written in. Every error is a *[ports.DecodeError].
+// Decode returns the typed form of r, in whatever version it was written. Every error is a
+// *[ports.DecodeError].
 func (c *Codec[E]) Decode(r eventsourcing.Record) (eventsourcing.Envelope[E], error) {
 	event, err := c.decode(r)
 	if err != nil {
@@ -100,7 +103,7 @@ func (c *Codec[E]) otherType(found string) error {
 	return fmt.Errorf("the aggregate type is %q, not %s", found, c.config.AggregateType)
 }
 
-// newer is why an event cannot be read that a newer version of the program has written.
+// newer is the error for an event that a newer version of the program has written.
 type newer string
 
 func (n newer) Error() string { return string(n) }

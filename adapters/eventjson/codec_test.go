@@ -42,8 +42,8 @@ func TestCodec_EncodeRefusesAnotherAggregateType(t *testing.T) {
 	}
 }
 
-// A record of another type is not read, whatever its payload looks like. It is no event of a newer program: it is in the wrong
-// history, or somebody asked the wrong codec.
+// A record of another aggregate type is not read, whatever its payload is. It is not an event of a
+// newer program: it is in the wrong history, or the caller has used the wrong codec.
 func TestCodec_DecodeRefusesAnotherAggregateType(t *testing.T) {
 	t.Parallel()
 	for _, aggregateType := range []string{"", "door"} {

@@ -6,7 +6,7 @@ import (
 	"orderflow/adapters/eventjson"
 )
 
-// An event that was stored in euros reads like one of today, and is written in cents.
+// An event that was stored in euros is decoded like one of today. It is encoded in cents.
 func ExampleCodec() {
 	codec := accounts()
 
@@ -29,7 +29,7 @@ func ExampleCodec() {
 	// account.deposited version 2: {"cents":300}
 }
 
-// Events of several aggregate types, for one who reads whatever the store holds.
+// A Mux reads events of several aggregate types.
 func ExampleMux() {
 	var mux eventjson.Mux
 	eventjson.Register(&mux, accounts())

@@ -7,8 +7,8 @@ import (
 	"orderflow/ports"
 )
 
-// Mux implements [ports.Codec] for the events of several aggregate types: each goes to the codec of its type. The zero
-// Mux knows no type.
+// Mux implements [ports.Codec] for the events of several aggregate types. It passes each event to
+// the codec of its type. The zero Mux knows no type.
 type Mux struct {
 	codecs map[string]ports.Codec[any]
 }
@@ -18,8 +18,9 @@ var (
 	_ ports.Decoder    = (*Mux)(nil)
 )
 
-// Register adds codec to m, for the aggregate type that its events have. It is not safe for concurrent use, and comes before
-// the first use of m. A second codec for one type is a bug and panics.
+// Register adds codec to m, for the aggregate type of its events. It is not safe for concurrent
+// use, and must be called before the first use of m. A second codec for one type is a bug and
+// panics.
 func Register[E any](m *Mux, codec *Codec[E]) {
 	name := codec.config.AggregateType
 	if m.codecs[name] != nil {
@@ -40,7 +41,8 @@ func (m *Mux) Encode(e eventsourcing.Envelope[any]) (eventsourcing.Record, error
 	return codec.Encode(e)
 }
 
-// Decode implements [ports.Decoder]. A record of an unknown aggregate type is a *[ports.DecodeError].
+// Decode implements [ports.Decoder]. A record of an unknown aggregate type is a
+// *[ports.DecodeError].
 func (m *Mux) Decode(r eventsourcing.Record) (eventsourcing.Envelope[any], error) {
 	codec := m.codecs[r.AggregateType]
 	if codec == nil {
@@ -51,7 +53,7 @@ func (m *Mux) Decode(r eventsourcing.Record) (eventsourcing.Envelope[any], error
 
 func unknownType(name string) error { return newer(fmt.Sprintf("unknown aggregate type %q", name)) }
 
-// untyped is a codec for those who know its events as any.
+// untyped is a codec whose events have type any.
 type untyped[E any] struct{ codec ports.Codec[E] }
 
 func (u untyped[E]) Encode(e eventsourcing.Envelope[any]) (eventsourcing.Record, error) {

@@ -54,7 +54,7 @@ func TestMux_ReadsOldVersions(t *testing.T) {
 	}
 }
 
-// What one type calls its events means nothing in another one.
+// The event names of one aggregate type have no meaning in another one.
 func TestMux_DoesNotMixUpTypes(t *testing.T) {
 	t.Parallel()
 	if _, err := both().Decode(record("door", "account.closed", 1, `{}`)); !errors.Is(err, ports.ErrCorrupt) {
@@ -69,7 +69,7 @@ func TestMux_DoesNotMixUpTypes(t *testing.T) {
 	}
 }
 
-// A type that is not known may be one that a newer version of the program has added.
+// An unknown aggregate type may be one that a newer version of the program has added.
 func TestMux_DoesNotKnowEveryType(t *testing.T) {
 	t.Parallel()
 	for name, mux := range map[string]*eventjson.Mux{"zero": {}, "with others": both()} {

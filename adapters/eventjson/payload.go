@@ -7,13 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// Upcaster turns the payload of one version of an event type into that of the next version. It is pure.
+// Upcaster turns the payload of one version of an event type into that of the next version. It is
+// pure.
 type Upcaster func(payload []byte) ([]byte, error)
 
 // Upcast makes an [Upcaster] of a function from one payload type to the next.
 //
-// A required field that is missing stays missing on the way (a nil pointer becomes null), so that only the newest version,
-// which every payload reaches, has to look for it. An upcaster looks only for what it cannot do without.
+// A required field that is missing stays missing: a nil pointer becomes null. Only the newest
+// version checks for it, and every payload reaches that version. An upcaster checks only the fields
+// that it needs.
 func Upcast[From, To any](next func(From) (To, error)) Upcaster {
 	return func(payload []byte) ([]byte, error) {
 		from, err := unmarshal[From](payload)
@@ -28,7 +30,8 @@ func Upcast[From, To any](next func(From) (To, error)) Upcaster {
 	}
 }
 
-// Read makes Schema.Decode of a function from the payload type of the newest version to the event.
+// Read makes the Decode function of a [Schema]. Its argument turns the payload of the newest
+// version into the event.
 func Read[P, E any](event func(P) (E, error)) func(payload []byte) (E, error) {
 	return func(data []byte) (E, error) {
 		payload, err := unmarshal[P](data)
@@ -40,7 +43,7 @@ func Read[P, E any](event func(P) (E, error)) func(payload []byte) (E, error) {
 	}
 }
 
-// unmarshal reads one JSON object and nothing behind it.
+// unmarshal reads one JSON object and refuses anything after it.
 func unmarshal[P any](data []byte) (payload P, err error) {
 	object := &payload
 	if err := json.Unmarshal(data, &object); err != nil {
@@ -52,7 +55,8 @@ func unmarshal[P any](data []byte) (payload P, err error) {
 	return payload, nil
 }
 
-// CheckText refuses texts that are not UTF-8: encoding/json would put U+FFFD in their place without an error.
+// CheckText refuses texts that are not UTF-8. Without it encoding/json would replace bytes by
+// U+FFFD and return no error.
 func CheckText(texts ...string) error {
 	for _, text := range texts {
 		if !utf8.ValidString(text) {
@@ -62,5 +66,5 @@ func CheckText(texts ...string) error {
 	return nil
 }
 
-// Missing is the error for a required field that is not there.
+// Missing returns the error for a required field that is missing.
 func Missing(field string) error { return fmt.Errorf("%s is missing", field) }

@@ -9,7 +9,7 @@ import (
 	"orderflow/domain/eventsourcing/eventtest"
 )
 
-// The events of these tests are those of accounts, whose amounts were in whole euros once, and of doors.
+// The tests use the events of accounts, whose amounts were once in whole euros, and of doors.
 type (
 	account   interface{ isAccountEvent() }
 	deposited struct{ cents int64 }
@@ -95,7 +95,7 @@ func doors() *eventjson.Codec[door] {
 	})
 }
 
-// header is a header with every field set.
+// header returns a header with every field set.
 func header(aggregateType string) eventsourcing.Header {
 	return eventtest.History(aggregateType, eventtest.ID(1), nil)[0].Header
 }

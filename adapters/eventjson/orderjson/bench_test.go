@@ -29,7 +29,8 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// BenchmarkDecode compares the newest version, which costs one reading, with those that are upcast first.
+// BenchmarkDecode compares the newest version, which is parsed once, with versions that are upcast
+// first.
 func BenchmarkDecode(b *testing.B) {
 	codec := orderjson.New()
 	run := func(name, eventType string, version int, payload []byte) {

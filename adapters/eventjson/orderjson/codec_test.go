@@ -95,7 +95,8 @@ func TestDecode_RefusesWhatItCannotRead(t *testing.T) {
 			want := ports.DecodeError{
 				EventID: record.EventID, AggregateID: record.AggregateID, SequenceNumber: record.SequenceNumber,
 				EventType: tt.eventType, EventVersion: tt.version,
-				// Another program may have written this, and can read it. What else is wrong here nobody can.
+				// A newer program may have written this and can read it. For other defects that is
+				// not so.
 				Newer: strings.HasPrefix(tt.problem, "unknown event type") || tt.name == "newer version",
 			}
 			if errors.Is(err, ports.ErrNewer) != want.Newer {
@@ -141,7 +142,8 @@ func TestDecode_ReadsWhatNoCommandCouldCauseToday(t *testing.T) {
 	}
 }
 
-// The additive half of the version policy: an unknown field is no error, in any version, at any depth.
+// Fields may be added without a new version, so an unknown field is no error, in any version, at
+// any depth.
 func TestDecode_IgnoresFieldsItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	codec := orderjson.New()
@@ -224,7 +226,7 @@ func TestEncode_RefusesWhatIsNoEvent(t *testing.T) {
 	}
 }
 
-// A list that is nil is an empty list, not an absent one, or the event could never be read again.
+// A nil list is encoded as an empty list. If it were left out, the event could never be read again.
 func TestEncode_NoLinesAreAnEmptyList(t *testing.T) {
 	t.Parallel()
 	record, err := orderjson.New().Encode(envelope(order.OrderItemsUpdated{}))
@@ -258,7 +260,7 @@ func TestCodec_PropRoundTrip(t *testing.T) {
 	})
 }
 
-// anyEvent draws events without regard to the rules of an order. Strings are valid UTF-8.
+// anyEvent draws events and ignores the rules of an order. Strings are valid UTF-8.
 func anyEvent() *rapid.Generator[order.Event] {
 	text := rapid.String()
 	items := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) order.Item {

@@ -55,7 +55,8 @@ func TestCorpus_HasEveryVersionOfEveryEvent(t *testing.T) {
 	}
 }
 
-// An event that the domain declares and the codec does not know would be found by the first customer who causes it.
+// Without this test, an event that the domain declares and the codec does not know would be found
+// only in production.
 func TestCorpus_HasEveryEventOfTheDomain(t *testing.T) {
 	t.Parallel()
 	declared := declaredEvents(t)
@@ -74,7 +75,7 @@ func TestCorpus_HasEveryEventOfTheDomain(t *testing.T) {
 	}
 }
 
-// declaredEvents returns the names of the types with the method that makes an event of the order.
+// declaredEvents returns the names of the types that have the method of order events.
 func declaredEvents(t *testing.T) map[string]bool {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "../../../domain/order/event.go", nil, 0)
@@ -90,7 +91,8 @@ func declaredEvents(t *testing.T) map[string]bool {
 	return names
 }
 
-// What Encode writes is read by other processes, other versions of this one, and subscribers to the topic.
+// What Encode writes is read by other processes, by other versions of the program, and by
+// subscribers to the topic.
 func TestCorpus_EncodeWritesTheNewestVersionToTheByte(t *testing.T) {
 	t.Parallel()
 	codec := orderjson.New()

@@ -7,7 +7,7 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// An event of the first version reads like one of today, and is written like one.
+// An event of the first version is decoded like one of today, and is encoded in the newest version.
 func Example() {
 	codec := orderjson.New()
 	old := eventsourcing.Record{

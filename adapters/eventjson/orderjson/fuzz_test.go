@@ -10,8 +10,8 @@ import (
 	"orderflow/ports"
 )
 
-// FuzzDecode: whatever is stored, Decode answers with an event or a *ports.DecodeError, and an event survives being written
-// in the newest version.
+// FuzzDecode checks that Decode returns an event or a *ports.DecodeError for any input. It also
+// checks that an event does not change when it is encoded in the newest version and decoded again.
 func FuzzDecode(f *testing.F) {
 	for _, file := range corpus(f) {
 		f.Add(file.EventType, file.EventVersion, []byte(file.Payload))

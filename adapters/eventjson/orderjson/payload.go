@@ -8,8 +8,8 @@ import (
 	"orderflow/domain/order"
 )
 
-// The payloads of the newest version of each event. All fields are required. They are pointers because the zero value of a
-// field that is missing would look like a fact.
+// The payloads of the newest version of each event. All fields are required. They are pointers, so
+// that a missing field is not mistaken for a zero value.
 
 type createdV3 struct {
 	CustomerID *string  `json:"customer_id"`
@@ -42,7 +42,7 @@ type cancelledV2 struct {
 	Reason *string `json:"reason"`
 }
 
-// toPayload returns the name of event and its payload in the newest version.
+// toPayload returns the name of the event and its payload in the newest version.
 func toPayload(event order.Event) (name string, payload any, err error) {
 	switch e := event.(type) {
 	case order.OrderCreated:
@@ -68,7 +68,7 @@ func toPayload(event order.Event) (name string, payload any, err error) {
 	}
 }
 
-// toItems returns a list that is never nil, as an empty list is a fact and null is none.
+// toItems returns a list that is never nil: an empty list is a value, and null is not.
 func toItems(items []order.Item) ([]itemV3, error) {
 	payload := make([]itemV3, len(items))
 	for i := range items {

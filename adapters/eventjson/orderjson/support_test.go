@@ -15,7 +15,7 @@ import (
 	"orderflow/domain/order"
 )
 
-// header is a header with every field set.
+// header returns a header with every field set.
 func header() eventsourcing.Header {
 	return eventsourcing.Header{
 		AggregateType:  "order",
@@ -38,7 +38,8 @@ func envelope(e order.Event) eventsourcing.Envelope[order.Event] {
 	return eventsourcing.Envelope[order.Event]{Header: header(), Event: e}
 }
 
-// corpusFile is one stored payload, and the event that it stands for under the name of its Go type.
+// corpusFile is one stored payload with the event that it decodes to, under the name of its Go
+// type.
 type corpusFile struct {
 	EventType    string                     `json:"event_type"`
 	EventVersion int                        `json:"event_version"`

@@ -6,7 +6,7 @@ import (
 	"orderflow/adapters/eventjson"
 )
 
-// order.created, version 1: each item had a price of its own, with a currency.
+// order.created, version 1: each item had a price with its own currency.
 
 type createdV1 struct {
 	CustomerID *string  `json:"customer_id"`
@@ -27,8 +27,9 @@ type priceV1 struct {
 // noCurrency is the ISO 4217 code for "no currency involved".
 const noCurrency = "XXX"
 
-// next moves the currency from the items to the order. An order without items has none. Items in different currencies were
-// never accepted and cannot be told as one order, so they are an error.
+// next moves the currency from the items to the order. An order without items gets noCurrency.
+// Items in different currencies were never accepted and cannot be expressed as one order, so they
+// are an error.
 func (p createdV1) next() (createdV2, error) {
 	next := createdV2{CustomerID: p.CustomerID}
 	if p.Items == nil {
@@ -68,7 +69,7 @@ type itemV2 struct {
 	UnitPrice *int64  `json:"unit_price"`
 }
 
-// next gives the quantity its full name.
+// next renames "qty" to "quantity".
 func (p createdV2) next() (createdV3, error) {
 	next := createdV3{CustomerID: p.CustomerID, Currency: p.Currency}
 	if p.Items == nil {
@@ -85,7 +86,7 @@ func (p createdV2) next() (createdV3, error) {
 
 type cancelledV1 struct{}
 
-// next tells that nobody was asked.
+// next sets the reason "unknown", because no reason was stored.
 func (cancelledV1) next() (cancelledV2, error) {
 	reason := "unknown"
 	return cancelledV2{Reason: &reason}, nil
