@@ -106,15 +106,17 @@ type Lag struct {
 	Known bool
 }
 
-// Strangers is implemented by a feed that others may write to. It tells what the feed has passed over because it is no event.
-// Deliveries of such a feed are a hint, too: what has the form of an event is one only if the event store has it.
+// Strangers is implemented by a feed to which other programs may write. It counts the messages that
+// the feed has skipped because they are no events. A delivery of such a feed may also be no event:
+// a record is an event only if the event store has it.
 type Strangers interface {
-	// Strangers returns what was passed over for a consumer since the process started, one for each kind, in the order of their
-	// names. What was passed over twice counts twice. It does no I/O and may be called at any time.
+	// Strangers returns what was skipped for a consumer since the process started: one entry for
+	// each kind, in the order of the names. A message that was skipped twice counts twice.
+	// Strangers does no I/O and may be called at any time.
 	Strangers(consumer string) []Stranger
 }
 
-// Stranger is what was found of one kind of messages that are no events.
+// Stranger counts one kind of messages that are no events.
 type Stranger struct {
 	// Kind is the name of the kind, in lower case.
 	Kind string

@@ -23,14 +23,14 @@ type ViewStore interface {
 	// kept.
 	State(ctx context.Context, view ViewID, aggregateID uuid.UUID) (ViewState, error)
 
-	// Apply replaces the rows and the state of several aggregates, each change of another one. A change
-	// whose sequence number is not above the stored one changes nothing and succeeds. So a redelivered
-	// or late event has no effect.
+	// Apply replaces the rows and the state of several aggregates, each change of another one. A
+	// change whose sequence number is not above the stored one changes nothing and succeeds. So a
+	// redelivered or late event has no effect.
 	//
 	// State and rows of one aggregate become visible together, or the rows first. A state is never
-	// ahead of its rows, also after a crash. Different aggregates are independent: after an error any of
-	// the changes may have been applied. Applying all of them again does no harm. Apply needs no fsync
-	// of its own, see [Subscription].Commit.
+	// ahead of its rows, also after a crash. Different aggregates are independent: after an error
+	// any of the changes may have been applied. Applying all of them again does no harm. Apply
+	// needs no fsync of its own, see [Subscription].Commit.
 	//
 	// One process must not apply changes of the same aggregate concurrently.
 	Apply(ctx context.Context, view ViewID, changes ...Change) error

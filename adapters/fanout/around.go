@@ -8,8 +8,8 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// AroundFunc is called for every delivery of a record to a consumer. It calls next once, with ctx or a context derived from it, and
-// returns its error.
+// AroundFunc is called for every delivery of a record to a consumer. It calls next once, with ctx
+// or a context derived from it, and returns its error.
 type AroundFunc func(ctx context.Context, consumer string, records []eventsourcing.Record, next func(context.Context) error) error
 
 // Around makes middleware of functions that know records and not messages. The first one is

@@ -14,7 +14,8 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// sizes returns a handleAll that notes how many records came together, and "handled" for each, and then waits for hold.
+// sizes returns a handleAll that notes how many records came together and "handled" for each, and
+// then waits for hold.
 func (j *journal) sizes(into *[]int, hold <-chan struct{}) func(context.Context, []eventsourcing.Record) error {
 	return func(_ context.Context, records []eventsourcing.Record) error {
 		*into = append(*into, len(records))
@@ -26,12 +27,12 @@ func (j *journal) sizes(into *[]int, hold <-chan struct{}) func(context.Context,
 	}
 }
 
-// afterFirst emits the first record, and the others once that one is being handled.
+// afterFirst emits the first record. It emits the others while the first one is being handled.
 func (j *journal) afterFirst(records []eventsourcing.Record) func(context.Context, emitFunc) error {
 	return func(ctx context.Context, emit emitFunc) error {
 		for i, r := range records {
 			if i == 1 {
-				<-time.After(time.Second) // the clock of the bubble
+				<-time.After(time.Second) // on the clock of the bubble
 			}
 			if err := emit(ctx, r, func() { j.note("done", r) }); err != nil {
 				return nil
@@ -58,7 +59,7 @@ func TestRouter_Batches(t *testing.T) {
 			r := run(t, fanout.Config{Lanes: 1, Batch: 4, LaneBuffer: 8}, &consumer{
 				name: "a", pull: j.afterFirst(interleaved(ids, 4)), handleAll: j.sizes(&sizes, hold),
 			})
-			<-time.After(2 * time.Second) // the first one is being handled, and eight wait
+			<-time.After(2 * time.Second) // the first record is being handled, and eight wait
 			if got := j.count("emitted"); got != 9 {
 				t.Errorf("emitted %d records, want those of the buffer and one in flight", got)
 			}

@@ -24,14 +24,15 @@ type Consumer interface {
 	// the drain also after Pull has returned. done delays its lane, so it must be quick.
 	Pull(ctx context.Context, emit func(ctx context.Context, record eventsourcing.Record, done func()) error) error
 
-	// Handle performs the effects of one or more records. They are in the order in which they were
-	// emitted. It is called concurrently for different lanes, and never twice at a time for one lane, so
-	// the records of one aggregate come one after the other. It retries by itself and returns an error
-	// only when ctx ends, or for a bug. All of the records are then delivered again.
+	// Handle performs the effects of one or more records. They come in the order in which they were
+	// emitted. Handle is called concurrently for different lanes, and never twice at a time for one
+	// lane. So the records of one aggregate are handled one after the other. Handle retries by
+	// itself. It returns an error only when ctx ends, or because of a bug. All of the records are
+	// then delivered again.
 	//
-	// ctx outlives the context of Pull by the drain timeout, so that an effect that has begun can be
-	// completed. A Handle that waits between attempts should not start another one when the context of
-	// its Pull has ended: returning an error then costs a redelivery after the next start, waiting costs
-	// the rest of the drain.
+	// ctx ends later than the context of Pull, by the drain timeout, so that an effect in progress
+	// can be completed. A Handle that waits between attempts should start no further attempt when
+	// the context of its Pull has ended. If it returns an error, the records are delivered again
+	// after the next start. If it waits, it uses up the time of the drain.
 	Handle(ctx context.Context, records ...eventsourcing.Record) error
 }

@@ -3,24 +3,25 @@
 //
 // # Lanes
 //
-// A lane is a queue with at most one message in flight. The aggregate id of a record is hashed to a
-// lane. So the records of one aggregate are handled one after the other, in the order in which they
-// were emitted, and different aggregates are handled concurrently. Every consumer has its own
-// lanes. Consumers share nothing but the router.
+// A lane is a queue with at most one message in flight. A message carries one record, or several
+// that waited in its lane, up to Config.Batch. The aggregate id of a record is hashed to a lane. So
+// the records of one aggregate are handled one after the other, in the order in which they were
+// emitted, and different aggregates are handled concurrently. Every consumer has its own lanes.
+// Consumers share nothing but the router.
 //
-// Everything is bounded. A consumer holds at most Lanes × (LaneBuffer + 1) records. When the lane
-// of the next record is full, emit blocks, and with it the Pull of that consumer, and nothing else.
-// So a lane that is stuck delays its own aggregates at once, and the rest of its consumer when its
-// buffer is full. It never delays other consumers.
+// Everything is bounded. A consumer holds at most Lanes × (LaneBuffer + Batch) records. When the
+// lane of the next record is full, emit blocks, and with it the Pull of that consumer, and nothing
+// else. So a lane that is stuck delays its own aggregates at once, and the rest of its consumer
+// when its buffer is full. It never delays other consumers.
 //
 // # Delivery
 //
 // A record is done when Handle has returned nil: Watermill acknowledges the message, and the lane
-// calls done and takes the next record. When Handle returns an error or panics, the message is not
-// acknowledged. The lane waits for Config.RetryPause and delivers the same record again, before any
-// later one of that lane, until the router stops. A Pull that ends while the router runs is a bug
-// of the consumer. It is reported, and started again after the same pause. Neither of the two ends
-// another consumer or Run.
+// calls done for each of its records and takes the next ones. When Handle returns an error or
+// panics, the message is not acknowledged. The lane waits for Config.RetryPause and delivers the
+// same records again, before any later one of that lane, until the router stops. A Pull that ends
+// while the router runs is a bug of the consumer. It is reported, and started again after the same
+// pause. Neither of the two ends another consumer or Run.
 //
 // # Shutdown
 //

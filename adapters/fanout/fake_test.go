@@ -167,8 +167,8 @@ type running struct {
 
 // run starts a router and waits until it runs. The test ends it with stop.
 //
-// A message carries one record, unless the configuration says how many: what the tests below say of a record holds for a
-// message, whatever it carries. See batch_test.go for several.
+// A message carries one record, unless the configuration says how many: what the tests below say of
+// a record holds for a message, whatever it carries. See batch_test.go for several.
 func run(t *testing.T, config fanout.Config, consumers ...fanout.Consumer) *running {
 	t.Helper()
 	config.Batch = max(config.Batch, 1)

@@ -95,8 +95,8 @@ type waiting struct {
 	done   func()
 }
 
-// runLane delivers what comes in on lane until ctx ends: one record when it comes alone, and else what
-// has come meanwhile, up to Config.Batch records.
+// runLane delivers the records of lane until ctx ends. When several records wait, one delivery
+// carries up to Config.Batch of them.
 func (f *feeder) runLane(ctx, handling context.Context, lane <-chan waiting) {
 	for ctx.Err() == nil {
 		select {
@@ -107,7 +107,8 @@ func (f *feeder) runLane(ctx, handling context.Context, lane <-chan waiting) {
 	}
 }
 
-// collect puts first and what waits behind it into one delivery. It does not wait for more.
+// collect puts first and the records that wait after it into one delivery. It does not wait for
+// more.
 func (f *feeder) collect(handling context.Context, lane <-chan waiting, first waiting) *delivery {
 	n := min(1+len(lane), f.batch)
 	d := &delivery{
@@ -122,8 +123,8 @@ func (f *feeder) collect(handling context.Context, lane <-chan waiting, first wa
 	return d
 }
 
-// deliver delivers d until it is acknowledged or ctx ends. It waits for the answer to a message that a handler has, however
-// long that takes: only the end of the handlers' own context limits it.
+// deliver delivers d until it is acknowledged or ctx ends. When a handler has the message, deliver
+// waits for its answer. Only the end of the handlers' own context limits that wait.
 func (f *feeder) deliver(ctx context.Context, d *delivery) {
 	for {
 		msg := newMessage(f.name, d)

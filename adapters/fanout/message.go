@@ -22,14 +22,14 @@ const (
 	MetadataCorrelationID  = "correlation_id"
 )
 
-// delivery is what one message carries through a lane: one record, or several that waited there. It
-// is also the context of the messages that carry it, which saves a second allocation.
+// delivery is what one message of a lane carries: one record, or several that waited. It is also
+// the context of the messages that carry it, which saves one allocation.
 type delivery struct {
 	context.Context
 	records []eventsourcing.Record
 	done    []func()
-	// failure is why the last attempt was not acknowledged. The handler writes it before it answers,
-	// the lane reads it after.
+	// failure says why the last attempt was not acknowledged. The handler writes it before it
+	// answers, and the lane reads it afterwards.
 	failure error
 }
 
@@ -54,8 +54,8 @@ func (d *delivery) Value(key any) any {
 	return d.Context.Value(key)
 }
 
-// newMessage returns a message that carries d. A message can be answered once, so each attempt needs
-// a new one.
+// newMessage returns a message that carries d. A message can be answered only once, so each attempt
+// needs a new one.
 func newMessage(consumer string, d *delivery) *message.Message {
 	r := &d.records[0]
 	msg := message.NewMessageWithContext(d, r.EventID.String(), r.Payload)

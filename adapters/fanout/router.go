@@ -19,10 +19,10 @@ type Config struct {
 	Lanes int
 	// LanesOf returns the number of lanes of one consumer, or 0 for Lanes. Nil means Lanes for all.
 	LanesOf func(consumer string) int
-	// Batch is the number of records that one message carries at most, when so many wait in its lane;
-	// 0 means 128.
+	// Batch is the highest number of records in one message. A message carries more than one only
+	// when several wait in its lane. 0 means 128.
 	Batch int
-	// BatchOf returns that number for one consumer, or 0 for Batch; nil means Batch for all.
+	// BatchOf returns this number for one consumer, or 0 for Batch. Nil means Batch for all.
 	BatchOf func(consumer string) int
 	// LaneBuffer is the number of records that wait in each lane; 0 means 64.
 	LaneBuffer int

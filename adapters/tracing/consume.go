@@ -10,9 +10,11 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// Consume makes a span of the delivery of each record to a consumer, which next is. The span is a child of the command's span,
-// or for an event older than ChildFor the first span of a trace that links to it. It has the form of a middleware around every
-// consumer. What next does for one of several records finds the span of that record; see [Tracing.Publisher].
+// Consume calls next, which delivers records to a consumer, with one span for each record. The span
+// is a child of the command's span. For an event older than ChildFor it is the first span of a new
+// trace, with a link to the command's span. Consume has the signature of a middleware for
+// consumers. When next does something for one of several records, it finds the span of that record;
+// see [Tracing.Publisher].
 func (t *Tracing) Consume(
 	ctx context.Context, consumer string, records []eventsourcing.Record, next func(context.Context) error,
 ) (err error) {
@@ -36,12 +38,13 @@ func (t *Tracing) Consume(
 	return next(context.WithValue(ctx, batchKey{}, spans))
 }
 
-// batch holds the spans of several records that are handled together, by event id.
+// batch holds the spans of records that are handled together, by event id.
 type batch map[uuid.UUID]trace.Span
 
 type batchKey struct{}
 
-// within returns ctx with the span of an event in it, when that is one of several that are handled together.
+// within returns ctx with the span of an event, when the event is one of several that are handled
+// together.
 func within(ctx context.Context, eventID uuid.UUID) context.Context {
 	if spans, ok := ctx.Value(batchKey{}).(batch); ok && spans[eventID] != nil {
 		return trace.ContextWithSpan(ctx, spans[eventID])

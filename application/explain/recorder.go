@@ -80,8 +80,8 @@ func NewRecorder(config RecorderConfig) *Recorder {
 	return r
 }
 
-// Consume notes that a consumer takes records in hand, calls next, and notes that it is done with them unless next fails. It has
-// the form of a middleware around every consumer.
+// Consume notes that a consumer has received records, calls next, and notes that the consumer has
+// finished them, unless next fails. It has the signature of a middleware for consumers.
 func (r *Recorder) Consume(
 	ctx context.Context, consumer string, records []eventsourcing.Record, next func(context.Context) error,
 ) error {

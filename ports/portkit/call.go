@@ -19,23 +19,23 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// PanicError is a panic that [Protect] has turned into an error.
+// PanicError is a panic that [Protect] has recovered.
 type PanicError struct {
-	// Value is what was panicked with, and Stack the stack of the goroutine at that moment.
+	// Value is the argument of the panic. Stack is the stack of the goroutine at that moment.
 	Value any
 	Stack []byte
 }
 
-// Error returns one line. The stack is for the log.
+// Error returns one line. The stack is meant for the log.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// Unwrap returns the value of the panic where that is an error.
+// Unwrap returns the value of the panic if it is an error.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
 }
 
-// Protect calls f and turns a panic into a *[PanicError].
+// Protect calls f and returns a panic of f as a *[PanicError].
 func Protect(f func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {

@@ -9,21 +9,22 @@ import (
 	"orderflow/ports"
 )
 
-// cursorSum is the length of the part of a cursor that ties it to its listing.
+// cursorSum is the length of the digest that binds a cursor to its listing.
 const cursorSum = 8
 
 var cursorEncoding = base64.RawURLEncoding.Strict()
 
-// CursorAt returns the cursor of a listing that has come as far as place, which must not be empty.
+// CursorAt returns the cursor for a place in a listing. The place must not be empty.
 //
-// A cursor is a digest of the listing and the place, followed by the place, in the alphabet of URLs. So a cursor of
-// another listing, or one that somebody made up, does not fit. It is no secret: it shows the place to whoever decodes it.
+// A cursor is a digest of the listing and the place, followed by the place, in URL-safe base64. So
+// a cursor of another listing, or an invented one, is refused. A cursor is no secret: anyone can
+// decode the place.
 func CursorAt[L, P ~string | ~[]byte](listing L, place P) ports.Cursor {
 	return ports.Cursor(cursorEncoding.EncodeToString(append(sumCursor([]byte(listing), []byte(place)), place...)))
 }
 
-// PlaceOf returns the place that a cursor of a listing stands for; "" for the empty cursor, which is the beginning. It
-// returns ports.ErrBadCursor for a cursor that was not issued for this listing.
+// PlaceOf returns the place of a cursor. For the empty cursor, which is the beginning, it returns
+// "". It returns ports.ErrBadCursor for a cursor that was not issued for this listing.
 func PlaceOf[L ~string | ~[]byte](listing L, cursor ports.Cursor) (place string, err error) {
 	if cursor == "" {
 		return "", nil
@@ -35,7 +36,7 @@ func PlaceOf[L ~string | ~[]byte](listing L, cursor ports.Cursor) (place string,
 	return string(b[cursorSum:]), nil
 }
 
-// BadCursor is the error for a cursor that was not issued for a listing.
+// BadCursor returns the error for a cursor that was not issued for a listing.
 func BadCursor(cursor ports.Cursor) error { return fmt.Errorf("%w: %q", ports.ErrBadCursor, cursor) }
 
 func sumCursor(listing, place []byte) []byte {
@@ -46,7 +47,7 @@ func sumCursor(listing, place []byte) []byte {
 	return h.Sum(nil)[:cursorSum]
 }
 
-// CheckLimit refuses a limit of a listing that would never get anywhere.
+// CheckLimit refuses a limit with which a listing would make no progress.
 func CheckLimit(limit int) error {
 	if limit < 1 {
 		return fmt.Errorf("limit %d is below 1", limit)

@@ -1,8 +1,11 @@
-// Package portkit holds what several implementations of the ports would otherwise repeat.
+// Package portkit holds code that several implementations of the ports need.
 //
-// It has a gate that counts the calls inside of a component, so that Close can wait for them ([Gate]); the cursors of
-// listings ([CursorAt], [PlaceOf]) and the check of their limits ([CheckLimit]); a wait that a context ends ([Sleep]); and
-// a call whose panic becomes an error ([Protect]). For default values use [cmp.Or].
+//   - [Gate] counts the calls that are inside a component, so that Close can wait for them.
+//   - [CursorAt] and [PlaceOf] make and read the cursors of listings. [CheckLimit] checks their
+//     limits.
+//   - [Sleep] waits until a time is over or a context ends.
+//   - [Protect] turns a panic into an error.
 //
-// It knows no library of any vendor. Everything in it is safe for concurrent use.
+// For default values use [cmp.Or]. The package uses no vendor's library. Everything in it is safe
+// for concurrent use.
 package portkit

@@ -5,12 +5,14 @@ import (
 	"sync/atomic"
 )
 
-// Gate lets calls in until it is shut. Then it can wait for those that are still inside. The zero Gate is open.
+// Gate lets calls in until it is shut. Then it can wait for the calls that are still inside. The
+// zero Gate is open.
 //
-// A call must not enter twice: a second Enter inside of the first one can wait for ever when somebody drains the gate.
+// A call must not enter twice. A second Enter inside the first one can wait for ever while another
+// goroutine drains the gate.
 type Gate struct {
 	shut atomic.Bool
-	// inside is read-locked by each call that is inside.
+	// Each call that is inside holds a read lock of inside.
 	inside sync.RWMutex
 }
 
@@ -30,7 +32,8 @@ func (g *Gate) Enter() bool {
 // Leave ends a call that Enter let in.
 func (g *Gate) Leave() { g.inside.RUnlock() }
 
-// Shut lets no further call in. It does not wait for those that are inside. Shutting again does nothing.
+// Shut lets no more calls in. It does not wait for the calls that are inside. It may be called
+// again.
 func (g *Gate) Shut() { g.shut.Store(true) }
 
 // Drain shuts the gate and waits until no call is inside.
