@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"orderflow/adapters/redpanda"
 	"orderflow/adapters/redpanda/source"
@@ -83,4 +84,34 @@ func (a *App) openTopicVerifier() (ports.TopicVerifier, error) {
 	}
 	a.closers = append(a.closers, topic)
 	return audit.New(audit.Config{Store: a.store, Topic: topic}), nil
+}
+
+// TopicFlags returns the flag of each setting that an error about the topic may name.
+func TopicFlags() map[string]string {
+	return map[string]string{
+		"Brokers": "--brokers", "Timeout": "--redpanda-timeout",
+		"TLS": "--redpanda-tls", "TLS.CA": "--redpanda-ca", "TLS.Cert": "--redpanda-cert", "TLS.Key": "--redpanda-key",
+		"TLS.ServerName": "--redpanda-server-name",
+		"SASL":           "--redpanda-sasl", "SASL.Mechanism": "--redpanda-sasl", "SASL.Username": "--redpanda-username",
+		"SASL.Password": "--redpanda-password",
+		"Topic.Name":    "--topic", "Topic.Partitions": "--topic-partitions", "Topic.ReplicationFactor": "--topic-replication-factor",
+	}
+}
+
+// withFlags adds to an error about the topic which flags to look at.
+func withFlags(err error) error {
+	about, ok := errors.AsType[*redpanda.SettingError](err)
+	if !ok {
+		return err
+	}
+	var flags []string
+	for _, setting := range strings.Split(about.Setting, " and ") {
+		if flag := TopicFlags()[setting]; flag != "" {
+			flags = append(flags, flag)
+		}
+	}
+	if len(flags) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; see %s", err, strings.Join(flags, " and "))
 }

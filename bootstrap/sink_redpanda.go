@@ -33,10 +33,10 @@ func (a *App) openTopicSink(ctx context.Context) (publisher, error) {
 	case err == nil:
 		return p, nil
 	case errors.Is(err, redpanda.ErrRefused):
-		return nil, errors.Join(err, p.Close())
+		return nil, errors.Join(withFlags(err), p.Close())
 	default:
 		a.log.Warn("no broker answers; events wait in the store and are published as soon as one does. If this is the wrong place, say --brokers=host:port, or --sink=none to publish nothing",
-			"brokers", strings.Join(a.config.Redpanda.Brokers, ","), "error", err)
+			"brokers", strings.Join(a.config.Redpanda.Brokers, ","), "error", withFlags(err))
 		return p, nil
 	}
 }

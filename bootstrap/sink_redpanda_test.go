@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"orderflow/adapters/redpanda"
 	"orderflow/bootstrap"
@@ -85,6 +87,33 @@ func TestOpen_refusesWhatTheBrokersRefuse(t *testing.T) {
 	}
 	if !errors.Is(err, redpanda.ErrRefused) || !strings.Contains(err.Error(), "order-events") {
 		t.Errorf("%v, want ErrRefused", err)
+	}
+}
+
+// Who starts the service with a wrong setting is told which flag it is.
+func TestOpen_namesTheFlagThatIsWrong(t *testing.T) {
+	t.Parallel()
+	for flag, change := range map[string]func(*bootstrap.Config, *kfake.Cluster){
+		"--topic": func(c *bootstrap.Config, _ *kfake.Cluster) { c.Redpanda.Topic.MustExist = true },
+		"--redpanda-username and --redpanda-password": func(c *bootstrap.Config, cluster *kfake.Cluster) {
+			c.Redpanda.SASL = &redpanda.SASL{Mechanism: redpanda.MechanismPlain, Username: "ada", Password: "guessed"}
+			cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.SASLAuthenticate}, Err: kerr.SaslAuthenticationFailed, TopLevel: true, Count: -1})
+		},
+	} {
+		t.Run(flag, func(t *testing.T) {
+			t.Parallel()
+			cluster := newCluster(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "ada", "secret"))
+			c := topicConfig(t, cluster.ListenAddrs()...)
+			c.Redpanda.SASL = &redpanda.SASL{Mechanism: redpanda.MechanismPlain, Username: "ada", Password: "secret"}
+			change(&c, cluster)
+			app, err := open(t, c, io.Discard)
+			if err == nil {
+				app.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), "; see "+flag) {
+				t.Errorf("%v does not name %s", err, flag)
+			}
+		})
 	}
 }
 
