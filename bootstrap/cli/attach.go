@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"orderflow/bootstrap"
+	"orderflow/bootstrap/cli/client"
 	"orderflow/bootstrap/cli/settings"
 )
 
@@ -76,7 +77,7 @@ func needOf(cmd *cobra.Command) need { return need(cmd.Annotations[needAnnotatio
 
 // attached runs use with a client of the service: the one that --url names, the one that owns the data directory, or one
 // that is started for the purpose and stopped afterwards.
-func (sh *shell) attached(cmd *cobra.Command, n need, use func(context.Context, *client) error) error {
+func (sh *shell) attached(cmd *cobra.Command, n need, use func(context.Context, *client.Client) error) error {
 	ctx := cmd.Context()
 	address := sh.url
 	if address != "" {
@@ -100,8 +101,8 @@ func (sh *shell) attached(cmd *cobra.Command, n need, use func(context.Context, 
 			}
 		}
 	}
-	c := newClient(address)
-	defer c.close()
+	c := client.New(address)
+	defer c.Close()
 	return use(ctx, c)
 }
 
@@ -139,18 +140,18 @@ func (sh *shell) owner(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	c := newClient(address)
-	defer c.close()
+	c := client.New(address)
+	defer c.Close()
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	if c.once(ctx, request{method: http.MethodGet, path: "/livez"}, nil, nil) != nil {
+	if c.Once(ctx, client.Request{Method: http.MethodGet, Path: "/livez"}, nil) != nil {
 		return "", nil
 	}
 	return address, nil
 }
 
 // alone runs use beside a service of its own, on a free port of the loopback interface.
-func (sh *shell) alone(cmd *cobra.Command, n need, use func(context.Context, *client) error) (err error) {
+func (sh *shell) alone(cmd *cobra.Command, n need, use func(context.Context, *client.Client) error) (err error) {
 	ctx := cmd.Context()
 	remember, err := sh.adopt(cmd, n)
 	if err != nil {
@@ -191,9 +192,9 @@ func (sh *shell) alone(cmd *cobra.Command, n need, use func(context.Context, *cl
 	if err := app.WaitReady(ctx, startTimeout); err != nil {
 		return err
 	}
-	c := newClient(app.URL())
-	c.passive = config.Passive
-	defer c.close()
+	c := client.New(app.URL())
+	c.Passive = config.Passive
+	defer c.Close()
 	return use(ctx, c)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"orderflow/bootstrap/cli/client"
 )
 
 // consumerCheck is what 'consumers' is to find out.
@@ -60,7 +61,7 @@ Exit status: 0 when the service has answered, whatever it says. With --check it 
 			if err := check.validate(cmd); err != nil {
 				return err
 			}
-			return sh.attached(cmd, onlyReads, func(ctx context.Context, c *client) error { return sh.consumers(ctx, c, check) })
+			return sh.attached(cmd, onlyReads, func(ctx context.Context, c *client.Client) error { return sh.consumers(ctx, c, check) })
 		},
 	}
 	flags := cmd.Flags()
@@ -88,26 +89,26 @@ func (c consumerCheck) validate(cmd *cobra.Command) error {
 	return nil
 }
 
-func (sh *shell) consumers(ctx context.Context, c *client, check consumerCheck) error {
-	statuses, err := c.consumers(ctx)
+func (sh *shell) consumers(ctx context.Context, c *client.Client, check consumerCheck) error {
+	statuses, err := c.Consumers(ctx)
 	if err != nil {
 		return err
 	}
 	for _, name := range check.only {
-		if _, err := find(statuses, name); err != nil {
+		if _, err := client.Find(statuses, name); err != nil {
 			return err
 		}
 	}
 	if len(check.only) > 0 {
-		statuses = slices.DeleteFunc(statuses, func(s consumerStatus) bool { return !slices.Contains(check.only, s.Name) })
+		statuses = slices.DeleteFunc(statuses, func(s client.Status) bool { return !slices.Contains(check.only, s.Name) })
 	}
-	if c.passive {
+	if c.Passive {
 		fmt.Fprintln(sh.Err, "no service runs on", sh.config.Data+": its consumers do nothing until one does")
 	}
 	if err := printConsumers(sh.Out, statuses, time.Now()); err != nil || check.what == "" {
 		return err
 	}
-	wrong, err := c.wrong(ctx, statuses, check)
+	wrong, err := sh.wrong(ctx, c, statuses, check)
 	if err == nil && len(wrong) > 0 {
 		err = &badAnswer{strings.Join(wrong, "; ")}
 	}
@@ -115,12 +116,12 @@ func (sh *shell) consumers(ctx context.Context, c *client, check consumerCheck) 
 }
 
 // wrong says what is not as it should be.
-func (c *client) wrong(ctx context.Context, statuses []consumerStatus, check consumerCheck) (texts []string, err error) {
-	if c.passive {
+func (sh *shell) wrong(ctx context.Context, c *client.Client, statuses []client.Status, check consumerCheck) (texts []string, err error) {
+	if c.Passive {
 		return []string{"no service runs"}, nil
 	}
-	var refusal *problem
-	switch err := c.once(ctx, request{method: http.MethodGet, path: "/readyz"}, nil, nil); {
+	var refusal *client.Problem
+	switch err := c.Once(ctx, client.Request{Method: http.MethodGet, Path: "/readyz"}, nil); {
 	case errors.As(err, &refusal) && refusal.Status == http.StatusServiceUnavailable:
 		texts = append(texts, refusal.Error())
 	case err != nil:
@@ -128,8 +129,8 @@ func (c *client) wrong(ctx context.Context, statuses []consumerStatus, check con
 	}
 	if check.what == checkAll {
 		for _, s := range statuses {
-			if trouble := s.trouble(check); trouble != "" {
-				texts = append(texts, "consumer "+s.Name+" "+trouble)
+			if text := trouble(s, check); text != "" {
+				texts = append(texts, "consumer "+s.Name+" "+text)
 			}
 		}
 	}
@@ -137,13 +138,13 @@ func (c *client) wrong(ctx context.Context, statuses []consumerStatus, check con
 }
 
 // trouble says what is wrong with a consumer; "" when nothing is. What somebody has decided, such as a pause, is not wrong.
-func (s consumerStatus) trouble(check consumerCheck) string {
+func trouble(s client.Status, check consumerCheck) string {
 	age := time.Duration(s.Lag.AgeSeconds * float64(time.Second))
 	switch {
 	case s.State == "failed":
 		return "has stopped itself"
 	case s.State == "failing" && s.Failure != nil:
-		return "is failing since " + s.Failure.Since.Format(time.RFC3339) + ": " + oneLine(s.Failure.Error)
+		return "is failing since " + s.Failure.Since.Format(time.RFC3339) + ": " + client.OneLine(s.Failure.Error)
 	case s.State == "failing" || s.State == "stopped":
 		return "is " + s.State
 	case s.State == "rebuilding" && s.Rebuild != nil && s.Rebuild.Phase == "refused":

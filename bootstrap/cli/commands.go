@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderflow/bootstrap"
+	"orderflow/bootstrap/cli/client"
 )
 
 func (sh *shell) inspectCommand() *cobra.Command {
@@ -27,7 +28,7 @@ columns are named as in the schema of the production store.`,
 			if limit < 1 {
 				return bad("limit", "%d is below 1", limit)
 			}
-			return sh.attached(cmd, onlyReads, func(ctx context.Context, c *client) error {
+			return sh.attached(cmd, onlyReads, func(ctx context.Context, c *client.Client) error {
 				return sh.inspect(ctx, c, tables, limit)
 			})
 		},
@@ -36,16 +37,16 @@ columns are named as in the schema of the production store.`,
 	return onlyReads.declare(cmd)
 }
 
-func (sh *shell) inspect(ctx context.Context, c *client, tables []string, limit int) error {
+func (sh *shell) inspect(ctx context.Context, c *client.Client, tables []string, limit int) error {
 	var all struct {
 		Tables []string `json:"tables"`
 	}
-	if err := c.do(ctx, request{method: http.MethodGet, path: "/v1/tables"}, &all); err != nil {
+	if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/tables"}, &all); err != nil {
 		return err
 	}
 	for _, name := range tables {
 		if !slices.Contains(all.Tables, name) {
-			return &noSuchError{fmt.Sprintf("there is no table %s; there are: %s", name, strings.Join(all.Tables, ", "))}
+			return &client.NoSuchError{Text: fmt.Sprintf("there is no table %s; there are: %s", name, strings.Join(all.Tables, ", "))}
 		}
 	}
 	if len(tables) == 0 {
@@ -65,7 +66,7 @@ func (sh *shell) inspect(ctx context.Context, c *client, tables []string, limit 
 // pageLimit is the most rows that the API gives at once.
 const pageLimit = 200
 
-func (sh *shell) inspectTable(ctx context.Context, c *client, name string, limit int) error {
+func (sh *shell) inspectTable(ctx context.Context, c *client.Client, name string, limit int) error {
 	fmt.Fprintln(sh.Out, name)
 	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
 	cursor := ""
@@ -79,7 +80,7 @@ func (sh *shell) inspectTable(ctx context.Context, c *client, name string, limit
 			Rows       [][]string `json:"rows"`
 			NextCursor string     `json:"next_cursor"`
 		}
-		if err := c.do(ctx, request{method: http.MethodGet, path: "/v1/tables/" + url.PathEscape(name) + "?" + query.Encode()}, &page); err != nil {
+		if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/tables/" + url.PathEscape(name) + "?" + query.Encode()}, &page); err != nil {
 			return err
 		}
 		if shown == 0 {
@@ -125,7 +126,7 @@ Exit status 0 when all is equal (at last), 3 when there are differences.`,
 			if repair {
 				n = works
 			}
-			return sh.attached(cmd, n, func(ctx context.Context, c *client) error {
+			return sh.attached(cmd, n, func(ctx context.Context, c *client.Client) error {
 				return sh.verify(ctx, c, patience, repair)
 			})
 		},
@@ -147,22 +148,22 @@ func checkPatience(patience time.Duration) error {
 	return nil
 }
 
-func (sh *shell) verify(ctx context.Context, c *client, patience time.Duration, repair bool) error {
-	statuses, err := c.settle(ctx)
+func (sh *shell) verify(ctx context.Context, c *client.Client, patience time.Duration, repair bool) error {
+	statuses, err := c.Settle(ctx)
 	if err != nil {
 		return err
 	}
-	if c.passive {
+	if c.Passive {
 		printIdle(sh.Err, statuses)
 	} else {
 		printObstacles(sh.Err, statuses)
 	}
-	var report verification
+	var report client.Verification
 	path := "/v1/verify"
 	if repair {
 		path += "/repair"
 	}
-	err = c.do(ctx, request{method: http.MethodPost, path: path + "?patience=" + patience.String(), slow: true}, &report)
+	err = c.Do(ctx, client.Request{Method: http.MethodPost, Path: path + "?patience=" + patience.String(), Slow: true}, &report)
 	if err != nil {
 		return err
 	}
@@ -177,7 +178,7 @@ func (sh *shell) verify(ctx context.Context, c *client, patience time.Duration, 
 		fmt.Fprintln(sh.Out, "every consumer has handled every event, and every view equals the fold of its events")
 		return nil
 	}
-	report.printDifferences(sh.Out)
+	printDifferences(sh.Out, &report)
 	return &badAnswer{fmt.Sprintf("%d differences", report.Differences)}
 }
 

@@ -1,80 +1,16 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/google/uuid"
+	"orderflow/bootstrap/cli/client"
 )
 
-// consumerStatus is one consumer in the answer of GET /v1/consumers.
-type consumerStatus struct {
-	Name     string      `json:"name"`
-	State    string      `json:"state"`
-	Live     generation  `json:"live"`
-	Previous *generation `json:"previous"`
-	Lag      struct {
-		Events          uint64   `json:"events"`
-		AgeSeconds      float64  `json:"age_seconds"`
-		Known           bool     `json:"known"`
-		HeadroomSeconds *float64 `json:"headroom_seconds"`
-	} `json:"lag"`
-	Parked       int            `json:"parked"`
-	OldestParked time.Time      `json:"oldest_parked"`
-	Rebuild      *rebuildStatus `json:"rebuild"`
-	Holder       *struct {
-		Address string `json:"address"`
-	} `json:"holder"`
-	Handled    uint64 `json:"handled"`
-	Duplicates uint64 `json:"duplicates"`
-	Failure    *struct {
-		OrderID        string    `json:"order_id"`
-		SequenceNumber uint64    `json:"sequence_number"`
-		Kind           string    `json:"kind"`
-		Error          string    `json:"error"`
-		Attempts       int       `json:"attempts"`
-		Since          time.Time `json:"since"`
-	} `json:"failure"`
-}
-
-type generation struct {
-	Number  int `json:"number"`
-	Version int `json:"version"`
-}
-
-type rebuildStatus struct {
-	Phase      string        `json:"phase"`
-	Generation generation    `json:"generation"`
-	Done       uint64        `json:"done"`
-	Total      uint64        `json:"total"`
-	StartedAt  time.Time     `json:"started_at"`
-	Report     *verification `json:"report"`
-	Error      string        `json:"error"`
-}
-
-// verification is the report of a comparison.
-type verification struct {
-	Orders      uint64 `json:"orders"`
-	Events      uint64 `json:"events"`
-	Rows        uint64 `json:"rows"`
-	Skipped     uint64 `json:"skipped"`
-	Repaired    uint64 `json:"repaired"`
-	Differences uint64 `json:"differences"`
-	Shown       []struct {
-		OrderID  uuid.UUID `json:"order_id"`
-		Consumer string    `json:"consumer"`
-		Detail   string    `json:"detail"`
-	} `json:"shown"`
-}
-
-func (v *verification) printDifferences(out io.Writer) {
+func printDifferences(out io.Writer, v *client.Verification) {
 	for _, d := range v.Shown {
 		about := ""
 		if d.OrderID != uuid.Nil {
@@ -90,48 +26,7 @@ func (v *verification) printDifferences(out io.Writer) {
 	}
 }
 
-func (c *client) consumers(ctx context.Context) ([]consumerStatus, error) {
-	var answer struct {
-		Consumers []consumerStatus `json:"consumers"`
-	}
-	err := c.do(ctx, request{method: http.MethodGet, path: "/v1/consumers"}, &answer)
-	return answer.Consumers, err
-}
-
-// consumer returns the status of one. Its error names those that there are.
-func (c *client) consumer(ctx context.Context, name string) (consumerStatus, error) {
-	statuses, err := c.consumers(ctx)
-	if err != nil {
-		return consumerStatus{}, err
-	}
-	return find(statuses, name)
-}
-
-// find returns the status of one. Its error names those that there are.
-func find(statuses []consumerStatus, name string) (consumerStatus, error) {
-	var names []string
-	for _, s := range statuses {
-		if s.Name == name {
-			return s, nil
-		}
-		names = append(names, s.Name)
-	}
-	return consumerStatus{}, &noSuchError{fmt.Sprintf("there is no consumer %s; there are: %s", name, strings.Join(names, ", "))}
-}
-
-// errNoSuch is the error of a name that nothing has.
-var errNoSuch = errors.New("there is no such thing")
-
-// noSuchError is errNoSuch with the names that there are.
-type noSuchError struct{ text string }
-
-func (e *noSuchError) Error() string        { return e.text }
-func (e *noSuchError) Is(target error) bool { return target == errNoSuch }
-
-// consumerPath is what the paths of a consumer begin with.
-func consumerPath(name string) string { return "/v1/consumers/" + url.PathEscape(name) }
-
-func printConsumers(out io.Writer, statuses []consumerStatus, now time.Time) error {
+func printConsumers(out io.Writer, statuses []client.Status, now time.Time) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "CONSUMER\tSTATE\tLAG (EVENTS)\tLAG (AGE)\tHEADROOM\tPARKED\tGENERATION\tPROCESS")
 	for _, s := range statuses {
@@ -160,13 +55,13 @@ func printConsumers(out io.Writer, statuses []consumerStatus, now time.Time) err
 		return err
 	}
 	for _, s := range statuses {
-		s.printFailure(out)
-		s.printRebuild(out)
+		printFailure(out, s)
+		printRebuild(out, s)
 	}
 	return nil
 }
 
-func (s consumerStatus) printFailure(out io.Writer) {
+func printFailure(out io.Writer, s client.Status) {
 	f := s.Failure
 	if f == nil {
 		return
@@ -182,7 +77,7 @@ func (s consumerStatus) printFailure(out io.Writer) {
 	fmt.Fprintf(out, "\n%s: stuck on %s since %s, %d attempts%s: %s\n", s.Name, where, f.Since.Format(time.RFC3339), f.Attempts, kind, f.Error)
 }
 
-func (s consumerStatus) printRebuild(out io.Writer) {
+func printRebuild(out io.Writer, s client.Status) {
 	r := s.Rebuild
 	if r == nil {
 		return
@@ -197,7 +92,7 @@ func (s consumerStatus) printRebuild(out io.Writer) {
 	case "refused":
 		fmt.Fprintf(out, "\n%s: generation %d is refused, generation %d stays live\n", s.Name, r.Generation.Number, s.Live.Number)
 		if r.Report != nil {
-			r.Report.printDifferences(out)
+			printDifferences(out, r.Report)
 		}
 	case "switched":
 		if s.Previous != nil {
@@ -206,5 +101,28 @@ func (s consumerStatus) printRebuild(out io.Writer) {
 	}
 	if r.Error != "" {
 		fmt.Fprintf(out, "%s: does not get on: %s\n", s.Name, r.Error)
+	}
+}
+
+// printObstacles says of which consumers one must not expect everything.
+func printObstacles(out io.Writer, statuses []client.Status) {
+	for _, s := range statuses {
+		if obstacle := s.Obstacle(); obstacle != "" {
+			fmt.Fprintf(out, "consumer %s %s, see 'orderflow consumers'\n", s.Name, obstacle)
+		}
+	}
+}
+
+// printIdle says what a comparison will find because no consumer works.
+func printIdle(out io.Writer, statuses []client.Status) {
+	for _, s := range statuses {
+		switch {
+		case s.Parked > 0:
+			fmt.Fprintf(out, "consumer %s has set %d orders aside, see 'orderflow consumers'\n", s.Name, s.Parked)
+		case !s.Lag.Known:
+			fmt.Fprintf(out, "no service runs, so consumer %s does not work: what it has not handled yet counts as a difference\n", s.Name)
+		case s.Lag.Events > 0:
+			fmt.Fprintf(out, "no service runs, so consumer %s stays %d events behind: they count as differences\n", s.Name, s.Lag.Events)
+		}
 	}
 }

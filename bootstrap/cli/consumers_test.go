@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"orderflow/bootstrap/cli/client"
 )
 
 const anOrder = "0195f3a0-0000-7000-8000-000000000001"
@@ -106,9 +108,9 @@ func TestConsumers_table(t *testing.T) {
 		`{"name":"e","state":"running","live":{"number":1,"version":1},"lag":{"known":true},
 			"rebuild":{"phase":"refused","generation":{"number":8,"version":1},"report":{"differences":3,"shown":[{"order_id":"`+anOrder+`","consumer":"e","detail":"a row is missing"},{"detail":"odd"}]}}}`,
 	)}})
-	c := newClient(s.url)
-	defer c.close()
-	statuses, err := c.consumers(t.Context())
+	c := client.New(s.url)
+	defer c.Close()
+	statuses, err := c.Consumers(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,68 +144,6 @@ and 1 more
 	if _, _, status := s.run(t, "consumers"); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
-}
-
-func TestSettle(t *testing.T) {
-	t.Parallel()
-	status := func(state, more string) string {
-		return fmt.Sprintf(`{"name":"a","state":%q,"lag":{"known":true,"events":5}%s}`, state, more)
-	}
-	const current = `{"name":"a","state":"running","lag":{"known":true,"events":0}}`
-	settle := func(t *testing.T, stall time.Duration, answers ...string) []consumerStatus {
-		s := newFakeService(t, map[string][]string{"GET /v1/consumers": answers})
-		c := newClient(s.url)
-		defer c.close()
-		c.stall = stall
-		statuses, err := c.settle(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return statuses
-	}
-
-	t.Run("waits for consumers that get on", func(t *testing.T) {
-		t.Parallel()
-		var answers []string
-		for _, one := range []string{
-			status("stopped", ""), status("catching-up", ""), status("expired", ""), status("rebuilding", ""), status("rebuilding", `,"rebuild":{"phase":"filling"}`),
-			status("running", ""), status("parked", ""), `{"name":"a","state":"running","lag":{"known":false}}`, current,
-		} {
-			answers = append(answers, consumersAre(one, current))
-		}
-		if got := settle(t, time.Hour, answers...)[0]; got.State != "running" || got.Lag.Events != 0 {
-			t.Errorf("it did not wait: %+v", got)
-		}
-	})
-
-	for state, more := range map[string]string{
-		"failing": "", "failed": "", "paused": "", "standby": "", "rebuilding": `,"rebuild":{"phase":"refused"}`,
-	} {
-		t.Run("does not wait for one that is "+state, func(t *testing.T) {
-			t.Parallel()
-			got := settle(t, time.Hour, consumersAre(status(state, more), current))
-			if got[0].obstacle() == "" || got[1].obstacle() != "" {
-				t.Errorf("obstacles %q and %q, want one of the first only", got[0].obstacle(), got[1].obstacle())
-			}
-		})
-	}
-
-	t.Run("takes parked orders for what they are", func(t *testing.T) {
-		t.Parallel()
-		got := settle(t, time.Hour, consumersAre(`{"name":"a","state":"parked","parked":2,"lag":{"known":true,"events":0}}`))
-		if !strings.Contains(got[0].obstacle(), "2 orders") {
-			t.Errorf("obstacle %q, want the parked orders", got[0].obstacle())
-		}
-	})
-
-	t.Run("gives up when nothing moves", func(t *testing.T) {
-		t.Parallel()
-		for _, state := range []string{"running", "stopped", "catching-up"} {
-			if got := settle(t, time.Millisecond, consumersAre(status(state, ""))); got[0].obstacle() == "" {
-				t.Errorf("%s: no obstacle in %+v", state, got[0])
-			}
-		}
-	})
 }
 
 func TestPause(t *testing.T) {
@@ -387,7 +327,7 @@ func TestConsumers_usage(t *testing.T) {
 // A tool that submits commands says at its end which consumers it did not wait for.
 func TestObstacles_areTold(t *testing.T) {
 	t.Parallel()
-	var statuses []consumerStatus
+	var statuses []client.Status
 	text := `[{"name":"a","state":"paused"},{"name":"b","state":"failed"},{"name":"c","state":"running","lag":{"known":true}},{"name":"d","state":"standby"},
 		{"name":"e","state":"running","parked":3,"lag":{"known":true}},{"name":"f","state":"catching-up"},{"name":"g","state":"failing"},{"name":"h","state":"rebuilding"}]`
 	if err := json.Unmarshal([]byte(text), &statuses); err != nil {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/shop"
 )
 
 func (sh *shell) demoCommand() *cobra.Command {
@@ -28,8 +30,8 @@ cancelled, most confirmed, shipped and delivered. Then wait for the consumers an
 			if rate != 0 && !(rate >= 0.001 && rate <= 1e6) { // which refuses NaN as well
 				return bad("rate", "%g is neither 0 nor 0.001 to 1e+06", rate)
 			}
-			return sh.attached(cmd, creates, func(ctx context.Context, c *client) error {
-				return sh.demo(ctx, &shop{client: c, orders: orders, perSecond: rate, seed: seed})
+			return sh.attached(cmd, creates, func(ctx context.Context, c *client.Client) error {
+				return sh.demo(ctx, &shop.Shop{Client: c, Orders: orders, PerSecond: rate, Seed: seed})
 			})
 		},
 	}
@@ -40,24 +42,24 @@ cancelled, most confirmed, shipped and delivered. Then wait for the consumers an
 	return creates.declare(cmd)
 }
 
-func (sh *shell) demo(ctx context.Context, s *shop) error {
+func (sh *shell) demo(ctx context.Context, s *shop.Shop) error {
 	var commands atomic.Int64
-	bar := progressbar.DefaultSilent(int64(s.orders))
+	bar := progressbar.DefaultSilent(int64(s.Orders))
 	if isTerminal(sh.Err) {
-		bar = progressbar.NewOptions(s.orders, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("placing orders"),
+		bar = progressbar.NewOptions(s.Orders, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("placing orders"),
 			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
 	}
-	s.placed = func(n int) {
+	s.Placed = func(n int) {
 		commands.Add(int64(n))
 		_ = bar.Add(1) // a bar that cannot be drawn is no reason to stop
 	}
 	began := time.Now()
-	if err := s.run(ctx); err != nil {
+	if err := s.Run(ctx); err != nil {
 		return &interruption{fmt.Sprintf("what was placed until then is kept (%d commands)", commands.Load()), err}
 	}
 	took := time.Since(began)
-	fmt.Fprintf(sh.Out, "%d orders, %d commands in %s\n\n", s.orders, commands.Load(), took.Round(time.Millisecond))
-	statuses, err := s.client.settle(ctx)
+	fmt.Fprintf(sh.Out, "%d orders, %d commands in %s\n\n", s.Orders, commands.Load(), took.Round(time.Millisecond))
+	statuses, err := s.Client.Settle(ctx)
 	if err != nil {
 		return &interruption{"every order was placed, and the consumers were not waited for", err}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
+	"orderflow/bootstrap/cli/client"
 )
 
 // explanation is the answer of GET /v1/orders/{id}/explain.
@@ -63,7 +64,7 @@ events, so an event that is older than the service, or was applied by another pr
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.attached(cmd, onlyReads, func(ctx context.Context, c *client) error {
+			return sh.attached(cmd, onlyReads, func(ctx context.Context, c *client.Client) error {
 				return sh.explain(ctx, c, args[0], asJSON)
 			})
 		},
@@ -72,9 +73,9 @@ events, so an event that is older than the service, or was applied by another pr
 	return onlyReads.declare(cmd)
 }
 
-func (sh *shell) explain(ctx context.Context, c *client, order string, asJSON bool) error {
+func (sh *shell) explain(ctx context.Context, c *client.Client, order string, asJSON bool) error {
 	var answer json.RawMessage
-	if err := c.do(ctx, request{method: http.MethodGet, path: "/v1/orders/" + order + "/explain"}, &answer); err != nil {
+	if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/orders/" + order + "/explain"}, &answer); err != nil {
 		return err
 	}
 	if asJSON {

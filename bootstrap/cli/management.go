@@ -9,12 +9,13 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
+	"orderflow/bootstrap/cli/client"
 )
 
 // withService makes the RunE of a command that needs a service as it has declared.
-func (sh *shell) withService(run func(ctx context.Context, c *client, args []string) error) func(*cobra.Command, []string) error {
+func (sh *shell) withService(run func(ctx context.Context, c *client.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		return sh.attached(cmd, needOf(cmd), func(ctx context.Context, c *client) error { return run(ctx, c, args) })
+		return sh.attached(cmd, needOf(cmd), func(ctx context.Context, c *client.Client) error { return run(ctx, c, args) })
 	}
 }
 
@@ -51,7 +52,7 @@ then it goes on where it was. The other consumers are not affected.`,
 			if wait < 0 {
 				return bad("stop-timeout", "%s is negative", wait)
 			}
-			return sh.attached(cmd, works, func(ctx context.Context, c *client) error {
+			return sh.attached(cmd, works, func(ctx context.Context, c *client.Client) error {
 				return sh.pause(ctx, c, args[0], wait)
 			})
 		},
@@ -60,13 +61,13 @@ then it goes on where it was. The other consumers are not affected.`,
 	return works.declare(cmd)
 }
 
-func (sh *shell) pause(ctx context.Context, c *client, name string, atMost time.Duration) error {
-	if err := c.do(ctx, request{method: http.MethodPost, path: consumerPath(name) + "/pause"}, nil); err != nil {
-		return c.known(ctx, name, err)
+func (sh *shell) pause(ctx context.Context, c *client.Client, name string, atMost time.Duration) error {
+	if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(name) + "/pause"}, nil); err != nil {
+		return c.Known(ctx, name, err)
 	}
 	deadline := time.Now().Add(atMost)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		status, err := c.consumer(ctx, name)
+		status, err := c.Consumer(ctx, name)
 		switch {
 		case err != nil:
 			return err
@@ -92,9 +93,9 @@ func (sh *shell) resumeCommand() *cobra.Command {
 		Use:   "resume NAME",
 		Short: "Start a consumer that is paused or has failed",
 		Args:  needs("NAME"),
-		RunE: sh.withService(func(ctx context.Context, c *client, args []string) error {
-			if err := c.do(ctx, request{method: http.MethodPost, path: consumerPath(args[0]) + "/resume"}, nil); err != nil {
-				return c.known(ctx, args[0], err)
+		RunE: sh.withService(func(ctx context.Context, c *client.Client, args []string) error {
+			if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(args[0]) + "/resume"}, nil); err != nil {
+				return c.Known(ctx, args[0], err)
 			}
 			_, err := fmt.Fprintf(sh.Out, "%s is resumed\n", args[0])
 			return err
@@ -126,7 +127,7 @@ it all the same. A read model is better rebuilt: 'orderflow consumers rebuild' s
 			if body.DryRun {
 				n = onlyReads
 			}
-			return sh.attached(cmd, n, func(ctx context.Context, c *client) error {
+			return sh.attached(cmd, n, func(ctx context.Context, c *client.Client) error {
 				return sh.reset(ctx, c, args[0], body)
 			})
 		},
@@ -147,12 +148,12 @@ func (b resetBody) check() error {
 	return nil
 }
 
-func (sh *shell) reset(ctx context.Context, c *client, name string, body resetBody) error {
+func (sh *shell) reset(ctx context.Context, c *client.Client, name string, body resetBody) error {
 	var answer struct {
 		Consequence string `json:"consequence"`
 	}
-	if err := c.do(ctx, request{method: http.MethodPost, path: consumerPath(name) + "/reset", body: body}, &answer); err != nil {
-		return c.known(ctx, name, err)
+	if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(name) + "/reset", Body: body}, &answer); err != nil {
+		return c.Known(ctx, name, err)
 	}
 	done := name + " is reset"
 	if body.DryRun {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"orderflow/bootstrap/cli/client"
 )
 
 // parkedOrder is an order that a consumer has set aside, as the API shows it.
@@ -40,10 +41,12 @@ type parkedDetails struct {
 	WaitingError string `json:"waiting_error"`
 }
 
-func parkedPath(consumer, order string) string { return consumerPath(consumer) + "/parked/" + order }
+func parkedPath(consumer, order string) string {
+	return client.ConsumerPath(consumer) + "/parked/" + order
+}
 
 func (sh *shell) parkedCommand() *cobra.Command {
-	list := func(ctx context.Context, c *client, args []string) error { return sh.listParked(ctx, c, args) }
+	list := func(ctx context.Context, c *client.Client, args []string) error { return sh.listParked(ctx, c, args) }
 	cmd := &cobra.Command{
 		Use:   "parked",
 		Short: "Show, retry or skip what consumers have set aside",
@@ -68,7 +71,7 @@ rebuild will not either; the reason is kept for those who wonder. Exit status 3 
 			if strings.TrimSpace(reason) == "" {
 				return bad("reason", "it must say why the event may be missing")
 			}
-			return sh.withService(func(ctx context.Context, c *client, args []string) error {
+			return sh.withService(func(ctx context.Context, c *client.Client, args []string) error {
 				return sh.skipParked(ctx, c, args[0], args[1], reason)
 			})(cmd, args)
 		},
@@ -86,7 +89,7 @@ rebuild will not either; the reason is kept for those who wonder. Exit status 3 
 			Use:   "show CONSUMER ORDER",
 			Short: "Show why an order is set aside, and which events wait",
 			Args:  needs("CONSUMER", "ORDER"),
-			RunE: sh.withService(func(ctx context.Context, c *client, args []string) error {
+			RunE: sh.withService(func(ctx context.Context, c *client.Client, args []string) error {
 				return sh.showParked(ctx, c, args[0], args[1])
 			}),
 		}),
@@ -95,7 +98,7 @@ rebuild will not either; the reason is kept for those who wonder. Exit status 3 
 			Short: "Handle an order that is set aside, or all of them, from the event that failed",
 			Long:  "Handle an order that is set aside, or all of them, from the event that failed. Exit status 3 when some still fail.",
 			Args:  needs("CONSUMER", "[ORDER]"),
-			RunE: sh.withService(func(ctx context.Context, c *client, args []string) error {
+			RunE: sh.withService(func(ctx context.Context, c *client.Client, args []string) error {
 				if len(args) == 1 {
 					return sh.retryAllParked(ctx, c, args[0])
 				}
@@ -108,10 +111,10 @@ rebuild will not either; the reason is kept for those who wonder. Exit status 3 
 }
 
 // listParked lists the parked orders of the consumer in args, or of all.
-func (sh *shell) listParked(ctx context.Context, c *client, args []string) error {
+func (sh *shell) listParked(ctx context.Context, c *client.Client, args []string) error {
 	consumers := args
 	if len(consumers) == 0 {
-		statuses, err := c.consumers(ctx)
+		statuses, err := c.Consumers(ctx)
 		if err != nil {
 			return err
 		}
@@ -122,12 +125,12 @@ func (sh *shell) listParked(ctx context.Context, c *client, args []string) error
 	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
 	listed := 0
 	for _, consumer := range consumers {
-		err := c.eachParked(ctx, consumer, func(p parkedOrder) {
+		err := eachParked(ctx, c, consumer, func(p parkedOrder) {
 			if listed++; listed == 1 {
 				fmt.Fprintln(table, "CONSUMER\tORDER\tEVENT\tTYPE\tKIND\tATTEMPTS\tPARKED AT\tERROR")
 			}
 			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\n", consumer, p.OrderID, p.SequenceNumber, p.EventType, p.Kind, p.Attempts,
-				p.ParkedAt.Format(time.RFC3339), oneLine(p.Error))
+				p.ParkedAt.Format(time.RFC3339), client.OneLine(p.Error))
 		})
 		if err != nil {
 			return err
@@ -139,9 +142,9 @@ func (sh *shell) listParked(ctx context.Context, c *client, args []string) error
 	return table.Flush()
 }
 
-func (c *client) eachParked(ctx context.Context, consumer string, visit func(parkedOrder)) error {
+func eachParked(ctx context.Context, c *client.Client, consumer string, visit func(parkedOrder)) error {
 	for cursor := ""; ; {
-		path := consumerPath(consumer) + "/parked?limit=" + fmt.Sprint(pageLimit)
+		path := client.ConsumerPath(consumer) + "/parked?limit=" + fmt.Sprint(pageLimit)
 		if cursor != "" {
 			path += "&cursor=" + url.QueryEscape(cursor)
 		}
@@ -149,8 +152,8 @@ func (c *client) eachParked(ctx context.Context, consumer string, visit func(par
 			Parked     []parkedOrder `json:"parked"`
 			NextCursor string        `json:"next_cursor"`
 		}
-		if err := c.do(ctx, request{method: http.MethodGet, path: path}, &page); err != nil {
-			return c.known(ctx, consumer, err)
+		if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: path}, &page); err != nil {
+			return c.Known(ctx, consumer, err)
 		}
 		for _, p := range page.Parked {
 			visit(p)
@@ -161,21 +164,10 @@ func (c *client) eachParked(ctx context.Context, consumer string, visit func(par
 	}
 }
 
-// errorWidth bounds an error in a table; 'parked show' prints all of it.
-const errorWidth = 60
-
-func oneLine(text string) string {
-	runes := []rune(strings.Join(strings.Fields(text), " "))
-	if len(runes) <= errorWidth {
-		return string(runes)
-	}
-	return string(runes[:errorWidth-1]) + "…"
-}
-
-func (sh *shell) showParked(ctx context.Context, c *client, consumer, order string) error {
+func (sh *shell) showParked(ctx context.Context, c *client.Client, consumer, order string) error {
 	var d parkedDetails
-	if err := c.do(ctx, request{method: http.MethodGet, path: parkedPath(consumer, order)}, &d); err != nil {
-		return c.known(ctx, consumer, err)
+	if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: parkedPath(consumer, order)}, &d); err != nil {
+		return c.Known(ctx, consumer, err)
 	}
 	p := d.Parked
 	fmt.Fprintf(sh.Out, "order %s is set aside by %s\n\n", p.OrderID, consumer)
@@ -203,36 +195,36 @@ func (sh *shell) showParked(ctx context.Context, c *client, consumer, order stri
 	return table.Flush()
 }
 
-func (sh *shell) retryParked(ctx context.Context, c *client, consumer, order string) error {
-	err := c.do(ctx, request{method: http.MethodPost, path: parkedPath(consumer, order) + "/retry", slow: true}, nil)
+func (sh *shell) retryParked(ctx context.Context, c *client.Client, consumer, order string) error {
+	err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: parkedPath(consumer, order) + "/retry", Slow: true}, nil)
 	if still := stillParked(err); still != nil {
 		return &badAnswer{still.Detail}
 	}
 	if err != nil {
-		return c.known(ctx, consumer, err)
+		return c.Known(ctx, consumer, err)
 	}
 	_, err = fmt.Fprintf(sh.Out, "order %s flows again\n", order)
 	return err
 }
 
 // stillParked returns err when it says that an order could not be handled this time either.
-func stillParked(err error) *problem {
-	var refusal *problem
+func stillParked(err error) *client.Problem {
+	var refusal *client.Problem
 	if errors.As(err, &refusal) && refusal.Code == "still_parked" {
 		return refusal
 	}
 	return nil
 }
 
-func (sh *shell) retryAllParked(ctx context.Context, c *client, consumer string) error {
+func (sh *shell) retryAllParked(ctx context.Context, c *client.Client, consumer string) error {
 	var answer struct {
 		Released    int           `json:"released"`
 		StillParked []parkedOrder `json:"still_parked"`
 		NotTried    int           `json:"not_tried"`
 		Error       string        `json:"error"`
 	}
-	if err := c.do(ctx, request{method: http.MethodPost, path: consumerPath(consumer) + "/retry-parked", slow: true}, &answer); err != nil {
-		return c.known(ctx, consumer, err)
+	if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(consumer) + "/retry-parked", Slow: true}, &answer); err != nil {
+		return c.Known(ctx, consumer, err)
 	}
 	fmt.Fprintf(sh.Out, "%d orders flow again, %d still fail\n", answer.Released, len(answer.StillParked))
 	for _, p := range answer.StillParked {
@@ -248,13 +240,13 @@ func (sh *shell) retryAllParked(ctx context.Context, c *client, consumer string)
 }
 
 // skipParked names the event that it saw failing, so that a request that is lost and repeated does not skip another one.
-func (sh *shell) skipParked(ctx context.Context, c *client, consumer, order, reason string) error {
+func (sh *shell) skipParked(ctx context.Context, c *client.Client, consumer, order, reason string) error {
 	var d parkedDetails
-	if err := c.do(ctx, request{method: http.MethodGet, path: parkedPath(consumer, order)}, &d); err != nil {
-		return c.known(ctx, consumer, err)
+	if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: parkedPath(consumer, order)}, &d); err != nil {
+		return c.Known(ctx, consumer, err)
 	}
 	body := map[string]any{"reason": reason, "sequence_number": d.Parked.SequenceNumber}
-	err := c.do(ctx, request{method: http.MethodPost, path: parkedPath(consumer, order) + "/skip", body: body, slow: true}, nil)
+	err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: parkedPath(consumer, order) + "/skip", Body: body, Slow: true}, nil)
 	still := stillParked(err)
 	if err != nil && still == nil {
 		return err

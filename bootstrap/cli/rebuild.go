@@ -9,6 +9,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+	"orderflow/bootstrap/cli/client"
 )
 
 type rebuildOptions struct {
@@ -52,7 +53,7 @@ Exit status: 1 when the rebuild was refused or aborted.`,
 			if err := options.check(); err != nil {
 				return err
 			}
-			return sh.withService(func(ctx context.Context, c *client, args []string) error {
+			return sh.withService(func(ctx context.Context, c *client.Client, args []string) error {
 				return sh.rebuild(ctx, c, args[0], options)
 			})(cmd, args)
 		},
@@ -66,26 +67,26 @@ Exit status: 1 when the rebuild was refused or aborted.`,
 	return works.declare(cmd)
 }
 
-func (sh *shell) rebuild(ctx context.Context, c *client, name string, options rebuildOptions) error {
-	before, err := c.consumer(ctx, name)
+func (sh *shell) rebuild(ctx context.Context, c *client.Client, name string, options rebuildOptions) error {
+	before, err := c.Consumer(ctx, name)
 	if err != nil {
 		return err
 	}
-	ask := request{method: http.MethodPost, path: consumerPath(name) + "/rebuild"}
+	ask := client.Request{Method: http.MethodPost, Path: client.ConsumerPath(name) + "/rebuild"}
 	switch {
 	case options.abort:
-		ask.path += "/abort"
-		if err := c.do(ctx, ask, nil); err != nil {
+		ask.Path += "/abort"
+		if err := c.Do(ctx, ask, nil); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(sh.Out, "the rebuild of %s is ended, generation %d stays live\n", name, before.Live.Number)
 		return err
 	case options.rollback:
-		ask.path = consumerPath(name) + "/rollback"
+		ask.Path = client.ConsumerPath(name) + "/rollback"
 	default:
-		ask.body = map[string]any{"skip_verification": !options.verify, "orders_per_second": int(math.Ceil(options.rate))}
+		ask.Body = map[string]any{"skip_verification": !options.verify, "orders_per_second": int(math.Ceil(options.rate))}
 	}
-	if err := c.do(ctx, ask, nil); err != nil {
+	if err := c.Do(ctx, ask, nil); err != nil {
 		return err
 	}
 	if options.noWait {
@@ -103,15 +104,15 @@ func (sh *shell) rebuild(ctx context.Context, c *client, name string, options re
 }
 
 // watchRebuild waits for the end of the rebuild that came after the one of before, which is nil for none.
-func (sh *shell) watchRebuild(ctx context.Context, c *client, name string, before *rebuildStatus) (consumerStatus, error) {
+func (sh *shell) watchRebuild(ctx context.Context, c *client.Client, name string, before *client.RebuildStatus) (client.Status, error) {
 	progress := &rebuildProgress{sh: sh}
 	defer progress.end()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
-		status, err := c.consumer(ctx, name)
+		status, err := c.Consumer(ctx, name)
 		if err != nil {
 			return status, err
 		}
-		if now := status.Rebuild; now.after(before) {
+		if now := status.Rebuild; now.After(before) {
 			if now.Phase == "switched" || now.Phase == "refused" || now.Phase == "aborted" {
 				return status, nil
 			}
@@ -129,14 +130,8 @@ func (sh *shell) watchRebuild(ctx context.Context, c *client, name string, befor
 	}
 }
 
-// after reports whether the status is not of the same rebuild in the same phase as an earlier one. A rebuild that is asked for
-// begins a little later, and until then there is the status of the one before.
-func (s *rebuildStatus) after(before *rebuildStatus) bool {
-	return s != nil && (before == nil || !s.StartedAt.Equal(before.StartedAt) || s.Phase != before.Phase)
-}
-
 // rebuilt says how a rebuild ended.
-func (sh *shell) rebuilt(name string, status consumerStatus) error {
+func (sh *shell) rebuilt(name string, status client.Status) error {
 	r := status.Rebuild
 	switch r.Phase {
 	case "switched":
@@ -152,9 +147,9 @@ func (sh *shell) rebuilt(name string, status consumerStatus) error {
 		return err
 	case "refused":
 		if r.Report == nil {
-			r.Report = &verification{}
+			r.Report = &client.Verification{}
 		}
-		r.Report.printDifferences(sh.Out)
+		printDifferences(sh.Out, r.Report)
 		return fmt.Errorf("generation %d of %s is refused, as there are %d differences; generation %d stays live",
 			r.Generation.Number, name, r.Report.Differences, status.Live.Number)
 	default:
@@ -170,7 +165,7 @@ type rebuildProgress struct {
 	bar   *progressbar.ProgressBar
 }
 
-func (p *rebuildProgress) show(s *rebuildStatus) {
+func (p *rebuildProgress) show(s *client.RebuildStatus) {
 	if !isTerminal(p.sh.Err) {
 		return
 	}

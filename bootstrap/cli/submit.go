@@ -15,6 +15,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"orderflow/bootstrap/cli/client"
 	"orderflow/bootstrap/cli/submission"
 )
 
@@ -55,7 +56,7 @@ Exit status: 0 when every command was accepted, 3 when some were refused, 1 when
 		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options.input = args[0]
-			return sh.attached(cmd, creates, func(ctx context.Context, c *client) error {
+			return sh.attached(cmd, creates, func(ctx context.Context, c *client.Client) error {
 				return sh.submit(ctx, c, options)
 			})
 		},
@@ -75,7 +76,7 @@ type submitOptions struct {
 	wait                        bool
 }
 
-func (sh *shell) submit(ctx context.Context, c *client, options submitOptions) (err error) {
+func (sh *shell) submit(ctx context.Context, c *client.Client, options submitOptions) (err error) {
 	if options.parallel < 1 || options.parallel > 1024 {
 		return bad("parallel", "%d is not 1 to 1024", options.parallel)
 	}
@@ -92,7 +93,7 @@ func (sh *shell) submit(ctx context.Context, c *client, options submitOptions) (
 		return err
 	}
 	config := submission.Config{
-		Service: submitService{c}, Journal: options.journal, Run: options.run, Parallel: options.parallel, Answered: tally.answered,
+		Service: client.SubmitService{Client: c}, Journal: options.journal, Run: options.run, Parallel: options.parallel, Answered: tally.answered,
 		Note: func(text string) { fmt.Fprintln(sh.Err, text) },
 	}
 	if input.size >= 0 {
@@ -110,7 +111,7 @@ func (sh *shell) submit(ctx context.Context, c *client, options submitOptions) (
 		return &interruption{"run it again to go on where it stopped", fmt.Errorf("not completed: %w", err)}
 	}
 	if options.wait {
-		statuses, err := c.settle(ctx)
+		statuses, err := c.Settle(ctx)
 		if err != nil {
 			return &interruption{"every command was answered, and the consumers were not waited for", err}
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderflow/adapters/redpanda"
+	"orderflow/bootstrap/cli/client"
 )
 
 func (sh *shell) verifyTopicCommand() *cobra.Command {
@@ -44,7 +45,7 @@ Exit status 0 when nothing is wrong, 3 when there are violations.`,
 			if err := checkPatience(patience); err != nil {
 				return err
 			}
-			return sh.attached(cmd, readsTopic, func(ctx context.Context, c *client) error {
+			return sh.attached(cmd, readsTopic, func(ctx context.Context, c *client.Client) error {
 				return sh.verifyTopic(ctx, c, from, patience)
 			})
 		},
@@ -87,7 +88,7 @@ type topicReport struct {
 
 func (r *topicReport) violations() uint64 { return r.Missing + r.OutOfOrder + r.Unknown + r.Scattered }
 
-func (sh *shell) verifyTopic(ctx context.Context, c *client, from string, patience time.Duration) error {
+func (sh *shell) verifyTopic(ctx context.Context, c *client.Client, from string, patience time.Duration) error {
 	progress := func(read, total uint64) {}
 	if isTerminal(sh.Err) {
 		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("reading the topic"),
@@ -98,8 +99,8 @@ func (sh *shell) verifyTopic(ctx context.Context, c *client, from string, patien
 			_ = bar.Set64(int64(read)) // a bar that cannot be drawn is no reason to stop
 		}
 	}
-	report, err := c.verifyTopic(ctx, from, patience, progress)
-	var refusal *problem
+	report, err := readVerification(ctx, c, from, patience, progress)
+	var refusal *client.Problem
 	switch {
 	case errors.As(err, &refusal) && refusal.Code == "route_not_found":
 		return errors.New("the service knows no topic: start it with --brokers")
@@ -113,29 +114,22 @@ func (sh *shell) verifyTopic(ctx context.Context, c *client, from string, patien
 	return report.print(sh.Out)
 }
 
-// verifyTopic reads the answer line by line: the result is in the last one.
-func (c *client) verifyTopic(ctx context.Context, from string, patience time.Duration, progress func(read, total uint64)) (*topicReport, error) {
+// readVerification reads the answer line by line: the result is in the last one.
+func readVerification(ctx context.Context, c *client.Client, from string, patience time.Duration, progress func(read, total uint64)) (*topicReport, error) {
 	query := url.Values{"from": {from}, "patience": {patience.String()}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/v1/verify/topic?"+query.Encode(), nil)
+	answer, err := c.Stream(ctx, client.Request{Method: http.MethodPost, Path: "/v1/verify/topic?" + query.Encode()})
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, c.noAnswer(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode >= 400 {
-		return nil, c.refusalOf(resp)
-	}
-	for lines := json.NewDecoder(resp.Body); ; {
+	defer answer.Close()
+	for lines := json.NewDecoder(answer); ; {
 		var line struct {
 			Progress *struct{ Read, Total uint64 }
 			Report   *topicReport
-			Problem  *problem
+			Problem  *client.Problem
 		}
 		switch err := lines.Decode(&line); {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 			return nil, errors.New("the answer ends without a result: has the service been stopped?")
 		case err != nil:
 			return nil, fmt.Errorf("answer of /v1/verify/topic: %w", err)

@@ -7,12 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A mistake on the command line is answered with the flag, what it got, and what it takes.
@@ -150,16 +148,6 @@ func TestClient_messages(t *testing.T) {
 				t.Errorf("%q in:\n%s", jargon, errs)
 			}
 		}
-	}
-	nowhere := &net.DNSError{Name: "nowhere", Err: "no such host", IsNotFound: true}
-	if err := newClient("http://nowhere").noAnswer(&url.Error{Op: "Get", Err: nowhere}); err.Error() != "no service answers at http://nowhere: the name nowhere cannot be resolved (no such host)" {
-		t.Errorf("err = %v", err)
-	}
-	c := newClient(serve(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-	defer c.close()
-	c.patience = time.Millisecond
-	if _, err := c.consumers(t.Context()); err == nil || !strings.Contains(err.Error(), "does not answer in time (GET /v1/consumers was tried for 1ms)") {
-		t.Errorf("err = %v", err)
 	}
 }
 

@@ -58,6 +58,8 @@ var allowed = []struct {
 	{"adapters/httpapi", []string{"adapters/httpapi/endpoint", "adapters/httpapi/openapi", "github.com/google/uuid", "github.com/prometheus/..."}},
 	{"bootstrap/orderflow", []string{"bootstrap/cli"}},
 	{"adapters/httpapi/strictjson", []string{"github.com/google/uuid"}},
+	{"bootstrap/cli/client", []string{"bootstrap/cli/submission", "github.com/google/uuid"}},
+	{"bootstrap/cli/shop", []string{"bootstrap/cli/client", "golang.org/x/sync/..."}},
 	{"bootstrap/cli/submission", []string{"adapters/httpapi/strictjson", "github.com/google/uuid", "golang.org/x/sync/..."}},
 	{"bootstrap/cli/settings", []string{"github.com/spf13/...", "go.yaml.in/yaml/..."}},
 	{"bootstrap/cli", []string{"bootstrap/...", "adapters/scylla", "adapters/redpanda", "github.com/google/uuid", "github.com/spf13/...", "github.com/schollz/progressbar/...", "go.yaml.in/yaml/...", "golang.org/x/..."}},

@@ -1,24 +1,23 @@
-package cli
+package client
 
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 )
 
-// settle waits until every consumer is as far as it gets by itself, and returns the statuses of then: without lag, or in a
-// state in which waiting does not help. When nothing moves for c.stall it returns the newest that it saw.
-func (c *client) settle(ctx context.Context) ([]consumerStatus, error) {
+// Settle waits until every consumer is as far as it gets by itself, and returns the statuses of then: without lag, or in a
+// state in which waiting does not help. When nothing moves for c.Stall it returns the newest that it saw.
+func (c *Client) Settle(ctx context.Context) ([]Status, error) {
 	var places []place
 	moved := time.Now()
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		statuses, err := c.consumers(ctx)
+		statuses, err := c.Consumers(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if c.passive || !slices.ContainsFunc(statuses, consumerStatus.moving) {
+		if c.Passive || !slices.ContainsFunc(statuses, Status.Moving) {
 			return statuses, nil
 		}
 		var now []place
@@ -27,7 +26,7 @@ func (c *client) settle(ctx context.Context) ([]consumerStatus, error) {
 		}
 		if !slices.Equal(places, now) {
 			places, moved = now, time.Now()
-		} else if time.Since(moved) > c.stall {
+		} else if time.Since(moved) > c.Stall {
 			return statuses, nil
 		}
 		select {
@@ -44,7 +43,7 @@ type place struct {
 	handled, duplicates, lag, rebuiltSoFar uint64
 }
 
-func (s consumerStatus) place() place {
+func (s Status) place() place {
 	p := place{state: s.State, handled: s.Handled, duplicates: s.Duplicates, lag: s.Lag.Events}
 	if s.Rebuild != nil {
 		p.phase, p.rebuiltSoFar = s.Rebuild.Phase, s.Rebuild.Done
@@ -52,8 +51,8 @@ func (s consumerStatus) place() place {
 	return p
 }
 
-// moving reports whether the consumer will get further by itself.
-func (s consumerStatus) moving() bool {
+// Moving reports whether the consumer will get further by itself.
+func (s Status) Moving() bool {
 	switch s.State {
 	case "failing", "failed", "paused", "standby":
 		return false
@@ -66,8 +65,8 @@ func (s consumerStatus) moving() bool {
 	}
 }
 
-// obstacle says what keeps the consumer from having handled every event; "" when nothing does.
-func (s consumerStatus) obstacle() string {
+// Obstacle says what keeps the consumer from having handled every event; "" when nothing does.
+func (s Status) Obstacle() string {
 	switch {
 	case s.State == "paused" || s.State == "failing" || s.State == "stopped":
 		return "is " + s.State
@@ -79,32 +78,9 @@ func (s consumerStatus) obstacle() string {
 		return fmt.Sprintf("has set %d orders aside", s.Parked)
 	case s.State == "rebuilding":
 		return "has no generation yet that this version of the program can fill"
-	case s.moving():
+	case s.Moving():
 		return "is still behind"
 	default:
 		return ""
-	}
-}
-
-// printObstacles says of which consumers one must not expect everything.
-func printObstacles(out io.Writer, statuses []consumerStatus) {
-	for _, s := range statuses {
-		if obstacle := s.obstacle(); obstacle != "" {
-			fmt.Fprintf(out, "consumer %s %s, see 'orderflow consumers'\n", s.Name, obstacle)
-		}
-	}
-}
-
-// printIdle says what a comparison will find because no consumer works.
-func printIdle(out io.Writer, statuses []consumerStatus) {
-	for _, s := range statuses {
-		switch {
-		case s.Parked > 0:
-			fmt.Fprintf(out, "consumer %s has set %d orders aside, see 'orderflow consumers'\n", s.Name, s.Parked)
-		case !s.Lag.Known:
-			fmt.Fprintf(out, "no service runs, so consumer %s does not work: what it has not handled yet counts as a difference\n", s.Name)
-		case s.Lag.Events > 0:
-			fmt.Fprintf(out, "no service runs, so consumer %s stays %d events behind: they count as differences\n", s.Name, s.Lag.Events)
-		}
 	}
 }

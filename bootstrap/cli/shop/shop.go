@@ -1,4 +1,5 @@
-package cli
+// Package shop makes up orders of believable customers, for trying the service.
+package shop
 
 import (
 	"context"
@@ -8,34 +9,38 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"orderflow/bootstrap/cli/client"
 )
 
-// shop makes up orders and takes each through a part of its life.
-type shop struct {
-	client *client
-	orders int
-	// perSecond bounds how many orders are started a second; 0 does not.
-	perSecond float64
-	seed      uint64
-	// placed is called after each order, from several goroutines.
-	placed func(commands int)
+// Shop makes up orders and takes each through a part of its life.
+type Shop struct {
+	Client *client.Client
+	// Orders is how many orders are placed.
+	Orders int
+	// PerSecond bounds how many orders are started a second; 0 does not.
+	PerSecond float64
+	// Seed decides what happens: the same seed places the same orders.
+	Seed uint64
+	// Placed is called after each order, from several goroutines.
+	Placed func(commands int)
 }
 
 // shoppers is how many orders are under way at once.
 const shoppers = 16
 
-// run places all orders. Each order's story depends only on the seed and its number.
-func (s *shop) run(ctx context.Context) error {
+// Run places all orders. Each order's story depends only on the seed and its number.
+func (s *Shop) Run(ctx context.Context) error {
 	whole := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(shoppers)
 	var tick <-chan time.Time
-	if s.perSecond > 0 {
-		ticker := time.NewTicker(time.Duration(float64(time.Second) / s.perSecond))
+	if s.PerSecond > 0 {
+		ticker := time.NewTicker(time.Duration(float64(time.Second) / s.PerSecond))
 		defer ticker.Stop()
 		tick = ticker.C
 	}
-	for n := range s.orders {
+	for n := range s.Orders {
 		if tick != nil {
 			select {
 			case <-tick:
@@ -45,7 +50,7 @@ func (s *shop) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		group.Go(func() error { return s.order(ctx, rand.New(rand.NewPCG(s.seed, uint64(n)))) })
+		group.Go(func() error { return s.order(ctx, rand.New(rand.NewPCG(s.Seed, uint64(n)))) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -93,7 +98,7 @@ func basket(r *rand.Rand) []demoItem {
 }
 
 // order places one order and takes it as far as chance will have it.
-func (s *shop) order(ctx context.Context, r *rand.Rand) error {
+func (s *Shop) order(ctx context.Context, r *rand.Rand) error {
 	var created struct {
 		OrderID string `json:"order_id"`
 	}
@@ -102,25 +107,25 @@ func (s *shop) order(ctx context.Context, r *rand.Rand) error {
 		"currency":    []string{"EUR", "EUR", "EUR", "CHF", "USD"}[r.IntN(5)],
 		"items":       basket(r),
 	}
-	if err := s.client.do(ctx, request{method: http.MethodPost, path: "/v1/orders", body: create}, &created); err != nil {
+	if err := s.Client.Do(ctx, client.Request{Method: http.MethodPost, Path: "/v1/orders", Body: create}, &created); err != nil {
 		return fmt.Errorf("create an order: %w", err)
 	}
 	story := s.story(r)
 	for _, step := range story {
-		step.path = "/v1/orders/" + created.OrderID + step.path
-		if err := s.client.do(ctx, step, nil); err != nil {
-			return fmt.Errorf("%s %s: %w", step.method, step.path, err)
+		step.Path = "/v1/orders/" + created.OrderID + step.Path
+		if err := s.Client.Do(ctx, step, nil); err != nil {
+			return fmt.Errorf("%s %s: %w", step.Method, step.Path, err)
 		}
 	}
-	s.placed(1 + len(story))
+	s.Placed(1 + len(story))
 	return nil
 }
 
 // story is what happens to an order after its creation: one in three is changed, one in ten cancelled, and of the others most
 // are confirmed, fewer shipped, and fewer again delivered.
-func (s *shop) story(r *rand.Rand) (steps []request) {
+func (s *Shop) story(r *rand.Rand) (steps []client.Request) {
 	then := func(method, path string, body any) {
-		steps = append(steps, request{method: method, path: path, body: body})
+		steps = append(steps, client.Request{Method: method, Path: path, Body: body})
 	}
 	if r.IntN(3) == 0 {
 		then(http.MethodPut, "/items", map[string]any{"items": basket(r)})

@@ -1,4 +1,4 @@
-package cli
+package client
 
 import (
 	"context"
@@ -12,18 +12,18 @@ import (
 	"orderflow/bootstrap/cli/submission"
 )
 
-// submitService is the service behind a client, as a submission sees it.
-type submitService struct{ *client }
+// SubmitService is the service behind a client, as a submission sees it.
+type SubmitService struct{ *Client }
 
-var _ submission.Service = submitService{}
+var _ submission.Service = SubmitService{}
 
 // Store implements submission.Service: the id of the store, or the address where the service is too old to tell one.
-func (s submitService) Store(ctx context.Context) (string, error) {
+func (s SubmitService) Store(ctx context.Context) (string, error) {
 	var index struct {
 		Service string    `json:"service"`
 		StoreID uuid.UUID `json:"store_id"`
 	}
-	if err := s.do(ctx, request{method: http.MethodGet, path: "/", patient: true}, &index); err != nil {
+	if err := s.Do(ctx, Request{Method: http.MethodGet, Path: "/", Patient: true}, &index); err != nil {
 		return "", fmt.Errorf("ask %s which store it has: %w", s.base, err)
 	}
 	switch {
@@ -37,7 +37,7 @@ func (s submitService) Store(ctx context.Context) (string, error) {
 }
 
 // Submit implements submission.Service.
-func (s submitService) Submit(ctx context.Context, c submission.Command) (submission.Answer, error) {
+func (s SubmitService) Submit(ctx context.Context, c submission.Command) (submission.Answer, error) {
 	var result struct {
 		OrderID uuid.UUID `json:"order_id"`
 		Events  []struct {
@@ -45,8 +45,8 @@ func (s submitService) Submit(ctx context.Context, c submission.Command) (submis
 		} `json:"events"`
 	}
 	method, path := route(c)
-	err := s.do(ctx, request{method: method, path: path, key: c.ID, body: c.Body}, &result)
-	var refused *problem
+	err := s.Do(ctx, Request{Method: method, Path: path, Key: c.ID, Body: c.Body}, &result)
+	var refused *Problem
 	switch {
 	case errors.As(err, &refused) && refused.isAboutTheCommand():
 		return submission.Answer{Refusal: refused.Error()}, nil
@@ -61,7 +61,7 @@ func (s submitService) Submit(ctx context.Context, c submission.Command) (submis
 
 // isAboutTheCommand reports whether the service has judged the command. Everything else (a wrong address, no access, a proxy
 // that answers by itself) would refuse any command.
-func (p *problem) isAboutTheCommand() bool {
+func (p *Problem) isAboutTheCommand() bool {
 	judged := []int{
 		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed,
 		http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
@@ -70,15 +70,15 @@ func (p *problem) isAboutTheCommand() bool {
 }
 
 // Events implements submission.Service.
-func (s submitService) Events(ctx context.Context, orderID uuid.UUID) ([]submission.Event, error) {
+func (s SubmitService) Events(ctx context.Context, orderID uuid.UUID) ([]submission.Event, error) {
 	var answer struct {
 		Events []struct {
 			EventID   uuid.UUID `json:"event_id"`
 			CommandID uuid.UUID `json:"command_id"`
 		} `json:"events"`
 	}
-	err := s.do(ctx, request{method: http.MethodGet, path: "/v1/orders/" + orderID.String() + "/events", patient: true}, &answer)
-	var refused *problem
+	err := s.Do(ctx, Request{Method: http.MethodGet, Path: "/v1/orders/" + orderID.String() + "/events", Patient: true}, &answer)
+	var refused *Problem
 	if errors.As(err, &refused) && refused.isAboutTheCommand() {
 		return nil, nil
 	}

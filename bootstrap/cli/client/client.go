@@ -1,0 +1,239 @@
+// Package client talks to a service over its HTTP API, for the command line: it repeats what is safe to repeat, says in plain words
+// why there is no answer, and waits for consumers.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Client talks to a service. It is safe for concurrent use; the fields are set before it is used.
+type Client struct {
+	base string
+	http *http.Client
+	// Patience bounds how long a request is repeated while the service cannot be reached or asks to try again.
+	Patience time.Duration
+	// Passive says that the service runs no consumers: waiting for them does not help.
+	Passive bool
+	// Stall bounds the wait for consumers that do not get on, although nothing tells why.
+	Stall time.Duration
+}
+
+// New returns a client of the service at an address such as http://127.0.0.1:8080.
+func New(base string) *Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 256
+	return &Client{
+		base:     strings.TrimRight(base, "/"),
+		http:     &http.Client{Transport: transport},
+		Patience: 30 * time.Second,
+		Stall:    2 * time.Minute,
+	}
+}
+
+// Close closes idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Problem is the body of an error answer (RFC 9457).
+type Problem struct {
+	Status int    `json:"status"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Code   string `json:"code"`
+	Errors []struct {
+		Field   string `json:"field"`
+		Message string `json:"message"`
+	} `json:"errors"`
+}
+
+// Error implements error.
+func (p *Problem) Error() string {
+	text := p.Detail
+	if text == "" {
+		text = p.Title
+	}
+	for _, e := range p.Errors {
+		detail := strings.TrimPrefix(e.Field+": "+e.Message, ": ")
+		if !strings.Contains(text, detail) && !strings.Contains(text, e.Field+" "+e.Message) {
+			text += "; " + detail
+		}
+	}
+	if p.Code != "" {
+		return p.Code + ": " + text
+	}
+	return fmt.Sprintf("%d: %s", p.Status, text)
+}
+
+// Request is one call.
+type Request struct {
+	Method, Path string
+	// Key is the idempotency key; a request with one is safe to repeat whatever became of it.
+	Key string
+	// Body is sent as JSON; nil for none.
+	Body any
+	// Patient has a request repeated like one with a key: it only reads.
+	Patient bool
+	// Slow requests take as long as they take, and are not repeated.
+	Slow bool
+}
+
+// Do sends r and decodes the answer into out, unless that is nil. It repeats a request that is safe to repeat while the
+// service is not reachable or answers 503, for at most c.Patience. A refusal is a *Problem.
+func (c *Client) Do(ctx context.Context, r Request, out any) error {
+	if r.Slow {
+		return c.Once(ctx, r, out)
+	}
+	whole := ctx
+	ctx, cancel := context.WithTimeout(ctx, c.Patience)
+	defer cancel()
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := c.Once(ctx, r, out)
+		if err == nil || ctx.Err() == nil && !c.again(r, err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			if whole.Err() != nil {
+				return err
+			}
+			return fmt.Errorf("%w (%s %s was tried for %s)", err, r.Method, r.Path, c.Patience)
+		case <-time.After(pause/2 + rand.N(pause/2)):
+		}
+	}
+}
+
+func (c *Client) again(r Request, err error) bool {
+	var refusal *Problem
+	if errors.As(err, &refusal) {
+		busy := refusal.Status == http.StatusTooManyRequests || refusal.Code == "version_conflict"
+		return refusal.Status == http.StatusServiceUnavailable || r.Key != "" && busy
+	}
+	return (r.Key != "" || r.Patient) && !errors.Is(err, context.Canceled)
+}
+
+// Stream sends r once and returns the body of the answer, which the caller closes. A refusal is a *Problem.
+func (c *Client) Stream(ctx context.Context, r Request) (io.ReadCloser, error) {
+	var body io.Reader
+	if r.Body != nil {
+		text, err := json.Marshal(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, c.base+r.Path, body)
+	if err != nil {
+		return nil, err
+	}
+	if r.Body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if r.Key != "" {
+		req.Header.Set("Idempotency-Key", r.Key)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.noAnswer(err)
+	}
+	if resp.StatusCode >= 400 {
+		defer resp.Body.Close()
+		return nil, c.refusalOf(resp)
+	}
+	return resp.Body, nil
+}
+
+// Once is Do without repetition.
+func (c *Client) Once(ctx context.Context, r Request, out any) error {
+	body, err := c.Stream(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	answer, err := io.ReadAll(body)
+	if err != nil {
+		return c.noAnswer(err)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("what answers at %s is not orderflow: its answer to %s %s cannot be read (%w)", c.base, r.Method, r.Path, err)
+	}
+	return nil
+}
+
+// noAnswerError is the error of a request that got no answer, or a part of one.
+type noAnswerError struct {
+	text string
+	err  error
+}
+
+func (e *noAnswerError) Error() string { return e.text }
+func (e *noAnswerError) Unwrap() error { return e.err }
+
+// noAnswer says in plain words why a request got no answer.
+func (c *Client) noAnswer(err error) error {
+	var host *net.DNSError
+	var network net.Error
+	text := ""
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		text = fmt.Sprintf("no service answers at %s: connection refused", c.base)
+	case errors.As(err, &host):
+		text = fmt.Sprintf("no service answers at %s: the name %s cannot be resolved (%s)", c.base, host.Name, host.Err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		text = fmt.Sprintf("the service at %s has broken off the connection: has it been stopped?", c.base)
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		text = fmt.Sprintf("the service at %s does not answer in time", c.base)
+	default:
+		if request := (*url.Error)(nil); errors.As(err, &request) {
+			err = request.Err
+		}
+		text = fmt.Sprintf("the service at %s cannot be reached: %v", c.base, err)
+	}
+	return &noAnswerError{text, err}
+}
+
+// refusalOf reads the answer of a service that did not do what it was asked: a *Problem, unless it cannot be read.
+func (c *Client) refusalOf(resp *http.Response) error {
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+	if err != nil {
+		return c.noAnswer(err)
+	}
+	refusal := &Problem{}
+	if json.Unmarshal(answer, refusal) != nil || refusal.Status == 0 {
+		text := OneLine(string(answer))
+		if text == "" {
+			text = http.StatusText(resp.StatusCode)
+		}
+		refusal = &Problem{Status: resp.StatusCode, Detail: text}
+	}
+	return refusal
+}
+
+// maxRefusal bounds what is read of an answer that is an error.
+const maxRefusal = 1 << 20
+
+// Known adds to what the service says about a consumer that there is not, which ones there are. consumer is the one that was asked
+// for.
+func (c *Client) Known(ctx context.Context, consumer string, err error) error {
+	var refusal *Problem
+	if !errors.As(err, &refusal) || refusal.Code != "not_found" {
+		return err
+	}
+	if _, unknown := c.Consumer(ctx, consumer); errors.Is(unknown, ErrNoSuch) {
+		return fmt.Errorf("%w; %w", err, unknown)
+	}
+	return err
+}

@@ -1,0 +1,135 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Status is one consumer in the answer of GET /v1/consumers.
+type Status struct {
+	Name     string      `json:"name"`
+	State    string      `json:"state"`
+	Live     Generation  `json:"live"`
+	Previous *Generation `json:"previous"`
+	Lag      struct {
+		Events          uint64   `json:"events"`
+		AgeSeconds      float64  `json:"age_seconds"`
+		Known           bool     `json:"known"`
+		HeadroomSeconds *float64 `json:"headroom_seconds"`
+	} `json:"lag"`
+	Parked       int            `json:"parked"`
+	OldestParked time.Time      `json:"oldest_parked"`
+	Rebuild      *RebuildStatus `json:"rebuild"`
+	Holder       *struct {
+		Address string `json:"address"`
+	} `json:"holder"`
+	Handled    uint64 `json:"handled"`
+	Duplicates uint64 `json:"duplicates"`
+	Failure    *struct {
+		OrderID        string    `json:"order_id"`
+		SequenceNumber uint64    `json:"sequence_number"`
+		Kind           string    `json:"kind"`
+		Error          string    `json:"error"`
+		Attempts       int       `json:"attempts"`
+		Since          time.Time `json:"since"`
+	} `json:"failure"`
+}
+
+// Generation is a filling of a view.
+type Generation struct {
+	Number  int `json:"number"`
+	Version int `json:"version"`
+}
+
+// RebuildStatus is how far a rebuild is.
+type RebuildStatus struct {
+	Phase      string        `json:"phase"`
+	Generation Generation    `json:"generation"`
+	Done       uint64        `json:"done"`
+	Total      uint64        `json:"total"`
+	StartedAt  time.Time     `json:"started_at"`
+	Report     *Verification `json:"report"`
+	Error      string        `json:"error"`
+}
+
+// Verification is the report of a comparison.
+type Verification struct {
+	Orders      uint64 `json:"orders"`
+	Events      uint64 `json:"events"`
+	Rows        uint64 `json:"rows"`
+	Skipped     uint64 `json:"skipped"`
+	Repaired    uint64 `json:"repaired"`
+	Differences uint64 `json:"differences"`
+	Shown       []struct {
+		OrderID  uuid.UUID `json:"order_id"`
+		Consumer string    `json:"consumer"`
+		Detail   string    `json:"detail"`
+	} `json:"shown"`
+}
+
+// Consumers returns the status of each consumer.
+func (c *Client) Consumers(ctx context.Context) ([]Status, error) {
+	var answer struct {
+		Consumers []Status `json:"consumers"`
+	}
+	err := c.Do(ctx, Request{Method: http.MethodGet, Path: "/v1/consumers"}, &answer)
+	return answer.Consumers, err
+}
+
+// Consumer returns the status of one. Its error names those that there are.
+func (c *Client) Consumer(ctx context.Context, name string) (Status, error) {
+	statuses, err := c.Consumers(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	return Find(statuses, name)
+}
+
+// Find returns the status of one. Its error names those that there are.
+func Find(statuses []Status, name string) (Status, error) {
+	var names []string
+	for _, s := range statuses {
+		if s.Name == name {
+			return s, nil
+		}
+		names = append(names, s.Name)
+	}
+	return Status{}, &NoSuchError{Text: fmt.Sprintf("there is no consumer %s; there are: %s", name, strings.Join(names, ", "))}
+}
+
+// ErrNoSuch is the error of a name that nothing has.
+var ErrNoSuch = errors.New("there is no such thing")
+
+// NoSuchError is ErrNoSuch with the names that there are.
+type NoSuchError struct{ Text string }
+
+func (e *NoSuchError) Error() string        { return e.Text }
+func (e *NoSuchError) Is(target error) bool { return target == ErrNoSuch }
+
+// ConsumerPath is what the paths of a consumer begin with.
+func ConsumerPath(name string) string { return "/v1/consumers/" + url.PathEscape(name) }
+
+// After reports whether the status is not of the same rebuild in the same phase as an earlier one. A rebuild that is asked for
+// begins a little later, and until then there is the status of the one before.
+func (s *RebuildStatus) After(before *RebuildStatus) bool {
+	return s != nil && (before == nil || !s.StartedAt.Equal(before.StartedAt) || s.Phase != before.Phase)
+}
+
+// errorWidth bounds an error in a table; 'parked show' prints all of it.
+const errorWidth = 60
+
+// OneLine puts a text on one line that fits into a table.
+func OneLine(text string) string {
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	if len(runes) <= errorWidth {
+		return string(runes)
+	}
+	return string(runes[:errorWidth-1]) + "…"
+}
