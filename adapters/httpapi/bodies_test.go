@@ -237,6 +237,21 @@ func TestBodies_contentType(t *testing.T) {
 	}
 }
 
+// A body that is compressed is not read as if it were not.
+func TestBodies_compressed(t *testing.T) {
+	t.Parallel()
+	handler := handlerOf(t, newShop().config())
+	for _, coding := range []string{"gzip", "br", "deflate, gzip", "x"} {
+		answer := do(t, handler, post("/v1/orders", creation).with("Content-Encoding", coding))
+		p := wantProblem(t, answer, http.StatusUnsupportedMediaType, "unsupported_media_type", "")
+		if !strings.Contains(p.Detail, "Content-Encoding") || answer.Header().Get("Accept-Encoding") != "identity" {
+			t.Errorf("%s: %q, Accept-Encoding %q", coding, p.Detail, answer.Header().Get("Accept-Encoding"))
+		}
+	}
+	wantStatus(t, do(t, handler, post("/v1/orders", creation).with("Content-Encoding", "identity")), http.StatusCreated)
+	wantStatus(t, do(t, handler, post("/v1/orders/"+orderID+"/deliver", "").with("Content-Encoding", "gzip")), http.StatusUnsupportedMediaType)
+}
+
 // madeID is the id of an order that the client did not name.
 var madeID = uuid.UUID{6: 0x70, 8: 0x80, 15: 1}
 

@@ -17,6 +17,7 @@ type keeper struct {
 	consequence string
 	parked      []ports.ParkedAggregate
 	retry       func(orderID uuid.UUID) error
+	retryIn     func(context.Context) error
 	skips       []ports.Skip
 	waiting     []record
 	unreadable  error // of waiting
@@ -78,7 +79,10 @@ func (k *keeper) ListParked(_ context.Context, consumer string, after ports.Curs
 	return page, nil
 }
 
-func (k *keeper) RetryParked(_ context.Context, consumer string, orderID uuid.UUID) error {
+func (k *keeper) RetryParked(ctx context.Context, consumer string, orderID uuid.UUID) error {
+	if k.retryIn != nil {
+		return k.retryIn(ctx)
+	}
 	if err := k.do(consumer, "retry %s", orderID); err != nil || k.retry == nil {
 		return err
 	}

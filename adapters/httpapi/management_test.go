@@ -92,6 +92,7 @@ func TestConsumers_problems(t *testing.T) {
 		"still parked":      {wrap(&ports.StillParkedError{Parked: parked}), 409, "still_parked", "bad byte", ""},
 		"not found":         {wrap(ports.ErrNotFound), 404, "not_found", "there is no such consumer", ""},
 		"unavailable":       {wrap(ports.ErrUnavailable), 503, "unavailable", "try again", "WARN"},
+		"disk full":         {wrap(ports.ErrFull), 507, "storage_full", "free disk space", "ERROR"},
 		"outcome unknown":   {wrap(ports.ErrOutcomeUnknown), 503, "outcome_unknown", "see how the consumer is", "WARN"},
 		"corrupt":           {wrap(ports.ErrCorrupt), 500, "corrupt_data", "stored data", "ERROR"},
 		"too late":          {wrap(context.DeadlineExceeded), 504, "timeout", "see how the consumer is", "WARN"},
@@ -140,16 +141,37 @@ func TestConsumers_unknown(t *testing.T) {
 	requests := everyConsumerRequest("nobody")
 	requests["list"] = get("/v1/consumers/nobody/parked")
 	requests["show"] = get("/v1/consumers/nobody/parked/" + orderID)
+	requests["skips"] = get("/v1/consumers/nobody/skips")
 	for name, r := range requests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := wantProblem(t, do(t, handlerOf(t, (&keeper{}).config()), r), http.StatusNotFound, "not_found", "")
-			if !strings.Contains(p.Detail, "no such consumer") {
+			config := (&keeper{}).config()
+			p := wantProblem(t, do(t, handlerOf(t, config), r), http.StatusNotFound, "not_found", "")
+			if !strings.Contains(p.Detail, "there is no such consumer as nobody") {
 				t.Errorf("detail %q does not say what is not there", p.Detail)
+			}
+			config.Consumers = statuses{{Name: kept}, {Name: "a"}, {Name: "b"}}
+			p = wantProblem(t, do(t, handlerOf(t, config), r), http.StatusNotFound, "not_found", "")
+			if want := "there is no such consumer as nobody; there are " + kept + ", a and b"; p.Detail != want {
+				t.Errorf("detail %q, want %q", p.Detail, want)
 			}
 		})
 	}
+	t.Run("or it has not set something aside", func(t *testing.T) {
+		t.Parallel()
+		config := (&keeper{}).config()
+		config.Consumers = statuses{{Name: kept}}
+		p := wantProblem(t, do(t, handlerOf(t, config), get(consumerPath+"/parked/"+orderID)), http.StatusNotFound, "not_found", "")
+		if want := kept + " has not set this aggregate aside"; p.Detail != want {
+			t.Errorf("detail %q, want %q", p.Detail, want)
+		}
+	})
 }
+
+// statuses are those of some consumers.
+type statuses []ports.ConsumerStatus
+
+func (s statuses) Consumers(context.Context) []ports.ConsumerStatus { return s }
 
 func TestConsumers_areNotForPagesOfOtherSites(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,9 @@ func TestProblems_ofCommands(t *testing.T) {
 		"a command id reused":       {wrap(&ports.CommandIDReusedError{CommandID: id, AggregateID: id}), "", 422, "command_id_reused", ""},
 		"an unknown outcome":        {wrap(ports.ErrOutcomeUnknown), "", 503, "outcome_unknown", "WARN"},
 		"a store away":              {wrap(ports.ErrUnavailable), "", 503, "unavailable", "WARN"},
+		"a full disk":               {wrap(fmt.Errorf("%w: no space left on device", ports.ErrFull)), "", 507, "storage_full", "ERROR"},
+		"an event of a newer one":   {wrap(&ports.DecodeError{AggregateID: id, Newer: true, Err: errors.New("version 9")}), "", 503, "newer_data", "WARN"},
+		"the id of something else":  {wrap(&ports.OtherTypeError{AggregateID: id, Type: "stock-item", Wanted: "order"}), "", 409, "other_aggregate_type", ""},
 		"a store away by timeout":   {wrap(errors.Join(ports.ErrUnavailable, context.DeadlineExceeded)), "", 503, "unavailable", "WARN"},
 		"corrupt data":              {wrap(&ports.DecodeError{AggregateID: id, Err: errors.New("bad byte")}), "", 500, "corrupt_data", "ERROR"},
 		"a deadline":                {wrap(context.DeadlineExceeded), "", 504, "timeout", "WARN"},
@@ -70,7 +74,7 @@ func TestProblems_ofCommands(t *testing.T) {
 			if strings.Contains(answer.Body.String(), "secret") {
 				t.Errorf("the answer tells internals: %s", answer.Body)
 			}
-			if inDoubt := test.status >= 500 && test.code != "unavailable" && test.code != "corrupt_data"; (p.CommandID != "") != inDoubt {
+			if inDoubt := slices.Contains([]string{"outcome_unknown", "timeout", "internal"}, test.code); (p.CommandID != "") != inDoubt {
 				t.Errorf("command_id %q", p.CommandID)
 			}
 			if test.logged == "" && log.Len() > 0 || !strings.Contains(log.String(), test.logged) {
@@ -81,6 +85,23 @@ func TestProblems_ofCommands(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Somebody on call sees this text first.
+func TestProblems_ofAFullDisk_sayWhatToDo(t *testing.T) {
+	t.Parallel()
+	shop := shopWithOrder(t)
+	shop.handle = func(context.Context, ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error) {
+		return ports.CommandResult[order.Event]{}, ports.ErrFull
+	}
+	handler := handlerOf(t, shop.config())
+	p := wantProblem(t, do(t, handler, post("/v1/orders", creation)), http.StatusInsufficientStorage, "storage_full", "")
+	for _, want := range []string{"nothing was written", "reads still work", "free disk space"} {
+		if !strings.Contains(p.Detail, want) {
+			t.Errorf("detail %q does not say %q", p.Detail, want)
+		}
+	}
+	wantStatus(t, do(t, handler, get("/v1/orders/"+orderID)), http.StatusOK)
 }
 
 func TestProblems_ofAFailedPrecondition_sayBothVersions(t *testing.T) {

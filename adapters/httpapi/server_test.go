@@ -170,6 +170,68 @@ func TestServer_stop_cutsOffWhatTakesTooLong(t *testing.T) {
 	server.wait(t)
 }
 
+// Whoever waits for what will not come any more is told at once, and holds up nobody.
+func TestServer_stop_endsWaits(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		method, path string
+		wrap         func(error) error
+	}{
+		"for an order":                     {http.MethodGet, "/v1/orders/" + orderID + "?min_sequence=1&timeout=30s", nil},
+		"for a list":                       {http.MethodGet, "/v1/orders?status=ACTIVE&order_id=" + orderID + "&min_sequence=1&timeout=30s", nil},
+		"of a store that calls it an away": {http.MethodGet, "/v1/orders/" + orderID + "?min_sequence=1&timeout=30s", func(err error) error { return fmt.Errorf("%w: %w", ports.ErrUnavailable, err) }},
+		"for a verification":               {http.MethodPost, "/v1/verify?patience=10m", nil},
+		"for a repair":                     {http.MethodPost, "/v1/verify/repair", nil},
+		"for a verification of the topic":  {http.MethodPost, "/v1/verify/topic", nil},
+		"for what is parked":               {http.MethodPost, "/v1/consumers/" + kept + "/retry-parked", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			shop, k := newShop(), &keeper{parked: parkedOrders(2)}
+			arrived := make(chan struct{})
+			wait := func(ctx context.Context) error {
+				close(arrived)
+				<-ctx.Done()
+				if test.wrap != nil {
+					return test.wrap(ctx.Err())
+				}
+				return ctx.Err()
+			}
+			shop.order = func(ctx context.Context, _ uuid.UUID, _ uint64, _ time.Duration) (projection.Row, error) {
+				return nil, wait(ctx)
+			}
+			shop.await = func(ctx context.Context, _ string, _ uuid.UUID, _ uint64, _ time.Duration) error { return wait(ctx) }
+			shop.verify = func(ctx context.Context, _ time.Duration) (ports.VerifyReport, error) {
+				return ports.VerifyReport{}, wait(ctx)
+			}
+			shop.repair = shop.verify
+			shop.verifyTopic = func(ctx context.Context, _ ports.TopicOptions) (ports.TopicReport, error) {
+				return ports.TopicReport{}, wait(ctx)
+			}
+			k.retryIn = wait
+			config := shop.config()
+			config.Parked = k
+			config.ShutdownTimeout = time.Hour
+			server := start(t, config)
+			answered := make(chan string, 1)
+			go func() {
+				answer, body := server.send(t, test.method, test.path, "")
+				answered <- fmt.Sprint(answer.StatusCode, answer.Header.Get("Retry-After"), body)
+			}()
+			<-arrived
+			server.stop()
+			got := <-answered
+			if !strings.HasPrefix(got, "5031") || !strings.Contains(got, `"code":"shutting_down"`) {
+				t.Errorf("answered %s", got)
+			}
+			if reads := test.method == http.MethodGet; reads != strings.Contains(got, "the service is shutting down; ask again") {
+				t.Errorf("answered %s", got)
+			}
+			server.wait(t)
+		})
+	}
+}
+
 func TestServer_stop_reportsWhatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	shop := newShop()

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -142,11 +143,29 @@ func (c *Call) admit(inPath []checkedParameter, inQuery map[string]checkedParame
 		return Invalid(CodeInvalidParameter, FieldError{Message: "the query of the URL is not well-formed"})
 	}
 	c.query = query
-	wrong, code := []FieldError(nil), ""
+	if wrong, code := c.wrongParameters(inPath, inQuery); wrong != nil {
+		return Invalid(code, wrong...)
+	}
+	for _, rule := range rules {
+		if names := rule.blames(query); names != nil {
+			p := NewProblem(http.StatusBadRequest, CodeInvalidParameter, rule.String())
+			for _, name := range names {
+				p.Errors = append(p.Errors, FieldError{Field: name, Message: rule.String()})
+			}
+			return p
+		}
+	}
+	return nil
+}
+
+// wrongParameters says which parameters make no sense by themselves, and the code of the first of them.
+func (c *Call) wrongParameters(inPath []checkedParameter, inQuery map[string]checkedParameter) (wrong []FieldError, code string) {
 	blame := func(name, message, itsCode string) {
-		wrong = append(wrong, FieldError{Field: name, Message: message})
-		if code == "" {
-			code = itsCode
+		if len(wrong) == 0 {
+			code = cmp.Or(itsCode, CodeInvalidParameter)
+		}
+		if len(wrong) < maxErrors {
+			wrong = append(wrong, FieldError{Field: name, Message: message})
 		}
 	}
 	for _, p := range inPath {
@@ -154,28 +173,17 @@ func (c *Call) admit(inPath []checkedParameter, inQuery map[string]checkedParame
 			blame(p.Name, message, p.Code)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(query)) { // the same order each time
+	for _, name := range slices.Sorted(maps.Keys(c.query)) { // the same order each time
 		p, known := inQuery[name]
 		if !known {
 			blame(shortened(name), "is not a parameter of this path", "")
-		} else if len(query[name]) > 1 {
+		} else if len(c.query[name]) > 1 {
 			blame(name, "must not be given twice", "")
-		} else if message := p.check(query.Get(name)); message != "" {
+		} else if message := p.check(c.query.Get(name)); message != "" {
 			blame(name, message, p.Code)
 		}
 	}
-	for _, rule := range rules {
-		for _, name := range rule.blames(query) {
-			blame(name, rule.String(), "")
-		}
-	}
-	if wrong == nil {
-		return nil
-	}
-	if code == "" {
-		code = CodeInvalidParameter
-	}
-	return Invalid(code, wrong[:min(len(wrong), maxErrors)]...)
+	return wrong, code
 }
 
 // shortened bounds what a client gets back of a name that it made up.
