@@ -56,6 +56,7 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 		Trace:           traceRequests(a.tracing),
 		Logger:          a.log,
 		Listener:        a.listener,
+		AllowedHosts:    a.config.AllowedHosts,
 		ShutdownTimeout: a.config.ShutdownTimeout,
 	})
 	return err

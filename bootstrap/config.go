@@ -23,6 +23,9 @@ type Config struct {
 	Scylla scylla.Config
 	// Listen is the address of the HTTP API, host:port; port 0 takes a free one.
 	Listen string
+	// AllowedHosts are names that requests may have in Host besides localhost and the loopback addresses. None stands for no
+	// others where Listen is a loopback address, and elsewhere for any.
+	AllowedHosts []string
 	// Retention is how long the change feed keeps what was appended. A consumer that was away for longer catches up from the
 	// event store.
 	Retention time.Duration
@@ -148,6 +151,11 @@ func (c Config) Validate() error {
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		bad("listen", "%q is not host:port", c.Listen)
+	}
+	for _, host := range c.AllowedHosts {
+		if host == "" || strings.ContainsAny(host, "/*?#@[] ") || strings.Contains(host, ":") && net.ParseIP(host) == nil {
+			bad("allowed-hosts", "%q is neither a name nor an IP address; it has no port", host)
+		}
 	}
 	if c.Retention < time.Second {
 		bad("retention", "%s is less than a second", c.Retention)

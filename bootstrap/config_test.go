@@ -17,6 +17,9 @@ func TestConfig_Validate(t *testing.T) {
 	}{
 		"no directory":           {func(c *Config) { c.Data = "" }, "data:"},
 		"no port":                {func(c *Config) { c.Listen = "localhost" }, `listen: "localhost"`},
+		"a host with a port":     {func(c *Config) { c.AllowedHosts = []string{"shop.example", "shop.example:80"} }, `allowed-hosts: "shop.example:80"`},
+		"a host that is a URL":   {func(c *Config) { c.AllowedHosts = []string{"http://shop.example"} }, `allowed-hosts: "http://shop.example"`},
+		"a host that is many":    {func(c *Config) { c.AllowedHosts = []string{"*.example"} }, `allowed-hosts: "*.example"`},
 		"a retention of nothing": {func(c *Config) { c.Retention = time.Millisecond }, "retention: 1ms"},
 		"a slow heartbeat":       {func(c *Config) { c.Heartbeat = time.Hour }, "heartbeat: 1h0m0s"},
 		"no grace":               {func(c *Config) { c.RollbackGrace = 0 }, "rollback-grace:"},
@@ -37,6 +40,14 @@ func TestConfig_Validate(t *testing.T) {
 			}
 		})
 	}
+	t.Run("hosts", func(t *testing.T) {
+		t.Parallel()
+		config := DefaultConfig()
+		config.AllowedHosts = []string{"shop.example", "10.0.0.7", "fe80::1", "shop"}
+		if err := config.Validate(); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("everything at once", func(t *testing.T) {
 		t.Parallel()
 		err := Config{}.Validate()

@@ -85,7 +85,7 @@ func TestCommands_sayWhatTheyNeed(t *testing.T) {
 func TestFlags_areRememberedOrForgottenOnPurpose(t *testing.T) {
 	t.Parallel()
 	forgotten := func(name string) bool {
-		return slices.Contains([]string{"config", "help-all", "data", "listen", "store", "url", "log-level", "log-format", "redpanda-password"}, name) ||
+		return slices.Contains([]string{"config", "help-all", "data", "listen", "allowed-hosts", "store", "url", "log-level", "log-format", "redpanda-password"}, name) ||
 			strings.HasPrefix(name, "scylla-") // that store has no data directory
 	}
 	rules := newShell(Process{}).remembered()

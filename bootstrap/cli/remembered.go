@@ -11,7 +11,7 @@ import (
 // remembered says which settings 'serve' writes into the data directory, for tools that start a service of their own on it: they
 // must not send events to another place, or keep them for another time, than the service does.
 //
-// What is left out is about one process (data, listen, url, log-level, log-format, config), about a store that has no data
+// What is left out is about one process (data, listen, allowed-hosts, url, log-level, log-format, config), about a store that has no data
 // directory (scylla-…), or secret: passwords are not written down.
 func (sh *shell) remembered() settings.Rules {
 	binding, tuning := settings.Rule{Binding: true}, settings.Rule{}

@@ -176,6 +176,8 @@ differences found, something wrong in a --check); 128 and the number of the sign
 	flags.StringVar((*string)(&sh.config.Store), "store", string(sh.config.Store), "where everything is kept: embedded or scylla")
 	flags.StringVar(&sh.config.Data, "data", sh.config.Data, "directory of the embedded store")
 	flags.StringVar(&sh.config.Listen, "listen", sh.config.Listen, "address of the HTTP API; port 0 takes a free one")
+	flags.StringSliceVar(&sh.config.AllowedHosts, "allowed-hosts", nil,
+		"names that requests may have in Host besides localhost (default any, and on a loopback address no others)")
 	flags.DurationVar(&sh.config.Retention, "retention", sh.config.Retention, "how long the change feed keeps events; the event store keeps them for ever")
 	flags.StringVar(&sh.config.Sink, "sink", sh.config.Sink, "where events are published as CloudEvents: stdout, none, redpanda or file:PATH (default file:DATA/order-events.jsonl)")
 	flags.IntVar(&sh.config.Lanes, "lanes", sh.config.Lanes, "orders that each consumer handles at once")
