@@ -238,3 +238,33 @@ func TestConsumer_Headroom(t *testing.T) {
 		}
 	})
 }
+
+// A consumer that drains for a pause waits for what the lanes hold. When the process stops meanwhile, the lanes let go of it, and
+// there is nothing to wait for any more.
+func TestConsumer_Pause_thatAStopInterrupts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(memory.New(memory.Options{}))
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			// A lane that has taken the record, and does not get to it.
+			ended <- b.consumer.Pull(ctx, func(context.Context, eventsourcing.Record, func()) error { return nil })
+		}()
+		synctest.Wait()
+		b.write(t, uuid.New(), 1)
+		synctest.Wait()
+		if err := b.consumer.Pause(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		began := time.Now()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the stop took %s", took)
+		}
+	})
+}

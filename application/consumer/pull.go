@@ -104,7 +104,7 @@ func (c *Consumer) live(ctx context.Context, emit Emit, progress func()) error {
 	c.life.Store(l)
 	var beside sync.WaitGroup // what runs beside the delivery
 	beside.Go(func() { c.endOnChange(living, l, end) })
-	err = c.follow(living, l, emit, progress, &beside, end)
+	err = c.follow(living, ctx, l, emit, progress, &beside, end)
 	if cause := context.Cause(living); !errors.Is(cause, errOver) {
 		err = cause // what ended it comes before what that made fail
 	}
@@ -151,12 +151,14 @@ func (c *Consumer) endOnChange(ctx context.Context, l *life, end context.CancelC
 	}
 }
 
-// follow catches up where that is due, and then delivers until ctx ends or something goes wrong. When it returns, nothing of
-// this life is in flight any more.
-func (c *Consumer) follow(ctx context.Context, l *life, emit Emit, progress func(), beside *sync.WaitGroup, end context.CancelCauseFunc) error {
+// follow catches up where that is due, and then delivers until ctx, which ends with the life, ends or something goes wrong. When it
+// returns, nothing of this life is in flight any more.
+func (c *Consumer) follow(
+	ctx, process context.Context, l *life, emit Emit, progress func(), beside *sync.WaitGroup, end context.CancelCauseFunc,
+) error {
 	var subscription ports.Subscription
 	defer func() {
-		c.drain(ctx, l, end)
+		c.drain(ctx, process, l, end)
 		if subscription != nil {
 			subscription.Close()
 		}
@@ -253,22 +255,30 @@ func (c *Consumer) pass(l *life, beat time.Time) {
 	}()
 }
 
-// drain waits until what was taken is done, for as long as it may, and ends the life.
-func (c *Consumer) drain(ctx context.Context, l *life, end context.CancelCauseFunc) {
+// drain waits until what was taken is done, for as long as it may, and ends the life. When process ends, the lanes let go of the
+// records that wait there, and only those that are being handled are waited for.
+func (c *Consumer) drain(ctx, process context.Context, l *life, end context.CancelCauseFunc) {
 	cause := context.Cause(ctx)
 	end(errOver)
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.config.DrainTimeout)
 	defer cancel()
+	handled := func() bool { return l.active == 0 && l.done >= l.succeeded || l.closed }
 	switch {
 	case errors.Is(cause, errLeaseLost):
 		// Somebody else works already: be quick.
 	case cause == nil, errors.Is(cause, errChanged), errors.Is(cause, errSwitch), errors.Is(cause, errHandOver):
-		if !l.await(wait, func() bool { return l.done >= l.emitted || l.closed }) {
+		unlessStopped, cancel := context.WithTimeout(process, c.config.DrainTimeout)
+		defer cancel()
+		switch {
+		case l.await(unlessStopped, func() bool { return l.done >= l.emitted || l.closed }):
+		case process.Err() != nil:
+			l.await(wait, handled)
+		default:
 			c.log.Warn("records in flight are given up and come again", "after", c.config.DrainTimeout)
 		}
 	default:
 		// The process stops, or the consumer stops itself. Records that still wait in a lane are let go.
-		l.await(wait, func() bool { return l.active == 0 && l.done >= l.succeeded || l.closed })
+		l.await(wait, handled)
 	}
 	l.update(func() { l.closed = true })
 	c.life.CompareAndSwap(l, nil)
