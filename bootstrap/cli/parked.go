@@ -53,6 +53,7 @@ func (sh *shell) parkedCommand() *cobra.Command {
 		Long: `When an event cannot be handled, the consumer tries again for a while and then sets its order aside: later events of that
 order wait behind it, all other orders flow. The kind of the failure says who has to act:
 
+  newer        a newer version of the program has written the event: it goes on by itself when that version runs
   undecodable  this version of the program cannot read the event: run one that can, then retry
   store        the store does not take the effect
   refused      the target of the publisher does not take the event
@@ -63,9 +64,10 @@ order wait behind it, all other orders flow. The kind of the failure says who ha
 	var reason string
 	skip := &cobra.Command{
 		Use:   "skip CONSUMER ORDER --reason=TEXT",
-		Short: "Pass over the event that fails, for good, and go on with the next one",
-		Long: `Pass over the event that fails and handle the rest of the order. The consumer will never handle that event, and a
-rebuild will not either; the reason is kept for those who wonder. Exit status 3 when a later event fails as well.`,
+		Short: "Pass over the event that fails, and go on with the next one",
+		Long: `Pass over the event that fails and handle the rest of the order. The consumer passes over that event wherever
+it comes up, also in a rebuild and when the cause of the failure is gone, until 'parked unskip' takes that back. The reason is
+kept. Exit status 3 when a later event fails as well.`,
 		Args: needs("CONSUMER", "ORDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" {
@@ -106,6 +108,8 @@ rebuild will not either; the reason is kept for those who wonder. Exit status 3 
 			}),
 		}),
 		works.declare(skip),
+		sh.skipsCommand(),
+		sh.unskipCommand(),
 	)
 	return cmd
 }

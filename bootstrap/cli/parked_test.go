@@ -133,3 +133,21 @@ func TestParked_skip(t *testing.T) {
 		})
 	}
 }
+
+func TestParked_skips(t *testing.T) {
+	t.Parallel()
+	const skips = `200 {"skips":[{"aggregate_id":"` + anOrder + `","sequence_number":3,"event_type":"order.shipped","reason":"test data",` +
+		`"error":"panic: x","skipped_at":"2026-03-01T12:00:00.000Z"}],"next_cursor":"c 1"}`
+	s := newFakeService(t, map[string][]string{
+		"GET /v1/consumers/b/skips?limit=200":            {skips},
+		"GET /v1/consumers/b/skips?limit=200&cursor=c+1": {`200 {"skips":[]}`},
+		"GET /v1/consumers/a/skips?limit=200":            {`200 {"skips":[]}`},
+		"POST /v1/consumers/b/unskip":                    {"204"},
+	})
+	s.wantRun(t, 0, "CONSUMER  ORDER                                 EVENT  TYPE           SKIPPED AT            REASON     ERROR\n"+
+		"b         "+anOrder+"  3      order.shipped  2026-03-01T12:00:00Z  test data  panic: x\n", "", nil, "parked", "skips", "b")
+	s.wantRun(t, 0, "no event is skipped\n", "", nil, "parked", "skips", "a")
+	asked := []string{`POST /v1/consumers/b/unskip {"aggregate_id":"` + anOrder + `","sequence_number":3}`}
+	s.wantRun(t, 0, "event 3 of order "+anOrder+" is not skipped any more\n", "", asked, "parked", "unskip", "b", anOrder, "3")
+	s.wantRun(t, 2, "", `EVENT: "zero" is not the number of an event`, asked, "parked", "unskip", "b", anOrder, "zero")
+}

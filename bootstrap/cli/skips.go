@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// skippedEvent is an event that a consumer passes over, as the API shows it.
+type skippedEvent struct {
+	AggregateID    string    `json:"aggregate_id"`
+	SequenceNumber uint64    `json:"sequence_number"`
+	EventType      string    `json:"event_type"`
+	Reason         string    `json:"reason"`
+	Error          string    `json:"error"`
+	SkippedAt      time.Time `json:"skipped_at"`
+}
+
+func (sh *shell) skipsCommand() *cobra.Command {
+	return onlyReads.declare(&cobra.Command{
+		Use:   "skips [CONSUMER]",
+		Short: "List the events that are passed over",
+		Args:  needs("[CONSUMER]"),
+		RunE:  sh.withService(sh.listSkips),
+	})
+}
+
+func (sh *shell) unskipCommand() *cobra.Command {
+	return works.declare(&cobra.Command{
+		Use:   "unskip CONSUMER ORDER EVENT",
+		Short: "Do not pass over an event any more, and bring its effect into the view",
+		Long: `Take back the decision to pass over an event. EVENT is its number in the history of the order.
+
+The rows of the order become what they are with the event. That is refused for a publisher that has published later events of
+the order, and on a store that cannot replace the rows of one order.`,
+		Args: needs("CONSUMER", "ORDER", "EVENT"),
+		RunE: sh.withService(func(ctx context.Context, c *client, args []string) error {
+			sequence, err := strconv.ParseUint(args[2], 10, 63)
+			if err != nil || sequence == 0 {
+				return bad("EVENT", "%q is not the number of an event, which is 1 or more", args[2])
+			}
+			body := map[string]any{"aggregate_id": args[1], "sequence_number": sequence}
+			err = c.do(ctx, request{method: http.MethodPost, path: consumerPath(args[0]) + "/unskip", body: body, slow: true}, nil)
+			if err != nil {
+				return c.known(ctx, args[0], err)
+			}
+			_, err = fmt.Fprintf(sh.Out, "event %d of order %s is not skipped any more\n", sequence, args[1])
+			return err
+		}),
+	})
+}
+
+// listSkips lists the skips of the consumer in args, or of all.
+func (sh *shell) listSkips(ctx context.Context, c *client, args []string) error {
+	consumers := args
+	if len(consumers) == 0 {
+		statuses, err := c.consumers(ctx)
+		if err != nil {
+			return err
+		}
+		for _, s := range statuses {
+			consumers = append(consumers, s.Name)
+		}
+	}
+	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
+	listed := 0
+	for _, consumer := range consumers {
+		err := c.eachSkip(ctx, consumer, func(s skippedEvent) {
+			if listed++; listed == 1 {
+				fmt.Fprintln(table, "CONSUMER\tORDER\tEVENT\tTYPE\tSKIPPED AT\tREASON\tERROR")
+			}
+			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", consumer, s.AggregateID, s.SequenceNumber, s.EventType,
+				s.SkippedAt.Format(time.RFC3339), oneLine(s.Reason), oneLine(s.Error))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if listed == 0 {
+		fmt.Fprintln(sh.Out, "no event is skipped")
+	}
+	return table.Flush()
+}
+
+func (c *client) eachSkip(ctx context.Context, consumer string, visit func(skippedEvent)) error {
+	for cursor := ""; ; {
+		path := consumerPath(consumer) + "/skips?limit=" + fmt.Sprint(pageLimit)
+		if cursor != "" {
+			path += "&cursor=" + url.QueryEscape(cursor)
+		}
+		var page struct {
+			Skips      []skippedEvent `json:"skips"`
+			NextCursor string         `json:"next_cursor"`
+		}
+		if err := c.do(ctx, request{method: http.MethodGet, path: path}, &page); err != nil {
+			return c.known(ctx, consumer, err)
+		}
+		for _, s := range page.Skips {
+			visit(s)
+		}
+		if cursor = page.NextCursor; cursor == "" {
+			return nil
+		}
+	}
+}
