@@ -9,6 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"orderflow/bootstrap/cli/client"
+
 	"github.com/spf13/cobra"
 )
 
@@ -40,15 +42,15 @@ func (sh *shell) unskipCommand() *cobra.Command {
 The rows of the order become what they are with the event. That is refused for a publisher that has published later events of
 the order, and on a store that cannot replace the rows of one order.`,
 		Args: needs("CONSUMER", "ORDER", "EVENT"),
-		RunE: sh.withService(func(ctx context.Context, c *client, args []string) error {
+		RunE: sh.withService(func(ctx context.Context, c *client.Client, args []string) error {
 			sequence, err := strconv.ParseUint(args[2], 10, 63)
 			if err != nil || sequence == 0 {
 				return bad("EVENT", "%q is not the number of an event, which is 1 or more", args[2])
 			}
 			body := map[string]any{"aggregate_id": args[1], "sequence_number": sequence}
-			err = c.do(ctx, request{method: http.MethodPost, path: consumerPath(args[0]) + "/unskip", body: body, slow: true}, nil)
+			err = c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(args[0]) + "/unskip", Body: body, Slow: true}, nil)
 			if err != nil {
-				return c.known(ctx, args[0], err)
+				return c.Known(ctx, args[0], err)
 			}
 			_, err = fmt.Fprintf(sh.Out, "event %d of order %s is not skipped any more\n", sequence, args[1])
 			return err
@@ -57,10 +59,10 @@ the order, and on a store that cannot replace the rows of one order.`,
 }
 
 // listSkips lists the skips of the consumer in args, or of all.
-func (sh *shell) listSkips(ctx context.Context, c *client, args []string) error {
+func (sh *shell) listSkips(ctx context.Context, c *client.Client, args []string) error {
 	consumers := args
 	if len(consumers) == 0 {
-		statuses, err := c.consumers(ctx)
+		statuses, err := c.Consumers(ctx)
 		if err != nil {
 			return err
 		}
@@ -71,12 +73,12 @@ func (sh *shell) listSkips(ctx context.Context, c *client, args []string) error 
 	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
 	listed := 0
 	for _, consumer := range consumers {
-		err := c.eachSkip(ctx, consumer, func(s skippedEvent) {
+		err := eachSkip(ctx, c, consumer, func(s skippedEvent) {
 			if listed++; listed == 1 {
 				fmt.Fprintln(table, "CONSUMER\tORDER\tEVENT\tTYPE\tSKIPPED AT\tREASON\tERROR")
 			}
 			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", consumer, s.AggregateID, s.SequenceNumber, s.EventType,
-				s.SkippedAt.Format(time.RFC3339), oneLine(s.Reason), oneLine(s.Error))
+				s.SkippedAt.Format(time.RFC3339), client.OneLine(s.Reason), client.OneLine(s.Error))
 		})
 		if err != nil {
 			return err
@@ -88,9 +90,9 @@ func (sh *shell) listSkips(ctx context.Context, c *client, args []string) error 
 	return table.Flush()
 }
 
-func (c *client) eachSkip(ctx context.Context, consumer string, visit func(skippedEvent)) error {
+func eachSkip(ctx context.Context, c *client.Client, consumer string, visit func(skippedEvent)) error {
 	for cursor := ""; ; {
-		path := consumerPath(consumer) + "/skips?limit=" + fmt.Sprint(pageLimit)
+		path := client.ConsumerPath(consumer) + "/skips?limit=" + fmt.Sprint(pageLimit)
 		if cursor != "" {
 			path += "&cursor=" + url.QueryEscape(cursor)
 		}
@@ -98,8 +100,8 @@ func (c *client) eachSkip(ctx context.Context, consumer string, visit func(skipp
 			Skips      []skippedEvent `json:"skips"`
 			NextCursor string         `json:"next_cursor"`
 		}
-		if err := c.do(ctx, request{method: http.MethodGet, path: path}, &page); err != nil {
-			return c.known(ctx, consumer, err)
+		if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: path}, &page); err != nil {
+			return c.Known(ctx, consumer, err)
 		}
 		for _, s := range page.Skips {
 			visit(s)
