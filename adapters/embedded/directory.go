@@ -47,7 +47,7 @@ const wayOut = "restore the directory from a backup, or, to open what is left wi
 // claimDirectory makes dir a data directory, if it is none yet, and locks it. Nothing is written into a directory that holds
 // something else.
 func claimDirectory(fs vfs.FS, dir string) (lock io.Closer, err error) {
-	if err := fs.MkdirAll(dir, 0o750); err != nil {
+	if err := fs.MkdirAll(dir, privateDir); err != nil {
 		return nil, err
 	}
 	version, err := checkVersion(fs, dir)

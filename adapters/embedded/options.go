@@ -69,6 +69,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.FS == nil {
 		o.FS = vfs.Default
 	}
+	o.FS = private(o.FS)
 	return o, nil
 }
 

@@ -141,6 +141,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 			_ = s.lock.Close() // the other error says more
 		}
 	}()
+	tighten(s.fs, s.log, s.dir, s.pebbleDir)
 	if err := checkRoom(s.fs, s.dir, s.pebbleDir); err != nil {
 		return err
 	}

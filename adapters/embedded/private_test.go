@@ -1,0 +1,93 @@
+package embedded_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"orderflow/adapters/embedded"
+)
+
+// expectPrivate wants every directory of a data directory to be 0700 and every file 0600.
+func expectPrivate(t *testing.T, dir, when string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		want := fs.FileMode(0o600)
+		if entry.IsDir() {
+			want = 0o700
+		}
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("%s: %s has mode %o, want %o", when, path, got, want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOpen_FilesAreTheOwnersAlone looks at the modes of a new directory, of one that somebody has made before, and of one that an
+// earlier version has written.
+func TestOpen_FilesAreTheOwnersAlone(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(t *testing.T, dir string){
+		"a new directory": func(*testing.T, string) {},
+		"an empty one": func(t *testing.T, dir string) {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"old data": func(t *testing.T, dir string) {
+			for file, content := range oldData(t, "killed") {
+				path := filepath.Join(filepath.Dir(dir), file)
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				write(t, path, string(content))
+				if err := os.Chmod(path, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "data")
+			prepare(t, dir)
+			store, err := embedded.Open(t.Context(), embedded.Options{Dir: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			expectPrivate(t, dir, "open")
+			logs := 0
+			more := func() bool { // until Pebble has made new files of each kind
+				files, err := filepath.Glob(filepath.Join(dir, "pebble", "*.sst"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				logs++
+				return len(files) > 2 || logs > 400
+			}
+			if err := appendUntil(store, more, new(acknowledged)); err != nil {
+				t.Fatal(err)
+			}
+			if err := store.SetAddress("http://127.0.0.1:1"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.StoreID(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			expectPrivate(t, dir, "at work")
+			mustClose(t, store)
+			expectPrivate(t, dir, "closed")
+		})
+	}
+}
