@@ -76,7 +76,11 @@ func (a *App) wirePublisher(ctx context.Context, target sink, env Environment) e
 		return err
 	}
 	a.closers = append(a.closers, publisher)
-	if a.publisher, err = a.publisherName(ctx, target, a.identity(target, publisher)); err != nil {
+	identity, err := a.identity(target, publisher)
+	if err != nil {
+		return err
+	}
+	if a.publisher, err = a.publisherName(ctx, target, identity); err != nil {
 		return err
 	}
 	config := consumer.Config{Name: a.publisher, Version: 1, Effect: filling.Publish(a.tracing.Publisher(publisher))}

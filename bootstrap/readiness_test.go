@@ -245,6 +245,9 @@ type consumerView struct {
 	State   string  `json:"state"`
 	Lag     lagView `json:"lag"`
 	Handled uint64  `json:"handled"`
+	Failure struct {
+		Error string `json:"error"`
+	} `json:"failure"`
 }
 
 type lagView struct {

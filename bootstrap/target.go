@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"path/filepath"
 	"slices"
 	"strings"
 
+	"orderflow/adapters/cloudevents"
 	"orderflow/application/consumer"
 	"orderflow/ports"
 )
@@ -30,32 +30,20 @@ type identified interface {
 }
 
 // identity names what a publisher sends to, for comparison with what it was bound to.
-func (a *App) identity(target sink, publisher any) string {
-	if known, ok := publisher.(identified); ok {
-		return string(target.kind) + ":" + known.Identity()
+func (a *App) identity(target sink, publisher any) (string, error) {
+	if known, ok := publisher.(identified); ok && known.Identity() != "" {
+		return string(target.kind) + ":" + known.Identity(), nil
 	}
 	switch target.kind {
-	case sinkFile:
-		return string(sinkFile) + ":" + a.place(target.path)
+	case sinkFile: // in a passive service, which does not open it
+		id, err := cloudevents.ReadIdentity(target.path)
+		return string(sinkFile) + ":" + id, err
 	case sinkRedpanda:
 		brokers := slices.Sorted(slices.Values(a.config.Redpanda.Brokers))
-		return string(sinkRedpanda) + ":" + a.config.Redpanda.Topic.Name + "@" + strings.Join(brokers, ",")
+		return string(sinkRedpanda) + ":" + a.config.Redpanda.Topic.Name + "@" + strings.Join(brokers, ","), nil
 	default:
-		return string(target.kind)
+		return string(target.kind), nil
 	}
-}
-
-// place names a file for good: one below the data directory moves with it.
-func (a *App) place(path string) string {
-	whole, err := filepath.Abs(path)
-	data, dataErr := filepath.Abs(a.config.Data)
-	if err != nil || dataErr != nil {
-		return path // without a working directory, names are all there is
-	}
-	if below, err := filepath.Rel(data, whole); err == nil && filepath.IsLocal(below) {
-		return filepath.ToSlash(filepath.Join("DATA", below))
-	}
-	return whole
 }
 
 // sameTarget says whether two identities mean one target. A list of brokers may change while one broker remains in it: it is

@@ -122,3 +122,85 @@ func TestSameTarget(t *testing.T) {
 		}
 	}
 }
+
+// A file that was deleted is another target, although it is at the same place: it gets everything. Until a restart notices
+// that, the publisher goes on nowhere and says why; everybody else goes on.
+func TestPublisher_takesADeletedFileForANewTarget(t *testing.T) {
+	t.Parallel()
+	for name, running := range map[string]bool{"while the service runs": true, "while it does not": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := config(t.TempDir())
+			file := filepath.Join(c.Data, bootstrap.DefaultSinkName)
+			published(t, c, file, 2, 2)
+			if !running {
+				if err := os.Remove(file); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				deleteWhileRunning(t, c, file)
+			}
+			want := 3
+			if running {
+				want = 4 // with the one that could not be published
+			}
+			names := published(t, c, file, want, 1)
+			if i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, "file-publisher-") }); i < 0 {
+				t.Errorf("consumers are %q, want one for the new file", names)
+			}
+		})
+	}
+}
+
+func deleteWhileRunning(t *testing.T, c bootstrap.Config, file string) {
+	t.Helper()
+	app, stop := run(t, c, io.Discard)
+	defer stop()
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	placeAnother(t, app)
+	await(t, "the publisher to say that its file is gone", func() error {
+		for _, s := range consumers(t, app) {
+			if s.Name != "file-publisher" && s.State != "running" {
+				return fmt.Errorf("consumer %s is %s", s.Name, s.State)
+			}
+			if s.Name == "file-publisher" && (s.State != "failing" || !strings.Contains(s.Failure.Error, "was deleted")) {
+				return fmt.Errorf("the publisher: %+v", s)
+			}
+		}
+		return nil
+	})
+	if _, err := os.Stat(file); !os.IsNotExist(err) {
+		t.Errorf("there is a new file: %v", err)
+	}
+}
+
+// The reader of the standard output is gone: that is the publisher's trouble and nobody else's.
+func TestPublisher_outlivesTheReaderOfItsOutput(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := config(t.TempDir())
+	c.Sink = "stdout"
+	app, stop := run(t, c, w)
+	defer stop()
+	placeAnother(t, app)
+	await(t, "the publisher to say that nobody reads", func() error {
+		for _, s := range consumers(t, app) {
+			if s.Name != "stdout-publisher" && (s.State != "running" || s.Lag.Events != 0) {
+				return fmt.Errorf("consumer %s is %s with a lag of %d", s.Name, s.State, s.Lag.Events)
+			}
+			if s.Name == "stdout-publisher" && (s.State != "failing" || !strings.Contains(s.Failure.Error, "nobody reads the output")) {
+				return fmt.Errorf("the publisher: %+v", s)
+			}
+		}
+		return nil
+	})
+}

@@ -45,10 +45,27 @@
 //     OpenFile cuts it off. A last line that lacks nothing but its newline is completed instead: it may have lost it some other
 //     way, and a doubled event is better than a lost one. Lines before the last one are not looked at.
 //   - OpenFile never repairs what it does not know: a file that does not start with an event of this package is refused.
-//   - Before each batch, the path is compared with the open file. After a rotation by rename, or when the file was removed, a new
-//     one is started at the path; after a rotation by copy and truncation the writer goes on at the new end. A batch that is being
-//     written at that moment still goes to the old file.
+//   - Before each batch, the path is compared with the open file. After a rotation by rename a new one is started at the path; after a
+//     rotation by copy and truncation the writer goes on at the new end. A batch that is being written at that moment still goes to
+//     the old file.
+//   - When the open file was deleted, the events in it are gone, and a writer that went on would leave a hole. So every further
+//     event is refused (ports.ErrUnavailable) until the service starts again and finds a file with another identity. A rotation that
+//     deletes the renamed file at once, such as by compressing it, looks the same: it has to leave it for a while (delaycompress).
 //   - One process writes to a file. Nothing enforces that.
+//
+// # The identity of a file
+//
+// [Publisher.Identity] tells whoever keeps an offset for a file whether it is still the same one. It is a random id, made together
+// with the file, in a small file beside it (PATH.id). That one also notes the inode and a digest of the first line. OpenFile
+// believes the id if one of them is still the same, or if the inode has another name in the same directory now, which is a
+// rotation. Else the file was deleted or replaced, and gets a new id.
+//
+// Rejected: the first line alone, because a new file has none when its identity is asked for first. The inode alone, because a
+// new file often gets that of the deleted one, and a copy on another disk has another. Extended attributes, because not every
+// file system has them and copies lose them. A file that was deleted and made anew by somebody else, empty, while nobody was at work
+// on it, may get the old inode and then passes for one that was truncated.
+//
+// A file that has events but no id was written by an earlier version. Its id is derived from its first line.
 //
 // # Writers
 //

@@ -33,7 +33,7 @@ func OpenFaulty(path string, faults *Faults) (*Publisher, error) {
 		return nil, err
 	}
 	*faults = inactive
-	return start(f, Config{}), nil
+	return start(f, f.identity, Config{}), nil
 }
 
 type faultyHandle struct {

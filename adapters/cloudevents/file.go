@@ -34,6 +34,10 @@ type file struct {
 	size int64
 	// damaged says that the file may be longer than that, by bytes whose write or sync failed.
 	damaged bool
+	// identity is that of the file, and first a digest of its first line.
+	identity, first string
+	// gone is set for good when the file was deleted while it was open.
+	gone error
 }
 
 func (f *file) write(lines []byte) (int, error) {
@@ -46,6 +50,7 @@ func (f *file) write(lines []byte) (int, error) {
 	}
 	if err == nil {
 		f.size += int64(len(lines))
+		f.noteFirst(lines[:bytes.IndexByte(lines, '\n')+1])
 		return len(lines), nil
 	}
 	f.damaged = true
@@ -65,7 +70,30 @@ func (f *file) prepare() error {
 	if f.handle != nil && f.undisturbed() {
 		return nil
 	}
+	if f.gone == nil {
+		f.gone = f.deleted()
+	}
+	if f.gone != nil {
+		return f.gone
+	}
 	return f.reopen()
+}
+
+// deleted says whether the open file was deleted: it has no name any more. The events that it held are in no file now, so
+// whoever goes on where it ended leaves a hole.
+func (f *file) deleted() error {
+	if f.handle == nil {
+		return nil
+	}
+	info, err := f.handle.Stat()
+	if err != nil {
+		return err
+	}
+	if _, _, links := inodeOf(info); links > 0 {
+		return nil
+	}
+	return fmt.Errorf("%s was deleted, and with it the events that were published before; restart the service, which takes what is at the "+
+		"path then for a new target", f.path)
 }
 
 // undisturbed says whether the path still leads to the open file, and nobody else has changed its length.
@@ -98,6 +126,8 @@ func (f *file) reopen() error {
 	if err := makeParents(f.path); err != nil {
 		return err
 	}
+	_, err := os.Stat(f.path)
+	created := errors.Is(err, fs.ErrNotExist)
 	h, err := f.open(f.path)
 	if err != nil {
 		return err
@@ -106,10 +136,14 @@ func (f *file) reopen() error {
 	if err == nil {
 		err = syncDir(filepath.Dir(f.path))
 	}
+	if err == nil {
+		f.handle, f.size = h, size
+		err = f.identify(created)
+	}
 	if err != nil {
+		f.handle = nil
 		return errors.Join(fmt.Errorf("open %s: %w", f.path, err), h.Close())
 	}
-	f.handle, f.size = h, size
 	return nil
 }
 
@@ -122,12 +156,18 @@ func (f *file) close() error {
 	return h.Close()
 }
 
+// The modes of what is made: events hold personal data.
+const (
+	privateDir  = 0o700
+	privateFile = 0o600
+)
+
 func openHandle(path string) (handle, error) {
 	// Without a look, the complaint would be about some operation that pipes and devices do not have.
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("open %s: not a regular file", path)
 	}
-	h, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o640)
+	h, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, privateFile)
 	if err != nil {
 		return nil, err // an *os.PathError says all
 	}
@@ -193,7 +233,7 @@ func makeParents(path string) error {
 	if err := makeParents(dir); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(dir, privateDir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return syncDir(filepath.Dir(dir))

@@ -105,12 +105,6 @@ func TestFile_Rotation(t *testing.T) {
 		old, fresh int
 	}{
 		"rename": {rotate: os.Rename, old: 3},
-		"removal": {rotate: func(path, _ string) error {
-			return os.Remove(path)
-		}},
-		"removal of its directory": {rotate: func(path, _ string) error {
-			return os.RemoveAll(filepath.Dir(path))
-		}},
 		"copy and truncation": {rotate: func(path, old string) error {
 			b, err := os.ReadFile(path)
 			return errors.Join(err, os.WriteFile(old, b, 0o600), os.Truncate(path, 0))

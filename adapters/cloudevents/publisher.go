@@ -27,6 +27,7 @@ type Config struct {
 // Publisher writes events as lines of JSON. It implements [ports.Publisher] and is made by [OpenFile] or [NewWriter].
 type Publisher struct {
 	source   []byte
+	identity string
 	linger   time.Duration
 	requests chan request
 	closing  chan struct{}
@@ -51,7 +52,7 @@ type target interface {
 
 // NewWriter returns a publisher that writes to w, such as the standard output. Close stops it and does not close w.
 func NewWriter(w io.Writer, config Config) *Publisher {
-	return start(&stream{w: w}, config)
+	return start(&stream{w: w}, "", config)
 }
 
 // OpenFile returns a publisher that appends to the file at path. It creates the file, and the directories that lead to it, and
@@ -61,15 +62,20 @@ func OpenFile(path string, config Config) (*Publisher, error) {
 	if err := f.reopen(); err != nil {
 		return nil, err
 	}
-	return start(f, config), nil
+	return start(f, f.identity, config), nil
 }
 
-func start(t target, config Config) *Publisher {
+// Identity tells files apart that are at one path one after the other. It stays the same over restarts, rotations and moves, also
+// while the publisher is open; a file that was deleted or replaced by another one has a new one. "" for other writers.
+func (p *Publisher) Identity() string { return p.identity }
+
+func start(t target, identity string, config Config) *Publisher {
 	if config.Source == "" {
 		config.Source = defaultSource
 	}
 	p := &Publisher{
 		source:   quote(config.Source),
+		identity: identity,
 		linger:   config.Linger,
 		requests: make(chan request),
 		closing:  make(chan struct{}),

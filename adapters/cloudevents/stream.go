@@ -2,8 +2,10 @@ package cloudevents
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"orderflow/ports"
 )
@@ -39,6 +41,9 @@ func write(w io.Writer, b []byte) (int, error) {
 	n = min(max(n, 0), len(b))
 	if err == nil && n < len(b) {
 		err = io.ErrShortWrite
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		err = fmt.Errorf("nobody reads the output any more; restart the service, with another sink if need be: %w", err)
 	}
 	return n, unavailable("write", err)
 }

@@ -1,0 +1,187 @@
+package cloudevents
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/google/uuid"
+
+	"orderflow/ports"
+)
+
+// identitySuffix is what the name of the identity's file has behind that of the events.
+const identitySuffix = ".id"
+
+// incarnation is what the file of the identity holds. The other fields than ID tell whether the file of the events is still
+// the one that the id was given to.
+type incarnation struct {
+	ID string `json:"id"`
+	// Device and Inode name the file within its machine; 0 where the system does not say.
+	Device uint64 `json:"device,omitempty"`
+	Inode  uint64 `json:"inode,omitempty"`
+	// First is a digest of the first line; "" while there is none.
+	First string `json:"first,omitempty"`
+}
+
+// ReadIdentity returns the identity of the file at path, as [Publisher.Identity] does, without opening the file for a
+// publisher; "" when nothing was ever published to it.
+//
+// Errors: [ports.ErrCorrupt], those of the file system.
+func ReadIdentity(path string) (string, error) {
+	known, err := readIncarnation(path)
+	if err != nil || known.ID != "" {
+		return known.ID, err
+	}
+	h, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	first, err := firstLine(h)
+	if err != nil || first == "" {
+		return "", errors.Join(err, h.Close())
+	}
+	return derived(first), h.Close()
+}
+
+// identify finds out whether the open file is the one that its identity was given to, and gives it another one if not. created
+// says that it was made just now.
+func (f *file) identify(created bool) error {
+	known, err := readIncarnation(f.path)
+	if err != nil {
+		return err
+	}
+	info, err := f.handle.Stat()
+	if err != nil {
+		return err
+	}
+	now := incarnation{ID: known.ID}
+	now.Device, now.Inode, _ = inodeOf(info)
+	if now.First, err = firstLine(f.handle); err != nil {
+		return err
+	}
+	switch {
+	case known.ID == "" && now.First == "":
+		now.ID = uuid.NewString()
+	case known.ID == "": // of an earlier version, which kept no identities
+		now.ID = derived(now.First)
+	case known.First != "" && known.First == now.First:
+	case !created && known.inode() && known.Device == now.Device && known.Inode == now.Inode: // truncated, after it was copied
+	case f.identity != "" || known.elsewhere(filepath.Dir(f.path), info): // renamed, to make place for a new one
+	default:
+		now.ID = uuid.NewString()
+	}
+	f.identity, f.first = now.ID, now.First
+	if now == known {
+		return nil
+	}
+	return writeIncarnation(f.path, now)
+}
+
+// noteFirst completes the identity of a file that has got its first line. Should that fail, the inode has to do.
+func (f *file) noteFirst(line []byte) {
+	if f.first != "" {
+		return
+	}
+	f.first = digest(line)
+	info, err := f.handle.Stat()
+	if err != nil {
+		return
+	}
+	now := incarnation{ID: f.identity, First: f.first}
+	now.Device, now.Inode, _ = inodeOf(info)
+	_ = writeIncarnation(f.path, now)
+}
+
+func (i incarnation) inode() bool { return i.Inode != 0 }
+
+// elsewhere tells whether the file that the identity was given to is in a directory under another name than now, which is
+// how programs rotate files.
+func (i incarnation) elsewhere(dir string, now fs.FileInfo) bool {
+	entries, err := os.ReadDir(dir)
+	if err != nil || !i.inode() {
+		return false
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || os.SameFile(info, now) {
+			continue
+		}
+		if device, inode, _ := inodeOf(info); device == i.Device && inode == i.Inode {
+			return true
+		}
+	}
+	return false
+}
+
+func readIncarnation(path string) (incarnation, error) {
+	content, err := os.ReadFile(path + identitySuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return incarnation{}, nil
+	}
+	if err != nil {
+		return incarnation{}, err
+	}
+	var i incarnation
+	if err := json.Unmarshal(content, &i); err != nil || i.ID == "" {
+		return incarnation{}, fmt.Errorf("%w: %s does not hold an identity; delete it, and the publisher begins with a new one", ports.ErrCorrupt,
+			path+identitySuffix)
+	}
+	return i, nil
+}
+
+// writeIncarnation writes the file whole or not at all, and durably.
+func writeIncarnation(path string, i incarnation) error {
+	content, err := json.Marshal(i)
+	if err != nil {
+		return err
+	}
+	name := path + identitySuffix
+	f, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, privateFile)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(content, '\n'))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(name+".tmp", name); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// firstLine returns a digest of the first line, "" when there is none that is complete.
+func firstLine(h io.ReaderAt) (string, error) {
+	// A page nearly always does. No line is longer than an event.
+	for length := 4 << 10; ; length = maxEvent {
+		line := make([]byte, length)
+		n, err := h.ReadAt(line, 0)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		if end := bytes.IndexByte(line[:n], '\n'); end >= 0 {
+			return digest(line[:end+1]), nil
+		}
+		if n < length || length == maxEvent {
+			return "", nil
+		}
+	}
+}
+
+// digest names a line.
+func digest(line []byte) string { return uuid.NewSHA1(uuid.Nil, line).String() }
+
+// derived is the id of a file that has got lines before it got an identity.
+func derived(first string) string { return uuid.NewSHA1(uuid.Nil, []byte(first)).String() }
