@@ -54,9 +54,7 @@ func TestAppend_ProcessDiesAnywhere(t *testing.T) {
 			t.Run(fmt.Sprintf("request %d, arrives %t", n, arrives), func(t *testing.T) {
 				t.Parallel()
 				sim := start(t, scyllasim.Options{})
-				hands := &clock{}
 				config := on(sim.Hosts())
-				config.Now = hands.now
 				prepare(t, config)
 				dying := open(t, config)
 				before := command(newID(), 0, 2)
@@ -71,7 +69,7 @@ func TestAppend_ProcessDiesAnywhere(t *testing.T) {
 				revive()
 
 				survivor := open(t, config)
-				hands.advance(15 * time.Second)
+				sim.Advance(15 * time.Second)
 				mustSweep(t, survivor)
 				history := expectDelivered(t, survivor, a.AggregateID)
 				happened := len(history) == 4
@@ -84,7 +82,7 @@ func TestAppend_ProcessDiesAnywhere(t *testing.T) {
 				if want := n > 2 || n == 2 && arrives; happened != want {
 					t.Errorf("the append happened: %t, want %t (error %v)", happened, want, err)
 				}
-				hands.advance(2 * time.Hour)
+				sim.Advance(2 * time.Hour)
 				mustSweep(t, survivor)
 				expectDelivered(t, survivor, a.AggregateID)
 				expectNoIntents(t, sim, config)
@@ -161,6 +159,7 @@ func TestAppend_RenewsAnIntentThatIsOld(t *testing.T) {
 	if n := sim.QueryCount(config.Keyspace+".append_intents", scyllasim.KindInsert); n != 2 {
 		t.Errorf("%d intents were written, want a second one before the commit", n)
 	}
+	sim.Advance(15 * time.Second)
 	survivor := open(t, config)
 	if got := mustSweep(t, survivor); got.Delivered != 1 {
 		t.Errorf("swept %+v, want the append delivered", got)
@@ -173,12 +172,12 @@ func TestAppend_IsAcknowledgedWithoutTheOutbox(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
 	store, config := openNew(t, sim.Hosts())
-	config.Now = func() time.Time { return time.Now().Add(time.Minute) }
 	for _, effect := range []scyllasim.Effect{scyllasim.TimeoutBefore, scyllasim.TimeoutAfter, scyllasim.Unavailable, scyllasim.DropBefore} {
 		remove := sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".outbox_messages", Kind: scyllasim.KindBatch, Times: -1, Effect: effect})
 		a := command(newID(), 0, 2)
 		mustAppend(t, store, a)
 		remove()
+		sim.Advance(time.Minute)
 		survivor := open(t, config)
 		mustSweep(t, survivor)
 		expectDelivered(t, survivor, a.AggregateID)

@@ -19,7 +19,8 @@
 // ([Store.RunSweeper], in every process) takes it from there: it reads the order at the serial level, writes the events to the
 // outbox if the command committed, and deletes the intent. If it did not commit, the intent is looked at again when it is a
 // minute, ten minutes and an hour old, because its writer may only be paused; and a writer whose intent is older than some
-// seconds writes a new one before it commits. Consumers drop what reaches the feed twice.
+// seconds writes a new one before it commits. Consumers drop what reaches the feed twice. An order that cannot be read, or intents that
+// cannot, are tried again by themselves and hold up nothing else.
 //
 // So an append that was acknowledged, or that happened although its writer never heard of it, is in the feed at last; one that did
 // not happen is nowhere.
@@ -79,8 +80,17 @@
 //
 // # Clocks
 //
-// No client timestamp is ever sent, except the sequence numbers above. Leases end by the clocks of the nodes. Config.Now only dates
-// intents: if the clocks of two processes differ, their intents are swept earlier or later, to no other effect.
+// No client timestamp is ever sent, except the sequence numbers above. Leases end by the clocks of the nodes, and intents are as old as
+// the nodes say: the one that took an intent dates it, and the one that lists intents says what time it is. The clocks of nodes
+// must agree to within some minutes, or an intent could be dropped that much before its hour is over; CDC needs far better clocks.
+//
+// Config.Now only chooses the slot in which an intent is looked for. If the clock of a process is wrong, what it leaves behind is
+// delivered an hour later at most, with the next look at all intents, and nothing is lost.
+//
+// Nothing here is timed by a clock that stands still while a machine is suspended. A writer that was suspended, or whose clock was
+// put back, renews its intent before it commits. What remains is a batch that was sent already: should it stay on its way
+// for an hour, commit then, and its process die before the outbox, then its events are in no feed until reconciliation finds them. A
+// holder of a lease that was suspended goes on as the holder until it renews; see Leases and fencing for why that does no harm.
 //
 // # The driver
 //

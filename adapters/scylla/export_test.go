@@ -1,6 +1,11 @@
 package scylla
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+)
 
 // What the tests look at from outside the package.
 var (
@@ -57,3 +62,6 @@ const BeatKeys = beatKeys
 
 // BeatID is the partition of a heartbeat.
 var BeatID = beatID
+
+// BucketOf is the bucket of the intent of an append at a time.
+func BucketOf(at time.Time, aggregateID uuid.UUID) int64 { return bucketOf(slotOf(at), aggregateID) }

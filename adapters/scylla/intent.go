@@ -21,7 +21,7 @@ const (
 	slotLength = 10 * time.Second
 	shards     = 16
 	// intentFresh is how old an intent may be when its append commits. It is far below the age at which the sweeper gives an
-	// intent up, also for clocks that differ.
+	// intent up. So a batch may be on its way for almost that long, which is an hour, and still be found when it commits.
 	intentFresh = 3 * time.Second
 )
 
@@ -29,7 +29,7 @@ const (
 type intent struct {
 	bucket int64
 	id     gocql.UUID
-	at     time.Time
+	at     time.Time // without the reading of a monotonic clock
 }
 
 func slotOf(t time.Time) int64 { return t.Unix() / int64(slotLength/time.Second) }
@@ -50,7 +50,7 @@ func bucketsOf(slot int64) []int64 {
 // announce writes the intent of an append, which must be there before the append can happen.
 func (s *Store) announce(ctx context.Context, a ports.Append) (intent, error) {
 	now := s.config.Now()
-	mark := intent{bucket: bucketOf(slotOf(now), a.AggregateID), id: gocql.UUIDFromTime(now), at: now}
+	mark := intent{bucket: bucketOf(slotOf(now), a.AggregateID), id: gocql.UUIDFromTime(now), at: now.Round(0)}
 	err := s.session.Query(insertIntent, mark.bucket, mark.id, a.AggregateID, a.CommandID, int64(a.Expected)).WithContext(ctx).Exec()
 	switch {
 	case err == nil:
@@ -65,7 +65,8 @@ func (s *Store) announce(ctx context.Context, a ports.Append) (intent, error) {
 // renew replaces an intent that is no longer fresh: a process that was paused must not commit when the sweeper has, or will
 // soon have, given its intent up.
 func (s *Store) renew(ctx context.Context, a ports.Append, mark *intent) error {
-	if s.config.Now().Sub(mark.at) <= intentFresh {
+	// By the time of day, and not by a clock that stands still while the machine is suspended. The time of day may also be put back.
+	if age := s.config.Now().Round(0).Sub(mark.at); 0 <= age && age <= intentFresh {
 		return nil
 	}
 	fresh, err := s.announce(ctx, a)

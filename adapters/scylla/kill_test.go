@@ -52,8 +52,6 @@ func TestAppend_ProcessIsKilled(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
 	config := on(sim.Hosts())
-	hands := &clock{}
-	config.Now = hands.now
 	store := open(t, prepare(t, config))
 	acknowledged := map[uuid.UUID]bool{}
 	for round := range 4 {
@@ -61,7 +59,7 @@ func TestAppend_ProcessIsKilled(t *testing.T) {
 			acknowledged[id] = true
 		}
 	}
-	hands.advance(15 * time.Second)
+	sim.Advance(15 * time.Second)
 	swept := mustSweep(t, store)
 	t.Logf("%d acknowledged; swept %+v", len(acknowledged), swept)
 
@@ -77,7 +75,7 @@ func TestAppend_ProcessIsKilled(t *testing.T) {
 	for id := range acknowledged {
 		t.Errorf("command %s was acknowledged and is lost", id)
 	}
-	hands.advance(2 * time.Hour)
+	sim.Advance(2 * time.Hour)
 	mustSweep(t, store)
 	expectNoIntents(t, sim, config)
 }

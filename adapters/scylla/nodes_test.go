@@ -42,7 +42,7 @@ func TestStore_OutlivesANode(t *testing.T) {
 	grow(5)
 	sim.StopNode(2)
 	grow(20)
-	config.Now = func() time.Time { return time.Now().Add(15 * time.Second) }
+	sim.Advance(15 * time.Second)
 	mustSweep(t, open(t, config))
 	expectDelivered(t, store, id)
 

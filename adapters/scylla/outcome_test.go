@@ -89,7 +89,7 @@ func TestAppend_DoesNotKnow(t *testing.T) {
 		for _, f := range revive {
 			f()
 		}
-		config.Now = func() time.Time { return time.Now().Add(15 * time.Second) }
+		sim.Advance(15 * time.Second)
 		swept := mustSweep(t, open(t, config))
 		history := expectDelivered(t, store, a.AggregateID)
 		if happened := len(history) == 2; happened != happens || swept.Delivered == 1 != happens {
@@ -153,10 +153,8 @@ func TestAppend_WritersUnderFaults(t *testing.T) {
 		remove()
 	}
 
-	hands := &clock{}
-	config.Now = hands.now
 	survivor := open(t, config)
-	hands.advance(15 * time.Second)
+	sim.Advance(15 * time.Second)
 	mustSweep(t, survivor)
 	count := map[uuid.UUID]int{}
 	for _, id := range orders {
@@ -172,7 +170,7 @@ func TestAppend_WritersUnderFaults(t *testing.T) {
 			}
 		}
 	}
-	hands.advance(2 * time.Hour)
+	sim.Advance(2 * time.Hour)
 	mustSweep(t, survivor)
 	expectNoIntents(t, sim, config)
 }
@@ -271,7 +269,6 @@ func TestAppend_KeepsTheIntentOfABatchThatWasSentTwice(t *testing.T) {
 	mustClose(t, store)
 	remove()
 	sim.Advance(15 * time.Second)
-	config.Now = func() time.Time { return time.Now().Add(15 * time.Second) }
 	survivor := open(t, config)
 	if swept := mustSweep(t, survivor); swept.Delivered != 1 {
 		t.Errorf("swept %+v, want the append delivered", swept)

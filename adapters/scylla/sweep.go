@@ -4,29 +4,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
 
 const (
-	selectIntents    = `SELECT bucket, intent_id, aggregate_id, command_id, expected FROM append_intents WHERE bucket IN ?`
-	selectAllIntents = `SELECT bucket, intent_id, aggregate_id, command_id, expected FROM append_intents`
+	selectAllIntents = `SELECT bucket, intent_id, aggregate_id, command_id, expected, WRITETIME(command_id) FROM append_intents`
+	selectIntents    = selectAllIntents + ` WHERE bucket IN ?`
+	// selectNow asks the node that answers what time it is.
+	selectNow = `SELECT now() FROM system.local`
 )
 
 const (
-	// fullInterval is the pause between two passes over all intents there are: those of a time when nobody swept.
+	// fullInterval is the pause between two passes over all intents there are: those of a time when nobody swept, and those whose
+	// writer's clock was wrong, so that they are in the slot of another time.
 	fullInterval = time.Hour
-	// maxSlots bounds what a pass reads slot by slot; with more to do, it reads everything.
-	maxSlots = 30
+	// maxSlots bounds what a pass reads slot by slot, and maxMissed the buckets that could not be read and are tried again; with
+	// more to do, a pass reads everything.
+	maxSlots  = 30
+	maxMissed = 256
+	// looksAtOnce is how many intents are decided at the same time.
+	looksAtOnce = 16
+	// An intent that cannot be decided is tried again by itself, after pauses that double up to longestPause. maxPostponed bounds how
+	// many there are; the next pass over everything finds the others.
+	longestPause = time.Minute
+	maxPostponed = 10_000
 )
 
 // ages are when an intent is looked at. An append that is not found then may still commit, if its process was only paused, so
 // it is looked for again; after the last age its intent is dropped.
+//
+// An age is told by the clocks of the servers alone, which is what they wrote with the intent and what they say the time is now. The
+// clocks of processes have no part in it: one that is wrong cannot drop the intent of a writer that may still commit.
 func ages() []time.Duration {
 	return []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute, time.Hour}
 }
@@ -69,50 +85,98 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 	return (&sweeper{store: s}).pass(ctx)
 }
 
-// sweeper remembers which slots were looked at, at each age.
+// sweeper remembers which slots were looked at, at each age, and what could not be looked at.
 type sweeper struct {
 	store *Store
-	full  time.Time // of the last pass over everything
+	full  time.Time // of the last pass over everything, zero when one is due
 	done  []int64   // the last slot at each age
+	// missed are buckets that could not be read.
+	missed map[int64]bool
+
+	mu        sync.Mutex
+	postponed map[gocql.UUID]postponed // intents that could not be decided
 }
 
+// postponed is an intent that could not be decided, and when it is tried again.
+type postponed struct {
+	found
+	at    time.Time
+	pause time.Duration
+}
+
+// found is an intent that was found.
+type found struct {
+	bucket                 int64
+	id                     gocql.UUID
+	aggregateID, commandID uuid.UUID
+	expected               int64
+	// written is when the server took it.
+	written time.Time
+}
+
+// round is one pass: the intents that it looks at, several at a time, and what came of it.
+type round struct {
+	*sweeper
+	now     time.Time // by the servers
+	looking errgroup.Group
+
+	swept    Swept   // guarded by mu
+	failures []error // guarded by mu
+}
+
+// pass looks at every intent that came of an age since the last one. Whatever cannot be read, be it an intent's order or some of the
+// intents, is tried again by itself and does not hold up the rest.
 func (w *sweeper) pass(ctx context.Context) (Swept, error) {
-	var swept Swept
-	if err := w.store.enter(ctx); err != nil {
-		return swept, fmt.Errorf("sweep: %w", err)
+	s := w.store
+	if err := s.enter(ctx); err != nil {
+		return Swept{}, fmt.Errorf("sweep: %w", err)
 	}
-	defer w.store.calls.leave()
-	now := w.store.config.Now()
+	defer s.calls.leave()
+	now, err := s.serverTime(ctx)
+	if err != nil {
+		return Swept{}, fmt.Errorf("sweep: %w", err)
+	}
+	r := &round{sweeper: w, now: now}
+	r.looking.SetLimit(looksAtOnce)
+	again := w.duePostponed(now)
 	full, slots := w.due(now)
-	if full {
-		if err := w.look(ctx, now, &swept, w.store.query(ctx, selectAllIntents)); err != nil {
-			return swept, fmt.Errorf("sweep: %w", err)
-		}
-		w.full = now
+	if full && r.readAll(ctx) {
+		slots = nil
 	}
-	for _, slot := range slots {
-		if err := w.look(ctx, now, &swept, w.store.query(ctx, selectIntents, bucketsOf(slot))); err != nil {
-			return swept, fmt.Errorf("sweep: %w", err)
-		}
-	}
+	r.readSlots(ctx, slots)
 	w.done = ready(now)
-	return swept, nil
+	for _, p := range again {
+		r.look(ctx, p.found)
+	}
+	_ = r.looking.Wait() // the failures are in r
+	if err := errors.Join(append(r.failures, ctx.Err())...); err != nil {
+		return r.swept, fmt.Errorf("sweep: %w", err)
+	}
+	return r.swept, nil
 }
 
-// due tells what a pass at now has to look at: everything, or the slots that came of an age since the last pass.
-func (w *sweeper) due(now time.Time) (full bool, slots []int64) {
-	if w.done == nil || now.Sub(w.full) >= fullInterval {
-		return true, nil
+// serverTime is what time it is by the clock of one of the nodes.
+func (s *Store) serverTime(ctx context.Context) (time.Time, error) {
+	var now gocql.UUID
+	if err := s.query(ctx, selectNow).Scan(&now); err != nil {
+		return time.Time{}, translate(ctx, err, read)
 	}
+	return now.Time(), nil
+}
+
+// due tells what a pass at now has to look at: everything, if it is time for that, and the slots that came of an age since the last
+// pass.
+func (w *sweeper) due(now time.Time) (full bool, slots []int64) {
+	full = w.full.IsZero() || now.Sub(w.full) >= fullInterval
 	for i, last := range ready(now) {
-		if last-w.done[i] > maxSlots {
+		if w.done == nil || last-w.done[i] > maxSlots {
 			return true, nil
 		}
 		for slot := w.done[i] + 1; slot <= last; slot++ {
 			slots = append(slots, slot)
 		}
 	}
-	return false, slots
+	return full, slots
 }
 
 // ready returns, for each age, the last slot all of whose intents are at least that old.
@@ -124,57 +188,140 @@ func ready(now time.Time) []int64 {
 	return last
 }
 
-// found is an intent that was found.
-type found struct {
-	bucket                 int64
-	id                     gocql.UUID
-	aggregateID, commandID uuid.UUID
-	expected               int64
+// readAll looks at all intents, and tells whether all could be read.
+func (r *round) readAll(ctx context.Context) bool {
+	if err := r.read(ctx, selectAllIntents); err != nil {
+		r.failed(err)
+		r.full = time.Time{}
+		return false
+	}
+	r.full, r.missed = r.now, nil
+	return true
 }
 
-// look decides about every intent that q finds and that is old enough. One that cannot be decided does not stop the others.
-func (w *sweeper) look(ctx context.Context, now time.Time, swept *Swept, q *gocql.Query) error {
-	iter := q.Iter()
-	var f found
-	var failures []error
-	for ctx.Err() == nil && iter.Scan(&f.bucket, &f.id, &f.aggregateID, &f.commandID, &f.expected) {
-		age := now.Sub(f.id.Time())
-		if age < ages()[0] {
-			continue
-		}
-		err := w.settle(ctx, f, age, swept)
-		switch {
-		case errors.Is(err, ports.ErrCorrupt): // it will not get better by itself, and must not hold up the others
-			w.store.config.Logger.Error("an intent stays, because the history it is about cannot be read", "error", err)
-		case err != nil:
-			failures = append(failures, err)
+// readSlots looks at the intents of some slots, and of the buckets that could not be read before. A slot that cannot be read at once is
+// read bucket by bucket.
+func (r *round) readSlots(ctx context.Context, slots []int64) {
+	var single []int64
+	for bucket := range r.missed {
+		single = append(single, bucket)
+	}
+	r.missed = map[int64]bool{}
+	for _, slot := range slots {
+		if buckets := bucketsOf(slot); r.read(ctx, selectIntents, buckets) != nil {
+			single = append(single, buckets...)
 		}
 	}
-	failures = append(failures, translate(ctx, iter.Close(), read), ctx.Err())
-	return errors.Join(failures...)
+	for _, bucket := range single {
+		if err := r.read(ctx, selectIntents, []int64{bucket}); err != nil {
+			r.failed(err)
+			r.missed[bucket] = true
+		}
+	}
+	if len(r.missed) > maxMissed {
+		r.full, r.missed = time.Time{}, nil
+	}
+}
+
+// read looks at the intents that a query finds and that are old enough.
+func (r *round) read(ctx context.Context, cql string, args ...any) error {
+	iter := r.store.query(ctx, cql, args...).Iter()
+	var f found
+	var written int64
+	for ctx.Err() == nil && iter.Scan(&f.bucket, &f.id, &f.aggregateID, &f.commandID, &f.expected, &written) {
+		f.written = time.UnixMicro(written)
+		if r.now.Sub(f.written) >= ages()[0] && !r.isPostponed(f.id) {
+			r.look(ctx, f)
+		}
+	}
+	return translate(ctx, iter.Close(), read)
+}
+
+// look decides about an intent beside others.
+func (r *round) look(ctx context.Context, f found) {
+	r.looking.Go(func() error {
+		// An order whose servers do not answer takes one of the places, for a bounded time.
+		ctx, cancel := context.WithTimeout(ctx, r.store.config.Timeout)
+		defer cancel()
+		swept, err := r.settle(ctx, f)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.swept.Delivered += swept.Delivered
+		r.swept.Dropped += swept.Dropped
+		r.swept.Waiting += swept.Waiting
+		switch {
+		case errors.Is(err, ports.ErrCorrupt): // it will not get better by itself
+			r.store.config.Logger.Error("an intent stays, because the history it is about cannot be read", "error", err)
+			delete(r.postponed, f.id)
+		case err != nil:
+			r.failures = append(r.failures, err)
+			r.postpone(f)
+		default:
+			delete(r.postponed, f.id)
+		}
+		return nil
+	})
+}
+
+// failed notes a failure.
+func (r *round) failed(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, err)
+}
+
+// postpone makes an intent be tried again by itself. The caller holds the mutex.
+func (r *round) postpone(f found) {
+	p, again := r.postponed[f.id]
+	p = postponed{found: f, pause: min(longestPause, max(2*p.pause, r.store.config.SweepInterval))}
+	p.at = r.now.Add(p.pause)
+	if r.postponed == nil {
+		r.postponed = map[gocql.UUID]postponed{}
+	}
+	if again || len(r.postponed) < maxPostponed {
+		r.postponed[f.id] = p
+	}
+}
+
+func (w *sweeper) isPostponed(id gocql.UUID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, is := w.postponed[id]
+	return is
+}
+
+// duePostponed returns the postponed intents whose pause is over.
+func (w *sweeper) duePostponed(now time.Time) (due []postponed) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.postponed {
+		if !now.Before(p.at) {
+			due = append(due, p)
+		}
+	}
+	return due
 }
 
 // settle decides about one intent. The read at the serial level completes, or discards for ever, what the server left
 // unfinished. When other events are behind the expected head, the append can no longer happen.
-func (w *sweeper) settle(ctx context.Context, f found, age time.Duration, swept *Swept) error {
-	s := w.store
+func (r *round) settle(ctx context.Context, f found) (swept Swept, err error) {
+	s := r.store
 	stored, err := s.history(ctx, f.aggregateID, uint64(f.expected), s.config.SerialConsistency)
 	if err != nil {
-		return fmt.Errorf("intent of command %s of %s: %w", f.commandID, f.aggregateID, err)
+		return swept, fmt.Errorf("intent of command %s of %s: %w", f.commandID, f.aggregateID, err)
 	}
 	committed := eventsourcing.ByCommand(stored, f.commandID)
 	switch {
 	case len(committed) > 0:
 		if err := s.publish(ctx, committed); err != nil {
-			return fmt.Errorf("events of command %s of %s: %w", f.commandID, f.aggregateID, err)
+			return swept, fmt.Errorf("events of command %s of %s: %w", f.commandID, f.aggregateID, err)
 		}
 		swept.Delivered++
 		s.config.Appended()
-	case len(stored) == 0 && age < ages()[len(ages())-1]:
-		swept.Waiting++
-		return nil
+	case len(stored) == 0 && r.now.Sub(f.written) < ages()[len(ages())-1]:
+		return Swept{Waiting: 1}, nil
 	default:
 		swept.Dropped++
 	}
-	return s.exec(ctx, deleteIntent, f.bucket, f.id)
+	return swept, s.exec(ctx, deleteIntent, f.bucket, f.id)
 }

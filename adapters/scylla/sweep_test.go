@@ -14,7 +14,7 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// sweeping is a store with a sweeper, under a clock.
+// sweeping is a store with a sweeper; the servers and the process have one clock.
 type sweeping struct {
 	*scylla.Store
 	sim    *scyllasim.Sim
@@ -25,7 +25,8 @@ type sweeping struct {
 
 func newSweeping(t *testing.T) *sweeping {
 	t.Helper()
-	s := &sweeping{sim: start(t, scyllasim.Options{}), hands: &clock{stopped: time.Now()}}
+	s := &sweeping{hands: &clock{stopped: time.Now()}}
+	s.sim = start(t, scyllasim.Options{Clock: s.hands.now})
 	s.config = on(s.sim.Hosts())
 	s.config.Now = s.hands.now
 	prepare(t, s.config)

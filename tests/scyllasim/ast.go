@@ -57,6 +57,7 @@ const (
 	selWritetime
 	selTTL
 	selToken
+	selNow
 )
 
 type selector struct {

@@ -73,7 +73,8 @@ func (s *Sim) execCAS(r *request, mods []*modification, batch bool) (message.Mes
 		return answer, nil
 	}
 	mut := newPartition(t, mods[0].keys[0])
-	ts := s.timestamp()
+	ts := max(s.timestamp(r.node), p.ballot+1) // ballots of a partition only rise, whoever coordinates
+	p.ballot = ts
 	for _, m := range mods {
 		mut.add(m.mutations(ts)[0])
 	}

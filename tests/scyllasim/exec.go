@@ -37,6 +37,7 @@ func (r *request) env(now time.Time) *env { return &env{binds: r.stmts[0].values
 // execute runs a request. One lock over the whole cluster makes each request atomic.
 func (s *Sim) execute(r *request) (message.Message, error) {
 	defer s.lock()()
+	s.here = s.now.Add(r.node.skew)
 	s.releaseLogs()
 	if r.batch {
 		return s.execBatch(r)
@@ -71,7 +72,7 @@ func (s *Sim) execute(r *request) (message.Message, error) {
 
 // modification evaluates an INSERT, UPDATE or DELETE.
 func (s *Sim) modification(r *request, b boundStmt) (*modification, error) {
-	e := &env{binds: b.values, now: s.now}
+	e := &env{binds: b.values, now: s.here}
 	t, err := s.writable(r, tableOf(b.stmt))
 	if err != nil {
 		return nil, err
@@ -146,7 +147,7 @@ func (s *Sim) execBatch(r *request) (message.Message, error) {
 
 // execWrite runs unconditional writes: what goes to one partition of one table becomes one mutation.
 func (s *Sim) execWrite(r *request, mods []*modification) (message.Message, error) {
-	ts := s.timestamp()
+	ts := s.timestamp(r.node)
 	if r.timestamp != nil {
 		ts = *r.timestamp
 	}

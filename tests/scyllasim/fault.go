@@ -1,6 +1,7 @@
 package scyllasim
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
 	"time"
@@ -72,13 +73,15 @@ type Fault struct {
 	Table   string         // "table" or "keyspace.table", empty = any of the user's
 	Kind    Kind           // KindAny = any
 	Pattern *regexp.Regexp // of the CQL, nil = any
+	Bound   []byte         // contained in one of the bound values, nil = whatever is bound
 	Node    int            // 1-based, 0 = any
 	When    func() bool    // asked last, nil = always; called by several goroutines, one at a time
 	Nth     int            // the first matching request that is hit, 1-based, 0 = 1
 	Times   int            // how many are hit from then on, 0 = 1, negative = all
 	Effect  Effect
-	Delay   time.Duration // before the effect, in real time
-	Late    time.Duration // of LateLog and HeldLog
+	Delay   time.Duration   // before the effect, in real time
+	Hold    <-chan struct{} // waited for before the effect, nil = not
+	Late    time.Duration   // of LateLog and HeldLog
 }
 
 // armed is an injected fault and how often it matched.
@@ -151,7 +154,10 @@ func (a *armed) matches(r *request, kinds []Kind, tables []tableName) bool {
 		return a.Table == t.name || a.Table == t.keyspace+"."+t.name
 	})
 	inCQL := a.Pattern == nil || slices.ContainsFunc(r.stmts, func(b boundStmt) bool { return a.Pattern.MatchString(b.cql) })
-	return inTable && inCQL &&
+	bound := a.Bound == nil || slices.ContainsFunc(r.stmts, func(b boundStmt) bool {
+		return slices.ContainsFunc(b.values, func(v value) bool { return bytes.Contains(v.b, a.Bound) })
+	})
+	return inTable && inCQL && bound &&
 		(a.Kind == KindAny || slices.Contains(kinds, a.Kind)) &&
 		(a.Node == 0 || a.Node == r.node.index+1) &&
 		(slices.Contains(kinds, KindLWT) || a.Effect < PaxosNotAccepted || a.Effect > PaxosLearnTimeout) &&

@@ -60,7 +60,7 @@ func (s *Sim) generationsOf(t *table) []*generation {
 
 // streamFor chooses the stream of a write, refusing timestamps that no known generation covers.
 func (s *Sim) streamFor(m *mutation, ts int64) ([]byte, error) {
-	now := s.now.UnixMicro()
+	now := s.here.UnixMicro()
 	const layout = "2006/01/02 15:04:05"
 	show := func(us int64) string { return time.UnixMicro(us).UTC().Format(layout) }
 	if ts > now+generationLeeway.Microseconds() {

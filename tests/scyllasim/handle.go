@@ -179,7 +179,7 @@ func (c *conn) run(r *request) (message.Message, error) {
 	if f == nil {
 		return c.n.sim.execute(r)
 	}
-	if !c.wait(f.Delay) {
+	if !c.wait(f.Delay) || !c.hold(f.Hold) {
 		return nil, errDropped
 	}
 	switch f.Effect {
@@ -224,6 +224,19 @@ func (c *conn) wait(d time.Duration) bool {
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return true
+	case <-c.done:
+		return false
+	}
+}
+
+// hold waits until a test lets go, and tells whether the connection is still there.
+func (c *conn) hold(until <-chan struct{}) bool {
+	if until == nil {
+		return true
+	}
+	select {
+	case <-until:
 		return true
 	case <-c.done:
 		return false

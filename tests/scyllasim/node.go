@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/datastax/go-cassandra-native-protocol/message"
 	"github.com/google/uuid"
@@ -18,6 +19,9 @@ type node struct {
 	hostID   uuid.UUID
 	tokens   []int64
 	prepared map[string]*preparedStmt // guarded by Sim.mu
+	skew     time.Duration            // guarded by Sim.mu
+	// lastWrite is the timestamp of the last write under a clock of the node's own.
+	lastWrite int64
 
 	mu    sync.Mutex
 	ln    net.Listener // nil when the node is down

@@ -58,6 +58,9 @@ func (p *parser) selector() selector {
 			panic(unsupported("COUNT of a column"))
 		}
 		p.need(")")
+	case name == "now":
+		s.kind = selNow
+		p.need(")")
 	case name == "writetime", name == "ttl", name == "token":
 		s.kind = map[string]selectorKind{"writetime": selWritetime, "ttl": selTTL, "token": selToken}[name]
 		p.comma(func() { s.cols = append(s.cols, p.ident()) })

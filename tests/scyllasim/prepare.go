@@ -2,6 +2,7 @@ package scyllasim
 
 import (
 	"crypto/md5"
+	"time"
 
 	"github.com/datastax/go-cassandra-native-protocol/message"
 	"github.com/datastax/go-cassandra-native-protocol/primitive"
@@ -237,7 +238,7 @@ func isDML(st statement) bool {
 // resultSpecs describes the rows a statement answers with.
 func resultSpecs(t *table, st statement) ([]*message.ColumnMetadata, error) {
 	if sel, ok := st.(*selectStmt); ok {
-		outs, err := sel.outputs(t)
+		outs, err := sel.outputs(t, time.Time{})
 		var specs []*message.ColumnMetadata
 		for _, o := range outs {
 			specs = append(specs, o.spec)

@@ -78,7 +78,7 @@ func (s *Sim) scanner(r *request, st *selectStmt, t *table) (*scanner, error) {
 			"If you want to execute this query despite the performance unpredictability, use ALLOW FILTERING")
 	}
 	sc := &scanner{st: st, w: w, now: e.now.Unix(), page: r.pageSize}
-	if sc.outs, err = st.outputs(t); err != nil {
+	if sc.outs, err = st.outputs(t, s.here); err != nil {
 		return nil, err
 	}
 	if st.distinct {

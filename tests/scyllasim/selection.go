@@ -2,6 +2,7 @@ package scyllasim
 
 import (
 	"strings"
+	"time"
 
 	"github.com/datastax/go-cassandra-native-protocol/datatype"
 	"github.com/datastax/go-cassandra-native-protocol/message"
@@ -64,8 +65,8 @@ type output struct {
 	get  func(rowView) []byte
 }
 
-// outputs resolves the selection of a SELECT.
-func (s *selectStmt) outputs(t *table) ([]output, error) {
+// outputs resolves the selection of a SELECT; here is the time of the coordinator.
+func (s *selectStmt) outputs(t *table, here time.Time) ([]output, error) {
 	if s.all {
 		var out []output
 		for _, c := range t.all() {
@@ -75,7 +76,7 @@ func (s *selectStmt) outputs(t *table) ([]output, error) {
 	}
 	out := make([]output, len(s.items))
 	for i, item := range s.items {
-		o, err := item.output(t)
+		o, err := item.output(t, here)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +88,7 @@ func (s *selectStmt) outputs(t *table) ([]output, error) {
 	return out, nil
 }
 
-func (s selector) output(t *table) (output, error) {
+func (s selector) output(t *table, here time.Time) (output, error) {
 	cols := make([]*column, len(s.cols))
 	for i, n := range s.cols {
 		if cols[i] = t.columns[n]; cols[i] == nil {
@@ -100,6 +101,9 @@ func (s selector) output(t *table) (output, error) {
 	case selToken:
 		spec := columnSpec(t, "system.token("+strings.Join(s.cols, ", ")+")", datatype.Bigint)
 		return output{spec, func(v rowView) []byte { return encode(bigintT, v.p.token) }}, nil
+	case selNow:
+		spec := columnSpec(t, "system.now()", datatype.Timeuuid)
+		return output{spec, func(rowView) []byte { return randomTimeUUID(here.UnixMicro()) }}, nil
 	case selWritetime, selTTL:
 		return metaOutput(t, s.kind, cols[0])
 	}

@@ -359,3 +359,53 @@ func TestStart_refuses_what_is_not_loopback(t *testing.T) {
 		t.Error("a node was started after Close")
 	}
 }
+
+// The clock of a node decides the timestamps of what it coordinates, and nothing else.
+func TestSkewNode_differs_in_timestamps_and_the_time_it_tells(t *testing.T) {
+	t.Parallel()
+	const behind = -10 * time.Minute
+	sim := start(t, scyllasim.Options{Nodes: 2})
+	sim.SkewNode(2, behind)
+	right, wrong := connect(t, only(sim, 0)), connect(t, only(sim, 1))
+	exec(t, right, "CREATE KEYSPACE shop WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 1}")
+	exec(t, right, "CREATE TABLE shop.t (a int PRIMARY KEY, b int)")
+	for s, skew := range map[*gocql.Session]time.Duration{right: 0, wrong: behind} {
+		var now gocql.UUID
+		var written int64
+		exec(t, s, "INSERT INTO shop.t (a, b) VALUES (?, ?)", int(skew.Minutes()), 1)
+		if err := s.Query("SELECT now() FROM system.local").Scan(&now); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Query("SELECT writetime(b) FROM shop.t WHERE a = ?", int(skew.Minutes())).Scan(&written); err != nil {
+			t.Fatal(err)
+		}
+		for what, at := range map[string]time.Time{"it is": now.Time(), "written at": time.UnixMicro(written)} {
+			if off := at.Sub(sim.Now().Add(skew)).Abs(); off > time.Minute {
+				t.Errorf("with a clock that is %s off: %s %s", skew, what, at)
+			}
+		}
+	}
+	// What the wrong clock wrote later loses against what the right one wrote before.
+	exec(t, right, "INSERT INTO shop.t (a, b) VALUES (7, 1)")
+	exec(t, wrong, "INSERT INTO shop.t (a, b) VALUES (7, 2)")
+	if got := rows(t, right.Query("SELECT b FROM shop.t WHERE a = 7")); got[0] != "1" {
+		t.Errorf("b is %s, want 1", got[0])
+	}
+	// Conditional writes do not: their ballots only rise.
+	for _, s := range []*gocql.Session{right, wrong} {
+		if _, err := s.Query("UPDATE shop.t SET b = ? WHERE a = 8 IF b != 100", map[*gocql.Session]int{right: 1, wrong: 2}[s]).ScanCAS(new(int)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := rows(t, right.Query("SELECT b FROM shop.t WHERE a = 8")); got[0] != "2" {
+		t.Errorf("b is %s, want 2", got[0])
+	}
+}
+
+// only is a configuration that talks to one node and no other.
+func only(sim *scyllasim.Sim, node int) *gocql.ClusterConfig {
+	c := cluster(sim)
+	c.Hosts = sim.Hosts()[node : node+1]
+	c.DisableInitialHostLookup = true
+	return c
+}

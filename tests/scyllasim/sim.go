@@ -47,6 +47,7 @@ type Sim struct {
 
 	mu            sync.Mutex // the data and the schema; taken by lock
 	now           time.Time  // of the request in progress: it sees one time throughout
+	here          time.Time  // the same by the clock of the node that coordinates the request
 	lastWrite     int64
 	keyspaces     map[string]*keyspace
 	system        map[string]*keyspace
@@ -149,10 +150,14 @@ func (s *Sim) lock() (unlock func()) {
 	return s.mu.Unlock
 }
 
-// timestamp gives a write timestamp; no two are equal and they only rise.
-func (s *Sim) timestamp() int64 {
-	s.lastWrite = max(s.lastWrite+1, s.now.UnixMicro())
-	return s.lastWrite
+// timestamp gives the write timestamp of the coordinator. Those of nodes with the right time are all different and only rise.
+func (s *Sim) timestamp(n *node) int64 {
+	last := &s.lastWrite
+	if n.skew != 0 {
+		last = &n.lastWrite
+	}
+	*last = max(*last+1, s.here.UnixMicro())
+	return *last
 }
 
 // Hosts lists the nodes as "address:port".
@@ -166,6 +171,13 @@ func (s *Sim) Hosts() []string {
 
 // Advance moves the server's clock forward: TTLs expire, windows pass. Delays of faults are in real time and not affected.
 func (s *Sim) Advance(d time.Duration) { s.clock.advance(d) }
+
+// SkewNode makes the clock of a node (1-based) differ from that of the others: it goes d ahead, or behind when d is negative.
+func (s *Sim) SkewNode(i int, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nodes[i-1].skew = d
+}
 
 // Now is the server's time.
 func (s *Sim) Now() time.Time { return s.clock.now() }

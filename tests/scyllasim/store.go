@@ -190,6 +190,7 @@ type partition struct {
 
 	writes  int       // since the last compaction
 	pending *proposal // a Paxos round that was accepted and not learned
+	ballot  int64     // of the last conditional write
 }
 
 func newPartition(t *table, key [][]byte) *partition {
