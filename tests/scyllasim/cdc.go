@@ -186,7 +186,7 @@ func (s *Sim) writeLog(p *logPlan, f logFault) (after func()) {
 
 // streamStart tells when the streams of a write came into use: it is by one clock that a server chooses the stream and the time.
 func (s *Sim) streamStart(t *table, ts int64) (start int64) {
-	for _, g := range s.generationsOf(t) {
+	for _, g := range s.generationsOf(t, s.coordinator) {
 		if g.start <= ts {
 			start = g.start
 		}

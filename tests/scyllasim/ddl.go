@@ -3,6 +3,7 @@ package scyllasim
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/datastax/go-cassandra-native-protocol/message"
 	"github.com/datastax/go-cassandra-native-protocol/primitive"
@@ -11,6 +12,9 @@ import (
 
 // tabletsPerTable is how many tablets, and so CDC streams, a table in a keyspace with tablets has.
 const tabletsPerTable = 8
+
+// firstSetAhead is how long before its creation the first stream set of a table with tablets begins.
+const firstSetAhead = 5 * time.Second
 
 func (s *Sim) execDDL(r *request, st statement) (message.Message, error) {
 	switch st := st.(type) {
@@ -144,8 +148,8 @@ func (s *Sim) addLog(t *table) {
 	t.log = newLogTable(t)
 	t.ks.tables[t.log.name] = t.log
 	if t.ks.tablets {
-		start := s.now.UnixMicro() / 1000 * 1000
-		t.tabletSets = []*generation{newGeneration(start, evenEnds(tabletsPerTable))}
+		start := s.now.Add(-firstSetAhead).UnixMicro() / 1000 * 1000
+		t.tabletSets = []*generation{newGeneration(start, evenEnds(tabletsPerTable), start)}
 	}
 }
 

@@ -37,7 +37,7 @@ func (r *request) env(now time.Time) *env { return &env{binds: r.stmts[0].values
 // execute runs a request. One lock over the whole cluster makes each request atomic.
 func (s *Sim) execute(r *request) (message.Message, error) {
 	defer s.lock()()
-	s.here = s.now.Add(r.node.skew)
+	s.here, s.coordinator = s.now.Add(r.node.skew), r.node
 	s.releaseLogs()
 	if r.batch {
 		return s.execBatch(r)

@@ -17,12 +17,14 @@ type generation struct {
 	start   int64    // microseconds
 	ends    []int64  // the last token of each range, ascending; what is above the last belongs to the first
 	streams [][]byte // one a range
+	// described is when its streams can be listed from, which may be later than its time, in microseconds.
+	described int64
 }
 
-func newGeneration(start int64, ends []int64) *generation {
+func newGeneration(start int64, ends []int64, described int64) *generation {
 	ends = slices.Clone(ends)
 	slices.Sort(ends)
-	g := &generation{start: start, ends: ends}
+	g := &generation{start: start, ends: ends, described: described}
 	for i := range ends {
 		before := ends[(i+len(ends)-1)%len(ends)]
 		g.streams = append(g.streams, streamID(before+1, i))
@@ -50,12 +52,33 @@ func evenEnds(n int) []int64 {
 	return ends
 }
 
-// generationsOf gives the stream sets that a table's log uses, oldest first.
-func (s *Sim) generationsOf(t *table) []*generation {
+// generationsOf gives the stream sets that a table's log uses and that a node knows, oldest first.
+func (s *Sim) generationsOf(t *table, n *node) []*generation {
+	all := s.generations
 	if t.ks.tablets {
-		return t.tabletSets
+		all = t.tabletSets
 	}
-	return s.generations
+	return slices.DeleteFunc(slices.Clone(all), func(g *generation) bool { return !s.knows(n, g) })
+}
+
+// knows tells whether a node has learned of a stream set.
+func (s *Sim) knows(n *node, g *generation) bool {
+	return n.lag == 0 || g.start+n.lag.Microseconds() <= s.now.UnixMicro()
+}
+
+// LagNode makes a node (1-based) learn of each new stream set only so long after it came into use: until then the node writes to the
+// streams of the set before, and its virtual tables do not list the new one.
+func (s *Sim) LagNode(i int, lag time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nodes[i-1].lag = lag
+}
+
+// DescribeLate makes the streams of every set that is begun from now on appear in the tables so long after the set itself is announced.
+func (s *Sim) DescribeLate(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.describeLate = by
 }
 
 // streamFor chooses the stream of a write, refusing timestamps that no known generation covers.
@@ -70,7 +93,7 @@ func (s *Sim) streamFor(m *mutation, ts int64) ([]byte, error) {
 			"timestamps, then make sure your clocks are well-synchronized  with the database's clocks.", show(ts), show(now))
 	}
 	var current, chosen *generation
-	for _, g := range s.generationsOf(m.t) {
+	for _, g := range s.generationsOf(m.t, s.coordinator) {
 		if g.start <= now {
 			current = g
 		}
@@ -78,10 +101,10 @@ func (s *Sim) streamFor(m *mutation, ts int64) ([]byte, error) {
 			chosen = g
 		}
 	}
-	if current == nil {
+	if current == nil || m.t.ks.tablets && chosen == nil {
 		return nil, invalid("cdc::metadata::get_stream: could not find any CDC stream for timestamp %s", show(ts))
 	}
-	if ts < current.start {
+	if ts < current.start && !m.t.ks.tablets { // with tablets a write goes to the set of its time, however old
 		return nil, invalid("cdc: attempted to get a stream from an earlier generation than the currently used one. With CDC you cannot send "+
 			"writes with timestamps too far into the past, because that would break consistency properties (write timestamp: %s, current "+
 			"generation started at: %s)", show(ts), show(current.start))
@@ -90,19 +113,20 @@ func (s *Sim) streamFor(m *mutation, ts int64) ([]byte, error) {
 }
 
 // NewGeneration starts a new set of CDC streams after a delay, as adding a node does, and returns the time of its start. Tables with
-// tablets get new stream sets of their own. Writes from then on go to the new streams; a conditional write that is still
-// pending from before can no longer be finished, as on 5.1. Generations start in the order in which they were asked for.
+// tablets get new stream sets of their own. Writes of a later time go to the new streams; with vnodes, writes of an earlier time
+// are refused, so a conditional write that is still pending from before can no longer be finished, as on 5.1. Generations start in the order in which they were asked for.
 func (s *Sim) NewGeneration(in time.Duration) time.Time {
 	defer s.lock()()
 	start := s.now.Add(in).Truncate(time.Millisecond)
 	if last := time.UnixMicro(s.generations[len(s.generations)-1].start); !start.After(last) {
 		start = last.Add(time.Millisecond)
 	}
-	s.generations = append(s.generations, newGeneration(start.UnixMicro(), s.tokens()))
+	described := s.now.Add(s.describeLate).UnixMicro()
+	s.generations = append(s.generations, newGeneration(start.UnixMicro(), s.tokens(), described))
 	for _, ks := range s.keyspaces {
 		for _, t := range ks.tables {
 			if ks.tablets && t.cdc.enabled {
-				t.tabletSets = append(t.tabletSets, newGeneration(start.UnixMicro(), evenEnds(tabletsPerTable)))
+				t.tabletSets = append(t.tabletSets, newGeneration(start.UnixMicro(), evenEnds(tabletsPerTable), described))
 			}
 		}
 	}

@@ -1,6 +1,9 @@
 package scyllasim_test
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,5 +37,109 @@ func TestCDC_late_rows_are_not_older_than_their_stream(t *testing.T) {
 	}
 	if at.Time().Before(start) {
 		t.Errorf("a row of %s is in a stream of %s", at.Time(), start)
+	}
+}
+
+// With tablets a write goes to the set of its timestamp, also when another set is in use by now; what is older than the first one, which
+// begins five seconds before the table, is refused.
+func TestTablets_late_writes_go_to_the_set_of_their_time(t *testing.T) {
+	t.Parallel()
+	sim, s := setup(t, scyllasim.Options{Tablets: true})
+	exec(t, s, createKeyspace)
+	exec(t, s, createOutbox)
+	created := sim.Now()
+	streams := func() (ids []string) {
+		return rows(t, s.Query("SELECT stream_id FROM system.cdc_streams WHERE keyspace_name = 'shop' AND table_name = 'outbox_messages' AND timestamp = ? AND stream_state = 0",
+			firstSet(t, s)))
+	}
+	before := streams()
+	sim.Advance(time.Minute)
+	sim.NewGeneration(0)
+	sim.Advance(time.Minute)
+	late := func(at time.Time) error {
+		return s.Query("INSERT INTO shop.outbox_messages (aggregate_id, sequence_number) VALUES (?, 1) USING TIMESTAMP ?", gocql.MustRandomUUID(), at.UnixMicro()).Exec()
+	}
+	if err := late(created.Add(time.Second)); err != nil {
+		t.Fatalf("a write of the time of the first set: %v", err)
+	}
+	var stream []byte
+	if err := s.Query(`SELECT "cdc$stream_id" FROM shop.outbox_messages_scylla_cdc_log`).Scan(&stream); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("0x%x", stream); !slices.Contains(before, got) {
+		t.Errorf("it went to stream %s, not to one of the closed set: %v", got, before)
+	}
+	if err := late(created.Add(-4 * time.Second)); err != nil {
+		t.Errorf("a write of the seconds before the table was created: %v", err)
+	}
+	if err := late(created.Add(-6 * time.Second)); err == nil {
+		t.Error("a write from before the first set was taken")
+	}
+}
+
+// firstSet is the time of the first stream set of the outbox.
+func firstSet(t *testing.T, s *gocql.Session) (at time.Time) {
+	t.Helper()
+	iter := s.Query("SELECT timestamp FROM system.cdc_timestamps WHERE keyspace_name = 'shop' AND table_name = 'outbox_messages'").Iter()
+	for iter.Scan(&at) { // the oldest comes last
+	}
+	if err := iter.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func TestDescribeLate_announces_a_set_before_its_streams(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]scyllasim.Options{"vnodes": {}, "tablets": {Tablets: true}} {
+		sim, s := setup(t, o)
+		exec(t, s, createKeyspace)
+		exec(t, s, createOutbox)
+		described := func(at time.Time) int {
+			if o.Tablets {
+				return len(rows(t, s.Query("SELECT stream_id FROM system.cdc_streams WHERE keyspace_name = 'shop' AND table_name = 'outbox_messages' AND timestamp = ?", at)))
+			}
+			return len(rows(t, s.Query("SELECT range_end FROM system_distributed.cdc_streams_descriptions_v2 WHERE time = ?", at).Consistency(gocql.One)))
+		}
+		sim.DescribeLate(20 * time.Second)
+		at := sim.NewGeneration(0)
+		if n := described(at); n != 0 {
+			t.Errorf("%s: %d rows describe the set already", name, n)
+		}
+		sim.Advance(20 * time.Second)
+		if n := described(at); n == 0 {
+			t.Errorf("%s: nothing describes the set", name)
+		}
+	}
+}
+
+// A node that has not learned of a set yet writes to the one before, and does not list the new one.
+func TestLagNode_uses_the_set_before(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{Tablets: true, Nodes: 2})
+	sim.LagNode(2, time.Minute)
+	behind := connect(t, only(sim, 1))
+	ahead := connect(t, only(sim, 0))
+	exec(t, ahead, createKeyspace)
+	exec(t, ahead, createOutbox)
+	sim.Advance(2 * time.Minute)
+	const list = "SELECT timestamp FROM system.cdc_timestamps WHERE keyspace_name = 'shop' AND table_name = 'outbox_messages'"
+	sim.NewGeneration(0)
+	if a, b := len(rows(t, ahead.Query(list))), len(rows(t, behind.Query(list))); a != 2 || b != 1 {
+		t.Errorf("the nodes list %d and %d sets, want 2 and 1", a, b)
+	}
+	order := gocql.MustRandomUUID()
+	put(t, behind, order, 1)
+	put(t, ahead, order, 2)
+	sim.Advance(2 * time.Minute)
+	put(t, behind, order, 3)
+	got := rows(t, ahead.Query(`SELECT "cdc$stream_id", sequence_number FROM shop.outbox_messages_scylla_cdc_log`))
+	stream := map[string]string{}
+	for _, row := range got {
+		id, n, _ := strings.Cut(row, " ")
+		stream[n] = id
+	}
+	if len(got) != 3 || stream["1"] == stream["2"] || stream["2"] != stream["3"] {
+		t.Errorf("the log is %v, want 1 in a stream of its own", got)
 	}
 }

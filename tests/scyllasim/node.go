@@ -20,6 +20,7 @@ type node struct {
 	tokens   []int64
 	prepared map[string]*preparedStmt // guarded by Sim.mu
 	skew     time.Duration            // guarded by Sim.mu
+	lag      time.Duration            // guarded by Sim.mu
 	// lastWrite is the timestamp of the last write under a clock of the node's own.
 	lastWrite int64
 

@@ -48,6 +48,8 @@ type Sim struct {
 	mu            sync.Mutex // the data and the schema; taken by lock
 	now           time.Time  // of the request in progress: it sees one time throughout
 	here          time.Time  // the same by the clock of the node that coordinates the request
+	coordinator   *node
+	describeLate  time.Duration
 	lastWrite     int64
 	keyspaces     map[string]*keyspace
 	system        map[string]*keyspace
@@ -85,7 +87,7 @@ func Start(o Options) (*Sim, error) {
 		return nil, err
 	}
 	start := s.clock.now().Add(-o.GenerationAge).UnixMicro() / 1000 * 1000
-	s.generations = []*generation{newGeneration(start, s.tokens())}
+	s.generations = []*generation{newGeneration(start, s.tokens(), start)}
 	for _, n := range s.nodes {
 		n.serve(n.ln)
 	}

@@ -150,7 +150,7 @@ func (s *Sim) systemRows(n *node, table string) []sysRow {
 	case "system_distributed.cdc_streams_descriptions_v2":
 		return s.streamRows()
 	case "system.cdc_timestamps", "system.cdc_streams":
-		return s.tabletStreamRows(table == "system.cdc_streams")
+		return s.tabletStreamRows(n, table == "system.cdc_streams")
 	}
 	return nil // the others are always empty
 }
@@ -197,6 +197,9 @@ func (s *Sim) generationRows() []sysRow {
 func (s *Sim) streamRows() []sysRow {
 	var out []sysRow
 	for _, g := range s.generations {
+		if g.described > s.now.UnixMicro() {
+			continue
+		}
 		for i, end := range g.ends {
 			out = append(out, sysRow{"time": time.UnixMicro(g.start), "range_end": end, "streams": [][]byte{g.streams[i]}})
 		}
@@ -204,12 +207,13 @@ func (s *Sim) streamRows() []sysRow {
 	return out
 }
 
-// tabletStreamRows lists the stream sets of the tables with tablets: state 0 is the whole set, 1 what it closed, 2 what it opened.
-func (s *Sim) tabletStreamRows(streams bool) []sysRow {
+// tabletStreamRows lists the stream sets of the tables with tablets that a node knows: state 0 is the whole set, 1 what it closed, 2
+// what it opened.
+func (s *Sim) tabletStreamRows(n *node, streams bool) []sysRow {
 	var out []sysRow
 	s.eachTable(func(t *table) {
 		var before *generation
-		for _, g := range t.tabletSets {
+		for _, g := range s.generationsOf(t, n) {
 			at := func(state int, id []byte) sysRow {
 				return sysRow{"keyspace_name": t.ks.name, "table_name": t.name, "timestamp": time.UnixMicro(g.start), "stream_state": state, "stream_id": id}
 			}
@@ -217,11 +221,11 @@ func (s *Sim) tabletStreamRows(streams bool) []sysRow {
 				out = append(out, at(0, nil))
 				continue
 			}
+			if g.described > s.now.UnixMicro() {
+				continue
+			}
 			for _, id := range g.streams {
-				out = append(out, at(0, id))
-				if before != nil {
-					out = append(out, at(2, id))
-				}
+				out = append(out, at(0, id), at(2, id))
 			}
 			if before != nil {
 				for _, id := range before.streams {
