@@ -56,7 +56,7 @@ type Config struct {
 	// Appended is called after the events of an append went to the outbox, so that a reader of the change feed in this process
 	// need not wait for its next poll. It must not block; nil means nobody is told.
 	Appended func()
-	// Now is the clock that intents are stamped with and their age is told by; nil means time.Now.
+	// Now is the clock of this machine; nil means time.Now. It need not be right, see [Store.Now].
 	Now func() time.Time
 	// Logger is told what an operator should know; nil means silence.
 	Logger *slog.Logger

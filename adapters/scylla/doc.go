@@ -84,8 +84,8 @@
 // the nodes say: the one that took an intent dates it, and the one that lists intents says what time it is. The clocks of nodes
 // must agree to within some minutes, or an intent could be dropped that much before its hour is over; CDC needs far better clocks.
 //
-// Config.Now only chooses the slot in which an intent is looked for. If the clock of a process is wrong, what it leaves behind is
-// delivered an hour later at most, with the next look at all intents, and nothing is lost.
+// The clock of the process is compared with theirs, see [Store.Now], and only chooses the slot in which an intent is looked for. If it
+// jumps, what is left behind just then is delivered an hour later at most, with the next look at all intents, and nothing is lost.
 //
 // Nothing here is timed by a clock that stands still while a machine is suspended. A writer that was suspended, or whose clock was
 // put back, renews its intent before it commits. What remains is a batch that was sent already: should it stay on its way

@@ -29,7 +29,7 @@ const (
 type intent struct {
 	bucket int64
 	id     gocql.UUID
-	at     time.Time // without the reading of a monotonic clock
+	at     time.Time // by the clock of this machine
 }
 
 func slotOf(t time.Time) int64 { return t.Unix() / int64(slotLength/time.Second) }
@@ -49,8 +49,8 @@ func bucketsOf(slot int64) []int64 {
 
 // announce writes the intent of an append, which must be there before the append can happen.
 func (s *Store) announce(ctx context.Context, a ports.Append) (intent, error) {
-	now := s.config.Now()
-	mark := intent{bucket: bucketOf(slotOf(now), a.AggregateID), id: gocql.UUIDFromTime(now), at: now.Round(0)}
+	now := s.Now()
+	mark := intent{bucket: bucketOf(slotOf(now), a.AggregateID), id: gocql.UUIDFromTime(now), at: s.local()}
 	err := s.session.Query(insertIntent, mark.bucket, mark.id, a.AggregateID, a.CommandID, int64(a.Expected)).WithContext(ctx).Exec()
 	switch {
 	case err == nil:
@@ -66,7 +66,7 @@ func (s *Store) announce(ctx context.Context, a ports.Append) (intent, error) {
 // soon have, given its intent up.
 func (s *Store) renew(ctx context.Context, a ports.Append, mark *intent) error {
 	// By the time of day, and not by a clock that stands still while the machine is suspended. The time of day may also be put back.
-	if age := s.config.Now().Round(0).Sub(mark.at); 0 <= age && age <= intentFresh {
+	if age := s.local().Sub(mark.at); 0 <= age && age <= intentFresh {
 		return nil
 	}
 	fresh, err := s.announce(ctx, a)

@@ -20,6 +20,8 @@ type Store struct {
 	buckets knownBuckets
 	// beats counts heartbeats, which take turns in their partitions.
 	beats atomic.Uint32
+	// skew is by how much the clock of this process is behind those of the servers, in nanoseconds.
+	skew atomic.Int64
 	// background deletes intents that have served; see forget.
 	background errgroup.Group
 	closing    sync.Once
@@ -62,6 +64,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{config: c, session: session}
 	s.background.SetLimit(backgroundDeletes)
+	if _, err := s.askTime(ctx); err != nil {
+		session.Close()
+		return nil, fmt.Errorf("ask for the time: %w", err)
+	}
 	return s, nil
 }
 

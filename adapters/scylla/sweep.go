@@ -18,8 +18,6 @@ import (
 const (
 	selectAllIntents = `SELECT bucket, intent_id, aggregate_id, command_id, expected, WRITETIME(command_id) FROM append_intents`
 	selectIntents    = selectAllIntents + ` WHERE bucket IN ?`
-	// selectNow asks the node that answers what time it is.
-	selectNow = `SELECT now() FROM system.local`
 )
 
 const (
@@ -132,7 +130,7 @@ func (w *sweeper) pass(ctx context.Context) (Swept, error) {
 		return Swept{}, fmt.Errorf("sweep: %w", err)
 	}
 	defer s.calls.leave()
-	now, err := s.serverTime(ctx)
+	now, err := s.askTime(ctx)
 	if err != nil {
 		return Swept{}, fmt.Errorf("sweep: %w", err)
 	}
@@ -153,15 +151,6 @@ func (w *sweeper) pass(ctx context.Context) (Swept, error) {
 		return r.swept, fmt.Errorf("sweep: %w", err)
 	}
 	return r.swept, nil
-}
-
-// serverTime is what time it is by the clock of one of the nodes.
-func (s *Store) serverTime(ctx context.Context) (time.Time, error) {
-	var now gocql.UUID
-	if err := s.query(ctx, selectNow).Scan(&now); err != nil {
-		return time.Time{}, translate(ctx, err, read)
-	}
-	return now.Time(), nil
 }
 
 // due tells what a pass at now has to look at: everything, if it is time for that, and the slots that came of an age since the last

@@ -111,16 +111,18 @@ func TestSweeper_ClockOfAProcessDropsNothing(t *testing.T) {
 	}
 }
 
-// The clock of a process that writes is off. What it leaves behind is in the slot of another time, and is delivered when its bucket's
+// The clock of a process that writes jumps. What it leaves behind is in the slot of another time, and is delivered when its bucket's
 // turn comes, or by the hourly pass over everything.
-func TestSweeper_ClockOfAWriterDelaysForAnHourAtMost(t *testing.T) {
+func TestSweeper_ClockOfAWriterThatJumpsDelaysForAnHourAtMost(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{40 * time.Minute, 30 * 24 * time.Hour, -40 * time.Minute, -30 * 24 * time.Hour} {
 		s := newSweeping(t)
 		wrong := s.config
-		wrong.Now = func() time.Time { return s.hands.now().Add(off) }
+		var jump atomic.Int64
+		wrong.Now = func() time.Time { return s.hands.now().Add(time.Duration(jump.Load())) }
 		writer := *s
 		writer.Store = open(t, wrong)
+		jump.Store(int64(off))
 		a := writer.half(t, command(newID(), 0, 1), "outbox_messages", nil)
 		s.sweepUntil(t, 1, time.Hour+time.Minute)
 		expectDelivered(t, s.Store, a.AggregateID)
@@ -220,4 +222,39 @@ func mustSave(t *testing.T, store *scylla.Store, epoch uint64, at uuid.UUID) {
 	if err := store.SaveOffsets(t.Context(), "c", epoch, map[string]uuid.UUID{"log": at}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// The clock of the machine is wrong from the start, and is put right, or made worse, while the store is open.
+func TestStore_NowIsTheTimeOfTheServers(t *testing.T) {
+	t.Parallel()
+	s := newSweeping(t)
+	wrong := s.config
+	var off atomic.Int64
+	off.Store(int64(time.Hour))
+	wrong.Now = func() time.Time { return s.hands.now().Add(time.Duration(off.Load())) }
+	store := open(t, wrong)
+	sweep := scylla.SweeperOf(store)
+	for _, by := range []time.Duration{time.Hour, 0, -7 * 24 * time.Hour, time.Minute} {
+		off.Store(int64(by))
+		if _, err := sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.hands.advance(time.Second)
+		if diff := store.Now().Sub(s.sim.Now()).Abs(); diff > time.Millisecond { // the clocks stand still meanwhile
+			t.Errorf("with a clock that is %s ahead it is %s off", by, diff)
+		}
+	}
+	off.Store(int64(-time.Hour))
+	if diff := open(t, wrong).Now().Sub(s.sim.Now()).Abs(); diff > time.Millisecond {
+		t.Errorf("a store that was just opened is %s off", diff)
+	}
+	a := command(newID(), 0, 1)
+	other := *s
+	other.Store = store
+	if _, err := sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other.half(t, a, "outbox_messages", nil)
+	s.sweepUntil(t, 1, 30*time.Second)
+	expectDelivered(t, s.Store, a.AggregateID)
 }
