@@ -29,7 +29,7 @@ func newFeedMetrics(feed *cdc.Feed) prometheus.Collector {
 	counter("queries_fast", "Queries of the fast reader.", func(s cdc.Stats) uint64 { return s.FastQueries })
 	counter("failures_fast", "Passes of the fast reader that failed.", func(s cdc.Stats) uint64 { return s.FastFailures })
 	counter("generations", "New generations of streams that were followed.", func(s cdc.Stats) uint64 { return s.Generations })
-	counter("restarts_safe", "Restarts of the safe reader.", func(s cdc.Stats) uint64 { return s.SafeRestarts })
+	counter("failures_safe", "Passes of the safe reader that failed.", func(s cdc.Stats) uint64 { return s.SafeFailures })
 	counter("detached", "Times that a consumer had to read the log by itself.", func(s cdc.Stats) uint64 { return s.Detached })
 	counter("offset_failures", "Offsets that could not be saved.", func(s cdc.Stats) uint64 { return s.SaveFailures })
 	figure(prometheus.GaugeValue, "queries_idle", "Queries a second of the fast reader while nothing happens, whatever the number of consumers.",

@@ -118,9 +118,9 @@ func openScylla(ctx context.Context, config Config, log *slog.Logger, epoch func
 		return nil, err
 	}
 	opened = append(opened, sessionCloser{session})
-	feed, err = cdc.New(cdc.Config{
-		Session: session, Keyspace: settings.Keyspace, Offsets: offsets{store, epoch}, TTL: config.Retention,
-		Now: time.Now, Logger: log,
+	feed, err = cdc.Open(ctx, cdc.Config{
+		Session: session, Keyspace: settings.Keyspace, Offsets: offsets{store, epoch}, Retention: config.Retention,
+		Now: store.Now, Logger: log,
 		OnMalformed: func(e *cdc.MalformedRowError) { log.Error("a row of the CDC log cannot be read", "error", e) },
 	})
 	if err != nil {

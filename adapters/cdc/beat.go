@@ -6,27 +6,8 @@ import (
 	"strconv"
 	"time"
 
-	scyllacdc "github.com/scylladb/scylla-cdc-go"
-
-	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
-
-// heartbeatType is the event type of a heartbeat's row, which has sequence number 0, as no event has.
-const heartbeatType = "orderflow.heartbeat"
-
-// heartbeat returns the time that the row carries when it is a heartbeat's, in whichever partition.
-func (r *logRow) heartbeat() (at time.Time, found bool) {
-	switch r.operation {
-	case scyllacdc.Insert, scyllacdc.Update, scyllacdc.PostImage:
-	default:
-		return at, false
-	}
-	if value(r.sequenceNumber) != 0 || value(r.eventType) != heartbeatType || r.createdAt == nil {
-		return at, false
-	}
-	return eventsourcing.Timestamp(*r.createdAt), true
-}
 
 // heartbeat is one that was found in the log.
 type heartbeat struct {

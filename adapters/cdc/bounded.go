@@ -1,31 +1,42 @@
 package cdc
 
-// bounded is a map that forgets its oldest keys.
+import "container/list"
+
+// bounded is a map that forgets the keys that were put least recently.
 type bounded[K comparable, V any] struct {
 	limit  int
-	values map[K]V
-	order  []K
+	values map[K]*list.Element // of order, whose values are *pair
+	order  *list.List          // the one that was put last comes last
+}
+
+type pair[K comparable, V any] struct {
+	key   K
+	value V
 }
 
 func newBounded[K comparable, V any](limit int) *bounded[K, V] {
-	return &bounded[K, V]{limit: limit, values: map[K]V{}}
+	return &bounded[K, V]{limit: limit, values: map[K]*list.Element{}, order: list.New()}
 }
 
-func (b *bounded[K, V]) get(k K) (V, bool) {
-	v, ok := b.values[k]
-	return v, ok
+func (b *bounded[K, V]) get(k K) (v V, ok bool) {
+	if e := b.values[k]; e != nil {
+		return e.Value.(*pair[K, V]).value, true
+	}
+	return v, false
 }
 
-// put sets a value, and returns that of the key which is forgotten for it, if one is. A key that is there already keeps its age.
+// put sets a value, and returns that of the key which is forgotten for it, if one is.
 func (b *bounded[K, V]) put(k K, v V) (forgotten V, full bool) {
-	if _, ok := b.values[k]; !ok {
-		b.order = append(b.order, k)
+	if e := b.values[k]; e != nil {
+		e.Value.(*pair[K, V]).value = v
+		b.order.MoveToBack(e)
+		return forgotten, false
 	}
-	b.values[k] = v
-	if full = len(b.order) > b.limit; full {
-		forgotten = b.values[b.order[0]]
-		delete(b.values, b.order[0])
-		b.order = b.order[1:]
+	b.values[k] = b.order.PushBack(&pair[K, V]{k, v})
+	if b.order.Len() <= b.limit {
+		return forgotten, false
 	}
-	return forgotten, full
+	oldest := b.order.Remove(b.order.Front()).(*pair[K, V])
+	delete(b.values, oldest.key)
+	return oldest.value, true
 }

@@ -7,8 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gocql/gocql"
 	"github.com/google/uuid"
+
+	"orderflow/adapters/cdc/cdclog"
 )
 
 // The bounds of how much of the log a page covers. The window grows over quiet times, and shrinks until what it holds fits.
@@ -118,7 +119,7 @@ func (f *Feed) readLog(ctx context.Context, from, to time.Time) ([]entry, time.T
 }
 
 func (f *Feed) tryReadLog(ctx context.Context, from, to time.Time) (page []entry, fits bool, err error) {
-	generations, err := f.topology.between(ctx, from, to)
+	sets, err := f.log.SetsOf(ctx, from, to)
 	if err != nil {
 		return nil, false, err
 	}
@@ -126,23 +127,23 @@ func (f *Feed) tryReadLog(ctx context.Context, from, to time.Time) (page []entry
 	tooMuch := func() bool {
 		return (len(page) > f.config.CatchUpRecords || size > f.config.TailBytes) && to.Sub(from) > narrowest
 	}
-	for _, g := range generations {
-		for _, batch := range g.batches() {
-			err := f.query(ctx, batch, from, to, func(row *logRow) bool {
-				if _, ok := row.heartbeat(); ok {
-					return true // what it said is long past
-				}
-				record, found, err := row.record()
-				switch {
-				case err != nil:
-					f.hub.report(err)
-				case found:
-					page = append(page, entry{record, row.at.Time()})
-					size += page[len(page)-1].size()
-				}
-				return !tooMuch()
-			})
-			if err != nil {
+	take := func(row *cdclog.Row) bool {
+		if _, ok := row.Heartbeat(); ok {
+			return true // what it said is long past
+		}
+		record, found, err := row.Record()
+		switch {
+		case err != nil:
+			f.hub.report(err)
+		case found:
+			page = append(page, entry{record, row.At()})
+			size += page[len(page)-1].size()
+		}
+		return !tooMuch()
+	}
+	for _, set := range sets {
+		for _, batch := range set.Batches() {
+			if err := f.log.Read(ctx, "catch-up", batch, from, to, take); err != nil {
 				return nil, false, err
 			}
 			if tooMuch() {
@@ -151,19 +152,6 @@ func (f *Feed) tryReadLog(ctx context.Context, from, to time.Time) (page []entry
 		}
 	}
 	return page, true, nil
-}
-
-// query calls each for every row of some streams behind the time from, up to the time to, until it returns false.
-func (f *Feed) query(ctx context.Context, streams [][]byte, from, to time.Time, each func(*logRow) bool) error {
-	iter := f.config.Session.Query(f.statement, streams, behind(from), behind(to)).
-		WithContext(ctx).Consistency(f.config.Consistency).Idempotent(true).Iter()
-	for {
-		row := &logRow{}
-		if !iter.Scan(row.targets()...) || !each(row) {
-			break
-		}
-	}
-	return iter.Close()
 }
 
 // learn makes the window of the next page fit the last one.
@@ -176,7 +164,3 @@ func (c *consumer) learn(covered time.Duration, records, limit int) {
 		c.window = min(widest, 2*c.window)
 	}
 }
-
-// behind is the least id of a time after t. (gocql.MaxTimeUUID is not the greatest id of a time: servers compare the lower half as
-// signed bytes, and its first one is negative.)
-func behind(t time.Time) gocql.UUID { return gocql.MinTimeUUID(t.Add(100 * time.Nanosecond)) }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
+
+	"orderflow/adapters/cdc/cdclog"
 )
 
 // Offsets keeps where each consumer stands, durably.
@@ -22,6 +24,9 @@ type Offsets interface {
 // WholeLog is the one stream that a [Feed] saves an offset for: a time up to which a consumer is done with every CDC stream.
 const WholeLog = "log"
 
+// MalformedRowError is about a log row that should be a record and is not. It is an [ports.ErrCorrupt].
+type MalformedRowError = cdclog.MalformedRowError
+
 // Config says what a [Feed] reads and how. Session, Keyspace and Offsets are required; zero values elsewhere mean the defaults.
 type Config struct {
 	// Session stays the caller's, who closes it after the feed.
@@ -29,8 +34,9 @@ type Config struct {
 	// Keyspace and Table name the outbox, not its log; Table defaults to outbox_messages.
 	Keyspace, Table string
 	Offsets         Offsets
-	// TTL is that of the CDC log; default 24 hours. An offset that is older has expired.
-	TTL time.Duration
+	// Retention is how old an offset may get, at most; 0 is as old as what the CDC log keeps. [Open]
+	// refuses one that is longer than that.
+	Retention time.Duration
 	// Consistency is that of reads of the log; default LOCAL_QUORUM.
 	Consistency gocql.Consistency
 
@@ -43,16 +49,17 @@ type Config struct {
 	// than that is lost to the feed, and a consumer fills the hole from the event store. Clocks of servers and of this
 	// process must differ by much less.
 	Confidence time.Duration
-	// SafeDelay is the pause between two polls of the safe reader; default 10 seconds.
+	// SafeDelay is the pause between two passes of the safe reader; default 10 seconds.
 	SafeDelay time.Duration
-	// SafeWindow is how much of the log the safe reader reads at once, default 2 minutes. SafeWindow/SafeDelay is how many
-	// times faster than real time it catches up, so it must be several times SafeDelay.
-	SafeWindow time.Duration
-	// Stale is how old the safe reader's progress may be before it is restarted and no lag is known any more. The default
-	// allows for Confidence, SafeWindow and three polls.
+	// Stale is how old the safe reader's progress may be while a lag is known; the default allows for
+	// Confidence and three passes.
 	Stale time.Duration
+	// Fresh is the same for the fast reader, and how old a lag is, at most; default 3 seconds. It must
+	// be above GenerationDelay.
+	Fresh time.Duration
 
-	// GenerationDelay is the pause between two looks for a new generation of streams; default 15 seconds.
+	// GenerationDelay is the pause between two looks of the fast reader for new streams, and how late it
+	// may find what is in them; default 1 second.
 	GenerationDelay time.Duration
 	// Patience is how long a record waits for its predecessor; default 75 milliseconds.
 	Patience time.Duration
@@ -83,13 +90,13 @@ func (c Config) withDefaults() (Config, error) {
 	c.Table = cmp.Or(c.Table, "outbox_messages")
 	c.Consistency = cmp.Or(c.Consistency, gocql.LocalQuorum)
 	for value, fallback := range map[*time.Duration]time.Duration{
-		&c.TTL: 24 * time.Hour, &c.FastDelay: 15 * time.Millisecond, &c.FastIdleDelay: 100 * time.Millisecond,
-		&c.Confidence: 30 * time.Second, &c.SafeDelay: 10 * time.Second, &c.SafeWindow: 2 * time.Minute,
-		&c.GenerationDelay: 15 * time.Second, &c.Patience: 75 * time.Millisecond, &c.SaveEvery: time.Second,
+		&c.FastDelay: 15 * time.Millisecond, &c.FastIdleDelay: 100 * time.Millisecond,
+		&c.Confidence: 30 * time.Second, &c.SafeDelay: 10 * time.Second, &c.Fresh: 3 * time.Second,
+		&c.GenerationDelay: time.Second, &c.Patience: 75 * time.Millisecond, &c.SaveEvery: time.Second,
 	} {
 		*value = cmp.Or(*value, fallback)
 	}
-	c.Stale = cmp.Or(c.Stale, c.Confidence+c.SafeWindow+3*c.SafeDelay)
+	c.Stale = cmp.Or(c.Stale, c.Confidence+3*c.SafeDelay)
 	c.TailRecords = cmp.Or(c.TailRecords, 8192)
 	c.TailBytes = cmp.Or(c.TailBytes, 32<<20)
 	c.Remembered = cmp.Or(c.Remembered, 65536)
@@ -104,12 +111,14 @@ func (c Config) withDefaults() (Config, error) {
 		c.OnMalformed = func(*MalformedRowError) {}
 	}
 	switch {
-	case c.SafeWindow < 2*c.SafeDelay:
-		return c, errors.New("cdc: SafeWindow must be at least twice SafeDelay, or the safe reader never catches up")
 	case c.Confidence <= c.FastDelay:
 		return c, errors.New("cdc: Confidence must be above FastDelay")
-	case c.TTL <= c.Confidence:
-		return c, errors.New("cdc: TTL must be above Confidence")
+	case c.Stale <= c.Confidence+c.SafeDelay:
+		return c, errors.New("cdc: Stale must be above Confidence and SafeDelay together, or no lag is ever known")
+	case c.Fresh <= c.GenerationDelay:
+		return c, errors.New("cdc: Fresh must be above GenerationDelay, or no lag is ever known")
+	case c.Retention != 0 && c.Retention <= c.Confidence:
+		return c, errors.New("cdc: Retention must be above Confidence")
 	}
 	return c, nil
 }

@@ -3,6 +3,7 @@ package cdc
 import (
 	"time"
 
+	"orderflow/adapters/cdc/cdclog"
 	"orderflow/ports"
 )
 
@@ -32,6 +33,8 @@ type consumer struct {
 	// heard is the number of the last heartbeat that the consumer needs no more.
 	heard uint64
 
+	// saving is set while the offset is being saved, and failing when that failed the last time.
+	saving, failing bool
 	// saved is the offset that is stored, and lost whether the log had lost something behind the offset when that was looked at
 	// last.
 	saved time.Time
@@ -66,20 +69,20 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// pending returns the earliest time of what is not handed out to the consumer, minus a tick: all before that has been. The
+// pending returns the earliest time of what is not handed out to the consumer, minus a cdclog.Tick: all before that has been. The
 // limit is the answer when there is nothing.
 func (h *hub) pending(c *consumer, limit time.Time) time.Time {
 	for _, e := range c.page {
-		limit = earliest(limit, e.at.Add(-tick))
+		limit = earliest(limit, e.at.Add(-cdclog.Tick))
 	}
 	for _, e := range c.late {
-		limit = earliest(limit, e.at.Add(-tick))
+		limit = earliest(limit, e.at.Add(-cdclog.Tick))
 	}
 	if !c.attached {
 		return earliest(limit, c.from)
 	}
 	for _, e := range h.from(c.next) {
-		limit = earliest(limit, e.at.Add(-tick))
+		limit = earliest(limit, e.at.Add(-cdclog.Tick))
 	}
 	return limit
 }
@@ -88,7 +91,7 @@ func (h *hub) pending(c *consumer, limit time.Time) time.Time {
 func (h *hub) uncommitted(c *consumer, limit time.Time) time.Time {
 	limit = h.pending(c, limit)
 	for _, f := range c.inFlight {
-		limit = earliest(limit, f.at.Add(-tick))
+		limit = earliest(limit, f.at.Add(-cdclog.Tick))
 	}
 	return limit
 }
@@ -99,7 +102,7 @@ func (h *hub) offset(c *consumer) time.Time {
 	limit := h.uncommitted(c, h.safe)
 	for _, w := range h.held {
 		for _, e := range w.entries {
-			limit = earliest(limit, e.at.Add(-tick))
+			limit = earliest(limit, e.at.Add(-cdclog.Tick))
 		}
 	}
 	if c.saved.After(limit) {
@@ -120,7 +123,7 @@ func (c *consumer) noteLate(e entry, number uint64, limit int) {
 	switch {
 	case c.attached || e.at.After(c.reach):
 	case c.open == nil || len(c.late) >= limit: // back to it
-		c.from, c.sentBack = earliest(c.from, e.at.Add(-tick)), true
+		c.from, c.sentBack = earliest(c.from, e.at.Add(-cdclog.Tick)), true
 	default:
 		c.late = append(c.late, numbered{e, number})
 	}
@@ -159,27 +162,21 @@ func (h *hub) seekEnd(c *consumer) {
 	*c = consumer{name: c.name, attached: true, next: h.end(), saved: c.saved}
 }
 
-// expired tells whether the log may have lost something behind the consumer's offset: what the consumer has not committed, or,
-// when the safe reader has not worked for that long, what nobody has seen.
-func (h *hub) expired(c *consumer) bool {
-	floor := h.floor()
-	c.lost = c.lost || !c.attached && c.from.Before(floor) || h.offset(c).Before(floor)
-	return c.lost
-}
-
-// lag tells how far the consumer is behind, if that can be told: its uncommitted records must all be in memory, and both
-// readers alive, or the end of the feed is not known.
+// lag tells how far the consumer is behind, if that can be told: its uncommitted records must all be in
+// memory, and both readers must have read the log up to some time ago, or the end of the feed is not
+// known.
 func (h *hub) lag(c *consumer) ports.Lag {
 	now := h.config.Now()
-	if !c.attached || c.lost || h.safe.Before(now.Add(-h.config.Stale)) || time.Since(h.passed) > fastStale+10*h.config.FastIdleDelay {
+	fresh := h.begun && !h.safe.Before(now.Add(-h.config.Stale)) && !h.covered.Before(now.Add(-h.config.Fresh))
+	if !c.attached || c.lost || !fresh {
 		return ports.Lag{}
 	}
-	lag := ports.Lag{Known: true, Events: uint64(len(c.inFlight)+len(c.page)+len(c.late)) + h.end() - c.next}
+	lag := ports.Lag{
+		Known: true, Events: uint64(len(c.inFlight)+len(c.page)+len(c.late)) + h.end() - c.next,
+		Stale: max(0, now.Sub(h.covered)),
+	}
 	if lag.Events > 0 {
 		lag.Age = max(0, now.Sub(h.uncommitted(c, now)))
 	}
 	return lag
 }
-
-// fastStale is how long the fast reader may be silent, besides some pauses of its own, before lags are unknown.
-const fastStale = 5 * time.Second

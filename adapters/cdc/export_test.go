@@ -1,18 +1,8 @@
 package cdc
 
-import (
-	"log/slog"
-	"time"
+import "time"
 
-	"github.com/gocql/gocql"
-	"github.com/google/uuid"
-	scyllacdc "github.com/scylladb/scylla-cdc-go"
-
-	"orderflow/domain/eventsourcing"
-)
-
-// Expire makes the feed see everything up to now as expired, when the safe reader has got there. The clock of scylla-cdc-go cannot
-// be moved, so tests that need both readers cannot wait for the TTL.
+// Expire makes the feed see everything up to now as expired, when the safe reader has got there.
 func (f *Feed) Expire() {
 	now := f.config.Now()
 	again := time.NewTicker(time.Millisecond)
@@ -24,70 +14,4 @@ func (f *Feed) Expire() {
 	f.hub.dropped = now
 	f.hub.mu.Unlock()
 	f.hub.expire()
-}
-
-// Row is a row of the log.
-type Row = logRow
-
-// Columns are the columns of the outbox.
-type Columns struct {
-	AggregateID, EventID, CommandID, CorrelationID, CausationID uuid.UUID
-	SequenceNumber                                              int64
-	EventVersion                                                int
-	EventType, Payload                                          string
-	Metadata                                                    map[string]string
-	CreatedAt                                                   time.Time
-}
-
-// NewRow returns a row; the zero value of a column is null.
-func NewRow(operation scyllacdc.OperationType, c Columns) *Row {
-	return &Row{
-		at: gocql.MinTimeUUID(time.Unix(1700000000, 0)), operation: operation,
-		aggregateID: uuidOrNil(c.AggregateID), eventID: uuidOrNil(c.EventID), commandID: uuidOrNil(c.CommandID),
-		correlationID: uuidOrNil(c.CorrelationID), causationID: uuidOrNil(c.CausationID), sequenceNumber: orNil(c.SequenceNumber),
-		eventVersion: orNil(c.EventVersion), eventType: orNil(c.EventType), payload: orNil(c.Payload), metadata: c.Metadata,
-		createdAt: orNil(c.CreatedAt),
-	}
-}
-
-func orNil[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
-}
-
-func uuidOrNil(u uuid.UUID) *gocql.UUID {
-	id := gocql.UUID(u)
-	return orNil(id)
-}
-
-// Record returns what the row carries.
-func (r *logRow) Record() (eventsourcing.Record, bool, error) { return r.record() }
-
-// SetOperation changes the operation.
-func (r *logRow) SetOperation(o scyllacdc.OperationType) { r.operation = o }
-
-// SetPayload changes the payload, to one that may be empty.
-func (r *logRow) SetPayload(p string) { r.payload = &p }
-
-// Clear sets columns to null.
-func (r *logRow) Clear(columns ...string) {
-	clear := map[string]func(){
-		"aggregate_id": func() { r.aggregateID = nil }, "sequence_number": func() { r.sequenceNumber = nil },
-		"event_id": func() { r.eventID = nil }, "event_type": func() { r.eventType = nil },
-		"event_version": func() { r.eventVersion = nil }, "payload": func() { r.payload = nil },
-		"command_id": func() { r.commandID = nil }, "correlation_id": func() { r.correlationID = nil },
-		"causation_id": func() { r.causationID = nil }, "metadata": func() { r.metadata = nil },
-		"created_at": func() { r.createdAt = nil },
-	}
-	for _, column := range columns {
-		clear[column]()
-	}
-}
-
-// IsWork tells whether a row is more than a heartbeat, to a reader that hurries when there is work.
-func IsWork(r *Row) bool {
-	return newHub(&Config{Logger: slog.New(slog.DiscardHandler), OnMalformed: func(*MalformedRowError) {}, TailRecords: 1}, time.Now()).accept(r, fast)
 }

@@ -8,50 +8,58 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gocql/gocql"
-	"github.com/google/uuid"
-
+	"orderflow/adapters/cdc/cdclog"
 	"orderflow/ports"
 )
 
 // Feed is the change feed of an outbox. All methods are safe for concurrent use.
 type Feed struct {
-	config    Config
-	statement string
-	topology  *topology
-	hub       *hub
+	config Config
+	log    *cdclog.Log
+	hub    *hub
 	// read is readLog, except in tests that have a log of their own.
 	read func(ctx context.Context, from, to time.Time) ([]entry, time.Time, error)
 	// woken asks the fast reader for a pass.
 	woken chan struct{}
 
-	// admin is held, by sending to it, by what loads and saves offsets.
-	admin chan struct{}
-
 	mu      sync.Mutex
 	cancel  context.CancelFunc // of Run
 	stopped chan struct{}      // closed when Run has returned
+	// busy holds, for each consumer, a channel that is sent to by whoever loads or saves its offset.
+	busy map[string]chan struct{}
 }
 
 var _ ports.ChangeFeed = (*Feed)(nil)
 
-// New returns a feed that [Feed.Run] makes work. It does no I/O.
-func New(config Config) (*Feed, error) {
+// Open returns a feed that [Feed.Run] makes work. It reads how long the CDC log keeps its rows.
+//
+// Errors: one that says what to change when the table has no log that can be read, or when the
+// configuration asks for a longer retention than that of the log; [ports.ErrUnavailable].
+func Open(ctx context.Context, config Config) (*Feed, error) {
 	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	f := &Feed{
-		config:   config,
-		topology: &topology{session: config.Session, keyspace: config.Keyspace, table: config.Table},
-		woken:    make(chan struct{}, 1),
-		admin:    make(chan struct{}, 1),
+		config: config,
+		log: cdclog.New(cdclog.Config{
+			Session: config.Session, Keyspace: config.Keyspace, Table: config.Table, Consistency: config.Consistency,
+		}),
+		woken: make(chan struct{}, 1),
+		busy:  map[string]chan struct{}{},
 	}
-	f.statement = fmt.Sprintf(`SELECT %s FROM %q.%q WHERE "cdc$stream_id" IN ? AND "cdc$time" >= ? AND "cdc$time" < ? BYPASS CACHE`,
-		logColumns, config.Keyspace, config.Table+"_scylla_cdc_log")
 	f.read = f.readLog
+	keep, first, err := f.inspect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open the change feed: %w", err)
+	}
+	if keep > 0 && config.Retention > keep {
+		return nil, fmt.Errorf("open the change feed: the retention is %s, but the CDC log of %s.%s keeps rows for %s only: set the retention to %s or less, or run: %s",
+			config.Retention, config.Keyspace, config.Table, keep, keep, f.log.RetentionStatement(config.Retention))
+	}
 	now := config.Now()
-	f.hub = newHub(&f.config, now.Add(-config.Confidence).Truncate(tick))
+	f.hub = newHub(&f.config, latest(first, now.Add(-config.Confidence).Truncate(cdclog.Tick)))
+	f.hub.keep(keep, first)
 	f.hub.pulse.newest = [2]time.Time{now, now}
 	return f, nil
 }
@@ -66,10 +74,13 @@ func (f *Feed) Run(ctx context.Context) error {
 	}
 	defer close(f.stopped)
 	var group sync.WaitGroup
-	group.Go(func() { (&fastReader{feed: f, horizon: f.hub.confirmed()}).run(ctx) })
-	group.Go(func() { (&safeReader{feed: f}).run(ctx) })
+	start := f.hub.confirmed()
+	group.Go(func() { f.fastReader(start).Run(ctx) })
+	group.Go(func() { f.safeReader(start).Run(ctx) })
 	group.Go(func() { f.hub.sort(ctx) })
+	group.Go(func() { f.believe(ctx) })
 	group.Go(func() { f.save(ctx) })
+	group.Go(func() { f.refresh(ctx) })
 	group.Wait()
 	return nil
 }
@@ -122,7 +133,7 @@ func (f *Feed) Subscribe(ctx context.Context, name string) (ports.Subscription, 
 }
 
 func (f *Feed) subscribe(ctx context.Context, name string) (*subscription, error) {
-	leave, err := f.enter(ctx)
+	leave, err := f.enter(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -149,35 +160,6 @@ func (f *Feed) subscribe(ctx context.Context, name string) (*subscription, error
 
 var errSubscribed = fmt.Errorf("%w: the consumer has an open subscription", ports.ErrUnavailable)
 
-// consumer returns what is known about a consumer, nil when it has no offset. The caller is in enter.
-func (f *Feed) consumer(ctx context.Context, name string) (*consumer, error) {
-	h := f.hub
-	h.mu.Lock()
-	c := h.consumers[name]
-	open := c != nil && c.open != nil
-	h.mu.Unlock()
-	if open {
-		return c, nil
-	}
-	offsets, err := f.config.Offsets.LoadOffsets(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("load the offset: %w", err)
-	}
-	saved, found := offsets[WholeLog]
-	at := gocql.UUID(saved).Time()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	switch {
-	case !found:
-		delete(h.consumers, name)
-		return nil, nil
-	case c == nil || !c.saved.Equal(at): // unknown here, or another process has moved it
-		c = &consumer{name: name, from: at, reach: at, saved: at}
-		h.consumers[name] = c
-	}
-	return c, nil
-}
-
 // SeekEnd implements [ports.ChangeFeed]. It waits, for a second at most, until what is in the log already was read, as that
 // would otherwise come after the end.
 func (f *Feed) SeekEnd(ctx context.Context, name string) error {
@@ -188,7 +170,7 @@ func (f *Feed) SeekEnd(ctx context.Context, name string) error {
 }
 
 func (f *Feed) seekEnd(ctx context.Context, name string) error {
-	leave, err := f.enter(ctx)
+	leave, err := f.enter(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -205,8 +187,9 @@ func (f *Feed) seekEnd(ctx context.Context, name string) error {
 		return err
 	}
 	// What is older was in the event store before the call, wherever the readers are.
-	at := f.config.Now().Add(-f.config.Confidence).Truncate(tick)
+	at := f.config.Now().Add(-f.config.Confidence).Truncate(cdclog.Tick)
 	h.mu.Lock()
+	at = latest(at, h.floor()) // before that there was no log
 	end := &consumer{name: name}
 	h.seekEnd(end)
 	h.mu.Unlock()
@@ -226,107 +209,33 @@ func (f *Feed) seekEnd(ctx context.Context, name string) error {
 	return nil
 }
 
-// Lag implements [ports.ChangeFeed]. It is not known while the consumer reads the log by itself, as it cannot count what is
-// ahead, and while a reader makes no progress.
+// Lag implements [ports.ChangeFeed]. It does no I/O and waits for nobody. It is not known while the
+// consumer reads the log by itself, as it cannot count what is ahead, and unless both readers have
+// read the log up to some time ago: the fast one [Config.Fresh], the safe one [Config.Stale].
 func (f *Feed) Lag(ctx context.Context, name string) (ports.Lag, error) {
-	leave, err := f.enter(ctx)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return ports.Lag{}, fmt.Errorf("lag of %s: %w", name, err)
 	}
-	defer leave()
-	c, err := f.consumer(ctx, name)
-	if err != nil {
-		return ports.Lag{}, fmt.Errorf("lag of %s: %w", name, err)
+	h := f.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return ports.Lag{}, fmt.Errorf("lag of %s: %w", name, ports.ErrClosed)
 	}
-	f.hub.mu.Lock()
-	defer f.hub.mu.Unlock()
+	c := h.consumers[name]
 	if c == nil {
+		if len(h.asked) < mostAsked {
+			h.asked[name] = true // so that refresh looks
+		}
 		return ports.Lag{}, nil
 	}
-	return f.hub.lag(c), nil
-}
-
-// enter begins what must not run beside another that loads or saves offsets.
-func (f *Feed) enter(ctx context.Context) (leave func(), err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	select {
-	case f.admin <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if f.isClosed() {
-		<-f.admin
-		return nil, ports.ErrClosed
-	}
-	return func() { <-f.admin }, nil
+	return h.lag(c), nil
 }
 
 func (f *Feed) isClosed() bool {
 	f.hub.mu.Lock()
 	defer f.hub.mu.Unlock()
 	return f.hub.closed
-}
-
-// save saves offsets now and then, until ctx ends, and then once more.
-func (f *Feed) save(ctx context.Context) {
-	again := time.NewTicker(f.config.SaveEvery)
-	defer again.Stop()
-	for failing := false; ; {
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-		}
-		f.hub.expire()
-		err := f.saveAll(context.WithoutCancel(ctx))
-		if err != nil && !failing {
-			f.config.Logger.Warn("offsets not saved; they will be", "error", err)
-		}
-		failing = err != nil
-		if ctx.Err() != nil {
-			return
-		}
-	}
-}
-
-// saveWithin bounds a save of offsets.
-const saveWithin = 10 * time.Second
-
-// saveAll saves the offsets that have moved.
-func (f *Feed) saveAll(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, saveWithin)
-	defer cancel()
-	f.admin <- struct{}{}
-	defer func() { <-f.admin }()
-	h := f.hub
-	moved := map[*consumer]time.Time{}
-	h.mu.Lock()
-	for _, c := range h.consumers {
-		if at := h.offset(c); !c.lost && at.After(c.saved) {
-			moved[c] = at
-		}
-	}
-	h.mu.Unlock()
-	var failures []error
-	for c, at := range moved {
-		if err := f.saveOffset(ctx, c.name, at); err != nil {
-			failures = append(failures, fmt.Errorf("%s: %w", c.name, err))
-			continue
-		}
-		h.mu.Lock()
-		c.saved = at
-		h.mu.Unlock()
-	}
-	return errors.Join(failures...)
-}
-
-func (f *Feed) saveOffset(ctx context.Context, name string, at time.Time) error {
-	if err := f.config.Offsets.SaveOffsets(ctx, name, map[string]uuid.UUID{WholeLog: uuid.UUID(gocql.MinTimeUUID(at))}); err != nil {
-		f.count(func(s *Stats) { s.SaveFailures++ })
-		return fmt.Errorf("save the offset: %w", err)
-	}
-	return nil
 }
 
 // unavailable is the one place where an error of a read becomes one of package ports.

@@ -97,8 +97,8 @@ func (s server) config(offsets cdc.Offsets) cdc.Config {
 	return cdc.Config{
 		Session: s.session, Keyspace: s.keyspace, Offsets: offsets,
 		FastDelay: 2 * time.Millisecond, FastIdleDelay: 20 * time.Millisecond,
-		Confidence: 300 * time.Millisecond, SafeDelay: 50 * time.Millisecond, SafeWindow: time.Minute,
-		GenerationDelay: 100 * time.Millisecond, SaveEvery: 20 * time.Millisecond, Patience: 2 * time.Second,
+		Confidence: 300 * time.Millisecond, SafeDelay: 50 * time.Millisecond,
+		Stale: time.Minute, Fresh: time.Minute, GenerationDelay: 100 * time.Millisecond, SaveEvery: 20 * time.Millisecond, Patience: 2 * time.Second,
 	}
 }
 
@@ -152,10 +152,10 @@ func (o *offsets) at(consumer string) time.Time {
 // run starts a feed that ends with the test.
 func run(tb testing.TB, config cdc.Config) *cdc.Feed {
 	tb.Helper()
-	if testing.Verbose() {
+	if testing.Verbose() && config.Logger == nil {
 		config.Logger = slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	feed, err := cdc.New(config)
+	feed, err := cdc.Open(tb.Context(), config)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -10,11 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/adapters/cdc/cdclog"
 	"orderflow/domain/eventsourcing"
 )
-
-// tick is the smallest step of a cdc$time.
-const tick = time.Microsecond
 
 // mostHeld is how many records may wait for a predecessor at the same time; more come with a hole. They may also take as many
 // bytes as the tail.
@@ -73,14 +71,21 @@ type hub struct {
 	// holding wakes the loop that ends the waiting.
 	holding chan struct{}
 
-	// horizon is the time up to which the fast reader has read every stream, safe that of the safe reader; at first where they
-	// start.
-	horizon, safe time.Time
-	passed        time.Time // when the fast reader got there, by the process's clock
+	// horizon is the time up to which the fast reader has read every stream that it knows, covered the
+	// time up to which it has read everything, and safe that of the safe reader; at first where they
+	// start. begun says that the safe reader has read something.
+	horizon, covered, safe time.Time
+	begun                  bool
 
 	consumers map[string]*consumer
-	// dropped is the time before which the log is gone whatever its TTL says.
+	// asked has the names of consumers that somebody asked about and that are not in consumers.
+	asked map[string]bool
+	// kept is for how long the log keeps a row, 0 for ever, and dropped the time before which it is gone
+	// in any case.
+	kept    time.Duration
 	dropped time.Time
+	// logKeeps is what the table says about kept.
+	logKeeps time.Duration
 
 	pulse pulse
 	stats Stats
@@ -100,19 +105,20 @@ type waiting struct {
 
 func newHub(c *Config, start time.Time) *hub {
 	return &hub{
-		config: c, changed: make(chan struct{}), first: 1, newest: start, horizon: start, safe: start,
+		config: c, changed: make(chan struct{}), first: 1, newest: start, horizon: start, covered: start, safe: start,
 		known: newBounded[key, came](c.Remembered), last: newBounded[uuid.UUID, uint64](c.Remembered),
-		held: map[uuid.UUID]*waiting{}, holding: make(chan struct{}, 1), consumers: map[string]*consumer{},
+		held: map[uuid.UUID]*waiting{}, holding: make(chan struct{}, 1),
+		consumers: map[string]*consumer{}, asked: map[string]bool{},
 	}
 }
 
 // accept takes what a reader found in a row, and tells whether it was more than a heartbeat.
-func (h *hub) accept(row *logRow, from source) bool {
-	if at, ok := row.heartbeat(); ok {
-		h.hear(heartbeat{at: at, place: row.at.Time()}, from)
+func (h *hub) accept(row *cdclog.Row, from source) bool {
+	if at, ok := row.Heartbeat(); ok {
+		h.hear(heartbeat{at: at, place: row.At()}, from)
 		return false
 	}
-	record, found, err := row.record()
+	record, found, err := row.Record()
 	if err != nil && from == fast { // the safe reader finds the same ones
 		h.report(err)
 	}
@@ -120,7 +126,7 @@ func (h *hub) accept(row *logRow, from source) bool {
 	defer h.mu.Unlock()
 	switch {
 	case found:
-		h.add(entry{record, row.at.Time()}, from)
+		h.add(entry{record, row.At()}, from)
 	case err == nil:
 		h.stats.Ignored++
 	}
@@ -256,29 +262,6 @@ func (h *hub) wake() {
 	h.changed = make(chan struct{})
 }
 
-// floor is the time up to which the log has expired.
-func (h *hub) floor() time.Time {
-	floor := h.config.Now().Add(-h.config.TTL)
-	if h.dropped.After(floor) {
-		return h.dropped
-	}
-	return floor
-}
-
-// expire drops from the tail what the log holds no longer either, so that memory never makes the feed look better than a
-// restart would find it, and looks whose offset has expired.
-func (h *hub) expire() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for floor := h.floor(); len(h.tail) > 0 && h.tail[0].at.Before(floor); {
-		h.evict()
-	}
-	for _, c := range h.consumers {
-		h.expired(c)
-	}
-	h.wake()
-}
-
 // sort lets records go whose patience is over, until ctx ends.
 func (h *hub) sort(ctx context.Context) {
 	for {
@@ -314,11 +297,12 @@ func (h *hub) releaseDue(now time.Time) (next time.Time) {
 	return next
 }
 
-// passedTo notes that the fast reader has read everything up to horizon.
-func (h *hub) passedTo(horizon time.Time) {
+// passedTo notes that the fast reader has read the streams that it knows up to horizon, and everything
+// up to covered.
+func (h *hub) passedTo(horizon, covered time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.horizon, h.passed = horizon, time.Now()
+	h.horizon, h.covered = horizon, covered
 	h.passBeats()
 	h.wake()
 }
@@ -328,7 +312,7 @@ func (h *hub) confirm(horizon time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if horizon.After(h.safe) {
-		h.safe = horizon
+		h.safe, h.begun = horizon, true
 	}
 	if h.passBeats() {
 		h.wake()
@@ -361,4 +345,21 @@ func (h *hub) settle(ctx context.Context, at time.Time, patience time.Duration) 
 			return ctx.Err()
 		}
 	}
+}
+
+// elsewhere returns the names of the consumers that have no subscription here, so that another process
+// may move them.
+func (h *hub) elsewhere() (names []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name := range h.asked {
+		names = append(names, name)
+	}
+	clear(h.asked)
+	for name, c := range h.consumers {
+		if c.open == nil {
+			names = append(names, name)
+		}
+	}
+	return names
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"orderflow/adapters/cdc/cdclog"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
@@ -66,12 +67,13 @@ func (m *model) start() {
 		remembered = m.pick("remembered", 1, 40)
 	}
 	config := Config{
-		TTL: time.Hour, Stale: time.Hour, FastIdleDelay: time.Second, Now: func() time.Time { return at(m.now) },
+		Stale: time.Hour, FastIdleDelay: time.Second, Now: func() time.Time { return at(m.now) },
 		TailRecords: m.pick("tail", 1, 12), TailBytes: 1 << 20, Remembered: remembered, CatchUpRecords: m.pick("page", 1, 6),
 	}
 	begin := max(0, m.now-confidence)
 	m.feed = &Feed{config: config, read: m.read}
 	m.feed.hub = newHub(&m.feed.config, at(begin))
+	m.feed.hub.kept = time.Hour
 	m.fastFrom, m.safeFrom = [aggregates]int{begin, begin, begin}, [aggregates]int{begin, begin, begin}
 	c := &consumer{name: "a", from: m.saved, reach: m.saved, saved: m.saved}
 	m.feed.hub.consumers["a"] = c
@@ -154,7 +156,7 @@ func (m *model) fast() {
 		m.add(m.rows(at(m.fastFrom[stream]), at(m.now-1), func(r modelRow) bool { return r.stream == stream }), fast)
 		m.fastFrom[stream] = max(m.fastFrom[stream], m.now-1)
 	}
-	m.feed.hub.passedTo(at(min(m.fastFrom[0], m.fastFrom[1], m.fastFrom[2])))
+	m.passed(at(min(m.fastFrom[0], m.fastFrom[1], m.fastFrom[2])))
 }
 
 // safe reads some streams, and so ends a window or does not.
@@ -175,6 +177,8 @@ func (m *model) safe() {
 	m.feed.hub.confirm(at(slices.Min(m.safeFrom[:])))
 }
 
+func (m *model) passed(horizon time.Time) { m.feed.hub.passedTo(horizon, horizon) }
+
 func (m *model) patience() { m.feed.hub.releaseDue(time.Now().Add(time.Hour)) }
 
 // read is what a page of the log holds. Anything may happen while it is read.
@@ -184,8 +188,8 @@ func (m *model) read(_ context.Context, from, to time.Time) ([]entry, time.Time,
 	}
 	m.some("before the read")
 	page := m.rows(from, to, func(modelRow) bool { return true })
-	for len(page) > m.feed.config.CatchUpRecords && to.Sub(from) > tick {
-		to = from.Add((to.Sub(from) / 2).Truncate(tick))
+	for len(page) > m.feed.config.CatchUpRecords && to.Sub(from) > cdclog.Tick {
+		to = from.Add((to.Sub(from) / 2).Truncate(cdclog.Tick))
 		page = m.rows(from, to, func(modelRow) bool { return true })
 	}
 	m.some("after the read")
@@ -275,7 +279,7 @@ func (m *model) fastAll() {
 		m.add(m.rows(at(m.fastFrom[stream]), at(m.now-1), func(r modelRow) bool { return r.stream == stream }), fast)
 		m.fastFrom[stream] = m.now - 1
 	}
-	m.feed.hub.passedTo(at(m.now - 1))
+	m.passed(at(m.now - 1))
 }
 
 func (m *model) describe() string {
@@ -365,4 +369,25 @@ func TestPage_IsInOrder(t *testing.T) {
 
 func numberedRecord(aggregate byte, sequence uint64) eventsourcing.Record {
 	return eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: uuid.UUID{aggregate}, SequenceNumber: sequence}}
+}
+
+// An order that is never out of hand for long, among many others: it is not forgotten, and its events are not held.
+func TestHub_RemembersWhatIsInUse(t *testing.T) {
+	t.Parallel()
+	const remembered = 100
+	h := newHub(&Config{TailRecords: 10, TailBytes: 1 << 20, Remembered: remembered, Patience: time.Hour}, at(0))
+	busy, tick := uuid.UUID{1}, 0
+	add := func(id uuid.UUID, sequence uint64) {
+		tick++
+		h.add(entry{eventsourcing.Record{Header: eventsourcing.Header{AggregateID: id, SequenceNumber: sequence}}, at(tick)}, fast)
+	}
+	for n := range uint64(50) {
+		add(busy, n+1)
+		for range remembered / 2 { // others, which come once
+			add(uuid.New(), 1)
+		}
+	}
+	if h.stats.Held != 0 || h.heldCount != 0 {
+		t.Errorf("%d events of an order that is in use were held, although each came behind the one before", h.stats.Held)
+	}
 }

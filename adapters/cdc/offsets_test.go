@@ -45,7 +45,7 @@ func TestOffset_NeverPassesTheSafeReader(t *testing.T) {
 	s := simulated(t, scyllasim.Options{}, false)
 	saved := newOffsets()
 	config := s.config(saved)
-	config.SafeDelay, config.SafeWindow = time.Hour, 3*time.Hour // it takes its time
+	config.SafeDelay, config.Stale = time.Hour, 3*time.Hour // it takes its time
 	r := follow(t, s, config)
 	start := saved.at("a")
 	for n := range uint64(50) {
@@ -86,7 +86,7 @@ func TestOffset_AnotherProcessGoesOnFromIt(t *testing.T) {
 
 func TestOffset_ThatAnotherProcessHasMovedWins(t *testing.T) {
 	t.Parallel()
-	s := simulated(t, scyllasim.Options{}, false)
+	s := simulated(t, scyllasim.Options{GenerationAge: 2 * time.Hour}, false)
 	saved := newOffsets()
 	r := follow(t, s, s.config(saved))
 	r.put(1)
@@ -132,28 +132,29 @@ func TestOffset_IsSavedWhenThatWorksAgain(t *testing.T) {
 	down := errors.New("down")
 	saved.fail(down)
 	r.await("a failed save", func(s cdc.Stats) bool { return s.SaveFailures > 0 })
-	if _, err := r.feed.Lag(t.Context(), "b"); !errors.Is(err, down) {
-		t.Errorf("lag of a consumer whose offset cannot be read: error %v, want %v", err, down)
+	if lag, err := r.feed.Lag(t.Context(), "b"); err != nil || lag.Known {
+		t.Errorf("lag of a consumer whose offset cannot be read: %+v, %v, want none that is known", lag, err)
 	}
 	saved.fail(nil)
 	now := time.Now()
 	await(t, "the offset to be saved", func() bool { return saved.at("a").After(now) })
 }
 
-func TestNew_RefusesWhatCannotWork(t *testing.T) {
+func TestOpen_RefusesWhatCannotWork(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{}, false)
 	for name, change := range map[string]func(*cdc.Config){
 		"no session":                           func(c *cdc.Config) { c.Session = nil },
 		"no keyspace":                          func(c *cdc.Config) { c.Keyspace = "" },
 		"no offsets":                           func(c *cdc.Config) { c.Offsets = nil },
-		"a safe reader that never catches up":  func(c *cdc.Config) { c.SafeWindow = c.SafeDelay },
+		"a lag that is never known for safety": func(c *cdc.Config) { c.Stale = c.Confidence },
+		"a lag that is never known for haste":  func(c *cdc.Config) { c.Fresh = c.GenerationDelay },
 		"a safe reader that is not safe":       func(c *cdc.Config) { c.Confidence = c.FastDelay },
-		"a log that expires before it is read": func(c *cdc.Config) { c.TTL = c.Confidence },
+		"a log that expires before it is read": func(c *cdc.Config) { c.Retention = c.Confidence },
 	} {
 		config := s.config(newOffsets())
 		change(&config)
-		if _, err := cdc.New(config); err == nil {
+		if _, err := cdc.Open(t.Context(), config); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}

@@ -19,10 +19,10 @@ type Stats struct {
 	StreamBatches int
 	// IdleQueries is what the fast reader asks in a second while nothing happens, whatever the number of consumers.
 	IdleQueries float64
-	// Generations counts the new generations of streams that the fast reader has followed.
+	// Generations counts the new stream sets that the fast reader has followed.
 	Generations uint64
-	// SafeRestarts counts how often the safe reader had to be started again.
-	SafeRestarts uint64
+	// SafeFailures counts the failed passes of the safe reader.
+	SafeFailures uint64
 
 	// Detached counts how often a consumer had to read the log by itself because it was behind the tail, CaughtUp the
 	// records read so.
@@ -37,6 +37,8 @@ type Stats struct {
 	// less than the interval of heartbeats and a second; SafeBeat less than that interval and [Config.Stale], and mostly that and
 	// [Config.Confidence] and two polls.
 	FastBeat, SafeBeat time.Duration
+	// Retention is how old an offset may get, 0 for ever.
+	Retention time.Duration
 	// Headroom is the time until the consumer that is furthest behind loses its place in the log.
 	Headroom time.Duration
 	// Tail is the number of records in memory.
@@ -57,7 +59,7 @@ func (f *Feed) Stats() Stats {
 	}
 	now := f.config.Now()
 	s.FastBeat, s.SafeBeat = max(0, now.Sub(h.pulse.newest[fast])), max(0, now.Sub(h.pulse.newest[safe]))
-	s.Headroom = max(0, oldest.Sub(h.floor()))
+	s.Retention, s.Headroom = h.kept, max(0, oldest.Sub(h.floor()))
 	return s
 }
 

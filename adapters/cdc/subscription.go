@@ -28,8 +28,11 @@ func (s *subscription) Next(ctx context.Context) (ports.Delivery, error) {
 func (s *subscription) deliver(ctx context.Context) (ports.Delivery, error) {
 	for {
 		delivery, wait, err := s.poll(ctx)
-		if err != nil || delivery != nil {
-			return value(delivery), err
+		if err != nil {
+			return ports.Delivery{}, err
+		}
+		if delivery != nil {
+			return *delivery, nil
 		}
 		if wait == nil {
 			if err := s.readPage(ctx); err != nil {

@@ -155,7 +155,7 @@ func startScylla(tb testing.TB, hosts []string, late bool, shown shownFunc) *scy
 			tb.Error(err)
 		}
 	})
-	s.feed, err = cdc.New(cdc.Config{Session: session, Keyspace: config.Keyspace, Offsets: fencedOffsets{store, s.epoch}, Now: time.Now})
+	s.feed, err = cdc.Open(tb.Context(), cdc.Config{Session: session, Keyspace: config.Keyspace, Offsets: fencedOffsets{store, s.epoch}, Now: store.Now})
 	if err != nil {
 		tb.Fatal(err)
 	}

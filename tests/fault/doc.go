@@ -35,7 +35,7 @@
 //   - P6: a command id has one answer, across processes and restarts, and its events are in the history once.
 //   - P8: what a consumer has in flight and what the feed keeps stay below what they are configured to.
 //
-// P7 and P9 are not looked at here. The clocks of the servers are not moved, as scylla-cdc-go reads by the clock of its process;
+// P7 and P9 are not looked at here. The clocks of processes are moved, those of the servers only at the end, where intents grow old;
 // rows that are later than the safe reader waits are left to one test of their own, because the feed promises the last event of an
 // order only within that time.
 //

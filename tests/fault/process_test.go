@@ -97,11 +97,11 @@ func (c *cluster) open(ctx context.Context, p *process) (_ *fanout.Router, err e
 	if p.session, err = scylla.Connect(ctx, config); err != nil {
 		return nil, err
 	}
-	p.feed, err = cdc.New(cdc.Config{
+	p.feed, err = cdc.Open(ctx, cdc.Config{
 		Session: p.session, Keyspace: config.Keyspace, Offsets: offsets{p}, Logger: c.log,
 		FastDelay: 5 * time.Millisecond, FastIdleDelay: 30 * time.Millisecond,
-		Confidence: c.broken.confidence(), SafeDelay: 100 * time.Millisecond, SafeWindow: time.Minute, Stale: 10 * time.Second,
-		GenerationDelay: 200 * time.Millisecond, SaveEvery: 50 * time.Millisecond, TTL: c.schedule.retention,
+		Confidence: c.broken.confidence(), SafeDelay: 100 * time.Millisecond, Stale: c.broken.confidence() + 10*time.Second, Now: p.store.Now,
+		GenerationDelay: 200 * time.Millisecond, SaveEvery: 50 * time.Millisecond, Retention: c.schedule.retention,
 		Patience: c.schedule.patience, TailRecords: c.schedule.tail, Remembered: c.schedule.remembered, CatchUpRecords: 50,
 	})
 	if err != nil {

@@ -158,7 +158,7 @@ func (r *round) calm() {
 	r.mu.Unlock()
 	r.sim.DropConnections()
 	r.operators.Wait()
-	r.ahead.Add(int64(30 * time.Second)) // sweepers look at intents of this age
+	r.sim.Advance(30 * time.Second) // sweepers look at intents of this age
 }
 
 // settle waits until everything is as it must be at last, and checks it: first without the publisher, which must hold up
@@ -180,7 +180,7 @@ func (r *round) settle(ctx context.Context) (err error) {
 	if err := r.verify(ctx, "P2", publisherName); err != nil {
 		return err
 	}
-	r.ahead.Add(int64(2 * time.Hour)) // and at this one they look for the last time
+	r.sim.Advance(2 * time.Hour) // and at this one they look for the last time
 	if err := r.awaitNoIntents(ctx); err != nil {
 		return err
 	}

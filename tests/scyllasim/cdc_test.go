@@ -1,14 +1,12 @@
 package scyllasim_test
 
 import (
-	"context"
-	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gocql/gocql"
-	scyllacdc "github.com/scylladb/scylla-cdc-go"
 
 	"orderflow/tests/scyllasim"
 )
@@ -23,57 +21,48 @@ const (
 	insertOutbox = "INSERT INTO shop.outbox_messages (aggregate_id, sequence_number, event_type, payload, metadata) VALUES (?, ?, ?, ?, ?)"
 )
 
-// delivery is one row that scylla-cdc-go delivered.
-type delivery struct {
-	seq    int64
+// logged is a row of the log, as readers of it see it.
+type logged struct {
 	stream string
+	at     time.Time
+	seq    int64
 }
 
-// readOutbox runs scylla-cdc-go on the outbox until the test ends.
-func readOutbox(t *testing.T, s *gocql.Session) <-chan delivery {
+// readLog reads all streams of all sets that the tables list, stream by stream, as a reader does.
+func readLog(t *testing.T, s *gocql.Session, tablets bool) (found []logged) {
 	t.Helper()
-	out := make(chan delivery, 100)
-	consume := func(_ context.Context, _ string, c scyllacdc.Change) error {
-		for _, d := range c.Delta {
-			seq, _ := d.GetValue("sequence_number")
-			out <- delivery{*seq.(*int64), c.StreamID.String()}
-		}
-		return nil
+	list := s.Query("SELECT streams FROM system_distributed.cdc_streams_descriptions_v2").Consistency(gocql.One)
+	if tablets {
+		list = s.Query("SELECT stream_id FROM system.cdc_streams WHERE keyspace_name = 'shop' AND table_name = 'outbox_messages'")
 	}
-	r, err := scyllacdc.NewReader(t.Context(), &scyllacdc.ReaderConfig{
-		Session: s, TableNames: []string{"shop.outbox_messages"},
-		ChangeConsumerFactory: scyllacdc.MakeChangeConsumerFactoryFromFunc(func(ctx context.Context, table string, c scyllacdc.Change) error {
-			return consume(ctx, table, c)
-		}),
-		Advanced: scyllacdc.AdvancedReaderConfig{
-			ConfidenceWindowSize: 50 * time.Millisecond, PostNonEmptyQueryDelay: 10 * time.Millisecond, PostEmptyQueryDelay: 10 * time.Millisecond,
-			PostGenerationFetchDelay: 50 * time.Millisecond, QueryTimeWindowSize: 5 * time.Minute,
-		},
-	})
-	if err != nil {
+	seen := map[string]bool{}
+	iter := list.Iter()
+	for row := map[string]any{}; iter.MapScan(row); row = map[string]any{} {
+		ids, _ := row["streams"].([][]byte)
+		if id, ok := row["stream_id"].([]byte); ok {
+			ids = [][]byte{id}
+		}
+		for _, id := range ids {
+			if seen[string(id)] {
+				continue
+			}
+			seen[string(id)] = true
+			in := s.Query(`SELECT "cdc$time", sequence_number FROM shop.outbox_messages_scylla_cdc_log WHERE "cdc$stream_id" = ?`, id).Iter()
+			var at gocql.UUID
+			for r := (logged{stream: string(id)}); in.Scan(&at, &r.seq); {
+				r.at = at.Time()
+				found = append(found, r)
+			}
+			if err := in.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := iter.Close(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("reader: %v", err)
-		}
-	})
-	return out
-}
-
-func next(t *testing.T, in <-chan delivery) delivery {
-	t.Helper()
-	select {
-	case d := <-in:
-		return d
-	case <-time.After(time.Minute):
-		t.Fatal("nothing was delivered")
-		return delivery{}
-	}
+	slices.SortStableFunc(found, func(a, b logged) int { return a.at.Compare(b.at) })
+	return found
 }
 
 func put(t *testing.T, s *gocql.Session, order gocql.UUID, seq int64) {
@@ -81,71 +70,63 @@ func put(t *testing.T, s *gocql.Session, order gocql.UUID, seq int64) {
 	exec(t, s, insertOutbox, order, seq, "OrderCreated", "{}", map[string]string{"actor": "me"})
 }
 
-func TestCDC_reader_follows_a_generation_change(t *testing.T) {
+func TestCDC_streams_change_with_the_generation(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		options  scyllasim.Options
 		keyspace string
+		tablets  bool
 	}{
-		"vnodes":               {scyllasim.Options{}, createKeyspace},
-		"three nodes":          {scyllasim.Options{Nodes: 3}, createKeyspace},
-		"tablets":              {scyllasim.Options{Tablets: true}, createKeyspace},
-		"tablets switched off": {scyllasim.Options{Tablets: true}, createKeyspace + " AND tablets = {'enabled': false}"},
+		"vnodes":               {scyllasim.Options{}, createKeyspace, false},
+		"three nodes":          {scyllasim.Options{Nodes: 3}, createKeyspace, false},
+		"tablets":              {scyllasim.Options{Tablets: true}, createKeyspace, true},
+		"tablets switched off": {scyllasim.Options{Tablets: true}, createKeyspace + " AND tablets = {'enabled': false}", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sim, s := setup(t, c.options)
 			exec(t, s, c.keyspace)
 			exec(t, s, createOutbox)
-			got := readOutbox(t, s)
 			order := gocql.MustRandomUUID()
 			var seq int64
-			step := func() string {
+			step := func() logged {
 				seq++
 				put(t, s, order, seq)
-				d := next(t, got)
-				if d.seq != seq {
-					t.Fatalf("delivered %d, want %d", d.seq, seq)
+				found := readLog(t, s, c.tablets)
+				if len(found) != int(seq) || found[seq-1].seq != seq {
+					t.Fatalf("the log has %v, want %d rows in order", found, seq)
 				}
-				return d.stream
+				return found[seq-1]
 			}
 			old := step()
-			for start := sim.NewGeneration(200 * time.Millisecond); sim.Now().Before(start); {
-				if stream := step(); stream != old && sim.Now().Before(start) {
-					t.Fatalf("the stream changed before the generation did")
+			start := sim.NewGeneration(200 * time.Millisecond)
+			last := old
+			for last.at.Before(start) {
+				if last = step(); (last.stream != old.stream) != !last.at.Before(start) {
+					t.Fatalf("a row of %s in stream %x, with a generation that starts at %s", last.at, last.stream, start)
 				}
-			}
-			if stream := step(); stream == old {
-				t.Fatalf("still on stream %s after the generation change", stream)
 			}
 		})
 	}
 }
 
-func TestCDC_reader_gets_duplicates_and_misses_late_rows(t *testing.T) {
+func TestCDC_duplicates_and_late_rows(t *testing.T) {
 	t.Parallel()
 	sim, s := setup(t, scyllasim.Options{})
 	exec(t, s, createKeyspace)
 	exec(t, s, createOutbox)
-	got := readOutbox(t, s)
 	order := gocql.MustRandomUUID()
 	put(t, s, order, 1)
-	if d := next(t, got); d.seq != 1 {
-		t.Fatalf("delivered %d, want 1", d.seq)
-	}
-
 	sim.Inject(scyllasim.Fault{Table: "outbox_messages", Effect: scyllasim.LateLog, Late: 30 * time.Second})
-	put(t, s, order, 2) // lands behind the reader, which never looks back
+	put(t, s, order, 2) // lands behind a reader that has passed 1
 	sim.Inject(scyllasim.Fault{Table: "outbox_messages", Effect: scyllasim.DuplicateLog})
 	put(t, s, order, 3)
-	for range 2 {
-		if d := next(t, got); d.seq != 3 {
-			t.Fatalf("delivered %d, want 3 twice and 2 never", d.seq)
-		}
+	var got []int64
+	for _, r := range readLog(t, s, false) {
+		got = append(got, r.seq)
 	}
-	var inLog int
-	if err := s.Query("SELECT COUNT(*) FROM shop.outbox_messages_scylla_cdc_log").Scan(&inLog); err != nil || inLog != 4 {
-		t.Fatalf("the log has %d rows, want 4: %v", inLog, err)
+	if want := []int64{2, 1, 3, 3}; !slices.Equal(got, want) {
+		t.Errorf("in the order of its times the log has %v, want %v", got, want)
 	}
 }
 

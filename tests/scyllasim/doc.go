@@ -1,5 +1,5 @@
 // Package scyllasim is a test double of a ScyllaDB 5.1 cluster: it listens on loopback addresses, speaks the CQL native protocol v4 and
-// keeps its data in memory, so that unmodified gocql and scylla-cdc-go and the statements of the adapters run without a server.
+// keeps its data in memory, so that the unmodified driver and the statements of the adapters run without a server.
 //
 // What it answers is held to what a real server answered: the statements, faults and frames in testdata were captured from ScyllaDB
 // 5.1.18, and the tests replay them. Where the two differ, this package is wrong.

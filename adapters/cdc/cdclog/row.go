@@ -1,4 +1,4 @@
-package cdc
+package cdclog
 
 import (
 	"errors"
@@ -7,16 +7,33 @@ import (
 
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
-	scyllacdc "github.com/scylladb/scylla-cdc-go"
 
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
 
-// logRow is a row of the CDC log. In the columns of the outbox nil is null: not set by the change, or set to null.
-type logRow struct {
+// Operation is what a row of the log is about, cdc$operation.
+type Operation int8
+
+// The operations that matter here.
+const (
+	PreImage Operation = iota
+	Update
+	Insert
+	RowDelete
+	PartitionDelete
+	RangeDeleteStartInclusive
+	RangeDeleteStartExclusive
+	RangeDeleteEndInclusive
+	RangeDeleteEndExclusive
+	PostImage
+)
+
+// Row is a row of the log. In the columns of the outbox nil is null: not set by the change, or set to
+// null.
+type Row struct {
 	at        gocql.UUID
-	operation scyllacdc.OperationType
+	operation Operation
 
 	aggregateID    *gocql.UUID
 	sequenceNumber *int64
@@ -52,12 +69,17 @@ func (e *MalformedRowError) Unwrap() error { return e.Err }
 // Is makes errors.Is(err, ports.ErrCorrupt) true.
 func (e *MalformedRowError) Is(target error) bool { return target == ports.ErrCorrupt }
 
-// record returns the record that the row carries. found is false for rows that carry none: preimages, deletes, operations of
-// later servers, and the second row of an insert that sets a column to null.
-func (r *logRow) record() (record eventsourcing.Record, found bool, err error) {
+// At is the time of the change.
+func (r *Row) At() time.Time { return r.at.Time() }
+
+// Record returns the record that the row carries. found is false for rows that carry none: preimages,
+// deletes, operations of later servers, and the second row of an insert that sets a column to null.
+//
+// Errors: [*MalformedRowError].
+func (r *Row) Record() (record eventsourcing.Record, found bool, err error) {
 	switch r.operation {
-	case scyllacdc.Insert, scyllacdc.PostImage:
-	case scyllacdc.Update:
+	case Insert, PostImage:
+	case Update:
 		if r.eventID == nil && r.payload == nil {
 			return record, false, nil
 		}
@@ -83,7 +105,7 @@ func (r *logRow) record() (record eventsourcing.Record, found bool, err error) {
 	return record, true, nil
 }
 
-func (r *logRow) check(record eventsourcing.Record) error {
+func (r *Row) check(record eventsourcing.Record) error {
 	switch {
 	case record.AggregateID == uuid.Nil:
 		return errors.New("no aggregate id")
@@ -114,32 +136,29 @@ func value[T any](p *T) (v T) {
 	return v
 }
 
-// logColumns are read by the fast reader and while catching up, in the order of [logRow.targets].
+// logColumns are what is read, in the order of [Row.targets].
 const logColumns = `"cdc$time", "cdc$operation", aggregate_id, sequence_number, event_id, event_type, event_version, payload, ` +
 	`command_id, correlation_id, causation_id, metadata, created_at`
 
-func (r *logRow) targets() []any {
+func (r *Row) targets() []any {
 	return []any{
 		&r.at, (*int8)(&r.operation), &r.aggregateID, &r.sequenceNumber, &r.eventID, &r.eventType, &r.eventVersion, &r.payload,
 		&r.commandID, &r.correlationID, &r.causationID, &r.metadata, &r.createdAt,
 	}
 }
 
-// fromLibrary is the row that scylla-cdc-go delivered. A column of another type than ours is like one that is null.
-func fromLibrary(at gocql.UUID, row *scyllacdc.ChangeRow) *logRow {
-	return &logRow{
-		at: at, operation: row.GetOperation(),
-		aggregateID: column[*gocql.UUID](row, "aggregate_id"), sequenceNumber: column[*int64](row, "sequence_number"),
-		eventID: column[*gocql.UUID](row, "event_id"), eventType: column[*string](row, "event_type"),
-		eventVersion: column[*int](row, "event_version"), payload: column[*string](row, "payload"),
-		commandID: column[*gocql.UUID](row, "command_id"), correlationID: column[*gocql.UUID](row, "correlation_id"),
-		causationID: column[*gocql.UUID](row, "causation_id"), metadata: column[map[string]string](row, "metadata"),
-		createdAt: column[*time.Time](row, "created_at"),
-	}
-}
+// heartbeatType is the event type of a heartbeat's row, which has sequence number 0, as no event has.
+const heartbeatType = "orderflow.heartbeat"
 
-func column[T any](row *scyllacdc.ChangeRow, name string) T {
-	v, _ := row.GetValue(name)
-	t, _ := v.(T)
-	return t
+// Heartbeat returns the time that the row carries when it is a heartbeat's, in whichever partition.
+func (r *Row) Heartbeat() (at time.Time, found bool) {
+	switch r.operation {
+	case Insert, Update, PostImage:
+	default:
+		return at, false
+	}
+	if value(r.sequenceNumber) != 0 || value(r.eventType) != heartbeatType || r.createdAt == nil {
+		return at, false
+	}
+	return eventsourcing.Timestamp(*r.createdAt), true
 }

@@ -1,4 +1,4 @@
-package cdc_test
+package cdclog_test
 
 import (
 	"bytes"
@@ -8,9 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	scyllacdc "github.com/scylladb/scylla-cdc-go"
 
-	"orderflow/adapters/cdc"
+	"orderflow/adapters/cdc/cdclog"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
@@ -20,8 +19,8 @@ var created = time.Date(2026, time.January, 2, 3, 4, 5, 678_000_000, time.UTC)
 func id(n byte) uuid.UUID { return uuid.UUID{n, 15: 1} }
 
 // fullRow is the row of an insert with all columns.
-func fullRow() *cdc.Row {
-	return cdc.NewRow(scyllacdc.Insert, cdc.Columns{
+func fullRow() *cdclog.Row {
+	return cdclog.NewRow(cdclog.Insert, cdclog.Columns{
 		AggregateID: id(1), SequenceNumber: 7, EventID: id(2), EventType: "order.created", EventVersion: 2, Payload: `{"a":1}`,
 		CommandID: id(3), CorrelationID: id(4), CausationID: id(5), Metadata: map[string]string{"user": "ada"}, CreatedAt: created,
 	})
@@ -40,15 +39,15 @@ func TestRow_BecomesARecord(t *testing.T) {
 	sparse := full
 	sparse.CorrelationID, sparse.CausationID, sparse.Metadata, sparse.Payload = uuid.Nil, uuid.Nil, nil, []byte{}
 	for name, tt := range map[string]struct {
-		operation scyllacdc.OperationType
+		operation cdclog.Operation
 		without   []string
 		payload   *string
 		want      eventsourcing.Record
 	}{
-		"an insert":                       {operation: scyllacdc.Insert, want: full},
-		"a postimage":                     {operation: scyllacdc.PostImage, want: full},
-		"an update that sets all columns": {operation: scyllacdc.Update, want: full},
-		"an insert without what need not be there": {operation: scyllacdc.Insert, without: []string{"correlation_id", "causation_id", "metadata"}, payload: new(string), want: sparse},
+		"an insert":                       {operation: cdclog.Insert, want: full},
+		"a postimage":                     {operation: cdclog.PostImage, want: full},
+		"an update that sets all columns": {operation: cdclog.Update, want: full},
+		"an insert without what need not be there": {operation: cdclog.Insert, without: []string{"correlation_id", "causation_id", "metadata"}, payload: new(string), want: sparse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,9 +70,9 @@ func TestRow_BecomesARecord(t *testing.T) {
 
 func TestRow_IsIgnored(t *testing.T) {
 	t.Parallel()
-	for _, operation := range []scyllacdc.OperationType{
-		scyllacdc.PreImage, scyllacdc.RowDelete, scyllacdc.PartitionDelete, scyllacdc.RangeDeleteStartInclusive,
-		scyllacdc.RangeDeleteEndExclusive, 10, -1,
+	for _, operation := range []cdclog.Operation{
+		cdclog.PreImage, cdclog.RowDelete, cdclog.PartitionDelete, cdclog.RangeDeleteStartInclusive,
+		cdclog.RangeDeleteEndExclusive, 10, -1,
 	} {
 		row := fullRow()
 		row.SetOperation(operation)
@@ -81,7 +80,7 @@ func TestRow_IsIgnored(t *testing.T) {
 			t.Errorf("operation %d: got %v, %v, want neither a record nor an error", operation, found, err)
 		}
 	}
-	nulls := cdc.NewRow(scyllacdc.Update, cdc.Columns{AggregateID: id(1), SequenceNumber: 7})
+	nulls := cdclog.NewRow(cdclog.Update, cdclog.Columns{AggregateID: id(1), SequenceNumber: 7})
 	if _, found, err := nulls.Record(); found || err != nil {
 		t.Errorf("the second row of an insert with a null: got %v, %v, want neither a record nor an error", found, err)
 	}
@@ -95,7 +94,7 @@ func TestRow_WithoutWhatARecordNeedsIsMalformed(t *testing.T) {
 		row := fullRow()
 		row.Clear(column)
 		_, found, err := row.Record()
-		var malformed *cdc.MalformedRowError
+		var malformed *cdclog.MalformedRowError
 		if found || !errors.As(err, &malformed) || !errors.Is(err, ports.ErrCorrupt) {
 			t.Errorf("without %s: got %v, %v, want a malformed row", column, found, err)
 			continue
@@ -117,7 +116,7 @@ func FuzzParseRow(f *testing.F) {
 	f.Fuzz(func(t *testing.T, operation int8, nulls uint16, sequence int64, version int, eventType, payload string, millis int64, raw []byte) {
 		var some uuid.UUID
 		copy(some[:], raw)
-		row := cdc.NewRow(scyllacdc.OperationType(operation), cdc.Columns{
+		row := cdclog.NewRow(cdclog.Operation(operation), cdclog.Columns{
 			AggregateID: some, SequenceNumber: sequence, EventID: some, EventType: eventType, EventVersion: version, Payload: payload,
 			CommandID: some, CorrelationID: some, CausationID: some, Metadata: map[string]string{eventType: payload}, CreatedAt: time.UnixMilli(millis),
 		})
@@ -138,4 +137,27 @@ func FuzzParseRow(f *testing.F) {
 			t.Fatalf("a record that the row does not carry: %+v", record)
 		}
 	})
+}
+
+func TestRow_IsAHeartbeat(t *testing.T) {
+	t.Parallel()
+	for operation, c := range map[cdclog.Operation]cdclog.Columns{
+		cdclog.Update:    {AggregateID: id(1), EventType: "orderflow.heartbeat", CreatedAt: created},
+		cdclog.PostImage: {AggregateID: id(1), EventType: "orderflow.heartbeat", CreatedAt: created},
+	} {
+		if at, found := cdclog.NewRow(operation, c).Heartbeat(); !found || !at.Equal(created) {
+			t.Errorf("the row of a heartbeat, operation %d, is taken for a record's", operation)
+		}
+	}
+	for name, row := range map[string]*cdclog.Row{
+		"an event":                        fullRow(),
+		"an event of the type":            cdclog.NewRow(cdclog.Insert, cdclog.Columns{AggregateID: id(1), SequenceNumber: 1, EventType: "orderflow.heartbeat", CreatedAt: created}),
+		"the deletion of a heartbeat":     cdclog.NewRow(cdclog.RowDelete, cdclog.Columns{AggregateID: id(1), EventType: "orderflow.heartbeat", CreatedAt: created}),
+		"a heartbeat without a time":      cdclog.NewRow(cdclog.Update, cdclog.Columns{AggregateID: id(1), EventType: "orderflow.heartbeat"}),
+		"another row with that number, 0": cdclog.NewRow(cdclog.Update, cdclog.Columns{AggregateID: id(1), EventType: "other", CreatedAt: created}),
+	} {
+		if _, found := row.Heartbeat(); found {
+			t.Errorf("%s is taken for a heartbeat", name)
+		}
+	}
 }

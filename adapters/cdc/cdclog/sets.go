@@ -1,83 +1,85 @@
-package cdc
+package cdclog
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/gocql/gocql"
 )
 
-// maxStreams is the number of partitions that a server allows in one query (max_partition_key_restrictions_per_query).
+// maxStreams is the number of partitions that a server allows in one query
+// (max_partition_key_restrictions_per_query).
 const maxStreams = 100
 
-// generation is a set of CDC streams and when they are in use: from start to end, or without an end yet (zero).
-type generation struct {
-	start, end time.Time
-	streams    [][]byte
+// Set is a set of streams and when they are in use: from Start to End, or without an end yet (zero).
+type Set struct {
+	Start, End time.Time
+	Streams    [][]byte
+	// Err says why the streams are not known.
+	Err error
 }
 
-// batches cuts the streams into what one query may ask for.
-func (g generation) batches() [][][]byte { return slices.Collect(slices.Chunk(g.streams, maxStreams)) }
+// Batches cuts the streams into what one query may ask for.
+func (s Set) Batches() [][][]byte { return slices.Collect(slices.Chunk(s.Streams, maxStreams)) }
 
-// topology tells the generations of the log. It is safe for concurrent use.
-type topology struct {
-	session         *gocql.Session
-	keyspace, table string
+// errNotListed is the Err of a set whose streams are not in the tables yet.
+var errNotListed = errors.New("its streams are not listed yet")
 
-	mu sync.Mutex
-	// tablets is nil until it is known.
-	tablets *bool
-	// known are the streams of the generations that were asked for. They never change.
-	known map[int64][][]byte
-}
-
-// between returns the generations with rows of the time from to the time to, oldest first; none when all are younger.
-func (t *topology) between(ctx context.Context, from, to time.Time) ([]generation, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	times, err := t.times(ctx)
+// Sets returns the sets with rows of the time from to the time to, oldest first. Those that the log
+// has no longer are not among them; first is when the oldest one starts that it has. The streams of
+// a set may be unknown although others are known, see [Set].Err.
+func (l *Log) Sets(ctx context.Context, from, to time.Time) (sets []Set, first time.Time, err error) {
+	times, err := l.times(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("generations of streams: %w", err)
+		return nil, first, fmt.Errorf("list the stream sets of %s.%s: %w", l.config.Keyspace, l.config.Table, err)
 	}
-	var found []generation
+	l.forgetBefore(times[0])
 	for i, start := range times {
-		g := generation{start: start}
+		s := Set{Start: start}
 		if i+1 < len(times) {
-			g.end = times[i+1]
+			s.End = times[i+1]
 		}
-		if start.After(to) || !g.end.IsZero() && !g.end.After(from) {
+		if start.After(to) || !s.End.IsZero() && !s.End.After(from) {
 			continue
 		}
-		if g.streams, err = t.streams(ctx, start); err != nil {
-			return nil, fmt.Errorf("streams of the generation of %s: %w", start.UTC().Format(time.RFC3339Nano), err)
+		if s.Streams, s.Err = l.streams(ctx, start); s.Err != nil {
+			s.Err = fmt.Errorf("list the streams of the set of %s: %w", start.UTC().Format(time.RFC3339Nano), s.Err)
 		}
-		found = append(found, g)
+		sets = append(sets, s)
 	}
-	return found, nil
+	return sets, times[0], nil
 }
 
-// at returns the streams of the generation that starts then.
-func (t *topology) at(ctx context.Context, start time.Time) ([][]byte, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if _, err := t.usesTablets(ctx); err != nil {
+// SetsOf returns the sets that a row of the time from to the time to may be in. Those that end shortly
+// before are among them: a node may learn late of the next one.
+//
+// It is an error if the streams of one are not known.
+func (l *Log) SetsOf(ctx context.Context, from, to time.Time) ([]Set, error) {
+	sets, _, err := l.Sets(ctx, from.Add(-leeway), to)
+	if err != nil {
 		return nil, err
 	}
-	return t.streams(ctx, start)
+	for _, set := range sets {
+		if set.Err != nil {
+			return nil, set.Err
+		}
+	}
+	return sets, nil
 }
 
-// usesTablets tells where the generations are listed. Servers that know no tablets do not know the column.
-func (t *topology) usesTablets(ctx context.Context) (bool, error) {
-	if t.tablets != nil {
-		return *t.tablets, nil
+// usesTablets tells where the sets are listed. Servers that know no tablets do not know the column.
+func (l *Log) usesTablets(ctx context.Context) (bool, error) {
+	l.mu.Lock()
+	tablets := l.tablets
+	l.mu.Unlock()
+	if tablets != nil {
+		return *tablets, nil
 	}
 	var initial *int
-	err := t.session.Query("SELECT initial_tablets FROM system_schema.scylla_keyspaces WHERE keyspace_name = ?", t.keyspace).
+	err := l.config.Session.Query("SELECT initial_tablets FROM system_schema.scylla_keyspaces WHERE keyspace_name = ?", l.config.Keyspace).
 		WithContext(ctx).Idempotent(true).Scan(&initial)
 	// Errors without details do not implement gocql.RequestError, up to v1.18.3 at least.
 	var refused interface{ GetCode() int }
@@ -87,21 +89,24 @@ func (t *topology) usesTablets(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	uses := err == nil && initial != nil
-	t.tablets = &uses
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tablets = &uses
 	return uses, nil
 }
 
-// times lists when the generations start, oldest first.
-func (t *topology) times(ctx context.Context) ([]time.Time, error) {
-	tablets, err := t.usesTablets(ctx)
+// times lists when the sets start, oldest first.
+func (l *Log) times(ctx context.Context) ([]time.Time, error) {
+	tablets, err := l.usesTablets(ctx)
 	if err != nil {
 		return nil, err
 	}
-	query := t.session.Query("SELECT time FROM system_distributed.cdc_generation_timestamps WHERE key = 'timestamps'")
+	query := l.config.Session.Query("SELECT time FROM system_distributed.cdc_generation_timestamps WHERE key = 'timestamps'")
 	if tablets {
-		query = t.session.Query("SELECT timestamp FROM system.cdc_timestamps WHERE keyspace_name = ? AND table_name = ?", t.keyspace, t.table)
+		query = l.config.Session.Query("SELECT timestamp FROM system.cdc_timestamps WHERE keyspace_name = ? AND table_name = ?",
+			l.config.Keyspace, l.config.Table)
 	}
-	consistency, err := t.consistency(ctx)
+	consistency, err := l.consistency(ctx, tablets)
 	if err != nil {
 		return nil, err
 	}
@@ -114,70 +119,85 @@ func (t *topology) times(ctx context.Context) ([]time.Time, error) {
 		return nil, err
 	}
 	if len(times) == 0 {
-		return nil, errors.New("none yet")
+		return nil, errors.New("there is none yet")
 	}
 	slices.SortFunc(times, time.Time.Compare)
 	return times, nil
 }
 
-func (t *topology) streams(ctx context.Context, start time.Time) ([][]byte, error) {
-	if streams, ok := t.known[start.UnixMilli()]; ok {
+// streams lists the streams of the set that starts then.
+func (l *Log) streams(ctx context.Context, start time.Time) ([][]byte, error) {
+	l.mu.Lock()
+	streams, known := l.known[start.UnixMilli()]
+	l.mu.Unlock()
+	if known {
 		return streams, nil
 	}
-	consistency, err := t.consistency(ctx)
+	tablets, err := l.usesTablets(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var streams [][]byte
-	if *t.tablets {
-		const current = int8(0) // stream_state
-		iter := t.session.Query("SELECT stream_id FROM system.cdc_streams WHERE keyspace_name = ? AND table_name = ? AND timestamp = ? AND stream_state = ?",
-			t.keyspace, t.table, start, current).WithContext(ctx).Consistency(consistency).Idempotent(true).Iter()
-		for stream := []byte(nil); iter.Scan(&stream); stream = nil {
-			streams = append(streams, stream)
-		}
-		err = iter.Close()
+	consistency, err := l.consistency(ctx, tablets)
+	if err != nil {
+		return nil, err
+	}
+	if tablets {
+		streams, err = l.tabletStreams(ctx, start, consistency)
 	} else {
-		iter := t.session.Query("SELECT streams FROM system_distributed.cdc_streams_descriptions_v2 WHERE time = ?", start).
-			WithContext(ctx).Consistency(consistency).Idempotent(true).Iter()
-		for ofRange := [][]byte(nil); iter.Scan(&ofRange); ofRange = nil {
-			streams = append(streams, ofRange...)
-		}
-		err = iter.Close()
+		streams, err = l.vnodeStreams(ctx, start, consistency)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if len(streams) == 0 { // the description of a generation may become visible after its time
-		return nil, errors.New("none yet")
+	if len(streams) == 0 {
+		return nil, errNotListed
 	}
-	if t.known == nil {
-		t.known = map[int64][][]byte{}
-	}
-	t.known[start.UnixMilli()] = streams
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.known[start.UnixMilli()] = streams
 	return streams, nil
 }
 
-// consistency is that of system_distributed: it has three replicas, of which a single node can only have one.
-func (t *topology) consistency(ctx context.Context) (gocql.Consistency, error) {
+func (l *Log) tabletStreams(ctx context.Context, start time.Time, consistency gocql.Consistency) (streams [][]byte, err error) {
+	const whole = int8(0) // the stream_state of all streams of the set
+	iter := l.config.Session.Query("SELECT stream_id FROM system.cdc_streams WHERE keyspace_name = ? AND table_name = ? AND timestamp = ? AND stream_state = ?",
+		l.config.Keyspace, l.config.Table, start, whole).WithContext(ctx).Consistency(consistency).Idempotent(true).Iter()
+	for stream := []byte(nil); iter.Scan(&stream); stream = nil {
+		streams = append(streams, stream)
+	}
+	return streams, iter.Close()
+}
+
+func (l *Log) vnodeStreams(ctx context.Context, start time.Time, consistency gocql.Consistency) (streams [][]byte, err error) {
+	iter := l.config.Session.Query("SELECT streams FROM system_distributed.cdc_streams_descriptions_v2 WHERE time = ?", start).
+		WithContext(ctx).Consistency(consistency).Idempotent(true).Iter()
+	for ofRange := [][]byte(nil); iter.Scan(&ofRange); ofRange = nil {
+		streams = append(streams, ofRange...)
+	}
+	return streams, iter.Close()
+}
+
+// forgetBefore drops the streams of sets that the log has no longer.
+func (l *Log) forgetBefore(first time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for start := range l.known {
+		if start < first.UnixMilli() {
+			delete(l.known, start)
+		}
+	}
+}
+
+// consistency is that of the tables with the sets. With vnodes they have three replicas, of which a
+// single node can only have one; with tablets they are made up by the node that answers.
+func (l *Log) consistency(ctx context.Context, tablets bool) (gocql.Consistency, error) {
+	if tablets {
+		return gocql.One, nil
+	}
 	var peers int
-	err := t.session.Query("SELECT COUNT(*) FROM system.peers").WithContext(ctx).Idempotent(true).Scan(&peers)
-	if peers == 0 || *t.tablets {
+	err := l.config.Session.Query("SELECT COUNT(*) FROM system.peers").WithContext(ctx).Idempotent(true).Scan(&peers)
+	if peers == 0 {
 		return gocql.One, err
 	}
 	return gocql.Quorum, err
-}
-
-// group tells the streams that scylla-cdc-go reads with one query: those of one vnode, or with tablets each by itself.
-func (t *topology) group(stream []byte) string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.tablets != nil && *t.tablets || len(stream) != 16 {
-		return string(stream)
-	}
-	low := binary.BigEndian.Uint64(stream[8:])
-	if version := low & 0xf; version != 1 {
-		return string(stream)
-	}
-	return fmt.Sprint("vnode ", low>>4&(1<<22-1))
 }

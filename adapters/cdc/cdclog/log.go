@@ -1,0 +1,59 @@
+package cdclog
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gocql/gocql"
+)
+
+// Tick is the smallest step of a cdc$time.
+const Tick = time.Microsecond
+
+// Config says which log a [Log] is.
+type Config struct {
+	// Session is used and never closed.
+	Session *gocql.Session
+	// Keyspace and Table name the table that the log belongs to.
+	Keyspace, Table string
+	// Consistency is that of reads of the log.
+	Consistency gocql.Consistency
+}
+
+// Log is the CDC log of a table. It is safe for concurrent use.
+type Log struct {
+	config Config
+
+	mu sync.Mutex
+	// tablets is nil until it is known.
+	tablets *bool
+	// known are the streams of the sets that were listed, by their start in milliseconds. They never
+	// change.
+	known map[int64][][]byte
+}
+
+// New returns a log. It does no I/O.
+func New(config Config) *Log { return &Log{config: config, known: map[int64][][]byte{}} }
+
+// Read calls each for every row of some streams behind the time from, up to the time to, until it
+// returns false. Rows of one stream come in the order of their times. The purpose is a word that
+// shows up in the servers' logs and traces.
+func (l *Log) Read(ctx context.Context, purpose string, streams [][]byte, from, to time.Time, each func(*Row) bool) error {
+	statement := fmt.Sprintf(`SELECT /* %s */ %s FROM %q.%q WHERE "cdc$stream_id" IN ? AND "cdc$time" >= ? AND "cdc$time" < ? BYPASS CACHE`,
+		purpose, logColumns, l.config.Keyspace, l.config.Table+"_scylla_cdc_log")
+	iter := l.config.Session.Query(statement, streams, behind(from), behind(to)).
+		WithContext(ctx).Consistency(l.config.Consistency).Idempotent(true).Iter()
+	for {
+		row := &Row{}
+		if !iter.Scan(row.targets()...) || !each(row) {
+			break
+		}
+	}
+	return iter.Close()
+}
+
+// behind is the least id of a time after t. (gocql.MaxTimeUUID is not the greatest id of a time:
+// servers compare the lower half as signed bytes, and its first one is negative.)
+func behind(t time.Time) gocql.UUID { return gocql.MinTimeUUID(t.Add(100 * time.Nanosecond)) }

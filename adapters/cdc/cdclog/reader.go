@@ -1,0 +1,295 @@
+package cdclog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// leeway is how far behind the end of a set rows of it may still come, from nodes that learn late
+	// of the next one.
+	leeway = 10 * time.Second
+	// ahead is how long before its start the streams of a set are looked for.
+	ahead = time.Hour
+	// window is how much of the log one pass reads, at most.
+	window = 2 * time.Minute
+	// parallelism is how many queries run at the same time.
+	parallelism = 8
+)
+
+// The bounds of the pause after a pass that failed.
+const (
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = 5 * time.Second
+)
+
+// Pass is one pass of a [Reader] over all streams.
+type Pass struct {
+	// Horizon is the time up to which all streams that the reader knew were read. The rows up to
+	// Covered are read whatever the reader did not know: when it looked for sets last, there was none
+	// before that time that it does not read.
+	Horizon, Covered time.Time
+	// Batches is the number of queries that a pass takes, Queries the number of those that were made.
+	Batches, Queries int
+	// NewSets is the number of sets that the reader has begun to read, without the first ones.
+	NewSets int
+	// Err is why the pass failed, or did not get as far as it should. Horizon and Covered are where
+	// the reader was before in the first case.
+	Err error
+}
+
+// Sink takes what a [Reader] reads. Its methods are called by several goroutines and must not block.
+type Sink interface {
+	// Row takes a row and tells whether it is a reason to expect more.
+	Row(row *Row) bool
+	// Passed is called after each pass, by one goroutine.
+	Passed(Pass)
+}
+
+// ReaderConfig says how a [Reader] reads. All of it is required, except for Woken and From.
+type ReaderConfig struct {
+	Log  *Log
+	Sink Sink
+	// Name is shown in messages and in the queries.
+	Name string
+	// Start is the time behind which the reader starts.
+	Start time.Time
+	// From, which may be nil, is a time that need not be read any more: a reader that was held up goes
+	// on from there.
+	From func() time.Time
+	// Age is the age from which a row is read. A row that becomes visible later is never read.
+	Age time.Duration
+	// Pause is the pause between two passes. While nothing comes, it grows up to IdlePause.
+	Pause, IdlePause time.Duration
+	// LookEvery is the pause between two looks for new stream sets.
+	LookEvery time.Duration
+	// Woken asks for a pass at once, and short pauses from then on; nil for never.
+	Woken <-chan struct{}
+	// Now is what time it is on the servers.
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Reader reads a log from some time on, pass by pass: in each one, what has become old enough in every
+// stream. It looks for new sets of streams, which it reads from their start, and reads old ones some
+// time beyond their end.
+type Reader struct {
+	config ReaderConfig
+	// horizon is the time up to which every stream was read.
+	horizon time.Time
+	// reading are the streams of the sets that are read, and unreadable the sets in use that cannot be.
+	reading    []*batch
+	unreadable []Set
+	// looked is what time it was at the last look for sets.
+	looked time.Time
+	// failing is set while looks fail, so that it is said once.
+	failing bool
+}
+
+// batch is some streams of one set, and how far they were read.
+type batch struct {
+	start   time.Time // of the set
+	streams [][]byte
+	from    time.Time
+}
+
+// NewReader returns a reader, whose Run can be called once.
+func NewReader(config ReaderConfig) *Reader {
+	return &Reader{config: config, horizon: config.Start}
+}
+
+// Run reads until ctx ends.
+func (r *Reader) Run(ctx context.Context) {
+	idle, failures := r.config.Pause, 0
+	for ctx.Err() == nil {
+		found, behind, err := r.pass(ctx)
+		pause := idle
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			if failures == 0 {
+				r.config.Logger.Warn("the "+r.config.Name+" reader of the CDC log failed, and goes on", "error", err)
+			}
+			pause = min(lastRetry, firstRetry<<min(failures, 10))
+			failures++
+		case behind:
+			failures, pause = 0, 0
+		case found:
+			idle, failures = r.config.Pause, 0
+			pause = idle
+		default:
+			failures = 0
+			idle = min(r.config.IdlePause, idle+idle/8)
+		}
+		if r.sleep(ctx, pause) {
+			idle = r.config.Pause
+		}
+	}
+}
+
+// sleep pauses, and tells whether it was woken.
+func (r *Reader) sleep(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-r.config.Woken:
+		return true
+	}
+	return false
+}
+
+// pass reads what is new in every stream and tells whether there was something, and whether there is
+// more to read at once.
+func (r *Reader) pass(ctx context.Context) (found, behind bool, err error) {
+	p := Pass{Horizon: r.horizon, Covered: earliest(r.horizon, r.looked)}
+	defer func() { p.Err = err; r.config.Sink.Passed(p) }()
+	now := r.config.Now()
+	if p.NewSets, err = r.look(ctx, now); err != nil {
+		if len(r.reading) == 0 {
+			return false, false, err
+		}
+		if !r.failing {
+			r.config.Logger.Warn("the "+r.config.Name+" reader of the CDC log cannot look for new stream sets, and goes on with those it knows", "error", err)
+		}
+		r.failing, err = true, nil
+	} else {
+		r.failing = false
+	}
+	due := now.Add(-r.config.Age).Truncate(Tick)
+	to := earliest(due, r.horizon.Add(window))
+	p.Batches = len(r.reading)
+	if p.Queries, found, err = r.readTo(ctx, to); err != nil {
+		return found, false, fmt.Errorf("read the log to %s: %w", to.UTC().Format(time.RFC3339Nano), err)
+	}
+	reached := to
+	for _, set := range r.unreadable {
+		if before := set.Start.Add(-Tick); !before.After(reached) {
+			reached, err = before, set.Err
+		}
+	}
+	r.horizon = latest(r.horizon, reached)
+	p.Horizon, p.Covered = r.horizon, earliest(r.horizon, r.looked)
+	return found, err == nil && to.Before(due), err
+}
+
+// readTo reads all streams up to a time.
+func (r *Reader) readTo(ctx context.Context, to time.Time) (queries int, found bool, err error) {
+	var mu sync.Mutex
+	var group errgroup.Group
+	group.SetLimit(parallelism)
+	for _, b := range r.reading {
+		if !to.After(b.from) {
+			continue
+		}
+		queries++
+		group.Go(func() error {
+			some, err := r.readBatch(ctx, b, to)
+			mu.Lock()
+			defer mu.Unlock()
+			found = found || some
+			return err
+		})
+	}
+	err = group.Wait()
+	return queries, found, err
+}
+
+// readBatch reads some streams up to a time. A panic, of the driver on what a server sent or of the
+// sink, must not end the process: it is an error.
+func (r *Reader) readBatch(ctx context.Context, b *batch, to time.Time) (found bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	err = r.config.Log.Read(ctx, r.config.Name, b.streams, b.from, to, func(row *Row) bool {
+		if r.config.Sink.Row(row) {
+			found = true
+		}
+		return true
+	})
+	if err == nil {
+		b.from = to
+	}
+	return found, err
+}
+
+// look keeps to the sets in use, and to those that will be soon if their streams can be read already.
+func (r *Reader) look(ctx context.Context, now time.Time) (newSets int, err error) {
+	if len(r.reading) > 0 && now.Sub(r.looked).Abs() < r.config.LookEvery {
+		return 0, nil
+	}
+	var done time.Time // by another reader, after a long failure of this one
+	if r.config.From != nil {
+		done = r.config.From()
+	}
+	r.horizon = latest(r.horizon, done)
+	sets, _, err := r.config.Log.Sets(ctx, r.horizon.Add(-leeway), now.Add(ahead))
+	if err != nil {
+		return 0, err
+	}
+	before := map[int64][]*batch{}
+	for _, b := range r.reading {
+		before[b.start.UnixNano()] = append(before[b.start.UnixNano()], b)
+	}
+	r.reading, r.unreadable = nil, nil
+	for _, set := range sets {
+		old := before[set.Start.UnixNano()]
+		switch {
+		case set.Err != nil && set.Start.After(now):
+			continue // it is not needed yet
+		case set.Err != nil:
+			r.unreadable = append(r.unreadable, set)
+			continue
+		case old == nil && len(before) > 0:
+			old = set.begin(earliest(r.horizon, set.Start.Add(-Tick))) // it may have been in use for a while
+			newSets++
+			r.config.Logger.Info("the "+r.config.Name+" reader of the CDC log reads a new stream set", "start", set.Start, "streams", len(set.Streams))
+		case old == nil:
+			old = set.begin(r.horizon)
+		}
+		for _, b := range old {
+			b.from = latest(b.from, done)
+		}
+		r.reading = append(r.reading, old...)
+	}
+	r.looked = now
+	if len(r.reading) == 0 {
+		return 0, errors.New("there is no stream set that can be read")
+	}
+	return newSets, nil
+}
+
+// begin cuts a set into batches that are to be read from a time on.
+func (s Set) begin(from time.Time) (batches []*batch) {
+	for _, streams := range s.Batches() {
+		batches = append(batches, &batch{start: s.Start, streams: streams, from: from})
+	}
+	return batches
+}
+
+// earliest is the lesser of two times.
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// latest is the greater of two times.
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,61 @@
+package cdc
+
+import (
+	"time"
+
+	"orderflow/adapters/cdc/cdclog"
+)
+
+// fastReader reads the young end of the log.
+func (f *Feed) fastReader(start time.Time) *cdclog.Reader {
+	return cdclog.NewReader(cdclog.ReaderConfig{
+		Log: f.log, Sink: fastSink{f}, Name: "fast", Start: start, From: f.hub.confirmed, Age: f.config.FastDelay,
+		Pause: f.config.FastDelay, IdlePause: f.config.FastIdleDelay, LookEvery: f.config.GenerationDelay,
+		Woken: f.woken, Now: f.config.Now, Logger: f.config.Logger,
+	})
+}
+
+// safeReader reads the log when it has come to rest, and looks for new stream sets in every pass: a set
+// that became known after that is read from its start, but offsets may have passed that.
+func (f *Feed) safeReader(start time.Time) *cdclog.Reader {
+	return cdclog.NewReader(cdclog.ReaderConfig{
+		Log: f.log, Sink: safeSink{f}, Name: "safe", Start: start, Age: f.config.Confidence,
+		Pause: f.config.SafeDelay, IdlePause: f.config.SafeDelay, Now: f.config.Now, Logger: f.config.Logger,
+	})
+}
+
+// fastSink takes what the fast reader finds.
+type fastSink struct{ *Feed }
+
+// Row implements [cdclog.Sink].
+func (s fastSink) Row(row *cdclog.Row) bool { return s.hub.accept(row, fast) }
+
+// Passed implements [cdclog.Sink].
+func (s fastSink) Passed(p cdclog.Pass) {
+	s.hub.passedTo(p.Horizon, p.Covered)
+	s.count(func(t *Stats) {
+		t.FastPasses++
+		t.FastQueries += uint64(p.Queries)
+		t.Generations += uint64(p.NewSets)
+		if p.Batches > 0 {
+			t.StreamBatches = p.Batches
+		}
+		if p.Err != nil {
+			t.FastFailures++
+		}
+	})
+}
+
+// safeSink takes what the safe reader finds. Only its progress moves offsets.
+type safeSink struct{ *Feed }
+
+// Row implements [cdclog.Sink].
+func (s safeSink) Row(row *cdclog.Row) bool { return s.hub.accept(row, safe) }
+
+// Passed implements [cdclog.Sink].
+func (s safeSink) Passed(p cdclog.Pass) {
+	s.hub.confirm(p.Covered)
+	if p.Err != nil {
+		s.count(func(t *Stats) { t.SafeFailures++ })
+	}
+}
