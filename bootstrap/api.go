@@ -22,10 +22,11 @@ import (
 	"orderflow/ports"
 )
 
-// wireServer puts the API in front of the store. The routes of another aggregate type are one more resource.
+// wireServer puts the API in front of the store. The routes of another aggregate type are one more
+// resource.
 func (a *App) wireServer(ctx context.Context) (err error) {
 	var storeID uuid.UUID
-	if !a.config.Passive { // a store that has none yet would get one
+	if !a.config.Passive { // otherwise a store without an id would get one
 		if storeID, err = a.store.StoreID(ctx); err != nil { // nothing depends on it here
 			a.log.Warn("the id of the store is not known, and / does not tell it", "error", err)
 		}

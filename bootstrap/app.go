@@ -26,13 +26,14 @@ import (
 	"orderflow/ports"
 )
 
-// Environment is what the service takes from the process that it runs in.
+// Environment is what the service needs from its process.
 type Environment struct {
 	Logger *slog.Logger
 	// Stdout is where --sink=stdout writes.
 	Stdout io.Writer
 
-	// around, when set, changes the store before anything is wired to it: tests break it so.
+	// around, when set, changes the store before anything is connected to it. Tests use it to
+	// inject faults.
 	around func(*storage)
 }
 
@@ -54,9 +55,10 @@ type App struct {
 	closers   []io.Closer      // in the order of opening
 }
 
-// Open opens the store and wires everything. It listens already, so that the address is known, but answers nothing before
-// Run. Errors: what Config.Validate says, ports.ErrLocked when another process owns the data, and what the store says of
-// data or a schema that it cannot work with.
+// Open opens the store and connects all parts. It already listens, so that the address is known,
+// but it answers no request before Run. Errors: those of Config.Validate; ports.ErrLocked when
+// another process owns the data; and the errors of a store that cannot work with its data or its
+// schema.
 func Open(ctx context.Context, config Config, env Environment) (app *App, err error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -109,19 +111,22 @@ func listenError(address string, err error) error {
 	}
 }
 
-// readyPoll is how often WaitReady looks. It is what a command line tool that starts a service of its own waits for.
+// readyPoll is the pause between two checks of WaitReady. A command line tool that starts its own
+// service waits for it.
 const readyPoll = 5 * time.Millisecond
 
-// epoch returns the epoch of the lease that a consumer works under. The store asks for it only while consumers run.
+// epoch returns the epoch of a consumer's lease. The store asks for it only while consumers run.
 func (a *App) epoch(consumer string) uint64 { return a.consumers.Epoch(consumer) }
 
-// newID makes time-ordered ids. Where the system has no randomness left to give nothing else works either.
+// newID returns a time-ordered id. It panics when the system has no randomness, because then
+// nothing else works either.
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// URL is where the API is.
+// URL returns the address of the API.
 func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
 
-// Run serves until ctx ends; then it stops in order and returns nil. It is called once.
+// Run serves until ctx ends. Then it stops all parts in order and returns nil. It may be called
+// once.
 func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.server.Run(ctx) })
@@ -159,7 +164,7 @@ func (a *App) WaitReady(ctx context.Context, atMost time.Duration) error {
 	}
 }
 
-// ready says what keeps the service from being ready.
+// ready returns why the service is not ready, or nil.
 func (a *App) ready(ctx context.Context) error {
 	statuses := a.consumers.Consumers(ctx)
 	var errs, silent []error
@@ -176,14 +181,16 @@ func (a *App) ready(ctx context.Context) error {
 		silent = append(silent, a.store.alive())
 	}
 	if a.pacemaker != nil {
-		if at, err := a.pacemaker.Last(); err != nil { // then every reader is silent, and it says nothing about them
-			silent = []error{fmt.Errorf("the store takes no heartbeats since %s: %w", at.Format(time.RFC3339), err)}
+		// then every reader is silent, and that says nothing about the readers
+		if at, err := a.pacemaker.Last(); err != nil {
+			silent = []error{fmt.Errorf("the store has accepted no heartbeat since %s: %w", at.Format(time.RFC3339), err)}
 		}
 	}
 	return errors.Join(append(errs, silent...)...)
 }
 
-// Close closes what Open opened, the last thing first. It is safe to call twice, and after Run has returned.
+// Close closes what Open opened, in reverse order. It may be called twice, and after Run has
+// returned.
 func (a *App) Close() error {
 	err := closeAll(a.closers)
 	a.closers = nil
@@ -201,8 +208,8 @@ func (l listenerCloser) Close() error {
 	return nil
 }
 
-// RunningService returns the address of the service that has the data directory open, and nothing when there is none. After a
-// service was killed, what it wrote about itself is still there; its process is not.
+// RunningService returns the address of the service that has the data directory open. It returns ""
+// when there is none. After a service was killed, its file is still there, but its process is not.
 func RunningService(data string) (string, error) {
 	owner, err := embedded.ReadOwner(data)
 	if errors.Is(err, ports.ErrNotFound) {

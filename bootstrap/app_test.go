@@ -35,7 +35,8 @@ func open(t *testing.T, c bootstrap.Config, stdout io.Writer) (*bootstrap.App, e
 	return bootstrap.Open(t.Context(), c, bootstrap.Environment{Logger: slog.New(slog.DiscardHandler), Stdout: stdout})
 }
 
-// run starts the service and returns it with a function that stops it and fails the test if that is not clean.
+// run starts the service. The returned function stops it, and fails the test if it does not stop
+// cleanly.
 func run(t *testing.T, c bootstrap.Config, stdout io.Writer) (app *bootstrap.App, stop func()) {
 	t.Helper()
 	return runIn(t, c, bootstrap.Environment{Logger: slog.New(slog.DiscardHandler), Stdout: stdout})
@@ -93,7 +94,8 @@ func place(t *testing.T, app *bootstrap.App) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated && resp.StatusCode != http.StatusOK { // 200: it was there already
+	// 200: the order existed already
+	if resp.StatusCode != http.StatusCreated && resp.StatusCode != http.StatusOK {
 		t.Fatalf("status %d", resp.StatusCode)
 	}
 }
@@ -142,7 +144,7 @@ func TestApp_startsAndStopsAgainAndAgain(t *testing.T) {
 	}
 }
 
-// The index tells which store answers, whatever its address is.
+// The index names the store that answers, whatever its address is.
 func TestApp_tellsTheIDOfItsStore(t *testing.T) {
 	t.Parallel()
 	id := func(c bootstrap.Config) string {

@@ -13,15 +13,15 @@ import (
 	"orderflow/adapters/scylla"
 )
 
-// Config is everything that can be configured. DefaultConfig is a good start.
+// Config is the whole configuration. Start from DefaultConfig.
 type Config struct {
-	// Store says where everything is kept.
+	// Store is the kind of the store.
 	Store Store
 	// Data is the directory of the embedded store.
 	Data string
-	// Scylla says where the cluster is, for StoreScylla.
+	// Scylla is the address and the settings of the cluster, for StoreScylla.
 	Scylla scylla.Config
-	// Listen is the address of the HTTP API, host:port; port 0 takes a free one.
+	// Listen is the address of the HTTP API, host:port. Port 0 chooses a free port.
 	Listen string
 	// AllowedHosts are names that requests may have in Host besides localhost and the loopback addresses. None stands for no
 	// others where Listen is a loopback address, and elsewhere for any.
@@ -29,26 +29,29 @@ type Config struct {
 	// Retention is how long the change feed keeps what was appended. A consumer that was away for longer catches up from the
 	// event store.
 	Retention time.Duration
-	// Sink is where the publisher sends events: "stdout", "none", "file:PATH", "redpanda", or empty for the file
-	// [DefaultSinkName] in Data.
+	// Sink is where the publisher sends events: "stdout", "none", "file:PATH", "redpanda", or empty
+	// for the file [DefaultSinkName] in Data.
 	Sink string
-	// Redpanda says where the topic is, for the sink and the source of that name, and for its verification.
+	// Redpanda is the address and the settings of the topic: for the sink, for the source, and for
+	// verification.
 	Redpanda redpanda.Config
-	// Source is where the projections get their events from.
+	// Source is where the projections read their events.
 	Source Source
-	// GroupPrefix begins the names of the projections' consumer groups, for SourceRedpanda.
+	// GroupPrefix is the prefix of the consumer groups of the projections, for SourceRedpanda.
 	GroupPrefix string
-	// Lanes is how many orders each consumer handles at once.
+	// Lanes is the number of lanes of each consumer: so many aggregates it handles at once.
 	Lanes int
-	// PublishLanes is that of the publisher: a batch to a broker is what comes while the ones before are on their way.
+	// PublishLanes is the number of lanes of the publisher. While batches are on their way to a
+	// broker, the next one is collected from its lanes.
 	PublishLanes int
-	// PublishFrom says what a publisher sends to a target that it has never published to.
+	// PublishFrom says what a publisher sends to a target to which it has never published.
 	PublishFrom PublishFrom
-	// ReconcileEvery is the time between two background checks of all aggregates, and ReconcileRate how many a second it looks
-	// at. One check of 10 million aggregates takes 2 h 47 min at 1,000 a second.
+	// ReconcileEvery is the time between two background checks of all aggregates. ReconcileRate is
+	// how many aggregates it checks a second. A check of 10 million aggregates takes 2 h 47 min at
+	// 1,000 a second.
 	ReconcileEvery time.Duration
 	ReconcileRate  int
-	// Consumers are those that may run in this process; none for all.
+	// Consumers are the consumers that may run in this process. None means all.
 	Consumers []string
 	// Heartbeat is the time between two heartbeats through the change feed.
 	Heartbeat time.Duration
@@ -56,21 +59,22 @@ type Config struct {
 	RollbackGrace time.Duration
 	// ShutdownTimeout bounds each step of a stop.
 	ShutdownTimeout time.Duration
-	// Passive has the service only answer, for tools that only read: no consumer runs, no sink is opened, nothing is published,
-	// nothing expires, and other processes are not told of the service.
+	// Passive makes a service that only answers, for tools that only read. No consumer runs, no
+	// sink is opened, nothing is published, nothing expires, and other processes are not told of
+	// the service.
 	Passive bool
 }
 
-// Store is the kind of a store.
+// Store is a kind of store.
 type Store string
 
-// The stores.
+// The kinds of stores.
 const (
 	StoreEmbedded Store = "embedded"
 	StoreScylla   Store = "scylla"
 )
 
-// DefaultConfig is the configuration that the binary starts with.
+// DefaultConfig returns the configuration with which the binary starts.
 func DefaultConfig() Config {
 	return Config{
 		Store:           StoreEmbedded,
@@ -103,8 +107,8 @@ type SettingError struct {
 // Error implements error.
 func (e *SettingError) Error() string { return e.Setting + ": " + e.Problem }
 
-// settingErrors names the settings in what an adapter says about its configuration, whose fields have other names. Each error that
-// err joins begins with the names of fields and a colon.
+// settingErrors names the settings in what an adapter says about its configuration, whose fields
+// have other names. Each error that err joins begins with the names of fields and a colon.
 func settingErrors(err error, settings map[string]string) (errs []error) {
 	var joined interface{ Unwrap() []error }
 	if !errors.As(err, &joined) {
@@ -200,10 +204,11 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// DefaultSinkName is the name of the file in the data directory that events are published to unless another sink is named.
+// DefaultSinkName is the name of the file in the data directory to which events are published when
+// no sink is given.
 const DefaultSinkName = "order-events.jsonl"
 
-// sinkKind is the kind of target that events are published to.
+// sinkKind is a kind of target to which events are published.
 type sinkKind string
 
 const (
@@ -220,8 +225,8 @@ type sink struct {
 
 const publisherSuffix = "-publisher"
 
-// consumer names the publisher after its target: another target has not received what this one has, so it is another
-// consumer with an offset of its own.
+// consumer names the publisher after its target. Another target has not received the events of this
+// one, so it gets another consumer with its own offset.
 func (s sink) consumer() string { return string(s.kind) + publisherSuffix }
 
 func parseSink(setting, data string) (sink, error) {

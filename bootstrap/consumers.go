@@ -20,7 +20,7 @@ import (
 	"orderflow/ports"
 )
 
-// wireConsumers gives every projection, and the publisher if there is one, a consumer of its own.
+// wireConsumers makes a consumer for every projection, and for the publisher if there is one.
 func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 	target, err := parseSink(a.config.Sink, a.config.Data)
 	if err != nil {
@@ -62,14 +62,14 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 			if consumer == a.publisher {
 				return a.config.PublishLanes
 			}
-			return 0 // as all
+			return 0 // like the others
 		},
 		DrainTimeout: a.config.ShutdownTimeout, Logger: a.log, Middleware: fanout.Around(around(a.tracing, a.recorder)...),
 	}, routed...)
 	return err
 }
 
-// wirePublisher gives the sink, if there is one, a consumer.
+// wirePublisher makes a consumer for the sink, if there is one.
 func (a *App) wirePublisher(ctx context.Context, target sink, env Environment) error {
 	publisher, err := a.openSink(ctx, target, env)
 	if err != nil || publisher == nil {
@@ -91,7 +91,7 @@ func (a *App) wirePublisher(ctx context.Context, target sink, env Environment) e
 	return nil
 }
 
-// addConsumer completes config with what all consumers have in common.
+// addConsumer adds to config what all consumers have in common.
 func (a *App) addConsumer(feed ports.ChangeFeed, config consumer.Config) {
 	store := a.store
 	config.Store, config.Feed, config.Views, config.Registry = store, feed, store, store
@@ -100,7 +100,9 @@ func (a *App) addConsumer(feed ports.ChangeFeed, config consumer.Config) {
 	config.Now, config.Logger = time.Now, a.log
 	if feed == store {
 		config.Beats, config.Retention = a.beats, a.config.Retention
-	} else { // the topic, whose groups spread its partitions over processes, and through which no heartbeat goes
+		// the topic: its consumer groups distribute its partitions over processes, and no heartbeat
+		// goes through it
+	} else {
 		config.Shared, config.Untrusted = true, true
 	}
 	config.DrainTimeout, config.Grace = a.config.ShutdownTimeout, a.config.RollbackGrace
@@ -108,7 +110,7 @@ func (a *App) addConsumer(feed ports.ChangeFeed, config consumer.Config) {
 	a.consumers = append(a.consumers, consumer.New(config))
 }
 
-// runs says whether this process works as a consumer, or could.
+// runs says whether this process may run a consumer.
 func (c Config) runs(consumer string) bool {
 	named := func(name string) bool {
 		return name == consumer || strings.HasSuffix(name, publisherSuffix) && strings.HasPrefix(consumer, name+"-")
@@ -116,10 +118,11 @@ func (c Config) runs(consumer string) bool {
 	return !c.Passive && (len(c.Consumers) == 0 || slices.ContainsFunc(c.Consumers, named))
 }
 
-// rebuildPatience is how long a difference may last that traffic explains, when a rebuild is verified.
+// rebuildPatience is how long a difference may last when a rebuild is verified, because live
+// traffic goes on.
 const rebuildPatience = 5 * time.Second
 
-// verifyOne holds one generation of one view against the events.
+// verifyOne compares one generation of one view with the events.
 func (a *App) verifyOne(p *projection.Projection) func(context.Context, ports.ViewID) (ports.VerifyReport, error) {
 	return func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error) {
 		return verify.New(a.verification(only(view), p)).Verify(ctx, rebuildPatience)
@@ -138,14 +141,15 @@ func (a *App) verification(live ports.LiveViews, projections ...*projection.Proj
 	}
 }
 
-// publisher is a sink that is to be closed.
+// publisher is a sink with its Close.
 type publisher interface {
 	ports.Publisher
 	io.Closer
 }
 
-// sinkLinger keeps the fsyncs of the sink from competing with those of the store. With it, the sink holds up to Lanes events
-// per linger.
+// sinkLinger is how long the sink waits for more events before it syncs. Without it, the syncs of
+// the sink would compete with those of the store. With it, the sink writes up to Lanes events per
+// linger.
 const sinkLinger = 5 * time.Millisecond
 
 // openSink returns nil for sinkNone.

@@ -11,31 +11,31 @@ import (
 	"orderflow/ports"
 )
 
-// Storage is what an app is wired to.
+// Storage is the store to which an app is connected.
 type Storage = storage
 
-// Around returns env with something that changes the store before anything is wired to it.
+// Around returns env with a function that changes the store before anything is connected to it.
 func (e Environment) Around(change func(*Storage)) Environment {
 	e.around = change
 	return e
 }
 
-// PulseFunc is a [ports.Pulse].
+// PulseFunc is a function as a [ports.Pulse].
 type PulseFunc func(ctx context.Context, at time.Time) error
 
 // Beat implements [ports.Pulse].
 func (f PulseFunc) Beat(ctx context.Context, at time.Time) error { return f(ctx, at) }
 
-// Pulse is what the store sends heartbeats with.
+// Pulse returns the port with which the store sends heartbeats.
 func (s *storage) Pulse() ports.Pulse { return s.pulse }
 
-// SetPulse has heartbeats sent with something else.
+// SetPulse replaces that port.
 func (s *storage) SetPulse(p ports.Pulse) { s.pulse = p }
 
-// SetAlive has something else say which part of the change feed is dead.
+// SetAlive replaces the function that says which part of the change feed is dead.
 func (s *storage) SetAlive(alive func() error) { s.alive = alive }
 
-// Metrics serves the metrics of consumers, and of extra unless that is nil.
+// Metrics serves the metrics of consumers, and of extra unless it is nil.
 func Metrics(monitor ports.ConsumerMonitor, extra prometheus.Collector) http.Handler {
 	registry := newMetrics(monitor, nil)
 	if extra != nil {
@@ -44,8 +44,8 @@ func Metrics(monitor ports.ConsumerMonitor, extra prometheus.Collector) http.Han
 	return serveMetrics(registry, slog.New(slog.DiscardHandler))
 }
 
-// FeedMetrics describes the metrics of the CDC feed, without a feed.
+// FeedMetrics describes the metrics of the CDC feed; it has no feed.
 func FeedMetrics() prometheus.Collector { return newFeedMetrics(nil) }
 
-// SameTarget says whether two identities of targets mean one.
+// SameTarget says whether two identities name the same target.
 func SameTarget(a, b string) bool { return sameTarget(a, b) }

@@ -6,7 +6,8 @@ import (
 	"orderflow/adapters/cdc"
 )
 
-// newFeedMetrics exports what the CDC feed knows about itself. Figures of single consumers are in consumerMetrics.
+// newFeedMetrics exports the figures of the CDC feed. Figures of single consumers are in
+// consumerMetrics.
 func newFeedMetrics(feed *cdc.Feed) prometheus.Collector {
 	m := feedMetrics{}
 	figure := func(kind prometheus.ValueType, name, help string, value func(cdc.Stats) float64) {
@@ -20,14 +21,14 @@ func newFeedMetrics(feed *cdc.Feed) prometheus.Collector {
 	}
 	counter("records_fast", "Records that the fast reader found first.", func(s cdc.Stats) uint64 { return s.Fast })
 	counter("records_safe", "Records that the safe reader found first.", func(s cdc.Stats) uint64 { return s.Safe })
-	counter("records_late", "Records that the fast reader had passed by.", func(s cdc.Stats) uint64 { return s.Late })
+	counter("records_late", "Records that the safe reader found after the fast reader had missed them.", func(s cdc.Stats) uint64 { return s.Late })
 	counter("records_duplicate", "Records that were found again.", func(s cdc.Stats) uint64 { return s.Duplicates })
-	counter("rows_ignored", "Rows of the log that carry no record.", func(s cdc.Stats) uint64 { return s.Ignored })
-	counter("rows_malformed", "Rows of the log that should carry a record and cannot be read.", func(s cdc.Stats) uint64 { return s.Malformed })
+	counter("rows_ignored", "Rows of the log that contain no record.", func(s cdc.Stats) uint64 { return s.Ignored })
+	counter("rows_malformed", "Rows of the log that should contain a record and cannot be read.", func(s cdc.Stats) uint64 { return s.Malformed })
 	counter("records_held", "Records that waited for a predecessor.", func(s cdc.Stats) uint64 { return s.Held })
-	counter("holes", "Records that were let through without their predecessor.", func(s cdc.Stats) uint64 { return s.Holes })
+	counter("holes", "Records that were delivered without their predecessor.", func(s cdc.Stats) uint64 { return s.Holes })
 	counter("queries_fast", "Queries of the fast reader.", func(s cdc.Stats) uint64 { return s.FastQueries })
-	counter("failures_fast", "Passes of the fast reader that failed.", func(s cdc.Stats) uint64 { return s.FastFailures })
+	counter("failures_fast", "Polls of the fast reader that failed.", func(s cdc.Stats) uint64 { return s.FastFailures })
 	counter("generations", "New generations of streams that were followed.", func(s cdc.Stats) uint64 { return s.Generations })
 	counter("failures_safe", "Passes of the safe reader that failed.", func(s cdc.Stats) uint64 { return s.SafeFailures })
 	counter("detached", "Times that a consumer had to read the log by itself.", func(s cdc.Stats) uint64 { return s.Detached })
@@ -50,7 +51,7 @@ func newFeedMetrics(feed *cdc.Feed) prometheus.Collector {
 	return m
 }
 
-// feedMetrics is a set of figures that are asked for at each scrape.
+// feedMetrics is a set of figures that are read at each scrape.
 type feedMetrics struct{ figures []figureOf }
 
 type figureOf struct {

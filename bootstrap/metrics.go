@@ -14,11 +14,13 @@ import (
 	"orderflow/ports"
 )
 
-// scrapeTimeout bounds the look at the consumers for one scrape. They answer from memory, but for their lag.
+// scrapeTimeout bounds how long one scrape waits for the consumers. They answer from memory, except
+// for their lag.
 const scrapeTimeout = 5 * time.Second
 
-// serveMetrics serves what a registry has. What cannot be collected is left out, logged, and counted in
-// promhttp_metric_handler_errors_total: in an outage the other figures are needed most.
+// serveMetrics serves the metrics of a registry. A metric that cannot be collected is left out,
+// logged, and counted in promhttp_metric_handler_errors_total. In an outage the other figures are
+// needed most.
 func serveMetrics(registry *prometheus.Registry, log *slog.Logger) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), Registry: registry,
@@ -32,16 +34,17 @@ func newMetrics(monitor ports.ConsumerMonitor, beats *pulse.Pacemaker) *promethe
 		newConsumerMetrics(monitor))
 	if beats != nil {
 		registry.MustRegister(
-			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "orderflow_heartbeats_sent_total", Help: "Heartbeats that the store has taken."},
+			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "orderflow_heartbeats_sent_total", Help: "Heartbeats that the store has accepted."},
 				func() float64 { sent, _ := beats.Counts(); return float64(sent) }),
-			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "orderflow_heartbeats_failed_total", Help: "Heartbeats that the store has not taken."},
+			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "orderflow_heartbeats_failed_total", Help: "Heartbeats that the store has not accepted."},
 				func() float64 { _, failed := beats.Counts(); return float64(failed) }),
 		)
 	}
 	return registry
 }
 
-// consumerMetrics asks the consumers at each scrape, so that a figure is never older than the scrape.
+// consumerMetrics reads the status of the consumers at each scrape, so a figure is never older than
+// the scrape.
 type consumerMetrics struct {
 	monitor                                       ports.ConsumerMonitor
 	lagEvents, lagAge, lagKnown, headroom, state  *prometheus.Desc
@@ -68,15 +71,15 @@ func newConsumerMetrics(monitor ports.ConsumerMonitor) *consumerMetrics {
 		retries:    desc("retries_total", "Attempts that failed."),
 		failing:    desc("failing_seconds", "For how long the oldest failure has lasted; 0 when there is none."),
 
-		expired:      desc("offsets_expired_total", "Times that the feed did not hold any more what lies behind the offset."),
-		reconciled:   desc("orders_reconciled_total", "Orders that the background check found behind. Anything above 0 is worth a question."),
+		expired:      desc("offsets_expired_total", "Times that the feed no longer held the records after the offset."),
+		reconciled:   desc("orders_reconciled_total", "Aggregates that the background check found behind. A value above 0 needs an explanation."),
 		foreign:      desc("records_foreign_total", "Records of the feed that the event store does not have. They have no effect."),
-		parked:       desc("parked_orders", "Aggregates that are set aside."),
+		parked:       desc("parked_orders", "Aggregates that are parked."),
 		waiting:      desc("parked_waiting", "How many of them wait for a newer version of the program."),
-		oldestParked: desc("parked_oldest_seconds", "For how long the first of them has been set aside; 0 when there is none."),
-		generation:   desc("live_generation", "Number of the generation of the view that is read."),
-		rebuildDone:  desc("rebuild_orders_done", "Orders that the phase of the newest rebuild has dealt with. Absent without a rebuild.", "phase"),
-		rebuildTotal: desc("rebuild_orders_total", "Orders that there are for the newest rebuild. Absent without a rebuild.", "phase"),
+		oldestParked: desc("parked_oldest_seconds", "For how long the first of them has been parked; 0 when there is none."),
+		generation:   desc("live_generation", "Number of the generation of the view that queries read."),
+		rebuildDone:  desc("rebuild_orders_done", "Aggregates that the phase of the newest rebuild has finished. Absent without a rebuild.", "phase"),
+		rebuildTotal: desc("rebuild_orders_total", "Aggregates that the newest rebuild has to fill. Absent without a rebuild.", "phase"),
 	}
 }
 
@@ -90,7 +93,7 @@ func (m *consumerMetrics) Collect(metrics chan<- prometheus.Metric) {
 	for _, s := range m.monitor.Consumers(ctx) {
 		figure := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
 			metric, err := prometheus.NewConstMetric(desc, kind, value, append([]string{s.Name}, labels...)...)
-			if err != nil { // a label that is no text must not end the process
+			if err != nil { // a label that is not valid text must not end the process
 				metric = prometheus.NewInvalidMetric(desc, err)
 			}
 			metrics <- metric

@@ -24,12 +24,13 @@ const (
 	alertTestsFile = "../scripts/observability/alerts_test.yaml"
 )
 
-// notShown are metrics of Orderflow that neither the dashboard nor an alert uses, and why.
+// notShown lists metrics that neither the dashboard nor an alert uses, with the reason.
 var notShown = map[string]string{
 	"orderflow_cdc_rows_ignored_total": "rows without a record are a part of every write, and say nothing about health",
 }
 
-// A dashboard or an alert that asks for a metric that is no more shows nothing, and says nothing about that.
+// A dashboard or an alert that uses a metric which no longer exists shows nothing and reports no
+// error.
 func TestObservability_namesOnlyWhatIsExported(t *testing.T) {
 	t.Parallel()
 	exported := exportedMetrics(t)
@@ -88,7 +89,7 @@ func TestAlerts_tellWhatIsWrongAndTheWayOut(t *testing.T) {
 	}
 }
 
-// A consumer that catches up or is being rebuilt is on its way. Nobody is to be woken for that.
+// A consumer that catches up or is being rebuilt makes progress. No alert may fire for it.
 func TestAlerts_takeStatesForWhatTheyAre(t *testing.T) {
 	t.Parallel()
 	for _, q := range alertQueries(t) {
@@ -104,7 +105,7 @@ func TestAlerts_takeStatesForWhatTheyAre(t *testing.T) {
 	}
 }
 
-// The reading of queries is only good if it finds what is wrong in them.
+// The check of queries must find what is wrong in them.
 func TestQuery_findsWhatIsNotExported(t *testing.T) {
 	t.Parallel()
 	exported := metrics{
@@ -135,7 +136,7 @@ func TestQuery_findsWhatIsNotExported(t *testing.T) {
 	}
 }
 
-// metrics are the labels of each metric.
+// metrics holds the labels of each metric.
 type metrics map[string]map[string]bool
 
 var (
@@ -144,7 +145,8 @@ var (
 	fqName     = regexp.MustCompile(`fqName: "([a-z_]+)"`)
 )
 
-// exportedMetrics are the metrics of a service that has done a little of everything, and those of the CDC feed.
+// exportedMetrics returns the metrics of a service that has used every part, and those of the CDC
+// feed.
 func exportedMetrics(t *testing.T) metrics {
 	t.Helper()
 	app, _ := run(t, config(t.TempDir()), io.Discard)
@@ -173,7 +175,7 @@ func exportedMetrics(t *testing.T) metrics {
 	return exported
 }
 
-// scraped reads the text format. A histogram is one metric, with the label le.
+// scraped parses the text format. A histogram is one metric with the label le.
 func scraped(body string) metrics {
 	found, histograms := metrics{}, map[string]bool{}
 	for line := range strings.Lines(body) {
@@ -200,7 +202,7 @@ func family(name string, histograms map[string]bool) string {
 	return name
 }
 
-// family is the metric that a name in a query stands for.
+// family returns the metric to which a name in a query belongs.
 func (m metrics) family(name string) string {
 	histograms := map[string]bool{}
 	for metric, labels := range m {
@@ -209,7 +211,7 @@ func (m metrics) family(name string) string {
 	return family(name, histograms)
 }
 
-// query is PromQL, and where it stands.
+// query is a PromQL query and its place in a file.
 type query struct{ where, text string }
 
 type selector struct {
@@ -222,7 +224,7 @@ type matcher struct {
 	negative, regex bool
 }
 
-// matches says whether the value of the matcher, taken as what is to be matched, matches.
+// matches says whether the matcher accepts a value of the label.
 func (m matcher) matches(value string) bool {
 	if m.regex {
 		return regexp.MustCompile("^(?:" + m.value + ")$").MatchString(value)
@@ -231,7 +233,8 @@ func (m matcher) matches(value string) bool {
 }
 
 var (
-	// A matcher is found before what it is in, so that braces and names within quotes are no braces and no names.
+	// A matcher is searched before the text around it. So braces and names inside quotes are not
+	// taken for braces and names.
 	matcherText  = regexp.MustCompile(`([a-z_]+)\s*(=~|!~|!=|=)\s*"([^"]*)"`)
 	comment      = regexp.MustCompile(`#[^\n"]*(\n|$)`)
 	selectorText = regexp.MustCompile(`\b((?:orderflow|go|process)_[a-z_]+|ALERTS)\b(?:\{([^}]*)\})?`)
@@ -239,7 +242,7 @@ var (
 	marker       = regexp.MustCompile(`<(\d+)>`)
 )
 
-// selectors are the metrics that the query names, with what is asked of their labels.
+// selectors returns the metrics that the query names, with the conditions on their labels.
 func (q query) selectors() (found []selector) {
 	var all []matcher
 	text := matcherText.ReplaceAllStringFunc(q.text, func(text string) string {
@@ -260,7 +263,7 @@ func (q query) selectors() (found []selector) {
 	return found
 }
 
-// values are those that a label may have, where that is known.
+// values lists the possible values of a label, where they are known.
 var values = map[string][]string{
 	"state": texts(
 		ports.ConsumerStopped, ports.ConsumerStandby, ports.ConsumerPaused, ports.ConsumerCatchingUp, ports.ConsumerExpired,
@@ -276,10 +279,10 @@ func texts[T ~string](constants ...T) (texts []string) {
 	return texts
 }
 
-// added are the labels that Prometheus adds to what it scrapes.
+// added lists the labels that Prometheus adds to what it scrapes.
 var added = map[string]bool{"instance": true, "job": true}
 
-// problems says what in the query cannot ever be there.
+// problems returns what in the query can never exist.
 func (q query) problems(exported metrics) (problems []string) {
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	labels := maps.Clone(added)
@@ -318,7 +321,7 @@ func (q query) problems(exported metrics) (problems []string) {
 	return problems
 }
 
-// dashboardQueries are everything in the dashboard that is sent to Prometheus.
+// dashboardQueries returns every query of the dashboard.
 func dashboardQueries(t *testing.T) (queries []query) {
 	t.Helper()
 	type target struct {
@@ -398,7 +401,8 @@ func alertQueries(t *testing.T) (queries []query) {
 	return queries
 }
 
-// alertTestQueries are the series that the tests of the alerts make up: what is never exported proves nothing.
+// alertTestQueries returns the series that the tests of the alerts invent. A test with a series
+// that is never exported would prove nothing.
 func alertTestQueries(t *testing.T) (queries []query) {
 	t.Helper()
 	var file struct {

@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// oldData unpacks a data directory that an earlier version wrote; testdata/format2/README.md of the embedded store says
-// what is in it. Its two orders with an event that cannot be decoded are named here.
+// oldData unpacks a data directory that an earlier version wrote. testdata/format2/README.md of the
+// embedded store describes it. It returns the ids of its two orders that have an event which cannot
+// be decoded.
 func oldData(t *testing.T, name string) (dir string, unreadable []string) {
 	t.Helper()
 	packed, err := filepath.Abs(filepath.Join("..", "adapters", "embedded", "testdata", "format2", name+".tar.gz"))
@@ -28,7 +29,7 @@ func oldData(t *testing.T, name string) (dir string, unreadable []string) {
 	return filepath.Join(dir, name), []string{"01a2295f-1355-71ac-b70a-8b2d1717bd58", "01a2295f-1355-71b2-b4d3-dbc343c87c18"}
 }
 
-// verifyAll compares every view with the events until there is no difference but of the given orders.
+// verifyAll compares every view with the events until only the given orders have differences.
 func verifyAll(t *testing.T, url string, orders uint64, unreadable []string) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
@@ -40,7 +41,7 @@ func verifyAll(t *testing.T, url string, orders uint64, unreadable []string) {
 		if !differs && report.Differences == uint64(len(report.Shown)) {
 			return
 		}
-		if time.Now().After(deadline) { // the consumers have had time to handle everything
+		if time.Now().After(deadline) { // the consumers have had time to handle all events
 			t.Fatalf("verified %+v", report)
 		}
 	}
@@ -69,8 +70,9 @@ func verifyOnce(t *testing.T, url string) (report verified) {
 	return report
 }
 
-// TestApp_goesOnWithTheDataOfAnEarlierVersion serves what an earlier version left behind, after a clean shutdown and after
-// a kill: every view is what the events say, commands go on, and all of it is so after another start.
+// TestApp_goesOnWithTheDataOfAnEarlierVersion starts on the data of an earlier version, after a
+// clean shutdown and after a kill. Every view is what the events say, commands work, and all of
+// this is still so after another start.
 func TestApp_goesOnWithTheDataOfAnEarlierVersion(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"closed", "killed"} {

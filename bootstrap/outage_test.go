@@ -15,7 +15,7 @@ import (
 	"orderflow/ports"
 )
 
-// outage is a change feed that cannot tell how far some consumers are behind.
+// outage is a change feed that cannot determine the lag of some consumers.
 type outage struct {
 	ports.ChangeFeed
 	hangs, fails string
@@ -34,8 +34,8 @@ func (o outage) Lag(ctx context.Context, consumer string) (ports.Lag, error) {
 	}
 }
 
-// In an outage the figures are needed most. What cannot be told of one consumer hides nothing else, and what does not answer is not
-// waited for.
+// In an outage the figures are needed most. A figure of one consumer that cannot be determined
+// hides no other figure, and a port that does not answer is not waited for.
 func TestOutage_figuresStandAlone(t *testing.T) {
 	t.Parallel()
 	const hangs, fails = "orders-by-status", "orders-by-sku"
@@ -69,7 +69,7 @@ func TestOutage_figuresStandAlone(t *testing.T) {
 	}
 }
 
-// broken is a collector that fails, as one of a store may.
+// broken is a collector that fails, as the collector of a store may.
 type broken struct{ desc *prometheus.Desc }
 
 func (b broken) Describe(descs chan<- *prometheus.Desc) { descs <- b.desc }

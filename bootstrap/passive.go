@@ -8,10 +8,10 @@ import (
 	"orderflow/ports"
 )
 
-// errPassive is why something does not work in a service that only answers, see [Config.Passive].
+// errPassive is the error for everything that a passive service does not do, see [Config.Passive].
 var errPassive = errors.New("this service only answers: it runs no consumers and publishes nothing")
 
-// noSink takes the place of the sink in a passive service.
+// noSink replaces the sink in a passive service.
 type noSink struct{}
 
 // Publish implements ports.Publisher.
@@ -20,7 +20,7 @@ func (noSink) Publish(context.Context, eventsourcing.Record) error { return errP
 // Close implements io.Closer.
 func (noSink) Close() error { return nil }
 
-// noFeed takes the place of a feed that has to read in order to know something: in a passive service it knows nothing.
+// noFeed replaces a feed that must read to know its lag. In a passive service it knows nothing.
 type noFeed struct{}
 
 // Subscribe implements ports.ChangeFeed.
@@ -29,5 +29,5 @@ func (noFeed) Subscribe(context.Context, string) (ports.Subscription, error) { r
 // SeekEnd implements ports.ChangeFeed.
 func (noFeed) SeekEnd(context.Context, string) error { return errPassive }
 
-// Lag implements ports.ChangeFeed: it is not known.
+// Lag implements ports.ChangeFeed. The lag is not known.
 func (noFeed) Lag(context.Context, string) (ports.Lag, error) { return ports.Lag{}, nil }

@@ -13,7 +13,8 @@ import (
 	"orderflow/bootstrap"
 )
 
-// A passive service answers, and leaves everything as it is: what consumers have not handled stays so, and no sink is touched.
+// A passive service answers and changes nothing: events that consumers have not handled stay
+// unhandled, and no sink is opened.
 func TestApp_passiveOnlyAnswers(t *testing.T) {
 	t.Parallel()
 	c := config(t.TempDir())

@@ -70,7 +70,8 @@ func TestReady_whenReadersOfTheChangeFeedDie(t *testing.T) {
 	})
 }
 
-// A part that all consumers share may be dead without any of them being silent, as another one delivers for it.
+// A part that all consumers share may be dead although none of them is silent, because another part
+// delivers in its place.
 func TestReady_saysWhichPartOfTheChangeFeedIsDead(t *testing.T) {
 	t.Parallel()
 	var dead atomic.Bool
@@ -108,7 +109,7 @@ func TestReady_blamesHeartbeatsThatCannotBeSent(t *testing.T) {
 	broken.Store(true)
 	await(t, "reason in /readyz", func() error {
 		status, body := get(t, app.URL()+"/readyz")
-		if status != http.StatusServiceUnavailable || !strings.Contains(body, "the store takes no heartbeats") || len(silentConsumers(body)) > 0 {
+		if status != http.StatusServiceUnavailable || !strings.Contains(body, "the store has accepted no heartbeat") || len(silentConsumers(body)) > 0 {
 			return fmt.Errorf("%d %s", status, body)
 		}
 		return nil
@@ -117,7 +118,8 @@ func TestReady_blamesHeartbeatsThatCannotBeSent(t *testing.T) {
 	await(t, "readiness", func() error { return ready(t, app) })
 }
 
-// What somebody has decided, or is being worked on, is no reason to take a process out of service.
+// A process stays in service when an operator has decided something, and while work on a consumer
+// goes on.
 func TestReady_whileConsumersAreNot(t *testing.T) {
 	t.Parallel()
 	const chosen = "orders-by-status"
@@ -154,8 +156,8 @@ func TestReady_whileConsumersAreNot(t *testing.T) {
 	})
 }
 
-// staysReady waits until consumers are in a state, and for heartbeats enough that one that is not looked after would count as silent,
-// and then that the service is ready.
+// staysReady waits until consumers have a state. Then it waits for so many heartbeats that a
+// forgotten consumer would count as silent. Then the service must be ready.
 func staysReady(t *testing.T, app *bootstrap.App, state ports.ConsumerState, names ...string) {
 	t.Helper()
 	await(t, "state "+string(state), func() error {
@@ -176,7 +178,7 @@ func staysReady(t *testing.T, app *bootstrap.App, state ports.ConsumerState, nam
 	await(t, "readiness", func() error { return ready(t, app) })
 }
 
-// runAround runs a service whose store was changed, with heartbeats as fast as they may be.
+// runAround runs a service with a changed store, with the shortest interval of heartbeats.
 func runAround(t *testing.T, change func(*bootstrap.Storage)) (app *bootstrap.App, stop func()) {
 	t.Helper()
 	c := config(t.TempDir())
@@ -184,8 +186,8 @@ func runAround(t *testing.T, change func(*bootstrap.Storage)) (app *bootstrap.Ap
 	return runIn(t, c, bootstrap.Environment{Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard}.Around(change))
 }
 
-// await waits until check returns nil. The time that it waits at most bounds a hang and nothing else: what is waited for comes
-// within a second where there is a core for it.
+// await waits until check returns nil. Its timeout only bounds a hang: with a free core, the
+// condition holds within a second.
 func await(t *testing.T, what string, check func() error) {
 	t.Helper()
 	deadline := time.After(2 * time.Minute)
@@ -218,7 +220,7 @@ func notReady(t *testing.T, app *bootstrap.App) error {
 	return nil
 }
 
-// idle says which consumer is not running or is behind.
+// idle returns an error for a consumer that does not run or is behind.
 func idle(t *testing.T, app *bootstrap.App) error {
 	t.Helper()
 	for _, c := range consumers(t, app) {
@@ -229,7 +231,7 @@ func idle(t *testing.T, app *bootstrap.App) error {
 	return nil
 }
 
-// handled says which consumer has not handled a number of events.
+// handled returns an error for a consumer that has not handled a number of events.
 func handled(t *testing.T, app *bootstrap.App, events uint64) error {
 	t.Helper()
 	for _, c := range consumers(t, app) {
@@ -271,7 +273,7 @@ func consumers(t *testing.T, app *bootstrap.App) []consumerView {
 
 var silentConsumer = regexp.MustCompile(`consumer ([a-z-]+) has got neither`)
 
-// silentConsumers are those whose readers /readyz says to be dead.
+// silentConsumers returns the consumers whose readers are dead according to /readyz.
 func silentConsumers(body string) (names []string) {
 	for _, match := range silentConsumer.FindAllStringSubmatch(body, -1) {
 		names = append(names, match[1])
@@ -307,7 +309,7 @@ func post(t *testing.T, app *bootstrap.App, path string) {
 	}
 }
 
-// poison stores an event that no projection can read.
+// poison stores an event that no projection can decode.
 func poison(t *testing.T, events ports.EventStore) {
 	t.Helper()
 	id, command := uuid.New(), uuid.New()
@@ -324,7 +326,8 @@ func poison(t *testing.T, events ports.EventStore) {
 	}
 }
 
-// valve is a change feed that can be shut for some consumers: what reads for them is dead, and their Next blocks.
+// valve is a change feed that can be shut for some consumers. Then their Next blocks, as with a
+// dead reader.
 type valve struct {
 	ports.ChangeFeed
 
@@ -375,7 +378,7 @@ type valved struct {
 	ports.Subscription
 	valve    *valve
 	consumer string
-	held     *ports.Delivery // what Next has not returned yet
+	held     *ports.Delivery // what Next has read and not returned yet
 }
 
 // Next implements [ports.Subscription].
@@ -395,7 +398,7 @@ func (s *valved) Next(ctx context.Context) (ports.Delivery, error) {
 	return delivery, nil
 }
 
-// gate is an event store whose list of orders comes when it is opened.
+// gate is an event store whose list of aggregates waits until the gate is opened.
 type gate struct {
 	ports.HeadScanner
 	opened chan struct{}

@@ -11,26 +11,28 @@ import (
 	"orderflow/ports"
 )
 
-// Source is where the projections get their events from. The publisher always gets them from the store.
+// Source is where the projections read their events. The publisher always reads them from the
+// store.
 type Source string
 
 // The sources.
 const (
 	// SourceStore is the change feed of the store.
 	SourceStore Source = "cdc"
-	// SourceRedpanda is the topic that a publisher, of this process or another one, fills.
+	// SourceRedpanda is the topic that a publisher fills, in this process or in another one.
 	SourceRedpanda Source = "redpanda"
 )
 
-// validateTopic reports what is wrong with the settings about the topic.
+// validateTopic returns what is wrong with the settings of the topic.
 func (c Config) validateTopic() error {
 	var errs []error
 	switch c.Source {
 	case SourceStore:
 	case SourceRedpanda:
 		if c.Store == StoreEmbedded {
-			// Its views are not synced one by one: after a crash they fall back together with its own offsets, but the group's
-			// offsets would stay ahead.
+			// The embedded store does not sync its views one by one. After a crash its views and
+			// its own offsets fall back together. The offsets of a consumer group would stay ahead
+			// of the views.
 			errs = append(errs, &SettingError{"source", fmt.Sprintf("%s needs a store that processes share, so --store=%s", SourceRedpanda, StoreScylla)})
 		}
 	default:
@@ -39,7 +41,7 @@ func (c Config) validateTopic() error {
 	target, err := parseSink(c.Sink, c.Data)
 	needed := !c.Passive && (c.Source == SourceRedpanda || err == nil && target.kind == sinkRedpanda)
 	if needed && !c.hasTopic() {
-		errs = append(errs, &SettingError{"brokers", "none given, and the topic is needed"})
+		errs = append(errs, &SettingError{"brokers", "none are given, but the topic needs them"})
 	}
 	if c.hasTopic() {
 		errs = append(errs, settingErrors(c.Redpanda.Validate(), map[string]string{
@@ -53,7 +55,7 @@ func (c Config) validateTopic() error {
 
 func (c Config) hasTopic() bool { return len(c.Redpanda.Brokers) > 0 }
 
-// redpanda is the configuration with what the process has.
+// redpanda returns the configuration together with the logger of the process.
 func (a *App) redpanda() redpanda.Config {
 	config := a.config.Redpanda
 	config.Logger = a.log

@@ -11,12 +11,12 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// brokerPatience is how long a start waits for brokers. They may come later.
+// brokerPatience is how long a start waits for brokers. They may become available later.
 const brokerPatience = 5 * time.Second
 
-// openTopicSink returns the publisher to the topic. When brokers refuse what is configured, that is an error, since nobody but
-// a person can change it; when none answers, the service starts nevertheless: events wait in the store, and the consumer shows
-// its lag and that it is failing.
+// openTopicSink returns the publisher to the topic. It returns an error when brokers refuse the
+// configuration, because only an operator can change it. When no broker answers, the service starts
+// anyway: events wait in the store, and the consumer shows its lag and that it is failing.
 func (a *App) openTopicSink(ctx context.Context) (publisher, error) {
 	p, err := topic.New(topic.Config{
 		Config: a.redpanda(),

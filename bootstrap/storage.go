@@ -18,7 +18,7 @@ import (
 	"orderflow/ports"
 )
 
-// storage is a store behind all its ports, whichever it is.
+// storage is a store of any kind, behind all its ports.
 type storage struct {
 	ports.EventStore
 	ports.HeadScanner
@@ -32,25 +32,27 @@ type storage struct {
 	ports.RecordLister
 	ports.StoreIdentity
 
-	// repairer replaces rows; nil where the store cannot.
+	// repairer replaces rows. It is nil when the store cannot do that.
 	repairer ports.ViewRepairer
-	// alive says which part of the change feed is dead; nil where there is none that could be.
+	// alive says which part of the change feed is dead. It is nil when no part can be.
 	alive func() error
-	// leases let one of several processes work as a consumer; nil where there is only one.
+	// leases let one of several processes run a consumer. It is nil when there is only one process.
 	leases ports.Leases
-	// pulse sends heartbeats through the feed; nil where the feed has none.
+	// pulse sends heartbeats through the feed. It is nil when the feed has none.
 	pulse ports.Pulse
 
-	// run holds what must run for as long as the service does. An error of one of them ends the service.
+	// run holds the functions that run as long as the service does. An error of one of them ends
+	// the service.
 	run []func(context.Context) error
-	// announce tells other processes where this one answers; nil when the store has no place for that.
+	// announce tells other processes the address of this one. It is nil when the store has no place
+	// for it.
 	announce func(url string) error
-	// metrics are those of the store; nil for none.
+	// metrics are the metrics of the store. It is nil when there are none.
 	metrics prometheus.Collector
 	closers []io.Closer // in the order of opening
 }
 
-// epoch tells the store under which lease a consumer works.
+// epoch returns to the store the epoch of a consumer's lease.
 func openStorage(ctx context.Context, config Config, log *slog.Logger, epoch func(consumer string) uint64) (*storage, error) {
 	if config.Store == StoreScylla {
 		return openScylla(ctx, config, log, epoch)
@@ -74,7 +76,8 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-store.Failed(): // nothing can be written any more: stop, so that a restart can look at what is on disk
+			// nothing can be written any more: stop, so that a restart checks what is on disk
+			case <-store.Failed():
 				return store.Err()
 			}
 		}},
@@ -87,13 +90,13 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 	return opened, nil
 }
 
-// openScylla opens the store and the feed on sessions of their own, so that the polling of the one does not queue before the
-// writes of the other.
+// openScylla opens the store and the feed with separate sessions, so that the queries of the feed
+// do not wait behind the writes of the store.
 func openScylla(ctx context.Context, config Config, log *slog.Logger, epoch func(consumer string) uint64) (_ *storage, err error) {
 	var feed *cdc.Feed
 	settings := config.Scylla
 	settings.Now, settings.Logger = time.Now, log
-	settings.Appended = func() { feed.Wake() } // feed is set before the store is handed to anybody
+	settings.Appended = func() { feed.Wake() } // feed is set before the store is used
 	if config.Passive {
 		settings.Appended = nil
 	}
@@ -136,7 +139,7 @@ func openScylla(ctx context.Context, config Config, log *slog.Logger, epoch func
 	}, nil
 }
 
-// untilStopped runs a part of the service, whose return before the end of its context is an error.
+// untilStopped runs a part of the service. A return before the end of its context is an error.
 func untilStopped(name string, run func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		err := run(ctx)
@@ -159,10 +162,11 @@ func (s sessionCloser) Close() error {
 	return nil
 }
 
-// offsets gives the feed its offsets, which are fenced by leases.
+// offsets stores the offsets of the feed, fenced by leases.
 type offsets struct {
 	*scylla.Store
-	// epoch returns the epoch of the lease under which a consumer runs in this process, 0 without one.
+	// epoch returns the epoch of the lease under which this process runs a consumer. It is 0
+	// without a lease.
 	epoch func(consumer string) uint64
 }
 
@@ -173,7 +177,7 @@ func (o offsets) SaveOffsets(ctx context.Context, consumer string, saved map[str
 	return o.Store.SaveOffsets(ctx, consumer, o.epoch(consumer), saved)
 }
 
-// closeAll closes the last one first.
+// closeAll closes all, the last one first.
 func closeAll(closers []io.Closer) error {
 	var errs []error
 	for i := len(closers) - 1; i >= 0; i-- {
@@ -185,8 +189,9 @@ func closeAll(closers []io.Closer) error {
 // beatAllowance is how long a heartbeat may take through the fast reader in a healthy system.
 const beatAllowance = time.Second
 
-// readersAlive says which reader of the CDC log is dead or stuck. Each of them could hide the death of the other from consumers:
-// the safe one delivers what the fast one misses, only later.
+// readersAlive says which reader of the CDC log is dead or stuck. Consumers cannot see that,
+// because each reader could hide the death of the other: the safe one delivers what the fast one
+// misses, only later.
 func readersAlive(feed *cdc.Feed, beat time.Duration) func() error {
 	return func() error {
 		var errs []error

@@ -12,20 +12,20 @@ import (
 	"orderflow/ports"
 )
 
-// PublishFrom says what a publisher sends to a target that it has never published to.
+// PublishFrom says what a publisher sends to a target to which it has never published.
 type PublishFrom string
 
 // The values of PublishFrom.
 const (
-	// PublishFromBeginning: every event from the first one on.
+	// PublishFromBeginning: every event from the first one.
 	PublishFromBeginning PublishFrom = "beginning"
-	// PublishFromNow: the events that are committed from the start of the process on.
+	// PublishFromNow: the events that are committed after the start of the process.
 	PublishFromNow PublishFrom = "now"
 )
 
-// identified is a publisher that knows better than its address what it publishes to.
+// identified is a publisher that knows the identity of its target better than its address does.
 type identified interface {
-	// Identity is another one when what is at the address was replaced.
+	// Identity changes when the target at the address is replaced.
 	Identity() string
 }
 
@@ -61,9 +61,10 @@ func sameTarget(a, b string) bool {
 	return slices.ContainsFunc(strings.Split(brokersB, ","), func(broker string) bool { return slices.Contains(known, broker) })
 }
 
-// publisherName returns the name of the consumer that publishes to a target. The first target of a kind has the plain name. A
-// further one has a digest behind it: it has not received what the first one has, so it is another consumer. What an earlier
-// version has published without noting a target belongs to the first target that is configured.
+// publisherName returns the name of the consumer that publishes to a target. The first target of a
+// kind has the plain name. A further target has a digest appended: it has not received what the
+// first one has, so it is another consumer. Events that an earlier version has published without
+// storing a target belong to the first target that is configured.
 func (a *App) publisherName(ctx context.Context, target sink, identity string) (string, error) {
 	plain := target.consumer()
 	sum := sha256.Sum256([]byte(identity))

@@ -14,7 +14,8 @@ import (
 	"orderflow/bootstrap"
 )
 
-// published waits until a file has so many events, and returns the names of the consumers meanwhile.
+// published waits until a file has so many events. It returns the names of the consumers at that
+// time.
 func published(t *testing.T, c bootstrap.Config, file string, want int, orders int) (names []string) {
 	t.Helper()
 	app, stop := run(t, c, io.Discard)
@@ -53,7 +54,8 @@ func placeAnother(t *testing.T, app *bootstrap.App) {
 	}
 }
 
-// A target that has never got anything gets everything, and one that was served before goes on where it was.
+// A target that has never received anything gets all events. A target that was used before
+// continues where it was.
 func TestPublisher_isBoundToItsTarget(t *testing.T) {
 	t.Parallel()
 	c := config(t.TempDir())

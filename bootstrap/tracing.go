@@ -14,8 +14,8 @@ import (
 	"orderflow/ports"
 )
 
-// openTracing returns the tracing that the environment asks for, which may be none (and is to be closed all the same), and the log
-// with the ids of traces in it.
+// openTracing returns the tracing that the environment asks for. It may be nil, and must be closed
+// anyway. It also returns the log, which carries the ids of traces.
 func openTracing(ctx context.Context, env Environment) (*tracing.Tracing, *slog.Logger, error) {
 	t, err := tracing.Setup(ctx, tracing.Config{Version: release, Logger: env.Logger})
 	if t == nil || err != nil {
@@ -24,7 +24,7 @@ func openTracing(ctx context.Context, env Environment) (*tracing.Tracing, *slog.
 	return t, slog.New(t.LogHandler(env.Logger.Handler())), nil
 }
 
-// traceRequests is the hook of the HTTP API; nil without tracing.
+// traceRequests is the hook of the HTTP API. It is nil without tracing.
 func traceRequests(t *tracing.Tracing) func(*http.Request) (context.Context, func(string, int)) {
 	if t == nil {
 		return nil
@@ -32,7 +32,7 @@ func traceRequests(t *tracing.Tracing) func(*http.Request) (context.Context, fun
 	return t.Request
 }
 
-// around is what stands around every delivery to a consumer.
+// around returns the functions around every delivery to a consumer.
 func around(t *tracing.Tracing, recorder *explain.Recorder) []fanout.AroundFunc {
 	if t == nil {
 		return []fanout.AroundFunc{recorder.Consume}
@@ -40,7 +40,7 @@ func around(t *tracing.Tracing, recorder *explain.Recorder) []fanout.AroundFunc 
 	return []fanout.AroundFunc{t.Consume, recorder.Consume}
 }
 
-// consumerNames are the names of all consumers, in the order in which they are wired.
+// consumerNames returns the names of all consumers, in the order in which they are wired.
 func consumerNames(target sink) []string {
 	var names []string
 	for _, p := range views.All() {
@@ -52,12 +52,12 @@ func consumerNames(target sink) []string {
 	return names
 }
 
-// newRecorder returns the memory of the newest events' ways.
+// newRecorder returns the recorder of the newest events.
 func newRecorder(consumers []string) *explain.Recorder {
 	return explain.NewRecorder(explain.RecorderConfig{Consumers: consumers, Now: time.Now})
 }
 
-// newExplainer puts together what recorder remembers and what is stored.
+// newExplainer combines the recorder with what is stored.
 func newExplainer(store *storage, names []string, consumers consumer.Manager, recorder *explain.Recorder) ports.Explainer {
 	return explain.New(explain.Config{
 		Store: store, Views: store, Consumers: names, Takes: consumers.Takes, View: consumers.LiveView, Recorder: recorder,

@@ -5,7 +5,7 @@ import "runtime/debug"
 // release is the version of this source tree; CHANGELOG.md tells what is in it.
 const release = "0.1.0"
 
-// Version names the release, and the revision where the build knows it.
+// Version returns the release, and the revision when the build knows it.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -1,4 +1,4 @@
-// Command orderflow is the whole service and its tools in one binary; see orderflow --help.
+// Command orderflow is the service and all its tools in one binary. See orderflow --help.
 package main
 
 import (
