@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// allowed says which packages of this module, and which modules of others, each package may import. A pattern ends in "/..."
-// for a folder and all below it. The first matching row counts. The standard library has a table of its own.
+// allowed says which packages of this module, and which other modules, each package may import. A
+// pattern that ends in "/..." matches a folder and everything below it. The first matching row
+// applies. The standard library has its own table.
 var allowed = []struct {
 	who  string
 	what []string
@@ -45,7 +46,8 @@ var allowed = []struct {
 	{"adapters/redpanda/internal/message", []string{"domain/eventsourcing", "ports", "github.com/google/uuid"}},
 	{"adapters/redpanda/internal/client", []string{"ports", "adapters/redpanda", "github.com/twmb/franz-go/..."}},
 	{"adapters/redpanda/internal/topic", []string{"ports", "adapters/redpanda", "adapters/redpanda/internal/client", "adapters/redpanda/internal/message", "github.com/twmb/franz-go/..."}},
-	{"adapters/redpanda/internal/topictest", []string{"..."}}, // for tests only, see TestBinary_containsNothingOfTesting
+	// for tests only, see TestBinary_containsNothingOfTesting
+	{"adapters/redpanda/internal/topictest", []string{"..."}},
 	{"adapters/redpanda/publisher", []string{"domain/eventsourcing", "ports", "adapters/redpanda", "adapters/redpanda/internal/client", "adapters/redpanda/internal/message", "github.com/twmb/franz-go/..."}},
 	{"adapters/redpanda/source", []string{"domain/eventsourcing", "ports", "adapters/redpanda", "adapters/redpanda/internal/client", "adapters/redpanda/internal/message", "adapters/redpanda/internal/topic", "github.com/twmb/franz-go/..."}},
 	{"adapters/redpanda/watermillkafka", []string{"domain/eventsourcing", "adapters/redpanda/internal/message", "github.com/google/uuid", "github.com/IBM/sarama", "github.com/ThreeDotsLabs/watermill/message"}},
@@ -68,13 +70,15 @@ var allowed = []struct {
 	{"tests/...", []string{"..."}},
 }
 
-// forbiddenInDomain are the parts of the standard library that the pure core must do without: clocks are passed in, and
-// nothing is read, written, logged, cancelled or drawn by lot.
+// forbiddenInDomain lists the parts of the standard library that the pure core must not import. The
+// core gets the time as an argument. It reads, writes and logs nothing, it cannot be cancelled, and
+// it uses no randomness.
 var forbiddenInDomain = []string{"context", "crypto/rand", "database/...", "io/...", "log/...", "log", "math/rand/...", "math/rand", "net/...", "net", "os/...", "os", "sync/...", "sync", "syscall"}
 
 const module = "orderflow/"
 
-// kit is what implementations of the ports share. Whoever may import the ports may import it.
+// kit is code that implementations of the ports share. Every package that may import the ports may
+// import it.
 const kit = "ports/portkit"
 
 type pkg struct {
@@ -191,7 +195,7 @@ func TestImports_aViolationIsFound(t *testing.T) {
 	}
 }
 
-// servesTesting says whether a package is for tests only, or serves nothing but them.
+// servesTesting says whether a package is only for tests.
 func servesTesting(name string) bool {
 	return name == "testing" || strings.HasPrefix(name, "testing/") || strings.HasPrefix(name, "tests/") ||
 		path.Base(name) == "porttest" || path.Base(name) == "eventtest" || name == "adapters/memory" ||
@@ -215,8 +219,8 @@ func TestServesTesting_knowsEveryKit(t *testing.T) {
 	}
 }
 
-// What serves testing stays out of users' binaries. One of our dependencies is less strict: the ScyllaDB driver imports helpers
-// of its own tests.
+// Packages for tests stay out of the binary. One of our dependencies is less strict: the ScyllaDB
+// driver imports helpers of its own tests.
 func TestBinary_containsNothingOfTesting(t *testing.T) {
 	t.Parallel()
 	const driversTestHelpers = "github.com/gocql/gocql/internal/tests"
@@ -232,8 +236,9 @@ func TestBinary_containsNothingOfTesting(t *testing.T) {
 	}
 }
 
-// Publisher, feed and topic reader share one Kafka client and one configuration of it. What others use to read the topic, and what
-// is measured against, stays out.
+// The publisher, the feed and the topic reader share one Kafka client with one configuration.
+// Clients that other services use to read the topic, and clients that are only measured, stay out
+// of the binary.
 func TestBinary_hasOneKafkaClient(t *testing.T) {
 	t.Parallel()
 	found := false

@@ -1,3 +1,4 @@
-// Package arch holds the direction of dependencies: which package may import which, and what must not get into the binary.
-// Its tests read the import graph from the go command, so they judge the code as it is.
+// Package arch checks the direction of dependencies: which package may import which, and what must
+// not get into the binary. Its tests read the import graph from the go command, so they check the
+// code as it is.
 package arch
