@@ -9,7 +9,7 @@ import (
 	"orderflow/bootstrap/cli"
 )
 
-// run runs the command line in this process and returns what it says.
+// run runs the command line in this process and returns its output.
 func run(args ...string) (text string, status int) {
 	var out bytes.Buffer
 	streams := cli.Process{In: strings.NewReader(""), Out: &out, Err: &out}
@@ -17,7 +17,7 @@ func run(args ...string) (text string, status int) {
 	return out.String(), status
 }
 
-// expectSetting wants an environment variable to be one of a flag.
+// expectSetting fails the test unless an environment variable belongs to a flag.
 func expectSetting(t *testing.T, variable string) {
 	t.Helper()
 	name, ours := strings.CutPrefix(variable, "ORDERFLOW_")
@@ -27,7 +27,7 @@ func expectSetting(t *testing.T, variable string) {
 	}
 }
 
-// expectCommand wants a command line to be a command with flags that it knows.
+// expectCommand fails the test unless a command line is a command with flags that it knows.
 func expectCommand(t *testing.T, args []string) {
 	t.Helper()
 	help, status := run(append(args, "--help")...)
@@ -36,7 +36,7 @@ func expectCommand(t *testing.T, args []string) {
 	}
 }
 
-// words are the arguments in front of the flags.
+// words returns the arguments before the flags.
 func words(args []string) (w []string) {
 	for _, arg := range args {
 		if !strings.HasPrefix(arg, "-") {

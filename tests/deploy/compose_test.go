@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// compose is what is looked at in compose.yaml.
+// compose holds the parts of compose.yaml that are checked.
 type compose struct {
 	Services map[string]service
 	Volumes  map[string]any
@@ -48,7 +48,7 @@ func readCompose(t *testing.T) compose {
 	return c
 }
 
-// pinned is an image of one release.
+// pinned matches an image of one exact release.
 var pinned = regexp.MustCompile(`:v?\d+\.\d+\.\d+(-[a-z]+)?$`)
 
 func TestCompose_ServicesArePinnedCheckedAndReachableFromHereOnly(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// instructions are those of the Dockerfile, by name and in order.
+// instructions returns the instructions of the Dockerfile by name, in their order.
 func instructions(t *testing.T) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile("../../Dockerfile")
