@@ -21,8 +21,9 @@ import (
 	"orderflow/ports"
 )
 
-// ViewsEqualTheFold checks P3: whatever the feed does, short of hiding the last event of an aggregate for ever, a view equals
-// the fold of its aggregate, and knows nothing of aggregates whose type it does not take.
+// ViewsEqualTheFold checks P3: a view equals the fold of its aggregates, whatever the feed does,
+// unless the feed hides the last event of an aggregate for ever. The view contains nothing of
+// aggregates whose type it does not take.
 func ViewsEqualTheFold(t *testing.T, d Domain) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := d.draw(rt, t)
@@ -45,10 +46,11 @@ func ViewsEqualTheFold(t *testing.T, d Domain) {
 	})
 }
 
-// deliver hands the records to a consumer of p as a bad feed would, and at last the newest one of every aggregate.
+// deliver delivers the records to a consumer of p as a bad feed would. At the end it delivers the
+// newest record of every aggregate.
 func (d Domain) deliver(rt *rapid.T, t *testing.T, h history, p *projection.Projection) {
 	views := &crashingViews{Views: h.store}
-	// It has caught up before: what it is to know now comes through the feed.
+	// The consumer has caught up before, so everything else reaches it through the feed.
 	live := ports.Generation{Number: 1, Version: p.Version}
 	if _, err := h.store.SaveConsumer(t.Context(), ports.ConsumerRecord{Name: p.Name, Live: live}); err != nil {
 		rt.Fatal(err)
@@ -67,7 +69,7 @@ func (d Domain) deliver(rt *rapid.T, t *testing.T, h history, p *projection.Proj
 	if len(h.records) > 0 {
 		for range rapid.IntRange(0, 3*len(h.records)).Draw(rt, "deliveries") {
 			switch rapid.IntRange(0, 9).Draw(rt, "fault") {
-			case 0: // the process dies, and its memory with it
+			case 0: // the process dies and loses its memory
 				working.kill()
 				working = start()
 			case 1:
@@ -76,7 +78,8 @@ func (d Domain) deliver(rt *rapid.T, t *testing.T, h history, p *projection.Proj
 				views.fail = after
 			}
 			working.batch.Store(rapid.Int64Range(1, 5).Draw(rt, "batch"))
-			working.deliver(rapid.SampledFrom(h.records).Draw(rt, "record")) // in any order, any number of times, with holes
+			// in any order, any number of times, with holes
+			working.deliver(rapid.SampledFrom(h.records).Draw(rt, "record"))
 		}
 	}
 	newest := map[uuid.UUID]eventsourcing.Record{}
@@ -95,16 +98,17 @@ func (d Domain) deliver(rt *rapid.T, t *testing.T, h history, p *projection.Proj
 	}
 }
 
-// process is a consumer that follows a feed which says what a test wants.
+// process is a consumer that follows a feed which delivers what a test wants.
 type process struct {
 	feed scriptedFeed
-	// batch is how many records are handed over together. Those that wait for it die with the process.
+	// batch is how many records are handed over together. Those that wait for it die with the
+	// process.
 	batch atomic.Int64
 	stop  func()
 	ended chan struct{}
 }
 
-// run starts a process, and returns when it asks for its first record.
+// run starts a process. It returns when the process asks for its first record.
 func run(t *testing.T, feed scriptedFeed, c *consumer.Consumer) *process {
 	ctx, stop := context.WithCancel(t.Context())
 	p := &process{feed: feed, stop: stop, ended: make(chan struct{})}
@@ -113,7 +117,8 @@ func run(t *testing.T, feed scriptedFeed, c *consumer.Consumer) *process {
 		defer close(p.ended)
 		var waiting []eventsourcing.Record
 		var dones []func()
-		_ = c.Pull(ctx, func(ctx context.Context, r eventsourcing.Record, done func()) error { // it always returns nil
+		// it always returns nil
+		_ = c.Pull(ctx, func(ctx context.Context, r eventsourcing.Record, done func()) error {
 			waiting, dones = append(waiting, r), append(dones, done)
 			if int64(len(waiting)) < p.batch.Load() {
 				return nil
@@ -130,7 +135,7 @@ func run(t *testing.T, feed scriptedFeed, c *consumer.Consumer) *process {
 	return p
 }
 
-// deliver hands over one record, and returns when the consumer is done with it.
+// deliver delivers one record. It returns when the consumer has finished the record.
 func (p *process) deliver(r eventsourcing.Record) {
 	p.feed.records <- r
 	<-p.feed.ready
@@ -141,7 +146,8 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// scriptedFeed delivers what is put into records. Each time when it is asked for a record, it says so to ready.
+// scriptedFeed delivers what is sent to records. It sends to ready each time it is asked for a
+// record.
 type scriptedFeed struct {
 	ports.ChangeFeed
 	records chan eventsourcing.Record

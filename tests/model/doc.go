@@ -1,7 +1,8 @@
-// Package model checks the whole path from command to view against what it promises, under every disorder that the contracts
-// of the parts allow: duplicates, delays, losses, reordering across aggregates, crashes at any point, and several processes that
-// do the same work at once.
+// Package model checks the path from command to view under every disorder that the contracts of the
+// parts allow: duplicates, delays, losses, reordering between aggregates, crashes at any point, and
+// several processes that do the same work at once.
 //
-// It knows no aggregate: a [Domain] says which commands there are and which projections. The tests of this package run it for
-// orders; tests/otherdomain runs it for a second aggregate, and for both beside each other.
+// It knows no aggregate type. A [Domain] says which commands and which projections there are. The
+// tests of this package run it for orders. tests/otherdomain runs it for a second aggregate type,
+// and for both side by side.
 package model

@@ -16,7 +16,7 @@ import (
 	"orderflow/ports"
 )
 
-// Store is where a model keeps everything.
+// Store keeps everything that a model stores.
 type Store interface {
 	ports.EventStore
 	filling.Scanner
@@ -28,25 +28,26 @@ type Store interface {
 	ports.SkipLog
 }
 
-// Domain is what a model runs on.
+// Domain says on what a model runs.
 type Domain struct {
-	// Open returns an empty store, to be closed at the end of the test.
+	// Open returns an empty store and a function that closes it at the end of the test.
 	Open func(t testing.TB) (Store, func())
-	// Aggregates draws the ids of a few aggregates, and returns what sends a random command to one of them. A refusal is not an
-	// error.
+	// Aggregates draws the ids of a few aggregates. It returns a function that sends a random
+	// command to one of them. A refusal is not an error.
 	Aggregates  func(rt *rapid.T, config command.Config) (send func(rt *rapid.T) (uuid.UUID, error))
 	Projections []*projection.Projection
 	Codec       ports.Decoder
 }
 
-// history is some aggregates in a store, and their records in the order in which they were committed.
+// history is a few aggregates in a store, with their records in the order in which they were
+// committed.
 type history struct {
 	store   Store
 	ids     []uuid.UUID
 	records []eventsourcing.Record
 }
 
-// draw takes a few aggregates through random commands.
+// draw sends random commands to a few aggregates.
 func (d Domain) draw(rt *rapid.T, t testing.TB) history {
 	store, closeStore := d.Open(t)
 	rt.Cleanup(closeStore)
@@ -54,7 +55,7 @@ func (d Domain) draw(rt *rapid.T, t testing.TB) history {
 	clock := time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC)
 	send := d.Aggregates(rt, command.Config{
 		Store: store,
-		// Hours pass, so that aggregates fall into different days.
+		// Hours pass, so that aggregates are created on different days.
 		Now:   func() time.Time { clock = clock.Add(37 * time.Minute); return clock },
 		NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
 	})
@@ -77,7 +78,7 @@ func (d Domain) draw(rt *rapid.T, t testing.TB) history {
 	return h
 }
 
-// firstGeneration makes the first generation of every view the one that is read.
+// firstGeneration makes the first generation of every view the live one.
 type firstGeneration struct{}
 
 func (firstGeneration) LiveView(consumer string) ports.ViewID {

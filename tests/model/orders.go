@@ -35,7 +35,7 @@ func DrawIDs(rt *rapid.T, label string) []uuid.UUID {
 	return ids
 }
 
-// UnlessRefused returns err, and nil for a refusal by a rule.
+// UnlessRefused returns err, or nil when a rule has refused the command.
 func UnlessRefused(err error) error {
 	var refused eventsourcing.Refused
 	if errors.As(err, &refused) {

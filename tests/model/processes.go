@@ -14,11 +14,12 @@ import (
 	"orderflow/ports"
 )
 
-// ViewsSurviveSeveralProcesses checks what keeps views right without a lease and without transactions: several processes work
-// as the same consumer. Each reads the state of an aggregate, computes, writes rows one by one and at last the state, and dies
-// whenever it likes. Every write carries the sequence number of its change as timestamp, and the newest one wins. The rows must
-// end up as the fold, whatever the interleaving; for that, a change also deletes the rows of the steps that it took at once (see
-// domain/projection, diff).
+// ViewsSurviveSeveralProcesses checks what keeps views correct without a lease and without
+// transactions, when several processes run the same consumer. Each process reads the state of an
+// aggregate, computes, writes rows one by one, and at the end writes the state. It dies at any
+// moment. Every write has the sequence number of its change as its timestamp, and the newest write
+// wins. At the end the rows must equal the fold, however the writes interleave. For this a change
+// also deletes the rows of the intermediate steps that it combined (see domain/projection, diff).
 func ViewsSurviveSeveralProcesses(t *testing.T, d Domain) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := d.draw(rt, t)
@@ -44,7 +45,8 @@ func ViewsSurviveSeveralProcesses(t *testing.T, d Domain) {
 				upTo := uint64(rapid.IntRange(1, len(records)).Draw(rt, "up to"))
 				at.step(rt, cells, records[:upTo])
 			}
-			// At last everybody, also one that was paused for long, finishes what it has in hand, and one sees the end.
+			// At the end every process finishes its work, including one that was stopped for a long
+			// time, and one of them reaches the last event.
 			for _, at := range workers {
 				for len(at.writes) > 0 {
 					at.step(rt, cells, nil)
@@ -59,7 +61,7 @@ func ViewsSurviveSeveralProcesses(t *testing.T, d Domain) {
 	})
 }
 
-// worker is a process that does one thing a step: read and compute, or one write.
+// worker is a process that does one thing in a step: it reads and computes, or writes once.
 type worker struct {
 	writes []func(*lastWriteWins)
 }
@@ -92,7 +94,7 @@ func (w *worker) step(rt *rapid.T, cells *lastWriteWins, records []eventsourcing
 	})
 }
 
-// lastWriteWins is the rows and the state of one aggregate in such a store.
+// lastWriteWins holds the rows and the state of one aggregate in such a store.
 type lastWriteWins struct {
 	effect filling.Effect
 	table  *projection.Table
