@@ -19,17 +19,18 @@ import (
 // container is a server to start.
 type container struct {
 	image, flags string
-	// ready returns nil when the server at an address does its work.
+	// ready returns nil when the server at an address works.
 	ready func(ctx context.Context, address string) error
 }
 
-// start runs a container until the end of the binary and returns the address of its server. The server listens on the same port
-// inside and outside: what it tells its clients about where it is holds for them.
+// start runs a container until the end of the binary and returns the address of its server. The
+// server listens on the same port inside and outside, so that the address that it tells its clients
+// is valid for them.
 func (c container) start() (address string, err error) {
 	if testing.Short() {
 		return "", errors.New("no containers are started for -short tests")
 	}
-	defer func() { // testcontainers panics about some ways of not finding Docker
+	defer func() { // testcontainers panics in some cases when there is no Docker
 		if r := recover(); r != nil {
 			err = fmt.Errorf("docker: %v", r)
 		}
@@ -67,7 +68,7 @@ func (c container) start() (address string, err error) {
 	return address, nil
 }
 
-// docker returns the address that ports of containers are published on, if Docker answers.
+// docker returns the address on which ports of containers are published, if Docker answers.
 func docker(ctx context.Context) (ip netip.Addr, err error) {
 	provider, err := testcontainers.NewDockerProvider(testcontainers.WithLogger(log.NewNoopLogger()))
 	if err != nil {
@@ -88,7 +89,8 @@ func docker(ctx context.Context) (ip netip.Addr, err error) {
 	return ips[0].Unmap(), nil
 }
 
-// published is the address to publish a port on: none but this machine needs it, unless Docker runs elsewhere.
+// published returns the address on which to publish a port. Only this machine needs it, unless
+// Docker runs on another one.
 func published(ip netip.Addr) netip.Addr {
 	if ip.IsLoopback() {
 		return ip
@@ -96,7 +98,8 @@ func published(ip netip.Addr) netip.Addr {
 	return netip.IPv4Unspecified()
 }
 
-// freePort returns a port that nobody listens on, if containers run on this machine; elsewhere it is a guess.
+// freePort returns a free port, if containers run on this machine. On another machine it is a
+// guess.
 func freePort() (string, error) {
 	listener, err := net.Listen("tcp4", ":0")
 	if err != nil {

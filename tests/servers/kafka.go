@@ -24,13 +24,14 @@ var kafka = server{
 // kafkaBrokers finds Redpanda or Kafka once for all tests.
 var kafkaBrokers = sync.OnceValues(kafka.find)
 
-// Kafka returns where brokers are that topics can be created on. A test must keep to topics of its own, and delete them.
+// Kafka returns the addresses of brokers on which topics can be created. A test must use only its
+// own topics, and delete them.
 func Kafka(tb testing.TB) []string {
 	tb.Helper()
 	return kafka.need(tb, kafkaBrokers)
 }
 
-// kafkaReady waits until the brokers answer and know who the controller is.
+// kafkaReady waits until the brokers answer and know the controller.
 func kafkaReady(ctx context.Context, brokers ...string) error {
 	return await(ctx, func() error { return kafkaAnswers(ctx, brokers) })
 }

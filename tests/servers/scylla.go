@@ -13,7 +13,7 @@ import (
 
 const (
 	scyllaImage = "scylladb/scylla:2026.1.8"
-	// scyllaFlags make a small node. Its clients stay on the one port that is published.
+	// scyllaFlags make a small node. Clients use only the one port that is published.
 	scyllaFlags = "--smp 1 --memory 1G --overprovisioned 1 --developer-mode 1 --skip-wait-for-gossip-to-settle 0" +
 		" --enable-shard-aware-drivers 0 --native-transport-port {port} --broadcast-rpc-address {address}"
 )
@@ -26,14 +26,15 @@ var scyllaDB = server{
 // scyllaHosts finds ScyllaDB once for all tests.
 var scyllaHosts = sync.OnceValues(scyllaDB.find)
 
-// Scylla returns where a ScyllaDB is that writes and has a CDC log. A test must keep to keyspaces of its own, and drop them.
+// Scylla returns the addresses of a ScyllaDB that accepts writes and has a CDC log. A test must use
+// only its own keyspaces, and drop them.
 func Scylla(tb testing.TB) []string {
 	tb.Helper()
 	return scyllaDB.need(tb, scyllaHosts)
 }
 
-// scyllaReady waits until ScyllaDB takes the schema, and a write to the outbox: a server that has just started has no generation of
-// CDC streams yet, and refuses it.
+// scyllaReady waits until ScyllaDB accepts the schema and a write to the outbox. A server that has
+// just started has no generation of CDC streams yet and refuses the write.
 func scyllaReady(ctx context.Context, hosts ...string) error {
 	config := scylla.Config{Hosts: hosts, Keyspace: "ready_" + strings.ReplaceAll(uuid.NewString(), "-", ""), Timeout: patience}
 	return await(ctx, func() error { return scyllaWrites(ctx, config) })

@@ -12,10 +12,11 @@ import (
 	"time"
 )
 
-// patience is how long a server may take to be there, from the pull of its image to its first answer.
+// patience is how long a server may take from the pull of its image to its first answer.
 const patience = 2 * time.Minute
 
-// Main runs the tests of a binary and then ends the containers that they used: goleak.VerifyTestMain(servers.Main{M: m}).
+// Main runs the tests of a binary and then ends their containers:
+// goleak.VerifyTestMain(servers.Main{M: m}).
 type Main struct{ M *testing.M }
 
 // Run implements goleak.TestingM.
@@ -28,7 +29,7 @@ func (m Main) Run() int {
 	return status
 }
 
-// started are the containers of this process, to be ended by Main.
+// started holds the containers of this process. Main ends them.
 var started ending
 
 type ending struct {
@@ -53,12 +54,12 @@ func (e *ending) end() error {
 	return errors.Join(errs...)
 }
 
-// server is a kind of server: where the environment says that it is, or a container.
+// server is a kind of server. Its addresses are in the environment, or it runs in a container.
 type server struct {
 	// variable holds the addresses; imageVariable and flagsVariable change the container.
 	variable, imageVariable, flagsVariable string
 	image, flags                           string
-	// hint says what sets variable; empty for nothing.
+	// hint says what sets variable. It may be empty.
 	hint string
 	// ready waits until the servers at the addresses do what tests need.
 	ready func(ctx context.Context, addresses ...string) error
@@ -83,12 +84,12 @@ func (s server) find() ([]string, error) {
 	return []string{address}, nil
 }
 
-// need returns what find has found, or ends the test.
+// need returns the addresses from find, or ends the test.
 func (s server) need(tb testing.TB, find func() ([]string, error)) []string {
 	tb.Helper()
 	addresses, err := find()
 	if err != nil && os.Getenv(s.variable) != "" {
-		tb.Fatalf("%s is set: %v", s.variable, err) // not the same as having none
+		tb.Fatalf("%s is set: %v", s.variable, err) // this is not the same as having no server
 	}
 	if err != nil {
 		missing(tb, err)
@@ -96,7 +97,7 @@ func (s server) need(tb testing.TB, find func() ([]string, error)) []string {
 	return addresses
 }
 
-// await asks again and again until the answer is nil.
+// await calls ask until it returns nil.
 func await(ctx context.Context, ask func() error) error {
 	for {
 		err := ask()
@@ -111,7 +112,7 @@ func await(ctx context.Context, ask func() error) error {
 	}
 }
 
-// missing skips a test that has no server, or fails it where servers are required.
+// missing skips a test that has no server. Where servers are required, it fails the test.
 func missing(tb testing.TB, reason error) {
 	tb.Helper()
 	if os.Getenv("REQUIRE_INTEGRATION") == "1" {
