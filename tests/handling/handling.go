@@ -1,5 +1,6 @@
-// Package handling puts an aggregate on the command handler of the service, for the scenarios of
-// domain/eventsourcing/eventtest: so each of them also runs on the real runtime, and repeats its command there.
+// Package handling runs an aggregate on the command handler of the service, for the scenarios of
+// domain/eventsourcing/eventtest. So each scenario also runs on the real runtime, which then gets
+// its command a second time.
 package handling
 
 import (
@@ -16,15 +17,15 @@ import (
 	"orderflow/ports"
 )
 
-// Of describes an aggregate to the test kit. samples are events, at least one of each type.
+// Of describes an aggregate to the test kit. samples holds at least one event of each type.
 func Of[C eventsourcing.Command, S, E any](a command.Aggregate[C, S, E], samples ...E) eventtest.Aggregate[C, S, E] {
 	return eventtest.Aggregate[C, S, E]{
 		Type: a.Type, Decider: a.Decider, Samples: samples, Codec: a.Codec, Content: a.AppendContent, Handle: On(a),
 	}
 }
 
-// On returns handlers of commands of a, each on a store in memory that holds a history. A history that cannot be stored is an
-// error of the handler.
+// On returns handlers of commands of a. Each works on its own store in memory that holds a history.
+// When the history cannot be stored, the handler returns an error.
 func On[C eventsourcing.Command, S, E any](
 	a command.Aggregate[C, S, E],
 ) func(history []eventsourcing.Envelope[E]) func(C, uuid.UUID) ([]eventsourcing.Envelope[E], error) {

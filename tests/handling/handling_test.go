@@ -16,7 +16,7 @@ import (
 
 type aggregate = command.Aggregate[order.Command, order.Order, order.Event]
 
-// recorder is a test that fails for itself only.
+// recorder is a test whose failures are recorded and fail nothing else.
 type recorder struct{ said []string }
 
 func (r *recorder) Helper() {}
@@ -41,7 +41,7 @@ func TestOf_RunsScenariosOnTheRuntime(t *testing.T) {
 	scenarios(t, orders.Aggregate(orderjson.New()))
 }
 
-// Each aggregate is right on its own and wrong on the runtime.
+// Each of these aggregates is correct by itself and fails on the runtime.
 func TestOf_FindsOut(t *testing.T) {
 	t.Parallel()
 	calls := 0
@@ -59,7 +59,7 @@ func TestOf_FindsOut(t *testing.T) {
 		"a decider that looks at a clock of its own": {func(a *aggregate) {
 			decide := a.Decider.Decide
 			a.Decider.Decide = func(o order.Order, c order.Command) ([]order.Event, error) {
-				if calls++; calls > 2 { // the kit asks twice, then the runtime
+				if calls++; calls > 2 { // the kit calls twice, then the runtime calls
 					return nil, &order.RuleError{Code: "too_late", Detail: "it is late"}
 				}
 				return decide(o, c)
@@ -79,7 +79,7 @@ func TestOf_FindsOut(t *testing.T) {
 	}
 }
 
-// A history that the store does not take must not look like one that it took.
+// A history that the store refuses must be an error of the handler.
 func TestOn_AHistoryThatCannotBeStoredIsAnError(t *testing.T) {
 	t.Parallel()
 	history := make([]eventsourcing.Envelope[order.Event], 1)
