@@ -1,5 +1,6 @@
-// Package lives holds histories of orders with the read models that fold them, for the contract tests of adapters: the Views
-// suite of ports/porttest knows no order, and what the service really stores has to fit into every store.
+// Package lives holds histories of orders with their read models, for the contract tests of
+// adapters. The Views suite of ports/porttest knows no orders, but every store must be able to keep
+// what the service really stores.
 package lives
 
 import (
