@@ -13,13 +13,14 @@ import (
 	"github.com/hallgren/eventsourcing"
 	"github.com/hallgren/eventsourcing/aggregate"
 	hallgrensql "github.com/hallgren/eventsourcing/eventstore/sql"
-	_ "github.com/mattn/go-sqlite3" // the driver that hallgren's store is tested with
+	_ "github.com/mattn/go-sqlite3" // the driver with which hallgren's store is tested
 
 	"orderflow/domain/order"
 	"orderflow/tests/bench/workload"
 )
 
-// purchase is the order as an aggregate of hallgren's: its events are those of the domain, as pointers.
+// purchase is the order as an aggregate of hallgren's library. Its events are pointers to those of
+// the domain.
 type purchase struct {
 	aggregate.Root
 	state order.Order
@@ -67,7 +68,7 @@ func (p *purchase) track(event order.Event, metadata map[string]any) error {
 	return nil
 }
 
-// The register is one for the whole process, and not safe for concurrent use.
+// The registry is global to the process and not safe for concurrent use.
 var registerPurchase = sync.OnceFunc(func() { aggregate.Register(&purchase{}) })
 
 func openHallgren(tb testing.TB) system {
@@ -136,7 +137,8 @@ func (p *purchase) carryOut(c order.Command) error {
 	return nil
 }
 
-// openSQLite opens a durable database. It keeps its connections: opening one costs more than a command.
+// openSQLite opens a durable database. It keeps its connections, because opening one costs more
+// than a command.
 func openSQLite(tb testing.TB) *sql.DB {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "events.db")
@@ -149,7 +151,7 @@ func openSQLite(tb testing.TB) *sql.DB {
 			tb.Error(err)
 		}
 	})
-	const connections = 8 // more of them would wait for one lock
+	const connections = 8 // more connections would only wait for one lock
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	for setting, want := range map[string]string{"journal_mode": "wal", "synchronous": "2"} {

@@ -15,11 +15,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// manyWriters is the larger one of the two numbers of writers that are measured.
+// manyWriters is the higher of the two measured numbers of writers.
 const manyWriters = 64
 
-// BenchmarkPeers measures every system with every workload, from one writer and from many. A system is opened once, and warm
-// when it is measured: connections are open, statements are prepared.
+// BenchmarkPeers measures every system with every workload, with one writer and with many. A system
+// is opened once and is warm when it is measured: its connections are open and its statements are
+// prepared.
 func BenchmarkPeers(b *testing.B) {
 	for _, w := range workload.All() {
 		for _, s := range systems {
@@ -36,7 +37,8 @@ func BenchmarkPeers(b *testing.B) {
 	}
 }
 
-// A system that does less than the others would win, so each has to show its work.
+// A system that does less than the others would be faster, so each must show that it stores
+// everything.
 func TestSystems_StoreEveryEventAndItsMessage(t *testing.T) {
 	t.Parallel()
 	for _, s := range systems {
@@ -60,7 +62,7 @@ func TestSystems_StoreEveryEventAndItsMessage(t *testing.T) {
 	}
 }
 
-// The history decides: a command that does not fit it is refused by every system.
+// Every system refuses a command that does not fit the history.
 func TestSystems_DecideOnTheHistory(t *testing.T) {
 	t.Parallel()
 	for _, s := range systems {
@@ -79,7 +81,7 @@ func TestSystems_DecideOnTheHistory(t *testing.T) {
 	}
 }
 
-// Of two writers that expect the same head, the second one gets nothing.
+// When two writers expect the same head, the second one writes nothing.
 func TestSystems_RefuseAStaleWrite(t *testing.T) {
 	t.Parallel()
 	for _, s := range systems {

@@ -17,10 +17,12 @@ import (
 	"orderflow/ports"
 )
 
-// postgresVariable names the server to use, in the form that pgx understands.
+// postgresVariable names the environment variable with the server to use, in the form that pgx
+// understands.
 const postgresVariable = "PEERS_POSTGRES"
 
-// connections is the size of the pool. For 64 writers on a few cores a connection each is slower than these.
+// connections is the size of the pool. On a few cores, one connection for each of 64 writers is
+// slower.
 const connections = 16
 
 const eventsTable = `
@@ -88,7 +90,7 @@ func (h history) Load(ctx context.Context, aggregateID uuid.UUID, after uint64) 
 	})
 }
 
-// translate tells a lost race from other errors.
+// translate distinguishes a lost race from other errors.
 func translate(a ports.Append, err error) error {
 	const uniqueViolation = "23505"
 	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && refused.Code == uniqueViolation {
@@ -100,7 +102,8 @@ func translate(a ports.Append, err error) error {
 // plain writes events and outbox in one transaction.
 type plain struct{ history }
 
-// Append sends everything at once: the statements of a batch are one transaction, as they come without one of their own.
+// Append sends everything at once. The statements of a batch are one transaction, because no
+// transaction is open.
 func (p plain) Append(ctx context.Context, a ports.Append) (ports.Appended, error) {
 	batch := &pgx.Batch{}
 	for _, r := range a.Records {
@@ -141,7 +144,8 @@ func countIn(pool *pgxpool.Pool, countOutbox string) func(testing.TB, string) (i
 	}
 }
 
-// openSchema makes a schema with tables of its own, drops it at the end, and returns a pool.
+// openSchema creates a schema with its own tables and returns a pool. It drops the schema at the
+// end.
 func openSchema(tb testing.TB, tables ...string) *pgxpool.Pool {
 	tb.Helper()
 	address := os.Getenv(postgresVariable)

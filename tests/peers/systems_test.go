@@ -16,18 +16,19 @@ import (
 	"orderflow/tests/bench/workload"
 )
 
-// system is a fresh, empty store with its command path in front of it. What it opened is closed when the test ends.
+// system is a new, empty store with its command path. What it opened is closed when the test ends.
 type system struct {
 	handle workload.Handle
-	// write prepares the write of the first event of an order, on the head that is in force now.
+	// write prepares the write of the first event of an order, at the current head.
 	write func(tb testing.TB, orderID uuid.UUID) func() error
-	// events returns how many events of an order are stored, and how many of them are in the outbox.
+	// events returns how many events of an order are stored, and how many of them are in the
+	// outbox.
 	events func(tb testing.TB, orderID string) (stored, outbox int)
 	// hasOutbox is false for a system that has none.
 	hasOutbox bool
 }
 
-// systems are the ones that are compared, and how each is opened.
+// systems lists the systems that are compared, and how to open each.
 var systems = []struct {
 	name string
 	open func(tb testing.TB) system

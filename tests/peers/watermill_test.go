@@ -15,7 +15,8 @@ import (
 	"orderflow/ports"
 )
 
-// forwarderTopic becomes the table that is the outbox; eventsTopic is where the forwarder would send the events.
+// forwarderTopic becomes the table of the outbox. eventsTopic is where the forwarder would send the
+// events.
 const (
 	forwarderTopic = "forwarder_topic"
 	eventsTopic    = "order-events"
@@ -23,7 +24,8 @@ const (
 
 var outboxSchema = watermillsql.DefaultPostgreSQLSchema{}
 
-// outboxed writes events into the table, and publishes them to watermill's outbox within the same transaction.
+// outboxed writes events into the table, and publishes them to watermill's outbox in the same
+// transaction.
 type outboxed struct{ history }
 
 func (o outboxed) Append(ctx context.Context, a ports.Append) (ports.Appended, error) {
