@@ -1,5 +1,6 @@
-// Command testcount reads the output of go test -json, prints what failed with its output, the skipped tests with their
-// reasons, and how many tests there were. It fails when a test failed, and when there was none.
+// Command testcount reads the output of go test -json. It prints the failed tests with their
+// output, the skipped tests with their reasons, and the number of tests. It fails when a test
+// failed, and when there was no test.
 package main
 
 import (
@@ -29,7 +30,7 @@ func count(lines *bufio.Scanner) error {
 	for lines.Scan() {
 		var e event
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			fmt.Println(lines.Text()) // not from the test runner: a build error, say
+			fmt.Println(lines.Text()) // not from a test: for example a build error
 			continue
 		}
 		key := e.Package + e.ImportPath + " " + e.Test
