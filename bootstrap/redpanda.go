@@ -41,7 +41,7 @@ func (c Config) validateTopic() error {
 	target, err := parseSink(c.Sink, c.Data)
 	needed := !c.Passive && (c.Source == SourceRedpanda || err == nil && target.kind == sinkRedpanda)
 	if needed && !c.hasTopic() {
-		errs = append(errs, &SettingError{"brokers", "none are given, but the topic needs them"})
+		errs = append(errs, &SettingError{"brokers", "none given, but the topic needs them"})
 	}
 	if c.hasTopic() {
 		errs = append(errs, settingErrors(c.Redpanda.Validate(), map[string]string{
