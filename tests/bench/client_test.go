@@ -22,7 +22,7 @@ func throughHandler(_ testing.TB, s *service) workload.Handle {
 	}
 }
 
-// throughHTTP sends commands to the API, over connections that are kept.
+// throughHTTP sends commands to the API over persistent connections.
 func throughHTTP(tb testing.TB, s *service) workload.Handle {
 	tb.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 256}

@@ -18,7 +18,7 @@ import (
 // interval is the time from one command to the next, unless a timeline has its own.
 const interval = time.Second / 1000
 
-// stalled is how long the views may take behind the last command before the measurement is given up.
+// stalled is how long the views may take after the last command before the measurement fails.
 const stalled = time.Minute
 
 // senders are the ways of a command into the service.
@@ -30,13 +30,13 @@ var senders = []struct {
 	{"http", throughHTTP},
 }
 
-// BenchmarkLatency measures how long after it was due a command was answered, and was in the read models. A command takes a
-// millisecond, so -benchtime=10000x takes ten seconds for each benchmark.
+// BenchmarkLatency measures how long after its due time a command was answered, and was in the read
+// models. A command takes a millisecond, so -benchtime=10000x takes ten seconds for each benchmark.
 func BenchmarkLatency(b *testing.B) {
 	for _, sender := range senders {
 		for _, sink := range []string{sinkNone, sinkFile} {
 			b.Run(fmt.Sprintf("sender=%s/sink=%s", sender.name, sink), func(b *testing.B) {
-				// One command that reaches all views says that everything has started.
+				// When one command has reached all views, everything has started.
 				first, t := newTimeline(1, viewNames()), newTimeline(b.N, viewNames())
 				s := startService(b, sink, func(view string, orderID uuid.UUID, sequence uint64) {
 					first.shown(view, orderID, sequence)
@@ -53,7 +53,8 @@ func BenchmarkLatency(b *testing.B) {
 	}
 }
 
-// The measurement is only as good as its bookkeeping: every command has to be answered, and then seen by every view.
+// The bookkeeping of the measurement must be right: every command is answered, and then seen by
+// every view.
 func TestTimeline_FollowsEveryCommandToEveryView(t *testing.T) {
 	t.Parallel()
 	const commands = 3 * atOnce // three commands an order
@@ -117,7 +118,8 @@ func viewNames() []string {
 	return names
 }
 
-// run sends every command when it is due and the one before it on the same order was answered, and waits until all views have all of them.
+// run sends every command when it is due and the one before it on the same order was answered, and
+// waits until all views have all of them.
 func (t *timeline) run(tb testing.TB, send workload.Handle) {
 	tb.Helper()
 	ctx, cancel := context.WithCancelCause(tb.Context())
@@ -154,7 +156,7 @@ func (t *timeline) run(tb testing.TB, send workload.Handle) {
 
 func (t *timeline) report(b *testing.B) {
 	b.Helper()
-	b.ReportMetric(0, "ns/op") // the rate is given
+	b.ReportMetric(0, "ns/op") // the rate is fixed
 	both := func(name string, q quantiles) {
 		b.ReportMetric(q.at(0.50), name+"-p50-ms")
 		b.ReportMetric(q.at(0.99), name+"-p99-ms")

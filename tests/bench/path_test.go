@@ -14,7 +14,7 @@ import (
 	"orderflow/tests/bench/workload"
 )
 
-// manyWriters is the larger one of the two numbers of writers that are measured.
+// manyWriters is the higher of the two measured numbers of writers.
 const manyWriters = 64
 
 // BenchmarkPath measures the whole command path beside raw Pebble.
@@ -38,7 +38,7 @@ func BenchmarkPath(b *testing.B) {
 	}
 }
 
-// openEmbedded opens an embedded store and returns the command path in front of it.
+// openEmbedded opens an embedded store and returns the command path on it.
 func openEmbedded(tb testing.TB, dir string) workload.Handle {
 	tb.Helper()
 	store, err := embedded.Open(tb.Context(), embedded.Options{Dir: dir})
@@ -57,7 +57,8 @@ func openEmbedded(tb testing.TB, dir string) workload.Handle {
 	}
 }
 
-// What is written raw must be what the store writes, or the ratio says nothing.
+// The bytes that Pebble writes must be those that the store writes; otherwise the ratio has no
+// meaning.
 func TestRecordCommits_HoldsBothCopiesOfTheEvent(t *testing.T) {
 	t.Parallel()
 	life := workload.Life()

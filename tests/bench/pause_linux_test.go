@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// pause sleeps more exactly than time.Sleep, which may take a millisecond longer in a process that has nothing else to do.
+// pause sleeps more precisely than time.Sleep, which may take a millisecond longer in an idle
+// process.
 func pause(d time.Duration) {
 	if d <= 0 {
 		return

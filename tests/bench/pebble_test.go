@@ -27,12 +27,13 @@ type commit []write
 
 type write struct {
 	key, value []byte
-	// id is where the order id is in the key, -1 for a key without one. Such a key ends in a number that counts up.
+	// id is the position of the order id in the key, or -1 for a key without one. Such a key ends
+	// in a number that is incremented.
 	id int
 }
 
-// recordCommits has an embedded store take the commands of one order and returns what it handed to Pebble for each, by the
-// name of the command.
+// recordCommits sends the commands of one order to an embedded store. It returns what the store
+// gave to Pebble for each command, by the command's name.
 func recordCommits(tb testing.TB, w workload.Workload) map[string]commit {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -56,7 +57,7 @@ func recordCommits(tb testing.TB, w workload.Workload) map[string]commit {
 	return byName
 }
 
-// readCommits returns the batches in Pebble's log that have to do with an order.
+// readCommits returns the batches in Pebble's log that belong to an order.
 func readCommits(tb testing.TB, dir string, orderID uuid.UUID) []commit {
 	tb.Helper()
 	logs, err := wal.Scan(wal.Dir{FS: vfs.Default, Dirname: dir})
@@ -89,7 +90,7 @@ func readCommits(tb testing.TB, dir string, orderID uuid.UUID) []commit {
 	return commits
 }
 
-// decodeCommit returns nil for a batch that has nothing to do with the order.
+// decodeCommit returns nil for a batch that does not belong to the order.
 func decodeCommit(batch []byte, orderID uuid.UUID) (commit, error) {
 	var c commit
 	concerned := false
@@ -114,8 +115,8 @@ func decodeCommit(batch []byte, orderID uuid.UUID) (commit, error) {
 	return c, nil
 }
 
-// openPebble opens a database with the options of the embedded store and returns a way to write the commits again, each for
-// the order that its command is for.
+// openPebble opens a database with the options of the embedded store. It returns a function that
+// writes the commits again, each for the order of its command.
 func openPebble(tb testing.TB, commits map[string]commit) workload.Handle {
 	tb.Helper()
 	options := &pebble.Options{
@@ -158,7 +159,7 @@ func openPebble(tb testing.TB, commits map[string]commit) workload.Handle {
 	}
 }
 
-// silence drops Pebble's messages, except the one that it ends the process with.
+// silence drops Pebble's messages, except for the one with which it ends the process.
 type silence struct{}
 
 func (silence) Infof(string, ...any)              {}

@@ -31,14 +31,15 @@ const (
 	rebuiltOrders = 10_000
 	// rebuildWorkers is how many orders a rebuild reads at once, and the scan beside it, too.
 	rebuildWorkers = 8
-	// rebuildPoll is how often the benchmark looks whether a rebuild is through. It counts as time of the rebuild.
+	// rebuildPoll is the pause between two checks whether a rebuild is finished. It counts as time
+	// of the rebuild.
 	rebuildPoll = time.Millisecond
-	// scanPage is how much is listed at once, as a rebuild does it.
+	// scanPage is the size of a page of a listing, as in a rebuild.
 	scanPage = 256
 )
 
-// BenchmarkRebuild measures how many events a second a rebuild of each view gets through, beside two bare ways of reading and
-// decoding the same events.
+// BenchmarkRebuild measures how many events a second a rebuild of each view handles, and compares
+// that with two simple ways of reading and decoding the same events.
 func BenchmarkRebuild(b *testing.B) {
 	h := openHistory(b, rebuiltOrders)
 	for _, p := range views.All() {
@@ -46,7 +47,8 @@ func BenchmarkRebuild(b *testing.B) {
 			v := h.follow(b, p)
 			var rebuild, perOrder, oneLoop time.Duration
 			b.ResetTimer()
-			for range b.N { // side by side, so that a machine that is slower for a while is slower for all
+			// alternating, so that a machine that is slower for a while is slower for all
+			for range b.N {
 				perOrder += h.timed(b, h.scanPerOrder)
 				rebuild += h.timed(b, v.rebuild)
 				oneLoop += h.timed(b, h.scanInOneLoop)
@@ -62,7 +64,8 @@ func BenchmarkRebuild(b *testing.B) {
 	}
 }
 
-// A scan that leaves something out would make every rebuild look slow, and a rebuild that does would look fast.
+// A scan that leaves events out would make every rebuild look slow. A rebuild that leaves events
+// out would look fast.
 func TestRebuild_ScansAndRebuildsReadEveryEvent(t *testing.T) {
 	t.Parallel()
 	h := openHistory(t, 3*scanPage/2)
@@ -72,7 +75,7 @@ func TestRebuild_ScansAndRebuildsReadEveryEvent(t *testing.T) {
 		}
 	}
 	v := h.follow(t, views.OrderReadModel())
-	for range 2 { // the second one drops what the first one has left
+	for range 2 { // the second rebuild drops the generation that the first one has left
 		before := v.LiveView()
 		if n, err := v.rebuild(t.Context()); err != nil || n != h.events {
 			t.Errorf("the rebuild: %d events, %v, want %d", n, err, h.events)
@@ -84,7 +87,7 @@ func TestRebuild_ScansAndRebuildsReadEveryEvent(t *testing.T) {
 	}
 }
 
-// checkView checks that every order is in a view up to its last event.
+// checkView checks that a view has every order up to its last event.
 func (h *history) checkView(t *testing.T, view ports.ViewID) {
 	t.Helper()
 	page, err := h.store.ScanHeads(t.Context(), "", h.events)
@@ -98,7 +101,7 @@ func (h *history) checkView(t *testing.T, view ports.ViewID) {
 	}
 }
 
-// history is an embedded store with orders in it, and nothing that is written meanwhile.
+// history is an embedded store with orders, to which nothing is written.
 type history struct {
 	store  *embedded.Store
 	codec  *eventjson.Mux
@@ -128,7 +131,7 @@ func openHistory(tb testing.TB, count int) *history {
 	return h
 }
 
-// timed is how long work takes, which must get through all events.
+// timed returns how long work takes. work must handle all events.
 func (h *history) timed(tb testing.TB, work func(context.Context) (int, error)) time.Duration {
 	tb.Helper()
 	start := time.Now()
@@ -140,7 +143,8 @@ func (h *history) timed(tb testing.TB, work func(context.Context) (int, error)) 
 	return took
 }
 
-// scanPerOrder reads the events order by order, several at once, and decodes them: what a rebuild does before it folds them.
+// scanPerOrder reads and decodes the events order by order, several at once, as a rebuild does
+// before it folds them.
 func (h *history) scanPerOrder(ctx context.Context) (int, error) {
 	var read atomic.Int64
 	workers, ctx := errgroup.WithContext(ctx)
@@ -173,7 +177,8 @@ func (h *history) decode(records []eventsourcing.Record) error {
 	return nil
 }
 
-// scanInOneLoop reads the events in the order in which they are stored and decodes them, one after the other.
+// scanInOneLoop reads the events in the order in which they are stored and decodes them, one after
+// the other.
 func (h *history) scanInOneLoop(ctx context.Context) (int, error) {
 	n := 0
 	for cursor := ports.Cursor(""); ; {
@@ -221,7 +226,7 @@ func (h *history) follow(tb testing.TB, p *projection.Projection) view {
 	return v
 }
 
-// rebuild fills another generation and switches to it, and returns how many events are in it.
+// rebuild fills another generation and switches to it. It returns how many events are in it.
 func (v view) rebuild(ctx context.Context) (int, error) {
 	before := v.LiveView().Generation
 	request := ports.RebuildRequest{SkipVerification: true}
@@ -229,7 +234,7 @@ func (v view) rebuild(ctx context.Context) (int, error) {
 		if refused := (*ports.RefusedError)(nil); !errors.As(err, &refused) {
 			return 0, err
 		}
-		pause(rebuildPoll) // what an earlier rebuild has left is being dropped
+		pause(rebuildPoll) // the generation of an earlier rebuild is being dropped
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}

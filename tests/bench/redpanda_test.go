@@ -22,15 +22,16 @@ import (
 	"orderflow/tests/servers"
 )
 
-// topicPartitions is what the service creates its topic with.
+// topicPartitions is the number of partitions with which the service creates its topic.
 const topicPartitions = 12
 
-// saramaBatch is how many messages sarama is given at once.
+// saramaBatch is how many messages sarama gets at once.
 const saramaBatch = 1000
 
-// BenchmarkRedpanda measures how fast events get to a topic, acknowledged and in order for each order: through our publisher, from
-// as many lanes as a consumer may have; and for comparison the same messages through sarama in large batches, from a caller that
-// has them all in advance, and through watermill-kafka one by one.
+// BenchmarkRedpanda measures how fast events are published to a topic, acknowledged and in order
+// for each order, through our publisher, from as many lanes as a consumer may have. For comparison
+// the same messages are published through sarama in large batches, by a caller that has all of them
+// in advance, and through watermill-kafka one by one.
 func BenchmarkRedpanda(b *testing.B) {
 	brokers := servers.Kafka(b)
 	for _, lanes := range []int{32, 256, 1024} {
@@ -40,7 +41,7 @@ func BenchmarkRedpanda(b *testing.B) {
 	b.Run("system=watermill-kafka/lanes=1", func(b *testing.B) { benchWatermill(b, brokers) })
 }
 
-// newEvent returns an event like that of a new order, of an order of its own.
+// newEvent returns an event like that of a new order, each of another order.
 func newEvent() eventsourcing.Record {
 	return eventsourcing.Record{
 		Header: eventsourcing.Header{
@@ -54,7 +55,7 @@ func newEvent() eventsourcing.Record {
 	}
 }
 
-// newTopic makes a topic for one measurement, and waits until every partition takes messages.
+// newTopic creates a topic for one measurement and waits until every partition accepts messages.
 func newTopic(b *testing.B, brokers []string) string {
 	b.Helper()
 	admin, err := sarama.NewClusterAdmin(brokers, saramaConfig())
@@ -77,8 +78,8 @@ func newTopic(b *testing.B, brokers []string) string {
 	return name
 }
 
-// warm publishes to all partitions. In its first moments a topic has leaders that do not know it yet, and only our publisher is
-// meant to live with that.
+// warm publishes to all partitions. The leaders of a new topic do not know it at first, and only
+// our publisher must cope with that.
 func warm(b *testing.B, brokers []string, topic string) {
 	b.Helper()
 	p, err := newPublisher(brokers, topic)
@@ -103,7 +104,7 @@ func newPublisher(brokers []string, topic string) (*publisher.Publisher, error) 
 	return publisher.New(publisher.Config{Config: redpanda.Config{Brokers: brokers, Topic: redpanda.Topic{Name: topic}}})
 }
 
-// saramaConfig asks of sarama what our publisher asks of its client.
+// saramaConfig configures sarama as our publisher configures its client.
 func saramaConfig() *sarama.Config {
 	c := sarama.NewConfig()
 	c.Version = sarama.V2_8_0_0
@@ -168,7 +169,7 @@ func benchSarama(b *testing.B, brokers []string) {
 	timed(b, send)
 }
 
-// attributes are as many headers as an event of ours has, and of about the same length.
+// attributes returns as many headers as our events have, of about the same length.
 func attributes(r eventsourcing.Record) map[string]string {
 	return map[string]string{
 		"ce_specversion": "1.0", "ce_id": r.EventID.String(), "ce_source": "/orderflow", "ce_type": r.EventType,

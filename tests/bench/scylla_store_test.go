@@ -18,11 +18,11 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// recordColumns are those that event_store and outbox_messages have in common.
+// recordColumns are the columns that event_store and outbox_messages have in common.
 const recordColumns = `aggregate_id, sequence_number, event_id, event_type, event_version, payload, command_id,
 	correlation_id, causation_id, metadata, created_at`
 
-// scyllaServers are those of SCYLLA_HOSTS; a benchmark is skipped without.
+// scyllaServers returns the servers of SCYLLA_HOSTS. Without them a benchmark is skipped.
 func scyllaServers(b *testing.B) []string {
 	b.Helper()
 	hosts := os.Getenv("SCYLLA_HOSTS")
@@ -62,8 +62,8 @@ func scyllaKeyspace(tb testing.TB, hosts []string) (scylla.Config, *gocql.Sessio
 	return c, session
 }
 
-// bareStore appends with the conditional batch and nothing else: no intent before it, no outbox behind it. It is what an
-// append costs at least, and what nobody is told about.
+// bareStore appends with the conditional batch and nothing else: no intent before it, no outbox
+// after it. This is the lowest possible cost of an append, and no consumer learns of it.
 type bareStore struct {
 	ports.EventStore
 	session *gocql.Session
@@ -107,8 +107,8 @@ func values(r eventsourcing.Record) []any {
 	}
 }
 
-// lateStore appends every tenth command without its outbox rows, which it writes lateness later: other events of the order may be
-// in the feed by then.
+// lateStore appends every tenth command without its outbox rows. It writes them later, after
+// lateness: other events of the order may be in the feed by then.
 type lateStore struct {
 	ports.EventStore
 	bare    bareStore
@@ -121,7 +121,7 @@ const (
 	lateness  = 300 * time.Millisecond
 )
 
-// lateRows are the outbox rows that are on their way.
+// lateRows counts the outbox rows that are not written yet.
 type lateRows struct {
 	writing sync.WaitGroup
 	written atomic.Int64

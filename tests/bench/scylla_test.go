@@ -27,7 +27,8 @@ import (
 	"orderflow/tests/bench/workload"
 )
 
-// BenchmarkScyllaAppend carries out commands on ScyllaDB with the whole append protocol, and with a conditional batch alone.
+// BenchmarkScyllaAppend runs commands on ScyllaDB with the whole append protocol, and with a
+// conditional batch alone.
 func BenchmarkScyllaAppend(b *testing.B) {
 	config, session := scyllaKeyspace(b, scyllaServers(b))
 	store, err := scylla.Open(b.Context(), config)
@@ -57,11 +58,12 @@ func handleOn(store ports.EventStore) workload.Handle {
 	}
 }
 
-// idle is how long a service is watched that has nothing to do.
+// idle is how long an idle service is observed.
 const idle = 5 * time.Second
 
-// BenchmarkScyllaLatency measures how long after its answer a command was in each read model, at a low and at a high rate, when the
-// outbox is written at once, and when every tenth of its rows comes late. A command takes 1 or 10 ms.
+// BenchmarkScyllaLatency measures how long after its answer a command was in each read model, at a
+// low and at a high rate, when the outbox is written at once, and when every tenth of its rows is
+// late. A command takes 1 or 10 ms.
 func BenchmarkScyllaLatency(b *testing.B) {
 	hosts := scyllaServers(b)
 	for _, rate := range []int{100, 1000} {
@@ -81,16 +83,17 @@ type scyllaLoad struct {
 	idle           time.Duration // behind it
 }
 
-// scyllaFigures is what one measurement found.
+// scyllaFigures are the results of one measurement.
 type scyllaFigures struct {
 	line               *timeline
 	late, held, healed float64
-	told, asked        float64 // queries a second while idle: by the feed's own metric, and as counted
+	// queries a second while idle: by the feed's own metric, and as counted
+	told, asked float64
 }
 
 func (f scyllaFigures) report(b *testing.B) {
 	b.Helper()
-	b.ReportMetric(0, "ns/op") // the rate is given
+	b.ReportMetric(0, "ns/op") // the rate is fixed
 	answered := f.line.answers()
 	b.ReportMetric(answered.at(0.50), "answered-p50-ms")
 	b.ReportMetric(answered.at(0.99), "answered-p99-ms")
@@ -107,8 +110,8 @@ func (f scyllaFigures) report(b *testing.B) {
 	}
 }
 
-// measureScylla sends commands to a service of its own and returns when every view has all of them; that a view misses one fails the
-// measurement.
+// measureScylla sends commands to a new service and returns when every view has all of them. It
+// fails when a view misses one.
 func measureScylla(tb testing.TB, hosts []string, load scyllaLoad) (f scyllaFigures) {
 	tb.Helper()
 	first := newTimeline(1, viewNames())
@@ -132,8 +135,8 @@ func measureScylla(tb testing.TB, hosts []string, load scyllaLoad) (f scyllaFigu
 	return f
 }
 
-// scyllaService is the service on ScyllaDB, wired as package bootstrap does it, except for the clock between the consumers and
-// their views, and for what is late.
+// scyllaService is the service on ScyllaDB, wired as in package bootstrap, with a clock between the
+// consumers and their views, and with late rows.
 type scyllaService struct {
 	handle    workload.Handle
 	feed      *cdc.Feed
@@ -186,7 +189,7 @@ func (s *scyllaService) wire(store *scylla.Store, shown shownFunc) (routed []fan
 	return routed
 }
 
-// epoch tells the feed under which lease a consumer works.
+// epoch returns the epoch of a consumer's lease to the feed.
 func (s *scyllaService) epoch(consumer string) uint64 { return s.consumers.Epoch(consumer) }
 
 // run runs the parts of the service until the end of the test.
@@ -205,7 +208,7 @@ func (s *scyllaService) run(tb testing.TB, parts ...func(context.Context) error)
 	})
 }
 
-// fencedOffsets gives the feed its offsets, as package bootstrap does.
+// fencedOffsets stores the offsets of the feed, as package bootstrap does.
 type fencedOffsets struct {
 	*scylla.Store
 	epoch func(consumer string) uint64
@@ -215,7 +218,7 @@ func (o fencedOffsets) SaveOffsets(ctx context.Context, consumer string, saved m
 	return o.Store.SaveOffsets(ctx, consumer, o.epoch(consumer), saved)
 }
 
-// The measurement of what is late is only as good as its lateness: rows are late, and no view misses them.
+// The late rows of the measurement are really late, and no view misses one.
 func TestScyllaLatency_LateRowsReachEveryView(t *testing.T) {
 	t.Parallel()
 	got := measureScylla(t, simulatedServers(t), scyllaLoad{rate: 1000, commands: 3 * atOnce, late: true})

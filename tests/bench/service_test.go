@@ -35,8 +35,8 @@ import (
 	"orderflow/tests/bench/workload"
 )
 
-// service is the whole service, wired as package bootstrap does it, except that a clock is between the consumers and their
-// views. Nothing is traced.
+// service is the whole service, wired as in package bootstrap, with a clock between the consumers
+// and their views. Nothing is traced.
 type service struct {
 	config    bootstrap.Config
 	store     *embedded.Store
@@ -59,7 +59,8 @@ const (
 	sinkLinger = 5 * time.Millisecond // as in package bootstrap
 )
 
-// startService opens a service and runs it until the test ends. Every change of a view is noted with shown.
+// startService opens a service and runs it until the test ends. It calls shown for every change of
+// a view.
 func startService(tb testing.TB, sink string, shown shownFunc) *service {
 	tb.Helper()
 	s := &service{config: bootstrap.DefaultConfig(), codec: orderjson.NewMux()}
@@ -175,5 +176,5 @@ func (s *service) wireServer() error {
 	return err
 }
 
-// url is where the API is.
+// url returns the address of the API.
 func (s *service) url() string { return "http://" + s.listener.Addr().String() }

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// BenchmarkSync measures what the disk does for one small commit. All other figures depend on it.
+// BenchmarkSync measures the speed of the disk for one small commit. All other figures depend on
+// it.
 func BenchmarkSync(b *testing.B) {
 	f, err := os.Create(filepath.Join(b.TempDir(), "log"))
 	if err != nil {

@@ -15,28 +15,31 @@ import (
 	"orderflow/tests/bench/workload"
 )
 
-// atOnce is how many orders are under way at the same time. The commands of one order are that many commands apart, so at
-// 1,000 commands a second an order has 200 ms to answer a command before it gets the next one.
+// atOnce is how many orders are in progress at the same time. The commands of one order are that
+// many commands apart. So at 1,000 commands a second an order has 200 ms to answer a command before
+// it gets the next one.
 const atOnce = 200
 
-// timeline says what every command is, and notes what happened to it when. Times are since the start; 0 is not yet.
+// timeline knows every command and notes when it was answered and seen. Times count from the start.
+// 0 means not yet.
 type timeline struct {
 	life   workload.Workload
 	orders []uuid.UUID
-	// place is where an order is in orders.
+	// place is the index of an order in orders.
 	place map[uuid.UUID]int
 	views []string
 	// interval is the time from one command to the next.
 	interval time.Duration
 
 	start time.Time
-	// due and the three behind it have an element a command, seen has a row of them a view.
+	// due and the next three fields have an element for each command. seen has such a row for each
+	// view.
 	due      []time.Duration
 	sent     []time.Duration
 	acked    []time.Duration
 	answered []chan struct{}
 	seen     [][]atomic.Int64
-	// missing counts what is 0 in seen; complete is closed when nothing is.
+	// missing counts the zeros in seen. complete is closed when there are none.
 	missing  atomic.Int64
 	complete chan struct{}
 }
@@ -70,7 +73,8 @@ func newTimeline(commands int, views []string) *timeline {
 	return t
 }
 
-// command returns command number n, from 0. Blocks of orders go through their life side by side.
+// command returns command number n, from 0. The orders of a block go through their life at the same
+// time.
 func (t *timeline) command(n int) order.Command {
 	perBlock := atOnce * t.life.Length
 	block, rest := n/perBlock, n%perBlock
@@ -88,7 +92,8 @@ func (t *timeline) answer(n int) {
 	close(t.answered[n])
 }
 
-// waitForPrevious waits until the command before n on the same order was answered. The time counts, see latencies.
+// waitForPrevious waits until the previous command on the same order was answered. This time
+// counts, see latencies.
 func (t *timeline) waitForPrevious(n int) {
 	if n%(atOnce*t.life.Length) >= atOnce {
 		<-t.answered[n-atOnce]
@@ -97,10 +102,10 @@ func (t *timeline) waitForPrevious(n int) {
 
 func (t *timeline) now() time.Duration { return time.Since(t.start) }
 
-// shownFunc is told that a view has an order up to a sequence number.
+// shownFunc is called when a view has an order up to a sequence number.
 type shownFunc = func(view string, orderID uuid.UUID, sequence uint64)
 
-// shown notes which commands a view has now. A change can be the effect of several events.
+// shown notes which commands a view has. A change can be the effect of several events.
 func (t *timeline) shown(view string, orderID uuid.UUID, sequence uint64) {
 	i := slices.Index(t.views, view)
 	place, ours := t.place[orderID]
@@ -130,7 +135,8 @@ func (t *timeline) seenByAll() quantiles {
 	})
 }
 
-// behindAnswer returns how long after its answer a view had each command; 0 if it was faster.
+// behindAnswer returns how long after its answer a view had each command, or 0 if the view was
+// faster.
 func (t *timeline) behindAnswer(view int) quantiles {
 	q := make(quantiles, len(t.due))
 	for n := range q {
@@ -140,7 +146,8 @@ func (t *timeline) behindAnswer(view int) quantiles {
 	return q
 }
 
-// sends returns when each command was sent. It is late when the client did not get a core in time.
+// sends returns when each command was sent. A command is late when the client did not get a core in
+// time.
 func (t *timeline) sends() quantiles {
 	return t.latencies(func(n int) time.Duration { return t.sent[n] })
 }
@@ -150,7 +157,8 @@ func (t *timeline) answers() quantiles {
 	return t.latencies(func(n int) time.Duration { return t.acked[n] })
 }
 
-// latencies are counted from when a command was due, not from when it was sent.
+// latencies counts from the time at which a command was due, not from the time at which it was
+// sent.
 func (t *timeline) latencies(at func(n int) time.Duration) quantiles {
 	q := make(quantiles, len(t.due))
 	for n := range q {
@@ -169,7 +177,8 @@ func (q quantiles) at(fraction float64) float64 {
 	return float64(q[rank-1]) / float64(time.Millisecond)
 }
 
-// clock stands between the consumers and their views, and tells when a change has been stored and so can be read.
+// clock is between the consumers and their views. It reports when a change has been stored and can
+// be read.
 type clock struct {
 	consumer.Views
 	shown shownFunc

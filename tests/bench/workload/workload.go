@@ -1,7 +1,8 @@
-// Package workload is the work that benchmarks give to stores and services: commands for orders, and goroutines that issue
-// them. Orderflow, raw Pebble and the peers get the same commands from here, so that their figures can be divided.
+// Package workload is the work of the benchmarks: commands for orders, and goroutines that send
+// them. Orderflow, raw Pebble and the peers get the same commands, so that their figures can be
+// compared.
 //
-// Every order belongs to one goroutine at a time, hence no command conflicts with another one.
+// Every order belongs to one goroutine at a time, so no command conflicts with another one.
 package workload
 
 import (
@@ -16,9 +17,10 @@ import (
 	"orderflow/domain/order"
 )
 
-// Workload is a sequence of commands that every order gets, one after the other. Each command emits one event.
+// Workload is a sequence of commands that every order gets, one after the other. Each command emits
+// one event.
 type Workload struct {
-	// Name is short and has no blanks, because it becomes a part of the name of a benchmark.
+	// Name is short and has no spaces, because it becomes a part of the name of a benchmark.
 	Name string
 	// Length is the number of commands.
 	Length  int
@@ -28,8 +30,8 @@ type Workload struct {
 // Create creates one order after the other, with three items each.
 func Create() Workload { return Workload{Name: "create", Length: 1, command: life} }
 
-// Life takes each order from its creation to its delivery: create, update, confirm, ship, deliver. Behind the create every
-// command has a history to load.
+// Life takes each order from its creation to its delivery: create, update, confirm, ship, deliver.
+// Every command after the first has a history to load.
 func Life() Workload { return Workload{Name: "life", Length: 5, command: life} }
 
 // All returns the workloads.
@@ -61,14 +63,15 @@ func life(orderID uuid.UUID, step int) order.Command {
 	}
 }
 
-// NewID returns a time-ordered id, as the service makes them.
+// NewID returns a time-ordered id, as the service does.
 func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// Handle carries out one command, durably.
+// Handle handles one command durably.
 type Handle = func(ctx context.Context, command order.Command) error
 
-// Drive has writers goroutines carry out n commands, each as fast as it can. A writer takes an order through all of w before it
-// takes the next one. The first error of handle stops all and is returned.
+// Drive starts writers goroutines that handle n commands together, as fast as they can. A writer
+// sends an order all commands of w before it takes the next order. The first error of handle stops
+// all writers and is returned.
 func (w Workload) Drive(ctx context.Context, writers, n int, handle Handle) error {
 	var claimed atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
@@ -93,7 +96,7 @@ func (w Workload) Drive(ctx context.Context, writers, n int, handle Handle) erro
 	return group.Wait()
 }
 
-// Bench measures how fast writers goroutines carry out b.N commands.
+// Bench measures how fast writers goroutines handle b.N commands.
 func (w Workload) Bench(b *testing.B, writers int, handle Handle) {
 	b.Helper()
 	b.ReportAllocs()

@@ -13,7 +13,8 @@ import (
 	"orderflow/tests/bench/workload"
 )
 
-// Every command of every workload must do something: a refused or an empty one would be measured as a fast one.
+// Every command of every workload must emit an event. A command that is refused or changes nothing
+// would be measured as a fast one.
 func TestWorkload_EveryCommandEmitsOneEvent(t *testing.T) {
 	t.Parallel()
 	for _, w := range workload.All() {
@@ -37,7 +38,7 @@ func TestWorkload_EveryCommandEmitsOneEvent(t *testing.T) {
 
 func TestWorkload_DriveIssuesTheCommandsOfEachOrderInOrder(t *testing.T) {
 	t.Parallel()
-	const commands = 998 // ends in the middle of a life
+	const commands = 998 // ends within a life
 	for _, w := range workload.All() {
 		t.Run(w.Name, func(t *testing.T) {
 			t.Parallel()

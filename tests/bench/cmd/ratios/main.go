@@ -1,9 +1,10 @@
-// Command ratios reads the output of Orderflow's benchmarks, of several rounds one after the other, and prints what they say as
+// Command ratios reads the output of Orderflow's benchmarks, of several rounds, and prints it as
 // tables: how fast each system is, and how many times as fast Orderflow is.
 //
-// A ratio is taken within a round, where the systems were measured shortly after each other, and the median of the rounds is
-// shown with the smallest and the largest in brackets. A disk or a machine that is slower in one round than in the next one
-// moves the figures, but hardly the ratios.
+// A ratio is taken within a round, in which the systems were measured shortly after each other. The
+// tables show the median of the rounds, with the smallest and the largest in brackets. A disk or a
+// machine that is slower in one round than in the next changes the figures, but it hardly changes
+// the ratios.
 package main
 
 import (

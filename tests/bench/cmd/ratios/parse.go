@@ -10,15 +10,15 @@ import (
 
 // result is one line of a benchmark.
 type result struct {
-	// name is that of the benchmark function, without Benchmark.
+	// name is the name of the benchmark function, without Benchmark.
 	name string
 	// labels are the key=value parts of the name.
 	labels map[string]string
-	// metrics has the figures by their unit.
+	// metrics holds the figures by their unit.
 	metrics map[string]float64
 }
 
-// parse returns the results in their order. Lines that are none are skipped.
+// parse returns the results in their order. It skips lines that are no results.
 func parse(in io.Reader) ([]result, error) {
 	var results []result
 	for lines := bufio.NewScanner(in); ; {
@@ -55,7 +55,8 @@ func parseName(name string) result {
 	return r
 }
 
-// rounds returns what one metric was in each round, for the results of a benchmark whose labels include want.
+// rounds returns the value of one metric in each round, for the results of a benchmark whose labels
+// include want.
 func rounds(results []result, name, metric string, want map[string]string) []float64 {
 	var values []float64
 	for _, r := range results {

@@ -2,7 +2,8 @@ package main
 
 import "io"
 
-// rebuildTable compares the rebuild of each view with bare ways of reading and decoding the same events.
+// rebuildTable compares the rebuild of each view with simple ways of reading and decoding the same
+// events.
 func rebuildTable(out io.Writer, results []result) error {
 	const benchmark = "Rebuild"
 	views := values(results, benchmark, "view")

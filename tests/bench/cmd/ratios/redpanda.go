@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// redpandaTable compares the publisher, for each number of lanes, with the ways that need none.
+// redpandaTable compares the publisher, for each number of lanes, with the systems that have no
+// lanes.
 func redpandaTable(out io.Writer, results []result) error {
 	const benchmark, speed = "Redpanda", "events/s"
 	lanes := map[string][]string{}

@@ -14,7 +14,7 @@ const (
 	speed = "commands/s"
 )
 
-// syncTable says what the disk does, as everything else depends on it.
+// syncTable prints the speed of the disk, on which everything else depends.
 func syncTable(out io.Writer, results []result) error {
 	p50, p99 := rounds(results, "Sync", "p50-ms", nil), rounds(results, "Sync", "p99-ms", nil)
 	if len(p50) == 0 {
@@ -40,7 +40,7 @@ func peersTable(out io.Writer, results []result) error {
 	})
 }
 
-// comparison is a table of systems, with those that carry an aim.
+// comparison is a table of systems. Some of them have an aim.
 type comparison struct {
 	benchmark, title string
 	aims             map[string]string
@@ -96,7 +96,8 @@ func latencyTable(out io.Writer, results []result) error {
 	return t.end()
 }
 
-// stages returns what is measured on the way of a command: when it was sent and answered, then each view, all views last.
+// stages returns what is measured for a command: when it was sent and answered, then each view, and
+// all views last.
 func stages(results []result, benchmark string) []string {
 	first, last := []string{"sent", "answered"}, []string{"all-views"}
 	var views []string
@@ -129,7 +130,7 @@ func newTable(out io.Writer, title string, header ...string) *table {
 
 func (t *table) row(cells ...string) { fmt.Fprintf(t.columns, "  %s\n", strings.Join(cells, "\t")) }
 
-// end writes the table, without the blanks that stand for empty cells at the end of a line.
+// end writes the table, without the spaces of empty cells at the end of a line.
 func (t *table) end() error {
 	if err := t.columns.Flush(); err != nil {
 		return err
