@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// consumer is what these tests look at in GET /v1/consumers.
+// consumer holds the fields of GET /v1/consumers that these tests use.
 type consumer struct {
 	Name  string `json:"name"`
 	State string `json:"state"`
@@ -44,7 +44,7 @@ func (s *service) consumer(t *testing.T, name string) consumer {
 	return consumers[at]
 }
 
-// awaitCurrent waits until all consumers but the given ones follow the feed without lag.
+// awaitCurrent waits until all consumers except for the given ones follow the feed without lag.
 func (s *service) awaitCurrent(t *testing.T, but ...string) {
 	t.Helper()
 	await(t, "the consumers to be up to date", func() bool {
@@ -54,7 +54,7 @@ func (s *service) awaitCurrent(t *testing.T, but ...string) {
 	})
 }
 
-// wantTool runs a tool that must end with a status and print something.
+// wantTool runs a tool that must end with the given status and print want.
 func (s *service) wantTool(t *testing.T, status int, want string, args ...string) {
 	t.Helper()
 	if out, got := tool(t, append(args, "--data="+s.data)...); got != status || !strings.Contains(out, want) {
@@ -69,7 +69,7 @@ func (s *service) place(t *testing.T, customer string) (id string) {
 	return order.String()
 }
 
-// A pause is kept over a stop and a kill, concerns nobody else, and loses nothing.
+// A pause survives a stop and a kill, does not affect other consumers, and loses nothing.
 func TestConsumers_pauseAndResume(t *testing.T) {
 	t.Parallel()
 	const paused, list = "orders-by-sku", "/v1/orders?sku=A-1"
@@ -101,7 +101,8 @@ func TestConsumers_pauseAndResume(t *testing.T) {
 	s.kill()
 	s = start(t, s.data)
 	check("after a kill")
-	s.wantTool(t, 0, paused+" is paused", "consumers", "pause", paused, "--stop-timeout=2m") // again, to no effect
+	// again, without an effect
+	s.wantTool(t, 0, paused+" is paused", "consumers", "pause", paused, "--stop-timeout=2m")
 
 	s.wantTool(t, 0, paused+" is resumed", "consumers", "resume", paused)
 	s.awaitCurrent(t)
@@ -114,7 +115,7 @@ func TestConsumers_pauseAndResume(t *testing.T) {
 	s.stop(t)
 }
 
-// Without a service the tools decide, and the service that comes later does as decided.
+// Without a service the tools store the decision, and a service that starts later follows it.
 func TestConsumers_toolsWithoutAService(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()

@@ -10,7 +10,7 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// onSim starts a ScyllaDB stand-in with the schema, and returns the flags of a service on it.
+// onSim starts a simulated ScyllaDB with the schema, and returns the flags of a service on it.
 func onSim(t *testing.T) (flags []string) {
 	t.Helper()
 	sim, err := scyllasim.Start(scyllasim.Options{})
@@ -25,13 +25,14 @@ func onSim(t *testing.T) (flags []string) {
 	return flags
 }
 
-// runsAll says whether a process works as every consumer.
+// runsAll says whether a process runs every consumer.
 func (s *service) runsAll(t *testing.T) bool {
 	t.Helper()
 	return !slices.ContainsFunc(s.consumers(t), func(c consumer) bool { return c.State != "running" })
 }
 
-// Two processes share the consumers: each runs in one of them. When the one dies, the other has them all, and nothing is lost.
+// Two processes share the consumers: each runs in one of them. When one process dies, the other one
+// runs all consumers, and nothing is lost.
 func TestLeases_surviveTheDeathOfAProcess(t *testing.T) {
 	t.Parallel()
 	flags := append(onSim(t), "--sink=none")
@@ -41,7 +42,8 @@ func TestLeases_surviveTheDeathOfAProcess(t *testing.T) {
 	await(t, "the second process to stand by", func() bool {
 		return !slices.ContainsFunc(b.consumers(t), func(c consumer) bool { return c.State != "standby" })
 	})
-	first := b.place(t, "ada") // what the one takes, the other's consumers handle
+	// one process takes the command, and the consumers of the other handle its event
+	first := b.place(t, "ada")
 	a.call(t, http.StatusOK, "GET", "/v1/orders/"+first+"?min_sequence=1&timeout=30s", "")
 	b.call(t, http.StatusOK, "GET", "/v1/orders/"+first+"?min_sequence=1&timeout=30s", "")
 
@@ -53,14 +55,15 @@ func TestLeases_surviveTheDeathOfAProcess(t *testing.T) {
 		t.Errorf("verify: exit status %d\n%s", status, out)
 	}
 
-	// A clean stop hands over, too.
+	// A clean stop also hands the consumers over.
 	c := start(t, t.TempDir(), flags...)
 	b.stop(t)
 	await(t, "the third process to run all consumers", func() bool { return c.runsAll(t) })
 	c.stop(t)
 }
 
-// A process that was asleep for longer than its leases wakes up and believes that it holds them. It must do no harm.
+// A process that was stopped for longer than its leases continues and believes that it still holds
+// them. It must do no harm.
 func TestLeases_fenceAProcessThatWasAsleep(t *testing.T) {
 	t.Parallel()
 	flags := append(onSim(t), "--sink=none")

@@ -51,19 +51,19 @@ type service struct {
 	err   error
 }
 
-// start runs the service on data and waits until it is ready. The test's end kills it.
+// start runs the service on data and waits until it is ready. The end of the test kills it.
 func start(t *testing.T, data string, args ...string) *service {
 	t.Helper()
 	return startBinary(t, binary, data, args...)
 }
 
-// startBinary is start for another build of the service.
+// startBinary does the same for another build of the service.
 func startBinary(t *testing.T, binary, data string, args ...string) *service {
 	t.Helper()
 	return startWith(t, binary, data, nil, args...)
 }
 
-// startWith is startBinary with another standard output than the log.
+// startWith does the same with another standard output than the log.
 func startWith(t *testing.T, binary, data string, stdout *os.File, args ...string) *service {
 	t.Helper()
 	s := &service{data: data, log: &lockedBuffer{}, ended: make(chan struct{})}
@@ -98,13 +98,13 @@ func startWith(t *testing.T, binary, data string, stdout *os.File, args ...strin
 	return s
 }
 
-// kill ends the service as a power cut would, as far as a process can tell.
+// kill ends the service like a power failure, as far as that is possible for a process.
 func (s *service) kill() {
 	s.cmd.Process.Kill()
 	<-s.ended
 }
 
-// stop asks the service to end, and waits.
+// stop stops the service and waits until it has ended.
 func (s *service) stop(t *testing.T) {
 	t.Helper()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -120,7 +120,7 @@ func (s *service) stop(t *testing.T) {
 	}
 }
 
-// answer is an HTTP answer, decoded.
+// answer is a decoded HTTP response.
 type answer struct {
 	status int
 	header http.Header
@@ -134,7 +134,7 @@ func (a answer) into(t *testing.T, out any) {
 	}
 }
 
-// try sends one request. The error is that of the transport.
+// try sends one request. The error is an error of the transport.
 func (s *service) try(ctx context.Context, method, path, body string, headers ...string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
 	if err != nil {
@@ -156,7 +156,7 @@ func (s *service) try(ctx context.Context, method, path, body string, headers ..
 	return answer{status: resp.StatusCode, header: resp.Header, text: string(text)}, err
 }
 
-// call is try for a request that must be answered with the given status.
+// call sends one request that must be answered with the given status.
 func (s *service) call(t *testing.T, status int, method, path, body string, headers ...string) answer {
 	t.Helper()
 	a, err := s.try(t.Context(), method, path, body, headers...)
@@ -199,7 +199,7 @@ func await(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// lockedBuffer is a log that is written and read at once.
+// lockedBuffer is a log that is written and read concurrently.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -217,7 +217,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// waitFor returns the word that follows marker in the log, once it is there.
+// waitFor waits for marker in the log and returns the word after it.
 func (l *lockedBuffer) waitFor(t *testing.T, ended <-chan struct{}, marker string) string {
 	t.Helper()
 	var word string

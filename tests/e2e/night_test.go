@@ -22,8 +22,9 @@ import (
 	"orderflow/ports"
 )
 
-// A night on call, with the real binary: a bug in a reducer parks one order of a thousand, a row that somebody has tampered with
-// keeps a rebuild from being switched on, and a consumer is paused for longer than the feed remembers.
+// An operator's night with the real binary. A bug in a reducer parks one order of a thousand. A row
+// that was changed by hand makes a rebuild refuse to switch. A consumer is paused for longer than
+// the feed keeps records.
 func TestNight(t *testing.T) {
 	t.Parallel()
 	const orders = 999
@@ -34,7 +35,8 @@ func TestNight(t *testing.T) {
 		t.Fatalf("demo: %d\n%s", status, out)
 	}
 
-	// The bug strikes. The other 999 orders are current, and so are the other consumers with this one.
+	// The bug parks one order. The other 999 orders are up to date, and the other consumers handle
+	// this one.
 	bad := s.place(t, "ada")
 	s.call(t, http.StatusOK, "POST", "/v1/orders/"+bad+"/confirm", `{"payment_reference":"POISON"}`)
 	s.call(t, http.StatusOK, "POST", "/v1/orders/"+bad+"/ship", `{"carrier":"DHL","tracking_number":"1"}`)
@@ -42,7 +44,8 @@ func TestNight(t *testing.T) {
 	s.awaitCurrent(t, "order-read-model")
 	s.wantTool(t, 0, bad, "parked", "ls", "order-read-model")
 	s.wantTool(t, 0, "bug", "parked", "show", "order-read-model", bad)
-	s.wantTool(t, 3, bad, "parked", "retry", "order-read-model", bad) // the program is still the same
+	// the program is still the one with the bug
+	s.wantTool(t, 3, bad, "parked", "retry", "order-read-model", bad)
 	good := s.place(t, "ada")
 	s.call(t, http.StatusOK, "GET", "/v1/orders/"+good+"?min_sequence=1&timeout=30s", "")
 	s.wantTool(t, 3, bad, "verify", "--patience=0s")
@@ -52,7 +55,7 @@ func TestNight(t *testing.T) {
 	s.wantTool(t, 0, "flows again", "parked", "skip", "order-read-model", given, "--reason=asked for")
 	s.stop(t)
 
-	// The fix is deployed, and the order drains in order.
+	// The fix is deployed, and the parked events are handled in order.
 	s = start(t, data)
 	s.wantTool(t, 0, "", "parked", "retry", "order-read-model", bad)
 	var order struct {
@@ -81,7 +84,8 @@ func TestNight(t *testing.T) {
 	s.wantTool(t, 0, "every view equals the fold", "verify")
 	s.stop(t)
 
-	// Somebody tampers with a row. A rebuild finds it and is refused; after the repair it is switched on. Reads never fail.
+	// A row is changed by hand. A rebuild finds it and is refused. After the repair it is switched
+	// on. Reads never fail.
 	tamper(t, data, bad)
 	s = start(t, data)
 	reads := s.readAllTheTime(t, bad, good)
@@ -97,7 +101,7 @@ func TestNight(t *testing.T) {
 	s.wantTool(t, 0, "every view equals the fold", "verify")
 	s.stop(t)
 
-	// A consumer is paused for longer than the feed holds what it has missed.
+	// A consumer is paused for longer than the feed keeps what it has missed.
 	s = start(t, data, "--retention=1s")
 	s.wantTool(t, 0, "is paused", "consumers", "pause", "orders-by-sku")
 	s.place(t, "ada")
@@ -117,7 +121,7 @@ func TestNight(t *testing.T) {
 	s.stop(t)
 }
 
-// buildBuggy builds the service with a bug in one reducer, as a release that should not have gone out.
+// buildBuggy builds the service with a bug in one reducer, like a bad release.
 func buildBuggy(t *testing.T) (path string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -156,7 +160,8 @@ func buildBuggy(t *testing.T) (path string) {
 	return path
 }
 
-// tamper changes the row of an order in the live generation of orders-by-customer, behind the back of the service.
+// tamper changes the row of an order in the live generation of orders-by-customer, without the
+// service.
 func tamper(t *testing.T, data, order string) {
 	t.Helper()
 	store, err := embedded.Open(t.Context(), embedded.Options{Dir: data})
@@ -191,8 +196,8 @@ func tamper(t *testing.T, data, order string) {
 	t.Fatalf("order %s has no row in %v", order, page.Rows)
 }
 
-// readAllTheTime reads orders and a list until the returned function is called, which tells how many reads there were and what
-// was wrong with the first that failed.
+// readAllTheTime reads orders and a list until the returned function is called. That function
+// returns how many reads there were, and the error of the first that failed.
 func (s *service) readAllTheTime(t *testing.T, orders ...string) (stop func() (made int64, failed string)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -14,7 +14,7 @@ import (
 	"orderflow/tests/servers"
 )
 
-// dropKeyspace removes what a test leaves behind.
+// dropKeyspace drops the keyspace of a test.
 func dropKeyspace(t *testing.T, hosts, keyspace string) {
 	t.Helper()
 	config := scylla.Config{Hosts: strings.Split(hosts, ","), Keyspace: keyspace, Timeout: time.Minute}

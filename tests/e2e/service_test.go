@@ -87,7 +87,7 @@ func TestService_takesAnOrderThroughItsLife(t *testing.T) {
 	s.stop(t)
 }
 
-// The fourth show: 200 clients update one order at once.
+// 200 clients update one order at once.
 func TestService_oneOrderManyClients(t *testing.T) {
 	t.Parallel()
 	s, id := start(t, t.TempDir()), uuid.New()
@@ -144,8 +144,8 @@ func TestService_oneOrderManyClients(t *testing.T) {
 	}
 }
 
-// P2 and P6: killed again and again under load, the service keeps what it acknowledged, says the same to a repeated command,
-// and brings every event to every consumer.
+// P2 and P6. The service is killed again and again under load. It keeps what it acknowledged, gives
+// a repeated command the same answer, and delivers every event to every consumer.
 func TestService_survivesKills(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()

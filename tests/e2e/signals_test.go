@@ -19,7 +19,7 @@ func (s *service) signal(t *testing.T, sig os.Signal) {
 	}
 }
 
-// The end of the terminal that a service was started from is not the end of the service.
+// A service continues when the terminal from which it was started is closed.
 func TestSignals_aServiceOutlivesItsTerminal(t *testing.T) {
 	t.Parallel()
 	s := start(t, t.TempDir())
@@ -31,7 +31,7 @@ func TestSignals_aServiceOutlivesItsTerminal(t *testing.T) {
 	s.stop(t)
 }
 
-// A stop waits for what is under way; a second Ctrl-C does not.
+// A stop waits for requests in progress. A second Ctrl-C does not wait.
 func TestSignals_aSecondInterruptEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t, t.TempDir(), "--shutdown-timeout=10m")
@@ -41,9 +41,10 @@ func TestSignals_aSecondInterruptEndsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	// A request whose body does not come keeps the stop waiting.
+	// A request whose body does not arrive delays the stop.
 	fmt.Fprintf(conn, "POST /v1/orders HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n", address)
-	if _, err := conn.Read(make([]byte, 1)); err != nil { // it is being served: it is asked for its body
+	// it is being handled: the server asks for its body
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
 	s.signal(t, os.Interrupt)
@@ -61,7 +62,7 @@ func TestSignals_aSecondInterruptEndsAtOnce(t *testing.T) {
 	}
 }
 
-// closedPipe returns the writing end of a pipe that nobody reads.
+// closedPipe returns the writing end of a pipe that has no reader.
 func closedPipe(t *testing.T) *os.File {
 	t.Helper()
 	reader, writer, err := os.Pipe()
@@ -75,7 +76,8 @@ func closedPipe(t *testing.T) *os.File {
 	return writer
 }
 
-// orderflow inspect | head: when head has seen enough, nothing is said about it, and the data is left in order.
+// orderflow inspect | head: when head has read enough, the tool prints no error and leaves the data
+// in order.
 func TestSignals_aToolWhoseOutputNobodyReadsIsQuiet(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -93,14 +95,15 @@ func TestSignals_aToolWhoseOutputNobodyReadsIsQuiet(t *testing.T) {
 	}
 }
 
-// A service whose sink is its output outlives who reads that: the publisher fails, and nobody else.
+// The sink of a service is its standard output, and the reader of that output ends. The publisher
+// fails, and everything else continues.
 func TestSignals_aServiceOutlivesTheReaderOfItsSink(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, binary, t.TempDir(), closedPipe(t), "--sink=stdout")
 	id := s.place(t, "ada")
 	s.call(t, http.StatusOK, "GET", "/v1/orders/"+id+"?min_sequence=1&timeout=30s", "")
 	await(t, "the publisher to say that it fails", func() bool { return s.consumer(t, "stdout-publisher").State == "failing" })
-	// Scripts see it, and what restarts services does not.
+	// Scripts see the failure. A supervisor does not restart the service.
 	s.call(t, http.StatusOK, "GET", "/readyz", "")
 	for args, want := range map[string]int{"": 0, "--check=ready": 0, "--check": 3, "--check --only=order-read-model": 0} {
 		if out, status := tool(t, append([]string{"consumers", "--data=" + s.data}, strings.Fields(args)...)...); status != want {

@@ -53,7 +53,7 @@ func TestTools_findTheServiceOrStartOne(t *testing.T) {
 			}
 		}
 	}
-	check("without a service", "stopped") // what only reads runs no consumers
+	check("without a service", "stopped") // a tool that only reads runs no consumers
 	s := start(t, data)
 	check("with a service", "running")
 	if out, status := tool(t, "inspect", "nothing", "--data="+data); status != 1 || !strings.Contains(out, "nothing") {
@@ -89,8 +89,8 @@ func TestTools_sayWhatIsWrong(t *testing.T) {
 	}
 }
 
-// script writes a file of commands: orders are created, changed and paid, and some commands are refused in a way that would
-// succeed later.
+// script writes a file of commands. Orders are created, changed and paid. Some commands are refused
+// although they would succeed later.
 func script(t *testing.T, orders int) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "commands.jsonl")
@@ -132,8 +132,8 @@ func script(t *testing.T, orders int) (path string) {
 	return path
 }
 
-// The third show: a submission that is killed and repeated ends with the events of one run, whether the service dies with it
-// or not.
+// A submission that is killed and repeated ends with the events of one run, whether or not the
+// service is killed with it.
 func TestSubmit_killedAndRepeatedEndsAsOneRun(t *testing.T) {
 	t.Parallel()
 	orders := 1_000
@@ -186,8 +186,8 @@ func TestSubmit_readsStandardInput(t *testing.T) {
 	s.call(t, http.StatusOK, "GET", "/v1/orders/"+id.String()+"/events", "")
 }
 
-// The journal of a file is of the store that answered: another one has everything still to do, and so has the same place when its
-// data is gone.
+// The journal of a file belongs to the store that answered. In another store everything must still
+// be done, and also at the same address when its data is gone.
 func TestSubmit_theJournalIsOfOneStore(t *testing.T) {
 	t.Parallel()
 	input, data, other := script(t, 3), t.TempDir(), t.TempDir()
@@ -213,6 +213,6 @@ func TestSubmit_theJournalIsOfOneStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	submit(moved, "(15 of them answered in an earlier run); 0 sent")
-	submit(data, "12 accepted, 3 refused; 15 sent") // where there is nothing any more
+	submit(data, "12 accepted, 3 refused; 15 sent") // where the data is gone
 	verified(data)
 }

@@ -20,12 +20,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// killsVariable asks for TestIntegrationTopic_survivesKills and says with how many events at least. Where integration is required, it
-// runs with 5,000.
+// killsVariable switches TestIntegrationTopic_survivesKills on and sets the lowest number of
+// events. Where integration is required, it runs with 5,000.
 const killsVariable = "E2E_TOPIC_EVENTS"
 
-// P8: while events are published, the broker is killed twice and the service once. No event is missing in the topic, and none
-// overtakes its predecessor.
+// While events are published, the broker is killed twice and the service once. No event is missing
+// in the topic, and none comes before its predecessor.
 func TestIntegrationTopic_survivesKills(t *testing.T) {
 	t.Parallel()
 	wanted := os.Getenv(killsVariable)
@@ -98,7 +98,8 @@ func TestIntegrationTopic_survivesKills(t *testing.T) {
 // topicPublisher is the consumer that publishes to a topic.
 const topicPublisher = "redpanda-publisher"
 
-// kafkaBroker is an Apache Kafka of scripts/kafka that can be killed and brought back with its data.
+// kafkaBroker is an Apache Kafka of scripts/kafka that can be killed and started again with its
+// data.
 type kafkaBroker struct{ dir, address string }
 
 func startKafka(t *testing.T) *kafkaBroker {
@@ -123,18 +124,20 @@ func (b *kafkaBroker) kafka(t *testing.T, command string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// onslaught is many clients that place and change orders, kept at most a tenth of all events ahead of the publisher, so that it
-// is never done before the end, and the store never far ahead of a broker that is away.
+// onslaught is many clients that create and change orders. They are at most a tenth of all events
+// ahead of the publisher. So the publisher is busy until the end, and the store is never far ahead
+// of a broker that is away.
 type onslaught struct {
 	service atomic.Pointer[service] // the clients'
-	turns   chan struct{}           // each is for one command
+	turns   chan struct{}           // one for each command
 	clients sync.WaitGroup
 	ctx     context.Context
 	stop    func()
 
-	// published counts what the publisher has done, in all its lives; some more was done just before a kill.
+	// published counts what the publisher has published in all processes. A few more may have been
+	// published just before a kill.
 	published int
-	seen      int // by the process of now
+	seen      int // by the current process
 }
 
 func newOnslaught(s *service, events int) *onslaught {
@@ -152,7 +155,8 @@ func newOnslaught(s *service, events int) *onslaught {
 	return o
 }
 
-// client places orders and changes each a few times. What goes wrong while the service is away, the store has or has not.
+// client creates orders and changes each a few times. While the service is away, errors are
+// ignored: the store shows what happened.
 func (o *onslaught) client() {
 	for o.turn() {
 		id := uuid.New()
@@ -179,7 +183,7 @@ func (o *onslaught) send(method, path, body string) {
 		if err == nil || errors.Is(err, context.Canceled) {
 			return
 		}
-		select { // it was killed; the next one comes
+		select { // it was killed; wait for the next process
 		case <-time.After(10 * time.Millisecond):
 		case <-o.ctx.Done():
 			return
@@ -197,13 +201,13 @@ func (o *onslaught) allow(commands int) {
 	}
 }
 
-// on tells the clients of another process of the service.
+// on gives the clients another process of the service.
 func (o *onslaught) on(s *service) {
 	o.seen = 0
 	o.service.Store(s)
 }
 
-// until waits until so many events are published, and has the clients do as much in the meantime.
+// until waits until so many events are published. In the meantime the clients send commands.
 func (o *onslaught) until(t *testing.T, events int) {
 	t.Helper()
 	s, moved := o.service.Load(), time.Now()

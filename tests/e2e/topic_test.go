@@ -26,7 +26,7 @@ func brokersHere(t *testing.T) []string {
 	return cluster.ListenAddrs()
 }
 
-// dropTopic removes what a test leaves behind.
+// dropTopic deletes the topic of a test.
 func dropTopic(t *testing.T, brokers []string, topic string) {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
@@ -90,7 +90,7 @@ func topicIsWhatTheStoreHolds(t *testing.T, brokers []string) {
 	if err := producer.ProduceSync(t.Context(), foreign).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	// Now without a service: the command knows the topic that the service had.
+	// Now without a service: the command knows the topic of the last service.
 	out, status := tool(t, "verify", "topic", "--data="+data)
 	if status != 3 || !strings.Contains(out, "0 missing, 0 out of order, 1 unknown") || !strings.Contains(out, "not a CloudEvent") {
 		t.Errorf("verify topic with a foreign message: exit status %d\n%s", status, out)
@@ -135,7 +135,8 @@ func TestSource_processesShareThePartitions(t *testing.T) {
 
 func TestIntegrationSource_processesShareThePartitions(t *testing.T) {
 	t.Parallel()
-	shareThePartitions(t, scyllaHere(t), servers.Kafka(t), (*service).kill) // it is missed only after a while
+	// the group notices only after a while
+	shareThePartitions(t, scyllaHere(t), servers.Kafka(t), (*service).kill)
 }
 
 func TestIntegrationScyllaSource_processesShareThePartitions(t *testing.T) {
@@ -143,7 +144,8 @@ func TestIntegrationScyllaSource_processesShareThePartitions(t *testing.T) {
 	shareThePartitions(t, servers.Scylla(t), servers.Kafka(t), (*service).kill)
 }
 
-// shareThePartitions runs the projections of one store in two processes, and then, after the end of one, in the other.
+// shareThePartitions runs the projections of one store in two processes. Then one process ends, and
+// the other one runs all.
 func shareThePartitions(t *testing.T, nodes, brokers []string, end func(*service)) {
 	hosts, keyspace := strings.Join(nodes, ","), "e2e_"+strings.ReplaceAll(uuid.NewString(), "-", "")
 	t.Cleanup(func() { dropKeyspace(t, hosts, keyspace) })
@@ -182,7 +184,8 @@ func shareThePartitions(t *testing.T, nodes, brokers []string, end func(*service
 		return events
 	}
 	seed := 0
-	await(t, "both processes to handle events", func() bool { // the group agrees on its members in its own time
+	// the group needs some time to agree on its members
+	await(t, "both processes to handle events", func() bool {
 		seed++
 		work(strings.Repeat("1", seed))
 		return handled(first) > 0 && handled(second) > 0

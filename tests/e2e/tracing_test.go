@@ -10,12 +10,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// One trace, from the client's request to every consumer; and the same without a tracing backend. Not parallel: the environment is
-// that of the process.
+// One trace goes from the client's request to every consumer. explain shows the same without a
+// tracing backend. Not parallel: it changes the environment of the process.
 func TestTracing_oneTraceFromTheRequestToEveryConsumer(t *testing.T) {
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	t.Setenv("OTEL_TRACES_EXPORTER", "console")
-	t.Setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off") // so that the client's trace is the only one
+	// so that the client's trace is the only one
+	t.Setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
 	s := start(t, t.TempDir())
 	var created struct {
 		OrderID string `json:"order_id"`
@@ -40,7 +41,7 @@ func TestTracing_oneTraceFromTheRequestToEveryConsumer(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	s.stop(t) // which hands over the spans that are left
+	s.stop(t) // this exports the remaining spans
 
 	var names []string
 	for text := range strings.Lines(s.log.String()) {
@@ -72,7 +73,7 @@ func TestTracing_oneTraceFromTheRequestToEveryConsumer(t *testing.T) {
 		t.Errorf("spans (-want +got):\n%s", diff)
 	}
 
-	// The next process does not know when; it knows that.
+	// The next process does not know the times, and says why.
 	out, status := tool(t, "explain", created.OrderID, "--data="+s.data)
 	if got := strings.Count(out, "applied; committed before this process started"); status != 0 || got != len(consumers) {
 		t.Errorf("explain after a restart: exit status %d\n%s", status, out)
