@@ -8,7 +8,8 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// bounded watches how much a process holds (P8): what one consumer has in its lanes, and the end of the feed that all share.
+// bounded checks how much a process holds (P8): the records in the lanes of one consumer, and the
+// tail of the feed that all consumers share.
 type bounded struct {
 	fanout.Consumer
 	cluster *cluster
@@ -32,7 +33,7 @@ func (b *bounded) Pull(ctx context.Context, emit func(context.Context, eventsour
 			b.held.Add(-1)
 			done()
 		})
-		if err != nil { // the life of the consumer ended, and this record found no place
+		if err != nil { // the lease of the consumer ended, and this record was not emitted
 			b.held.Add(-1)
 		}
 		return err

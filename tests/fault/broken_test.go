@@ -21,10 +21,11 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// broken is how a service is broken on purpose, to see that a round notices. The zero value is the service as it is.
+// broken says how a service is broken on purpose, to check that a round detects it. The zero value
+// breaks nothing.
 type broken struct {
 	noSweeper  bool
-	oneReader  bool // of the log: the fast one
+	oneReader  bool // only the fast reader of the log runs
 	onStore    func(ports.EventStore) ports.EventStore
 	onViews    func(consumer.Views) consumer.Views
 	onConsumer func(fanout.Consumer) fanout.Consumer
@@ -59,7 +60,8 @@ func (b broken) consumer(c *consumer.Consumer) fanout.Consumer {
 	return b.onConsumer(c)
 }
 
-// brief is a round of a few commands, one for each of many orders, so that no later event heals what was lost.
+// brief is a round of a few commands, one for each of many orders, so that no later event heals a
+// lost one.
 func brief(steps ...step) schedule {
 	return schedule{
 		seed: 5, orders: 400, writers: 2, commands: 30, patience: 20 * time.Millisecond, tail: 1024, remembered: 65536,
@@ -67,14 +69,15 @@ func brief(steps ...step) schedule {
 	}
 }
 
-// expectCaught wants a promise to be found broken. What is broken never mends, so little patience is enough. The troubles start when
-// the consumers follow the feed: those that are yet to catch up do so from the event store, where nothing is missing.
+// expectCaught fails unless the round reports that a promise is broken. A broken service never
+// recovers, so little patience is enough. The faults start when the consumers follow the feed.
+// Before that they catch up from the event store, where nothing is missing.
 func expectCaught(t *testing.T, s schedule, b broken, promise string) {
 	t.Helper()
 	expectCaughtWith(t, s, options{broken: b, patience: 3 * time.Second}, promise, (*round).trouble)
 }
 
-// expectCaughtWith is expectCaught with something else than writers.
+// expectCaughtWith is expectCaught with another load than writers.
 func expectCaughtWith(t *testing.T, s schedule, o options, promise string, trouble func(*round, context.Context)) {
 	t.Helper()
 	skipWithRaceDetector(t)
@@ -91,7 +94,7 @@ func expectCaughtWith(t *testing.T, s schedule, o options, promise string, troub
 	t.Errorf("nobody noticed that %s does not hold", promise)
 }
 
-// dies ends the processes between a commit and the outbox.
+// dies ends the processes between a commit and its outbox rows.
 func dies(after int) step {
 	return step{after: after, what: crash, process: bothProcesses, fault: scyllasim.Fault{
 		Table: "outbox_messages", Kind: scyllasim.KindBatch, Nth: 1, Effect: scyllasim.DropBefore,
@@ -103,7 +106,7 @@ func TestRun_CatchesThatNobodySweeps(t *testing.T) {
 	expectCaught(t, brief(dies(5), dies(20), dies(35), dies(50)), broken{noSweeper: true}, "P4")
 }
 
-// Everybody sweeps, and there is nothing to be found.
+// All processes sweep intents, but there are none.
 func TestRun_CatchesAppendsWithoutIntent(t *testing.T) {
 	t.Parallel()
 	none := step{what: inject, fault: scyllasim.Fault{
@@ -112,7 +115,7 @@ func TestRun_CatchesAppendsWithoutIntent(t *testing.T) {
 	expectCaught(t, brief(none, dies(5), dies(20), dies(35), dies(50)), broken{}, "P4")
 }
 
-// overconfident is an event store that takes an append which may have happened for one that did not.
+// overconfident is an event store that reports an append with an unknown outcome as not applied.
 type overconfident struct{ ports.EventStore }
 
 // Append implements ports.EventStore.
@@ -124,13 +127,14 @@ func (o overconfident) Append(ctx context.Context, a ports.Append) (ports.Append
 	return appended, err
 }
 
-// A commit takes effect without an answer, and the store cannot be read until the client has given up, or asks again.
+// A commit takes effect without an answer. The store cannot be read until the client has given up
+// or asks again.
 func TestRun_CatchesUnknownOutcomesThatAreDenied(t *testing.T) {
 	t.Parallel()
 	for name, insists := range map[string]bool{"of a client that gives up": false, "of a client that asks again": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// What is checked before the ledger is in order, and may take its time.
+			// What is checked before the ledger is correct, and may take its time.
 			o := options{broken: broken{onStore: func(s ports.EventStore) ports.EventStore { return overconfident{s} }}, patience: *patienceFlag}
 			expectCaughtWith(t, brief(), o, "P1", func(r *round, ctx context.Context) {
 				committed := false
@@ -151,7 +155,7 @@ func TestRun_CatchesUnknownOutcomesThatAreDenied(t *testing.T) {
 	}
 }
 
-// Every row is late for the fast reader, and nobody else reads.
+// Every row is late for the fast reader, and there is no other reader.
 func TestRun_CatchesThatTheLogIsReadOnce(t *testing.T) {
 	t.Parallel()
 	late := brief(step{what: inject, fault: scyllasim.Fault{
@@ -160,10 +164,10 @@ func TestRun_CatchesThatTheLogIsReadOnce(t *testing.T) {
 	expectCaught(t, late, broken{oneReader: true}, "P4")
 }
 
-// unlucky are the orders that something is lost of, in every process.
+// unlucky selects the orders of which something is lost, in every process.
 func unlucky(id uuid.UUID) bool { return id[0]%2 == 0 }
 
-// halfhearted is a view store that loses rows, of generations from a given one on.
+// halfhearted is a view store that loses rows of the generations from a given one.
 type halfhearted struct {
 	consumer.Views
 	from int
@@ -184,18 +188,18 @@ func TestRun_CatchesLostRows(t *testing.T) {
 	expectCaught(t, brief(), broken{onViews: func(v consumer.Views) consumer.Views { return halfhearted{v, 1} }}, "P4")
 }
 
-// The generation that is read at last is the one that is looked at.
+// The round checks the generation that is live at the end.
 func TestRun_CatchesRowsThatARebuildLoses(t *testing.T) {
 	t.Parallel()
 	again := step{after: 20, what: rebuildOne, consumer: views.OrdersByStatus().Name}
 	expectCaught(t, brief(again), broken{onViews: func(v consumer.Views) consumer.Views { return halfhearted{v, 2} }}, "P4")
 }
 
-// forgetful is an event store that takes a command which is there already for one that lost the race: so it is decided anew,
-// and happens twice.
+// forgetful is an event store that reports a command which is already stored as a lost race. So the
+// command is decided again and happens twice.
 type forgetful struct{ ports.EventStore }
 
-// Load implements ports.EventStore: it does not show which commands the events came from.
+// Load implements ports.EventStore. It hides the command ids of the events.
 func (f forgetful) Load(ctx context.Context, id uuid.UUID, after uint64) ([]eventsourcing.Record, error) {
 	records, err := f.EventStore.Load(ctx, id, after)
 	for i := range records {
@@ -209,8 +213,8 @@ func TestRun_CatchesCommandsThatHappenTwice(t *testing.T) {
 	expectCaught(t, brief(), broken{onStore: func(s ports.EventStore) ports.EventStore { return forgetful{s} }}, "P6")
 }
 
-// careless says that it has handled what it has not: what an offset that is committed before the effect amounts to, when the
-// process dies in between.
+// careless reports records as handled that it has not handled. The same happens when an offset is
+// committed before the effect and the process dies in between.
 type careless struct{ fanout.Consumer }
 
 // Handle implements fanout.Consumer.

@@ -9,7 +9,8 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// checkHistories wants every history gapless and readable (P1), and every command in it to be one that was sent, once (P6).
+// checkHistories checks that every history has no hole and can be decoded (P1), and that every
+// command in it was sent, and happened once (P6).
 func (r *round) checkHistories(histories map[uuid.UUID][]eventsourcing.Record) {
 	codec := orderjson.New()
 	for id, history := range histories {
@@ -36,8 +37,9 @@ func (r *round) checkHistories(histories map[uuid.UUID][]eventsourcing.Record) {
 	}
 }
 
-// checkLedger wants what the clients were told to be what happened: an acknowledged command is there as it was told (P2), at the
-// head that it wanted (P1), and one that was refused, or surely not applied, is nowhere.
+// checkLedger compares what the clients were told with what happened. An acknowledged command is in
+// the history with the answer that its client got (P2), at the head that it named (P1). A command
+// that was refused or certainly not applied is nowhere.
 func (r *round) checkLedger(histories map[uuid.UUID][]eventsourcing.Record) {
 	for commandID, e := range r.ledger.entries {
 		id := e.request.Command.AggregateID()
@@ -63,7 +65,7 @@ func (r *round) checkLedger(histories map[uuid.UUID][]eventsourcing.Record) {
 	}
 }
 
-// checkPublished wants every event published, in order (P3), and nothing else.
+// checkPublished checks that every event was published, in order (P3), and nothing else.
 func (r *round) checkPublished(histories map[uuid.UUID][]eventsourcing.Record) {
 	r.published.mu.Lock()
 	defer r.published.mu.Unlock()
@@ -89,12 +91,12 @@ func (r *round) checkPublished(histories map[uuid.UUID][]eventsourcing.Record) {
 	}
 }
 
-// counters add up what processes count about themselves.
+// counters adds up the counters of the processes.
 type counters struct {
 	healed, holes, late, caughtUp uint64
 }
 
-// add takes the counters of a process that has ended.
+// add adds the counters of a process that has ended.
 func (c *counters) add(p *process) error {
 	if p.feed == nil {
 		return nil

@@ -15,7 +15,7 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// cluster is a simulated ScyllaDB with the processes that work on it, and the troubles that a schedule makes them.
+// cluster is a simulated ScyllaDB with the processes that use it, and the faults of a schedule.
 type cluster struct {
 	schedule  schedule
 	broken    broken
@@ -26,16 +26,16 @@ type cluster struct {
 
 	// ahead is how far the clocks of the processes are ahead of the real one.
 	ahead atomic.Int64
-	// left counts what killed processes still do, and the loops that start them again.
+	// left counts the work that killed processes still do, and the loops that restart them.
 	left     sync.WaitGroup
 	stopping atomic.Bool
-	// operators counts what operators wait for.
+	// operators counts the requests of operators.
 	operators sync.WaitGroup
 
 	mu sync.Mutex
-	// change is closed, and replaced, when a process is ready or gone.
+	// change is closed and replaced when a process becomes ready or is gone.
 	change chan struct{}
-	// sent is how many commands were sent, next the step that is due next, removals disarm faults.
+	// sent is the number of commands that were sent. next is the next step. removals disarm faults.
 	sent, next int
 	removals   []func()
 	stopped    map[int]bool
@@ -46,7 +46,7 @@ type cluster struct {
 	hits, kills atomic.Int64
 }
 
-// startCluster starts the servers and the processes. The context ends everything.
+// startCluster starts the servers and the processes. The end of the context ends everything.
 func startCluster(ctx context.Context, s schedule, b broken) (*cluster, error) {
 	sim, err := scyllasim.Start(scyllasim.Options{Nodes: nodes, Tablets: s.tablets})
 	if err != nil {
@@ -76,14 +76,14 @@ func startCluster(ctx context.Context, s schedule, b broken) (*cluster, error) {
 	return c, nil
 }
 
-// supervise keeps one process running. One that was not killed must not end before it is stopped; only a start may fail, as
-// the cluster may be in trouble.
+// supervise keeps one process running. A process that was not killed must not end before it is
+// stopped. Only its start may fail, because the cluster may have faults.
 func (c *cluster) supervise(ctx context.Context, i int) {
 	for life := 1; !c.stopping.Load() && ctx.Err() == nil; life++ {
 		p, serving := newProcess(ctx, fmt.Sprintf("process %d.%d", i, life))
 		c.running[i].Store(p)
 		var err error
-		c.left.Go(func() { // what is left of a dead process keeps nobody waiting
+		c.left.Go(func() { // nobody waits for the rest of a dead process
 			defer close(p.ended)
 			err = c.serve(serving, p)
 			c.gone(p)
@@ -100,13 +100,13 @@ func (c *cluster) supervise(ctx context.Context, i int) {
 			if err != nil || !c.stopping.Load() && ctx.Err() == nil {
 				c.violated("P2", "%s ended by itself: %v", p.name, err)
 			}
-		case <-time.After(50 * time.Millisecond): // as what starts services does
+		case <-time.After(50 * time.Millisecond): // like a supervisor of services
 			c.log.Warn("start failed", "process", p.name, "error", err)
 		}
 	}
 }
 
-// gone keeps what a process counted.
+// gone keeps the counters of a process that has ended.
 func (c *cluster) gone(p *process) {
 	c.mu.Lock()
 	err := c.counted.add(p)
@@ -117,7 +117,7 @@ func (c *cluster) gone(p *process) {
 	c.changed()
 }
 
-// changed wakes those who wait for a process.
+// changed wakes the goroutines that wait for a process.
 func (c *cluster) changed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -125,7 +125,7 @@ func (c *cluster) changed() {
 	c.change = make(chan struct{})
 }
 
-// pick returns a process that takes commands, the preferred one if it does.
+// pick returns a process that accepts commands, and the preferred one if it does.
 func (c *cluster) pick(ctx context.Context, preferred int) (*process, error) {
 	for {
 		c.mu.Lock()
@@ -161,7 +161,7 @@ func (p *process) takesCommands() bool {
 	}
 }
 
-// commandSent counts a command, and does the steps that are due. What takes time ends with ctx.
+// commandSent counts a command and does the steps that are due. Long steps end with ctx.
 func (c *cluster) commandSent(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,7 +189,8 @@ func (c *cluster) do(ctx context.Context, s step) {
 	case forget:
 		c.sim.ForgetPrepared()
 	case stop:
-		if len(c.stopped) == 0 { // without two nodes of three no command gets through, and the steps wait for commands
+		// with one node of three no command succeeds, and the steps wait for commands
+		if len(c.stopped) == 0 {
 			c.sim.StopNode(s.node)
 			c.stopped[s.node] = true
 		}
@@ -226,7 +227,7 @@ func (c *cluster) inject(f scyllasim.Fault) {
 	c.removals = append(c.removals, c.sim.Inject(f))
 }
 
-// crash lets processes die at a request, which is their last one if it is theirs.
+// crash lets processes die at a request. It is their last request if it is theirs.
 func (c *cluster) crash(s step) {
 	f, seen := s.fault, 0
 	f.When = func() bool {
@@ -239,7 +240,7 @@ func (c *cluster) crash(s step) {
 	c.removals = append(c.removals, c.sim.Inject(f))
 }
 
-// kill ends a process without any of what a process does at its end.
+// kill ends a process without anything that a process does at its end.
 func (c *cluster) kill(process int) {
 	for i := range processes {
 		if p := c.running[i].Load(); p != nil && (process == i || process == bothProcesses) {
@@ -251,7 +252,7 @@ func (c *cluster) kill(process int) {
 // mostViolations is how many are kept.
 const mostViolations = 20
 
-// violated notes that a promise was broken.
+// violated records that a promise was broken.
 func (c *cluster) violated(promise, format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// dialer is the network of one process. Cut, nothing goes in or out of the process any more, which is how its death looks to
-// everybody else; what it still does inside does not matter.
+// dialer is the network of one process. After cut, nothing goes into the process or out of it. So
+// it is dead for all others, and what it still does inside has no effect.
 type dialer struct {
 	net.Dialer
 
@@ -17,7 +17,7 @@ type dialer struct {
 	conns map[*trackedConn]bool
 }
 
-// errCut is what dialling a dead network gives. The driver does not insist on an error of this type.
+// errCut is the error of dialling a dead network. The driver does not need an error of this type.
 var errCut = &net.OpError{Op: "dial", Err: errors.New("the process is dead")}
 
 // DialContext implements gocql.Dialer.
@@ -56,7 +56,7 @@ func (d *dialer) cut() {
 	d.conns = nil
 	d.mu.Unlock()
 	for conn := range conns {
-		conn.Conn.Close() // what is lost is lost
+		conn.Conn.Close() // lost data stays lost
 	}
 }
 

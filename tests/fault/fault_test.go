@@ -12,7 +12,8 @@ import (
 // size is about how many commands a round has.
 const size = 200
 
-// Rounds of schedules that a seed decides. CI runs a few that are always the same, and one that never is.
+// A seed decides the schedule of a round. CI runs a few rounds with fixed seeds, and one with a new
+// seed.
 func TestRun(t *testing.T) {
 	skipWithRaceDetector(t)
 	switch {
@@ -42,7 +43,8 @@ func play(t *testing.T, seed uint64) {
 	judge(t, run(t.Context(), newSchedule(seed, size), options{patience: *patienceFlag}))
 }
 
-// endless runs rounds of fresh seeds until the time is over, as many at once as there are processors.
+// endless runs rounds with new seeds until the time is over, as many at once as there are
+// processors.
 func endless(t *testing.T) <-chan report {
 	first := *seedFlag
 	if first == 0 {
@@ -71,7 +73,8 @@ func endless(t *testing.T) <-chan report {
 	return reports
 }
 
-// judge fails the test for a round with violations, and shows the shortest schedule that was found to have some, too.
+// judge fails the test for a round with violations. It also shows the shortest schedule that was
+// found to fail.
 func judge(t *testing.T, r report) {
 	t.Helper()
 	t.Log(r)
@@ -95,5 +98,5 @@ func judge(t *testing.T, r report) {
 	t.Logf("the shortest schedule that failed, of those tried in %s:\n%s", *shrinkFlag, shortest)
 }
 
-// shortPatience is for schedules that are only tried to shrink one.
+// shortPatience is for schedules that are only run to shrink a failing one.
 const shortPatience = 20 * time.Second

@@ -13,8 +13,8 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// A row that reaches the log too late for every reader is a hole. Each consumer fills it with the next event of the order, and
-// counts it (P5).
+// A row that reaches the log too late for every reader is a hole. Each consumer fills it when it
+// gets the next event of the order, and counts it (P5).
 func TestRun_HealsWhatTheLogLost(t *testing.T) {
 	t.Parallel()
 	skipWithRaceDetector(t)
@@ -51,7 +51,7 @@ func TestRun_HealsWhatTheLogLost(t *testing.T) {
 	}
 }
 
-// awaitConsumers waits until all consumers follow the feed, each in one of the processes.
+// awaitConsumers waits until all consumers follow the feed, each in one process.
 func (r *round) awaitConsumers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, *patienceFlag)
 	defer cancel()

@@ -18,7 +18,7 @@ var (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// skipWithRaceDetector is called by everything that runs a round.
+// skipWithRaceDetector is called by every test that runs a round.
 func skipWithRaceDetector(t *testing.T) {
 	t.Helper()
 	if raceDetector {

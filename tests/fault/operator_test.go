@@ -9,12 +9,12 @@ import (
 	"orderflow/ports"
 )
 
-// What operators do while things fail.
+// What operators do during the faults.
 const (
 	// pauseOne and resumeOne stop and start a consumer.
 	pauseOne  trouble = "pause"
 	resumeOne trouble = "resume"
-	// rebuildOne fills a view anew, beside the one that is read.
+	// rebuildOne fills a new generation of a view beside the live one.
 	rebuildOne trouble = "rebuild"
 )
 
@@ -27,7 +27,7 @@ func consumerNames() []string {
 	return names
 }
 
-// operator draws what operators do, without asking each other.
+// operator draws the actions of operators, who do not coordinate.
 func (d draw) operator(total int) (steps []step) {
 	names := consumerNames()
 	for range d.IntN(3) {
@@ -45,7 +45,8 @@ const (
 	operatorPause = 20 * time.Millisecond
 )
 
-// operate does what an operator asks for, in whichever process can. It gives up after some tries, or with ctx.
+// operate sends an operator's request to whichever process can handle it. It gives up after some
+// tries, or with ctx.
 func (c *cluster) operate(ctx context.Context, s step) {
 	for try := range operatorTries {
 		p, err := c.pick(ctx, try%processes)
@@ -88,7 +89,8 @@ func (r *round) resumeAll(ctx context.Context) {
 	}
 }
 
-// awaitRebuilds waits until no rebuild is under way, and returns the generations that are read from then on.
+// awaitRebuilds waits until no rebuild is in progress. It returns the live generations, which do
+// not change any more.
 func (r *round) awaitRebuilds(ctx context.Context) (live generations, err error) {
 	deadline := time.NewTimer(*patienceFlag)
 	defer deadline.Stop()
@@ -119,7 +121,7 @@ func (r *round) awaitRebuilds(ctx context.Context) (live generations, err error)
 	return live, nil
 }
 
-// generations are those that are read, by consumer.
+// generations holds the live generations by consumer.
 type generations map[string]int
 
 // LiveView implements ports.LiveViews.

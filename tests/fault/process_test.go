@@ -24,7 +24,7 @@ import (
 	"orderflow/ports"
 )
 
-// The service in hundredths of seconds instead of tens of seconds.
+// The timings of the service in hundredths of seconds instead of tens of seconds.
 const (
 	confidence = 1500 * time.Millisecond // of the safe reader
 	lanes      = 4
@@ -33,7 +33,7 @@ const (
 
 const publisherName = "publisher"
 
-// process is one process of the service: everything that bootstrap wires, short of HTTP.
+// process is one process of the service: everything that bootstrap wires except for HTTP.
 type process struct {
 	name      string
 	network   *dialer
@@ -43,16 +43,17 @@ type process struct {
 	commands  orders.Commands
 	consumers []*consumer.Consumer
 
-	// ready is closed when it takes commands, dead when it was killed: nobody hears of it any more.
+	// ready is closed when it accepts commands. dead is closed when it was killed; it then has no
+	// effect any more.
 	ready, dead chan struct{}
 	kill        func()
-	// stop asks it to end in order.
+	// stop stops it in order.
 	stop func()
 	// ended is closed when nothing of it is left.
 	ended chan struct{}
 }
 
-// newProcess returns a process that is not started yet, and can be killed already.
+// newProcess returns a process that is not started yet. It can already be killed.
 func newProcess(ctx context.Context, name string) (*process, context.Context) {
 	ctx, stop := context.WithCancel(ctx)
 	p := &process{
@@ -67,7 +68,8 @@ func newProcess(ctx context.Context, name string) (*process, context.Context) {
 	return p, ctx
 }
 
-// serve opens a process and runs it until it is stopped or killed, or fails by itself. Then nothing of it is left.
+// serve opens a process and runs it until it is stopped or killed, or fails. Then nothing of it is
+// left.
 func (c *cluster) serve(ctx context.Context, p *process) (err error) {
 	defer p.stop()
 	defer func() { err = errors.Join(err, p.close()) }()
@@ -135,13 +137,14 @@ func (c *cluster) wire(p *process) (*fanout.Router, error) {
 	}, routed...)
 }
 
-// lagless lets the counters of a consumer be asked for when its process is gone, and its lag cannot be told any more.
+// lagless makes the counters of a consumer readable when its process is gone and its lag cannot be
+// read.
 type lagless struct{ ports.ChangeFeed }
 
 // Lag implements ports.ChangeFeed.
 func (lagless) Lag(context.Context, string) (ports.Lag, error) { return ports.Lag{}, nil }
 
-// untilStopped runs a part of a process, whose return before the end of ctx is an error.
+// untilStopped runs a part of a process. A return before the end of ctx is an error.
 func untilStopped(ctx context.Context, name string, run func(context.Context) error) error {
 	if err := run(ctx); ctx.Err() == nil {
 		return fmt.Errorf("the %s has ended: %w", name, err)
@@ -149,7 +152,7 @@ func untilStopped(ctx context.Context, name string, run func(context.Context) er
 	return nil
 }
 
-// close closes what was opened, the last thing first.
+// close closes what was opened, in reverse order.
 func (p *process) close() (err error) {
 	if p.feed != nil {
 		err = p.feed.Close()
@@ -163,7 +166,7 @@ func (p *process) close() (err error) {
 	return err
 }
 
-// handle sends a command. A process that dies meanwhile gives no answer.
+// handle sends a command. A process that dies during the call gives no answer.
 func (c *cluster) handle(ctx context.Context, p *process, request orders.Request) (orders.Result, error) {
 	type answer struct {
 		result orders.Result
@@ -188,7 +191,7 @@ func (c *cluster) handle(ctx context.Context, p *process, request orders.Request
 
 var errDied = errors.New("the process died before it answered")
 
-// offsets gives the feed its offsets, as in bootstrap.
+// offsets stores the offsets of the feed, as in bootstrap.
 type offsets struct{ *process }
 
 // LoadOffsets implements cdc.Offsets.

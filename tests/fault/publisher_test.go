@@ -11,17 +11,18 @@ import (
 	"orderflow/ports"
 )
 
-// published is what reached the world outside, from whichever process.
+// published holds what all processes have published.
 type published struct {
 	mu sync.Mutex
-	// events has the id of each event of an order, in order, by when it came first.
+	// events holds the event ids of each order, in the order of their first publication.
 	events map[uuid.UUID][]uuid.UUID
-	// count includes what came twice.
+	// count includes repetitions.
 	count int
-	// down refuses everything; refusals is how many more are refused, every other one after it was taken.
+	// down refuses everything. refusals is how many more publications are refused; every second one
+	// is refused after it was stored.
 	down     bool
 	refusals int
-	// wrong is what was not in order.
+	// wrong lists what was out of order.
 	wrong []string
 }
 

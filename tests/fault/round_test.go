@@ -22,14 +22,14 @@ import (
 	"orderflow/ports"
 )
 
-// options are how a round is run, beside its schedule.
+// options say how to run a round, apart from its schedule.
 type options struct {
 	broken broken
-	// patience is how long the round waits for what must happen at last.
+	// patience is how long the round waits for the service to recover.
 	patience time.Duration
 }
 
-// report is what came of a round.
+// report is the result of a round.
 type report struct {
 	schedule   schedule
 	violations []string
@@ -42,7 +42,7 @@ type report struct {
 	counters
 }
 
-// String is one line, and one more for each violation.
+// String returns one line, and one more for each violation.
 func (r report) String() string {
 	var answers []string
 	for _, name := range slices.Sorted(maps.Keys(r.answers)) {
@@ -64,17 +64,18 @@ type round struct {
 	ledger   *ledger
 	patience time.Duration
 	report   report
-	// observer reads what is stored, once the troubles are over; the live generations do not change any more then.
+	// observer reads what is stored when the faults are over. The live generations do not change
+	// any more then.
 	observer *scylla.Store
 	live     generations
 }
 
-// run runs a schedule and says what came of it. It leaves nothing behind.
+// run runs a schedule and returns its result. It leaves nothing behind.
 func run(ctx context.Context, s schedule, o options) report {
 	return runWith(ctx, s, o, (*round).trouble)
 }
 
-// runWith is run with something else than writers.
+// runWith is run with another load than writers.
 func runWith(ctx context.Context, s schedule, o options, trouble func(*round, context.Context)) report {
 	started := time.Now()
 	ctx, cancel := context.WithCancel(ctx)
@@ -98,9 +99,9 @@ func runWith(ctx context.Context, s schedule, o options, trouble func(*round, co
 	return r.report
 }
 
-// trouble runs the writers, whose progress makes the steps happen.
+// trouble runs the writers. Their progress triggers the steps.
 func (r *round) trouble(ctx context.Context) {
-	most := 3 * max(r.patience, shortPatience) // there is much to do, on a slow machine
+	most := 3 * max(r.patience, shortPatience) // a slow machine needs time for all commands
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	random := rand.New(rand.NewPCG(r.schedule.seed, 2))
@@ -119,7 +120,7 @@ func (r *round) trouble(ctx context.Context) {
 	}
 }
 
-// goesOn wants each process to take a command again.
+// goesOn checks that each process accepts a command again.
 func (r *round) goesOn(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, r.patience)
 	defer cancel()
@@ -145,7 +146,8 @@ func (r *round) goesOn(ctx context.Context) {
 	}
 }
 
-// calm ends all trouble. Requests that a fault delays end with their connections, so that none takes effect hours later.
+// calm ends all faults. Requests that a fault delays end with their connections, so that none takes
+// effect hours later.
 func (r *round) calm() {
 	r.published.setDown(true)
 	r.mu.Lock()
@@ -161,8 +163,8 @@ func (r *round) calm() {
 	r.sim.Advance(30 * time.Second) // sweepers look at intents of this age
 }
 
-// settle waits until everything is as it must be at last, and checks it: first without the publisher, which must hold up
-// nobody (P4), then with it.
+// settle waits until the service has recovered, and checks it: first without the publisher, which
+// must delay no other consumer (P4), then with it.
 func (r *round) settle(ctx context.Context) (err error) {
 	if r.observer, err = scylla.Open(ctx, r.calmConfig()); err != nil {
 		return err
@@ -197,14 +199,14 @@ func (r *round) settle(ctx context.Context) (err error) {
 	return nil
 }
 
-// calmConfig is for one who looks on.
+// calmConfig is the configuration of an observer.
 func (r *round) calmConfig() scylla.Config {
 	config := r.config
 	config.Timeout, config.ConnectTimeout = time.Minute, time.Minute
 	return config
 }
 
-// verify holds the views, and others, against the fold of each order.
+// verify compares the views, and others, with the fold of each order.
 func (r *round) verify(ctx context.Context, promise string, others ...string) error {
 	v := verify.New(verify.Config{
 		Store: r.observer, Codec: orderjson.NewMux(), States: r.observer, Rows: r.observer, Live: r.live, Skips: r.observer,
@@ -220,7 +222,7 @@ func (r *round) verify(ctx context.Context, promise string, others ...string) er
 	return err
 }
 
-// awaitNoIntents waits until the sweepers have decided about every append that was ever begun.
+// awaitNoIntents waits until the sweepers have decided every append that was ever started.
 func (r *round) awaitNoIntents(ctx context.Context) error {
 	session, err := scylla.Connect(ctx, r.calmConfig())
 	if err != nil {
@@ -247,7 +249,7 @@ func (r *round) awaitNoIntents(ctx context.Context) error {
 	}
 }
 
-// histories reads everything that happened.
+// histories reads all histories.
 func (r *round) histories(ctx context.Context) (map[uuid.UUID][]eventsourcing.Record, error) {
 	all := map[uuid.UUID][]eventsourcing.Record{}
 	for cursor := ports.Cursor(""); ; {

@@ -10,38 +10,40 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// schedule is everything that a round is made of, short of what the operating system's scheduler adds. It is a plain value: it can
-// be printed, run again, and run again with fewer steps.
+// schedule determines a round, except for what the operating system's scheduler adds. It is a plain
+// value: it can be printed, run again, and run again with fewer steps.
 type schedule struct {
 	seed uint64
-	// tablets says whether the streams of the CDC log belong to a table, as on recent servers.
+	// tablets says whether the streams of the CDC log belong to a table, as on servers with
+	// tablets.
 	tablets bool
-	// orders is how many the writers share; each writer sends that many commands.
+	// orders is the number of orders that the writers share. Each writer sends commands commands.
 	orders, writers, commands int
 	// patience is how long a record waits for its predecessor, in the feed of every process.
 	patience time.Duration
-	// tail and remembered are small, so that consumers fall behind and the feed forgets.
+	// tail and remembered are small, so that consumers fall behind and the feed drops records.
 	tail, remembered int
-	// retention is how long the feed believes the log to go back. A short one makes offsets expire.
+	// retention is how far the feed believes that the log goes back. A short retention makes
+	// offsets expire.
 	retention time.Duration
 
 	steps []step
 }
 
-// step is one thing that goes wrong, once that many commands were sent.
+// step is one fault, which happens after so many commands.
 type step struct {
 	after int
 	what  trouble
 
-	process  int           // of kill and crash, bothProcesses = all
-	node     int           // of stop and start
-	by       time.Duration // of generation and clock
-	times    int           // of refuse
-	consumer string        // of what operators do
+	process  int           // for kill and crash; bothProcesses means all
+	node     int           // for stop and start
+	by       time.Duration // for generation and clock
+	times    int           // for refuse
+	consumer string        // for the actions of operators
 	fault    scyllasim.Fault
 }
 
-// trouble is what a step does.
+// trouble is the kind of a step.
 type trouble string
 
 const (
@@ -58,7 +60,8 @@ const (
 	// kill ends a process at once, and crash at a request that a fault describes.
 	kill  trouble = "kill"
 	crash trouble = "crash"
-	// clock puts the clocks of all processes forward. So what they do next, or are doing, is what a paused process does.
+	// clock moves the clocks of all processes forward. So what they are doing looks like the work
+	// of a process that was stopped for a while.
 	clock trouble = "clock"
 	// refuse makes the publisher fail.
 	refuse trouble = "refuse"
@@ -88,7 +91,7 @@ func newSchedule(seed uint64, size int) schedule {
 	for range 6 + d.IntN(size/8) {
 		s.steps = append(s.steps, d.step(s.total())...)
 	}
-	if d.IntN(2) == 0 { // what is lost at the end is not healed by a later event
+	if d.IntN(2) == 0 { // an event that is lost at the end is not healed by a later one
 		s.steps = append(s.steps, step{after: s.total() - 1 - d.IntN(10), what: crash, process: bothProcesses, fault: d.moment()})
 	}
 	s.steps = append(s.steps, d.operator(s.total())...)
@@ -123,15 +126,16 @@ func (d draw) step(total int) []step {
 		s.what, s.node = stop, 1+d.IntN(nodes)
 		return []step{s, {after: min(total-1, s.after+1+d.IntN(20)), what: start, node: s.node}}
 	case n < 96:
-		s.what, s.by = clock, time.Duration(2+d.IntN(60))*time.Second // in sum far from the hour after which an intent is dropped
+		// the sum stays far below the hour after which an intent is dropped
+		s.what, s.by = clock, time.Duration(2+d.IntN(60))*time.Second
 	default:
 		s.what, s.times = refuse, 1+d.IntN(10)
 	}
 	return []step{s}
 }
 
-// doubt draws what keeps the outcome of a commit from its writer: it is accepted, or not, without an answer, and the store cannot
-// be read for a while.
+// doubt draws a fault that hides the outcome of a commit from its writer: the commit is accepted or
+// not, without an answer, and the store cannot be read for a while.
 func (d draw) doubt(after int) []step {
 	commit := scyllasim.Fault{Table: "event_store", Kind: scyllasim.KindLWT, Nth: 1, Times: 1 + d.IntN(3), Effect: pick(d,
 		scyllasim.DropBefore, scyllasim.DropAfter, scyllasim.TimeoutAfter, scyllasim.PaxosNotLearned, scyllasim.PaxosLearnTimeout)}
@@ -147,7 +151,8 @@ type target struct {
 
 const logTable = "outbox_messages_scylla_cdc_log"
 
-// critical is what an append does, more than once what its promises depend on most.
+// critical lists the requests of an append. Those on which its promises depend most occur several
+// times.
 var critical = []target{
 	{"append_intents", scyllasim.KindInsert},
 	{"event_store", scyllasim.KindLWT},
@@ -159,7 +164,7 @@ var critical = []target{
 	{"append_intents", scyllasim.KindDelete},
 }
 
-// targets is everything that the service does.
+// targets lists all requests of the service.
 var targets = append(slices.Clone(critical), []target{
 	{"append_intents", scyllasim.KindSelect},
 	{"consumer_state", scyllasim.KindAny},
@@ -173,11 +178,12 @@ var targets = append(slices.Clone(critical), []target{
 	{logTable, scyllasim.KindSelect},
 }...)
 
-// requestTimeout is the drivers' patience, which delays of faults may exceed.
+// requestTimeout is the timeout of the drivers. Delays of faults may exceed it.
 const requestTimeout = time.Second
 
-// fault draws what goes wrong with some requests. Rows of the log are never later than the feed's safe reader waits: what is,
-// is found by a consumer with the next event of that order, and the last event of an order has none.
+// fault draws a fault of some requests. Rows of the log are never later than the window of the
+// feed's safe reader. A consumer finds such a row only with the next event of the order, and the
+// last event of an order has no next one.
 func (d draw) fault() scyllasim.Fault {
 	at := pick(d, targets...)
 	f := scyllasim.Fault{Table: at.table, Kind: at.kind, Nth: 1 + d.IntN(5), Times: 1 + d.IntN(4), Node: max(0, d.IntN(2*nodes)-nodes)}
@@ -202,13 +208,13 @@ func (d draw) fault() scyllasim.Fault {
 	return f
 }
 
-// moment draws at which request a process dies, and whether that request still has its effect.
+// moment draws the request at which a process dies, and whether that request takes effect.
 func (d draw) moment() scyllasim.Fault {
 	at := pick(d, pick(d, critical, targets)...)
 	return scyllasim.Fault{Table: at.table, Kind: at.kind, Nth: 1 + d.IntN(6), Effect: pick(d, scyllasim.DropBefore, scyllasim.DropAfter)}
 }
 
-// String shows a schedule as one line a step.
+// String returns a schedule with one line a step.
 func (s schedule) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %d writers send %d commands each for %d orders; tablets %t, patience %s, tail %d, remembered %d, retention %s\n",
@@ -232,7 +238,7 @@ var effectNames = map[scyllasim.Effect]string{
 	scyllasim.HeldLog: "HeldLog", scyllasim.DuplicateLog: "DuplicateLog", scyllasim.Ignored: "Ignored",
 }
 
-// String tells a step in words.
+// String describes a step.
 func (s step) String() string {
 	where := func() string {
 		return fmt.Sprintf("%s of %s, from number %d on", kindNames[s.fault.Kind], s.fault.Table, s.fault.Nth)

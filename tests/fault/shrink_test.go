@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// shrink leaves out steps of a schedule for as long as what remains fails: first many at once, at last one by one. A schedule
-// does not fail every time, so one that could do with fewer steps may be missed.
+// shrink removes steps of a schedule as long as the rest fails: first many at once, at the end one
+// by one. A schedule does not fail every time, so a shorter failing schedule may be missed.
 func shrink(s schedule, fails func(schedule) bool) schedule {
 	for chunk := len(s.steps); chunk > 0; chunk /= 2 {
 		for from := 0; from < len(s.steps); {

@@ -18,15 +18,15 @@ import (
 	"orderflow/ports"
 )
 
-// fate is what a client knows of a command at last.
+// fate is what a client finally knows of a command.
 type fate int
 
 const (
 	// acknowledged: it was answered.
 	acknowledged fate = iota
-	// never: it was refused, or every try was surely not applied.
+	// never: it was refused, or no try was applied.
 	never
-	// unknown: the client gave up before it got to know.
+	// unknown: the client gave up before it got an answer.
 	unknown
 )
 
@@ -41,7 +41,7 @@ type entry struct {
 type ledger struct {
 	mu      sync.Mutex
 	entries map[uuid.UUID]*entry
-	// asked counts the tries, and answers what came of them.
+	// tries counts the tries, and answers their results.
 	tries   int
 	answers map[string]int
 }
@@ -78,10 +78,10 @@ func (w *writer) write(ctx context.Context) {
 	}
 }
 
-// think lets a moment pass, so that the rest of the service gets to do something between commands.
+// think waits a moment, so that the rest of the service gets time between commands.
 func (w *writer) think(ctx context.Context) { pause(ctx, time.Duration(w.IntN(20))*time.Millisecond) }
 
-// pause waits, or until ctx ends.
+// pause waits for d or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -91,22 +91,22 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// client is how a request is made.
+// client says how a request is made.
 type client struct {
 	// alone: no other client makes the same request.
 	alone bool
-	// insists: it asks again until it is told.
+	// insists: the client asks again until it gets an answer.
 	insists bool
 	// answered, when set, is called after each answer.
 	answered func()
 }
 
-// send asks until it is told, or gives up.
+// send asks until it gets an answer or gives up.
 func (w *writer) send(ctx context.Context, r *rand.Rand, request orders.Request, alone bool) *entry {
 	return w.ask(ctx, r, request, client{alone: alone, insists: r.IntN(4) != 0})
 }
 
-// ask makes a request as the client does, and returns what that knows then.
+// ask makes a request as the client does. It returns what the client then knows.
 func (w *writer) ask(ctx context.Context, r *rand.Rand, request orders.Request, c client) *entry {
 	e := &entry{request: request, fate: never}
 	for {
@@ -130,7 +130,9 @@ func (w *writer) ask(ctx context.Context, r *rand.Rand, request orders.Request, 
 			e.fate = acknowledged
 			return e
 		case errors.As(err, &rule), errors.Is(err, ports.ErrNotFound), errors.Is(err, ports.ErrVersionConflict):
-			e.fate = never // also after tries that are unknown: they would have been found, or lost the race
+			// also after tries with an unknown outcome: they would have been found, or have lost
+			// the race
+			e.fate = never
 			return e
 		case errors.Is(err, ports.ErrUnavailable): // this try was not applied
 		case errors.Is(err, ports.ErrOutcomeUnknown), errors.Is(err, errDied), errors.Is(err, errGaveUp):
@@ -147,8 +149,8 @@ func (w *writer) ask(ctx context.Context, r *rand.Rand, request orders.Request, 
 	}
 }
 
-// notBefore wants the events of a command not to be older than the try that was acknowledged, as of all tries before it the client
-// was told that they were not applied (P1).
+// notBefore checks that the events of a command are not older than the try that was acknowledged.
+// The client was told that all earlier tries were not applied (P1).
 func (w *writer) notBefore(e *entry, asked time.Time) {
 	if events := e.result.Events; len(events) > 0 && events[0].CreatedAt.Before(eventsourcing.Timestamp(asked)) {
 		w.cluster.violated("P1", "command %s on %s was not applied, its client was told, and is there since before it was sent again",
@@ -156,7 +158,7 @@ func (w *writer) notBefore(e *entry, asked time.Time) {
 	}
 }
 
-// try sends a request once; now and then the client does not wait long.
+// try sends a request once. Sometimes the client waits only a short time.
 func (w *writer) try(ctx context.Context, r *rand.Rand, p *process, request orders.Request) (orders.Result, error) {
 	if r.IntN(20) == 0 {
 		var cancel context.CancelFunc
@@ -170,13 +172,13 @@ func (w *writer) try(ctx context.Context, r *rand.Rand, p *process, request orde
 	return result, err
 }
 
-// errGaveUp is of a client that did not wait for the answer.
+// errGaveUp is the error of a client that did not wait for the answer.
 var errGaveUp = errors.New("the client gave up")
 
-// repeat asks again what was answered, and wants the same answer (P6).
+// repeat sends an answered request again and checks that the answer is the same (P6).
 func (w *writer) repeat(ctx context.Context, e *entry) {
 	if len(e.result.Events) == 0 {
-		return // it left no trace, and is decided anew
+		return // it emitted no event and is decided again
 	}
 	for {
 		p, err := w.cluster.pick(ctx, w.IntN(processes))
@@ -203,8 +205,8 @@ func (w *writer) same(e *entry, again orders.Result) {
 	}
 }
 
-// twiceAtOnce sends one request from two clients, who must not be told different things that happened (P6). One may be refused
-// before the other one is accepted.
+// twiceAtOnce sends one request from two clients at once. Their answers must not contradict each
+// other (P6). One may be refused before the other one is accepted.
 func (w *writer) twiceAtOnce(ctx context.Context, request orders.Request) {
 	var both [2]*entry
 	var group sync.WaitGroup
@@ -216,12 +218,13 @@ func (w *writer) twiceAtOnce(ctx context.Context, request orders.Request) {
 	if len(both[0].result.Events) > 0 && len(both[1].result.Events) > 0 {
 		w.same(both[0], both[1].result)
 	}
-	// What happened at last is what one of them knows who knows most.
+	// The client that knows most knows what finally happened.
 	slices.SortStableFunc(both[:], func(a, b *entry) int { return rank(a) - rank(b) })
 	w.ledger.add(both[0])
 }
 
-// rank orders what two clients know of one command: an event, that it may have happened, that it did not.
+// rank orders what two clients know of one command: that it happened, that it may have happened,
+// that it did not happen.
 func rank(e *entry) int {
 	switch {
 	case len(e.result.Events) > 0:
@@ -233,7 +236,7 @@ func rank(e *entry) int {
 	}
 }
 
-// request draws a command. Some say at which head they want to take effect.
+// request draws a command. Some commands name the head at which they must take effect.
 func (w *writer) request() orders.Request {
 	request := orders.Request{Command: w.command(), CommandID: w.uuid()}
 	if w.IntN(8) == 0 {
@@ -271,7 +274,7 @@ func (w *writer) command() order.Command {
 
 func (w *writer) uuid() uuid.UUID { return drawUUID(w.Rand) }
 
-// drawUUID makes an id that the seed decides.
+// drawUUID returns an id that the seed decides.
 func drawUUID(r *rand.Rand) (id uuid.UUID) {
 	for i := range id {
 		id[i] = byte(r.Uint32())
