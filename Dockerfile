@@ -1,4 +1,4 @@
-# Orderflow in an image of its own binary and nothing else.
+# An image that contains the Orderflow binary and nothing else.
 #
 #   docker build -t orderflow .
 #   docker run --rm -p 127.0.0.1:8080:8080 -v orderflow:/data orderflow
@@ -7,7 +7,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-# The same source gives the same bytes: no paths and no state of the checkout go in.
+# The same source gives the same bytes: paths and the state of the checkout are left out.
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-s -w' -o /out/orderflow ./bootstrap/orderflow && mkdir /out/data
 
 FROM scratch
