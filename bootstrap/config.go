@@ -23,11 +23,12 @@ type Config struct {
 	Scylla scylla.Config
 	// Listen is the address of the HTTP API, host:port. Port 0 chooses a free port.
 	Listen string
-	// AllowedHosts are names that requests may have in Host besides localhost and the loopback addresses. None stands for no
-	// others where Listen is a loopback address, and elsewhere for any.
+	// AllowedHosts are the names that a request may have in its Host header, besides localhost and
+	// the loopback addresses. When it is empty, a service that listens on a loopback address
+	// accepts no other name, and any other service accepts every name.
 	AllowedHosts []string
-	// Retention is how long the change feed keeps what was appended. A consumer that was away for longer catches up from the
-	// event store.
+	// Retention is how long the change feed keeps a record. A consumer that was away for longer
+	// catches up from the event store.
 	Retention time.Duration
 	// Sink is where the publisher sends events: "stdout", "none", "file:PATH", "redpanda", or empty
 	// for the file [DefaultSinkName] in Data.

@@ -8,7 +8,8 @@ import (
 	"orderflow/bootstrap"
 )
 
-// The service listens on the loopback interface by default, where a browser may reach it under the name of any page.
+// The service listens on the loopback interface by default, where a browser may reach it under the
+// name of any page.
 func TestApp_answersUnderItsNamesOnly(t *testing.T) {
 	t.Parallel()
 	config := bootstrap.DefaultConfig()

@@ -90,7 +90,7 @@ func TestOpen_refusesWhatTheBrokersRefuse(t *testing.T) {
 	}
 }
 
-// Who starts the service with a wrong setting is told which flag it is.
+// An error about a wrong setting names its flag.
 func TestOpen_namesTheFlagThatIsWrong(t *testing.T) {
 	t.Parallel()
 	for flag, change := range map[string]func(*bootstrap.Config, *kfake.Cluster){
@@ -117,7 +117,7 @@ func TestOpen_namesTheFlagThatIsWrong(t *testing.T) {
 	}
 }
 
-// eventually waits for what other goroutines bring about.
+// eventually waits for something that other goroutines do.
 func eventually(t *testing.T, what string, happened func() bool) {
 	t.Helper()
 	again, deadline := time.NewTicker(5*time.Millisecond), time.After(time.Minute)

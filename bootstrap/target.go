@@ -29,13 +29,14 @@ type identified interface {
 	Identity() string
 }
 
-// identity names what a publisher sends to, for comparison with what it was bound to.
+// identity names the target of a publisher. It is compared with the target to which the publisher
+// was bound.
 func (a *App) identity(target sink, publisher any) (string, error) {
 	if known, ok := publisher.(identified); ok && known.Identity() != "" {
 		return string(target.kind) + ":" + known.Identity(), nil
 	}
 	switch target.kind {
-	case sinkFile: // in a passive service, which does not open it
+	case sinkFile: // a passive service does not open it
 		id, err := cloudevents.ReadIdentity(target.path)
 		return string(sinkFile) + ":" + id, err
 	case sinkRedpanda:
@@ -46,8 +47,8 @@ func (a *App) identity(target sink, publisher any) (string, error) {
 	}
 }
 
-// sameTarget says whether two identities mean one target. A list of brokers may change while one broker remains in it: it is
-// still the same cluster.
+// sameTarget says whether two identities name the same target. A list of brokers may change: while
+// one broker remains in it, it is the same cluster.
 func sameTarget(a, b string) bool {
 	if a == b {
 		return true

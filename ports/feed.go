@@ -30,8 +30,9 @@ type ChangeFeed interface {
 	// later one is in the feed. It is an error while the consumer has an open subscription.
 	SeekEnd(ctx context.Context, consumer string) error
 
-	// Lag returns how far the consumer's committed offset is behind the end of the feed. A feed that
-	// has to ask others for that answers from what it knows, and says in Lag.Stale how old that is.
+	// Lag returns how far the consumer's committed offset is behind the end of the feed. A feed
+	// that has to ask others for that answers from what it knows, and says in Lag.Stale how old
+	// that is.
 	Lag(ctx context.Context, consumer string) (Lag, error)
 }
 
@@ -102,8 +103,8 @@ type Lag struct {
 	Events uint64
 	// Age is the time since the oldest of them was committed. It is 0 when there is none.
 	Age time.Duration
-	// Stale is how old the figures are: what was appended less than that long ago may be missing from
-	// them. It is 0 where the feed knows of every append at once.
+	// Stale is how old the figures are: what was appended less than that long ago may be missing
+	// from them. It is 0 where the feed knows of every append at once.
 	Stale time.Duration
 	// Known is false when the figures cannot be determined: there is no offset yet, it has expired,
 	// or the feed cannot count. The other fields are then zero and have no meaning.

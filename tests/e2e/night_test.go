@@ -68,7 +68,8 @@ func TestNight(t *testing.T) {
 	}
 	s.wantTool(t, 0, "every view equals the fold", "verify")
 
-	// What was skipped stays skipped although the bug is gone, in a rebuild as well, until somebody takes that back.
+	// What was skipped stays skipped although the bug is gone, in a rebuild as well, until somebody
+	// takes that back.
 	s.wantTool(t, 0, "asked for", "parked", "skips", "order-read-model")
 	s.wantTool(t, 0, "is live", "consumers", "rebuild", "order-read-model")
 	s.call(t, http.StatusOK, "GET", "/v1/orders/"+given, "").into(t, &order)

@@ -43,9 +43,10 @@
 //   - P8: The records of a consumer in flight, and the tail of the feed, stay below their
 //     configured bounds.
 //
-// P7 and P9 are not looked at here. The clocks of processes are moved, those of the servers only at the end, where intents grow old;
-// rows that are later than the safe reader waits are left to one test of their own, because the feed promises the last event of an
-// order only within that time.
+// P7 and P9 are not checked here. The clocks of the processes are moved; those of the servers are
+// moved only at the end, to make intents old. Rows that are later than the window of the safe
+// reader have their own test, because the feed promises the last event of an order only within that
+// window.
 //
 // # Running it
 //

@@ -182,7 +182,7 @@ func (r *round) settle(ctx context.Context) (err error) {
 	if err := r.verify(ctx, "P2", publisherName); err != nil {
 		return err
 	}
-	r.sim.Advance(2 * time.Hour) // and at this one they look for the last time
+	r.sim.Advance(2 * time.Hour) // at this age they look for the last time
 	if err := r.awaitNoIntents(ctx); err != nil {
 		return err
 	}
