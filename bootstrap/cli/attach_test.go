@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"orderflow/bootstrap/cli/settings"
+
+	"orderflow/bootstrap/cli/shell"
 )
 
 // command runs a command line in this process.
@@ -69,16 +71,16 @@ func TestCommands_sayWhatTheyNeed(t *testing.T) {
 		for _, sub := range cmd.Commands() {
 			each(sub)
 		}
-		says := map[need]string{
-			isService: "", needsNothing: "", onlyReads: "The command only reads.", readsTopic: "The command only reads.",
-			works: "with the settings that the data directory was last served", creates: "with the settings that the data directory was last served",
+		says := map[shell.Need]string{
+			shell.IsService: "", shell.NeedsNothing: "", shell.OnlyReads: "The command only reads.", shell.ReadsTopic: "The command only reads.",
+			shell.Works: "with the settings that the data directory was last served", shell.Creates: "with the settings that the data directory was last served",
 		}
-		said, known := says[needOf(cmd)]
+		said, known := says[shell.NeedOf(cmd)]
 		if !known || !strings.Contains(cmd.Long, said) {
-			t.Errorf("%s has need %q, and its help does not say %q:\n%s", cmd.CommandPath(), needOf(cmd), said, cmd.Long)
+			t.Errorf("%s has need %q, and its help does not say %q:\n%s", cmd.CommandPath(), shell.NeedOf(cmd), said, cmd.Long)
 		}
 	}
-	each(newRoot(newShell(Process{})))
+	each(newRoot(shell.New(Process{})))
 }
 
 // Each flag of the service is remembered, or there is a reason why not.
@@ -88,8 +90,8 @@ func TestFlags_areRememberedOrForgottenOnPurpose(t *testing.T) {
 		return slices.Contains([]string{"config", "help-all", "data", "listen", "allowed-hosts", "store", "url", "log-level", "log-format", "redpanda-password"}, name) ||
 			strings.HasPrefix(name, "scylla-") // that store has no data directory
 	}
-	rules := newShell(Process{}).remembered()
-	flags := newRoot(newShell(Process{})).PersistentFlags()
+	rules := shell.New(Process{}).Remembered()
+	flags := newRoot(shell.New(Process{})).PersistentFlags()
 	flags.VisitAll(func(f *pflag.Flag) {
 		if _, remembered := rules[f.Name]; remembered == forgotten(f.Name) {
 			t.Errorf("--%s: say in remembered whether tools must use the same value as the service", f.Name)
@@ -123,7 +125,7 @@ func TestAttach_toolsThatReadChangeNothing(t *testing.T) {
 		{"version"},
 		{"asyncapi"},
 	} {
-		if _, errs, status := command(t, append(args, "--data="+data)...); status == exitUsage {
+		if _, errs, status := command(t, append(args, "--data="+data)...); status == shell.ExitUsage {
 			t.Errorf("%v: exit status %d\n%s", args, status, errs)
 		}
 		for _, path := range []string{sink, filepath.Join(data, "order-events.jsonl"), filepath.Join(data, "other.jsonl")} {
@@ -186,7 +188,7 @@ func TestAttach_toolsThatWorkUseTheSettingsOfTheService(t *testing.T) {
 			{"parked", "retry", "orders-by-sku", "--sink=none"},
 			{"verify", "--repair", "--sink=none"},
 		} {
-			want(t, exitUsage, "but the data was last served with", append(args, "--data="+data)...)
+			want(t, shell.ExitUsage, "but the data was last served with", append(args, "--data="+data)...)
 		}
 		if n, exists := published(t, sink); exists {
 			t.Errorf("%d events were published", n)
@@ -200,7 +202,7 @@ func TestAttach_toolsThatWorkUseTheSettingsOfTheService(t *testing.T) {
 		if err := os.Remove(filepath.Join(data, "SETTINGS")); err != nil {
 			t.Fatal(err)
 		}
-		want(t, exitUsage, "say where its events go with --sink", "demo", "--orders=1", "--data="+data)
+		want(t, shell.ExitUsage, "say where its events go with --sink", "demo", "--orders=1", "--data="+data)
 		want(t, 0, "event_store", "inspect", "--data="+data)
 		want(t, 0, "1 orders", "demo", "--orders=1", "--sink=file:"+sink, "--data="+data)
 		want(t, 0, "1 orders", "demo", "--orders=1", "--data="+data) // now it does
@@ -208,12 +210,12 @@ func TestAttach_toolsThatWorkUseTheSettingsOfTheService(t *testing.T) {
 
 	t.Run("nor does a store that processes share", func(t *testing.T) {
 		t.Parallel()
-		want(t, exitUsage, "say where its events go with --sink", "demo", "--store=scylla", "--scylla-hosts=127.0.0.1:1", "--listen=127.0.0.1:1")
+		want(t, shell.ExitUsage, "say where its events go with --sink", "demo", "--store=scylla", "--scylla-hosts=127.0.0.1:1", "--listen=127.0.0.1:1")
 	})
 
 	t.Run("a service that is named has settings of its own", func(t *testing.T) {
 		t.Parallel()
-		want(t, exitUsage, "--sink has no effect with --url", "demo", "--sink=none", "--url=http://127.0.0.1:1")
+		want(t, shell.ExitUsage, "--sink has no effect with --url", "demo", "--sink=none", "--url=http://127.0.0.1:1")
 		var out, errs bytes.Buffer
 		Main(t.Context(), []string{"consumers", "--url=http://127.0.0.1:1"}, Process{In: strings.NewReader(""), Out: &out, Err: &errs, Environ: []string{"ORDERFLOW_SINK=none"}})
 		if strings.Contains(errs.String(), "no effect") {
@@ -230,8 +232,8 @@ func TestAttach_toolsThatWorkUseTheSettingsOfTheService(t *testing.T) {
 		if err != nil || !bytes.Contains(text, []byte("ann")) || bytes.Contains(text, []byte("correct-horse")) {
 			t.Errorf("%v:\n%s", err, text)
 		}
-		want(t, exitUsage, "set ORDERFLOW_REDPANDA_PASSWORD", "demo", "--orders=1", "--data="+data)
-		want(t, exitUsage, "set ORDERFLOW_REDPANDA_PASSWORD", "verify", "topic", "--data="+data)
+		want(t, shell.ExitUsage, "set ORDERFLOW_REDPANDA_PASSWORD", "demo", "--orders=1", "--data="+data)
+		want(t, shell.ExitUsage, "set ORDERFLOW_REDPANDA_PASSWORD", "verify", "topic", "--data="+data)
 		out, errs, status := command(t, "consumers", "--data="+data) // needs no password, and knows the publisher by its name
 		if status != 0 || !strings.Contains(out, "\nredpanda-publisher ") || strings.Contains(errs, "new target") {
 			t.Errorf("exit status %d\n%s%s", status, out, errs)
@@ -248,8 +250,8 @@ func TestServe_remembersItsSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flags := newRoot(newShell(Process{})).PersistentFlags()
-	if err := served.Fill(flags, newShell(Process{}).remembered(), settings.Origins{}); err != nil {
+	flags := newRoot(shell.New(Process{})).PersistentFlags()
+	if err := served.Fill(flags, shell.New(Process{}).Remembered(), settings.Origins{}); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"sink": "stdout", "retention": "3h0m0s", "lanes": "5", "data": "data"} {
@@ -257,7 +259,7 @@ func TestServe_remembersItsSettings(t *testing.T) {
 			t.Errorf("%s is remembered as %s, want %s", name, got, want)
 		}
 	}
-	want(t, exitUsage, "but the data was last served with", "demo", "--orders=1", "--sink=none", "--data="+data)
+	want(t, shell.ExitUsage, "but the data was last served with", "demo", "--orders=1", "--sink=none", "--data="+data)
 	want(t, 0, "1 orders", "demo", "--orders=1", "--sink=stdout", "--data="+data)
 	s.stop(t)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/shell"
 )
 
 // consumerCheck is what 'consumers' is to find out.
@@ -29,7 +30,7 @@ const (
 	checkAll   = "all"
 )
 
-func (sh *shell) consumersCommand() *cobra.Command {
+func (sh tools) consumersCommand() *cobra.Command {
 	var check consumerCheck
 	cmd := &cobra.Command{
 		Use:   "consumers",
@@ -56,12 +57,12 @@ Exit status: 0 when the service has answered, whatever it says. With --check it 
                  publisher whose target takes nothing, or an order that is set aside, does not count. A restart heals neither.
 
 --only=NAME,... looks at some consumers only, such as the publisher, or all but the publisher.`,
-		Args: noArgs,
+		Args: shell.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := check.validate(cmd); err != nil {
 				return err
 			}
-			return sh.attached(cmd, onlyReads, func(ctx context.Context, c *client.Client) error { return sh.consumers(ctx, c, check) })
+			return sh.Attached(cmd, shell.OnlyReads, func(ctx context.Context, c *client.Client) error { return sh.consumers(ctx, c, check) })
 		},
 	}
 	flags := cmd.Flags()
@@ -70,7 +71,7 @@ Exit status: 0 when the service has answered, whatever it says. With --check it 
 	flags.StringSliceVar(&check.only, "only", nil, "names of the consumers to look at (default all)")
 	flags.DurationVar(&check.maxLag, "max-lag", 0, "with --check, the largest age of an event that a consumer has not handled (default: any)")
 	flags.IntVar(&check.maxParked, "max-parked", 0, "with --check, the most orders that a consumer may have set aside")
-	onlyReads.declare(cmd)
+	shell.OnlyReads.Declare(cmd)
 	cmd.AddCommand(sh.pauseCommand(), sh.resumeCommand(), sh.resetCommand(), sh.rebuildCommand())
 	return cmd
 }
@@ -78,18 +79,18 @@ Exit status: 0 when the service has answered, whatever it says. With --check it 
 func (c consumerCheck) validate(cmd *cobra.Command) error {
 	switch {
 	case !slices.Contains([]string{"", checkReady, checkAll}, c.what):
-		return bad("check", "%q is neither %s nor %s", c.what, checkAll, checkReady)
+		return shell.Bad("check", "%q is neither %s nor %s", c.what, checkAll, checkReady)
 	case c.what != checkAll && (cmd.Flags().Changed("max-lag") || cmd.Flags().Changed("max-parked")):
-		return bad("max-lag and max-parked", "they are for --check")
+		return shell.Bad("max-lag and max-parked", "they are for --check")
 	case c.maxLag < 0:
-		return bad("max-lag", "%s is negative", c.maxLag)
+		return shell.Bad("max-lag", "%s is negative", c.maxLag)
 	case c.maxParked < 0:
-		return bad("max-parked", "%d is negative", c.maxParked)
+		return shell.Bad("max-parked", "%d is negative", c.maxParked)
 	}
 	return nil
 }
 
-func (sh *shell) consumers(ctx context.Context, c *client.Client, check consumerCheck) error {
+func (sh tools) consumers(ctx context.Context, c *client.Client, check consumerCheck) error {
 	statuses, err := c.Consumers(ctx)
 	if err != nil {
 		return err
@@ -103,20 +104,20 @@ func (sh *shell) consumers(ctx context.Context, c *client.Client, check consumer
 		statuses = slices.DeleteFunc(statuses, func(s client.Status) bool { return !slices.Contains(check.only, s.Name) })
 	}
 	if c.Passive {
-		fmt.Fprintln(sh.Err, "no service runs on", sh.config.Data+": its consumers do nothing until one does")
+		fmt.Fprintln(sh.Err, "no service runs on", sh.Config.Data+": its consumers do nothing until one does")
 	}
 	if err := printConsumers(sh.Out, statuses, time.Now()); err != nil || check.what == "" {
 		return err
 	}
 	wrong, err := sh.wrong(ctx, c, statuses, check)
 	if err == nil && len(wrong) > 0 {
-		err = &badAnswer{strings.Join(wrong, "; ")}
+		err = &shell.BadAnswer{Text: strings.Join(wrong, "; ")}
 	}
 	return err
 }
 
 // wrong says what is not as it should be.
-func (sh *shell) wrong(ctx context.Context, c *client.Client, statuses []client.Status, check consumerCheck) (texts []string, err error) {
+func (sh tools) wrong(ctx context.Context, c *client.Client, statuses []client.Status, check consumerCheck) (texts []string, err error) {
 	if c.Passive {
 		return []string{"no service runs"}, nil
 	}

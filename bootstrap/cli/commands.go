@@ -15,9 +15,10 @@ import (
 
 	"orderflow/bootstrap"
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/shell"
 )
 
-func (sh *shell) inspectCommand() *cobra.Command {
+func (sh tools) inspectCommand() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "inspect [TABLE...]",
@@ -26,18 +27,18 @@ func (sh *shell) inspectCommand() *cobra.Command {
 columns are named as in the schema of the production store.`,
 		RunE: func(cmd *cobra.Command, tables []string) error {
 			if limit < 1 {
-				return bad("limit", "%d is below 1", limit)
+				return shell.Bad("limit", "%d is below 1", limit)
 			}
-			return sh.attached(cmd, onlyReads, func(ctx context.Context, c *client.Client) error {
+			return sh.Attached(cmd, shell.OnlyReads, func(ctx context.Context, c *client.Client) error {
 				return sh.inspect(ctx, c, tables, limit)
 			})
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 20, "rows of each table")
-	return onlyReads.declare(cmd)
+	return shell.OnlyReads.Declare(cmd)
 }
 
-func (sh *shell) inspect(ctx context.Context, c *client.Client, tables []string, limit int) error {
+func (sh tools) inspect(ctx context.Context, c *client.Client, tables []string, limit int) error {
 	var all struct {
 		Tables []string `json:"tables"`
 	}
@@ -66,7 +67,7 @@ func (sh *shell) inspect(ctx context.Context, c *client.Client, tables []string,
 // pageLimit is the most rows that the API gives at once.
 const pageLimit = 200
 
-func (sh *shell) inspectTable(ctx context.Context, c *client.Client, name string, limit int) error {
+func (sh tools) inspectTable(ctx context.Context, c *client.Client, name string, limit int) error {
 	fmt.Fprintln(sh.Out, name)
 	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
 	cursor := ""
@@ -103,7 +104,7 @@ func (sh *shell) inspectTable(ctx context.Context, c *client.Client, name string
 	return nil
 }
 
-func (sh *shell) verifyCommand() *cobra.Command {
+func (sh tools) verifyCommand() *cobra.Command {
 	var patience time.Duration
 	var repair bool
 	cmd := &cobra.Command{
@@ -117,23 +118,23 @@ be replaced one by one: rebuild the view. If no service runs, --repair starts on
 the data directory was last served with.
 
 Exit status 0 when all is equal (at last), 3 when there are differences.`,
-		Args: noArgs,
+		Args: shell.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkPatience(patience); err != nil {
 				return err
 			}
-			n := onlyReads
+			n := shell.OnlyReads
 			if repair {
-				n = works
+				n = shell.Works
 			}
-			return sh.attached(cmd, n, func(ctx context.Context, c *client.Client) error {
+			return sh.Attached(cmd, n, func(ctx context.Context, c *client.Client) error {
 				return sh.verify(ctx, c, patience, repair)
 			})
 		},
 	}
 	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long a difference may last that traffic explains")
 	cmd.Flags().BoolVar(&repair, "repair", false, "put right what differs")
-	onlyReads.declare(cmd)
+	shell.OnlyReads.Declare(cmd)
 	cmd.AddCommand(sh.verifyTopicCommand())
 	return cmd
 }
@@ -143,12 +144,12 @@ const maxPatience = 10 * time.Minute
 
 func checkPatience(patience time.Duration) error {
 	if patience < 0 || patience > maxPatience {
-		return bad("patience", "%s is not 0s to %s", patience, maxPatience)
+		return shell.Bad("patience", "%s is not 0s to %s", patience, maxPatience)
 	}
 	return nil
 }
 
-func (sh *shell) verify(ctx context.Context, c *client.Client, patience time.Duration, repair bool) error {
+func (sh tools) verify(ctx context.Context, c *client.Client, patience time.Duration, repair bool) error {
 	statuses, err := c.Settle(ctx)
 	if err != nil {
 		return err
@@ -179,14 +180,14 @@ func (sh *shell) verify(ctx context.Context, c *client.Client, patience time.Dur
 		return nil
 	}
 	printDifferences(sh.Out, &report)
-	return &badAnswer{fmt.Sprintf("%d differences", report.Differences)}
+	return &shell.BadAnswer{Text: fmt.Sprintf("%d differences", report.Differences)}
 }
 
-func (sh *shell) versionCommand() *cobra.Command {
-	return needsNothing.declare(&cobra.Command{
+func (sh tools) versionCommand() *cobra.Command {
+	return shell.NeedsNothing.Declare(&cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  noArgs,
+		Args:  shell.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(sh.Out, "orderflow", bootstrap.Version())
 			return err

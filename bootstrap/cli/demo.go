@@ -10,10 +10,11 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/shell"
 	"orderflow/bootstrap/cli/shop"
 )
 
-func (sh *shell) demoCommand() *cobra.Command {
+func (sh tools) demoCommand() *cobra.Command {
 	var orders int
 	var rate float64
 	var seed uint64
@@ -22,15 +23,15 @@ func (sh *shell) demoCommand() *cobra.Command {
 		Short: "Place a stream of believable orders",
 		Long: `Place orders of made-up customers through the API and take each through a part of its life: some are changed, some
 cancelled, most confirmed, shipped and delivered. Then wait for the consumers and show how they are.`,
-		Args: noArgs,
+		Args: shell.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if orders < 1 {
-				return bad("orders", "%d is below 1", orders)
+				return shell.Bad("orders", "%d is below 1", orders)
 			}
 			if rate != 0 && !(rate >= 0.001 && rate <= 1e6) { // which refuses NaN as well
-				return bad("rate", "%g is neither 0 nor 0.001 to 1e+06", rate)
+				return shell.Bad("rate", "%g is neither 0 nor 0.001 to 1e+06", rate)
 			}
-			return sh.attached(cmd, creates, func(ctx context.Context, c *client.Client) error {
+			return sh.Attached(cmd, shell.Creates, func(ctx context.Context, c *client.Client) error {
 				return sh.demo(ctx, &shop.Shop{Client: c, Orders: orders, PerSecond: rate, Seed: seed})
 			})
 		},
@@ -39,13 +40,13 @@ cancelled, most confirmed, shipped and delivered. Then wait for the consumers an
 	cmd.Flags().Float64Var(&rate, "rate", 0, "orders a second; 0 as fast as the service answers")
 	cmd.Flags().Uint64Var(&seed, "seed", rand.Uint64(), "the same seed places the same orders")
 	cmd.Flag("seed").DefValue = "random"
-	return creates.declare(cmd)
+	return shell.Creates.Declare(cmd)
 }
 
-func (sh *shell) demo(ctx context.Context, s *shop.Shop) error {
+func (sh tools) demo(ctx context.Context, s *shop.Shop) error {
 	var commands atomic.Int64
 	bar := progressbar.DefaultSilent(int64(s.Orders))
-	if isTerminal(sh.Err) {
+	if shell.IsTerminal(sh.Err) {
 		bar = progressbar.NewOptions(s.Orders, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("placing orders"),
 			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
 	}
@@ -55,13 +56,13 @@ func (sh *shell) demo(ctx context.Context, s *shop.Shop) error {
 	}
 	began := time.Now()
 	if err := s.Run(ctx); err != nil {
-		return &interruption{fmt.Sprintf("what was placed until then is kept (%d commands)", commands.Load()), err}
+		return &shell.Interruption{Means: fmt.Sprintf("what was placed until then is kept (%d commands)", commands.Load()), Err: err}
 	}
 	took := time.Since(began)
 	fmt.Fprintf(sh.Out, "%d orders, %d commands in %s\n\n", s.Orders, commands.Load(), took.Round(time.Millisecond))
 	statuses, err := s.Client.Settle(ctx)
 	if err != nil {
-		return &interruption{"every order was placed, and the consumers were not waited for", err}
+		return &shell.Interruption{Means: "every order was placed, and the consumers were not waited for", Err: err}
 	}
 	return printConsumers(sh.Out, statuses, time.Now())
 }

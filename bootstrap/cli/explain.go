@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/shell"
 )
 
 // explanation is the answer of GET /v1/orders/{id}/explain.
@@ -43,7 +44,7 @@ type explainedConsumer struct {
 	} `json:"placement"`
 }
 
-func (sh *shell) explainCommand() *cobra.Command {
+func (sh tools) explainCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain ORDER",
@@ -56,24 +57,24 @@ Whether an event was applied is what the views say. The times are what the runni
 events, so an event that is older than the service, or was applied by another process, has none, and the line says so.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return &usageError{fmt.Errorf("%s: takes one argument, the id of an order", cmd.CommandPath())}
+				return &shell.UsageError{Err: fmt.Errorf("%s: takes one argument, the id of an order", cmd.CommandPath())}
 			}
 			if _, err := uuid.Parse(args[0]); err != nil {
-				return &usageError{fmt.Errorf("%s: %q is not the id of an order", cmd.CommandPath(), args[0])}
+				return &shell.UsageError{Err: fmt.Errorf("%s: %q is not the id of an order", cmd.CommandPath(), args[0])}
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.attached(cmd, onlyReads, func(ctx context.Context, c *client.Client) error {
+			return sh.Attached(cmd, shell.OnlyReads, func(ctx context.Context, c *client.Client) error {
 				return sh.explain(ctx, c, args[0], asJSON)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer of the API")
-	return onlyReads.declare(cmd)
+	return shell.OnlyReads.Declare(cmd)
 }
 
-func (sh *shell) explain(ctx context.Context, c *client.Client, order string, asJSON bool) error {
+func (sh tools) explain(ctx context.Context, c *client.Client, order string, asJSON bool) error {
 	var answer json.RawMessage
 	if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/orders/" + order + "/explain"}, &answer); err != nil {
 		return err

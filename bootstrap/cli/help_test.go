@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"orderflow/bootstrap/cli/shell"
 )
 
 // flagsIn returns the names of the flags that a help lists.
@@ -21,8 +23,8 @@ func flagsIn(help string) (names []string) {
 func TestHelp_flags(t *testing.T) {
 	t.Parallel()
 	var global []string
-	newRoot(newShell(Process{})).PersistentFlags().VisitAll(func(f *pflag.Flag) {
-		if f.Name != helpAllFlag {
+	newRoot(shell.New(Process{})).PersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Name != "help-all" {
 			global = append(global, f.Name)
 		}
 	})

@@ -10,14 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/shell"
 )
-
-// withService makes the RunE of a command that needs a service as it has declared.
-func (sh *shell) withService(run func(ctx context.Context, c *client.Client, args []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		return sh.attached(cmd, needOf(cmd), func(ctx context.Context, c *client.Client) error { return run(ctx, c, args) })
-	}
-}
 
 // needs checks that a command gets these arguments. Those in brackets may be left out; one named ORDER is the id of an order.
 func needs(names ...string) cobra.PositionalArgs {
@@ -29,18 +23,18 @@ func needs(names ...string) cobra.PositionalArgs {
 			}
 		}
 		if len(args) < required || len(args) > len(names) {
-			return &usageError{fmt.Errorf("%s: needs %s", cmd.CommandPath(), strings.Join(names, " "))}
+			return &shell.UsageError{Err: fmt.Errorf("%s: needs %s", cmd.CommandPath(), strings.Join(names, " "))}
 		}
 		for i, arg := range args {
 			if _, err := uuid.Parse(arg); err != nil && strings.Trim(names[i], "[]") == "ORDER" {
-				return &usageError{fmt.Errorf("%s: %q is not the id of an order", cmd.CommandPath(), arg)}
+				return &shell.UsageError{Err: fmt.Errorf("%s: %q is not the id of an order", cmd.CommandPath(), arg)}
 			}
 		}
 		return nil
 	}
 }
 
-func (sh *shell) pauseCommand() *cobra.Command {
+func (sh tools) pauseCommand() *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "pause NAME",
@@ -50,18 +44,18 @@ then it goes on where it was. The other consumers are not affected.`,
 		Args: needs("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if wait < 0 {
-				return bad("stop-timeout", "%s is negative", wait)
+				return shell.Bad("stop-timeout", "%s is negative", wait)
 			}
-			return sh.attached(cmd, works, func(ctx context.Context, c *client.Client) error {
+			return sh.Attached(cmd, shell.Works, func(ctx context.Context, c *client.Client) error {
 				return sh.pause(ctx, c, args[0], wait)
 			})
 		},
 	}
 	cmd.Flags().DurationVar(&wait, "stop-timeout", 15*time.Second, "how long to wait until the consumer has stopped")
-	return works.declare(cmd)
+	return shell.Works.Declare(cmd)
 }
 
-func (sh *shell) pause(ctx context.Context, c *client.Client, name string, atMost time.Duration) error {
+func (sh tools) pause(ctx context.Context, c *client.Client, name string, atMost time.Duration) error {
 	if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(name) + "/pause"}, nil); err != nil {
 		return c.Known(ctx, name, err)
 	}
@@ -82,18 +76,18 @@ func (sh *shell) pause(ctx context.Context, c *client.Client, name string, atMos
 		}
 		select {
 		case <-ctx.Done():
-			return &interruption{"that it is to be paused is stored", context.Cause(ctx)}
+			return &shell.Interruption{Means: "that it is to be paused is stored", Err: context.Cause(ctx)}
 		case <-time.After(pause):
 		}
 	}
 }
 
-func (sh *shell) resumeCommand() *cobra.Command {
-	return works.declare(&cobra.Command{
+func (sh tools) resumeCommand() *cobra.Command {
+	return shell.Works.Declare(&cobra.Command{
 		Use:   "resume NAME",
 		Short: "Start a consumer that is paused or has failed",
 		Args:  needs("NAME"),
-		RunE: sh.withService(func(ctx context.Context, c *client.Client, args []string) error {
+		RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 			if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(args[0]) + "/resume"}, nil); err != nil {
 				return c.Known(ctx, args[0], err)
 			}
@@ -110,7 +104,7 @@ type resetBody struct {
 	DryRun bool   `json:"dry_run"`
 }
 
-func (sh *shell) resetCommand() *cobra.Command {
+func (sh tools) resetCommand() *cobra.Command {
 	var body resetBody
 	cmd := &cobra.Command{
 		Use:   "reset NAME --to=begin|now|TIME",
@@ -123,11 +117,11 @@ it all the same. A read model is better rebuilt: 'orderflow consumers rebuild' s
 			if err := body.check(); err != nil {
 				return err
 			}
-			n := works
+			n := shell.Works
 			if body.DryRun {
-				n = onlyReads
+				n = shell.OnlyReads
 			}
-			return sh.attached(cmd, n, func(ctx context.Context, c *client.Client) error {
+			return sh.Attached(cmd, n, func(ctx context.Context, c *client.Client) error {
 				return sh.reset(ctx, c, args[0], body)
 			})
 		},
@@ -135,7 +129,7 @@ it all the same. A read model is better rebuilt: 'orderflow consumers rebuild' s
 	cmd.Flags().StringVar(&body.From, "to", "", "begin, now, or an RFC 3339 time")
 	cmd.Flags().BoolVar(&body.Force, "force", false, "do it although something is lost or happens twice")
 	cmd.Flags().BoolVar(&body.DryRun, "dry-run", false, "only say what would happen")
-	return works.declare(cmd)
+	return shell.Works.Declare(cmd)
 }
 
 func (b resetBody) check() error {
@@ -143,12 +137,12 @@ func (b resetBody) check() error {
 		return nil
 	}
 	if _, err := time.Parse(time.RFC3339, b.From); err != nil {
-		return bad("to", "%q is neither begin, nor now, nor a time such as 2026-03-01T12:00:00Z", b.From)
+		return shell.Bad("to", "%q is neither begin, nor now, nor a time such as 2026-03-01T12:00:00Z", b.From)
 	}
 	return nil
 }
 
-func (sh *shell) reset(ctx context.Context, c *client.Client, name string, body resetBody) error {
+func (sh tools) reset(ctx context.Context, c *client.Client, name string, body resetBody) error {
 	var answer struct {
 		Consequence string `json:"consequence"`
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/shell"
 )
 
 // parkedOrder is an order that a consumer has set aside, as the API shows it.
@@ -45,7 +46,7 @@ func parkedPath(consumer, order string) string {
 	return client.ConsumerPath(consumer) + "/parked/" + order
 }
 
-func (sh *shell) parkedCommand() *cobra.Command {
+func (sh tools) parkedCommand() *cobra.Command {
 	list := func(ctx context.Context, c *client.Client, args []string) error { return sh.listParked(ctx, c, args) }
 	cmd := &cobra.Command{
 		Use:   "parked",
@@ -58,8 +59,8 @@ order wait behind it, all other orders flow. The kind of the failure says who ha
   store        the store does not take the effect
   refused      the target of the publisher does not take the event
   bug          the program is wrong: run one that is not, then retry`,
-		Args: noArgs,
-		RunE: sh.withService(list),
+		Args: shell.NoArgs,
+		RunE: sh.WithService(list),
 	}
 	var reason string
 	skip := &cobra.Command{
@@ -71,43 +72,43 @@ kept. Exit status 3 when a later event fails as well.`,
 		Args: needs("CONSUMER", "ORDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" {
-				return bad("reason", "it must say why the event may be missing")
+				return shell.Bad("reason", "it must say why the event may be missing")
 			}
-			return sh.withService(func(ctx context.Context, c *client.Client, args []string) error {
+			return sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 				return sh.skipParked(ctx, c, args[0], args[1], reason)
 			})(cmd, args)
 		},
 	}
 	skip.Flags().StringVar(&reason, "reason", "", "why the event may be missing")
-	onlyReads.declare(cmd)
+	shell.OnlyReads.Declare(cmd)
 	cmd.AddCommand(
-		onlyReads.declare(&cobra.Command{
+		shell.OnlyReads.Declare(&cobra.Command{
 			Use:   "ls [CONSUMER]",
 			Short: "List the orders that are set aside",
 			Args:  needs("[CONSUMER]"),
-			RunE:  sh.withService(list),
+			RunE:  sh.WithService(list),
 		}),
-		onlyReads.declare(&cobra.Command{
+		shell.OnlyReads.Declare(&cobra.Command{
 			Use:   "show CONSUMER ORDER",
 			Short: "Show why an order is set aside, and which events wait",
 			Args:  needs("CONSUMER", "ORDER"),
-			RunE: sh.withService(func(ctx context.Context, c *client.Client, args []string) error {
+			RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 				return sh.showParked(ctx, c, args[0], args[1])
 			}),
 		}),
-		works.declare(&cobra.Command{
+		shell.Works.Declare(&cobra.Command{
 			Use:   "retry CONSUMER [ORDER]",
 			Short: "Handle an order that is set aside, or all of them, from the event that failed",
 			Long:  "Handle an order that is set aside, or all of them, from the event that failed. Exit status 3 when some still fail.",
 			Args:  needs("CONSUMER", "[ORDER]"),
-			RunE: sh.withService(func(ctx context.Context, c *client.Client, args []string) error {
+			RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 				if len(args) == 1 {
 					return sh.retryAllParked(ctx, c, args[0])
 				}
 				return sh.retryParked(ctx, c, args[0], args[1])
 			}),
 		}),
-		works.declare(skip),
+		shell.Works.Declare(skip),
 		sh.skipsCommand(),
 		sh.unskipCommand(),
 	)
@@ -115,7 +116,7 @@ kept. Exit status 3 when a later event fails as well.`,
 }
 
 // listParked lists the parked orders of the consumer in args, or of all.
-func (sh *shell) listParked(ctx context.Context, c *client.Client, args []string) error {
+func (sh tools) listParked(ctx context.Context, c *client.Client, args []string) error {
 	consumers := args
 	if len(consumers) == 0 {
 		statuses, err := c.Consumers(ctx)
@@ -168,7 +169,7 @@ func eachParked(ctx context.Context, c *client.Client, consumer string, visit fu
 	}
 }
 
-func (sh *shell) showParked(ctx context.Context, c *client.Client, consumer, order string) error {
+func (sh tools) showParked(ctx context.Context, c *client.Client, consumer, order string) error {
 	var d parkedDetails
 	if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: parkedPath(consumer, order)}, &d); err != nil {
 		return c.Known(ctx, consumer, err)
@@ -199,10 +200,10 @@ func (sh *shell) showParked(ctx context.Context, c *client.Client, consumer, ord
 	return table.Flush()
 }
 
-func (sh *shell) retryParked(ctx context.Context, c *client.Client, consumer, order string) error {
+func (sh tools) retryParked(ctx context.Context, c *client.Client, consumer, order string) error {
 	err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: parkedPath(consumer, order) + "/retry", Slow: true}, nil)
 	if still := stillParked(err); still != nil {
-		return &badAnswer{still.Detail}
+		return &shell.BadAnswer{Text: still.Detail}
 	}
 	if err != nil {
 		return c.Known(ctx, consumer, err)
@@ -220,7 +221,7 @@ func stillParked(err error) *client.Problem {
 	return nil
 }
 
-func (sh *shell) retryAllParked(ctx context.Context, c *client.Client, consumer string) error {
+func (sh tools) retryAllParked(ctx context.Context, c *client.Client, consumer string) error {
 	var answer struct {
 		Released    int           `json:"released"`
 		StillParked []parkedOrder `json:"still_parked"`
@@ -238,13 +239,13 @@ func (sh *shell) retryAllParked(ctx context.Context, c *client.Client, consumer 
 		return fmt.Errorf("%d orders were not tried: %s", answer.NotTried, answer.Error)
 	}
 	if n := len(answer.StillParked); n > 0 {
-		return &badAnswer{fmt.Sprintf("%d orders still fail", n)}
+		return &shell.BadAnswer{Text: fmt.Sprintf("%d orders still fail", n)}
 	}
 	return nil
 }
 
 // skipParked names the event that it saw failing, so that a request that is lost and repeated does not skip another one.
-func (sh *shell) skipParked(ctx context.Context, c *client.Client, consumer, order, reason string) error {
+func (sh tools) skipParked(ctx context.Context, c *client.Client, consumer, order, reason string) error {
 	var d parkedDetails
 	if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: parkedPath(consumer, order)}, &d); err != nil {
 		return c.Known(ctx, consumer, err)
@@ -257,7 +258,7 @@ func (sh *shell) skipParked(ctx context.Context, c *client.Client, consumer, ord
 	}
 	fmt.Fprintf(sh.Out, "event %d (%s) of order %s is skipped\n", d.Parked.SequenceNumber, d.Parked.EventType, order)
 	if still != nil {
-		return &badAnswer{still.Detail}
+		return &shell.BadAnswer{Text: still.Detail}
 	}
 	_, err = fmt.Fprintf(sh.Out, "order %s flows again\n", order)
 	return err

@@ -10,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/shell"
 )
 
 type rebuildOptions struct {
@@ -20,9 +21,9 @@ type rebuildOptions struct {
 func (o rebuildOptions) check() error {
 	switch {
 	case o.rollback && o.abort:
-		return bad("rollback and abort", "they cannot go together")
+		return shell.Bad("rollback and abort", "they cannot go together")
 	case (o.rollback || o.abort) && (!o.verify || o.rate != 0):
-		return bad("verify and rate", "they are for a rebuild, not for --rollback and --abort")
+		return shell.Bad("verify and rate", "they are for a rebuild, not for --rollback and --abort")
 	}
 	return checkRate(o.rate)
 }
@@ -30,12 +31,12 @@ func (o rebuildOptions) check() error {
 // checkRate refuses a number of orders a second that is none.
 func checkRate(rate float64) error {
 	if !(rate >= 0 && rate <= math.MaxInt32) { // which refuses NaN as well
-		return bad("rate", "%g is not 0 to %d", rate, math.MaxInt32)
+		return shell.Bad("rate", "%g is not 0 to %d", rate, math.MaxInt32)
 	}
 	return nil
 }
 
-func (sh *shell) rebuildCommand() *cobra.Command {
+func (sh tools) rebuildCommand() *cobra.Command {
 	var options rebuildOptions
 	cmd := &cobra.Command{
 		Use:   "rebuild NAME",
@@ -53,7 +54,7 @@ Exit status: 1 when the rebuild was refused or aborted.`,
 			if err := options.check(); err != nil {
 				return err
 			}
-			return sh.withService(func(ctx context.Context, c *client.Client, args []string) error {
+			return sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 				return sh.rebuild(ctx, c, args[0], options)
 			})(cmd, args)
 		},
@@ -64,10 +65,10 @@ Exit status: 1 when the rebuild was refused or aborted.`,
 	flags.BoolVar(&options.rollback, "rollback", false, "go back to the generation before")
 	flags.BoolVar(&options.abort, "abort", false, "end the rebuild that is under way or refused")
 	flags.BoolVar(&options.noWait, "no-wait", false, "return when the rebuild has begun")
-	return works.declare(cmd)
+	return shell.Works.Declare(cmd)
 }
 
-func (sh *shell) rebuild(ctx context.Context, c *client.Client, name string, options rebuildOptions) error {
+func (sh tools) rebuild(ctx context.Context, c *client.Client, name string, options rebuildOptions) error {
 	before, err := c.Consumer(ctx, name)
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func (sh *shell) rebuild(ctx context.Context, c *client.Client, name string, opt
 	}
 	status, err := sh.watchRebuild(ctx, c, name, before.Rebuild)
 	if ctx.Err() != nil {
-		return &interruption{"the rebuild of " + name + " goes on, in the service that runs or in the next one", context.Cause(ctx)}
+		return &shell.Interruption{Means: "the rebuild of " + name + " goes on, in the service that runs or in the next one", Err: context.Cause(ctx)}
 	}
 	if err != nil {
 		return err
@@ -104,7 +105,7 @@ func (sh *shell) rebuild(ctx context.Context, c *client.Client, name string, opt
 }
 
 // watchRebuild waits for the end of the rebuild that came after the one of before, which is nil for none.
-func (sh *shell) watchRebuild(ctx context.Context, c *client.Client, name string, before *client.RebuildStatus) (client.Status, error) {
+func (sh tools) watchRebuild(ctx context.Context, c *client.Client, name string, before *client.RebuildStatus) (client.Status, error) {
 	progress := &rebuildProgress{sh: sh}
 	defer progress.end()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
@@ -131,7 +132,7 @@ func (sh *shell) watchRebuild(ctx context.Context, c *client.Client, name string
 }
 
 // rebuilt says how a rebuild ended.
-func (sh *shell) rebuilt(name string, status client.Status) error {
+func (sh tools) rebuilt(name string, status client.Status) error {
 	r := status.Rebuild
 	switch r.Phase {
 	case "switched":
@@ -159,14 +160,14 @@ func (sh *shell) rebuilt(name string, status client.Status) error {
 
 // rebuildProgress draws a bar for each phase, where there is a terminal.
 type rebuildProgress struct {
-	sh    *shell
+	sh    tools
 	phase string
 	total int64
 	bar   *progressbar.ProgressBar
 }
 
 func (p *rebuildProgress) show(s *client.RebuildStatus) {
-	if !isTerminal(p.sh.Err) {
+	if !shell.IsTerminal(p.sh.Err) {
 		return
 	}
 	total := int64(-1) // not known, which makes the bar a spinner

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"orderflow/bootstrap"
+
+	"orderflow/bootstrap/cli/shell"
 )
 
 // The flags that errors about the topic name are flags.
 func TestTopicFlags_exist(t *testing.T) {
 	t.Parallel()
-	flags := newRoot(newShell(Process{})).PersistentFlags()
+	flags := newRoot(shell.New(Process{})).PersistentFlags()
 	for setting, flag := range bootstrap.TopicFlags() {
 		if name, ok := strings.CutPrefix(flag, "--"); !ok || flags.Lookup(name) == nil {
 			t.Errorf("setting %s: there is no flag %s", setting, flag)

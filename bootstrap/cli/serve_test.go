@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"orderflow/bootstrap/cli/shell"
 )
 
 // served is a service that runs in this process, as orderflow serve.
@@ -63,10 +65,10 @@ func (s *served) awaitThat(t *testing.T, what string, wanted func(log string) bo
 // stop ends the service as a signal would.
 func (s *served) stop(t *testing.T) {
 	t.Helper()
-	s.end(Signal{syscall.SIGTERM})
+	s.end(shell.Signal{Signal: syscall.SIGTERM})
 	select {
 	case status := <-s.ended:
-		if status != exitOK {
+		if status != shell.ExitOK {
 			t.Errorf("the service ended with status %d", status)
 		}
 	case <-time.After(2 * time.Minute):

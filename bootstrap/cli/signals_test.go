@@ -12,28 +12,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-func TestEndWith(t *testing.T) {
-	t.Parallel()
-	signals, exited := make(chan os.Signal), make(chan int, 1)
-	var stderr lockedBuffer
-	ctx := endWith(signals, &stderr, func(status int) { exited <- status })
-	signals <- syscall.SIGTERM
-	<-ctx.Done()
-	if cause := context.Cause(ctx); cause != (Signal{syscall.SIGTERM}) || cause.Error() != "SIGTERM" {
-		t.Errorf("the context ended because of %v", cause)
-	}
-	select {
-	case status := <-exited:
-		t.Errorf("the first signal ended the process with %d", status)
-	default:
-	}
-	signals <- syscall.SIGINT
-	if status := <-exited; status != 130 || !strings.Contains(stderr.String(), "SIGINT again: ended at once") {
-		t.Errorf("the second signal ended the process with %d:\n%s", status, &stderr)
-	}
-}
+	"orderflow/bootstrap/cli/shell"
+)
 
 // slowService answers nothing before its client leaves. asked gets the path of every request.
 func slowService(t *testing.T) (url string, asked <-chan string) {
@@ -69,7 +50,7 @@ func TestMain_interrupted(t *testing.T) {
 		{"submit -", ": run it again to go on where it stopped"}, // nothing comes on standard input
 	} {
 		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
-			t.Run(test.args+" "+Signal{sig}.Error(), func(t *testing.T) {
+			t.Run(test.args+" "+shell.Signal{Signal: sig}.Error(), func(t *testing.T) {
 				t.Parallel()
 				url, asked := slowService(t)
 				ctx, cancel := context.WithCancelCause(t.Context())
@@ -92,11 +73,11 @@ func TestMain_interrupted(t *testing.T) {
 				if sig == syscall.SIGHUP {
 					hangups <- sig
 				} else {
-					cancel(Signal{sig})
+					cancel(shell.Signal{Signal: sig})
 				}
 				select {
 				case status := <-ended:
-					want := "orderflow: interrupted by " + Signal{sig}.Error() + test.says + "\n"
+					want := "orderflow: interrupted by " + shell.Signal{Signal: sig}.Error() + test.says + "\n"
 					if status != 128+int(sig) || errs.String() != want {
 						t.Errorf("exit status %d with\n%swant %d with\n%s", status, &errs, 128+int(sig), want)
 					}
@@ -140,8 +121,8 @@ func TestMain_outputThatNobodyReads(t *testing.T) {
 	for _, args := range []string{"inspect", "inspect event_store", "consumers", "verify", "parked", "--help", "inspect --help", "version", "asyncapi"} {
 		var errs bytes.Buffer
 		status := Main(t.Context(), append(strings.Fields(args), "--data="+data), Process{In: strings.NewReader(""), Out: &closedPipe{}, Err: &errs})
-		if text := strings.TrimPrefix(errs.String(), "no service runs on "+data+": its consumers do nothing until one does\n"); status != exitPipe || text != "" {
-			t.Errorf("%s: exit status %d, want %d and silence:\n%s", args, status, exitPipe, text)
+		if text := strings.TrimPrefix(errs.String(), "no service runs on "+data+": its consumers do nothing until one does\n"); status != shell.ExitPipe || text != "" {
+			t.Errorf("%s: exit status %d, want %d and silence:\n%s", args, status, shell.ExitPipe, text)
 		}
 	}
 }

@@ -9,9 +9,10 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"orderflow/bootstrap/cli/client"
-
 	"github.com/spf13/cobra"
+
+	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/shell"
 )
 
 // skippedEvent is an event that a consumer passes over, as the API shows it.
@@ -24,17 +25,17 @@ type skippedEvent struct {
 	SkippedAt      time.Time `json:"skipped_at"`
 }
 
-func (sh *shell) skipsCommand() *cobra.Command {
-	return onlyReads.declare(&cobra.Command{
+func (sh tools) skipsCommand() *cobra.Command {
+	return shell.OnlyReads.Declare(&cobra.Command{
 		Use:   "skips [CONSUMER]",
 		Short: "List the events that are passed over",
 		Args:  needs("[CONSUMER]"),
-		RunE:  sh.withService(sh.listSkips),
+		RunE:  sh.WithService(sh.listSkips),
 	})
 }
 
-func (sh *shell) unskipCommand() *cobra.Command {
-	return works.declare(&cobra.Command{
+func (sh tools) unskipCommand() *cobra.Command {
+	return shell.Works.Declare(&cobra.Command{
 		Use:   "unskip CONSUMER ORDER EVENT",
 		Short: "Do not pass over an event any more, and bring its effect into the view",
 		Long: `Take back the decision to pass over an event. EVENT is its number in the history of the order.
@@ -42,10 +43,10 @@ func (sh *shell) unskipCommand() *cobra.Command {
 The rows of the order become what they are with the event. That is refused for a publisher that has published later events of
 the order, and on a store that cannot replace the rows of one order.`,
 		Args: needs("CONSUMER", "ORDER", "EVENT"),
-		RunE: sh.withService(func(ctx context.Context, c *client.Client, args []string) error {
+		RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 			sequence, err := strconv.ParseUint(args[2], 10, 63)
 			if err != nil || sequence == 0 {
-				return bad("EVENT", "%q is not the number of an event, which is 1 or more", args[2])
+				return &shell.UsageError{Err: fmt.Errorf("EVENT: %q is not the number of an event, which is 1 or more", args[2])}
 			}
 			body := map[string]any{"aggregate_id": args[1], "sequence_number": sequence}
 			err = c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(args[0]) + "/unskip", Body: body, Slow: true}, nil)
@@ -59,7 +60,7 @@ the order, and on a store that cannot replace the rows of one order.`,
 }
 
 // listSkips lists the skips of the consumer in args, or of all.
-func (sh *shell) listSkips(ctx context.Context, c *client.Client, args []string) error {
+func (sh tools) listSkips(ctx context.Context, c *client.Client, args []string) error {
 	consumers := args
 	if len(consumers) == 0 {
 		statuses, err := c.Consumers(ctx)

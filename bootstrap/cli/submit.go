@@ -16,13 +16,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/shell"
 	"orderflow/bootstrap/cli/submission"
 )
 
 // maxRefusals bounds how many refusals are printed; the report file has them all.
 const maxRefusals = 20
 
-func (sh *shell) submitCommand() *cobra.Command {
+func (sh tools) submitCommand() *cobra.Command {
 	var options submitOptions
 	cmd := &cobra.Command{
 		Use:   "submit FILE|-",
@@ -50,13 +51,13 @@ stops the run.
 Exit status: 0 when every command was accepted, 3 when some were refused, 1 when the run could not be completed.`,
 		Args: cobra.MatchAll(func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return &usageError{fmt.Errorf("submit needs one argument: a file, or - for standard input")}
+				return &shell.UsageError{Err: fmt.Errorf("submit needs one argument: a file, or - for standard input")}
 			}
 			return nil
 		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options.input = args[0]
-			return sh.attached(cmd, creates, func(ctx context.Context, c *client.Client) error {
+			return sh.Attached(cmd, shell.Creates, func(ctx context.Context, c *client.Client) error {
 				return sh.submit(ctx, c, options)
 			})
 		},
@@ -67,7 +68,7 @@ Exit status: 0 when every command was accepted, 3 when some were refused, 1 when
 	flags.StringVar(&options.report, "report", "", "file that gets every refusal as a JSON line")
 	flags.StringVar(&options.run, "run", "", "part of the derived command ids, to submit the same lines once more on purpose")
 	flags.BoolVar(&options.wait, "wait", true, "wait at the end until every consumer has caught up")
-	return creates.declare(cmd)
+	return shell.Creates.Declare(cmd)
 }
 
 type submitOptions struct {
@@ -76,9 +77,9 @@ type submitOptions struct {
 	wait                        bool
 }
 
-func (sh *shell) submit(ctx context.Context, c *client.Client, options submitOptions) (err error) {
+func (sh tools) submit(ctx context.Context, c *client.Client, options submitOptions) (err error) {
 	if options.parallel < 1 || options.parallel > 1024 {
-		return bad("parallel", "%d is not 1 to 1024", options.parallel)
+		return shell.Bad("parallel", "%d is not 1 to 1024", options.parallel)
 	}
 	input, err := sh.openInput(options.input)
 	if err != nil {
@@ -108,17 +109,17 @@ func (sh *shell) submit(ctx context.Context, c *client.Client, options submitOpt
 	}
 	tally.print(sh.Out)
 	if err != nil {
-		return &interruption{"run it again to go on where it stopped", fmt.Errorf("not completed: %w", err)}
+		return &shell.Interruption{Means: "run it again to go on where it stopped", Err: fmt.Errorf("not completed: %w", err)}
 	}
 	if options.wait {
 		statuses, err := c.Settle(ctx)
 		if err != nil {
-			return &interruption{"every command was answered, and the consumers were not waited for", err}
+			return &shell.Interruption{Means: "every command was answered, and the consumers were not waited for", Err: err}
 		}
 		printObstacles(sh.Err, statuses)
 	}
 	if tally.refused > 0 {
-		return &badAnswer{fmt.Sprintf("%d of %d commands were refused", tally.refused, tally.accepted+tally.refused)}
+		return &shell.BadAnswer{Text: fmt.Sprintf("%d of %d commands were refused", tally.refused, tally.accepted+tally.refused)}
 	}
 	return nil
 }
@@ -130,7 +131,7 @@ type inputFile struct {
 	size int64
 }
 
-func (sh *shell) openInput(name string) (inputFile, error) {
+func (sh tools) openInput(name string) (inputFile, error) {
 	if name == "-" {
 		return inputFile{io.NopCloser(sh.In), -1}, nil
 	}
@@ -168,7 +169,7 @@ type refusal struct {
 	Reason string `json:"reason"`
 }
 
-func (sh *shell) newTally(report string, size int64) (*tally, error) {
+func (sh tools) newTally(report string, size int64) (*tally, error) {
 	t := &tally{began: time.Now()}
 	if report != "" {
 		file, err := os.Create(report)
@@ -177,7 +178,7 @@ func (sh *shell) newTally(report string, size int64) (*tally, error) {
 		}
 		t.report = file
 	}
-	if isTerminal(sh.Err) {
+	if shell.IsTerminal(sh.Err) {
 		t.bar = progressbar.NewOptions64(size, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("submitting"),
 			progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+
+	"orderflow/bootstrap/cli/shell"
 )
 
 // submitServer records the commands that it gets, and answers them with answer. Its index tells store, if that is not empty.
@@ -112,17 +114,17 @@ func TestSubmit_tellsRefusalsFromFailures(t *testing.T) {
 		status int
 		says   string
 	}{
-		problemIs(422, "some_rule", "it says no"):                          {exitBad, "0 accepted, 1 refused"},
-		problemIs(404, "order_not_found", "there is no such order"):        {exitBad, "line 1: order_not_found: there is no such order"},
-		problemIs(400, "invalid_body", "nothing"):                          {exitBad, "line 1: invalid_body"},
-		problemIs(412, "precondition_failed", "no"):                        {exitBad, "1 refused"},
-		problemIs(413, "body_too_large", "no"):                             {exitBad, "1 refused"},
-		problemIs(404, "route_not_found", "there is nothing at this path"): {exitError, "not completed: line 1: route_not_found"},
-		problemIs(401, "unauthorized", "who are you?"):                     {exitError, "not completed: line 1: unauthorized"},
-		problemIs(403, "forbidden", "not you"):                             {exitError, "not completed: line 1: forbidden"},
-		problemIs(500, "internal", "oh"):                                   {exitError, "not completed: line 1: internal"},
-		`404 <html>nginx</html>`:                                           {exitError, "not completed: line 1: "},
-		`400 no`:                                                           {exitError, "not completed: line 1: 400: no"},
+		problemIs(422, "some_rule", "it says no"):                          {shell.ExitBad, "0 accepted, 1 refused"},
+		problemIs(404, "order_not_found", "there is no such order"):        {shell.ExitBad, "line 1: order_not_found: there is no such order"},
+		problemIs(400, "invalid_body", "nothing"):                          {shell.ExitBad, "line 1: invalid_body"},
+		problemIs(412, "precondition_failed", "no"):                        {shell.ExitBad, "1 refused"},
+		problemIs(413, "body_too_large", "no"):                             {shell.ExitBad, "1 refused"},
+		problemIs(404, "route_not_found", "there is nothing at this path"): {shell.ExitError, "not completed: line 1: route_not_found"},
+		problemIs(401, "unauthorized", "who are you?"):                     {shell.ExitError, "not completed: line 1: unauthorized"},
+		problemIs(403, "forbidden", "not you"):                             {shell.ExitError, "not completed: line 1: forbidden"},
+		problemIs(500, "internal", "oh"):                                   {shell.ExitError, "not completed: line 1: internal"},
+		`404 <html>nginx</html>`:                                           {shell.ExitError, "not completed: line 1: "},
+		`400 no`:                                                           {shell.ExitError, "not completed: line 1: 400: no"},
 	} {
 		t.Run(answer, func(t *testing.T) {
 			t.Parallel()
@@ -189,8 +191,8 @@ func TestSubmit_journal(t *testing.T) {
 func TestSubmit_inputs(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	want(t, exitError, "is a directory", "submit", dir, "--url=http://127.0.0.1:1")
-	want(t, exitError, "is not orderflow", "submit", os.DevNull, "--url="+newFakeService(t, map[string][]string{"GET /": {"200 {}"}}).url)
+	want(t, shell.ExitError, "is a directory", "submit", dir, "--url=http://127.0.0.1:1")
+	want(t, shell.ExitError, "is not orderflow", "submit", os.DevNull, "--url="+newFakeService(t, map[string][]string{"GET /": {"200 {}"}}).url)
 	s := &submitServer{}
 	server := httptest.NewServer(s)
 	defer server.Close()

@@ -17,9 +17,10 @@ import (
 
 	"orderflow/adapters/redpanda"
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/shell"
 )
 
-func (sh *shell) verifyTopicCommand() *cobra.Command {
+func (sh tools) verifyTopicCommand() *cobra.Command {
 	var from string
 	var patience time.Duration
 	cmd := &cobra.Command{
@@ -37,29 +38,29 @@ With --from=begin an event that the topic no longer holds is missing. With an of
 partition, and an order is compared from its first event behind it on.
 
 Exit status 0 when nothing is wrong, 3 when there are violations.`,
-		Args: noArgs,
+		Args: shell.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := strconv.ParseUint(from, 10, 63); from != "begin" && err != nil {
-				return bad("from", "%q is neither begin nor an offset", from)
+				return shell.Bad("from", "%q is neither begin nor an offset", from)
 			}
 			if err := checkPatience(patience); err != nil {
 				return err
 			}
-			return sh.attached(cmd, readsTopic, func(ctx context.Context, c *client.Client) error {
+			return sh.Attached(cmd, shell.ReadsTopic, func(ctx context.Context, c *client.Client) error {
 				return sh.verifyTopic(ctx, c, from, patience)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "begin", "offset in each partition to begin with, or begin")
 	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long what is missing may take to come")
-	return readsTopic.declare(cmd)
+	return shell.ReadsTopic.Declare(cmd)
 }
 
-func (sh *shell) asyncAPICommand() *cobra.Command {
-	return needsNothing.declare(&cobra.Command{
+func (sh tools) asyncAPICommand() *cobra.Command {
+	return shell.NeedsNothing.Declare(&cobra.Command{
 		Use:   "asyncapi",
 		Short: "Print the description of the topic (AsyncAPI 3, YAML), for the services that consume it",
-		Args:  noArgs,
+		Args:  shell.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := sh.Out.Write(redpanda.AsyncAPI())
 			return err
@@ -88,9 +89,9 @@ type topicReport struct {
 
 func (r *topicReport) violations() uint64 { return r.Missing + r.OutOfOrder + r.Unknown + r.Scattered }
 
-func (sh *shell) verifyTopic(ctx context.Context, c *client.Client, from string, patience time.Duration) error {
+func (sh tools) verifyTopic(ctx context.Context, c *client.Client, from string, patience time.Duration) error {
 	progress := func(read, total uint64) {}
-	if isTerminal(sh.Err) {
+	if shell.IsTerminal(sh.Err) {
 		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("reading the topic"),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 		defer func() { _ = bar.Finish() }()
@@ -166,5 +167,5 @@ func (r *topicReport) print(out io.Writer) error {
 	if more := r.violations() - uint64(len(r.Shown)); more > 0 {
 		fmt.Fprintf(out, "and %d more violations, of which some share a line\n", more)
 	}
-	return &badAnswer{fmt.Sprintf("%d violations", r.violations())}
+	return &shell.BadAnswer{Text: fmt.Sprintf("%d violations", r.violations())}
 }

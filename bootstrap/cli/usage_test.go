@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"orderflow/bootstrap/cli/shell"
 )
 
 // A mistake on the command line is answered with the flag, what it got, and what it takes.
@@ -36,8 +38,8 @@ func TestUsage_saysWhatIsTaken(t *testing.T) {
 			t.Parallel()
 			var out, errs bytes.Buffer
 			status := Main(t.Context(), strings.Fields(args), Process{In: strings.NewReader(""), Out: &out, Err: &errs})
-			if status != exitUsage || !strings.Contains(errs.String(), want) || out.Len() > 0 {
-				t.Errorf("exit status %d, want %d with %q:\n%s%s", status, exitUsage, want, &out, &errs)
+			if status != shell.ExitUsage || !strings.Contains(errs.String(), want) || out.Len() > 0 {
+				t.Errorf("exit status %d, want %d with %q:\n%s%s", status, shell.ExitUsage, want, &out, &errs)
 			}
 		})
 	}
@@ -90,7 +92,7 @@ func TestSettings_messages(t *testing.T) {
 			if !strings.Contains(args, "--data=") {
 				arguments = append(arguments, "--data="+data)
 			}
-			want(t, exitUsage, wanted, arguments...)
+			want(t, shell.ExitUsage, wanted, arguments...)
 		})
 	}
 
@@ -105,7 +107,7 @@ func TestSettings_messages(t *testing.T) {
 			In: strings.NewReader(""), Out: &errs, Err: &errs, Environ: []string{"ORDERFLOW_RETENTION=1ms"},
 		})
 		for _, line := range []string{config + ": lanes: 0 is not 1 to 1024\n", "ORDERFLOW_RETENTION: 1ms is less than a second\n", "--data: must name a directory\n"} {
-			if status != exitUsage || !strings.Contains(errs.String(), line) {
+			if status != shell.ExitUsage || !strings.Contains(errs.String(), line) {
 				t.Errorf("exit status %d, no %q in:\n%s", status, line, &errs)
 			}
 		}
@@ -140,7 +142,7 @@ func TestClient_messages(t *testing.T) {
 		}), "has broken off the connection"},
 	} {
 		_, errs, status := command(t, "consumers", "--url="+test.url)
-		if status != exitError || !strings.Contains(errs, test.says) {
+		if status != shell.ExitError || !strings.Contains(errs, test.says) {
 			t.Errorf("%s: exit status %d, no %q in:\n%s", test.url, status, test.says, errs)
 		}
 		for _, jargon := range []string{"dial tcp", "context deadline", "context canceled", "invalid character '<' looking", "EOF\n", "127.0.0.1:0"} {
@@ -178,7 +180,7 @@ func TestNames_thatThereAreNot(t *testing.T) {
 			script := map[string][]string{"GET /v1/consumers": {list}}
 			maps.Copy(script, test.script)
 			s := newFakeService(t, script)
-			if out, errs, status := s.run(t, strings.Fields(test.args)...); status != exitError || !strings.Contains(errs, test.says) || out != "" {
+			if out, errs, status := s.run(t, strings.Fields(test.args)...); status != shell.ExitError || !strings.Contains(errs, test.says) || out != "" {
 				t.Errorf("exit status %d, no %q in:\n%s%s", status, test.says, out, errs)
 			}
 		})
@@ -190,7 +192,7 @@ func TestNames_thatThereAreNot(t *testing.T) {
 			"GET /v1/consumers/a/parked/" + anOrder: {problemIs(404, "not_found", "there is no such consumer, or it has not set this order aside")},
 			"GET /v1/consumers":                     {list},
 		})
-		if _, errs, status := s.run(t, "parked", "show", "a", anOrder); status != exitError || strings.Contains(errs, "there are") {
+		if _, errs, status := s.run(t, "parked", "show", "a", anOrder); status != shell.ExitError || strings.Contains(errs, "there are") {
 			t.Errorf("exit status %d:\n%s", status, errs)
 		}
 	})
@@ -203,7 +205,7 @@ func TestServe_anAddressThatIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	want(t, exitError, "listen: "+taken.Addr().String()+" is taken by another process: stop that, or name another address with --listen",
+	want(t, shell.ExitError, "listen: "+taken.Addr().String()+" is taken by another process: stop that, or name another address with --listen",
 		"serve", "--data="+t.TempDir(), "--listen="+taken.Addr().String())
-	want(t, exitError, "listen: 127.0.0.1:99999: address 99999: invalid port", "serve", "--data="+t.TempDir(), "--listen=127.0.0.1:99999")
+	want(t, shell.ExitError, "listen: 127.0.0.1:99999: address 99999: invalid port", "serve", "--data="+t.TempDir(), "--listen=127.0.0.1:99999")
 }

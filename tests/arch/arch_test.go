@@ -61,11 +61,12 @@ var allowed = []struct {
 	{"adapters/httpapi", []string{"adapters/httpapi/endpoint", "adapters/httpapi/openapi", "github.com/google/uuid", "github.com/prometheus/..."}},
 	{"bootstrap/orderflow", []string{"bootstrap/cli"}},
 	{"adapters/httpapi/strictjson", []string{"github.com/google/uuid"}},
+	{"bootstrap/cli/shell", []string{"bootstrap", "bootstrap/cli/client", "bootstrap/cli/settings", "adapters/scylla", "adapters/redpanda/...", "github.com/spf13/...", "golang.org/x/term"}},
 	{"bootstrap/cli/client", []string{"bootstrap/cli/submission", "github.com/google/uuid"}},
 	{"bootstrap/cli/shop", []string{"bootstrap/cli/client", "golang.org/x/sync/..."}},
 	{"bootstrap/cli/submission", []string{"adapters/httpapi/strictjson", "github.com/google/uuid", "golang.org/x/sync/..."}},
 	{"bootstrap/cli/settings", []string{"github.com/spf13/...", "go.yaml.in/yaml/..."}},
-	{"bootstrap/cli", []string{"bootstrap/...", "adapters/scylla", "adapters/redpanda", "github.com/google/uuid", "github.com/spf13/...", "github.com/schollz/progressbar/...", "go.yaml.in/yaml/...", "golang.org/x/..."}},
+	{"bootstrap/cli", []string{"bootstrap/...", "adapters/scylla", "adapters/redpanda", "github.com/google/uuid", "github.com/spf13/...", "github.com/schollz/progressbar/..."}},
 	{"bootstrap", []string{"domain/...", "application/...", "ports", "adapters/...", "github.com/google/uuid", "github.com/gocql/gocql", "github.com/prometheus/...", "golang.org/x/sync/..."}},
 	{"tests/...", []string{"..."}},
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -126,7 +127,7 @@ func TestClient_repeats(t *testing.T) {
 		request Request
 		status  int
 		code    string
-		tries   int
+		tries   int32
 	}{
 		{"not available", Request{Method: http.MethodPost, Path: "/"}, 503, "unavailable", 3},
 		{"not available, slow", Request{Method: http.MethodPost, Path: "/", Slow: true}, 503, "unavailable", 1},
@@ -140,10 +141,10 @@ func TestClient_repeats(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			tries := 0
+			var tries atomic.Int32
 			c := New(serve(t, func(w http.ResponseWriter, _ *http.Request) {
-				switch tries++; {
-				case tries == 3:
+				switch try := tries.Add(1); {
+				case try == 3:
 					io.WriteString(w, `{}`)
 				case test.status == 0:
 					panic(http.ErrAbortHandler)
@@ -153,8 +154,8 @@ func TestClient_repeats(t *testing.T) {
 				}
 			}))
 			defer c.Close()
-			if err := c.Do(t.Context(), test.request, nil); tries != test.tries || (err == nil) != (test.tries == 3) {
-				t.Errorf("%d tries, want %d, and %v", tries, test.tries, err)
+			if err := c.Do(t.Context(), test.request, nil); tries.Load() != test.tries || (err == nil) != (test.tries == 3) {
+				t.Errorf("%d tries, want %d, and %v", tries.Load(), test.tries, err)
 			}
 		})
 	}

@@ -96,7 +96,7 @@ func TestJournal_aStoreThatHasForgotten(t *testing.T) {
 	s.submit(t, input, journal, "").want(t, 3, 0, 0)
 	clear(s.events)
 	o := s.submit(t, input, journal, "")
-	o.wantError(t, submission.ErrForgotten, journal, "line 3", "Remove the journal")
+	o.wantError(t, submission.ErrForgotten, journal, "made an event of order", "Remove the journal")
 	if o.accepted > 0 {
 		t.Errorf("%d commands are said to be accepted", o.accepted)
 	}

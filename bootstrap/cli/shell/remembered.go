@@ -1,4 +1,4 @@
-package cli
+package shell
 
 import (
 	"path/filepath"
@@ -8,12 +8,12 @@ import (
 	"orderflow/bootstrap/cli/settings"
 )
 
-// remembered says which settings 'serve' writes into the data directory, for tools that start a service of their own on it: they
+// Remembered says which settings 'serve' writes into the data directory, for tools that start a service of their own on it: they
 // must not send events to another place, or keep them for another time, than the service does.
 //
 // What is left out is about one process (data, listen, allowed-hosts, url, log-level, log-format, config), about a store that has no data
 // directory (scylla-…), or secret: passwords are not written down.
-func (sh *shell) remembered() settings.Rules {
+func (sh *Shell) Remembered() settings.Rules {
 	binding, tuning := settings.Rule{Binding: true}, settings.Rule{}
 	path := settings.Rule{Binding: true, Canonical: absolute}
 	return settings.Rules{
@@ -60,12 +60,12 @@ func absolute(path string) string {
 }
 
 // absoluteSink is absolute for --sink. The default moves with the data directory.
-func (sh *shell) absoluteSink(sink string) string {
+func (sh *Shell) absoluteSink(sink string) string {
 	path, isFile := strings.CutPrefix(sink, "file:")
 	if !isFile {
 		return sink
 	}
-	if path = absolute(path); path == absolute(filepath.Join(sh.config.Data, bootstrap.DefaultSinkName)) {
+	if path = absolute(path); path == absolute(filepath.Join(sh.Config.Data, bootstrap.DefaultSinkName)) {
 		return ""
 	}
 	return "file:" + path

@@ -1,4 +1,4 @@
-package cli
+package shell
 
 import (
 	"time"
@@ -15,12 +15,12 @@ type redpandaOptions struct {
 	user     redpanda.SASL
 }
 
-func (sh *shell) redpandaFlags(flags *pflag.FlagSet) {
-	c, o := &sh.config.Redpanda, &sh.redpanda
+func (sh *Shell) redpandaFlags(flags *pflag.FlagSet) {
+	c, o := &sh.Config.Redpanda, &sh.redpanda
 	flags.StringSliceVar(&c.Brokers, "brokers", nil, "brokers of Redpanda or Kafka to connect to first, host:port, with commas between them")
-	flags.StringVar((*string)(&sh.config.Source), "source", string(sh.config.Source),
+	flags.StringVar((*string)(&sh.Config.Source), "source", string(sh.Config.Source),
 		"where projections get events from: cdc, the change feed of the store; or redpanda, the topic, whose partitions processes share")
-	flags.StringVar(&sh.config.GroupPrefix, "group-prefix", sh.config.GroupPrefix, "what the names of the projections' consumer groups begin with")
+	flags.StringVar(&sh.Config.GroupPrefix, "group-prefix", sh.Config.GroupPrefix, "what the names of the projections' consumer groups begin with")
 	flags.StringVar(&c.Topic.Name, "topic", c.Topic.Name, "topic that events are published to and read from")
 	flags.Int32Var(&c.Topic.Partitions, "topic-partitions", 12, "partitions, when the topic is created")
 	flags.Int16Var(&c.Topic.ReplicationFactor, "topic-replication-factor", 0, "copies of each partition, when the topic is created (default: the brokers')")

@@ -1,4 +1,4 @@
-package cli
+package shell
 
 import (
 	"fmt"
@@ -58,13 +58,13 @@ func (h *helpAll) Type() string { return "bool" }
 
 // help prints the help of a command: its own flags, and of those that all commands have the ones that it needs to know which data it
 // is about. The service shows all of them, and so does every command when it is asked to.
-func (sh *shell) help(cmd *cobra.Command) {
+func (sh *Shell) help(cmd *cobra.Command) {
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "%s\n", strings.TrimSpace(cmd.Long))
 	_ = sh.usage(cmd, out) // what cannot be printed is not read
 }
 
-func (sh *shell) usage(cmd *cobra.Command, out io.Writer) error {
+func (sh *Shell) usage(cmd *cobra.Command, out io.Writer) error {
 	var b strings.Builder
 	b.WriteString("\nUsage:\n")
 	if cmd.Runnable() {

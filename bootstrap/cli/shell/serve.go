@@ -1,4 +1,4 @@
-package cli
+package shell
 
 import (
 	"context"
@@ -12,8 +12,9 @@ import (
 	"orderflow/bootstrap/cli/settings"
 )
 
-func (sh *shell) serveCommand() *cobra.Command {
-	return isService.declare(&cobra.Command{
+// ServeCommand is the command that runs the service.
+func (sh *Shell) ServeCommand() *cobra.Command {
+	return IsService.Declare(&cobra.Command{
 		Use:   "serve",
 		Short: "Run the service (what orderflow does without a command)",
 		Long: `Run the service until SIGINT (Ctrl-C) or SIGTERM. A stop is orderly: requests under way are answered, consumers finish what
@@ -23,27 +24,27 @@ SIGHUP reads log-level from the file of --config anew, unless a flag or the envi
 
 The settings that concern the data are written into the data directory (not passwords), for commands that need a service when none
 runs.`,
-		Args: noArgs,
-		RunE: sh.serve,
+		Args: NoArgs,
+		RunE: sh.Serve,
 	})
 }
 
-// serve runs the service. From the moment that it serves, how it ends is in the log.
-func (sh *shell) serve(cmd *cobra.Command, _ []string) (err error) {
+// Serve runs the service. From the moment that it serves, how it ends is in the log.
+func (sh *Shell) Serve(cmd *cobra.Command, _ []string) (err error) {
 	began := time.Now()
 	logger, err := sh.logger()
 	if err != nil {
 		return err
 	}
-	if err := sh.config.Validate(); err != nil {
-		return &usageError{err}
+	if err := sh.Config.Validate(); err != nil {
+		return &UsageError{Err: err}
 	}
-	app, err := bootstrap.Open(cmd.Context(), sh.config, bootstrap.Environment{Logger: logger, Stdout: sh.stdout})
+	app, err := bootstrap.Open(cmd.Context(), sh.Config, bootstrap.Environment{Logger: logger, Stdout: sh.stdout})
 	if err != nil {
 		return err
 	}
-	if sh.config.Store == bootstrap.StoreEmbedded {
-		if err := settings.Remember(sh.config.Data, cmd.Flags(), sh.remembered()); err != nil {
+	if sh.Config.Store == bootstrap.StoreEmbedded {
+		if err := settings.Remember(sh.Config.Data, cmd.Flags(), sh.Remembered()); err != nil {
 			return errors.Join(err, app.Close())
 		}
 	}
@@ -52,16 +53,16 @@ func (sh *shell) serve(cmd *cobra.Command, _ []string) (err error) {
 }
 
 // where says which store is served, for the log.
-func (sh *shell) where() []any {
-	attributes := []any{"store", sh.config.Store}
-	if sh.config.Store == bootstrap.StoreScylla {
-		return append(attributes, "keyspace", sh.config.Scylla.Keyspace, "nodes", sh.config.Scylla.Hosts)
+func (sh *Shell) where() []any {
+	attributes := []any{"store", sh.Config.Store}
+	if sh.Config.Store == bootstrap.StoreScylla {
+		return append(attributes, "keyspace", sh.Config.Scylla.Keyspace, "nodes", sh.Config.Scylla.Hosts)
 	}
-	return append(attributes, "data", sh.config.Data)
+	return append(attributes, "data", sh.Config.Data)
 }
 
 // run runs the service to its end and closes it, and says so in the log.
-func (sh *shell) run(cmd *cobra.Command, app *bootstrap.App, logger *slog.Logger) error {
+func (sh *Shell) run(cmd *cobra.Command, app *bootstrap.App, logger *slog.Logger) error {
 	ctx, done := context.WithCancel(cmd.Context())
 	began := time.Now()
 	var stopping time.Time
@@ -93,7 +94,7 @@ func (sh *shell) run(cmd *cobra.Command, app *bootstrap.App, logger *slog.Logger
 }
 
 // reload reads the level of the log from the configuration file anew.
-func (sh *shell) reload(cmd *cobra.Command, logger *slog.Logger) {
+func (sh *Shell) reload(cmd *cobra.Command, logger *slog.Logger) {
 	var level slog.Level
 	text, err := settings.Reread(cmd, sh.origins, "log-level")
 	if err == nil {

@@ -1,4 +1,4 @@
-package cli
+package shell
 
 import (
 	"context"
@@ -53,7 +53,7 @@ func endWith(signals <-chan os.Signal, stderr io.Writer, exit func(status int)) 
 	go func() { // for as long as the process lives
 		first := asSignal(<-signals)
 		cancel(first)
-		if isTerminal(stderr) {
+		if IsTerminal(stderr) {
 			fmt.Fprintf(stderr, "orderflow: %v: stopping; once more ends it at once\n", first)
 		}
 		second := asSignal(<-signals)
@@ -73,8 +73,8 @@ func asSignal(sig os.Signal) Signal {
 // errPipe is why a context ends when nobody reads the output any more.
 var errPipe = errors.New("nobody reads the output any more")
 
-// exitPipe is the exit status then, as that of a process that was ended by SIGPIPE.
-const exitPipe = 128 + int(syscall.SIGPIPE)
+// ExitPipe is the exit status then, as that of a process that was ended by SIGPIPE.
+const ExitPipe = 128 + int(syscall.SIGPIPE)
 
 // pipe is the output of a command. When its reader has gone the command ends: nobody wants the rest.
 type pipe struct {
@@ -91,11 +91,12 @@ func (p pipe) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// interruption is an error that says what an interrupt means for the work that was under way.
-type interruption struct {
-	means string
-	err   error
+// Interruption is an error that says what an interrupt means for the work that was under way.
+type Interruption struct {
+	// Means says what the interrupt means, and Err what it was.
+	Means string
+	Err   error
 }
 
-func (e *interruption) Error() string { return e.err.Error() + "; " + e.means }
-func (e *interruption) Unwrap() error { return e.err }
+func (e *Interruption) Error() string { return e.Err.Error() + "; " + e.Means }
+func (e *Interruption) Unwrap() error { return e.Err }

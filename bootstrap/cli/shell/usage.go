@@ -1,4 +1,4 @@
-package cli
+package shell
 
 import (
 	"errors"
@@ -12,23 +12,23 @@ import (
 	"orderflow/bootstrap/cli/settings"
 )
 
-// badAnswer is the error of a command that was completed and whose answer is bad.
-type badAnswer struct{ text string }
+// BadAnswer is the error of a command that was completed and whose answer is bad.
+type BadAnswer struct{ Text string }
 
-func (e *badAnswer) Error() string { return e.text }
+func (e *BadAnswer) Error() string { return e.Text }
 
-// usageError is a mistake in flags, environment, configuration file or arguments.
-type usageError struct{ err error }
+// UsageError is a mistake in flags, environment, configuration file or arguments.
+type UsageError struct{ Err error }
 
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
 
 // usageOf makes an error a mistake of the user, unless it asks for help.
 func usageOf(err error) error {
 	if errors.Is(err, pflag.ErrHelp) {
 		return err
 	}
-	return &usageError{err}
+	return &UsageError{Err: err}
 }
 
 // loggedError is an error that is in the log already.
@@ -37,13 +37,13 @@ type loggedError struct{ err error }
 func (e *loggedError) Error() string { return e.err.Error() }
 func (e *loggedError) Unwrap() error { return e.err }
 
-// bad is the error of a flag that does not take what it got. The text says what that was, and what it takes.
-func bad(flag, format string, args ...any) error {
-	return &usageError{&bootstrap.SettingError{Setting: flag, Problem: fmt.Sprintf(format, args...)}}
+// Bad is the error of a flag that does not take what it got. The text says what that was, and what it takes.
+func Bad(flag, format string, args ...any) error {
+	return &UsageError{Err: &bootstrap.SettingError{Setting: flag, Problem: fmt.Sprintf(format, args...)}}
 }
 
 // explainUsage says of an error about settings where each comes from: a flag, a variable, or a line of a file.
-func (sh *shell) explainUsage(err error) string {
+func (sh *Shell) explainUsage(err error) string {
 	var lines []string
 	var each func(error)
 	each = func(err error) {
@@ -68,8 +68,8 @@ func (sh *shell) explainUsage(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// noArgs refuses arguments. What follows a command that has commands of its own is the name of one that there is not.
-func noArgs(cmd *cobra.Command, args []string) error {
+// NoArgs refuses arguments. What follows a command that has commands of its own is the name of one that there is not.
+func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
@@ -80,9 +80,9 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if len(names) == 0 {
-		return &usageError{fmt.Errorf("%s: unknown argument %q; it takes none", cmd.CommandPath(), args[0])}
+		return &UsageError{Err: fmt.Errorf("%s: unknown argument %q; it takes none", cmd.CommandPath(), args[0])}
 	}
-	return &usageError{fmt.Errorf("%s: unknown argument %q; the nearest command is %s", cmd.CommandPath(), args[0], settings.Nearest(args[0], names))}
+	return &UsageError{Err: fmt.Errorf("%s: unknown argument %q; the nearest command is %s", cmd.CommandPath(), args[0], settings.Nearest(args[0], names))}
 }
 
 // flagError makes clear what is wrong with a flag on the command line: its name, what it got, and what it takes.

@@ -1,4 +1,4 @@
-package cli
+package shell
 
 import (
 	"context"
@@ -21,43 +21,43 @@ import (
 
 func termIsTerminal(fd int) bool { return term.IsTerminal(fd) }
 
-// need says what a command needs of a service that it starts itself because none runs.
-type need string
+// Need says what a command needs of a service that it starts itself because none runs.
+type Need string
 
 const (
-	// isService: the command is the service.
-	isService need = "is service"
-	// needsNothing: the command does its work without a service.
-	needsNothing need = "nothing"
-	// onlyReads: the service runs no consumers.
-	onlyReads need = "reads"
-	// readsTopic is onlyReads, and the service connects to the brokers.
-	readsTopic need = "reads topic"
-	// works: consumers run, with the settings that the data directory was last served with.
-	works need = "works"
-	// creates is works, and the data directory may be new.
-	creates need = "creates"
+	// IsService: the command is the service.
+	IsService Need = "is service"
+	// NeedsNothing: the command does its work without a service.
+	NeedsNothing Need = "nothing"
+	// OnlyReads: the service runs no consumers.
+	OnlyReads Need = "reads"
+	// ReadsTopic is OnlyReads, and the service connects to the brokers.
+	ReadsTopic Need = "reads topic"
+	// Works: consumers run, with the settings that the data directory was last served with.
+	Works Need = "works"
+	// Creates is Works, and the data directory may be new.
+	Creates Need = "creates"
 )
 
 // passive reports whether a service for this need runs no consumers.
-func (n need) passive() bool { return n == onlyReads || n == readsTopic }
+func (n Need) passive() bool { return n == OnlyReads || n == ReadsTopic }
 
 // needAnnotation is the annotation of a command that has its need.
 const needAnnotation = "need"
 
-// declare notes what a command needs, and has its help say so.
-func (n need) declare(cmd *cobra.Command) *cobra.Command {
+// Declare notes what a command needs, and has its help say so.
+func (n Need) Declare(cmd *cobra.Command) *cobra.Command {
 	cmd.Annotations = map[string]string{needAnnotation: string(n)}
 	if cmd.Long == "" {
 		cmd.Long = cmd.Short + "."
 	}
 	switch n {
-	case onlyReads, readsTopic:
+	case OnlyReads, ReadsTopic:
 		cmd.Long += `
 
 The command only reads. If no service runs, it looks into the data directory itself: no consumer works meanwhile, and nothing is
 published.`
-	case works, creates:
+	case Works, Creates:
 		cmd.Long += `
 
 If no service runs, the command starts one for as long as it needs it, with the settings that the data directory was last served
@@ -72,12 +72,12 @@ const startTimeout = time.Minute
 // probeTimeout bounds the wait for the answer of a service that may be there.
 const probeTimeout = 5 * time.Second
 
-// needOf returns what a command has declared.
-func needOf(cmd *cobra.Command) need { return need(cmd.Annotations[needAnnotation]) }
+// NeedOf returns what a command has declared.
+func NeedOf(cmd *cobra.Command) Need { return Need(cmd.Annotations[needAnnotation]) }
 
-// attached runs use with a client of the service: the one that --url names, the one that owns the data directory, or one
+// Attached runs use with a client of the service: the one that --url names, the one that owns the data directory, or one
 // that is started for the purpose and stopped afterwards.
-func (sh *shell) attached(cmd *cobra.Command, n need, use func(context.Context, *client.Client) error) error {
+func (sh *Shell) Attached(cmd *cobra.Command, n Need, use func(context.Context, *client.Client) error) error {
 	ctx := cmd.Context()
 	address := sh.url
 	if address != "" {
@@ -94,10 +94,10 @@ func (sh *shell) attached(cmd *cobra.Command, n need, use func(context.Context, 
 	if address == "" {
 		return sh.alone(cmd, n, use)
 	}
-	if sh.url == "" && sh.config.Store == bootstrap.StoreEmbedded && !n.passive() {
-		if served, err := settings.Recall(sh.config.Data); err == nil {
-			if err := served.Check(cmd.Flags(), sh.remembered(), sh.origins); err != nil {
-				return &usageError{err}
+	if sh.url == "" && sh.Config.Store == bootstrap.StoreEmbedded && !n.passive() {
+		if served, err := settings.Recall(sh.Config.Data); err == nil {
+			if err := served.Check(cmd.Flags(), sh.Remembered(), sh.origins); err != nil {
+				return &UsageError{Err: err}
 			}
 		}
 	}
@@ -110,33 +110,33 @@ func (sh *shell) attached(cmd *cobra.Command, n need, use func(context.Context, 
 func checkURL(address string) error {
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" {
-		return bad("url", "%q is not an address such as http://127.0.0.1:8080", address)
+		return Bad("url", "%q is not an address such as http://127.0.0.1:8080", address)
 	}
 	return nil
 }
 
 // checkNoneForURL refuses flags about the service on a command line that names a service. Variables and files may be there for
 // others.
-func (sh *shell) checkNoneForURL(cmd *cobra.Command) error {
+func (sh *Shell) checkNoneForURL(cmd *cobra.Command) error {
 	var errs []error
-	for name := range sh.remembered() {
+	for name := range sh.Remembered() {
 		if flag := cmd.Flags().Lookup(name); flag.Changed && sh.origins.Of(name) == "--"+name {
 			errs = append(errs, fmt.Errorf("--%s has no effect with --url: the service there has settings of its own", name))
 		}
 	}
 	if len(errs) > 0 {
-		return &usageError{errors.Join(errs...)}
+		return &UsageError{Err: errors.Join(errs...)}
 	}
 	return nil
 }
 
 // owner returns the address of the service that works on the same data, if there is one that answers: one that was killed cannot
 // take away what it wrote about itself. On ScyllaDB no directory tells; the service is looked for where it listens by default.
-func (sh *shell) owner(ctx context.Context) (string, error) {
-	address := "http://" + sh.config.Listen
-	if sh.config.Store == bootstrap.StoreEmbedded {
+func (sh *Shell) owner(ctx context.Context) (string, error) {
+	address := "http://" + sh.Config.Listen
+	if sh.Config.Store == bootstrap.StoreEmbedded {
 		var err error
-		if address, err = bootstrap.RunningService(sh.config.Data); address == "" || err != nil {
+		if address, err = bootstrap.RunningService(sh.Config.Data); address == "" || err != nil {
 			return "", err
 		}
 	}
@@ -151,17 +151,17 @@ func (sh *shell) owner(ctx context.Context) (string, error) {
 }
 
 // alone runs use beside a service of its own, on a free port of the loopback interface.
-func (sh *shell) alone(cmd *cobra.Command, n need, use func(context.Context, *client.Client) error) (err error) {
+func (sh *Shell) alone(cmd *cobra.Command, n Need, use func(context.Context, *client.Client) error) (err error) {
 	ctx := cmd.Context()
 	remember, err := sh.adopt(cmd, n)
 	if err != nil {
 		return err
 	}
-	config := sh.config
+	config := sh.Config
 	config.Listen = "127.0.0.1:0"
-	config.Passive = n == onlyReads
+	config.Passive = n == OnlyReads
 	if err := config.Validate(); err != nil {
-		return &usageError{err}
+		return &UsageError{Err: err}
 	}
 	config.Passive = n.passive()
 	if sh.logLevel == "info" {
@@ -177,7 +177,7 @@ func (sh *shell) alone(cmd *cobra.Command, n need, use func(context.Context, *cl
 	}
 	defer func() { err = errors.Join(err, app.Close()) }()
 	if remember {
-		if err := settings.Remember(config.Data, cmd.Flags(), sh.remembered()); err != nil {
+		if err := settings.Remember(config.Data, cmd.Flags(), sh.Remembered()); err != nil {
 			return err
 		}
 	}
@@ -200,12 +200,12 @@ func (sh *shell) alone(cmd *cobra.Command, n need, use func(context.Context, *cl
 
 // adopt completes the configuration for a service of our own by the settings that the data directory was last served with. It
 // reports whether there are none, and those of this command are to be remembered.
-func (sh *shell) adopt(cmd *cobra.Command, n need) (remember bool, err error) {
-	if sh.config.Store != bootstrap.StoreEmbedded {
+func (sh *Shell) adopt(cmd *cobra.Command, n Need) (remember bool, err error) {
+	if sh.Config.Store != bootstrap.StoreEmbedded {
 		return false, sh.needsSink(cmd, n, "other processes may publish from this store with settings that nobody has written down")
 	}
-	data := sh.config.Data
-	if _, err := os.Stat(data); n != creates && errors.Is(err, fs.ErrNotExist) {
+	data := sh.Config.Data
+	if _, err := os.Stat(data); n != Creates && errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("there is no data in %s: start 'orderflow serve', or name the directory with --data or the service with --url", data)
 	}
 	served, err := settings.Recall(data)
@@ -219,11 +219,11 @@ func (sh *shell) adopt(cmd *cobra.Command, n need) (remember bool, err error) {
 		return false, err
 	}
 	if !n.passive() {
-		if err := served.Check(cmd.Flags(), sh.remembered(), sh.origins); err != nil {
-			return false, &usageError{err}
+		if err := served.Check(cmd.Flags(), sh.Remembered(), sh.origins); err != nil {
+			return false, &UsageError{Err: err}
 		}
 	}
-	if err := served.Fill(cmd.Flags(), sh.remembered(), sh.origins); err != nil {
+	if err := served.Fill(cmd.Flags(), sh.Remembered(), sh.origins); err != nil {
 		return false, err
 	}
 	sh.complete()
@@ -234,22 +234,29 @@ func (sh *shell) adopt(cmd *cobra.Command, n need) (remember bool, err error) {
 const storeMark = "VERSION"
 
 // needsSink refuses to publish to the default sink where it is not known which one the service uses.
-func (sh *shell) needsSink(cmd *cobra.Command, n need, why string) error {
+func (sh *Shell) needsSink(cmd *cobra.Command, n Need, why string) error {
 	if n.passive() || cmd.Flags().Changed("sink") {
 		return nil
 	}
-	return bad("sink", "it is missing. No service runs that %s could talk to, and %s: name the service with --url, or say where its events go with --sink "+
+	return Bad("sink", "it is missing. No service runs that %s could talk to, and %s: name the service with --url, or say where its events go with --sink "+
 		"(--sink=none publishes nothing)", cmd.CommandPath(), why)
 }
 
 // checkPassword asks for the password of the brokers, which is not remembered. What only reads the store does without brokers.
-func (sh *shell) checkPassword(n need) error {
-	if n == onlyReads {
-		sh.config.Redpanda.SASL = nil
+func (sh *Shell) checkPassword(n Need) error {
+	if n == OnlyReads {
+		sh.Config.Redpanda.SASL = nil
 		return nil
 	}
-	if sasl := sh.config.Redpanda.SASL; len(sh.config.Redpanda.Brokers) > 0 && sasl != nil && sasl.Password == "" {
-		return bad("redpanda-password", "it is missing. The data was last served with one, which is not written down: set ORDERFLOW_REDPANDA_PASSWORD")
+	if sasl := sh.Config.Redpanda.SASL; len(sh.Config.Redpanda.Brokers) > 0 && sasl != nil && sasl.Password == "" {
+		return Bad("redpanda-password", "it is missing. The data was last served with one, which is not written down: set ORDERFLOW_REDPANDA_PASSWORD")
 	}
 	return nil
+}
+
+// WithService makes the RunE of a command that needs a service as it has declared.
+func (sh *Shell) WithService(run func(ctx context.Context, c *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		return sh.Attached(cmd, NeedOf(cmd), func(ctx context.Context, c *client.Client) error { return run(ctx, c, args) })
+	}
 }

@@ -1,0 +1,51 @@
+package shell
+
+import (
+	"github.com/spf13/cobra"
+
+	"orderflow/bootstrap"
+	"orderflow/bootstrap/cli/settings"
+)
+
+// Equip gives the root of all commands the flags, the help and the messages that they have in common.
+func (sh *Shell) Equip(root *cobra.Command) {
+	root.Annotations = map[string]string{needAnnotation: string(IsService)}
+	root.SetIn(sh.In)
+	root.SetOut(sh.Out)
+	root.SetErr(sh.Err)
+	root.Version = bootstrap.Version()
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { sh.help(cmd) })
+	root.SetUsageFunc(func(cmd *cobra.Command) error { return sh.usage(cmd, cmd.OutOrStderr()) })
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageOf(flagError(cmd, err)) })
+
+	flags := root.PersistentFlags()
+	flags.Var(&sh.helpAll, helpAllFlag, "help with all flags")
+	flags.Lookup(helpAllFlag).NoOptDefVal = "true"
+	flags.String(settings.ConfigFlag, "", "YAML file with settings, named like the flags")
+	flags.StringVar((*string)(&sh.Config.Store), "store", string(sh.Config.Store), "where everything is kept: embedded or scylla")
+	flags.StringVar(&sh.Config.Data, "data", sh.Config.Data, "directory of the embedded store")
+	flags.StringVar(&sh.Config.Listen, "listen", sh.Config.Listen, "address of the HTTP API; port 0 takes a free one")
+	flags.StringSliceVar(&sh.Config.AllowedHosts, "allowed-hosts", nil,
+		"names that requests may have in Host besides localhost (default any, and on a loopback address no others)")
+	flags.DurationVar(&sh.Config.Retention, "retention", sh.Config.Retention, "how long the change feed keeps events; the event store keeps them for ever")
+	flags.StringVar(&sh.Config.Sink, "sink", sh.Config.Sink, "where events are published as CloudEvents: stdout, none, redpanda or file:PATH (default file:DATA/order-events.jsonl)")
+	flags.IntVar(&sh.Config.Lanes, "lanes", sh.Config.Lanes, "orders that each consumer handles at once")
+	flags.IntVar(&sh.Config.PublishLanes, "publish-lanes", sh.Config.PublishLanes, "orders that the publisher has on their way at once; batches are made of them")
+	flags.StringSliceVar(&sh.Config.Consumers, "consumers", nil, "consumers that may run in this process (default all)")
+	flags.StringVar((*string)(&sh.Config.PublishFrom), "publish-from", string(sh.Config.PublishFrom),
+		"what a new target of the publisher gets: every event from the beginning, or those from now on")
+	flags.DurationVar(&sh.Config.ReconcileEvery, "reconcile-every", sh.Config.ReconcileEvery,
+		"time between two background checks that nothing was left behind")
+	flags.IntVar(&sh.Config.ReconcileRate, "reconcile-rate", sh.Config.ReconcileRate,
+		"orders a second that a background check looks at; 1000 take 2h47m for 10 million orders")
+	flags.DurationVar(&sh.Config.Heartbeat, "heartbeat", sh.Config.Heartbeat, "time between two heartbeats through the change feed")
+	flags.DurationVar(&sh.Config.RollbackGrace, "rollback-grace", sh.Config.RollbackGrace, "how long the previous generation of a view is kept after a rebuild")
+	flags.DurationVar(&sh.Config.ShutdownTimeout, "shutdown-timeout", sh.Config.ShutdownTimeout, "bound of each step of a stop")
+	flags.StringVar(&sh.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&sh.logFormat, "log-format", "text", "text or json")
+	sh.scyllaFlags(flags)
+	sh.redpandaFlags(flags)
+	flags.StringVar(&sh.url, "url", "", "address of the service to talk to, instead of the one that runs on --data")
+}

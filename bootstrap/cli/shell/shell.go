@@ -1,0 +1,163 @@
+// Package shell is what all commands of the command line share: the process, the settings, a service to talk to, and how a command
+// ends. It also runs the service.
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"orderflow/bootstrap"
+	"orderflow/bootstrap/cli/settings"
+)
+
+// Exit statuses.
+const (
+	ExitOK    = 0
+	ExitError = 1
+	ExitUsage = 2
+	ExitBad   = 3
+)
+
+// Process is what a command gets of the process that it runs in.
+type Process struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// Environ is the environment, as a list of NAME=VALUE.
+	Environ []string
+	// Hangups gets a value for each SIGHUP; nil for none.
+	Hangups <-chan os.Signal
+}
+
+// Main runs the command line args, without the program's name, and returns the exit status. When ctx ends with a [Signal] as its
+// cause, a tool ends with the status of that signal, and serve with 0 after it has stopped in order.
+func Main(ctx context.Context, args []string, process Process, root func(*Shell) *cobra.Command) int {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	defer cancel(nil)
+	sh := New(process)
+	sh.Out = pipe{process.Out, cancel}
+	command := root(sh)
+	command.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
+		if NeedOf(cmd) != IsService {
+			waiting.Go(func() { sh.endOnHangup(ctx, cancel) })
+		}
+		return sh.prepare(cmd)
+	}
+	command.SetArgs(args)
+	return sh.conclude(command.ExecuteContext(ctx), context.Cause(ctx))
+}
+
+// endOnHangup ends a tool when its terminal has gone.
+func (sh *Shell) endOnHangup(ctx context.Context, end context.CancelCauseFunc) {
+	select {
+	case <-sh.Hangups:
+		end(Signal{syscall.SIGHUP})
+	case <-ctx.Done():
+	}
+}
+
+// conclude prints how a command has ended, and returns the exit status. cause is why its context has ended, if it has.
+func (sh *Shell) conclude(err, cause error) int {
+	var bad *BadAnswer
+	var usage *UsageError
+	var logged *loggedError
+	var sig Signal
+	switch {
+	case errors.Is(cause, errPipe):
+		return ExitPipe
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &logged):
+		return ExitError
+	case errors.As(err, &bad):
+		fmt.Fprintln(sh.Err, "orderflow:", err)
+		return ExitBad
+	case errors.As(err, &usage):
+		fmt.Fprintf(sh.Err, "orderflow: %s\nTry 'orderflow --help'.\n", sh.explainUsage(err))
+		return ExitUsage
+	case errors.As(cause, &sig):
+		text := fmt.Sprintf("interrupted by %v", sig)
+		var meaning *Interruption
+		if errors.As(err, &meaning) {
+			text += ": " + meaning.Means
+		}
+		fmt.Fprintln(sh.Err, "orderflow:", text)
+		return sig.status()
+	default:
+		fmt.Fprintln(sh.Err, "orderflow:", err)
+		return ExitError
+	}
+}
+
+// Shell is what all commands share.
+type Shell struct {
+	Process
+	// stdout is the output of the process, and Out what a command prints to: it ends the command when nobody reads.
+	stdout io.Writer
+	// Config is what the flags say.
+	Config    bootstrap.Config
+	tls       scyllaTLS
+	redpanda  redpandaOptions
+	url       string
+	logLevel  string
+	logFormat string
+	// level is the level of the log, which can change.
+	level   *slog.LevelVar
+	helpAll helpAll
+	// origins tells where the values of the flags come from.
+	origins settings.Origins
+}
+
+// New returns what the commands of one process share.
+func New(process Process) *Shell {
+	return &Shell{Process: process, stdout: process.Out, Config: bootstrap.DefaultConfig(), level: new(slog.LevelVar)}
+}
+
+// prepare completes the settings of a command.
+func (sh *Shell) prepare(cmd *cobra.Command) (err error) {
+	if sh.origins, err = settings.Layer(cmd, sh.Environ); err != nil {
+		return &UsageError{Err: err}
+	}
+	sh.complete()
+	return nil
+}
+
+// logger writes to the error stream, so that the output of a command stays clean.
+func (sh *Shell) logger() (*slog.Logger, error) {
+	level, err := parseLevel(sh.logLevel)
+	if err != nil {
+		return nil, err
+	}
+	sh.level.Set(level)
+	options := &slog.HandlerOptions{Level: sh.level}
+	switch sh.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(sh.Err, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(sh.Err, options)), nil
+	default:
+		return nil, Bad("log-format", "%q is neither text nor json", sh.logFormat)
+	}
+}
+
+func parseLevel(text string) (level slog.Level, err error) {
+	if err := level.UnmarshalText([]byte(text)); err != nil {
+		return level, Bad("log-level", "%q is none of debug, info, warn, error", text)
+	}
+	return level, nil
+}
+
+// IsTerminal reports whether w is a terminal, where a progress bar makes sense.
+func IsTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && termIsTerminal(int(file.Fd()))
+}
