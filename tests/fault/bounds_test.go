@@ -17,8 +17,8 @@ type bounded struct {
 	held    atomic.Int64
 }
 
-// mostHeld is what fits into the lanes, and the record that waits for a place.
-const mostHeld = lanes*(laneBuffer+1) + 1
+// mostHeld is what fits into the lanes: what waits, and a message with as much as can have waited. One record more waits for a place.
+const mostHeld = lanes*(laneBuffer+min(batch, laneBuffer+1)) + 1
 
 // Pull implements fanout.Consumer.
 func (b *bounded) Pull(ctx context.Context, emit func(context.Context, eventsourcing.Record, func()) error) error {

@@ -29,6 +29,7 @@ const (
 	confidence = 1500 * time.Millisecond // of the safe reader
 	lanes      = 4
 	laneBuffer = 2
+	batch      = 2
 )
 
 const publisherName = "publisher"
@@ -133,7 +134,7 @@ func (c *cluster) wire(p *process) (*fanout.Router, error) {
 		routed[i] = &bounded{Consumer: c.broken.consumer(one), cluster: c, process: p}
 	}
 	return fanout.New(fanout.Config{
-		Lanes: lanes, LaneBuffer: laneBuffer, RetryPause: 20 * time.Millisecond, DrainTimeout: time.Second, Logger: c.log,
+		Lanes: lanes, LaneBuffer: laneBuffer, Batch: batch, RetryPause: 20 * time.Millisecond, DrainTimeout: time.Second, Logger: c.log,
 	}, routed...)
 }
 
