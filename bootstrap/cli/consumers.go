@@ -6,15 +6,14 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/google/uuid"
 	"orderflow/bootstrap/cli/client"
 )
 
 func printDifferences(out io.Writer, v *client.Verification) {
 	for _, d := range v.Shown {
 		about := ""
-		if d.OrderID != uuid.Nil {
-			about = "order " + d.OrderID.String() + ": "
+		if d.ID() != "" {
+			about = d.Named.String() + ": "
 		}
 		if d.Consumer != "" {
 			about += d.Consumer + ": "
@@ -55,10 +54,24 @@ func printConsumers(out io.Writer, statuses []client.Status, now time.Time) erro
 		return err
 	}
 	for _, s := range statuses {
+		printNotes(out, s)
 		printFailure(out, s)
 		printRebuild(out, s)
 	}
 	return nil
+}
+
+// printNotes says what the table has no column for.
+func printNotes(out io.Writer, s client.Status) {
+	if s.Waiting > 0 {
+		fmt.Fprintf(out, "\n%s: %d of the orders that are set aside wait for a newer version of the program, which goes on with them by itself\n", s.Name, s.Waiting)
+	}
+	if s.Foreign > 0 {
+		fmt.Fprintf(out, "\n%s: %d records of its feed are not in the event store, and had no effect: does somebody else write to the topic?\n", s.Name, s.Foreign)
+	}
+	if s.Lag.Error != "" {
+		fmt.Fprintf(out, "\n%s: it is not known how far it is behind: %s\n", s.Name, s.Lag.Error)
+	}
 }
 
 func printFailure(out io.Writer, s client.Status) {
@@ -68,7 +81,7 @@ func printFailure(out io.Writer, s client.Status) {
 	}
 	where := "its loop"
 	if f.SequenceNumber > 0 {
-		where = fmt.Sprintf("event %d of order %s", f.SequenceNumber, f.OrderID)
+		where = fmt.Sprintf("event %d of %s", f.SequenceNumber, f.Named)
 	}
 	kind := ""
 	if f.Kind != "" {

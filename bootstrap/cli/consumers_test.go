@@ -146,6 +146,26 @@ and 1 more
 	}
 }
 
+// What the table has no column for is told below it.
+func TestConsumers_notes(t *testing.T) {
+	t.Parallel()
+	s := newFakeService(t, map[string][]string{"GET /v1/consumers": {consumersAre(
+		`{"name":"a","state":"parked","parked":3,"waiting":2,"foreign":7,"lag":{"error":"the broker is away"}}`,
+		`{"name":"b","state":"failing","failure":{"aggregate_id":"`+anOrder+`","aggregate_type":"shipment","sequence_number":2,"error":"away"}}`,
+	)}})
+	out, errs, status := s.run(t, "consumers")
+	for _, line := range []string{
+		"a: 2 of the orders that are set aside wait for a newer version of the program",
+		"a: 7 records of its feed are not in the event store, and had no effect",
+		"a: it is not known how far it is behind: the broker is away",
+		"b: stuck on event 2 of shipment " + anOrder,
+	} {
+		if status != 0 || !strings.Contains(out, "\n"+line) {
+			t.Errorf("exit status %d, no %q in:\n%s%s", status, line, out, errs)
+		}
+	}
+}
+
 func TestPause(t *testing.T) {
 	t.Parallel()
 	const call = "POST /v1/consumers/a/pause"

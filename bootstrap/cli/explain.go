@@ -18,8 +18,8 @@ import (
 
 // explanation is the answer of GET /v1/orders/{id}/explain.
 type explanation struct {
-	OrderID string           `json:"order_id"`
-	Events  []explainedEvent `json:"events"`
+	client.Named
+	Events []explainedEvent `json:"events"`
 }
 
 type explainedEvent struct {
@@ -103,7 +103,7 @@ const (
 
 func printExplanation(out io.Writer, told explanation) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "order %s\n", told.OrderID)
+	fmt.Fprintf(&b, "%s\n", told.Named)
 	for _, e := range told.Events {
 		fmt.Fprintf(&b, "\n%d  %s  committed %s\n", e.SequenceNumber, e.EventType, e.CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z"))
 		fmt.Fprintf(&b, "   command %s\n", e.CommandID)

@@ -17,7 +17,7 @@ import (
 
 // parkedOrder is an order that a consumer has set aside, as the API shows it.
 type parkedOrder struct {
-	OrderID        string    `json:"order_id"`
+	client.Named
 	SequenceNumber uint64    `json:"sequence_number"`
 	EventID        string    `json:"event_id"`
 	EventType      string    `json:"event_type"`
@@ -134,7 +134,7 @@ func (sh tools) listParked(ctx context.Context, c *client.Client, args []string)
 			if listed++; listed == 1 {
 				fmt.Fprintln(table, "CONSUMER\tORDER\tEVENT\tTYPE\tKIND\tATTEMPTS\tPARKED AT\tERROR")
 			}
-			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\n", consumer, p.OrderID, p.SequenceNumber, p.EventType, p.Kind, p.Attempts,
+			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\n", consumer, p.ID(), p.SequenceNumber, p.EventType, p.Kind, p.Attempts,
 				p.ParkedAt.Format(time.RFC3339), client.OneLine(p.Error))
 		})
 		if err != nil {
@@ -175,7 +175,7 @@ func (sh tools) showParked(ctx context.Context, c *client.Client, consumer, orde
 		return c.Known(ctx, consumer, err)
 	}
 	p := d.Parked
-	fmt.Fprintf(sh.Out, "order %s is set aside by %s\n\n", p.OrderID, consumer)
+	fmt.Fprintf(sh.Out, "%s is set aside by %s\n\n", p.Named, consumer)
 	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "event\t%d, %s, %s\n", p.SequenceNumber, p.EventType, p.EventID)
 	fmt.Fprintf(table, "kind\t%s\n", p.Kind)
@@ -233,7 +233,7 @@ func (sh tools) retryAllParked(ctx context.Context, c *client.Client, consumer s
 	}
 	fmt.Fprintf(sh.Out, "%d orders flow again, %d still fail\n", answer.Released, len(answer.StillParked))
 	for _, p := range answer.StillParked {
-		fmt.Fprintf(sh.Out, "order %s: event %d, %s (%s): %s\n", p.OrderID, p.SequenceNumber, p.EventType, p.Kind, p.Error)
+		fmt.Fprintf(sh.Out, "%s: event %d, %s (%s): %s\n", p.Named, p.SequenceNumber, p.EventType, p.Kind, p.Error)
 	}
 	if answer.NotTried > 0 {
 		return fmt.Errorf("%d orders were not tried: %s", answer.NotTried, answer.Error)

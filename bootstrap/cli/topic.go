@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
@@ -80,10 +79,10 @@ type topicReport struct {
 	Unknown    uint64 `json:"unknown"`
 	Scattered  uint64 `json:"scattered"`
 	Shown      []struct {
-		Kind           string    `json:"kind"`
-		OrderID        uuid.UUID `json:"order_id"`
-		SequenceNumber uint64    `json:"sequence_number"`
-		Detail         string    `json:"detail"`
+		Kind string `json:"kind"`
+		client.Named
+		SequenceNumber uint64 `json:"sequence_number"`
+		Detail         string `json:"detail"`
 	} `json:"shown"`
 }
 
@@ -160,7 +159,7 @@ func (r *topicReport) print(out io.Writer) error {
 	for _, f := range r.Shown {
 		event := ""
 		if f.SequenceNumber > 0 {
-			event = fmt.Sprintf("event %d of order %s: ", f.SequenceNumber, f.OrderID)
+			event = fmt.Sprintf("event %d of %s: ", f.SequenceNumber, f.Named)
 		}
 		fmt.Fprintf(out, "%s: %s%s\n", f.Kind, event, f.Detail)
 	}

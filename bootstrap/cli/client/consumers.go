@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,9 +9,20 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 )
+
+// Named is what an answer is about. An earlier service tells the id of an order only.
+type Named struct {
+	AggregateID   string `json:"aggregate_id"`
+	AggregateType string `json:"aggregate_type"`
+	OrderID       string `json:"order_id"`
+}
+
+// ID returns the id of the aggregate; "" when the answer is about none.
+func (n Named) ID() string { return cmp.Or(n.AggregateID, n.OrderID) }
+
+// String says what it is, such as "order 0195f3a0-…".
+func (n Named) String() string { return cmp.Or(n.AggregateType, "order") + " " + n.ID() }
 
 // Status is one consumer in the answer of GET /v1/consumers.
 type Status struct {
@@ -23,8 +35,11 @@ type Status struct {
 		AgeSeconds      float64  `json:"age_seconds"`
 		Known           bool     `json:"known"`
 		HeadroomSeconds *float64 `json:"headroom_seconds"`
+		// Error says why the lag is not known, if something is wrong.
+		Error string `json:"error"`
 	} `json:"lag"`
 	Parked       int            `json:"parked"`
+	Waiting      int            `json:"waiting"`
 	OldestParked time.Time      `json:"oldest_parked"`
 	Rebuild      *RebuildStatus `json:"rebuild"`
 	Holder       *struct {
@@ -32,8 +47,9 @@ type Status struct {
 	} `json:"holder"`
 	Handled    uint64 `json:"handled"`
 	Duplicates uint64 `json:"duplicates"`
+	Foreign    uint64 `json:"foreign"`
 	Failure    *struct {
-		OrderID        string    `json:"order_id"`
+		Named
 		SequenceNumber uint64    `json:"sequence_number"`
 		Kind           string    `json:"kind"`
 		Error          string    `json:"error"`
@@ -68,9 +84,9 @@ type Verification struct {
 	Repaired    uint64 `json:"repaired"`
 	Differences uint64 `json:"differences"`
 	Shown       []struct {
-		OrderID  uuid.UUID `json:"order_id"`
-		Consumer string    `json:"consumer"`
-		Detail   string    `json:"detail"`
+		Named
+		Consumer string `json:"consumer"`
+		Detail   string `json:"detail"`
 	} `json:"shown"`
 }
 
