@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"orderflow/adapters/cloudevents"
 	"orderflow/adapters/redpanda"
 	"orderflow/adapters/redpanda/source"
 	"orderflow/application/audit"
@@ -75,10 +76,15 @@ func (a *App) openSource() (ports.ChangeFeed, error) {
 	return feed, nil
 }
 
-// openTopicVerifier returns nil when no topic is known.
+// openTopicVerifier compares the topic with the event store, or without brokers the file that events go to. It is nil when there
+// is neither.
 func (a *App) openTopicVerifier() (ports.TopicVerifier, error) {
 	if !a.config.hasTopic() {
-		return nil, nil
+		target, err := parseSink(a.config.Sink, a.config.Data)
+		if err != nil || target.kind != sinkFile {
+			return nil, err
+		}
+		return audit.New(audit.Config{Store: a.store, Topic: cloudevents.NewFileReader(target.path)}), nil
 	}
 	topic, err := source.NewTopicReader(a.redpanda())
 	if err != nil {

@@ -206,3 +206,41 @@ func TestPublisher_outlivesTheReaderOfItsOutput(t *testing.T) {
 		return nil
 	})
 }
+
+// Verification holds the file that events are published to against the event store, as it does with a topic.
+func TestVerifyTopic_holdsAFileAgainstTheStore(t *testing.T) {
+	t.Parallel()
+	c := config(t.TempDir())
+	file := filepath.Join(t.TempDir(), "events")
+	c.Sink = "file:" + file
+	published(t, c, file, 3, 3)
+	verify := func() string {
+		t.Helper()
+		app, stop := run(t, c, io.Discard)
+		defer stop()
+		resp, err := http.Post(app.URL()+"/v1/verify/topic?patience=0s", "application/json", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%d %s, %v", resp.StatusCode, text, err)
+		}
+		return string(text)
+	}
+	if got := verify(); !strings.Contains(got, `"messages":3`) || !strings.Contains(got, `"missing":0`) {
+		t.Errorf("report %s", got)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	if err := os.WriteFile(file, bytes.Join([][]byte{lines[0], lines[2], lines[2]}, nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := verify(); !strings.Contains(got, `"missing":1`) || !strings.Contains(got, `"doubled":1`) {
+		t.Errorf("report %s", got)
+	}
+}

@@ -38,6 +38,8 @@ func encodeEvent(source []byte, r eventsourcing.Record) ([]byte, error) {
 	b = r.CreatedAt.UTC().AppendFormat(b, timeFormat)
 	b = fmt.Appendf(b, `","sequence":"%020d","eventversion":`, r.SequenceNumber)
 	b = strconv.AppendInt(b, int64(r.EventVersion), 10)
+	b = append(b, `,"aggregatetype":`...)
+	b = append(b, quote(r.AggregateType)...)
 	b = appendID(b, "commandid", r.CommandID)
 	b = appendID(b, "correlationid", r.CorrelationID)
 	b = appendID(b, "causationid", r.CausationID)

@@ -43,6 +43,7 @@ func TestPublisher_WritesThisLine(t *testing.T) {
 		`"time":"2026-01-02T02:04:05.600Z",` +
 		`"sequence":"00000000000000000012",` +
 		`"eventversion":2,` +
+		`"aggregatetype":"order",` +
 		`"commandid":"0198c2a4-0000-7000-8000-000000000003",` +
 		`"correlationid":"0198c2a4-0000-7000-8000-000000000004",` +
 		`"causationid":"0198c2a4-0000-7000-8000-000000000005",` +

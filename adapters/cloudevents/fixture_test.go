@@ -60,6 +60,7 @@ type event struct {
 	Time            time.Time       `json:"time"`
 	Sequence        string          `json:"sequence"`
 	EventVersion    int             `json:"eventversion"`
+	AggregateType   string          `json:"aggregatetype"`
 	CommandID       uuid.UUID       `json:"commandid"`
 	CorrelationID   uuid.UUID       `json:"correlationid"`
 	CausationID     uuid.UUID       `json:"causationid"`
@@ -85,7 +86,7 @@ func decode(t testing.TB, lines []byte) []eventsourcing.Record {
 		}
 		records = append(records, eventsourcing.Record{
 			Header: eventsourcing.Header{
-				AggregateType: "order",
+				AggregateType: e.AggregateType,
 				EventID:       e.ID, AggregateID: e.Subject, SequenceNumber: sequenceNumber, CreatedAt: e.Time,
 				CommandID: e.CommandID, CorrelationID: e.CorrelationID, CausationID: e.CausationID,
 			},

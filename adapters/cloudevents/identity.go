@@ -104,10 +104,11 @@ func (f *file) noteFirst(line []byte) {
 func (i incarnation) inode() bool { return i.Inode != 0 }
 
 // elsewhere tells whether the file that the identity was given to is in a directory under another name than now, which is
-// how programs rotate files.
+// how programs rotate files. The inode alone does not tell: that of a deleted file goes to the next one that is made, which
+// may be any.
 func (i incarnation) elsewhere(dir string, now fs.FileInfo) bool {
 	entries, err := os.ReadDir(dir)
-	if err != nil || !i.inode() {
+	if err != nil || !i.inode() || i.First == "" {
 		return false
 	}
 	for _, entry := range entries {
@@ -116,10 +117,20 @@ func (i incarnation) elsewhere(dir string, now fs.FileInfo) bool {
 			continue
 		}
 		if device, inode, _ := inodeOf(info); device == i.Device && inode == i.Inode {
-			return true
+			return i.begins(filepath.Join(dir, entry.Name()))
 		}
 	}
 	return false
+}
+
+// begins tells whether the file at path begins with the line that the identity was given with.
+func (i incarnation) begins(path string) bool {
+	h, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	first, err := firstLine(h)
+	return errors.Join(err, h.Close()) == nil && first == i.First
 }
 
 func readIncarnation(path string) (incarnation, error) {

@@ -67,7 +67,11 @@ func TestIdentity(t *testing.T) {
 			content, err := os.ReadFile(path)
 			must(t, err, os.WriteFile(path+".new", content, 0o600), os.Rename(path+".new", path))
 		}, true},
-		"rotation by rename":              {3, func(t *testing.T, path string) { must(t, os.Rename(path, path+".1")) }, true},
+		"rotation by rename": {3, func(t *testing.T, path string) { must(t, os.Rename(path, path+".1")) }, true},
+		"deletion, and its inode is that of something else": {3, func(t *testing.T, path string) {
+			other := filepath.Join(filepath.Dir(path), "other")
+			must(t, os.Rename(path, other), os.WriteFile(other, []byte("something else\n"), 0o600))
+		}, false},
 		"rotation by copy and truncation": {3, func(t *testing.T, path string) { must(t, os.Truncate(path, 0)) }, true},
 		"a move to another directory": {3, func(t *testing.T, path string) {
 			moved := filepath.Join(filepath.Dir(path), "moved")
