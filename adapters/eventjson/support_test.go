@@ -105,5 +105,7 @@ func envelope[E any](aggregateType string, e E) eventsourcing.Envelope[E] {
 }
 
 func record(aggregateType, eventType string, version int, payload string) eventsourcing.Record {
-	return eventsourcing.Record{Header: header(aggregateType), EventType: eventType, EventVersion: version, Payload: []byte(payload)}
+	return eventsourcing.Record{
+		Header: header(aggregateType), EventType: eventType, EventVersion: version, Payload: []byte(payload),
+	}
 }

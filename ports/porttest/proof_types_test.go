@@ -220,7 +220,8 @@ func listsAs(events, outbox func(string) string) func(s *memory.Store, h *Aggreg
 	}
 }
 
-// deliversAs makes the feed rename the types; rename is asked for each subscription, counted from 1.
+// deliversAs makes the feed rename the types; rename is asked for each subscription, counted from
+// 1.
 func deliversAs(rename func(subscription int) func(string) string) func(s *memory.Store, h *AggregateTypesHarness) {
 	return func(s *memory.Store, h *AggregateTypesHarness) {
 		opened := 0

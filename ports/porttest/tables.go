@@ -2,8 +2,9 @@ package porttest
 
 import "orderflow/domain/projection"
 
-// Tables returns every table of the Views suite. Between them they have every kind and role of column. An adapter whose
-// tables are made beforehand makes these. The tables of [Lives] are not among them.
+// Tables returns every table of the Views suite. Between them they have every kind and role of
+// column. An adapter whose tables are made beforehand makes these. The tables of [Lives] are not
+// among them.
 func Tables() []*projection.Table {
 	return []*projection.Table{wholeTable(), statusTable(), labelTable(), everyKindTable(), timelineTable()}
 }
@@ -57,7 +58,8 @@ func labelTable() *projection.Table {
 	}
 }
 
-// everyKindTable has two partition columns, a bucket, and a clustering column of each kind, two of them descending.
+// everyKindTable has two partition columns, a bucket, and a clustering column of each kind, two of
+// them descending.
 func everyKindTable() *projection.Table {
 	return &projection.Table{
 		Name: "porttest_every_kind", Owner: "id",

@@ -27,9 +27,9 @@ type AggregateTypesHarness struct {
 
 func (h AggregateTypesHarness) close() error { return h.Close() }
 
-// AggregateTypes tests that aggregates of several types live side by side in one store: what the contracts of
-// [ports.EventStore], [ports.HeadScanner], [ports.RecordLister] and [ports.ChangeFeed] say of the aggregate type. Each test
-// calls factory for an adapter on data of its own.
+// AggregateTypes tests that aggregates of several types live side by side in one store: what the
+// contracts of [ports.EventStore], [ports.HeadScanner], [ports.RecordLister] and [ports.ChangeFeed]
+// say of the aggregate type. Each test calls factory for an adapter on data of its own.
 func AggregateTypes(t *testing.T, factory func(t *testing.T) AggregateTypesHarness) {
 	runSuite(t, factory, aggregateTypeScenarios())
 }
@@ -46,7 +46,8 @@ func aggregateTypeScenarios() []scenario[AggregateTypesHarness] {
 	}
 }
 
-// everyType is a name of each kind: an ordinary one, another one that begins with it, the shortest, and the longest.
+// everyType is a name of each kind: an ordinary one, another one that begins with it, the shortest,
+// and the longest.
 func everyType() []string {
 	return []string{"order", "order-line", "z", strings.Repeat("long_0-9", eventsourcing.MaxType/8), "stock-item"}
 }
@@ -59,8 +60,8 @@ func ofType(a ports.Append, name string) ports.Append {
 	return a
 }
 
-// someOfEveryType writes in turns to aggregates of every type, two of each, and returns the records in the order of the
-// appends.
+// someOfEveryType writes in turns to aggregates of every type, two of each, and returns the records
+// in the order of the appends.
 func (t test) someOfEveryType(store ports.EventStore) []eventsourcing.Record {
 	t.Helper()
 	var all []eventsourcing.Record
@@ -163,7 +164,8 @@ func typesOfListings(t test, h AggregateTypesHarness) {
 	}
 }
 
-// typesDelivered has a consumer that reads while records of all types are written, and one that resumes in the middle of them.
+// typesDelivered has a consumer that reads while records of all types are written, and one that
+// resumes in the middle of them.
 func typesDelivered(t test, h AggregateTypesHarness) {
 	if h.Feed == nil {
 		t.Log("absent: this adapter has no feed")
@@ -202,8 +204,8 @@ func typesReopened(t test, h AggregateTypesHarness) {
 	}
 }
 
-// PublishedTypes tests that a [ports.Publisher] publishes the aggregate types of records. Each test calls factory for a
-// publisher with a target of its own.
+// PublishedTypes tests that a [ports.Publisher] publishes the aggregate types of records. Each test
+// calls factory for a publisher with a target of its own.
 func PublishedTypes(t *testing.T, factory func(t *testing.T) PublisherHarness) {
 	runSuite(t, factory, publishedTypeScenarios())
 }

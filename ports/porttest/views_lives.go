@@ -12,8 +12,8 @@ import (
 	"orderflow/ports"
 )
 
-// Lives are histories of some aggregates, and projections that fold them. The Views suite hands the events to each
-// projection one by one, in turns, and compares its table with the folds after each.
+// Lives are histories of some aggregates, and projections that fold them. The Views suite hands the
+// events to each projection one by one, in turns, and compares its table with the folds after each.
 type Lives struct {
 	Projections []*projection.Projection
 	// Histories holds one history an aggregate, each from its first event on.
@@ -37,7 +37,8 @@ func viewsEqualFolds(t test, h ViewsHarness) {
 	}
 }
 
-// follow applies the events of several aggregates in turns and compares the table with the folds after each.
+// follow applies the events of several aggregates in turns and compares the table with the folds
+// after each.
 func (t test) follow(h ViewsHarness, p *projection.Projection, histories [][]projection.Event) {
 	t.Helper()
 	view := ports.ViewID{Consumer: p.Name, Generation: 1}
@@ -71,7 +72,8 @@ func (t test) advance(h ViewsHarness, view ports.ViewID, p *projection.Projectio
 	})
 }
 
-// changed is the event of the aggregates of the suite. An empty status means that the aggregate is gone.
+// changed is the event of the aggregates of the suite. An empty status means that the aggregate is
+// gone.
 type changed struct {
 	status string
 	labels []string

@@ -12,7 +12,8 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// T is what scenarios report to: a *testing.T, a *rapid.T. On a *testing.T a scenario with a name is a subtest.
+// T is what scenarios report to: a *testing.T, a *rapid.T. On a *testing.T a scenario with a name
+// is a subtest.
 type T interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -33,17 +34,19 @@ type Aggregate[C eventsourcing.Command, S, E any] struct {
 	Samples []E
 	// Codec, when set, must bring every event back as it was.
 	Codec Codec[E]
-	// Content, when set, is the text that tells commands apart: the AppendContent of application/command.
+	// Content, when set, is the text that tells commands apart: the AppendContent of
+	// application/command.
 	Content func([]byte, C) []byte
-	// Handle, when set, puts the aggregate on the runtime: it returns a handler on a store that holds a history. The kit hands
-	// it the command twice under one id. Package tests/handling makes it of a command.Aggregate.
+	// Handle, when set, puts the aggregate on the runtime: it returns a handler on a store that
+	// holds a history. The kit hands it the command twice under one id. Package tests/handling
+	// makes it of a command.Aggregate.
 	Handle func(history []eventsourcing.Envelope[E]) func(command C, commandID uuid.UUID) ([]eventsourcing.Envelope[E], error)
 	// CheckRefusal, when set, says what is wrong with the refusal of a command, beside its code.
 	CheckRefusal func(command C, refusal error) error
 }
 
-// Scenarios are the scenarios of one test. They run when their end is written, one after the other, and are not safe for
-// concurrent use.
+// Scenarios are the scenarios of one test. They run when their end is written, one after the other,
+// and are not safe for concurrent use.
 type Scenarios[C eventsourcing.Command, S, E any] struct {
 	t         T
 	aggregate Aggregate[C, S, E]
@@ -77,7 +80,8 @@ func New[C eventsourcing.Command, S, E any](t T, aggregate Aggregate[C, S, E]) *
 	return s
 }
 
-// Ran returns the scenarios that were run, in their order: a test can hold them against the commands and states that there are.
+// Ran returns the scenarios that were run, in their order: a test can hold them against the
+// commands and states that there are.
 func (s *Scenarios[C, S, E]) Ran() []Ran[C, S] { return s.ran }
 
 // Scenario begins a scenario with a name.
@@ -135,8 +139,8 @@ func (d *Decision[C, S, E]) ThenNothing() {
 	d.run(outcome[E]{})
 }
 
-// ThenRefused wants the command to be refused with a code, and runs the scenario. The error must be an
-// [eventsourcing.Refused] with a detail.
+// ThenRefused wants the command to be refused with a code, and runs the scenario. The error must be
+// an [eventsourcing.Refused] with a detail.
 func (d *Decision[C, S, E]) ThenRefused(code string) {
 	d.scenario.of.t.Helper()
 	d.run(outcome[E]{Refused: code})

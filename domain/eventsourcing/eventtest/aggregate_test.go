@@ -168,7 +168,10 @@ func TestScenarios_FindOut(t *testing.T) {
 			}
 			return evolve(b, e)
 		}), "has modified the event"},
-		{"an event without a sample", func(a *aggregate) { a.Samples = a.Samples[:1] }, "there is no sample of the type of eventtest_test.wasClosed{}"},
+		{
+			"an event without a sample", func(a *aggregate) { a.Samples = a.Samples[:1] },
+			"there is no sample of the type of eventtest_test.wasClosed{}",
+		},
 		{"no samples", func(a *aggregate) { a.Samples = nil }, "no samples of events"},
 		{"a type that cannot be stored", func(a *aggregate) { a.Type = "Basket" }, "aggregate type"},
 		{"a codec that refuses", encodes(func(e eventsourcing.Envelope[event]) (eventsourcing.Record, error) {
@@ -201,23 +204,23 @@ func TestScenarios_FindOut(t *testing.T) {
 			a.Content = func(b []byte, _ command) []byte { calls++; return fmt.Append(b, calls) }
 		}, "the command has two contents"},
 		{"a runtime that forgets commands", func(a *aggregate) {
-			a.Handle = func(history []eventsourcing.Envelope[event]) func(command, uuid.UUID) ([]eventsourcing.Envelope[event], error) {
+			a.Handle = func(history []eventsourcing.Envelope[event]) handler {
 				handle := runtime(history)
 				return func(c command, _ uuid.UUID) ([]eventsourcing.Envelope[event], error) { return handle(c, uuid.New()) }
 			}
 		}, "the same command id again is answered differently"},
 		{"a runtime that answers with new events", func(a *aggregate) {
-			a.Handle = func(history []eventsourcing.Envelope[event]) func(command, uuid.UUID) ([]eventsourcing.Envelope[event], error) {
+			a.Handle = func(history []eventsourcing.Envelope[event]) handler {
 				return func(c command, id uuid.UUID) ([]eventsourcing.Envelope[event], error) { return runtime(history)(c, id) }
 			}
 		}, "the same command id again is answered differently"},
 		{"a runtime that decides by other rules", func(a *aggregate) {
-			a.Handle = func([]eventsourcing.Envelope[event]) func(command, uuid.UUID) ([]eventsourcing.Envelope[event], error) {
+			a.Handle = func([]eventsourcing.Envelope[event]) handler {
 				return runtime(nil)
 			}
 		}, "the runtime decides differently"},
 		{"a runtime that panics", func(a *aggregate) {
-			a.Handle = func([]eventsourcing.Envelope[event]) func(command, uuid.UUID) ([]eventsourcing.Envelope[event], error) {
+			a.Handle = func([]eventsourcing.Envelope[event]) handler {
 				return func(command, uuid.UUID) ([]eventsourcing.Envelope[event], error) { panic("no store") }
 			}
 		}, "the runtime panicked: no store"},

@@ -155,7 +155,8 @@ func (r *running[C, S, E]) checkContent() {
 	r.of.contents[content] = command
 }
 
-// checkRepeated hands the command to the runtime twice, under one id: the answers must be the same, and what was decided.
+// checkRepeated hands the command to the runtime twice, under one id: the answers must be the same,
+// and what was decided.
 func (r *running[C, S, E]) checkRepeated(got outcome[E]) {
 	if r.aggregate.Handle == nil {
 		return
@@ -183,7 +184,8 @@ func (r *running[C, S, E]) checkRepeated(got outcome[E]) {
 	})
 }
 
-// checkTotal goes on with the decided events, and tries every sample in every state of the scenario.
+// checkTotal goes on with the decided events, and tries every sample in every state of the
+// scenario.
 func (r *running[C, S, E]) checkTotal(decided []E) {
 	head := uint64(len(r.given))
 	why := cause(r.aggregate.Type, r.when.AggregateID(), head)

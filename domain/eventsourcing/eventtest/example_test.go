@@ -42,7 +42,8 @@ func Example() {
 	// then   eventtest_test.wasClosed{}
 }
 
-// A projection with one row a thing. Its scenarios also run in every way in which a feed may deliver the events.
+// A projection with one row a thing. Its scenarios also run in every way in which a feed may
+// deliver the events.
 func ExampleProject() {
 	history := eventtest.History("basket", basketID, wasPut{[]string{"pen", "ink"}}, wasClosed{}, wasPut{[]string{"cap"}})
 

@@ -12,7 +12,8 @@ import (
 // Noon is when every fixed history begins: UTC, a whole second.
 var Noon = time.Date(2025, time.March, 31, 12, 0, 0, 0, time.UTC)
 
-// Step is the time between two events of a history. It is long, so that a few events fall on several days.
+// Step is the time between two events of a history. It is long, so that a few events fall on
+// several days.
 const Step = 12 * time.Hour
 
 // ID returns a fixed id, a well-formed UUID of version 7 that ends with n.
@@ -20,14 +21,15 @@ func ID(n uint16) uuid.UUID {
 	return uuid.UUID{0x01, 0x8f, 0x4e, 0x9a, 6: 0x70, 8: 0x80, 14: byte(n >> 8), 15: byte(n)}
 }
 
-// Kinds of ids keep those of events and commands apart from those of aggregates, which tests choose.
+// Kinds of ids keep those of events and commands apart from those of aggregates, which tests
+// choose.
 const (
 	eventIDs   = 0xe000
 	commandIDs = 0xc000
 )
 
-// History returns events as the history of one aggregate: numbered from 1, a [Step] apart from [Noon] on, each of a command of
-// its own, with fixed ids.
+// History returns events as the history of one aggregate: numbered from 1, a [Step] apart from
+// [Noon] on, each of a command of its own, with fixed ids.
 func History(aggregateType string, id uuid.UUID, events ...any) []projection.Event {
 	return HistoryOf(aggregateType, id, events)
 }

@@ -6,8 +6,8 @@ import (
 	"orderflow/domain/projection"
 )
 
-// Project returns the scenarios of a projection. samples are events, as any, which the reducer has to take in every state
-// beside the given ones.
+// Project returns the scenarios of a projection. samples are events, as any, which the reducer has
+// to take in every state beside the given ones.
 func Project(t T, p *projection.Projection, samples ...any) *Projecting {
 	t.Helper()
 	if err := p.Table.Check(); err != nil {

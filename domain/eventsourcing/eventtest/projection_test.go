@@ -66,7 +66,8 @@ var otherID = eventtest.ID(8)
 // twoBaskets are histories with things that come, stay and go.
 func twoBaskets() [][]projection.Event {
 	return [][]projection.Event{
-		eventtest.History("basket", basketID, wasPut{[]string{"pen", "ink"}}, wasPut{[]string{"ink"}}, wasClosed{}, wasPut{[]string{"cap"}}),
+		eventtest.History("basket", basketID,
+			wasPut{[]string{"pen", "ink"}}, wasPut{[]string{"ink"}}, wasClosed{}, wasPut{[]string{"cap"}}),
 		eventtest.History("basket", otherID, wasPut{[]string{"pen"}}, wasPut{[]string{"cap"}}),
 	}
 }
@@ -113,7 +114,8 @@ func TestProject_FindsOut(t *testing.T) {
 			eventtest.Project(t, things(reduce, rows)).Given(twoBaskets()...).ThenNothing()
 		}, "but (-want +got)"},
 		{"a table without an owner", func(t eventtest.T) {
-			eventtest.Project(t, projection.New("things", 1, nil, &projection.Table{Name: "t", Columns: []projection.Column{thing}}, reduce, rows))
+			table := &projection.Table{Name: "t", Columns: []projection.Column{thing}}
+			eventtest.Project(t, projection.New("things", 1, nil, table, reduce, rows))
 		}, "the owner"},
 		{"a row that does not fit", rowing(func(s contents) []projection.Row {
 			all := rows(s)
@@ -138,7 +140,10 @@ func TestProject_FindsOut(t *testing.T) {
 		{"a state that is not kept", scenariosOf(things(func(s forgetful, e happened) forgetful {
 			return forgetful{reduce(s.contents, e)}
 		}, func(s forgetful) []projection.Row { return rows(s.contents) })), "do not give the rows of the fold"},
-		{"a state whose lost part is written over", scenariosOf(things(reduceLosing, rowsLosing)), "does not put what its events touch"},
+		{
+			"a state whose lost part is written over", scenariosOf(things(reduceLosing, rowsLosing)),
+			"does not put what its events touch",
+		},
 		{"a state whose lost part is in a key", scenariosOf(things(reduceLosing, func(s losing) []projection.Row {
 			if s.Last == "" {
 				return nil
@@ -270,15 +275,18 @@ but (-want +got):
 func TestHistory_IsFixed(t *testing.T) {
 	t.Parallel()
 	got := eventtest.History("basket", basketID, wasClosed{}, wasPut{nil})
-	if diff := cmp.Diff(got, eventtest.History("basket", basketID, wasClosed{}, wasPut{nil}), cmp.AllowUnexported(wasPut{})); diff != "" {
+	again := eventtest.History("basket", basketID, wasClosed{}, wasPut{nil})
+	if diff := cmp.Diff(got, again, cmp.AllowUnexported(wasPut{})); diff != "" {
 		t.Errorf("two histories differ:\n%s", diff)
 	}
 	second := got[1]
 	if second.SequenceNumber != 2 || second.AggregateID != basketID || second.AggregateType != "basket" ||
-		!second.CreatedAt.Equal(eventtest.Noon.Add(eventtest.Step)) || second.CommandID == got[0].CommandID || second.EventID == got[0].EventID {
+		!second.CreatedAt.Equal(eventtest.Noon.Add(eventtest.Step)) ||
+		second.CommandID == got[0].CommandID || second.EventID == got[0].EventID {
 		t.Errorf("second event: %+v", second.Header)
 	}
-	if id := eventtest.ID(0x1234); id.Version() != 7 || id.Variant() != uuid.RFC4122 || !strings.HasSuffix(id.String(), "1234") {
+	id := eventtest.ID(0x1234)
+	if id.Version() != 7 || id.Variant() != uuid.RFC4122 || !strings.HasSuffix(id.String(), "1234") {
 		t.Errorf("ID(0x1234) = %s", id)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// render writes v in one line, as deep as it goes, unexported fields included. Equal values give equal texts, so a text from
-// before tells whether somebody has modified the value since.
+// render writes v in one line, as deep as it goes, unexported fields included. Equal values give
+// equal texts, so a text from before tells whether somebody has modified the value since.
 func render(v any) string {
 	var b strings.Builder
 	w := writer{b: &b, seen: map[uintptr]bool{}}
@@ -139,8 +139,8 @@ type span struct {
 	path     string
 }
 
-// shared returns the paths in a and b of memory that both refer to; ok is false when there is none. Strings and times do not
-// count, as nobody can write to them.
+// shared returns the paths in a and b of memory that both refer to; ok is false when there is none.
+// Strings and times do not count, as nobody can write to them.
 func shared(a, b any) (inA, inB string, ok bool) {
 	ofA, ofB := spans(a), spans(b)
 	for _, x := range ofA {

@@ -39,8 +39,8 @@ func TestRender_GoesAllTheWayDown(t *testing.T) {
 	}
 	want := `eventtest.everyKind{Text: "a\"b", bytes: "x\x00", numbers: [1, 2], empty: [], array: [true, false], ` +
 		`names: map["a": 1, "b": 2], none: nil, any: eventtest.node{name: "c", next: nil}, nothing: nil, ` +
-		`pointer: &eventtest.node{name: "a", next: &eventtest.node{name: "b", next: …}}, id: 018f4e9a-0000-7000-8000-000000000001, ` +
-		`at: {wall: 0, ext: 0, loc: nil}, Public: 2025-03-31T12:00:00Z, call: func()(0)}`
+		`pointer: &eventtest.node{name: "a", next: &eventtest.node{name: "b", next: …}}, ` +
+		`id: 018f4e9a-0000-7000-8000-000000000001, at: {wall: 0, ext: 0, loc: nil}, Public: 2025-03-31T12:00:00Z, call: func()(0)}`
 	if got := render(v); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

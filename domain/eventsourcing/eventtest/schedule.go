@@ -8,10 +8,12 @@ import (
 	"orderflow/domain/projection"
 )
 
-// randomSchedules is how many deliveries of each scenario are drawn beside the typical ones. They are the same in every run.
+// randomSchedules is how many deliveries of each scenario are drawn beside the typical ones. They
+// are the same in every run.
 const randomSchedules = 20
 
-// delivery is some events of one history that a feed hands over at once: number first and those behind it, up to last.
+// delivery is some events of one history that a feed hands over at once: number first and those
+// behind it, up to last.
 type delivery struct{ history, first, last int }
 
 func (d delivery) String() string {
@@ -128,8 +130,8 @@ func (r *viewing) random(random *rand.Rand) (schedule []delivery) {
 	return append(schedule, ends...)
 }
 
-// deliver passes a schedule on as the consumer does: what an aggregate has handled is dropped, and what was left out is filled
-// in from its history.
+// deliver passes a schedule on as the consumer does: what an aggregate has handled is dropped, and
+// what was left out is filled in from its history.
 func (r *viewing) deliver(schedule []delivery) (view rows, ok bool) {
 	view = rows{}
 	handled := make([]int, len(r.histories))

@@ -13,7 +13,8 @@ import (
 	"orderflow/domain/eventsourcing/eventtest"
 )
 
-// The domain of these tests is a basket: things are put into it until it is closed, and a thing is in it once.
+// The domain of these tests is a basket: things are put into it until it is closed, and a thing is
+// in it once.
 
 type (
 	command interface{ eventsourcing.Command }
@@ -123,8 +124,10 @@ func (codec) Decode(r eventsourcing.Record) (eventsourcing.Envelope[event], erro
 	return e, nil
 }
 
+type handler = func(command, uuid.UUID) ([]eventsourcing.Envelope[event], error)
+
 // runtime remembers which command caused which events.
-func runtime(history []eventsourcing.Envelope[event]) func(command, uuid.UUID) ([]eventsourcing.Envelope[event], error) {
+func runtime(history []eventsourcing.Envelope[event]) handler {
 	return func(c command, id uuid.UUID) ([]eventsourcing.Envelope[event], error) {
 		var before []eventsourcing.Envelope[event]
 		for _, e := range history {

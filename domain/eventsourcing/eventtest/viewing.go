@@ -17,7 +17,8 @@ type viewing struct {
 	p         *projection.Projection
 	samples   []any
 	histories [][]projection.Event
-	// moments holds, for each history, the rows before its first event and after each, each folded anew.
+	// moments holds, for each history, the rows before its first event and after each, each folded
+	// anew.
 	moments [][]rows
 	complaints
 }
@@ -87,8 +88,8 @@ func (r *viewing) same(want, got rows) string {
 	return cmp.Diff(r.lines(slices.Collect(maps.Values(want))), r.lines(slices.Collect(maps.Values(got))))
 }
 
-// advance does one step and checks what holds for each: nothing that goes in is modified, and the same again gives the same;
-// rows fit the table and are of the aggregate; no key occurs twice.
+// advance does one step and checks what holds for each: nothing that goes in is modified, and the
+// same again gives the same; rows fit the table and are of the aggregate; no key occurs twice.
 func (r *viewing) advance(what string, state []byte, events []projection.Event) (step projection.Step, ok bool) {
 	before := render(events)
 	var again projection.Step
@@ -207,8 +208,8 @@ func (r *viewing) checkSteps(h int, ends ...int) {
 	}
 }
 
-// checkCover holds a step against the rows before, between and after its events: what is gone must be deleted, what was ever
-// different must be put, and nothing else.
+// checkCover holds a step against the rows before, between and after its events: what is gone must
+// be deleted, what was ever different must be put, and nothing else.
 func (r *viewing) checkCover(what string, moments []rows, step projection.Step) {
 	now := moments[len(moments)-1]
 	put, gone := rows{}, rows{}
