@@ -68,6 +68,13 @@ var allowed = []struct {
 	{"bootstrap/cli/settings", []string{"github.com/spf13/...", "go.yaml.in/yaml/..."}},
 	{"bootstrap/cli", []string{"bootstrap/...", "adapters/scylla", "adapters/redpanda", "github.com/google/uuid", "github.com/spf13/...", "github.com/schollz/progressbar/..."}},
 	{"bootstrap", []string{"domain/...", "application/...", "ports", "adapters/...", "github.com/google/uuid", "github.com/gocql/gocql", "github.com/prometheus/...", "golang.org/x/sync/..."}},
+	// A second domain follows the rules of the first one.
+	{"tests/otherdomain/stock", []string{"domain/eventsourcing", "github.com/google/uuid"}},
+	{"tests/otherdomain/stock/views", []string{
+		"domain/eventsourcing", "domain/projection", "domain/order", "tests/otherdomain/stock", "github.com/google/uuid",
+	}},
+	{"tests/otherdomain/stockjson", []string{"adapters/eventjson", "tests/otherdomain/stock", "github.com/google/uuid"}},
+	{"tests/otherdomain/inventory", []string{"ports", "application/command", "tests/otherdomain/stock"}},
 	{"tests/...", []string{"..."}},
 }
 
@@ -171,24 +178,45 @@ func TestImports_followTheTable(t *testing.T) {
 	}
 }
 
+// Nothing of the product had to learn of the second domain.
+func TestOtherDomain_isKnownToNobodyElse(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, p := range list(t, "./...") {
+		for _, imported := range p.Imports {
+			if !matches(module+"tests/otherdomain/...", imported) {
+				continue
+			}
+			found++
+			if !matches(module+"tests/otherdomain/...", p.ImportPath) {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("there is no second domain")
+	}
+}
+
 func TestImports_aViolationIsFound(t *testing.T) {
 	t.Parallel()
 	for who, imported := range map[string]string{
-		"domain/order":         "orderflow/ports",
-		"domain/projection":    "orderflow/domain/order",
-		"domain/order/views":   "os",
-		"domain/eventsourcing": "math/rand/v2",
-		"ports":                "orderflow/adapters/memory",
-		"ports/porttest":       "orderflow/domain/order/views",
-		"application/command":  "orderflow/domain/order",
-		"application/query":    "orderflow/domain/order/views",
-		"application/consumer": "orderflow/adapters/embedded",
-		"adapters/embedded":    "orderflow/adapters/memory",
-		"adapters/eventjson":   "orderflow/domain/order",
-		"adapters/httpapi":     "orderflow/domain/order",
-		"adapters/fanout":      "orderflow/application/consumer",
-		"adapters/new":         "github.com/google/uuid",
-		"bootstrap/orderflow":  "orderflow/adapters/embedded",
+		"domain/order":            "orderflow/ports",
+		"domain/projection":       "orderflow/domain/order",
+		"domain/order/views":      "os",
+		"domain/eventsourcing":    "math/rand/v2",
+		"ports":                   "orderflow/adapters/memory",
+		"ports/porttest":          "orderflow/domain/order/views",
+		"application/command":     "orderflow/domain/order",
+		"application/query":       "orderflow/domain/order/views",
+		"application/consumer":    "orderflow/adapters/embedded",
+		"adapters/embedded":       "orderflow/adapters/memory",
+		"adapters/eventjson":      "orderflow/domain/order",
+		"adapters/httpapi":        "orderflow/domain/order",
+		"adapters/fanout":         "orderflow/application/consumer",
+		"adapters/new":            "github.com/google/uuid",
+		"tests/otherdomain/stock": "orderflow/domain/order",
+		"bootstrap/orderflow":     "orderflow/adapters/embedded",
 	} {
 		if got := violations(pkg{ImportPath: module + who, Imports: []string{imported}}); len(got) != 1 {
 			t.Errorf("%s importing %s went unnoticed", who, imported)
