@@ -1,7 +1,34 @@
-// Package orderapi has the routes of orders: their commands, reads and lists, with their bodies and documents.
+// Package orderapi has the routes of orders: their commands, reads and lists, with their bodies and
+// documents.
 //
-// It is the only part of the API that knows orders. The routes of another aggregate type are a package like
-// this one beside it: it returns an [endpoint.Resource], and whoever makes the server passes that on.
+// It is the only part of the API that knows orders. The routes of another aggregate type are a
+// package like this one beside it. It returns an [endpoint.Resource], which the wiring adds to the
+// server.
+//
+// # Routes
+//
+//	POST /v1/orders                 {"order_id"?, "customer_id", "currency",
+//	                                "items": [{"sku", "quantity", "unit_price"}]}
+//	PUT  /v1/orders/{id}/items      {"items"}: replaces all lines, while the order is ACTIVE
+//	POST /v1/orders/{id}/confirm    {"payment_reference"}
+//	POST /v1/orders/{id}/ship       {"carrier", "tracking_number"}
+//	POST /v1/orders/{id}/deliver    {}
+//	POST /v1/orders/{id}/cancel     {"reason"}
+//	GET  /v1/orders/{id}            ?min_sequence=n&timeout=2s waits for the view;
+//	                                ?at_sequence=n and ?at_time=… read an earlier state
+//	GET  /v1/orders/{id}/events     the history
+//	GET  /v1/orders/{id}/explain    what each consumer has done with each event
+//	GET  /v1/customers/{id}/orders  newest first; ?limit, ?cursor;
+//	GET  /v1/orders?status=…        ?order_id=…&min_sequence=n waits for a write of the client
+//	GET  /v1/orders?sku=…
+//
+// Prices are integers in minor units of the currency (cents for EUR). Every command accepts the
+// headers Idempotency-Key (any text, or the command id as a UUID) and If-Match ("n", the sequence
+// number that the client has seen).
+//
+// An error is a problem document (RFC 9457) with a code: 400 malformed, 404 no such order, 409 lost
+// too many races, 412 If-Match does not match, 422 refused by a rule, 503 try again. GET
+// /openapi.json has all details.
 package orderapi
 
 import (
