@@ -77,3 +77,43 @@ func Example() {
 	// 2 10:00:00 eventsourcing_test.withdrawn{amount:30}
 	// {balance:70}
 }
+
+// The kernel numbers what was decided, and keeps which command it came from.
+func ExampleStamp() {
+	cause := eventsourcing.Cause{
+		AggregateType: "account",
+		AggregateID:   uuid.MustParse("018f4e9a-0000-7000-8000-00000000000a"),
+		CommandID:     uuid.MustParse("018f4e9a-0000-7000-8000-00000000000c"),
+		At:            time.Date(2025, time.March, 31, 9, 0, 0, 123_456_789, time.UTC),
+	}
+	for _, e := range eventsourcing.Stamp(cause, 7, []any{deposited{100}, withdrawn{30}}, uuid.New) {
+		fmt.Println(e.AggregateType, e.SequenceNumber, e.CreatedAt.Format(time.RFC3339Nano), e.Event)
+	}
+	// Output:
+	// account 8 2025-03-31T09:00:00.123Z {100}
+	// account 9 2025-03-31T09:00:00.123Z {30}
+}
+
+// A reader of several aggregate types has events as any, and takes those that are its own.
+func ExampleTyped() {
+	for _, event := range []any{deposited{100}, "of another type"} {
+		typed, ok := eventsourcing.Typed[deposited](eventsourcing.Envelope[any]{Event: event})
+		fmt.Println(typed.Event.amount, ok)
+	}
+	// Output:
+	// 100 true
+	// 0 false
+}
+
+// A history with a hole is not folded.
+func ExampleCheckHistory() {
+	id := uuid.MustParse("018f4e9a-0000-7000-8000-00000000000a")
+	record := func(sequence uint64) eventsourcing.Record {
+		return eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "account", AggregateID: id, SequenceNumber: sequence}}
+	}
+	fmt.Println(eventsourcing.CheckHistory([]eventsourcing.Record{record(1), record(2)}, id, 0))
+	fmt.Println(eventsourcing.CheckHistory([]eventsourcing.Record{record(1), record(3)}, id, 0))
+	// Output:
+	// <nil>
+	// history of 018f4e9a-0000-7000-8000-00000000000a: sequence number 3 where 2 is due
+}

@@ -57,3 +57,13 @@ func ExampleProject() {
 	// given  018f4e9a-0000-7000-8000-000000000007 1: eventtest_test.wasPut{things: ["pen", "ink"]}
 	// then   nothing
 }
+
+// A history has fixed ids and times, so that what a test prints never changes.
+func ExampleHistory() {
+	for _, e := range eventtest.History("basket", eventtest.ID(7), wasPut{[]string{"pen"}}, wasClosed{}) {
+		fmt.Println(e.SequenceNumber, e.AggregateID, e.CreatedAt.Format("Jan 2 15:04"), e.Event)
+	}
+	// Output:
+	// 1 018f4e9a-0000-7000-8000-000000000007 Mar 31 12:00 {[pen]}
+	// 2 018f4e9a-0000-7000-8000-000000000007 Apr 1 00:00 {}
+}

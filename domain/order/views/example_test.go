@@ -8,7 +8,7 @@ import (
 )
 
 // An order that moves to another status leaves one partition of the table for another.
-func ExampleProjection_Advance() {
+func ExampleOrdersByStatus() {
 	byStatus := views.OrdersByStatus()
 	events := cancelled()
 
