@@ -53,6 +53,14 @@ func lagIsAboutEvents(t *testing.T, brokers []string) {
 			}
 			commit(t, again, last.Position)
 			awaitLag(t, f, ports.Lag{Known: true})
+			// Of 7 messages and 5 markers a reader of the topic gets the messages, and reaches the end.
+			ranges, err := newTopicReader(t, config).Ranges(topictest.Within(t))
+			if err != nil || ranges[0].End != 12 {
+				t.Fatalf("ranges %v, %v", ranges, err)
+			}
+			if messages, err := read(t, newTopicReader(t, config), ranges[0]); err != nil || len(messages) != 7 {
+				t.Errorf("%d messages, %v", len(messages), err)
+			}
 		})
 	}
 }

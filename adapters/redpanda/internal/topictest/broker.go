@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -51,17 +52,22 @@ func StartBroker(t testing.TB, dir string) *Broker {
 	return b
 }
 
-// NewBroker returns one that is not started.
+// NewBroker returns one that is not started. Its port is below those that others are given by the system, so that none of them gets
+// it while the broker is away.
 func NewBroker(t testing.TB, dir string) *Broker {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // for a port that is free
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if err != nil {
+			continue
+		}
+		defer listener.Close()
+		b := &Broker{dir: dir, Address: listener.Addr().String()}
+		t.Cleanup(func() { b.Kill(t) })
+		return b
 	}
-	defer listener.Close()
-	b := &Broker{dir: dir, Address: listener.Addr().String()}
-	t.Cleanup(func() { b.Kill(t) })
-	return b
+	t.Fatal("no free port")
+	return nil
 }
 
 // Start starts it, again with the data that it had.
