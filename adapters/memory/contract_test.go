@@ -70,10 +70,6 @@ func TestContract(t *testing.T) {
 		t.Parallel()
 		porttest.Publisher(t, publisher)
 	})
-	t.Run("PublishedTypes", func(t *testing.T) {
-		t.Parallel()
-		porttest.PublishedTypes(t, publisher)
-	})
 }
 
 func publisher(*testing.T) porttest.PublisherHarness {

@@ -119,7 +119,7 @@ type LeasesHarness struct {
 type PublisherHarness struct {
 	Publisher ports.Publisher
 	// Published reads back what the target holds: the records of each aggregate in the order in which a receiver would see
-	// them, with at least event id, aggregate id, sequence number, type, payload and time. It works after Close, too.
+	// them, with at least event id, aggregate id, aggregate type, sequence number, type, payload and time. It works after Close, too.
 	Published func(t testing.TB) []eventsourcing.Record
 	// Close closes the publisher.
 	Close func() error

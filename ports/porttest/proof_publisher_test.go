@@ -37,6 +37,7 @@ func TestPublisher_IsProved(t *testing.T) {
 	const (
 		atOnce    = "a record is in the target when publish returns"
 		inOrder   = "records of one aggregate arrive in order"
+		types     = "records of every aggregate type arrive with it"
 		parallel  = "aggregates published at the same time all arrive"
 		again     = "a record may be published again"
 		cancelled = "an ended context stops a call before it does anything"
@@ -53,6 +54,12 @@ func TestPublisher_IsProved(t *testing.T) {
 					return p.Publish(ctx, r)
 				}
 			}),
+		},
+		{
+			broken: "forgets types", scenario: types, says: "AggregateType", adapter: publishesAs(forgotten),
+		},
+		{
+			broken: "takes every record for one of an order", scenario: types, says: "AggregateType", adapter: publishesAs(legacy),
 		},
 		{broken: "exchanges records", scenario: inOrder, says: "published", adapter: publisherHarness(exchanged)},
 		{

@@ -237,22 +237,6 @@ func deliversAs(rename func(subscription int) func(string) string) func(s *memor
 	}
 }
 
-func TestPublishedTypes_IsProved(t *testing.T) {
-	t.Parallel()
-	const published = "records are published with their aggregate types"
-	sound := publisherHarness(func(p *memory.Publisher) publishes { return p.Publish })
-	prove(t, publishedTypeScenarios(), sound, []proof[PublisherHarness]{
-		{
-			broken: "forgets types", scenario: published, says: `as of aggregate type ""`,
-			adapter: publishesAs(forgotten),
-		},
-		{
-			broken: "takes every record for one of an order", scenario: published, says: `as of aggregate type "order"`,
-			adapter: publishesAs(legacy),
-		},
-	})
-}
-
 // publishesAs makes Publish rename the types.
 func publishesAs(rename func(string) string) func(*memory.Store) PublisherHarness {
 	return publisherHarness(func(p *memory.Publisher) publishes {

@@ -14,6 +14,7 @@ func publisherScenarios() []scenario[PublisherHarness] {
 	return []scenario[PublisherHarness]{
 		{"a record is in the target when publish returns", publishedAtOnce},
 		{"records of one aggregate arrive in order", publishedInOrder},
+		{"records of every aggregate type arrive with it", publishedTypes},
 		{"aggregates published at the same time all arrive", publishedAtTheSameTime},
 		{"a record may be published again", publishedAgain},
 		{"a large payload arrives", publishedLarge},
@@ -48,7 +49,7 @@ func (t test) published(h PublisherHarness, aggregateID uuid.UUID) []eventsourci
 func essence(r eventsourcing.Record) eventsourcing.Record {
 	return eventsourcing.Record{
 		Header: eventsourcing.Header{
-			AggregateType: "order",
+			AggregateType: r.AggregateType,
 			EventID:       r.EventID, AggregateID: r.AggregateID, SequenceNumber: r.SequenceNumber, CreatedAt: r.CreatedAt,
 		},
 		EventType: r.EventType,
@@ -73,6 +74,18 @@ func publishedAtOnce(t test, h PublisherHarness) {
 	for i, r := range records {
 		t.publish(h.Publisher, r)
 		t.expectPublished(h, records[:i+1])
+	}
+}
+
+func publishedTypes(t test, h PublisherHarness) {
+	var all [][]eventsourcing.Record
+	for _, name := range everyType() {
+		records := ofType(command(newID(), 0, 2), name).Records
+		all = append(all, records)
+		t.publish(h.Publisher, records...)
+	}
+	for _, records := range all {
+		t.expectPublished(h, records)
 	}
 }
 

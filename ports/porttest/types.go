@@ -1,7 +1,6 @@
 package porttest
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -201,37 +200,5 @@ func typesReopened(t test, h AggregateTypesHarness) {
 	}
 	if h.Lister != nil {
 		t.expectListing(walk(t, RecordListerHarness{Lister: h.Lister}.events, "", 5), written, true)
-	}
-}
-
-// PublishedTypes tests that a [ports.Publisher] publishes the aggregate types of records. Each test
-// calls factory for a publisher with a target of its own.
-func PublishedTypes(t *testing.T, factory func(t *testing.T) PublisherHarness) {
-	runSuite(t, factory, publishedTypeScenarios())
-}
-
-func publishedTypeScenarios() []scenario[PublisherHarness] {
-	return []scenario[PublisherHarness]{{"records are published with their aggregate types", typesPublished}}
-}
-
-func typesPublished(t test, h PublisherHarness) {
-	var all []ports.Append
-	for _, name := range everyType() {
-		a := ofType(command(newID(), 0, 2), name)
-		all = append(all, a)
-		t.publish(h.Publisher, a.Records...)
-	}
-	t.close(h)
-	published := histories(h.Published(t.TB))
-	for _, a := range all {
-		got := slices.Clone(published[a.AggregateID])
-		if len(got) != len(a.Records) {
-			t.Fatalf("%d records of %s were published, want %d", len(got), a.AggregateID, len(a.Records))
-		}
-		for i, r := range a.Records {
-			if got[i].AggregateType != r.AggregateType {
-				t.Fatalf("%s was published as of aggregate type %q, want %q", placeOf(r), got[i].AggregateType, r.AggregateType)
-			}
-		}
 	}
 }
