@@ -76,8 +76,8 @@ func (a *App) openSource() (ports.ChangeFeed, error) {
 	return feed, nil
 }
 
-// openTopicVerifier compares the topic with the event store, or without brokers the file that events go to. It is nil when there
-// is neither.
+// openTopicVerifier compares the topic with the event store, or without brokers the file that
+// events go to. It is nil when there is neither.
 func (a *App) openTopicVerifier() (ports.TopicVerifier, error) {
 	if !a.config.hasTopic() {
 		target, err := parseSink(a.config.Sink, a.config.Data)

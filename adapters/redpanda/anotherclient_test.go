@@ -13,8 +13,8 @@ import (
 	"orderflow/tests/servers"
 )
 
-// The topic read with another client than this package's readers use, by two members of a group, as a service of another team
-// would.
+// The topic read with another client than this package's readers use, by two members of a group, as
+// a service of another team would.
 func TestAnotherClient_ReadsKeysHeadersAndOrder(t *testing.T) {
 	t.Parallel()
 	anotherClient(t, topictest.NewCluster(t).ListenAddrs())

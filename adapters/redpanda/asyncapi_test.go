@@ -94,7 +94,8 @@ func (d *description) check(t testing.TB, name string, m *kgo.Record) error {
 	return nil
 }
 
-// newestEvents is one event of every type, as the codec writes it now; which types there are is for the corpus to say.
+// newestEvents is one event of every type, as the codec writes it now; which types there are is for
+// the corpus to say.
 func newestEvents(t testing.TB) (records []eventsourcing.Record) {
 	t.Helper()
 	items := []order.Item{{SKU: "A-1", Quantity: 2, UnitPrice: 1250}, {SKU: "B_2.x", Quantity: 10_000, UnitPrice: 0}}
@@ -115,7 +116,8 @@ func newestEvents(t testing.TB) (records []eventsourcing.Record) {
 	return records
 }
 
-// everyEvent is one event of every type and version that was ever written, and those that are written now.
+// everyEvent is one event of every type and version that was ever written, and those that are
+// written now.
 func everyEvent(t testing.TB) []eventsourcing.Record {
 	t.Helper()
 	files, err := filepath.Glob("../eventjson/orderjson/testdata/corpus/*.json")
@@ -156,7 +158,8 @@ func header(m *kgo.Record, name string) string {
 	return ""
 }
 
-// publishedMessages publishes records and reads them back with a client that knows nothing of this package.
+// publishedMessages publishes records and reads them back with a client that knows nothing of this
+// package.
 func publishedMessages(t *testing.T, brokers []string, records []eventsourcing.Record) []*kgo.Record {
 	t.Helper()
 	config := topictest.NewTopic(brokers)
@@ -183,7 +186,8 @@ func publishedMessages(t *testing.T, brokers []string, records []eventsourcing.R
 	return messages
 }
 
-// Every event of every version that was ever written is published as the document says, and as only one of its messages says.
+// Every event of every version that was ever written is published as the document says, and as only
+// one of its messages says.
 func TestAsyncAPI_DescribesWhatIsPublished(t *testing.T) {
 	t.Parallel()
 	describes(t, topictest.NewCluster(t).ListenAddrs())
@@ -227,7 +231,8 @@ func describes(t *testing.T, brokers []string) {
 	}
 }
 
-// Messages of earlier versions are in the topic for as long as it keeps them, and the document describes them, too.
+// Messages of earlier versions are in the topic for as long as it keeps them, and the document
+// describes them, too.
 func TestAsyncAPI_DescribesWhatAnEarlierVersionPublished(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("internal/message/testdata/messages-dec7198.jsonl")
@@ -260,7 +265,8 @@ func TestAsyncAPI_DescribesWhatAnEarlierVersionPublished(t *testing.T) {
 	}
 }
 
-// What the channel offers is what is described, and what the publisher makes without a configuration.
+// What the channel offers is what is described, and what the publisher makes without a
+// configuration.
 func TestAsyncAPI_Channel(t *testing.T) {
 	t.Parallel()
 	d := readDescription(t)

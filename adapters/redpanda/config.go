@@ -20,7 +20,8 @@ type Config struct {
 	Compression Compression
 	// Source is the CloudEvents source of what is published; empty means "/orderflow".
 	Source string
-	// Metadata publishes the metadata of each event too, which may name users; without it only the trace context travels.
+	// Metadata publishes the metadata of each event too, which may name users; without it only the
+	// trace context travels.
 	Metadata bool
 
 	// TLS is nil for plain connections.
@@ -28,10 +29,12 @@ type Config struct {
 	// SASL is nil for connections without a user.
 	SASL *SASL
 
-	// ClientID is what this process calls itself in the logs and quotas of brokers; empty means "orderflow".
+	// ClientID is what this process calls itself in the logs and quotas of brokers; empty means
+	// "orderflow".
 	ClientID string
-	// Timeout bounds one request, and one attempt to connect; 0 means 10 seconds. A broker that died without closing its
-	// connections is noticed after it, and to publish takes up to twice as long before it is given up.
+	// Timeout bounds one request, and one attempt to connect; 0 means 10 seconds. A broker that
+	// died without closing its connections is noticed after it, and to publish takes up to twice as
+	// long before it is given up.
 	Timeout time.Duration
 	// Logger is told what an operator should know; nil means silence.
 	Logger *slog.Logger
@@ -41,9 +44,11 @@ type Config struct {
 type Topic struct {
 	// Name is "order-events" when empty.
 	Name string
-	// Partitions is how many the topic is created with; 0 means 12. All events of an order are in one of them.
+	// Partitions is how many the topic is created with; 0 means 12. All events of an order are in
+	// one of them.
 	Partitions int32
-	// ReplicationFactor is how many copies of each the topic is created with; 0 leaves it to the broker.
+	// ReplicationFactor is how many copies of each the topic is created with; 0 leaves it to the
+	// broker.
 	ReplicationFactor int16
 	// Settings are further ones that the topic is created with, such as retention.ms.
 	Settings map[string]string
@@ -61,13 +66,16 @@ const (
 	CompressionLZ4  Compression = "lz4"
 )
 
-// TLS is how connections are encrypted. The name in the certificate of each broker is always verified.
+// TLS is how connections are encrypted. The name in the certificate of each broker is always
+// verified.
 type TLS struct {
-	// CA is the file with the certificates of the authorities to trust; empty means those of the system.
+	// CA is the file with the certificates of the authorities to trust; empty means those of the
+	// system.
 	CA string
 	// Cert and Key are the files with the client's own certificate, both or neither.
 	Cert, Key string
-	// ServerName is the name that certificates must be for; empty means the address that was dialled.
+	// ServerName is the name that certificates must be for; empty means the address that was
+	// dialled.
 	ServerName string
 }
 
@@ -97,7 +105,8 @@ var (
 	topicName    = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 )
 
-// Validate reports everything that is wrong, each by the name of its field. It does not look at files.
+// Validate reports everything that is wrong, each by the name of its field. It does not look at
+// files.
 func (c Config) Validate() error {
 	var problems []error
 	problem := func(wrong bool, format string, args ...any) {
@@ -116,12 +125,14 @@ func (c Config) Validate() error {
 	problem(c.Topic.Partitions < 0, "Topic.Partitions: %d is negative", c.Topic.Partitions)
 	problem(c.Topic.ReplicationFactor < 0, "Topic.ReplicationFactor: %d is negative", c.Topic.ReplicationFactor)
 	problem(!slices.Contains(compressions, c.Compression), "Compression: %q is none of none, zstd, lz4", c.Compression)
-	problem(c.Timeout != 0 && (c.Timeout < time.Second || c.Timeout > 10*time.Minute), "Timeout: %s is not 1s to 10m", c.Timeout)
+	problem(c.Timeout != 0 && (c.Timeout < time.Second || c.Timeout > 10*time.Minute),
+		"Timeout: %s is not 1s to 10m", c.Timeout)
 	if c.TLS != nil {
 		problem((c.TLS.Cert == "") != (c.TLS.Key == ""), "TLS.Cert and TLS.Key: only one of them given")
 	}
 	if c.SASL != nil {
-		problem(!slices.Contains(mechanisms, c.SASL.Mechanism), "SASL.Mechanism: %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.SASL.Mechanism)
+		problem(!slices.Contains(mechanisms, c.SASL.Mechanism),
+			"SASL.Mechanism: %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.SASL.Mechanism)
 		problem(c.SASL.Username == "" || c.SASL.Password == "", "SASL.Username and SASL.Password: both are needed")
 	}
 	if len(problems) > 0 {

@@ -47,8 +47,8 @@ func whoConnects(t *testing.T, config redpanda.Config) map[string]func(context.C
 	}
 }
 
-// Whatever is wrong with a broker or with a setting, everybody says it in the same words: with the broker, and with the setting to
-// look at.
+// Whatever is wrong with a broker or with a setting, everybody says it in the same words: with the
+// broker, and with the setting to look at.
 func TestConfig_ErrorsNameBrokerAndSetting(t *testing.T) {
 	t.Parallel()
 	certificate, ca := topictest.NewCertificate(t)
@@ -172,7 +172,8 @@ func silent(t *testing.T) []string {
 	return []string{listener.Addr().String()}
 }
 
-// With the right settings everybody connects, and certificates may be replaced while the process runs.
+// With the right settings everybody connects, and certificates may be replaced while the process
+// runs.
 func TestConfig_EverybodyConnects(t *testing.T) {
 	t.Parallel()
 	certificate, ca := topictest.NewCertificate(t)

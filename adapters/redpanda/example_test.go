@@ -15,8 +15,8 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// How a service of another team consumes the topic, here with franz-go: it knows the headers that asyncapi.yaml describes, and
-// nothing of this module.
+// How a service of another team consumes the topic, here with franz-go: it knows the headers that
+// asyncapi.yaml describes, and nothing of this module.
 func Example_anotherService() {
 	brokers, stop := exampleTopic()
 	defer stop()
@@ -33,7 +33,8 @@ func Example_anotherService() {
 	}
 	defer client.Close()
 
-	// How far each order was handled. A real service keeps it where it keeps the effects, and writes both in one transaction.
+	// How far each order was handled. A real service keeps it where it keeps the effects, and
+	// writes both in one transaction.
 	handled := make(map[string]string)
 	for len(handled) < 2 { // a real service goes on for ever
 		fetches := client.PollFetches(context.Background())
@@ -65,7 +66,8 @@ func Example_anotherService() {
 	// bill order 00000000-0000-4000-8000-000000000002: {"payment_reference":"pay-2"}
 }
 
-// exampleTopic is a broker in this process, with the events of two orders, some of which come twice.
+// exampleTopic is a broker in this process, with the events of two orders, some of which come
+// twice.
 func exampleTopic() (brokers []string, stop func()) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {

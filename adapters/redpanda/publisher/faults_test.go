@@ -75,7 +75,8 @@ func TestPublisher_SurvivesBrokerErrors(t *testing.T) {
 	}
 }
 
-// The client's own attempts are the same batch under the same number, so a broker that has it already does not take it twice.
+// The client's own attempts are the same batch under the same number, so a broker that has it
+// already does not take it twice.
 func TestPublisher_IsIdempotent(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -203,7 +204,8 @@ func TestPublisher_FindsTheOneToBlame(t *testing.T) {
 	}
 }
 
-// What a broker refuses for a message once, and then no more, does not slow down everything for ever.
+// What a broker refuses for a message once, and then no more, does not slow down everything for
+// ever.
 func TestPublisher_GivesUpTheSearchForTheOneToBlame(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)

@@ -41,7 +41,8 @@ func publish(t *testing.T, p *publisher.Publisher, records ...eventsourcing.Reco
 	}
 }
 
-// publishUntilTaken does what the runtime does: it tries again, as long as the error says that this makes sense.
+// publishUntilTaken does what the runtime does: it tries again, as long as the error says that this
+// makes sense.
 func publishUntilTaken(t *testing.T, p *publisher.Publisher, r eventsourcing.Record) error {
 	for deadline := time.Now().Add(topictest.Bound); ; {
 		err := p.Publish(t.Context(), r)
@@ -54,8 +55,8 @@ func publishUntilTaken(t *testing.T, p *publisher.Publisher, r eventsourcing.Rec
 	}
 }
 
-// expectTopic wants the histories in the topic, each in order. A record may be there again, behind its first copy. It returns
-// how many were.
+// expectTopic wants the histories in the topic, each in order. A record may be there again, behind
+// its first copy. It returns how many were.
 func expectTopic(t *testing.T, config redpanda.Config, histories ...[]eventsourcing.Record) (doubled int) {
 	t.Helper()
 	last := map[uuid.UUID]uint64{}
@@ -77,8 +78,9 @@ func expectTopic(t *testing.T, config redpanda.Config, histories ...[]eventsourc
 	return doubled
 }
 
-// publishTogether publishes n histories of length events, each from a goroutine of its own, and tries again where that makes
-// sense. One of the goroutines calls before ahead of each of its events, with the number of those that it has published.
+// publishTogether publishes n histories of length events, each from a goroutine of its own, and
+// tries again where that makes sense. One of the goroutines calls before ahead of each of its
+// events, with the number of those that it has published.
 func publishTogether(t *testing.T, p *publisher.Publisher, n, length int, before func(published int)) [][]eventsourcing.Record {
 	t.Helper()
 	histories := make([][]eventsourcing.Record, n)

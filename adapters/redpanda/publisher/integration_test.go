@@ -12,7 +12,8 @@ import (
 	"orderflow/tests/servers"
 )
 
-// realConfig returns a configuration for a real broker, with a topic of its own that is deleted in the end.
+// realConfig returns a configuration for a real broker, with a topic of its own that is deleted in
+// the end.
 func realConfig(t *testing.T) redpanda.Config {
 	t.Helper()
 	config := redpanda.Config{

@@ -20,7 +20,8 @@ import (
 // Config is what a [Publisher] needs.
 type Config struct {
 	redpanda.Config
-	// Published is told where the brokers have put each event, before Publish returns; nil for nobody. It is called concurrently.
+	// Published is told where the brokers have put each event, before Publish returns; nil for
+	// nobody. It is called concurrently.
 	Published func(record eventsourcing.Record, partition int32, offset int64)
 }
 
@@ -32,7 +33,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Publisher publishes events to the topic. It connects when it is first used, and again whenever that is needed.
+// Publisher publishes events to the topic. It connects when it is first used, and again whenever
+// that is needed.
 type Publisher struct {
 	config Config
 	// ctx ends with the first call of Close.
@@ -60,24 +62,25 @@ type opening struct {
 	err     error
 }
 
-// blamed is a session in which a broker refused a batch for what is in it, without saying which message.
+// blamed is a session in which a broker refused a batch for what is in it, without saying which
+// message.
 type blamed struct {
 	limit int
 	err   error
 }
 
-// wantsAlone tells whether the next session must send one message a request to find the one that is to blame. It need not when
-// a new limit explains everything.
+// wantsAlone tells whether the next session must send one message a request to find the one that is
+// to blame. It need not when a new limit explains everything.
 func (b *blamed) wantsAlone(limit int) bool {
 	return b != nil && (!isTooLarge(b.err) || b.limit == limit)
 }
 
-// maxTries is in how many sessions a message is tried at most when one of a batch is refused: the ordinary one, one that knows
-// a new limit, and one that sends it alone.
+// maxTries is in how many sessions a message is tried at most when one of a batch is refused: the
+// ordinary one, one that knows a new limit, and one that sends it alone.
 const maxTries = 3
 
-// New returns a publisher that is not connected yet. It reads the files that config names. Errors are about the
-// configuration.
+// New returns a publisher that is not connected yet. It reads the files that config names. Errors
+// are about the configuration.
 func New(config Config) (*Publisher, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -95,9 +98,11 @@ func New(config Config) (*Publisher, error) {
 	return p, nil
 }
 
-// Connect connects now rather than with the first event. Without it nothing is missed but the chance to tell a user early.
+// Connect connects now rather than with the first event. Without it nothing is missed but the
+// chance to tell a user early.
 //
-// Errors: [ports.ErrUnavailable], which is also a [redpanda.ErrRefused] when a broker answered; [ports.ErrClosed], the context's.
+// Errors: [ports.ErrUnavailable], which is also a [redpanda.ErrRefused] when a broker answered;
+// [ports.ErrClosed], the context's.
 func (p *Publisher) Connect(ctx context.Context) error {
 	if _, err := p.session(ctx); err != nil {
 		return p.explain(ctx, err)
@@ -105,7 +110,8 @@ func (p *Publisher) Connect(ctx context.Context) error {
 	return nil
 }
 
-// Probe implements [ports.Probe]: it asks the leader of each partition of the topic whether it is there.
+// Probe implements [ports.Probe]: it asks the leader of each partition of the topic whether it is
+// there.
 //
 // Errors: those of [Publisher.Connect].
 func (p *Publisher) Probe(ctx context.Context) error {
@@ -123,8 +129,9 @@ func (p *Publisher) Probe(ctx context.Context) error {
 
 // Publish returns when all brokers that are in sync for the event's partition have it.
 //
-// Errors: [ports.ErrUnavailable], [ports.ErrOutcomeUnknown], [ports.ErrClosed], the context's; and for an event that no broker
-// will ever take, a [*redpanda.TooLargeError] or an [*redpanda.InvalidError]. Safe for concurrent use; calls made at the same time share requests.
+// Errors: [ports.ErrUnavailable], [ports.ErrOutcomeUnknown], [ports.ErrClosed], the context's; and
+// for an event that no broker will ever take, a [*redpanda.TooLargeError] or an
+// [*redpanda.InvalidError]. Safe for concurrent use; calls made at the same time share requests.
 func (p *Publisher) Publish(ctx context.Context, record eventsourcing.Record) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("publish event %s: %w", record.EventID, err)
@@ -199,10 +206,12 @@ func (p *Publisher) delivered(s *session) {
 	}
 }
 
-// patience bounds one call of Publish. The client gives up earlier unless it waits for an answer without which it cannot go on.
+// patience bounds one call of Publish. The client gives up earlier unless it waits for an answer
+// without which it cannot go on.
 func (p *Publisher) patience() time.Duration { return 2 * p.config.Timeout }
 
-// explain adds where the trouble is. The end of a context that is not the caller's, of a session or of an attempt, is hidden.
+// explain adds where the trouble is. The end of a context that is not the caller's, of a session or
+// of an attempt, is hidden.
 func (p *Publisher) explain(ctx context.Context, err error) error {
 	switch ended := ctx.Err() == nil && client.Is(err, context.Canceled, context.DeadlineExceeded); {
 	case ended && errors.Is(err, ports.ErrOutcomeUnknown):
@@ -240,7 +249,8 @@ func invalid(r eventsourcing.Record, err error) error {
 
 func tooLargeError(r eventsourcing.Record, size, limit int) error {
 	return &redpanda.TooLargeError{
-		EventID: r.EventID, AggregateID: r.AggregateID, SequenceNumber: r.SequenceNumber, EventType: r.EventType, Size: size, Limit: limit,
+		EventID: r.EventID, AggregateID: r.AggregateID, SequenceNumber: r.SequenceNumber, EventType: r.EventType,
+		Size: size, Limit: limit,
 	}
 }
 
@@ -288,7 +298,8 @@ func (p *Publisher) open(o *opening, previous *blamed) {
 	}
 }
 
-// replace has later calls open another session. What this one has in hand may go on for as long as grace.
+// replace has later calls open another session. What this one has in hand may go on for as long as
+// grace.
 func (p *Publisher) replace(s *session, why *blamed, grace time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -308,8 +319,8 @@ func (p *Publisher) replace(s *session, why *blamed, grace time.Duration) {
 	}()
 }
 
-// Close refuses further calls, waits for the acknowledgement of what is on its way, but not for ever, and disconnects. It is
-// safe to call twice.
+// Close refuses further calls, waits for the acknowledgement of what is on its way, but not for
+// ever, and disconnects. It is safe to call twice.
 func (p *Publisher) Close() error {
 	p.mu.Lock()
 	p.closed = true

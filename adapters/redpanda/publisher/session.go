@@ -14,21 +14,22 @@ import (
 )
 
 const (
-	// recordAttempts and the pauses between them get a batch over the move of a leader, and over the first moments of a topic.
-	// What takes longer is for the caller.
+	// recordAttempts and the pauses between them get a batch over the move of a leader, and over
+	// the first moments of a topic. What takes longer is for the caller.
 	recordAttempts = 8
-	// aloneFor is after how many messages a session that sends them alone is taken to have missed the one to blame.
+	// aloneFor is after how many messages a session that sends them alone is taken to have missed
+	// the one to blame.
 	aloneFor = 1000
 )
 
-// session is one idempotent producer. It copes with everything that brokers do; it is replaced when the topic's limit is no
-// longer what it was, and when it got stuck.
+// session is one idempotent producer. It copes with everything that brokers do; it is replaced when
+// the topic's limit is no longer what it was, and when it got stuck.
 type session struct {
 	client *kgo.Client
 	// limit is how many bytes a message may have, before compression.
 	limit int
-	// alone is nil, or holds a token that a message needs to be on its way: then every answer is about one message. sent
-	// counts them.
+	// alone is nil, or holds a token that a message needs to be on its way: then every answer is
+	// about one message. sent counts them.
 	alone chan struct{}
 	sent  atomic.Int64
 	// trouble is the last failure to connect.
@@ -39,7 +40,8 @@ type session struct {
 	closing sync.Once
 }
 
-// openSession connects and sees to the topic. blamed is the session before it that had a message to blame, if there is one.
+// openSession connects and sees to the topic. blamed is the session before it that had a message to
+// blame, if there is one.
 func openSession(ctx context.Context, c Config, previous *blamed) (_ *session, err error) {
 	s := &session{trouble: &client.Trouble{}}
 	defer func() {
@@ -68,8 +70,8 @@ func (s *session) outgrown(ctx context.Context, c Config) bool {
 	return topicLimit(ctx, s.client, c.Topic.Name)-batchOverhead > s.limit
 }
 
-// prepareTopic sees to the topic and returns how many bytes a batch may have, with a client of its own, as the limit is a setting
-// of the other one.
+// prepareTopic sees to the topic and returns how many bytes a batch may have, with a client of its
+// own, as the limit is a setting of the other one.
 func prepareTopic(ctx context.Context, c Config, t *client.Trouble) (limit int, err error) {
 	options, err := client.Options(c.Config)
 	if err != nil {
@@ -113,7 +115,8 @@ func (c Config) producer() ([]kgo.Opt, error) {
 // errReplaced is the error for a message that came too late for its session.
 var errReplaced = errors.New("the session has ended")
 
-// send returns when the brokers have acknowledged r, or not. When ctx ends first, what becomes of r is not known.
+// send returns when the brokers have acknowledged r, or not. When ctx ends first, what becomes of r
+// is not known.
 func (s *session) send(ctx context.Context, r *kgo.Record) error {
 	if s.alone != nil {
 		select {
@@ -135,19 +138,21 @@ func (s *session) send(ctx context.Context, r *kgo.Record) error {
 	}
 }
 
-// handOver reports whether the client took r. It answers for what it took, at the latest when it is closed; what it gets behind
-// that it may forget.
+// handOver reports whether the client took r. It answers for what it took, at the latest when it is
+// closed; what it gets behind that it may forget.
 func (s *session) handOver(ctx context.Context, r *kgo.Record, answer chan<- error) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if !s.closed {
-		// The client fails everything that waits for a partition for one event whose context has ended.
+		// The client fails everything that waits for a partition for one event whose context has
+		// ended.
 		s.client.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { answer <- err })
 	}
 	return !s.closed
 }
 
-// close takes no more messages, gives those that are on their way until ctx ends, and disconnects. All calls wait for the first.
+// close takes no more messages, gives those that are on their way until ctx ends, and disconnects.
+// All calls wait for the first.
 func (s *session) close(ctx context.Context) {
 	s.closing.Do(func() {
 		s.mu.Lock()

@@ -28,8 +28,9 @@ const (
 	leaderPause = 20 * time.Millisecond
 )
 
-// ensureTopic creates the topic if it is not there and may be created, and then waits until it can be written to. One that is
-// there need not have a leader everywhere: what has none keeps nobody from the rest.
+// ensureTopic creates the topic if it is not there and may be created, and then waits until it can
+// be written to. One that is there need not have a leader everywhere: what has none keeps nobody
+// from the rest.
 func ensureTopic(ctx context.Context, cl *kgo.Client, c Config) error {
 	_, err := topicLeaders(ctx, cl, c.Topic.Name)
 	switch {
@@ -46,7 +47,8 @@ func ensureTopic(ctx context.Context, cl *kgo.Client, c Config) error {
 	return awaitLeaders(ctx, cl, c)
 }
 
-// awaitLeaders waits until all of a new topic can be written to, but not for ever. Its error is that of ctx.
+// awaitLeaders waits until all of a new topic can be written to, but not for ever. Its error is
+// that of ctx.
 func awaitLeaders(ctx context.Context, cl *kgo.Client, c Config) error {
 	bounded, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -65,14 +67,16 @@ func awaitLeaders(ctx context.Context, cl *kgo.Client, c Config) error {
 			}
 		}
 		if ctx.Err() == nil {
-			c.Logger.Warn("a part of the new topic takes no events yet", "topic", c.Topic.Name, "error", cmp.Or(answered, err))
+			c.Logger.Warn("a part of the new topic takes no events yet",
+				"topic", c.Topic.Name, "error", cmp.Or(answered, err))
 		}
 		return ctx.Err()
 	}
 }
 
-// describeTopic returns nil when the topic is there and each of its partitions has a leader that says so itself. The word of the
-// other brokers is not enough: who was named leader a moment ago may not have heard of it, and refuses events until then.
+// describeTopic returns nil when the topic is there and each of its partitions has a leader that
+// says so itself. The word of the other brokers is not enough: who was named leader a moment ago
+// may not have heard of it, and refuses events until then.
 func describeTopic(ctx context.Context, cl *kgo.Client, name string) error {
 	leaders, err := topicLeaders(ctx, cl, name)
 	if err != nil {

@@ -85,8 +85,8 @@ func TestPublisher_APartitionWithoutLeaderKeepsNobodyFromTheOthers(t *testing.T)
 	})
 }
 
-// Somebody deletes the topic and makes a new one of the same name. What was published before is gone, which is for the audit to
-// tell; what comes after goes to the new one.
+// Somebody deletes the topic and makes a new one of the same name. What was published before is
+// gone, which is for the audit to tell; what comes after goes to the new one.
 func TestPublisher_SurvivesTheTopic(t *testing.T) {
 	t.Parallel()
 	survivesTheTopic(t, topictest.NewCluster(t).ListenAddrs())

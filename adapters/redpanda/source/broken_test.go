@@ -23,7 +23,8 @@ import (
 	"orderflow/ports"
 )
 
-// batchOf is a batch of one message as a producer may have made it: records is what should be its compressed messages.
+// batchOf is a batch of one message as a producer may have made it: records is what should be its
+// compressed messages.
 func batchOf(records []byte) []byte {
 	const zstdCompression = 4
 	now := time.Now().UnixMilli()
@@ -82,8 +83,8 @@ func bomb(t testing.TB) []byte {
 	return packed.Bytes()
 }
 
-// Whatever others put into the topic, the events before and behind it come, the offset gets past it, and it is counted and told once
-// a kind.
+// Whatever others put into the topic, the events before and behind it come, the offset gets past
+// it, and it is counted and told once a kind.
 func TestFeed_PassesOverWhateverOthersWrite(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -231,8 +232,8 @@ func answerOf(request *kmsg.FetchRequest, batches []byte, end int64) *kmsg.Fetch
 	return response
 }
 
-// What compaction has removed at the end of a partition is neither lag nor waited for. A broker that says once that there is
-// nothing is asked again: it may not have looked everywhere yet.
+// What compaction has removed at the end of a partition is neither lag nor waited for. A broker
+// that says once that there is nothing is asked again: it may not have looked everywhere yet.
 func TestFeed_TheEndMayHoldNothing(t *testing.T) {
 	t.Parallel()
 	for name, doubted := range map[string]struct {

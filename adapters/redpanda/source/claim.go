@@ -8,12 +8,13 @@ type claim struct {
 	fetched int64
 
 	mu sync.Mutex
-	// delivered is the offset behind the last message that Next returned, passed that behind the messages after it that are no
-	// events, and mark that behind what is committed; 0 for none.
+	// delivered is the offset behind the last message that Next returned, passed that behind the
+	// messages after it that are no events, and mark that behind what is committed; 0 for none.
 	delivered, passed, mark int64
 	// saved is the mark that the group's coordinator knows.
 	saved int64
-	// lost is set when no more may be delivered; then settled is closed once all that was delivered has been committed.
+	// lost is set when no more may be delivered; then settled is closed once all that was delivered
+	// has been committed.
 	lost    bool
 	settled chan struct{}
 }
@@ -46,8 +47,9 @@ func (c *claim) pass(offset int64) bool {
 	return true
 }
 
-// handled commits the messages up to offset, and reports whether that moved the mark. It does nothing for a message that was not
-// delivered since the member has the partition: it had it before, too, and lost it in between.
+// handled commits the messages up to offset, and reports whether that moved the mark. It does
+// nothing for a message that was not delivered since the member has the partition: it had it
+// before, too, and lost it in between.
 func (c *claim) handled(offset int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -17,26 +17,31 @@ import (
 	"orderflow/ports"
 )
 
-// Config is what a [Feed] needs. Its Config says where the topic is; the feed reads it and never creates it.
+// Config is what a [Feed] needs. Its Config says where the topic is; the feed reads it and never
+// creates it.
 type Config struct {
 	redpanda.Config
-	// GroupPrefix and a consumer's name make the name of its consumer group; empty means "orderflow.". Processes that share
-	// their views share it, others do not.
+	// GroupPrefix and a consumer's name make the name of its consumer group; empty means
+	// "orderflow.". Processes that share their views share it, others do not.
 	GroupPrefix string
-	// Heartbeat is how often each member of a group asks whether partitions are to change hands; 0 means 1 second.
+	// Heartbeat is how often each member of a group asks whether partitions are to change hands; 0
+	// means 1 second.
 	Heartbeat time.Duration
-	// SessionTimeout is after how long without a heartbeat the partitions of a process are given to others; 0 means 10 seconds.
+	// SessionTimeout is after how long without a heartbeat the partitions of a process are given to
+	// others; 0 means 10 seconds.
 	SessionTimeout time.Duration
-	// HandOver is how long what was delivered from a partition may take to be committed before the partition goes to another
-	// process; what takes longer is delivered there again. 0 means 5 seconds.
+	// HandOver is how long what was delivered from a partition may take to be committed before the
+	// partition goes to another process; what takes longer is delivered there again. 0 means 5
+	// seconds.
 	HandOver time.Duration
-	// CommitInterval is the shortest time between two commits of one consumer; 0 means 100 milliseconds.
+	// CommitInterval is the shortest time between two commits of one consumer; 0 means 100
+	// milliseconds.
 	CommitInterval time.Duration
-	// FetchWait is how long a broker holds back its answer while there is nothing to read. 0 means 250 milliseconds, and 10
-	// milliseconds are the least.
+	// FetchWait is how long a broker holds back its answer while there is nothing to read. 0 means
+	// 250 milliseconds, and 10 milliseconds are the least.
 	FetchWait time.Duration
-	// OnMalformed is called for each message that is no event and is passed over, from one goroutine for each consumer; nil means
-	// that it is only counted.
+	// OnMalformed is called for each message that is no event and is passed over, from one
+	// goroutine for each consumer; nil means that it is only counted.
 	OnMalformed func(partition int32, offset int64, err error)
 	// Now is the clock that ages are measured by; nil means time.Now.
 	Now func() time.Time
@@ -80,7 +85,8 @@ func (c Config) group(name string) ([]kgo.Opt, error) {
 		options,
 		kgo.ConsumerGroup(name),
 		kgo.ConsumeTopics(c.Topic.Name),
-		// Members of an earlier version know the second one only. The group takes the first one as soon as they have left.
+		// Members of an earlier version know the second one only. The group takes the first one as
+		// soon as they have left.
 		kgo.Balancers(kgo.CooperativeStickyBalancer(), kgo.StickyBalancer()),
 		kgo.HeartbeatInterval(c.Heartbeat),
 		kgo.SessionTimeout(c.SessionTimeout),
@@ -97,8 +103,9 @@ func (c Config) group(name string) ([]kgo.Opt, error) {
 	), nil
 }
 
-// Feed is the topic as a change feed: each consumer is a consumer group, and the processes that subscribe it share the
-// partitions. It connects when it is first used. See the package for what it does and why.
+// Feed is the topic as a change feed: each consumer is a consumer group, and the processes that
+// subscribe it share the partitions. It connects when it is first used. See the package for what it
+// does and why.
 type Feed struct {
 	config    Config
 	link      *link
@@ -140,8 +147,8 @@ func NewFeed(config Config) (*Feed, error) {
 
 func (f *Feed) group(consumer string) string { return f.config.GroupPrefix + consumer }
 
-// Subscribe implements [ports.ChangeFeed]. The partitions arrive, and with them deliveries, when the group has agreed on who
-// gets which.
+// Subscribe implements [ports.ChangeFeed]. The partitions arrive, and with them deliveries, when
+// the group has agreed on who gets which.
 func (f *Feed) Subscribe(ctx context.Context, consumer string) (ports.Subscription, error) {
 	s, err := f.subscribe(ctx, consumer)
 	if err != nil {
@@ -198,8 +205,8 @@ func (f *Feed) release(consumer string) {
 	delete(f.subscriptions, consumer)
 }
 
-// SeekEnd implements [ports.ChangeFeed]. It fails with ports.ErrUnavailable as long as another process has a subscription of
-// the consumer.
+// SeekEnd implements [ports.ChangeFeed]. It fails with ports.ErrUnavailable as long as another
+// process has a subscription of the consumer.
 func (f *Feed) SeekEnd(ctx context.Context, consumer string) error {
 	if err := f.seekEnd(ctx, consumer); err != nil {
 		return fmt.Errorf("seek end for %s: %w", consumer, err)
@@ -221,7 +228,9 @@ func (f *Feed) seekEnd(ctx context.Context, consumer string) error {
 	}
 	ends := make(kadm.Offsets)
 	for i, p := range found.Partitions {
-		ends.Add(kadm.Offset{Topic: f.config.Topic.Name, Partition: int32(i), At: p.End, LeaderEpoch: -1, Metadata: mark(found.ID)})
+		ends.Add(kadm.Offset{
+			Topic: f.config.Topic.Name, Partition: int32(i), At: p.End, LeaderEpoch: -1, Metadata: mark(found.ID),
+		})
 	}
 	saved, err := kadm.NewClient(f.link.client).CommitOffsets(ctx, f.group(consumer), ends)
 	if err == nil {

@@ -24,8 +24,9 @@ import (
 // benchLanes is how many orders are handled at once.
 const benchLanes = 32
 
-// BenchmarkSource reads a topic of 12 partitions with this feed and with watermill-kafka's subscriber, for an effect that takes no
-// time and for one that waits a millisecond, as a write to a store does.
+// BenchmarkSource reads a topic of 12 partitions with this feed and with watermill-kafka's
+// subscriber, for an effect that takes no time and for one that waits a millisecond, as a write to
+// a store does.
 func BenchmarkSource(b *testing.B) {
 	brokers := servers.Kafka(b)
 	config := topictest.NewTopic(brokers)
@@ -70,7 +71,8 @@ func fill(b *testing.B, s *topictest.Shelf, events int) {
 	}
 }
 
-// consumeWithFeed handles in lanes and commits the mark of each partition up to which everything has been handled.
+// consumeWithFeed handles in lanes and commits the mark of each partition up to which everything
+// has been handled.
 func consumeWithFeed(b *testing.B, f *source.Feed, events int, effect time.Duration) {
 	sub, err := f.Subscribe(b.Context(), consumerName)
 	if err != nil {
@@ -140,7 +142,8 @@ func (q *queue) issue(p ports.Position) func() (ports.Position, bool) {
 	}
 }
 
-// consumeWithWatermill handles as many messages at once as the subscriber gives out: one of each partition.
+// consumeWithWatermill handles as many messages at once as the subscriber gives out: one of each
+// partition.
 func consumeWithWatermill(b *testing.B, config redpanda.Config, events int, effect time.Duration) {
 	settings := kafka.DefaultSaramaSubscriberConfig()
 	settings.Version = sarama.V2_8_0_0

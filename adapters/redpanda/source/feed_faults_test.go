@@ -40,7 +40,8 @@ func TestFeed_SavesWhatIsCommittedOnClosing(t *testing.T) {
 	awaitLag(t, f, ports.Lag{Known: true})
 }
 
-// An offset that expires while the group divides the partitions anew is not taken for the oldest one.
+// An offset that expires while the group divides the partitions anew is not taken for the oldest
+// one.
 func TestFeed_NoticesExpiryWhileItRejoins(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -219,7 +220,8 @@ func TestFeed_RefusesAnOffsetBehindTheEnd(t *testing.T) {
 	awaitLag(t, f, ports.Lag{Known: true})
 }
 
-// A broker that is away shows as an error of Next and as a lag that is not known; when it is back, everything goes on.
+// A broker that is away shows as an error of Next and as a lag that is not known; when it is back,
+// everything goes on.
 func TestFeed_OutlivesTheBroker(t *testing.T) {
 	t.Parallel()
 	b := topictest.StartBroker(t, t.TempDir())

@@ -21,11 +21,12 @@ const (
 	maxPrefixes = 4096
 )
 
-// Lag implements [ports.ChangeFeed]. It is that of the whole group, whichever processes its members are in. While the brokers
-// cannot be reached it is not known.
+// Lag implements [ports.ChangeFeed]. It is that of the whole group, whichever processes its members
+// are in. While the brokers cannot be reached it is not known.
 //
-// Events are messages, not offsets, as far as one look into each partition reaches, which is about a hundred events; further
-// ahead, each offset counts. So a lag that is not 0 means that there is a message.
+// Events are messages, not offsets, as far as one look into each partition reaches, which is about
+// a hundred events; further ahead, each offset counts. So a lag that is not 0 means that there is a
+// message.
 func (f *Feed) Lag(ctx context.Context, consumer string) (ports.Lag, error) {
 	bounded, cancel := context.WithTimeout(ctx, lagTimeout)
 	defer cancel()
@@ -75,7 +76,8 @@ func (f *Feed) lag(ctx context.Context, consumer string) (ports.Lag, error) {
 	return lag, nil
 }
 
-// prefix is what lies between an offset and next: how many messages, and when the first one was created.
+// prefix is what lies between an offset and next: how many messages, and when the first one was
+// created.
 type prefix struct {
 	events  uint64
 	created time.Time
@@ -105,8 +107,8 @@ func (f *Feed) behind(ctx context.Context, id topic.ID, partition int32, from, e
 	return all, nil
 }
 
-// look reads a little of a partition. What was read there does not change, so each place is read once: consumers stand where they
-// stand, and are asked for again and again.
+// look reads a little of a partition. What was read there does not change, so each place is read
+// once: consumers stand where they stand, and are asked for again and again.
 func (f *Feed) look(ctx context.Context, at place) (prefix, error) {
 	if known, ok := f.prefixes.get(at); ok {
 		return known, nil

@@ -53,7 +53,8 @@ func lagIsAboutEvents(t *testing.T, brokers []string) {
 			}
 			commit(t, again, last.Position)
 			awaitLag(t, f, ports.Lag{Known: true})
-			// Of 7 messages and 5 markers a reader of the topic gets the messages, and reaches the end.
+			// Of 7 messages and 5 markers a reader of the topic gets the messages, and reaches the
+			// end.
 			ranges, err := newTopicReader(t, config).Ranges(topictest.Within(t))
 			if err != nil || ranges[0].End != 12 {
 				t.Fatalf("ranges %v, %v", ranges, err)

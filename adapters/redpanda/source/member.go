@@ -15,9 +15,11 @@ import (
 	"orderflow/ports"
 )
 
-// The client calls assigned, revoked and lost one at a time, and never while poll is between a poll and AllowRebalance.
+// The client calls assigned, revoked and lost one at a time, and never while poll is between a poll
+// and AllowRebalance.
 
-// assigned is called when the group has given partitions to this member, before anything of them is read.
+// assigned is called when the group has given partitions to this member, before anything of them is
+// read.
 func (s *subscription) assigned(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -26,8 +28,8 @@ func (s *subscription) assigned(_ context.Context, _ *kgo.Client, partitions map
 	}
 }
 
-// revoked is called when partitions are to go to other members, which wait for it, and when this member leaves. Heartbeats go on
-// meanwhile.
+// revoked is called when partitions are to go to other members, which wait for it, and when this
+// member leaves. Heartbeats go on meanwhile.
 func (s *subscription) revoked(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
 	claims := s.claimsOf(partitions[s.feed.config.Topic.Name])
 	late := time.NewTimer(s.feed.config.HandOver)
@@ -54,7 +56,8 @@ func (s *subscription) revoked(_ context.Context, _ *kgo.Client, partitions map[
 	s.forget(partitions[s.feed.config.Topic.Name])
 }
 
-// lost is called when the partitions are somebody else's already, or the group cannot be reached: nothing can be saved.
+// lost is called when the partitions are somebody else's already, or the group cannot be reached:
+// nothing can be saved.
 func (s *subscription) lost(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
 	for _, c := range s.claimsOf(partitions[s.feed.config.Topic.Name]) {
 		c.lose()
@@ -157,8 +160,9 @@ func (s *subscription) mine() []int32 {
 	return partitions
 }
 
-// deliver makes a delivery of a message. One that is no event is to be passed over: if it should have been one, the next event of
-// its order shows the hole, and the consumer fills it from the event store.
+// deliver makes a delivery of a message. One that is no event is to be passed over: if it should
+// have been one, the next event of its order shows the hole, and the consumer fills it from the
+// event store.
 func (s *subscription) deliver(c *claim, m topic.Message) delivery {
 	d := delivery{
 		Delivery: ports.Delivery{Position: position(m.Partition, m.Offset)},
@@ -206,17 +210,21 @@ func (s *subscription) cope(f failure) bool {
 	}
 }
 
-// rest has the client not ask for a partition for a while. It would ask again at once, and the others are not to wait.
+// rest has the client not ask for a partition for a while. It would ask again at once, and the
+// others are not to wait.
 func (s *subscription) rest(partition int32) {
 	paused := map[string][]int32{s.feed.config.Topic.Name: {partition}}
 	s.client.PauseFetchPartitions(paused)
 	time.AfterFunc(client.LongestPause, func() { s.client.ResumeFetchPartitions(paused) })
 }
 
-// skip goes on behind a batch that cannot be read, and returns it. The client alone would ask for it again and again. It must be
-// called while the group waits: of a partition that went away and came back in between, it would skip what was not handled.
+// skip goes on behind a batch that cannot be read, and returns it. The client alone would ask for
+// it again and again. It must be called while the group waits: of a partition that went away and
+// came back in between, it would skip what was not handled.
 func (s *subscription) skip(partition int32, c *claim, why error) (topic.Message, error) {
-	reader := &topic.Reader{Client: s.feed.link.client, Topic: s.feed.config.Topic.Name, Partition: partition, Bytes: readBytes}
+	reader := &topic.Reader{
+		Client: s.feed.link.client, Topic: s.feed.config.Topic.Name, Partition: partition, Bytes: readBytes,
+	}
 	from := c.fetched
 	if tooLarge, ok := errors.AsType[*kgo.ErrDecompressTooLarge](why); ok {
 		from = max(from, tooLarge.Offset)
@@ -238,7 +246,8 @@ func (s *subscription) skip(partition int32, c *claim, why error) (topic.Message
 	return broken, nil
 }
 
-// save tells the coordinator what it does not know yet. What does not work now works the next time, or it is delivered again.
+// save tells the coordinator what it does not know yet. What does not work now works the next time,
+// or it is delivered again.
 func (s *subscription) save(ctx context.Context) {
 	name := s.feed.config.Topic.Name
 	marks := make(map[int32]kgo.EpochOffset)
@@ -275,7 +284,8 @@ func (s *subscription) save(ctx context.Context) {
 		})
 	switch {
 	case failed == nil:
-	case isFenced(failed) || client.Is(failed, kerr.RebalanceInProgress, context.Canceled): // of what still is ours, the next time
+	case isFenced(failed) || client.Is(failed, kerr.RebalanceInProgress, context.Canceled):
+		// What still is ours is saved the next time.
 		s.log.Debug("offsets not saved while the group divides the partitions anew", "error", failed)
 		s.setDirty()
 	default:

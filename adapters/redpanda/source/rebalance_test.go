@@ -53,8 +53,9 @@ func rebalance(t *testing.T, brokers []string) {
 	}
 }
 
-// A process that loses a partition hands it over in good order: what it was given is committed first, what it had fetched beside
-// that it does not deliver any more, and the other one goes on behind the commit. So nothing comes twice.
+// A process that loses a partition hands it over in good order: what it was given is committed
+// first, what it had fetched beside that it does not deliver any more, and the other one goes on
+// behind the commit. So nothing comes twice.
 func TestFeed_HandsOverWhatIsCommitted(t *testing.T) {
 	t.Parallel()
 	config := topictest.NewTopic(topictest.NewCluster(t).ListenAddrs())
@@ -117,8 +118,9 @@ func TestFeed_HandsOverWhatIsCommitted(t *testing.T) {
 	}
 }
 
-// A process that does not commit in time loses a partition that is to be handed over: what it has not committed comes again
-// elsewhere, and what it commits afterwards changes nothing there. What it keeps goes on without a break.
+// A process that does not commit in time loses a partition that is to be handed over: what it has
+// not committed comes again elsewhere, and what it commits afterwards changes nothing there. What
+// it keeps goes on without a break.
 func TestFeed_IgnoresCommitsOfLostPartitions(t *testing.T) {
 	t.Parallel()
 	config := topictest.NewTopic(topictest.NewCluster(t).ListenAddrs())
@@ -172,8 +174,9 @@ func TestFeed_IgnoresCommitsOfLostPartitions(t *testing.T) {
 	}
 }
 
-// A member sends heartbeats while its consumer takes its time, and while it waits for what it has delivered before it hands a
-// partition over. So it is not taken for dead: nothing of it is given away before it is ready, and nothing comes twice.
+// A member sends heartbeats while its consumer takes its time, and while it waits for what it has
+// delivered before it hands a partition over. So it is not taken for dead: nothing of it is given
+// away before it is ready, and nothing comes twice.
 func TestFeed_AMemberThatWaitsIsNotTakenForDead(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)

@@ -17,7 +17,8 @@ import (
 // standing is where a consumer is in the topic.
 type standing struct {
 	topic topic.Topic
-	// committed is what the group has committed, by partition. What it has committed nothing for is not in it.
+	// committed is what the group has committed, by partition. What it has committed nothing for is
+	// not in it.
 	committed map[int32]kadm.Offset
 }
 
@@ -25,7 +26,8 @@ func (f *Feed) standing(ctx context.Context, consumer string) (standing, error) 
 	// The offsets come first: a commit in between then only makes the consumer look further behind.
 	at := standing{committed: make(map[int32]kadm.Offset)}
 	offsets, err := kadm.NewClient(f.link.client).FetchOffsets(ctx, f.group(consumer))
-	if err != nil && !client.Is(err, kerr.GroupIDNotFound) { // most brokers answer for a group that does not exist as for one without offsets
+	// Most brokers answer for a group that does not exist as for one without offsets.
+	if err != nil && !client.Is(err, kerr.GroupIDNotFound) {
 		return at, f.link.explain(ctx, err)
 	}
 	for p, o := range offsets[f.config.Topic.Name] {
@@ -43,36 +45,39 @@ func (f *Feed) standing(ctx context.Context, consumer string) (standing, error) 
 	return at, nil
 }
 
-// check says whether the consumer can go on from where it is. A partition that cannot be asked now is not judged: it must not
-// keep the consumer from the others, and reading it tells.
+// check says whether the consumer can go on from where it is. A partition that cannot be asked now
+// is not judged: it must not keep the consumer from the others, and reading it tells.
 func (s standing) check() error {
 	if len(s.committed) == 0 {
 		return ports.ErrNoOffset
 	}
 	for i, p := range s.topic.Partitions {
-		if of := s.committed[int32(i)].Metadata; strings.HasPrefix(of, markPrefix) && of != mark(s.topic.ID) && s.topic.ID != (topic.ID{}) {
+		of, now := s.committed[int32(i)].Metadata, mark(s.topic.ID)
+		if strings.HasPrefix(of, markPrefix) && now != "" && of != now {
 			return fmt.Errorf("%w: the offsets are of another topic of this name, which was deleted", ports.ErrOffsetExpired)
 		}
 		offset := s.next(int32(i))
 		switch {
 		case p.Err != nil:
 		case offset < p.Begin:
-			return fmt.Errorf("%w: partition %d is at offset %d, and the topic begins at %d", ports.ErrOffsetExpired, i, offset, p.Begin)
+			return fmt.Errorf("%w: partition %d is at offset %d, and the topic begins at %d",
+				ports.ErrOffsetExpired, i, offset, p.Begin)
 		case offset > p.End:
-			return fmt.Errorf("%w: partition %d is at offset %d, and the topic ends at %d", ports.ErrOffsetExpired, i, offset, p.End)
+			return fmt.Errorf("%w: partition %d is at offset %d, and the topic ends at %d",
+				ports.ErrOffsetExpired, i, offset, p.End)
 		}
 	}
 	return nil
 }
 
-// next returns the next offset to read in a partition. One that the consumer has no offset for was added later, so it is read
-// from its first message on.
+// next returns the next offset to read in a partition. One that the consumer has no offset for was
+// added later, so it is read from its first message on.
 func (s standing) next(partition int32) int64 { return s.committed[partition].At }
 
 const markPrefix = "topic="
 
-// mark is what is saved beside an offset, so that it is never taken for one of another topic of the same name. It is empty where
-// topics have no identity.
+// mark is what is saved beside an offset, so that it is never taken for one of another topic of the
+// same name. It is empty where topics have no identity.
 func mark(id topic.ID) string {
 	if id == (topic.ID{}) {
 		return ""

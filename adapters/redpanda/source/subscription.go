@@ -42,8 +42,8 @@ type subscription struct {
 
 	mu     sync.Mutex
 	claims map[int32]*claim // the partitions that this member has now
-	// saving is held while offsets are saved, and while partitions are given up: so what is saved is saved by the member that the
-	// partitions belong to. It comes before mu.
+	// saving is held while offsets are saved, and while partitions are given up: so what is saved
+	// is saved by the member that the partitions belong to. It comes before mu.
 	saving sync.Mutex
 }
 
@@ -54,7 +54,8 @@ type delivery struct {
 	ports.Delivery
 	claim  *claim
 	offset int64
-	// pass says that nobody is to get it, since it is no event: it travels along so that the offset gets past it in its turn.
+	// pass says that nobody is to get it, since it is no event: it travels along so that the offset
+	// gets past it in its turn.
 	pass bool
 }
 
@@ -126,9 +127,10 @@ func (s *subscription) check(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Commit implements [ports.Subscription]. The offset is saved soon: at once if none was saved for a while, and at the latest
-// when the partition is handed over and when the subscription is closed. A position in a partition that another member has got
-// meanwhile is ignored; its events come again there.
+// Commit implements [ports.Subscription]. The offset is saved soon: at once if none was saved for a
+// while, and at the latest when the partition is handed over and when the subscription is closed. A
+// position in a partition that another member has got meanwhile is ignored; its events come again
+// there.
 func (s *subscription) Commit(ctx context.Context, p ports.Position) error {
 	partition, offset, err := parsePosition(p)
 	if err == nil {
@@ -166,8 +168,8 @@ func parsePosition(p ports.Position) (partition int32, offset int64, err error) 
 	return int32(number), offset, err
 }
 
-// Close implements [ports.Subscription]. It saves what was committed and leaves the group, so that the partitions go to
-// others at once. Brokers that do not answer hold it up for Config.Timeout.
+// Close implements [ports.Subscription]. It saves what was committed and leaves the group, so that
+// the partitions go to others at once. Brokers that do not answer hold it up for Config.Timeout.
 func (s *subscription) Close() error {
 	s.cancel()
 	<-s.ended

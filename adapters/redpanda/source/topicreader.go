@@ -14,8 +14,8 @@ import (
 // readBytes is how much of one partition is asked for at once. A larger batch comes nevertheless.
 const readBytes = 256 << 10
 
-// TopicReader reads back what the topic holds. It is not a member of any group. It connects when it is first used. It is safe
-// for concurrent use.
+// TopicReader reads back what the topic holds. It is not a member of any group. It connects when it
+// is first used. It is safe for concurrent use.
 type TopicReader struct{ link *link }
 
 var _ ports.TopicReader = (*TopicReader)(nil)
@@ -47,7 +47,8 @@ func (t *TopicReader) Ranges(ctx context.Context) (ranges []ports.TopicRange, er
 	return ranges, nil
 }
 
-// Read implements [ports.TopicReader]. It waits for what the range has beyond the end of the partition.
+// Read implements [ports.TopicReader]. It waits for what the range has beyond the end of the
+// partition.
 func (t *TopicReader) Read(ctx context.Context, r ports.TopicRange, visit func(ports.TopicMessage) error) error {
 	reader := &topic.Reader{Client: t.link.client, Topic: t.link.config.Topic.Name, Partition: r.Partition, Bytes: readBytes}
 	if r.Begin >= r.End {

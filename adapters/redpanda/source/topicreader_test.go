@@ -179,7 +179,8 @@ func topicReader(t *testing.T, brokers []string) {
 	})
 }
 
-// What passes by itself is not told, and callers that have the same trouble at the same time do not get into each other's way.
+// What passes by itself is not told, and callers that have the same trouble at the same time do not
+// get into each other's way.
 func TestTopicReader_GetsOverTrouble(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -263,7 +264,8 @@ func verifyReal(t *testing.T, brokers []string) {
 			t.Fatal(err)
 		}
 	}
-	// An order whose third event is not published, and another one whose events come in the wrong order and doubled.
+	// An order whose third event is not published, and another one whose events come in the wrong
+	// order and doubled.
 	var lost, mixed []eventsourcing.Record
 	for _, to := range []*[]eventsourcing.Record{&lost, &mixed} {
 		id := uuid.New()

@@ -16,7 +16,8 @@ import (
 	"orderflow/tests/servers"
 )
 
-// A partition that has no leader keeps its own events waiting, and neither the start of a consumer nor the other partitions.
+// A partition that has no leader keeps its own events waiting, and neither the start of a consumer
+// nor the other partitions.
 func TestFeed_APartitionWithoutALeaderHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -51,8 +52,8 @@ func TestFeed_APartitionWithoutALeaderHoldsNobodyUp(t *testing.T) {
 	awaitLag(t, f, ports.Lag{Known: true})
 }
 
-// A topic that is deleted and made anew under a subscription ends it: what was in the old one, and what is in the new one, is for
-// the consumer to get from the event store.
+// A topic that is deleted and made anew under a subscription ends it: what was in the old one, and
+// what is in the new one, is for the consumer to get from the event store.
 func TestFeed_NoticesThatTheTopicIsAnotherOne(t *testing.T) {
 	t.Parallel()
 	noticesAnotherTopic(t, topictest.NewCluster(t).ListenAddrs())
@@ -153,8 +154,8 @@ func TestFeed_ReadsWhatIsLargerThanAnAnswer(t *testing.T) {
 	awaitLag(t, f, ports.Lag{Known: true})
 }
 
-// A consumer that does not read costs bounded memory, however much there is for it: the feed asks for no more than what it has
-// room for.
+// A consumer that does not read costs bounded memory, however much there is for it: the feed asks
+// for no more than what it has room for.
 func TestFeed_AsksForNoMoreThanItHasRoomFor(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -188,7 +189,8 @@ func TestFeed_AsksForNoMoreThanItHasRoomFor(t *testing.T) {
 			quiet++
 		}
 	}
-	// One answer is being handed out, one waits for that, and one waits in the client. The partitions come up one after the other.
+	// One answer is being handed out, one waits for that, and one waits in the client. The
+	// partitions come up one after the other.
 	if most := int64(6); last > most {
 		t.Errorf("the broker was asked %d times for somebody who took one event, at most %d are expected", last, most)
 	}

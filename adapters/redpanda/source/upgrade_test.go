@@ -15,8 +15,9 @@ import (
 	"orderflow/tests/servers"
 )
 
-// Processes of the version before this one, which read with another client, share a group with those of this one while they are
-// replaced one after the other: every event is handled, in order, and nobody waits for the last of them to go.
+// Processes of the version before this one, which read with another client, share a group with
+// those of this one while they are replaced one after the other: every event is handled, in order,
+// and nobody waits for the last of them to go.
 func TestFeed_SharesAGroupWithTheVersionBefore(t *testing.T) {
 	t.Parallel()
 	sharesWithTheVersionBefore(t, topictest.NewCluster(t).ListenAddrs())

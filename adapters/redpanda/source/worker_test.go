@@ -65,8 +65,8 @@ func awaitLag(t testing.TB, f *source.Feed, want ports.Lag) {
 	}
 }
 
-// worker is a process that handles what it gets, as application/consumer does: it keeps to the order within each order, and
-// commits afterwards.
+// worker is a process that handles what it gets, as application/consumer does: it keeps to the
+// order within each order, and commits afterwards.
 type worker struct {
 	feed *source.Feed
 	stop context.CancelFunc
@@ -171,7 +171,8 @@ func (w *worker) end() {
 	<-w.done
 }
 
-// appendOrders writes orders of length events each, from several writers, and tells how many events that were.
+// appendOrders writes orders of length events each, from several writers, and tells how many events
+// that were.
 func appendOrders(t testing.TB, s *topictest.Shelf, orders, length int, each func(n int)) int {
 	t.Helper()
 	ids := make([]uuid.UUID, orders)

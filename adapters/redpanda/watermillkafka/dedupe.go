@@ -11,13 +11,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// Handled keeps how far the events of each aggregate were handled. It is safe for concurrent use. Processes that share a consumer
-// group share what it keeps.
+// Handled keeps how far the events of each aggregate were handled. It is safe for concurrent use.
+// Processes that share a consumer group share what it keeps.
 type Handled interface {
-	// Last returns the sequence number of the last event of an aggregate that was handled; 0 for none.
+	// Last returns the sequence number of the last event of an aggregate that was handled; 0 for
+	// none.
 	Last(ctx context.Context, aggregateID uuid.UUID) (uint64, error)
-	// Set says that an event was handled. A number that is not above the last one changes nothing. Its context does not end with
-	// that of the message, but after 10 seconds.
+	// Set says that an event was handled. A number that is not above the last one changes nothing.
+	// Its context does not end with that of the message, but after 10 seconds.
 	Set(ctx context.Context, aggregateID uuid.UUID, sequenceNumber uint64) error
 }
 
@@ -28,19 +29,21 @@ const setTimeout = 10 * time.Second
 type Dedupe struct {
 	// Handled is required.
 	Handled Handled
-	// OnStranger is called for each message that is no event, before it is dropped; nil for nobody. It is called concurrently.
+	// OnStranger is called for each message that is no event, before it is dropped; nil for nobody.
+	// It is called concurrently.
 	OnStranger func(*message.Message, *StrangerError)
 }
 
-// Middleware returns a handler that calls h with an event for which all of this is so: it is an event, and its sequence number is
-// above that of the last event of its aggregate that was handled. What is dropped is acknowledged. After h has succeeded, the event
-// counts as handled.
+// Middleware returns a handler that calls h with an event for which all of this is so: it is an
+// event, and its sequence number is above that of the last event of its aggregate that was handled.
+// What is dropped is acknowledged. After h has succeeded, the event counts as handled.
 //
-// An event that is not the next one, but further ahead, is given to h: it is what the topic has. Errors are those of h and of Handled;
-// the message comes again then.
+// An event that is not the next one, but further ahead, is given to h: it is what the topic has.
+// Errors are those of h and of Handled; the message comes again then.
 //
-// h must return no messages, else there is an error: the router would publish them when the event counts as handled already, and
-// what it could not publish would be lost. A handler that publishes does it itself, before it returns.
+// h must return no messages, else there is an error: the router would publish them when the event
+// counts as handled already, and what it could not publish would be lost. A handler that publishes
+// does it itself, before it returns.
 func (d Dedupe) Middleware(h message.HandlerFunc) message.HandlerFunc {
 	return func(m *message.Message) ([]*message.Message, error) {
 		event, err := EventOf(m)
@@ -68,7 +71,8 @@ func (d Dedupe) Middleware(h message.HandlerFunc) message.HandlerFunc {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(m.Context()), setTimeout)
 		defer cancel()
 		if err := d.Handled.Set(ctx, event.AggregateID, event.SequenceNumber); err != nil {
-			return nil, fmt.Errorf("event %d of %s is handled, and comes again: %w", event.SequenceNumber, event.AggregateID, err)
+			return nil, fmt.Errorf("event %d of %s is handled, and comes again: %w",
+				event.SequenceNumber, event.AggregateID, err)
 		}
 		return nil, nil
 	}
@@ -76,8 +80,8 @@ func (d Dedupe) Middleware(h message.HandlerFunc) message.HandlerFunc {
 
 var errMessages = errors.New("the handler returns messages, which Dedupe cannot see published: have it publish them itself")
 
-// Memory keeps how far events were handled in this process, for as long as it runs. It grows with the number of aggregates. The zero
-// value is ready.
+// Memory keeps how far events were handled in this process, for as long as it runs. It grows with
+// the number of aggregates. The zero value is ready.
 type Memory struct {
 	mu   sync.Mutex
 	last map[uuid.UUID]uint64

@@ -101,7 +101,8 @@ func TestDedupe_DropsWhatIsNoEventAndTellsIt(t *testing.T) {
 	}
 }
 
-// Whatever comes again, and whenever the handler fails, the handler succeeds once for each event, in order.
+// Whatever comes again, and whenever the handler fails, the handler succeeds once for each event,
+// in order.
 func TestDedupe_PropEachEventSucceedsOnce(t *testing.T) {
 	t.Parallel()
 	histories := [][]eventsourcing.Record{topictest.History(6), topictest.History(6)}

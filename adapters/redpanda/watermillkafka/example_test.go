@@ -20,7 +20,8 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// A service of another team bills what is confirmed. Each event has its effect once, though it may come more often.
+// A service of another team bills what is confirmed. Each event has its effect once, though it may
+// come more often.
 func Example() {
 	brokers, stop := exampleTopic()
 	defer stop()

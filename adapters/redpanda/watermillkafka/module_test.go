@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// Another module uses this package as its documentation says, and compiles nothing of the service beside it. The go command gets
-// everything from the module cache, where it is for the tests of this module.
+// Another module uses this package as its documentation says, and compiles nothing of the service
+// beside it. The go command gets everything from the module cache, where it is for the tests of
+// this module.
 func TestAnotherModule_UsesThisPackage(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("../../..")
@@ -22,7 +23,8 @@ func TestAnotherModule_UsesThisPackage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// What `go mod tidy` would fetch and choose: the versions and sums of this module, which the tests of this module need, too.
+	// What `go mod tidy` would fetch and choose: the versions and sums of this module, which the
+	// tests of this module need, too.
 	for _, name := range []string{"go.mod", "go.sum"} {
 		text, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {

@@ -18,8 +18,9 @@ import (
 	"orderflow/tests/servers"
 )
 
-// A service with two processes reads the topic with watermill-kafka: each event is handled once and in order, though all of them
-// come twice, others write to the topic, too, and a process joins and leaves.
+// A service with two processes reads the topic with watermill-kafka: each event is handled once and
+// in order, though all of them come twice, others write to the topic, too, and a process joins and
+// leaves.
 func TestRouter_HandlesEachEventOnce(t *testing.T) {
 	t.Parallel()
 	handlesEachEventOnce(t, topictest.NewCluster(t).ListenAddrs())

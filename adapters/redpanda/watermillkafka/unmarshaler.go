@@ -10,8 +10,9 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// Unmarshaler makes Watermill messages of the messages of the topic. It implements Unmarshaler of watermill-kafka. The headers
-// become the metadata, under their names; the UUID of the message is the event id.
+// Unmarshaler makes Watermill messages of the messages of the topic. It implements Unmarshaler of
+// watermill-kafka. The headers become the metadata, under their names; the UUID of the message is
+// the event id.
 type Unmarshaler struct{}
 
 // Unmarshal implements Unmarshaler of watermill-kafka. It never fails: see the package.
@@ -31,8 +32,9 @@ func (Unmarshaler) Unmarshal(m *sarama.ConsumerMessage) (*message.Message, error
 	return made, nil
 }
 
-// EventOf returns the event that a message of [Unmarshaler] carries. Its metadata is what was published of it: the trace context, and
-// the rest where the publisher is configured to tell it. The payload is shared with the message.
+// EventOf returns the event that a message of [Unmarshaler] carries. Its metadata is what was
+// published of it: the trace context, and the rest where the publisher is configured to tell it.
+// The payload is shared with the message.
 //
 // The error of a message that carries none is a [*StrangerError].
 func EventOf(m *message.Message) (eventsourcing.Record, error) {
@@ -55,7 +57,8 @@ func EventOf(m *message.Message) (eventsourcing.Record, error) {
 
 // StrangerError says why a message of the topic is no event.
 type StrangerError struct {
-	// Kind is "foreign" for a message that does not claim to be an event, and "malformed" for one that does and cannot be read.
+	// Kind is "foreign" for a message that does not claim to be an event, and "malformed" for one
+	// that does and cannot be read.
 	Kind string
 	// Err says what is wrong.
 	Err error

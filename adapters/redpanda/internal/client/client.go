@@ -20,22 +20,25 @@ import (
 )
 
 const (
-	// Attempts is how often a request is sent at most; the pauses in between get it over the move of a leader or a coordinator.
-	// What takes longer is for the caller.
+	// Attempts is how often a request is sent at most; the pauses in between get it over the move
+	// of a leader or a coordinator. What takes longer is for the caller.
 	Attempts = 5
 	// FirstPause is the pause behind the first attempt. It doubles up to LongestPause.
 	FirstPause   = 50 * time.Millisecond
 	LongestPause = time.Second
 	// metadataPause is the least time between two questions to the brokers who leads what.
 	metadataPause = 100 * time.Millisecond
-	// LargestBatch bounds a batch, whatever the topic takes. A batch of others that unpacks to more is not read.
+	// LargestBatch bounds a batch, whatever the topic takes. A batch of others that unpacks to more
+	// is not read.
 	LargestBatch = 64 << 20
-	// largestAnswer bounds what is read from a broker for one request. An answer may have one batch beyond what was asked for.
+	// largestAnswer bounds what is read from a broker for one request. An answer may have one batch
+	// beyond what was asked for.
 	largestAnswer = 2 * LargestBatch
 )
 
-// Options returns what every client of the adapter needs. c has its defaults. The files that TLS names are read to see whether
-// they are there; they are read again for each connection, so they may be replaced while the process runs.
+// Options returns what every client of the adapter needs. c has its defaults. The files that TLS
+// names are read to see whether they are there; they are read again for each connection, so they
+// may be replaced while the process runs.
 func Options(c redpanda.Config) ([]kgo.Opt, error) {
 	if c.TLS != nil {
 		if _, err := encryption(*c.TLS); err != nil {
@@ -66,15 +69,17 @@ func Pause(tries int) time.Duration {
 	return min(FirstPause<<min(max(tries-1, 0), 10), LongestPause)
 }
 
-// ErrMissing is in the error for an answer that does not have what was asked for. It may have it the next time.
+// ErrMissing is in the error for an answer that does not have what was asked for. It may have it
+// the next time.
 var ErrMissing = errors.New("the broker's answer does not have it")
 
-// Persist repeats work over the move of a leader or a coordinator: brokers answer, and say that somebody else is to be asked. Where
-// they do not answer, the client has repeated it already.
+// Persist repeats work over the move of a leader or a coordinator: brokers answer, and say that
+// somebody else is to be asked. Where they do not answer, the client has repeated it already.
 func Persist(ctx context.Context, work func() error) error {
 	for tries := 1; ; tries++ {
 		err := work()
-		if err == nil || tries == Attempts || ctx.Err() != nil || Refused(err) || !kerr.IsRetriable(err) && !errors.Is(err, ErrMissing) {
+		again := kerr.IsRetriable(err) && !Refused(err) || errors.Is(err, ErrMissing)
+		if !again || tries == Attempts || ctx.Err() != nil {
 			return err
 		}
 		select {

@@ -27,8 +27,8 @@ type Request int
 const (
 	// Read leaves nothing behind, or only what is done again.
 	Read Request = iota
-	// Produce was handed to the client, which may have sent it more than once. That the last attempt surely did not do it
-	// says nothing about those before.
+	// Produce was handed to the client, which may have sent it more than once. That the last
+	// attempt surely did not do it says nothing about those before.
 	Produce
 )
 
@@ -38,7 +38,7 @@ func Translate(err error, kind Request) error {
 	case err == nil || Is(err, ports.ErrUnavailable, ports.ErrOutcomeUnknown,
 		ports.ErrNotFound, ports.ErrCorrupt, ports.ErrClosed, ports.ErrOffsetExpired, ports.ErrNoOffset):
 		return err
-	case kind == Read && Is(err, context.Canceled, context.DeadlineExceeded): // of what was sent, the caller's never get here
+	case kind == Read && Is(err, context.Canceled, context.DeadlineExceeded):
 		return err
 	case Is(err, kerr.OffsetOutOfRange):
 		return fmt.Errorf("%w: %w", ports.ErrOffsetExpired, err)
@@ -67,7 +67,8 @@ func Refused(err error) bool {
 	return Is(err, redpanda.ErrNoTopic,
 		kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState,
 		kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.GroupAuthorizationFailed,
-		kerr.InvalidTopicException, kerr.InvalidPartitions, kerr.InvalidReplicationFactor, kerr.InvalidConfig, kerr.PolicyViolation,
+		kerr.InvalidTopicException, kerr.InvalidPartitions, kerr.InvalidReplicationFactor,
+		kerr.InvalidConfig, kerr.PolicyViolation,
 	)
 }
 
@@ -82,7 +83,8 @@ func Is(err error, any ...error) bool {
 	return slices.ContainsFunc(any, func(known error) bool { return errors.Is(err, known) })
 }
 
-// Explain says where the trouble is and, where that can be told, which setting has to do with it. c has its defaults.
+// Explain says where the trouble is and, where that can be told, which setting has to do with it. c
+// has its defaults.
 func Explain(c redpanda.Config, err error) error {
 	if err == nil {
 		return nil
@@ -93,8 +95,8 @@ func Explain(c redpanda.Config, err error) error {
 	return fmt.Errorf("topic %s on %s: %w", c.Topic.Name, strings.Join(c.Brokers, ","), err)
 }
 
-// blame returns the setting that an error is about, and why; nothing where there is none to correct, and where it is named
-// already.
+// blame returns the setting that an error is about, and why; nothing where there is none to
+// correct, and where it is named already.
 func blame(c redpanda.Config, err error) (setting, hint string) {
 	if _, named := errors.AsType[*redpanda.SettingError](err); named || Is(err, context.Canceled, ports.ErrClosed) {
 		return "", ""
@@ -147,8 +149,8 @@ func blameAnswer(c redpanda.Config, err error) (setting, hint string) {
 	case errors.Is(err, kerr.IllegalSaslState):
 		return "SASL", "the broker expects no user, or another way to prove it"
 	case errors.Is(err, io.EOF) && c.SASL != nil:
-		return "SASL and TLS", "the broker hung up: some do that to a wrong user or password, all to a client that wants TLS where they do not, " +
-			"and the other way round"
+		return "SASL and TLS", "the broker hung up: some do that to a wrong user or password, " +
+			"all to a client that wants TLS where they do not, and the other way round"
 	case errors.Is(err, io.EOF):
 		return "SASL and TLS", "the broker hung up: it may want TLS, or a user"
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
@@ -156,7 +158,8 @@ func blameAnswer(c redpanda.Config, err error) (setting, hint string) {
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
 		return who(c), "the user may not use the topic: it needs DESCRIBE, READ to read and WRITE to publish"
 	case errors.Is(err, kerr.ClusterAuthorizationFailed):
-		return who(c), "the user may not do this on the cluster: it needs CREATE for a topic that is missing, and IDEMPOTENT_WRITE on old brokers"
+		return who(c), "the user may not do this on the cluster: " +
+			"it needs CREATE for a topic that is missing, and IDEMPOTENT_WRITE on old brokers"
 	case Is(err, redpanda.ErrNoTopic, kerr.InvalidTopicException, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID):
 		return "Topic.Name", "there is no such topic; a publisher creates it unless Topic.MustExist is set"
 	case errors.Is(err, kerr.InvalidPartitions):
@@ -183,8 +186,9 @@ func who(c redpanda.Config) string {
 	return "SASL.Username"
 }
 
-// Trouble remembers why the last broker could not be asked. When something has waited for too long, or for a connection that
-// another request has seen break, the client does not say why. It is a hook of the client.
+// Trouble remembers why the last broker could not be asked. When something has waited for too long,
+// or for a connection that another request has seen break, the client does not say why. It is a
+// hook of the client.
 type Trouble struct {
 	mu  sync.Mutex
 	err error
@@ -214,7 +218,8 @@ func (t *Trouble) set(err error) {
 	t.err = err
 }
 
-// Explain adds the last failure to an error that does not have it, and to nothing else. Answers of brokers need no explanation.
+// Explain adds the last failure to an error that does not have it, and to nothing else. Answers of
+// brokers need no explanation.
 func (t *Trouble) Explain(err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -54,12 +54,12 @@ type header interface {
 // Key returns the key of the message for r.
 func Key(r eventsourcing.Record) []byte { return []byte(r.AggregateID.String()) }
 
-// Value returns the value of the message for r. It shares no memory with r, and it is never nil: a message without a value
-// means deletion.
+// Value returns the value of the message for r. It shares no memory with r, and it is never nil: a
+// message without a value means deletion.
 func Value(r eventsourcing.Record) []byte { return append([]byte{}, r.Payload...) }
 
-// Headers returns the headers of the message for r. The metadata other than the trace context is among them if all is set. The
-// error says why r cannot be a message that others could read.
+// Headers returns the headers of the message for r. The metadata other than the trace context is
+// among them if all is set. The error says why r cannot be a message that others could read.
 func Headers[H header](r eventsourcing.Record, source string, all bool) ([]H, error) {
 	if err := check(r); err != nil {
 		return nil, err
@@ -139,9 +139,11 @@ type Kind string
 
 // The kinds.
 const (
-	// Foreign is a message that does not claim to be one of ours: it is no CloudEvent in binary mode of a version that is known.
+	// Foreign is a message that does not claim to be one of ours: it is no CloudEvent in binary
+	// mode of a version that is known.
 	Foreign Kind = "foreign"
-	// Malformed is a CloudEvent that lacks what every event has, or has something in a form that cannot be read.
+	// Malformed is a CloudEvent that lacks what every event has, or has something in a form that
+	// cannot be read.
 	Malformed Kind = "malformed"
 	// Undecodable is a batch of messages that cannot be unpacked, or would be too large.
 	Undecodable Kind = "undecodable"
@@ -166,9 +168,9 @@ func KindOf(err error) Kind {
 	return Malformed
 }
 
-// Parse returns the record that a message carries, as far as it travelled: where not all of the metadata was published, only the
-// trace context of it did. The error of a message that carries none is an [*Error]; what could be read is returned with it. The
-// record shares memory with value.
+// Parse returns the record that a message carries, as far as it travelled: where not all of the
+// metadata was published, only the trace context of it did. The error of a message that carries
+// none is an [*Error]; what could be read is returned with it. The record shares memory with value.
 func Parse[H header](all []H, value []byte) (eventsourcing.Record, error) {
 	f := fields{values: make(map[string]string, len(all))}
 	for _, h := range all { // of a header that comes twice, the last one counts
@@ -180,7 +182,8 @@ func Parse[H header](all []H, value []byte) (eventsourcing.Record, error) {
 	}
 	if version, ok := f.values[SpecVersion]; !ok || version != specVersion {
 		return eventsourcing.Record{}, &Error{
-			Kind: Foreign, Err: fmt.Errorf("not a CloudEvent of version %s: header %s is %q", specVersion, SpecVersion, version),
+			Kind: Foreign,
+			Err:  fmt.Errorf("not a CloudEvent of version %s: header %s is %q", specVersion, SpecVersion, version),
 		}
 	}
 	r := eventsourcing.Record{
@@ -225,7 +228,8 @@ func (f *fields) text(name string) string {
 	return f.values[name]
 }
 
-// aggregateType returns the type of the aggregate. Events that were published before there were types have none.
+// aggregateType returns the type of the aggregate. Events that were published before there were
+// types have none.
 func (f *fields) aggregateType() string {
 	name, ok := f.values[AggregateType]
 	if !ok {

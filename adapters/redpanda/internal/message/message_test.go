@@ -239,8 +239,8 @@ func TestRecord_SaysWhatIsWrongWithAMessage(t *testing.T) {
 	}
 }
 
-// Topics hold messages for as long as their retention says, so what an earlier version has published is read for ever. It wrote
-// no aggregate type.
+// Topics hold messages for as long as their retention says, so what an earlier version has
+// published is read for ever. It wrote no aggregate type.
 func TestRecord_ReadsWhatAnEarlierVersionWrote(t *testing.T) {
 	t.Parallel()
 	file, err := os.Open("testdata/messages-dec7198.jsonl")

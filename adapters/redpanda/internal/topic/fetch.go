@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// wait is how long a broker may wait for something to come. certain is how long it may take to find something where it said
-	// that there is nothing.
+	// wait is how long a broker may wait for something to come. certain is how long it may take to
+	// find something where it said that there is nothing.
 	wait    = 250 * time.Millisecond
 	certain = 2 * time.Second
 )
@@ -26,13 +26,15 @@ const (
 type Part struct {
 	// Messages are in the order of their offsets, which may have holes.
 	Messages []Message
-	// Next is the offset to go on from. It lies further ahead than the part began, unless the part began at the end.
+	// Next is the offset to go on from. It lies further ahead than the part began, unless the part
+	// began at the end.
 	Next int64
 }
 
 // Message is a message, or a batch of them that cannot be read.
 type Message struct {
-	// Record has no more than partition and offset if Err is not nil: those of the last message of the batch.
+	// Record has no more than partition and offset if Err is not nil: those of the last message of
+	// the batch.
 	*kgo.Record
 	Err error
 }
@@ -51,10 +53,11 @@ type Reader struct {
 	known  bool
 }
 
-// Read reads on from an offset. At the end of the partition it returns a part without messages after a short time. It repeats
-// what fails, over the move of a leader.
+// Read reads on from an offset. At the end of the partition it returns a part without messages
+// after a short time. It repeats what fails, over the move of a leader.
 //
-// Errors: kerr.OffsetOutOfRange when the partition begins behind the offset or ends before it, and those of the client.
+// Errors: kerr.OffsetOutOfRange when the partition begins behind the offset or ends before it, and
+// those of the client.
 func (r *Reader) Read(ctx context.Context, from int64) (Part, error) {
 	part, end, err := r.persist(ctx, from, wait)
 	if err != nil || part.Next > from || end <= from {
@@ -153,9 +156,10 @@ func (r *Reader) decode(answer *kmsg.FetchResponseTopicPartition, from int64) (P
 		}
 		if got.Err != nil && h.last >= part.Next {
 			last := min(h.last, max(answer.HighWatermark-1, part.Next)) // nor is its header to be trusted
+			why := fmt.Errorf("the batch of %d to %d cannot be read: %w", h.first, last, got.Err)
 			part.Messages = append(part.Messages, Message{
 				Record: &kgo.Record{Topic: r.Topic, Partition: r.Partition, Offset: last, Timestamp: h.at},
-				Err:    &message.Error{Kind: message.Undecodable, Err: fmt.Errorf("the batch of %d to %d cannot be read: %w", h.first, last, got.Err)},
+				Err:    &message.Error{Kind: message.Undecodable, Err: why},
 			})
 			next = last + 1
 		}
@@ -189,7 +193,8 @@ func headerOf(batches []byte) (h header, ok bool) {
 	return h, true
 }
 
-// IsBroken tells whether an error of the client is about a batch that cannot be read, rather than one that a broker has told.
+// IsBroken tells whether an error of the client is about a batch that cannot be read, rather than
+// one that a broker has told.
 func IsBroken(err error) bool {
 	_, told := errors.AsType[*kerr.Error](err)
 	_, lost := errors.AsType[*kgo.ErrDataLoss](err)

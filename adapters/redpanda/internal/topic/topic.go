@@ -16,8 +16,8 @@ import (
 	"orderflow/ports"
 )
 
-// ID is the identity of a topic: one that is deleted and made anew under the same name has another one. It is zero where brokers
-// do not tell, which those before Kafka 2.8 do not.
+// ID is the identity of a topic: one that is deleted and made anew under the same name has another
+// one. It is zero where brokers do not tell, which those before Kafka 2.8 do not.
 type ID = kadm.TopicID
 
 // Topic is what a topic was when it was looked at.
@@ -30,7 +30,8 @@ type Topic struct {
 // Partition is what a partition held: the offsets from Begin up to, and without, End.
 type Partition struct {
 	Begin, End int64
-	// Err says why the offsets are not known, for instance since the partition has no leader; they are zero then.
+	// Err says why the offsets are not known, for instance since the partition has no leader; they
+	// are zero then.
 	Err error
 }
 
@@ -44,11 +45,11 @@ func (t Topic) Err() error {
 	return nil
 }
 
-// Look looks at a topic. The ends are those that were acknowledged to a writer before the call, or later ones. It repeats what
-// fails, over the move of a leader.
+// Look looks at a topic. The ends are those that were acknowledged to a writer before the call, or
+// later ones. It repeats what fails, over the move of a leader.
 //
-// Errors: [ports.ErrNotFound] when there is no such topic, and those of the client. That a partition cannot be asked is an error
-// of that partition, unless it is so for all of them.
+// Errors: [ports.ErrNotFound] when there is no such topic, and those of the client. That a
+// partition cannot be asked is an error of that partition, unless it is so for all of them.
 func Look(ctx context.Context, cl *kgo.Client, name string) (t Topic, err error) {
 	err = client.Persist(ctx, func() (err error) {
 		if t, err = look(ctx, cl, name); err == nil {
@@ -114,17 +115,17 @@ func offset(listed kadm.ListedOffsets, name string, partition int32, missed erro
 }
 
 // describe asks the brokers for the partitions of a topic and their leaders.
-func describe(ctx context.Context, client *kgo.Client, name string) (kmsg.MetadataResponseTopic, error) {
+func describe(ctx context.Context, cl *kgo.Client, name string) (kmsg.MetadataResponseTopic, error) {
 	request := kmsg.NewPtrMetadataRequest()
 	asked := kmsg.NewMetadataRequestTopic()
 	asked.Topic = &name
 	request.Topics = append(request.Topics, asked)
-	response, err := request.RequestWith(ctx, client)
+	response, err := request.RequestWith(ctx, cl)
 	if err != nil {
 		return kmsg.MetadataResponseTopic{}, err
 	}
 	if len(response.Topics) != 1 {
-		return kmsg.MetadataResponseTopic{}, fmt.Errorf("the answer about topic %s has %d topics", name, len(response.Topics))
+		return kmsg.MetadataResponseTopic{}, fmt.Errorf("topic %s: %w", name, client.ErrMissing)
 	}
 	t := response.Topics[0]
 	switch err := kerr.ErrorForCode(t.ErrorCode); {
@@ -133,7 +134,9 @@ func describe(ctx context.Context, client *kgo.Client, name string) (kmsg.Metada
 	case err != nil:
 		return t, fmt.Errorf("topic %s: %w", name, err)
 	}
-	slices.SortFunc(t.Partitions, func(a, b kmsg.MetadataResponseTopicPartition) int { return int(a.Partition - b.Partition) })
+	slices.SortFunc(t.Partitions, func(a, b kmsg.MetadataResponseTopicPartition) int {
+		return int(a.Partition - b.Partition)
+	})
 	for i, p := range t.Partitions {
 		if p.Partition != int32(i) {
 			return t, fmt.Errorf("topic %s: partition %d is where %d is due", name, p.Partition, i)

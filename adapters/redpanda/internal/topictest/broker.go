@@ -15,13 +15,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// brokerVariable makes the test binary a broker on the data in the directory that it names, on the port in portVariable.
+// brokerVariable makes the test binary a broker on the data in the directory that it names, on the
+// port in portVariable.
 const (
 	brokerVariable = "REDPANDA_TEST_BROKER"
 	portVariable   = "REDPANDA_TEST_PORT"
 )
 
-// runBroker is the broker's process. It ends with its standard input, so at the latest with the tests.
+// runBroker is the broker's process. It ends with its standard input, so at the latest with the
+// tests.
 func runBroker() error {
 	port, err := strconv.Atoi(os.Getenv(portVariable))
 	if err != nil {
@@ -37,7 +39,8 @@ func runBroker() error {
 	return err
 }
 
-// Broker is a broker in a process of its own, which can be killed. The tests of its package must run in [Main].
+// Broker is a broker in a process of its own, which can be killed. The tests of its package must
+// run in [Main].
 type Broker struct {
 	Address string
 	dir     string
@@ -52,8 +55,8 @@ func StartBroker(t testing.TB, dir string) *Broker {
 	return b
 }
 
-// NewBroker returns one that is not started. Its port is below those that others are given by the system, so that none of them gets
-// it while the broker is away.
+// NewBroker returns one that is not started. Its port is below those that others are given by the
+// system, so that none of them gets it while the broker is away.
 func NewBroker(t testing.TB, dir string) *Broker {
 	t.Helper()
 	for range 100 {

@@ -45,7 +45,10 @@ func NewCluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 
 // NewTopic returns a configuration with a topic of its own.
 func NewTopic(brokers []string) redpanda.Config {
-	return redpanda.Config{Brokers: brokers, Topic: redpanda.Topic{Name: "events-" + uuid.NewString(), Partitions: 4, ReplicationFactor: 1}}
+	return redpanda.Config{
+		Brokers: brokers,
+		Topic:   redpanda.Topic{Name: "events-" + uuid.NewString(), Partitions: 4, ReplicationFactor: 1},
+	}
 }
 
 // NewPublisher returns a publisher that ends with the test.
@@ -97,7 +100,8 @@ func NewMessage(config redpanda.Config, r eventsourcing.Record) (*kgo.Record, er
 // NewClient returns a client that knows nothing of this adapter.
 func NewClient(t testing.TB, brokers []string, options ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(brokers...), kgo.MetadataMinAge(10 * time.Millisecond)}, options...)...)
+	usual := []kgo.Opt{kgo.SeedBrokers(brokers...), kgo.MetadataMinAge(10 * time.Millisecond)}
+	client, err := kgo.NewClient(append(usual, options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +174,8 @@ func topicLength(t testing.TB, client *kgo.Client, config redpanda.Config) (leng
 		if err == nil {
 			err = ends.Error()
 		}
-		if errors.Is(err, kerr.NotLeaderForPartition) && time.Now().Before(deadline) { // a new leader takes a moment to know that it is one
+		// A new leader takes a moment to know that it is one.
+		if errors.Is(err, kerr.NotLeaderForPartition) && time.Now().Before(deadline) {
 			continue
 		}
 		if err != nil {

@@ -15,8 +15,8 @@ import (
 	"orderflow/ports"
 )
 
-// Shelf is an event store whose appends are in the topic when they are acknowledged, as a publisher that is never behind would
-// have it.
+// Shelf is an event store whose appends are in the topic when they are acknowledged, as a publisher
+// that is never behind would have it.
 type Shelf struct {
 	*memory.Store
 	Config redpanda.Config
