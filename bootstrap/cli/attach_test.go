@@ -137,7 +137,7 @@ func TestAttach_toolsThatReadChangeNothing(t *testing.T) {
 	want(t, 0, "stopped", "consumers", "--data="+data)
 	want(t, 0, "no service runs", "consumers", "--data="+data)
 	want(t, 3, "no service runs, so consumer file-publisher", "verify", "--patience=0s", "--data="+data)
-	want(t, 1, "knows no topic", "verify", "topic", "--data="+data)
+	want(t, 1, "no such topic or file", "verify", "topic", "--data="+data)
 
 	// What works does as the service would.
 	want(t, 0, "is resumed", "consumers", "resume", "file-publisher", "--data="+data)

@@ -24,11 +24,13 @@ func (sh tools) verifyTopicCommand() *cobra.Command {
 	var patience time.Duration
 	cmd := &cobra.Command{
 		Use:   "topic",
-		Short: "Compare the topic with the event store",
+		Short: "Compare the topic, or the file that events go to, with the event store",
 		Long: `Read the topic back and compare it with the event store: every event there, in order within its order, in the partition of
 its order, equal to what is stored, and nothing else. It may run beside live traffic: an event counts as missing only if
 nothing comes of what is missing for as long as --patience. Messages that come again are counted; delivery is at least once,
 so they are no violation.
+
+Without brokers, the file that the publisher writes is compared in the same way; its offsets are bytes.
 
 The service does the work, so it must know the topic. If none runs, the topic is the one that the data directory was last
 served with, unless --brokers and --topic name another.
@@ -103,9 +105,9 @@ func (sh tools) verifyTopic(ctx context.Context, c *client.Client, from string, 
 	var refusal *client.Problem
 	switch {
 	case errors.As(err, &refusal) && refusal.Code == "route_not_found":
-		return errors.New("the service knows no topic: start it with --brokers")
+		return errors.New("the service knows no topic, and no file that events go to: start it with --brokers, or with --sink=file:PATH")
 	case errors.As(err, &refusal) && refusal.Code == "not_found":
-		return errors.New("the brokers have no such topic: the publisher creates it, under the name in --topic")
+		return errors.New("there is no such topic or file yet: the publisher creates it, under the name in --topic or --sink")
 	case errors.As(err, &refusal) && refusal.Status == http.StatusServiceUnavailable:
 		return errors.New("the brokers cannot be reached; the log of the service tells more")
 	case err != nil:
