@@ -22,7 +22,7 @@ import (
 
 const createKeyspace = "CREATE KEYSPACE %s WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 1}"
 
-const createOutbox = `CREATE TABLE %s.outbox_messages (aggregate_id uuid, sequence_number bigint, id uuid, event_id uuid, event_type text,
+const createOutbox = `CREATE TABLE %s.outbox_messages (aggregate_id uuid, sequence_number bigint, id uuid, aggregate_type text, event_id uuid, event_type text,
 	event_version int, payload text, command_id uuid, correlation_id uuid, causation_id uuid, metadata frozen<map<text,text>>,
 	created_at timestamp, PRIMARY KEY (aggregate_id, sequence_number))
 	WITH cdc = {'enabled': true, 'preimage': false, 'postimage': %t, 'ttl': 86400} AND default_time_to_live = 86400`
@@ -188,9 +188,9 @@ func (s store) Append(ctx context.Context, a ports.Append) (ports.Appended, erro
 	}
 	batch := s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
 	for _, r := range appended.Records {
-		batch.Query("INSERT INTO "+s.keyspace+`.outbox_messages (aggregate_id, sequence_number, id, event_id, event_type, event_version, payload,
-			command_id, correlation_id, causation_id, metadata, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			gocql.UUID(r.AggregateID), int64(r.SequenceNumber), gocql.UUID(r.EventID), gocql.UUID(r.EventID), r.EventType, r.EventVersion,
+		batch.Query("INSERT INTO "+s.keyspace+`.outbox_messages (aggregate_id, sequence_number, id, aggregate_type, event_id, event_type, event_version, payload,
+			command_id, correlation_id, causation_id, metadata, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			gocql.UUID(r.AggregateID), int64(r.SequenceNumber), gocql.UUID(r.EventID), r.AggregateType, gocql.UUID(r.EventID), r.EventType, r.EventVersion,
 			string(r.Payload), gocql.UUID(r.CommandID), orUnset(r.CorrelationID), orUnset(r.CausationID), metadata(r.Metadata), r.CreatedAt)
 	}
 	if err := s.session.ExecuteBatch(batch); err != nil {

@@ -2,8 +2,10 @@ package scylla
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +20,7 @@ const (
 )
 
 // ApplySchema creates the keyspace if need be and applies what is pending. It may be repeated, and called by several processes
-// at once: one works, the others wait for it. Nothing is ever dropped or changed by it.
+// at once: one works, the others wait for it. It creates tables and adds columns, and nothing is ever dropped or changed by it.
 //
 // Errors: [ErrSchemaNewer] and [ErrSchemaDiffers], nothing done; the context's error when another process holds the lock.
 func ApplySchema(ctx context.Context, c Config) (SchemaStatus, error) {
@@ -61,7 +63,7 @@ func (a *admin) apply(ctx context.Context, c Config) (SchemaStatus, error) {
 		return status, err
 	}
 	defer session.Close()
-	if err := run(ctx, session, known[0]); err != nil {
+	if err := run(ctx, session, c.Keyspace, known[0]); err != nil {
 		return status, err
 	}
 	unlock, err := lock(ctx, session)
@@ -79,7 +81,7 @@ func (a *admin) apply(ctx context.Context, c Config) (SchemaStatus, error) {
 		if !slices.Contains(status.Pending, m.name) {
 			continue
 		}
-		if err := run(ctx, session, m); err != nil {
+		if err := run(ctx, session, c.Keyspace, m); err != nil {
 			return status, err
 		}
 		err := session.Query(`INSERT INTO schema_versions (component, version, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?)`,
@@ -112,13 +114,40 @@ func (a *admin) createKeyspace(ctx context.Context, c Config, version string) er
 }
 
 // run makes the statements of a file, which wait for the nodes to agree on the schema.
-func run(ctx context.Context, session *gocql.Session, m migration) error {
+func run(ctx context.Context, session *gocql.Session, keyspace string, m migration) error {
 	for _, cql := range m.statements {
+		there, err := addsColumnThatIsThere(ctx, session, keyspace, cql)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		if there {
+			continue
+		}
 		if err := session.Query(cql).WithContext(ctx).Exec(); err != nil {
 			return fmt.Errorf("%s: %w", m.name, translate(ctx, err, plainWrite))
 		}
 	}
 	return nil
+}
+
+// addsColumn is a statement that adds one column to a table.
+var addsColumn = regexp.MustCompile(`^ALTER TABLE (\w+) ADD (\w+) `)
+
+// addsColumnThatIsThere tells whether a statement adds a column that the table has. The language has no
+// way to say so, and such a statement fails: the process that made it may have died before it noted
+// that. The system tables are asked, as the driver's own metadata may be behind.
+func addsColumnThatIsThere(ctx context.Context, session *gocql.Session, keyspace, cql string) (bool, error) {
+	names := addsColumn.FindStringSubmatch(cql)
+	if names == nil {
+		return false, nil
+	}
+	var column string
+	err := session.Query(`SELECT column_name FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ? AND column_name = ?`,
+		keyspace, names[1], names[2]).WithContext(ctx).Idempotent(true).Scan(&column)
+	if errors.Is(err, gocql.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, translate(ctx, err, read)
 }
 
 // lock waits until no other process changes the schema. unlock may be called when ctx has ended.

@@ -13,7 +13,8 @@ import (
 
 const (
 	moveHead    = `UPDATE event_store SET head = ? WHERE aggregate_id = ? IF head = ?`
-	insertEvent = `INSERT INTO event_store (` + recordColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	beginHead   = `UPDATE event_store SET head = ?, aggregate_type = ? WHERE aggregate_id = ? IF head = ?`
+	insertEvent = `INSERT INTO event_store (` + eventColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 const (
@@ -74,11 +75,11 @@ func undecided(failure error, onItsWay bool) error {
 // where the driver sends the batch, and is recognised as conditional because all its values are bound.
 func (s *Store) tryCommit(ctx context.Context, a ports.Append) (applied bool, head uint64, err error) {
 	batch := s.conditionalBatch(ctx)
-	expected := any(nil) // a new aggregate has no head
-	if a.Expected > 0 {
-		expected = int64(a.Expected)
+	if next := int64(a.Expected) + int64(len(a.Records)); a.Expected > 0 {
+		batch.Query(moveHead, next, a.AggregateID, int64(a.Expected))
+	} else { // a new aggregate has no head, and gets its type
+		batch.Query(beginHead, next, a.Records[0].AggregateType, a.AggregateID, nil)
 	}
-	batch.Query(moveHead, int64(a.Expected)+int64(len(a.Records)), a.AggregateID, expected)
 	for i := range a.Records {
 		batch.Query(insertEvent, bindRecord(&a.Records[i])...)
 	}

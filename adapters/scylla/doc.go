@@ -28,6 +28,13 @@
 // A heartbeat ([Store.Beat]) is a row of the outbox, too, in partitions of its own and for a minute; the log carries it to the
 // readers of the change feed, and listings leave it out.
 //
+// # Aggregate types
+//
+// event_store keeps the type of an aggregate in a static column beside the head: once, written with the first events and never changed,
+// and a scan of heads gets it with the one row that it reads of each partition. outbox_messages has it in every row, as consumers
+// read the log of the rows and nothing else. Null is an order, in what was written before there were types and by processes that
+// know none; see schema/005_aggregate_types.cql for what happens while both versions run.
+//
 // # Outcomes
 //
 // A conditional write that fails may have happened: the server reports failures and timeouts of rounds that it completes later, and

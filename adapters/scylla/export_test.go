@@ -65,3 +65,6 @@ var BeatID = beatID
 
 // BucketOf is the bucket of the intent of an append at a time.
 func BucketOf(at time.Time, aggregateID uuid.UUID) int64 { return bucketOf(slotOf(at), aggregateID) }
+
+// AddsColumn is a statement that is left out when the column is there.
+var AddsColumn = addsColumn

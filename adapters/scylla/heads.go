@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// selectHeads reads one static column of each partition in a range of tokens.
-	selectHeads = `SELECT DISTINCT aggregate_id, head FROM event_store WHERE token(aggregate_id) > ? AND token(aggregate_id) <= ? LIMIT ?`
+	// selectHeads reads the static columns of each partition in a range of tokens.
+	selectHeads = `SELECT DISTINCT aggregate_id, head, aggregate_type FROM event_store WHERE token(aggregate_id) > ? AND token(aggregate_id) <= ? LIMIT ?`
 	headListing = "heads"
 	// headPage is how many heads one answer of the server carries at most.
 	headPage = 1000
@@ -132,12 +132,13 @@ func (s *Store) headsIn(ctx context.Context, from, to int64, limit int) (heads [
 	iter := s.query(ctx, selectHeads, from, to, limit).PageSize(headPage).Iter()
 	var id uuid.UUID
 	var head *int64
-	for iter.Scan(&id, &head) {
+	var typed *string
+	for iter.Scan(&id, &head, &typed) {
 		if head == nil {
 			_ = iter.Close() // the rows that are left do not matter any more
 			return nil, corrupt("%s has events and no head", id)
 		}
-		heads = append(heads, ports.Head{AggregateType: ports.LegacyAggregateType, AggregateID: id, SequenceNumber: uint64(*head)})
+		heads = append(heads, ports.Head{AggregateType: typeOf(typed), AggregateID: id, SequenceNumber: uint64(*head)})
 	}
 	return heads, translate(ctx, iter.Close(), read)
 }

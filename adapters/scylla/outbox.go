@@ -9,7 +9,7 @@ import (
 )
 
 // insertMessage gives a message the id of its event: writing it again writes the same row.
-const insertMessage = `INSERT INTO outbox_messages (` + recordColumns + `, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const insertMessage = `INSERT INTO outbox_messages (` + recordColumns + `, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // publishAttempts is how often the events of a command are written to the outbox before that is left to the sweeper.
 const publishAttempts = 3
@@ -20,7 +20,7 @@ func (s *Store) publish(ctx context.Context, records []eventsourcing.Record) err
 	return s.insist(ctx, publishAttempts, func() error {
 		batch := s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
 		for i := range records {
-			batch.Query(insertMessage, append(bindRecord(&records[i]), records[i].EventID)...)
+			batch.Query(insertMessage, append(bindRecord(&records[i]), records[i].AggregateType, records[i].EventID)...)
 		}
 		return translate(ctx, s.session.ExecuteBatch(batch), plainWrite)
 	})

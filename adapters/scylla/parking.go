@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	parkedColumns = `aggregate_id, sequence_number, event_id, event_type, kind, error, attempts, failed_at, parked_at, retried_at`
-	insertParked  = `INSERT INTO parked_events (consumer, ` + parkedColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	parkedColumns = `aggregate_id, aggregate_type, sequence_number, event_id, event_type, kind, error, attempts, failed_at, parked_at, retried_at`
+	insertParked  = `INSERT INTO parked_events (consumer, ` + parkedColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	deleteParked  = `DELETE FROM parked_events WHERE consumer = ? AND aggregate_id = ?`
 	selectParked  = `SELECT ` + parkedColumns + ` FROM parked_events WHERE consumer = ?`
 
@@ -69,7 +69,7 @@ func (s *Store) park(ctx context.Context, parked ports.ParkedAggregate) error {
 	return s.confirm(ctx,
 		func() error {
 			// No nulls: each would be a tombstone. The zero time is the time that it is.
-			return s.exec(ctx, insertParked, parked.Consumer, parked.AggregateID, int64(parked.SequenceNumber), parked.EventID, parked.EventType,
+			return s.exec(ctx, insertParked, parked.Consumer, parked.AggregateID, parked.AggregateType, int64(parked.SequenceNumber), parked.EventID, parked.EventType,
 				string(parked.Kind), parked.Error, parked.Attempts, bound(parked.FailedAt), bound(parked.ParkedAt), bound(parked.RetriedAt))
 		},
 		func() (bool, error) {
@@ -135,10 +135,10 @@ func (s *Store) listParked(ctx context.Context, consumer string, after ports.Cur
 func (s *Store) selectParked(ctx context.Context, consumer, condition string, args ...any) (orders []ports.ParkedAggregate, err error) {
 	iter := s.query(ctx, selectParked+condition, append([]any{consumer}, args...)...).Iter()
 	var p ports.ParkedAggregate
-	var kind string
+	var kind, typed string // a type is empty, as null is, where an earlier version has stored the entry
 	var failed, parked, retried int64
-	for iter.Scan(&p.AggregateID, &p.SequenceNumber, &p.EventID, &p.EventType, &kind, &p.Error, &p.Attempts, &failed, &parked, &retried) {
-		p.Consumer, p.Kind = consumer, ports.FailureKind(kind)
+	for iter.Scan(&p.AggregateID, &typed, &p.SequenceNumber, &p.EventID, &p.EventType, &kind, &p.Error, &p.Attempts, &failed, &parked, &retried) {
+		p.Consumer, p.AggregateType, p.Kind = consumer, typed, ports.FailureKind(kind)
 		p.FailedAt, p.ParkedAt, p.RetriedAt = fromMillis(failed), fromMillis(parked), fromMillis(retried)
 		orders = append(orders, p)
 	}

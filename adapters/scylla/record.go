@@ -10,11 +10,15 @@ import (
 	"orderflow/ports"
 )
 
-// recordColumns are the columns that event_store and outbox_messages have in common, in the order of bindRecord and row.scan.
-const recordColumns = `aggregate_id, sequence_number, event_id, event_type, event_version, payload, command_id,
+// eventColumns are the columns that each row of event_store and of outbox_messages has, in the order of
+// bindRecord. recordColumns are all that a record is made of, in the order of row.destinations.
+const (
+	eventColumns = `aggregate_id, sequence_number, event_id, event_type, event_version, payload, command_id,
 	correlation_id, causation_id, metadata, created_at`
+	recordColumns = eventColumns + `, aggregate_type`
+)
 
-// bindRecord returns the values of recordColumns. What is absent stays unset: a null would be a tombstone in the table, and a
+// bindRecord returns the values of eventColumns. What is absent stays unset: a null would be a tombstone in the table, and a
 // row of its own in the CDC log.
 func bindRecord(r *eventsourcing.Record) []any {
 	metadata := any(gocql.UnsetValue)
@@ -37,6 +41,7 @@ func optional(id uuid.UUID) any {
 // row reads recordColumns, and what a query selects behind them.
 type row struct {
 	record   eventsourcing.Record
+	typed    *string
 	sequence int64
 	payload  string
 	millis   int64
@@ -47,14 +52,14 @@ func (r *row) destinations(more ...any) []any {
 	h := &r.record.Header
 	return append([]any{
 		&h.AggregateID, &r.sequence, &h.EventID, &r.record.EventType, &r.record.EventVersion, &r.payload, &h.CommandID,
-		&h.CorrelationID, &h.CausationID, &h.Metadata, &r.millis,
+		&h.CorrelationID, &h.CausationID, &h.Metadata, &r.millis, &r.typed,
 	}, more...)
 }
 
 // take returns the record that was scanned and makes room for the next one.
 func (r *row) take() (eventsourcing.Record, error) {
 	record := r.record
-	record.AggregateType = ports.LegacyAggregateType
+	record.AggregateType = typeOf(r.typed)
 	record.SequenceNumber = uint64(r.sequence)
 	record.Payload = []byte(r.payload)
 	record.CreatedAt = time.UnixMilli(r.millis).UTC()
@@ -66,4 +71,13 @@ func (r *row) take() (eventsourcing.Record, error) {
 		}
 	}
 	return record, nil
+}
+
+// typeOf is the aggregate type that a column holds. It is null in what was written before there were
+// types, and by processes that know none.
+func typeOf(column *string) string {
+	if column == nil {
+		return ports.LegacyAggregateType
+	}
+	return *column
 }

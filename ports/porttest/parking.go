@@ -34,6 +34,7 @@ func parkedAggregate(consumer string, aggregateID uuid.UUID, n int) ports.Parked
 	return ports.ParkedAggregate{
 		Consumer:       consumer,
 		AggregateID:    aggregateID,
+		AggregateType:  "stock-item",
 		SequenceNumber: uint64(n) + 1,
 		EventID:        newID(),
 		EventType:      "porttest.happened",

@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gocql/gocql"
 	"github.com/google/uuid"
 
 	"orderflow/adapters/scylla"
+	"orderflow/tests/scylladump"
 	"orderflow/tests/scyllasim"
 	"orderflow/tests/servers"
 )
@@ -88,6 +90,56 @@ func sameServiceOnScylla(t *testing.T, nodes []string) {
 	out, status := tool(t, "inspect", "event_store", "--limit=1", "--url="+s.url)
 	if status != 0 || !strings.Contains(out, "order.created") {
 		t.Errorf("inspect: exit status %d\n%s", status, out)
+	}
+	s.stop(t)
+}
+
+// A keyspace that the version before aggregate types wrote is migrated, served and verified.
+func TestServiceOnScylla_takesOverFromTheVersionBefore(t *testing.T) {
+	t.Parallel()
+	sim, err := scyllasim.Start(scyllasim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	dump, err := scylladump.Read("../scylladump/testdata/schema4.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts, keyspace := sim.Hosts()[0], "before"
+	cluster := gocql.NewCluster(hosts)
+	cluster.Timeout, cluster.DefaultTimestamp, cluster.Events.DisableSchemaEvents = time.Minute, false, true
+	session, err := cluster.CreateSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(session.Close)
+	if err := session.Query("CREATE KEYSPACE " + keyspace + " WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 1}").Exec(); err != nil {
+		t.Fatal(err)
+	}
+	if err := dump.Load(session, keyspace); err != nil {
+		t.Fatal(err)
+	}
+	sim.Advance(time.Minute) // so that the sweeper looks at what was left behind
+
+	flags := []string{"--store=scylla", "--scylla-hosts=" + hosts, "--scylla-keyspace=" + keyspace, "--sink=none"}
+	with := func(args ...string) []string { return append(args, flags...) }
+	if out, status := tool(t, with("serve", "--listen=127.0.0.1:0", "--data="+t.TempDir())...); status != 1 || !strings.Contains(out, "005_aggregate_types") {
+		t.Fatalf("serve before the migration: exit status %d\n%s", status, out)
+	}
+	if out, status := tool(t, with("schema", "status")...); status != 3 || !strings.Contains(out, "005_aggregate_types") {
+		t.Errorf("schema status before: exit status %d\n%s", status, out)
+	}
+	if out, status := tool(t, with("schema", "apply")...); status != 0 {
+		t.Fatalf("schema apply: exit status %d\n%s", status, out)
+	}
+	s := start(t, t.TempDir(), flags...)
+	const ada = "/v1/orders/01900000-0000-7000-8000-000000000001"
+	if a := s.call(t, http.StatusOK, "GET", ada+"?min_sequence=2&timeout=30s", ""); !strings.Contains(a.text, "CANCELLED") {
+		t.Errorf("the order whose last event was in no outbox: %s", a.text)
+	}
+	if out, status := tool(t, "verify", "--url="+s.url, "--patience=30s"); status != 0 || !strings.Contains(out, "5 orders") {
+		t.Errorf("verify: exit status %d\n%s", status, out)
 	}
 	s.stop(t)
 }

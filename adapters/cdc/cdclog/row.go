@@ -36,6 +36,7 @@ type Row struct {
 	operation Operation
 
 	aggregateID    *gocql.UUID
+	aggregateType  *string
 	sequenceNumber *int64
 	eventID        *gocql.UUID
 	eventType      *string
@@ -88,7 +89,7 @@ func (r *Row) Record() (record eventsourcing.Record, found bool, err error) {
 	}
 	record = eventsourcing.Record{
 		Header: eventsourcing.Header{
-			AggregateType: ports.LegacyAggregateType,
+			AggregateType: r.typeOf(),
 			EventID:       id(r.eventID), AggregateID: id(r.aggregateID), SequenceNumber: uint64(max(0, value(r.sequenceNumber))),
 			CommandID: id(r.commandID), CorrelationID: id(r.correlationID), CausationID: id(r.causationID),
 			Metadata: r.metadata, CreatedAt: eventsourcing.Timestamp(value(r.createdAt)),
@@ -127,6 +128,15 @@ func (r *Row) check(record eventsourcing.Record) error {
 	return nil
 }
 
+// typeOf is the aggregate type of the record. It is null in rows of the time before there were types,
+// and in those of processes that know none.
+func (r *Row) typeOf() string {
+	if r.aggregateType == nil {
+		return ports.LegacyAggregateType
+	}
+	return *r.aggregateType
+}
+
 func id(u *gocql.UUID) uuid.UUID { return uuid.UUID(value(u)) }
 
 func value[T any](p *T) (v T) {
@@ -137,12 +147,12 @@ func value[T any](p *T) (v T) {
 }
 
 // logColumns are what is read, in the order of [Row.targets].
-const logColumns = `"cdc$time", "cdc$operation", aggregate_id, sequence_number, event_id, event_type, event_version, payload, ` +
+const logColumns = `"cdc$time", "cdc$operation", aggregate_id, aggregate_type, sequence_number, event_id, event_type, event_version, payload, ` +
 	`command_id, correlation_id, causation_id, metadata, created_at`
 
 func (r *Row) targets() []any {
 	return []any{
-		&r.at, (*int8)(&r.operation), &r.aggregateID, &r.sequenceNumber, &r.eventID, &r.eventType, &r.eventVersion, &r.payload,
+		&r.at, (*int8)(&r.operation), &r.aggregateID, &r.aggregateType, &r.sequenceNumber, &r.eventID, &r.eventType, &r.eventVersion, &r.payload,
 		&r.commandID, &r.correlationID, &r.causationID, &r.metadata, &r.createdAt,
 	}
 }
