@@ -56,3 +56,17 @@ func Example() {
 	// order.created 1
 	// 0 behind <nil>
 }
+
+// A publisher in memory keeps what was published, for tests.
+func ExamplePublisher() {
+	var target memory.Publisher
+	record := eventsourcing.Record{Header: eventsourcing.Header{SequenceNumber: 1}, EventType: "order.created"}
+	if err := target.Publish(context.Background(), record); err != nil {
+		fmt.Println(err)
+	}
+	for _, r := range target.Published() {
+		fmt.Println(r.EventType, r.SequenceNumber)
+	}
+	// Output:
+	// order.created 1
+}
