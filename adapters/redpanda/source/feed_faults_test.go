@@ -3,7 +3,9 @@ package source_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -227,6 +229,8 @@ func TestFeed_OutlivesTheBroker(t *testing.T) {
 	b := topictest.StartBroker(t, t.TempDir())
 	config := topictest.NewTopic([]string{b.Address})
 	config.Timeout = time.Second
+	var log syncedBuffer
+	config.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	s := topictest.NewShelf(t, config)
 	settings := feedConfig(config)
 	f := newFeed(t, settings)
@@ -243,6 +247,14 @@ func TestFeed_OutlivesTheBroker(t *testing.T) {
 		t.Fatalf("next without a broker: error %v, want %v", err, ports.ErrUnavailable)
 	}
 	awaitLag(t, f, ports.Lag{})
+	for range 2 { // it is told again, and not logged again
+		if _, err := sub.Next(topictest.Within(t)); !errors.Is(err, ports.ErrUnavailable) {
+			t.Fatalf("next without a broker: error %v, want %v", err, ports.ErrUnavailable)
+		}
+	}
+	if n := strings.Count(log.String(), "nothing can be read"); n != 1 || !strings.Contains(log.String(), b.Address) {
+		t.Errorf("the outage was logged %d times: %s", n, log.String())
+	}
 	if _, err := newFeed(t, settings).Subscribe(topictest.Within(t), consumerName); !errors.Is(err, ports.ErrUnavailable) {
 		t.Errorf("subscribe without a broker: error %v, want %v", err, ports.ErrUnavailable)
 	}

@@ -25,7 +25,9 @@ func (s *subscription) assigned(_ context.Context, _ *kgo.Client, partitions map
 	defer s.mu.Unlock()
 	for _, p := range partitions[s.feed.config.Topic.Name] {
 		s.claims[p] = newClaim()
+		delete(s.troubled, p)
 	}
+	s.recovered(-1)
 }
 
 // revoked is called when partitions are to go to other members, which wait for it, and when this
@@ -136,6 +138,11 @@ func (s *subscription) sort(fetches kgo.Fetches) (batch []delivery, failed []fai
 			batch = append(batch, s.deliver(c, topic.Message{Record: r}))
 			c.fetched = r.Offset + 1
 		}
+		if len(t.Records) > 0 {
+			s.mu.Lock()
+			s.recovered(t.Partition)
+			s.mu.Unlock()
+		}
 		err := t.Err
 		if topic.IsBroken(err) {
 			var broken topic.Message
@@ -202,10 +209,12 @@ func (s *subscription) cope(f failure) bool {
 		s.log.Info("the consumer group has gone on without this process, which joins it again", "error", f.err)
 		return true
 	default:
-		s.tell(f.err)
-		if f.claim != nil {
-			s.rest(f.partition)
+		if f.claim == nil {
+			s.tell(-1, f.err)
+			return true
 		}
+		s.tell(f.partition, f.err)
+		s.rest(f.partition)
 		return true
 	}
 }

@@ -42,6 +42,8 @@ type subscription struct {
 
 	mu     sync.Mutex
 	claims map[int32]*claim // the partitions that this member has now
+	// troubled are the partitions that cannot be read, which was logged; -1 for none in particular.
+	troubled map[int32]bool
 	// saving is held while offsets are saved, and while partitions are given up: so what is saved
 	// is saved by the member that the partitions belong to. It comes before mu.
 	saving sync.Mutex
@@ -65,7 +67,7 @@ func newSubscription(f *Feed, consumer string) (*subscription, error) {
 		feed: f, consumer: consumer, log: f.config.Logger.With("consumer", consumer),
 		batches: make(chan []delivery), unavailable: make(chan error, 1),
 		expired: make(chan struct{}), dirty: make(chan struct{}, 1), ended: make(chan struct{}),
-		claims: make(map[int32]*claim),
+		claims: make(map[int32]*claim), troubled: make(map[int32]bool),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	options, err := f.config.group(f.group(consumer))
@@ -200,15 +202,31 @@ func (s *subscription) leave() {
 	s.client.Close()
 }
 
-// tell has Next return err once, unless a newer reason comes first.
-func (s *subscription) tell(err error) {
+// tell has Next return err once, unless a newer reason comes first. partition is -1 for none in
+// particular. An outage is logged once: the client tries again every second.
+func (s *subscription) tell(partition int32, err error) {
 	err = s.feed.link.explain(s.ctx, err)
-	s.log.Warn("nothing can be read, trying again", "error", err)
+	s.mu.Lock()
+	level := slog.LevelWarn
+	if s.troubled[partition] {
+		level = slog.LevelDebug
+	}
+	s.troubled[partition] = true
+	s.mu.Unlock()
+	s.log.Log(s.ctx, level, "nothing can be read, trying again", "partition", partition, "error", err)
 	select {
 	case <-s.unavailable:
 	default:
 	}
 	s.unavailable <- err
+}
+
+// recovered is called with mu held when a partition, or the group, can be read.
+func (s *subscription) recovered(partition int32) {
+	if s.troubled[partition] {
+		delete(s.troubled, partition)
+		s.log.Info("the topic can be read again", "partition", partition)
+	}
 }
 
 // expire ends the deliveries for good.
