@@ -183,7 +183,7 @@ func runRound(t testing.TB, seed uint64, d disk, settles time.Duration, breaks f
 			r.violated("P2", "the writers did not get through within %s", 2*patience)
 		}
 		if n%(writers*commands/lives) == writers*commands/lives/2 {
-			store = r.kill(t, random, store)
+			store = r.kill(t, random)
 		}
 		if n%17 == 0 {
 			r.operate(ctx, random)
@@ -246,13 +246,13 @@ func (r *round) alive(ctx context.Context) *life {
 
 // kill ends a life at once, opens the store as a crash has left it, and begins another life. Now
 // and then the feed has dropped what it had meanwhile.
-func (r *round) kill(t testing.TB, random *rand.Rand, store otherdomain.Store) otherdomain.Store {
+func (r *round) kill(t testing.TB, random *rand.Rand) otherdomain.Store {
 	l := r.alive(t.Context())
 	l.dead.Store(true) // what is acknowledged from here on, its client does not hear
 	r.disk.crash(t)
 	l.stop()
 	r.disk.abandon(t)
-	store = r.disk.open(t)
+	store := r.disk.open(t)
 	if random.IntN(3) == 0 {
 		r.disk.expire(t)
 	}

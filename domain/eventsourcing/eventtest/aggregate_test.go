@@ -128,7 +128,7 @@ func TestScenarios_FindOut(t *testing.T) {
 		}), "Decide has modified the command"},
 		{"an event that shares the memory of its command", decides(func(b basket, c command) ([]event, error) {
 			if c, ok := c.(put); ok && len(b.things) == 0 {
-				return []event{wasPut{c.things}}, nil
+				return []event{wasPut(c)}, nil
 			}
 			return decide(b, c)
 		}), "is memory of the event and of the command: eventtest_test.put.things"},

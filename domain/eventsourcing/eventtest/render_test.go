@@ -35,7 +35,8 @@ func TestRender_GoesAllTheWayDown(t *testing.T) {
 	loop.next = &node{name: "b", next: loop}
 	v := everyKind{
 		Text: "a\"b", bytes: []byte("x\x00"), numbers: []int{1, 2}, empty: []int{}, array: [2]bool{true, false},
-		names: map[string]int{"b": 2, "a": 1}, any: node{name: "c"}, pointer: loop, id: ID(1), Public: Noon,
+		names: map[string]int{"b": 2, "a": 1}, none: nil, any: node{name: "c"}, nothing: nil,
+		call: nil, pointer: loop, id: ID(1), Public: Noon,
 	}
 	want := `eventtest.everyKind{Text: "a\"b", bytes: "x\x00", numbers: [1, 2], empty: [], array: [true, false], ` +
 		`names: map["a": 1, "b": 2], none: nil, any: eventtest.node{name: "c", next: nil}, nothing: nil, ` +
