@@ -241,3 +241,14 @@ func (l *lockedBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+func TestApp_exportsHowItsStoreIs(t *testing.T) {
+	t.Parallel()
+	app, _ := run(t, config(t.TempDir()), io.Discard)
+	_, body := get(t, app.URL()+"/metrics")
+	for _, want := range []string{"orderflow_store_damaged_rows_total 0", "orderflow_store_full 0", "orderflow_store_failed 0", "orderflow_store_free_bytes "} {
+		if !strings.Contains(body, "\n"+want) {
+			t.Errorf("no %s among the metrics", want)
+		}
+	}
+}

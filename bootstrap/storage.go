@@ -82,6 +82,7 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 			}
 		}},
 		announce: store.SetAddress,
+		metrics:  newStoreMetrics(store),
 		closers:  []io.Closer{store},
 	}
 	if config.Passive {

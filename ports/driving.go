@@ -111,7 +111,8 @@ type TablePage struct {
 	Next    Cursor
 }
 
-// RecordLister lists stored records for [Tables].
+// RecordLister lists stored records for [Tables]. A record that cannot be read is listed as in a
+// [Delivery]: without an EventType.
 type RecordLister interface {
 	// ListEvents lists the event store, one aggregate after the other, each in sequence order.
 	ListEvents(ctx context.Context, after Cursor, limit int) (RecordPage, error)

@@ -66,6 +66,10 @@ type Subscription interface {
 // Delivery is a record or a heartbeat, with its place in the feed.
 type Delivery struct {
 	// Record is empty in a heartbeat.
+	//
+	// A feed that cannot read a stored record any more delivers one that only names the event: with
+	// AggregateType, AggregateID and SequenceNumber, but without an EventType. The consumer reads
+	// the event from the event store. So a damaged row stops the consumer for one aggregate only.
 	Record   eventsourcing.Record
 	Position Position
 	// Beat makes this a heartbeat when it is not zero. It is the time that was given to

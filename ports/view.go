@@ -20,7 +20,7 @@ type ViewID struct {
 // table.
 type ViewStore interface {
 	// State returns what is kept for one aggregate. It returns the zero ViewState when nothing is
-	// kept.
+	// kept, and ErrCorrupt when the state cannot be read.
 	State(ctx context.Context, view ViewID, aggregateID uuid.UUID) (ViewState, error)
 
 	// Apply replaces the rows and the state of several aggregates, each change of another one. A
@@ -31,6 +31,8 @@ type ViewStore interface {
 	// ahead of its rows, also after a crash. Different aggregates are independent: after an error
 	// any of the changes may have been applied. Applying all of them again does no harm. Apply
 	// needs no fsync of its own, see [Subscription].Commit.
+	//
+	// A stored state that cannot be read counts as none: the change replaces it.
 	//
 	// One process must not apply changes of the same aggregate concurrently.
 	Apply(ctx context.Context, view ViewID, changes ...Change) error

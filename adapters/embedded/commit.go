@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
 
+	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 	"orderflow/ports/portkit"
 )
@@ -28,12 +30,14 @@ type committer struct {
 	// heads and commands are what is known about those of the group under construction: stored, or earlier in the group.
 	heads    map[uuid.UUID]head
 	commands map[commandID]span
+	// broken are the aggregates of which neither that nor their events can be read.
+	broken map[uuid.UUID]error
 	// writing is set from when the group may be on the disk.
 	writing bool
 }
 
 func newCommitter(s *Store, last uint64) committer {
-	return committer{store: s, last: last, heads: map[uuid.UUID]head{}, commands: map[commandID]span{}}
+	return committer{store: s, last: last, heads: map[uuid.UUID]head{}, commands: map[commandID]span{}, broken: map[uuid.UUID]error{}}
 }
 
 // lead commits everything that waits, which the caller's own request is the first of, and hands the lead on. It does so
@@ -142,6 +146,9 @@ func (s *Store) refuse(requests []*request, err error) {
 
 // decide says what becomes of a request, given everything before it.
 func (c *committer) decide(r *request) verdict {
+	if err := c.broken[r.aggregateID]; err != nil {
+		return verdict{err: err}
+	}
 	if known, ok := c.commands[r.key()]; ok {
 		return verdict{duplicate: true, span: known}
 	}
@@ -155,20 +162,25 @@ func (c *committer) decide(r *request) verdict {
 	}
 }
 
-// look reads what is stored about the aggregates and the commands of requests.
+// look reads what is stored about the aggregates and the commands of requests. What cannot be read of one aggregate is no error of
+// the others.
 func (c *committer) look(requests []*request) error {
 	clear(c.heads)
 	clear(c.commands)
+	clear(c.broken)
 	keys := make([][]byte, len(requests))
 	for i, r := range requests {
 		keys[i] = headKey(r.aggregateID)
 	}
-	err := c.store.lookup(keys, func(key, value []byte) (err error) {
+	unread, err := c.store.lookup(keys, func(key, value []byte) (err error) {
 		c.heads[uuid.UUID(key[1:])], err = decodeHead(value)
 		return err
 	})
 	if err != nil {
 		return err
+	}
+	for _, key := range unread {
+		c.replaceHead(uuid.UUID(key[1:]))
 	}
 	keys = keys[:0]
 	for _, r := range requests {
@@ -176,32 +188,79 @@ func (c *committer) look(requests []*request) error {
 			keys = append(keys, commandKey(r.aggregateID, r.commandID))
 		}
 	}
-	return c.store.lookup(keys, func(key, value []byte) (err error) {
+	unread, err = c.store.lookup(keys, func(key, value []byte) (err error) {
 		c.commands[commandID{uuid.UUID(key[1:17]), uuid.UUID(key[17:])}], err = decodeSpan(value)
 		return err
 	})
+	for _, key := range unread {
+		c.replaceSpan(commandID{uuid.UUID(key[1:17]), uuid.UUID(key[17:])})
+	}
+	return err
 }
 
-// lookup calls found for each of keys that is stored. The keys are of one space and get sorted: one iterator that moves
-// forward finds a group's worth of random keys in a fraction of the time of as many gets.
-func (s *Store) lookup(keys [][]byte, found func(key, value []byte) error) error {
+// replaceHead takes a head that cannot be read from the events.
+func (c *committer) replaceHead(id uuid.UUID) {
+	delete(c.heads, id)
+	h, found, err := c.store.headOfEvents(id, ports.ErrCorrupt)
+	switch {
+	case err != nil:
+		c.broken[id] = err
+	case found:
+		c.heads[id] = h
+	}
+}
+
+// replaceSpan looks in the history for a command whose own row cannot be read.
+func (c *committer) replaceSpan(id commandID) {
+	delete(c.commands, id)
+	s := c.store
+	s.note("command "+id.command.String(), commandKey(id.aggregate, id.command), ports.ErrCorrupt, "the history says what it did")
+	history, err := s.events(context.Background(), id.aggregate, 0, 0, s.durable.Load())
+	if err != nil {
+		c.broken[id.aggregate] = err
+		return
+	}
+	if records := eventsourcing.ByCommand(history, id.command); len(records) > 0 {
+		c.commands[id] = span{first: records[0].SequenceNumber, count: uint64(len(records))}
+	}
+}
+
+// lookup calls found for each of keys that is stored, and returns those that cannot be read. The keys are of one space and get
+// sorted: one iterator that moves forward finds a group's worth of random keys in a fraction of the time of as many gets.
+func (s *Store) lookup(keys [][]byte, found func(key, value []byte) error) (unread [][]byte, err error) {
 	if len(keys) == 0 {
-		return nil
+		return nil, nil
 	}
 	slices.SortFunc(keys, bytes.Compare)
 	space := keys[0][:1]
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: space, UpperBound: prefixEnd(space), UseL6Filters: true})
 	if err != nil {
-		return translate(err)
+		return nil, translate(err)
 	}
 	for _, key := range keys {
-		if it.SeekPrefixGE(key) { // to Pebble the whole key is the prefix, so it is the key or nothing
-			if err := found(it.Key(), it.Value()); err != nil {
-				return errors.Join(corrupt(err), it.Close())
-			}
+		// To Pebble the whole key is the prefix, so it is the key or nothing.
+		if it.SeekPrefixGE(key) && found(it.Key(), it.Value()) != nil {
+			unread = append(unread, key)
 		}
 	}
-	return translate(it.Close())
+	if err = translate(it.Close()); errors.Is(err, ports.ErrCorrupt) { // of some key, and nothing was found behind it
+		return s.lookupEach(keys, found)
+	}
+	return unread, err
+}
+
+// lookupEach is lookup key by key.
+func (s *Store) lookupEach(keys [][]byte, found func(key, value []byte) error) (unread [][]byte, err error) {
+	for _, key := range keys {
+		value, err := s.get(key)
+		if err = translate(err); err != nil && !errors.Is(err, ports.ErrCorrupt) {
+			return nil, err
+		}
+		if err != nil || value != nil && found(key, value) != nil {
+			unread = append(unread, key)
+		}
+	}
+	return unread, nil
 }
 
 // accept gives the records of a request their positions.

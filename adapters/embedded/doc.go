@@ -111,6 +111,18 @@
 // there or later, and its newest rows to have no hole; it logs what it recovered. Whatever does not fit is ports.ErrCorrupt,
 // with the name of the file and the way out. Load checks each history against its head.
 //
+// A row that cannot be read although the directory could be opened belongs to one aggregate or one consumer, and only that one is
+// affected (damage.go). Each is logged once and counted ([Store.Stats]):
+//
+//   - outbox: the record is taken from the event store. What cannot be read there either is delivered as a record that names the
+//     event only, see ports.Delivery. An event is found by its position in a scan of the event store, once for rows that are
+//     damaged together.
+//   - head, command: the events say what they would. A scan of the heads that meets a damaged block goes on with the events.
+//   - event: loading its aggregate is ports.ErrCorrupt; lists show its place.
+//   - state, row: the next change writes them anew. Until then the state is ports.ErrCorrupt, and lists go on without the row.
+//   - parked aggregate, skip: the entry stays, without what it said.
+//   - offset: ports.ErrOffsetExpired, so the consumer is brought up to date from the event store.
+//
 // What remains: WATERMARK is not synced with each group, as that would double the price of an append. A process that is killed
 // loses nothing of it. After a power cut it may be as old as the operating system's write-back allows, half a minute or so; if
 // the same log is then also damaged, in what was written after the mark, its end passes for a torn one. Offsets and views,

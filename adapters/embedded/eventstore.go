@@ -131,13 +131,37 @@ func (s *Store) load(ctx context.Context, aggregateID uuid.UUID, after uint64) (
 // head returns how far the history of an aggregate goes, and whether there is one.
 func (s *Store) head(aggregateID uuid.UUID) (h head, found bool, err error) {
 	value, err := s.get(headKey(aggregateID))
-	if err != nil || value == nil {
+	if err == nil && value == nil {
+		return head{}, false, nil
+	}
+	if err = translate(err); err == nil {
+		if h, err = decodeHead(value); err == nil {
+			return h, true, nil
+		}
+		err = corrupt(err)
+	}
+	if !errors.Is(err, ports.ErrCorrupt) {
+		return head{}, false, err
+	}
+	return s.headOfEvents(aggregateID, err)
+}
+
+// headOfEvents returns what a head that cannot be read would say: where the last event is.
+func (s *Store) headOfEvents(aggregateID uuid.UUID, cause error) (h head, found bool, err error) {
+	s.note("head of "+aggregateID.String(), headKey(aggregateID), cause, "the last event says how far the history goes")
+	prefix := eventKey(aggregateID, 0)[:1+16]
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: prefixEnd(prefix)})
+	if err != nil {
 		return head{}, false, translate(err)
 	}
-	if h, err = decodeHead(value); err != nil {
-		return head{}, false, corrupt(err)
+	if it.Last() {
+		position, record, decodeErr := decodeRecord(it.Value())
+		if decodeErr != nil {
+			err = corrupt(fmt.Errorf("the head of %s and its last event: %w", aggregateID, decodeErr))
+		}
+		h, found = head{sequence: binary.BigEndian.Uint64(it.Key()[len(prefix):]), position: position, aggregateType: record.AggregateType}, true
 	}
-	return h, true, nil
+	return h, found, errors.Join(err, translate(it.Close()))
 }
 
 // events returns the records of an aggregate between two sequence numbers, both excluded, as far as their positions are not
@@ -175,30 +199,85 @@ func (s *Store) events(ctx context.Context, aggregateID uuid.UUID, after, limit,
 	return records, nil
 }
 
-// ScanHeads implements [ports.HeadScanner]. Aggregates come in the order of their ids.
+// ScanHeads implements [ports.HeadScanner]. Aggregates come in the order of their ids. Where heads cannot be read, their events
+// say what they would.
 func (s *Store) ScanHeads(ctx context.Context, after ports.Cursor, limit int) (ports.HeadPage, error) {
-	var page ports.HeadPage
-	durable := s.durable.Load()
-	next, err := s.list(ctx, listing{prefix: []byte{spaceHead}, after: after, limit: limit}, func(key, value []byte) (bool, error) {
-		h, err := decodeHead(value)
-		if err != nil {
-			return false, corrupt(err)
-		}
-		found := ports.Head{AggregateType: h.aggregateType, AggregateID: uuid.UUID(key[1:]), SequenceNumber: h.sequence}
-		if h.position > durable {
-			found.SequenceNumber, err = s.durableHead(found.AggregateID, durable)
-		}
-		if err != nil || found.SequenceNumber == 0 {
-			return false, err
-		}
-		page.Heads = append(page.Heads, found)
-		return true, nil
-	})
+	page, err := s.scanHeads(ctx, after, limit)
+	if errors.Is(err, ports.ErrCorrupt) {
+		s.note("heads", []byte{spaceHead}, err, "a scan goes on with the events")
+		page, err = s.scanEvents(ctx, after, limit)
+	}
 	if err != nil {
 		return ports.HeadPage{}, fmt.Errorf("scan heads: %w", err)
 	}
-	page.Next = next
 	return page, nil
+}
+
+func (s *Store) scanHeads(ctx context.Context, after ports.Cursor, limit int) (page ports.HeadPage, err error) {
+	durable := s.durable.Load()
+	page.Next, err = s.list(ctx, listing{prefix: []byte{spaceHead}, after: after, limit: limit}, func(key, value []byte) (bool, error) {
+		id := uuid.UUID(key[1:])
+		h, err := decodeHead(value)
+		if err != nil {
+			if h, _, err = s.headOfEvents(id, err); err != nil {
+				return false, err
+			}
+		}
+		return s.addHead(&page, id, h, durable)
+	})
+	return page, err
+}
+
+// addHead adds a head to a page, as far as it is durable.
+func (s *Store) addHead(page *ports.HeadPage, aggregateID uuid.UUID, h head, durable uint64) (added bool, err error) {
+	found := ports.Head{AggregateType: h.aggregateType, AggregateID: aggregateID, SequenceNumber: h.sequence}
+	if h.position > durable {
+		found.SequenceNumber, err = s.durableHead(aggregateID, durable)
+	}
+	if err != nil || found.SequenceNumber == 0 {
+		return false, err
+	}
+	page.Heads = append(page.Heads, found)
+	return true, nil
+}
+
+// scanEvents is scanHeads from the events.
+func (s *Store) scanEvents(ctx context.Context, after ports.Cursor, limit int) (page ports.HeadPage, err error) {
+	from, err := keyBehind(after, []byte{spaceHead})
+	if err != nil {
+		return page, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return page, err
+	}
+	defer s.ops.Leave()
+	lower := []byte{spaceEvent}
+	if len(from) >= 1+16 {
+		lower = prefixEnd(eventKey(uuid.UUID(from[1:17]), 0)[:1+16])
+	}
+	durable := s.durable.Load()
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: prefixEnd([]byte{spaceEvent})})
+	if err != nil {
+		return page, translate(err)
+	}
+	for valid := it.First(); valid && err == nil; valid = it.SeekGE(lower) {
+		id := uuid.UUID(it.Key()[1:17])
+		if len(page.Heads) == limit {
+			page.Next = cursorAt([]byte{spaceHead}, headKey(page.Heads[limit-1].AggregateID))
+			break
+		}
+		lower = prefixEnd(eventKey(id, 0)[:1+16])
+		if !it.SeekLT(lower) {
+			break // its error tells
+		}
+		position, record, decodeErr := decodeRecord(it.Value())
+		if decodeErr != nil {
+			record = s.unreadable(id, 0)
+		}
+		_, err = s.addHead(&page, id, head{binary.BigEndian.Uint64(it.Key()[17:]), position, record.AggregateType}, durable)
+		err = errors.Join(err, ctx.Err())
+	}
+	return page, errors.Join(err, translate(it.Close()))
 }
 
 // durableHead returns the sequence number of the last record of an aggregate whose position is not above durable; 0 when

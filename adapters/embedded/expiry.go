@@ -69,15 +69,13 @@ func (s *Store) expireOnce(ctx context.Context) error {
 func (s *Store) firstAfter(t time.Time, low, high uint64) (uint64, error) {
 	for low < high {
 		middle := low + (high-low)/2
-		at, found, err := s.commitTime(middle)
+		at, known, err := s.commitTime(middle)
 		switch {
 		case err != nil:
 			return 0, err
-		case !found:
-			return 0, corrupt(fmt.Errorf("record %d is missing in the outbox", middle))
-		case at.Before(t):
+		case known && at.Before(t):
 			low = middle + 1
-		default:
+		default: // where it is not known, nothing behind it is either
 			high = middle
 		}
 	}

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -56,7 +57,7 @@ func DecodeSmall(value []byte) {
 
 // ReadOutbox reads the feed from disk, from a position on.
 func (s *Store) ReadOutbox(from uint64) (n int, err error) {
-	page, err := s.readOutbox(from, s.durable.Load())
+	page, err := s.readOutbox(context.Background(), from, s.durable.Load())
 	return len(page), err
 }
 
@@ -120,3 +121,32 @@ func (s *Store) PanicInside(value any) error { return s.toPebble(func() error { 
 
 // LookAtSpace looks at the free space of the disk, as the store does once a second.
 func (s *Store) LookAtSpace() { s.lookAtSpace() }
+
+// What a test can damage, by the key of the row.
+var (
+	EventKey, HeadKey, CommandKey, OutboxKey = eventKey, headKey, commandKey, outboxKey
+	StateKey, ParkedKey, SkipKey             = stateKey, parkedKey, skipKey
+)
+
+// OffsetKey is the key of the offset of a consumer.
+func OffsetKey(consumer string) []byte { return nameKey(spaceOffset, consumer) }
+
+// RowKeyOf is the key of a row of a view.
+func RowKeyOf(view ports.ViewID, table *projection.Table, key []any) ([]byte, error) {
+	return rowKey(view, table, key)
+}
+
+// Damage makes the value of a row one that cannot be read.
+func (s *Store) Damage(key []byte) error {
+	batch := s.db.NewBatch()
+	put(batch, key, []byte{0xff, 0xff})
+	return s.commitBatch(batch)
+}
+
+// ScanEvents is the scan of the heads that is there for damage.
+func (s *Store) ScanEvents(ctx context.Context, after ports.Cursor, limit int) (ports.HeadPage, error) {
+	return s.scanEvents(ctx, after, limit)
+}
+
+// ForgetRing makes subscriptions read from disk.
+func (s *Store) ForgetRing() { s.ring.reset(s.durable.Load()) }

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -36,6 +37,9 @@ func (s *Store) subscribe(ctx context.Context, consumer string) (*subscription, 
 	}
 	offset, known, err := s.offset(consumer)
 	switch {
+	case errors.Is(err, ports.ErrCorrupt):
+		s.note("offset of "+consumer, nameKey(spaceOffset, consumer), err, "the consumer is brought up to date from the event store")
+		return nil, fmt.Errorf("%w: %w", ports.ErrOffsetExpired, err)
 	case err != nil:
 		return nil, err
 	case !known:
@@ -115,6 +119,9 @@ func (s *Store) lag(ctx context.Context, consumer string) (ports.Lag, error) {
 	}
 	defer s.ops.Leave()
 	offset, known, err := s.offset(consumer)
+	if errors.Is(err, ports.ErrCorrupt) {
+		return ports.Lag{}, nil // Subscribe tells
+	}
 	if err != nil || !known || offset+1 < s.oldest.Load() {
 		return ports.Lag{}, err
 	}
@@ -123,7 +130,7 @@ func (s *Store) lag(ctx context.Context, consumer string) (ports.Lag, error) {
 		return lag, nil
 	}
 	since, found, err := s.commitTime(offset + 1)
-	if err != nil || !found { // not found: it expired just now
+	if err != nil || !found && offset+1 < s.oldest.Load() { // it expired just now
 		return ports.Lag{}, err
 	}
 	lag.Age = max(0, s.options.Now().Sub(since)).Round(time.Millisecond)

@@ -2,10 +2,12 @@ package embedded
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/google/uuid"
 
 	"orderflow/ports"
 	"orderflow/ports/portkit"
@@ -60,42 +62,79 @@ func (s *Store) list(ctx context.Context, l listing, each func(key, value []byte
 
 // ListEvents implements [ports.RecordLister].
 func (s *Store) ListEvents(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error) {
+	var page ports.RecordPage
 	durable := s.durable.Load()
-	page, err := s.listRecords(ctx, listing{prefix: []byte{spaceEvent}, after: after, limit: limit}, func(_ []byte, number uint64) bool {
-		return number <= durable
+	next, err := s.list(ctx, listing{prefix: []byte{spaceEvent}, after: after, limit: limit}, func(key, value []byte) (bool, error) {
+		position, record, err := decodeRecord(value)
+		if err != nil {
+			id, sequence := uuid.UUID(key[1:17]), binary.BigEndian.Uint64(key[17:])
+			s.note(fmt.Sprintf("event %d of %s", sequence, id), key, err, "it is listed with nothing but its place")
+			record = s.unreadable(id, sequence)
+		}
+		if position > durable {
+			return false, nil
+		}
+		page.Records = append(page.Records, record)
+		return true, nil
 	})
 	if err != nil {
 		return ports.RecordPage{}, fmt.Errorf("list events: %w", err)
 	}
+	page.Next = next
 	return page, nil
 }
 
 // ListOutbox implements [ports.RecordLister].
 func (s *Store) ListOutbox(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error) {
-	durable := s.durable.Load()
-	page, err := s.listRecords(ctx, listing{prefix: []byte{spaceOutbox}, after: after, limit: limit}, func(key []byte, _ uint64) bool {
-		return positionOf(key) <= durable
-	})
+	page, err := s.listOutbox(ctx, after, limit)
 	if err != nil {
 		return ports.RecordPage{}, fmt.Errorf("list outbox: %w", err)
 	}
 	return page, nil
 }
 
-// listRecords lists the records that are visible by their key and the number that is stored with them.
-func (s *Store) listRecords(ctx context.Context, l listing, visible func(key []byte, number uint64) bool) (ports.RecordPage, error) {
-	var page ports.RecordPage
-	next, err := s.list(ctx, l, func(key, value []byte) (bool, error) {
-		number, record, err := decodeRecord(value)
+func (s *Store) listOutbox(ctx context.Context, after ports.Cursor, limit int) (page ports.RecordPage, err error) {
+	if err := portkit.CheckLimit(limit); err != nil {
+		return page, err
+	}
+	key, err := keyBehind(after, []byte{spaceOutbox})
+	if err != nil {
+		return page, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return page, err
+	}
+	defer s.ops.Leave()
+	position, durable := uint64(0), s.durable.Load()
+	if len(key) >= 1+8 {
+		position = positionOf(key) + 1
+	}
+	for ctx.Err() == nil {
+		position = max(position, s.oldest.Load())
+		if position > durable {
+			return page, nil
+		}
+		entries, err := s.readOutbox(ctx, position, durable)
+		if errors.Is(err, ports.ErrOffsetExpired) {
+			continue
+		}
 		if err != nil {
-			return false, corrupt(err)
+			return page, err
 		}
-		if !visible(key, number) {
-			return false, nil
+		for _, e := range entries {
+			if len(page.Records) == limit {
+				page.Next = cursorAt([]byte{spaceOutbox}, outboxKey(position-1))
+				return page, nil
+			}
+			if position++; e.lost() {
+				continue
+			}
+			record, err := e.decode()
+			if err != nil {
+				return page, corrupt(err)
+			}
+			page.Records = append(page.Records, record)
 		}
-		page.Records = append(page.Records, record)
-		return true, nil
-	})
-	page.Next = next
-	return page, err
+	}
+	return page, ctx.Err()
 }

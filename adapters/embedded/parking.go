@@ -80,7 +80,11 @@ func (s *Store) Parked(ctx context.Context, consumer string, after ports.Cursor,
 	next, err := s.list(ctx, listing{prefix: prefix, after: after, limit: limit}, func(key, value []byte) (bool, error) {
 		parked, err := decodeParked(key[len(prefix):], value)
 		if err != nil {
-			return false, corrupt(err)
+			if len(key) != len(prefix)+16 {
+				return false, corrupt(err)
+			}
+			parked = s.unreadableParked(uuid.UUID(key[len(prefix):]))
+			s.note("parked "+parked.AggregateID.String(), key, err, "the aggregate stays parked")
 		}
 		parked.Consumer = consumer
 		page.Aggregates = append(page.Aggregates, parked)
@@ -144,7 +148,13 @@ func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, e
 	next, err := s.list(ctx, listing{prefix: prefix, after: q.After, limit: q.Limit}, func(key, value []byte) (bool, error) {
 		skip, err := decodeSkip(key[len(below):], value)
 		if err != nil {
-			return false, corrupt(err)
+			if len(key) != len(below)+16+8 {
+				return false, corrupt(err)
+			}
+			skip = ports.Skip{
+				AggregateID: uuid.UUID(key[len(below):][:16]), SequenceNumber: binary.BigEndian.Uint64(key[len(key)-8:]), Reason: unreadableEntry,
+			}
+			s.note("skip of "+skip.AggregateID.String(), key, err, "the event stays skipped")
 		}
 		skip.Consumer = q.Consumer
 		page.Skips = append(page.Skips, skip)
@@ -155,6 +165,15 @@ func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, e
 	}
 	page.Next = next
 	return page, nil
+}
+
+// unreadableEntry takes the place of what an entry said that cannot be read.
+const unreadableEntry = "what was stored about this cannot be read any more"
+
+func (s *Store) unreadableParked(aggregateID uuid.UUID) ports.ParkedAggregate {
+	return ports.ParkedAggregate{
+		AggregateID: aggregateID, AggregateType: s.unreadable(aggregateID, 0).AggregateType, Kind: ports.FailureStore, Error: unreadableEntry,
+	}
 }
 
 func encodeParked(p ports.ParkedAggregate) ([]byte, error) {

@@ -2,10 +2,13 @@ package embedded
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"orderflow/ports"
 )
 
 // found is what the files beside Pebble said when the directory was opened.
@@ -117,15 +120,19 @@ func (s *Store) outbox(from uint64) (*pebble.Iterator, error) {
 // positionOf is the inverse of outboxKey.
 func positionOf(key []byte) uint64 { return binary.BigEndian.Uint64(key[1:]) }
 
-// commitTime returns when the record at a position of the outbox was committed, and whether it is there.
-func (s *Store) commitTime(position uint64) (at time.Time, found bool, err error) {
-	value, err := s.get(outboxKey(position))
-	if err != nil || value == nil {
-		return time.Time{}, false, translate(err)
+// commitTime returns when the record at a position of the outbox was committed, and whether that is known. Times never
+// fall, so a row that cannot be read is at most as old as the next one that can: that one's time stands for it.
+func (s *Store) commitTime(position uint64) (at time.Time, known bool, err error) {
+	for ; position <= s.durable.Load(); position++ {
+		value, err := s.get(outboxKey(position))
+		if err == nil && value != nil {
+			if _, millis, _, err := splitRecord(value); err == nil {
+				return fromMillis(int64(millis)), true, nil
+			}
+		}
+		if err := translate(err); err != nil && !errors.Is(err, ports.ErrCorrupt) {
+			return time.Time{}, false, err
+		}
 	}
-	_, millis, _, err := splitRecord(value)
-	if err != nil {
-		return time.Time{}, false, corrupt(err)
-	}
-	return fromMillis(int64(millis)), true, nil
+	return time.Time{}, false, nil
 }

@@ -1,6 +1,10 @@
 package embedded
 
-import "sync"
+import (
+	"sync"
+
+	"orderflow/domain/eventsourcing"
+)
 
 // entry is a committed record, encoded. The position is known from where it is.
 type entry struct {
@@ -9,6 +13,18 @@ type entry struct {
 	body   []byte
 	// at is the commit time in milliseconds since 1970.
 	at int64
+	// record is what body says, where it was decoded already.
+	record *eventsourcing.Record
+}
+
+// lost tells whether the record was found nowhere, see salvage.
+func (e entry) lost() bool { return e.body == nil && e.record == nil }
+
+func (e entry) decode() (eventsourcing.Record, error) {
+	if e.record != nil {
+		return *e.record, nil
+	}
+	return decodeBody(e.format, e.body)
 }
 
 // entryOverhead is about what an entry costs beside its body.

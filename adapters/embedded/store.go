@@ -66,6 +66,7 @@ type Store struct {
 	oldest atomic.Uint64
 	ring   *ring
 	feed   feed
+	damage damage
 	// expiring lets one sweep run at a time.
 	expiring sync.Mutex
 	// saving lets one consumer be saved at a time, from the look at its revision to the disk.
@@ -115,6 +116,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		closing:   make(chan struct{}),
 		ring:      newRing(options.FeedBytes),
 		feed:      feed{open: map[string]*subscription{}},
+		damage:    newDamage(),
 		failure:   failure{happened: make(chan struct{}), wedged: make(chan struct{})},
 	}
 	s.jobs = &background{log: s.log, closing: s.closing, noRoom: func() { s.space.left.Store(0) }, givenUp: func() bool { return !s.failure.opened.Load() && s.failed() != nil }}

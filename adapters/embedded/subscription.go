@@ -2,11 +2,13 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 	"sync/atomic"
 
+	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
 
@@ -59,26 +61,30 @@ func (sub *subscription) deliver(ctx context.Context) (ports.Delivery, error) {
 			sub.beat, sub.hadBeats = nil, b.number
 			return ports.Delivery{Beat: fromMillis(b.at), Position: positionAt(sub.next - 1)}, nil
 		}
-		if len(sub.page) > 0 {
-			break
+		if len(sub.page) == 0 {
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			case <-sub.closed:
+			case <-sub.store.closing:
+			}
+			continue
 		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-		case <-sub.closed:
-		case <-sub.store.closing:
+		e := sub.page[0]
+		sub.page[0] = entry{} // the page must not keep alive what was delivered
+		sub.page = sub.page[1:]
+		position := sub.next
+		sub.next++
+		sub.delivered.Store(position)
+		if e.lost() {
+			continue
 		}
+		record, err := e.decode()
+		if err != nil { // not of a page that was read from disk
+			return ports.Delivery{}, corrupt(fmt.Errorf("record %d: %w", position, err))
+		}
+		return ports.Delivery{Record: record, Position: positionAt(position)}, nil
 	}
-	record, err := decodeBody(sub.page[0].format, sub.page[0].body)
-	if err != nil {
-		return ports.Delivery{}, corrupt(fmt.Errorf("record %d: %w", sub.next, err))
-	}
-	delivery := ports.Delivery{Record: record, Position: positionAt(sub.next)}
-	sub.delivered.Store(sub.next)
-	sub.next++
-	sub.page[0] = entry{} // the page must not keep alive what was delivered
-	sub.page = sub.page[1:]
-	return delivery, nil
 }
 
 // positionAt is the place of a record, and of the heartbeats behind it: committing one commits everything before it.
@@ -112,13 +118,14 @@ func (sub *subscription) fill(ctx context.Context) (changed <-chan struct{}, err
 	}
 	sub.page = s.ring.read(sub.page[:0], sub.next, pageEntries, pageBytes)
 	if len(sub.page) == 0 {
-		sub.page, err = s.readOutbox(sub.next, durable)
+		sub.page, err = s.readOutbox(ctx, sub.next, durable)
 	}
 	return changed, err
 }
 
-// readOutbox reads a page of the outbox from disk: at least one record, from position from on, up to durable.
-func (s *Store) readOutbox(from, durable uint64) ([]entry, error) {
+// readOutbox reads a page of the outbox from disk: at least one record, from position from on, up to durable. What cannot be
+// read is salvaged.
+func (s *Store) readOutbox(ctx context.Context, from, durable uint64) ([]entry, error) {
 	it, err := s.outbox(from)
 	if err != nil {
 		return nil, translate(err)
@@ -130,26 +137,26 @@ func (s *Store) readOutbox(from, durable uint64) ([]entry, error) {
 			break
 		}
 		format, at, body, cause := splitRecord(it.Value())
+		var record eventsourcing.Record
+		if cause == nil {
+			record, cause = decodeBody(format, body)
+		}
 		if cause != nil {
-			err = corrupt(fmt.Errorf("record %d: %w", next, cause))
 			break
 		}
-		page = append(page, entry{format: format, body: append([]byte(nil), body...), at: int64(at)})
+		page = append(page, entry{at: int64(at), record: &record})
 		bytes += len(body)
 		next++
 	}
-	if closeErr := it.Close(); err == nil {
-		err = translate(closeErr)
-	}
-	switch {
-	case err != nil:
-		return nil, err
+	switch err := translate(it.Close()); {
 	case len(page) > 0:
-		return page, nil
+		return page, nil // what stopped it will stop the next page
+	case err != nil && !errors.Is(err, ports.ErrCorrupt):
+		return nil, err
 	case from < s.oldest.Load():
 		return nil, ports.ErrOffsetExpired
 	default:
-		return nil, corrupt(fmt.Errorf("record %d is missing in the outbox, which ends at %d", from, durable))
+		return s.salvage(ctx, from, durable)
 	}
 }
 

@@ -105,6 +105,10 @@ func (s *Store) addChange(
 ) error {
 	key := stateKey(view, change.AggregateID)
 	now, err := s.readSequence(key)
+	if errors.Is(err, ports.ErrCorrupt) {
+		s.note("state of "+change.AggregateID.String(), key, err, "it is written anew")
+		now, err = 0, nil
+	}
 	if err != nil {
 		return err
 	}
@@ -204,8 +208,12 @@ func (s *Store) rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, erro
 	var page ports.RowPage
 	page.Next, err = s.list(ctx, listing{prefix: prefix, after: q.After, limit: q.Limit}, func(key, value []byte) (bool, error) {
 		row, err := decodeRow(q.Table, key[len(whole):], value)
-		if err != nil {
+		if err != nil && len(q.Prefix) == q.Table.KeyLen() {
 			return false, corrupt(err)
+		}
+		if err != nil {
+			s.note("row of "+q.Table.Name, key, err, "lists go on without it; verify finds it missing, and its repair writes it anew")
+			return false, nil
 		}
 		page.Rows = append(page.Rows, row)
 		return true, nil

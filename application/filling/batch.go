@@ -55,7 +55,7 @@ func (v *View) due(ctx context.Context, state ports.ViewState, records []eventso
 		switch {
 		case r.SequenceNumber <= at:
 			did.Duplicates++
-		case r.SequenceNumber == at+1 && !v.config.Untrusted:
+		case r.SequenceNumber == at+1 && !v.config.Untrusted && r.EventType != "": // else see ports.Delivery
 			fresh, at = append(fresh, r), at+1
 		default:
 			return v.dueFromStore(ctx, state, records)

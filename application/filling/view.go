@@ -2,6 +2,7 @@ package filling
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -119,9 +120,15 @@ func (v *View) Take(ctx context.Context, history []eventsourcing.Record) error {
 	return err
 }
 
-// State tells how far the view is with one aggregate.
+// State tells how far the view is with one aggregate. A state that cannot be read counts as none: the view is derived from the
+// events, and begins with the first one again.
 func (v *View) State(ctx context.Context, aggregateID uuid.UUID) (ports.ViewState, error) {
 	state, err := v.config.Views.State(ctx, v.config.View, aggregateID)
+	if errors.Is(err, ports.ErrCorrupt) {
+		v.config.Logger.Error("the state of an aggregate cannot be read; the view begins with its first event again",
+			"aggregate_id", aggregateID, "generation", v.config.View.Generation, "error", err)
+		return ports.ViewState{}, nil
+	}
 	return state, failure.Mark(ports.FailureStore, err)
 }
 

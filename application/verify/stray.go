@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -68,7 +69,7 @@ func (v *verification) stray(ctx context.Context, p *projection.Projection, row 
 		return &ports.VerifyDifference{Consumer: p.Name, Detail: fmt.Sprintf("row %v has no %s", row, p.Table.Owner)}, nil
 	}
 	state, err := v.States.State(ctx, v.Live.LiveView(p.Name), id)
-	if err != nil {
+	if err != nil && !errors.Is(err, ports.ErrCorrupt) {
 		return nil, fmt.Errorf("state of %s for %s: %w", p.Name, id, err)
 	}
 	if _, found, err := v.row(ctx, p, row); err != nil || !found {

@@ -349,7 +349,7 @@ func (v *verification) reached(ctx context.Context, head ports.Head) (map[string
 	reached := make(map[string]ports.ViewState, len(consumers))
 	for _, consumer := range consumers {
 		state, err := v.States.State(ctx, v.Live.LiveView(consumer), head.AggregateID)
-		if err != nil {
+		if err != nil && !errors.Is(err, ports.ErrCorrupt) { // which counts as no state
 			return nil, fmt.Errorf("state of %s for %s: %w", consumer, head.AggregateID, err)
 		}
 		reached[consumer] = state

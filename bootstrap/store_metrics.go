@@ -1,0 +1,34 @@
+package bootstrap
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orderflow/adapters/embedded"
+)
+
+// newStoreMetrics exports what the embedded store knows about itself.
+func newStoreMetrics(store *embedded.Store) prometheus.Collector {
+	m := feedMetrics{}
+	figure := func(kind prometheus.ValueType, name, help string, value func(embedded.Stats) float64) {
+		m.figures = append(m.figures, figureOf{
+			desc: prometheus.NewDesc("orderflow_store_"+name, help, nil, nil), kind: kind,
+			value: func() float64 { return value(store.Stats()) },
+		})
+	}
+	figure(prometheus.CounterValue, "damaged_rows_total", "Stored rows that could not be read; the log names them.",
+		func(s embedded.Stats) float64 { return float64(s.DamagedRows) })
+	figure(prometheus.GaugeValue, "free_bytes", "Free space on the disk that holds the data directory.",
+		func(s embedded.Stats) float64 { return float64(s.FreeBytes) })
+	figure(prometheus.GaugeValue, "full", "1 while the disk has too little free space and writes are refused, else 0.",
+		func(s embedded.Stats) float64 { return oneIf(s.Full) })
+	figure(prometheus.GaugeValue, "failed", "1 when a write has failed and writes are refused until the process starts again, else 0.",
+		func(s embedded.Stats) float64 { return oneIf(s.Failed) })
+	return m
+}
+
+func oneIf(set bool) float64 {
+	if set {
+		return 1
+	}
+	return 0
+}
