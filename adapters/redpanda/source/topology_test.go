@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"orderflow/adapters/redpanda"
 	"orderflow/adapters/redpanda/internal/topictest"
 	"orderflow/ports"
 	"orderflow/tests/servers"
@@ -197,4 +199,53 @@ func TestFeed_AsksForNoMoreThanItHasRoomFor(t *testing.T) {
 	for range 10*orders - 1 {
 		nextOf(t, sub)
 	}
+}
+
+// What a broker refuses for one partition is told and logged once, and holds up neither the others
+// nor the partition, once it is allowed.
+func TestFeed_APartitionThatIsRefusedHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	cluster := topictest.NewCluster(t)
+	config := topictest.NewTopic(cluster.ListenAddrs())
+	var log syncedBuffer
+	config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	s := topictest.NewShelf(t, config)
+	f := newFeed(t, feedConfig(config))
+	seekEnd(t, f)
+	total := appendOrders(t, s, 64, 1, nil)
+	fault := cluster.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.Fetch}, Partitions: []int32{2}, Err: kerr.TopicAuthorizationFailed, Count: -1,
+	})
+	sub := subscribe(t, f)
+	refused := int(cluster.PartitionInfo(config.Topic.Name, 2).HighWatermark)
+	told := 0
+	take := func(events int) {
+		t.Helper()
+		for events > 0 {
+			d, err := sub.Next(topictest.Within(t))
+			if errors.Is(err, redpanda.ErrRefused) && errors.Is(err, ports.ErrUnavailable) &&
+				topictest.ContainsAll(err.Error(), "SASL.Username", config.Brokers[0]) {
+				told++
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			commit(t, sub, d.Position)
+			events--
+		}
+	}
+	take(total - refused)
+	for told < 3 {
+		if d, err := sub.Next(topictest.Within(t)); err == nil {
+			t.Fatalf("%v came", d.Position)
+		}
+		told++
+	}
+	if n := strings.Count(log.String(), "nothing can be read"); n != 1 {
+		t.Errorf("it was logged %d times: %s", n, log.String())
+	}
+	fault.Remove()
+	take(refused)
+	awaitLag(t, f, ports.Lag{Known: true})
 }
