@@ -106,7 +106,7 @@ func TestCheck_Refuses(t *testing.T) {
 	}
 }
 
-// Who sends a command with several faults learns of all of them at once.
+// A command with several faults is refused with all of them at once.
 func TestCheck_ReportsEverythingThatIsWrong(t *testing.T) {
 	t.Parallel()
 	command := order.CreateOrder{
@@ -162,7 +162,8 @@ func TestCheck_RefusesTheNilOrderIDOfEveryCommand(t *testing.T) {
 	}
 }
 
-// The interface cannot keep foreign commands out, so Check does, without calling a method that could panic.
+// The interface cannot exclude foreign commands, so Check refuses them. It calls none of their
+// methods, because a method could panic.
 func TestCheck_RefusesCommandsItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]order.Command{

@@ -6,8 +6,9 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// Command is a request to change one order: a CreateOrder, UpdateItems, ConfirmOrder, ShipOrder, DeliverOrder or CancelOrder
-// by value. Anything else, pointers to these included, is refused with [CodeUnknownCommand].
+// Command is a request to change one order: a CreateOrder, UpdateItems, ConfirmOrder, ShipOrder,
+// DeliverOrder or CancelOrder by value. Anything else, pointers to these included, is refused with
+// [CodeUnknownCommand].
 type Command interface{ eventsourcing.Command }
 
 // CreateOrder starts an order.

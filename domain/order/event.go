@@ -1,7 +1,8 @@
 package order
 
-// Event is a fact about one order. The set is closed: OrderCreated, OrderItemsUpdated, OrderConfirmed, OrderShipped,
-// OrderDelivered, OrderCancelled. Which order it is about, and when, is in the event's header.
+// Event is something that happened to one order. The set is closed: OrderCreated,
+// OrderItemsUpdated, OrderConfirmed, OrderShipped, OrderDelivered, OrderCancelled. The header of
+// the event names the order and the time.
 type Event interface{ isOrderEvent() }
 
 // OrderCreated is the first event of every order.
@@ -11,7 +12,7 @@ type OrderCreated struct {
 	Items      []Item
 }
 
-// OrderItemsUpdated carries the whole new list.
+// OrderItemsUpdated holds the whole new list.
 type OrderItemsUpdated struct {
 	Items []Item
 }
@@ -27,10 +28,10 @@ type OrderShipped struct {
 	TrackingNumber string
 }
 
-// OrderDelivered ends an order well.
+// OrderDelivered ends an order that was delivered.
 type OrderDelivered struct{}
 
-// OrderCancelled ends an order early.
+// OrderCancelled ends an order that was not shipped.
 type OrderCancelled struct {
 	Reason string
 }

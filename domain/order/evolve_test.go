@@ -37,7 +37,7 @@ func TestEvolve_EachEventLeadsToItsStatus(t *testing.T) {
 	}
 }
 
-// Rules that no longer hold must not keep an old order from loading.
+// An old order can be loaded although today's rules would refuse its events.
 func TestEvolve_AcceptsFactsThatNoCommandCouldCauseToday(t *testing.T) {
 	t.Parallel()
 	got := after(order.OrderCreated{CustomerID: "", Currency: "DEM", Items: []order.Item{line("A B", 0, -1), line("A B", 0, -1)}})
@@ -47,7 +47,8 @@ func TestEvolve_AcceptsFactsThatNoCommandCouldCauseToday(t *testing.T) {
 	}
 }
 
-// anyEvent draws events without regard to rules, and now and then one that is no event of an order.
+// anyEvent draws events and ignores the rules. Sometimes it draws one that is not an event of an
+// order.
 func anyEvent() *rapid.Generator[order.Event] {
 	text := rapid.String()
 	items := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) order.Item {
@@ -75,7 +76,7 @@ func anyEvent() *rapid.Generator[order.Event] {
 	})
 }
 
-// After any events, in any order, each field holds what the last event that speaks of it says.
+// After any events, in any order, each field has the value of the last event that sets it.
 func TestEvolve_PropIsTotal(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -120,7 +121,8 @@ func last[E order.Event](events []order.Event) (found E, ok bool) {
 	return found, ok
 }
 
-// statusAfter is the status that e alone leads to; none for an event that leaves the status alone.
+// statusAfter returns the status that e sets. It is empty for an event that does not change the
+// status.
 func statusAfter(e order.Event) order.Status {
 	switch e.(type) {
 	case order.OrderCreated:

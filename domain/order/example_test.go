@@ -9,7 +9,7 @@ import (
 	"orderflow/domain/order"
 )
 
-// An order lives by deciding commands and applying the events that follow.
+// A command is decided, and its events are applied to the state for the next command.
 func Example() {
 	id := uuid.MustParse("018f4e9a-0000-7000-8000-000000000001")
 	commands := []order.Command{
@@ -17,7 +17,8 @@ func Example() {
 			{SKU: "BOOK-1", Quantity: 2, UnitPrice: 1250},
 		}},
 		order.ConfirmOrder{OrderID: id, PaymentReference: "pay-1"},
-		order.ConfirmOrder{OrderID: id, PaymentReference: "pay-1"}, // a client that did not hear the answer
+		// a client that did not get the answer
+		order.ConfirmOrder{OrderID: id, PaymentReference: "pay-1"},
 		order.DeliverOrder{OrderID: id},
 	}
 
@@ -42,7 +43,7 @@ func Example() {
 	// deliver_order: refused, order_not_shipped
 }
 
-// Check tells a malformed command before any order is loaded.
+// Check refuses a malformed command before any order is loaded.
 func ExampleCheck() {
 	err := order.Check(order.UpdateItems{
 		OrderID: uuid.MustParse("018f4e9a-0000-7000-8000-000000000001"),

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Limits of an order.
+// The limits of an order.
 const (
 	MaxItems    = 1_000
 	MaxQuantity = 10_000
@@ -17,7 +17,8 @@ type Money int64
 
 // Item is one line of an order.
 type Item struct {
-	// SKU names the article: 1 to 64 characters of A-Z, a-z, 0-9, dot, underscore and hyphen. An order has one line a SKU.
+	// SKU names the article: 1 to 64 characters of A-Z, a-z, 0-9, dot, underscore and hyphen. An
+	// order has one line a SKU.
 	SKU string
 	// Quantity is 1 to 10,000.
 	Quantity int64
@@ -25,8 +26,9 @@ type Item struct {
 	UnitPrice Money
 }
 
-// Total sums quantity times unit price over items. ok is false, and total 0, when the sum does not fit into a Money
-// or when a quantity or a price is negative. The other limits of an [Item] do not matter here.
+// Total returns the sum of quantity times unit price over items. When the sum does not fit into a
+// Money, or when a quantity or a price is negative, ok is false and total is 0. Total does not
+// check the other limits of an [Item].
 func Total(items []Item) (total Money, ok bool) {
 	for _, item := range items {
 		if item.Quantity < 0 || item.UnitPrice < 0 {
@@ -47,7 +49,8 @@ func Total(items []Item) (total Money, ok bool) {
 // Currency is an ISO 4217 alphabetic code.
 type Currency string
 
-// Valid reports whether c is a code of a circulating currency (ISO 4217 list one, 2025, without funds and precious metals).
+// Valid reports whether c is the code of a circulating currency (ISO 4217 list one, 2025, without
+// funds and precious metals).
 func (c Currency) Valid() bool {
 	return len(c) == 3 && !strings.Contains(string(c), " ") && strings.Contains(currencies, string(c))
 }
@@ -61,7 +64,7 @@ func Currencies() []Currency {
 	return codes
 }
 
-// The blanks keep a code from matching across two neighbours.
+// The spaces prevent a match across two neighbouring codes.
 const currencies = " AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF" +
 	" CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR" +
 	" ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP" +

@@ -39,7 +39,7 @@ func TestTotal(t *testing.T) {
 	}
 }
 
-// Arithmetic without limits is the judge of arithmetic in 64 bits.
+// The sum in 64 bits must equal the sum in unlimited arithmetic.
 func TestTotal_PropEqualsUnboundedArithmetic(t *testing.T) {
 	t.Parallel()
 	item := rapid.Custom(func(t *rapid.T) order.Item {
@@ -69,7 +69,8 @@ func TestCurrency_Valid(t *testing.T) {
 	}
 	for _, c := range []order.Currency{
 		"", " ", "   ", "E", "EU", "EURO", "eur", "Eur", " EU", "UR ", "D A", "EUR ", // not a code
-		"ABC", "DEM", "ANG", "ZWL", "XAU", "XXX", "XTS", "CHW", "BTC", // none, or none that circulates
+		// not a code, or not of a circulating currency
+		"ABC", "DEM", "ANG", "ZWL", "XAU", "XXX", "XTS", "CHW", "BTC",
 	} {
 		if c.Valid() {
 			t.Errorf("%q is accepted", c)
@@ -77,7 +78,7 @@ func TestCurrency_Valid(t *testing.T) {
 	}
 }
 
-// The rule finds a code by a substring of exactly three letters, so no other string may pass.
+// Valid searches a string for a substring of three letters, so no other string may be accepted.
 func TestCurrency_ValidAcceptsNothingButCodes(t *testing.T) {
 	t.Parallel()
 	valid := 0

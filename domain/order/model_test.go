@@ -15,8 +15,9 @@ import (
 	"orderflow/domain/order"
 )
 
-// The model is the aggregate told a second time, in other words: a table of which command leads from which statuses to which
-// status, and a bag of named texts for all the rest. It shares no code with the aggregate.
+// The model describes the aggregate a second time in another way: a table says which command leads
+// from which statuses to which status, and a map of texts holds everything else. It shares no code
+// with the aggregate.
 
 type transition struct {
 	from    []order.Status
@@ -40,7 +41,8 @@ type model struct {
 	facts  map[string]string
 }
 
-// take returns how many events c causes or the code of the refusal, and moves the model on.
+// take returns the number of events that c causes or the code of its refusal, and updates the
+// model.
 func (m *model) take(c order.Command) (events int, refused order.Code) {
 	if code := flaw(c); code != "" {
 		return 0, code
@@ -68,7 +70,7 @@ func (m *model) already(says map[string]string) bool {
 	return true
 }
 
-// contents are the facts that c would establish.
+// contents returns the values that c would set.
 func contents(c order.Command) map[string]string {
 	switch c := c.(type) {
 	case order.CreateOrder:
@@ -86,7 +88,7 @@ func contents(c order.Command) map[string]string {
 	}
 }
 
-// facts renders a state as the model keeps it.
+// facts returns a state in the form of the model.
 func facts(o order.Order) map[string]string {
 	all := map[string]string{
 		"customer": o.CustomerID, "currency": string(o.Currency), "payment": o.PaymentReference,
@@ -99,8 +101,8 @@ func facts(o order.Order) map[string]string {
 	return all
 }
 
-// The generator below makes a text either good or empty, and only some kinds of bad lists, so that the model needs no
-// grammar of its own; TestCheck_Refuses has the rest.
+// The generator below draws valid or empty texts and only some kinds of invalid lists, so the model
+// needs no grammar. TestCheck_Refuses covers the rest.
 func flaw(c order.Command) order.Code {
 	for name, text := range contents(c) {
 		switch {
@@ -171,7 +173,8 @@ func anyCommand() *rapid.Generator[order.Command] {
 	})
 }
 
-// onward draws a command that takes an order from status to the next one, so that many lives get to their end.
+// onward draws a command that takes an order from status to the next one, so that many orders reach
+// the end of their life.
 func onward(t *rapid.T, status order.Status) order.Command {
 	text := rapid.SampledFrom([]string{"a", "b"})
 	switch status {
@@ -186,7 +189,8 @@ func onward(t *rapid.T, status order.Status) order.Command {
 	}
 }
 
-// almost returns c with at most one field changed: what a client sends that repeats itself, or nearly does.
+// almost returns c with at most one field changed, like a client that repeats a command, or nearly
+// the same one.
 func almost(t *rapid.T, c order.Command) order.Command {
 	text := rapid.SampledFrom([]string{"a", "b"})
 	field := rapid.IntRange(0, 3).Draw(t, "field")
@@ -238,7 +242,7 @@ func TestOrder_PropEqualsModel(t *testing.T) {
 	})
 }
 
-// machine is an order, lived through command by command, beside the model of it.
+// machine is an order and its model, which get the same commands.
 type machine struct {
 	live    order.Order
 	history []order.Event

@@ -9,7 +9,7 @@ import (
 // Type is the aggregate type of orders. It is stored with every event and never changes.
 const Type = "order"
 
-// Status is where an order stands. The zero value means that there is no order.
+// Status is the status of an order. The zero value means that the order does not exist.
 type Status string
 
 // The statuses.
@@ -21,10 +21,10 @@ const (
 	Cancelled Status = "CANCELLED"
 )
 
-// Statuses lists every status that an order can have, in the order of its life.
+// Statuses returns every status of an order, in the order of its life.
 func Statuses() []Status { return []Status{Active, Confirmed, Shipped, Delivered, Cancelled} }
 
-// Order is the state that decisions are made on. The zero Order does not exist yet.
+// Order is the state on which commands are decided. The zero Order does not exist yet.
 type Order struct {
 	Status           Status
 	CustomerID       string
@@ -36,12 +36,13 @@ type Order struct {
 	CancelReason     string
 }
 
-// Decider is the aggregate in the form that the kernel knows.
+// Decider returns the order aggregate as a decider.
 func Decider() eventsourcing.Decider[Command, Order, Event] {
 	return eventsourcing.Decider[Command, Order, Event]{Decide: Decide, Evolve: Evolve}
 }
 
-// Decide returns the events that c causes in o, none when it changes nothing, or a *RuleError.
+// Decide returns the events that c causes in o. It returns no events when c changes nothing, and a
+// *RuleError when c is refused.
 func Decide(o Order, c Command) ([]Event, error) {
 	if err := Check(c); err != nil {
 		return nil, err
@@ -133,7 +134,7 @@ func (o Order) cancel(c CancelOrder) ([]Event, error) {
 	}
 }
 
-// Evolve returns o after e.
+// Evolve returns the state after e.
 func Evolve(o Order, e Event) Order {
 	switch e := e.(type) {
 	case OrderCreated:

@@ -29,7 +29,7 @@ const (
 	CodeUnknownCommand    Code = "unknown_command"
 )
 
-// Codes of commands that the order's state refuses.
+// Codes of commands that the state of the order refuses.
 const (
 	CodeOrderNotFound       Code = "order_not_found"
 	CodeOrderExists         Code = "order_exists"
@@ -43,16 +43,17 @@ const (
 type RuleError struct {
 	Code        Code
 	AggregateID uuid.UUID
-	// Field is the path of the offending field, such as "items[2].quantity"; empty when the rule is not about one field.
+	// Field is the path of the wrong field, such as "items[2].quantity". It is empty when the rule
+	// is not about one field.
 	Field string
-	// Detail is for people.
+	// Detail is a text for people.
 	Detail string
-	// Others are the other rules that a malformed command breaks, in the order of its fields; at most [MaxFaults] with this one.
-	// They have no others themselves.
+	// Others are the other rules that a malformed command breaks, in the order of its fields. With
+	// this one there are at most [MaxFaults]. They have no others themselves.
 	Others []*RuleError
 }
 
-// MaxFaults is how many faults of a command are reported at most.
+// MaxFaults is the highest number of reported faults of a command.
 const MaxFaults = 20
 
 func (e *RuleError) Error() string {
@@ -101,7 +102,8 @@ func unknownCommand(c Command) *RuleError {
 	return &RuleError{Code: CodeUnknownCommand, Detail: fmt.Sprintf("%T is no command of an order", c)}
 }
 
-// Check reports everything that makes c malformed, as one *RuleError; nil when some order could accept it. Decide includes it.
+// Check returns everything that makes c malformed as one *RuleError. It returns nil when some order
+// could accept c. Decide calls it.
 func Check(c Command) error {
 	switch c.(type) {
 	case CreateOrder, UpdateItems, ConfirmOrder, ShipOrder, DeliverOrder, CancelOrder:
@@ -121,7 +123,7 @@ func Check(c Command) error {
 	return first
 }
 
-// faults are what is wrong with a command.
+// faults collects what is wrong with a command.
 type faults struct {
 	aggregateID uuid.UUID
 	found       []*RuleError
@@ -136,7 +138,8 @@ func (f *faults) add(code Code, field, detail string) {
 func (f *faults) checkFields(c Command) {
 	switch c := c.(type) {
 	case CreateOrder:
-		// A path that names the customer cannot end in a segment of dots: clients and servers take those for steps.
+		// A URL path cannot end in a segment of dots, because clients and servers interpret such
+		// segments. So no path could name this customer.
 		if !isWord(c.CustomerID, 64, "._-:@") || c.CustomerID == "." || c.CustomerID == ".." {
 			f.add(CodeInvalidCustomerID, "customer_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ - : @, and neither . nor ..")
 		}
@@ -181,14 +184,15 @@ func (f *faults) checkItems(items []Item) {
 		}
 	}
 	if len(f.found) > before {
-		return // what the total would be is not known
+		return // the total is not known
 	}
 	if _, ok := Total(items); !ok {
 		f.add(CodeTotalTooLarge, "items", "the total of the order does not fit into 64 bits")
 	}
 }
 
-// isWord reports whether s has 1 to limit characters, each an ASCII letter, a digit or one of extra.
+// isWord reports whether s has 1 to limit characters, each an ASCII letter, a digit or one of
+// extra.
 func isWord(s string, limit int, extra string) bool {
 	if s == "" || len(s) > limit {
 		return false

@@ -10,10 +10,11 @@ import (
 	"orderflow/domain/order"
 )
 
-// orderID is the order that all examples are about.
+// orderID is the order of all examples.
 var orderID = uuid.MustParse("018f4e9a-0000-7000-8000-000000000001")
 
-// The content of the given orders below. Functions, so that no test can change what another one sees.
+// The contents of the orders below. They are functions, so that no test can change what another one
+// sees.
 func books() []order.Item {
 	return []order.Item{
 		{SKU: "BOOK-1", Quantity: 2, UnitPrice: 1250},
@@ -50,7 +51,7 @@ func create(customerID string, currency order.Currency, items []order.Item) orde
 	return order.CreateOrder{OrderID: orderID, CustomerID: customerID, Currency: currency, Items: items}
 }
 
-// after is the state that events lead to.
+// after returns the state after events.
 func after(events ...order.Event) order.Order {
 	history := make([]eventsourcing.Envelope[order.Event], len(events))
 	for i, e := range events {
@@ -59,7 +60,7 @@ func after(events ...order.Event) order.Order {
 	return eventsourcing.Fold(order.Decider().Initial, order.Evolve, history)
 }
 
-// refusal returns err as the rule error that every refusal is.
+// refusal returns err as a *RuleError. Every refusal is one.
 func refusal(t rapid.TB, err error) *order.RuleError {
 	t.Helper()
 	var rule *order.RuleError

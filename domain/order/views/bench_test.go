@@ -9,8 +9,8 @@ import (
 	"orderflow/domain/projection"
 )
 
-// BenchmarkAdvance folds one event into the state of an order, which is what the runtime does for each delivery, and a whole
-// life at once, which is what a catch-up does.
+// BenchmarkAdvance folds one event into the state of an order, as the runtime does for each
+// delivery, and a whole history at once, as a catch-up does.
 func BenchmarkAdvance(b *testing.B) {
 	large := order.OrderCreated{CustomerID: "ada", Currency: "EUR", Items: make([]order.Item, order.MaxItems)}
 	for i := range large.Items {

@@ -7,7 +7,7 @@ import (
 	"orderflow/domain/projection"
 )
 
-// An order that moves to another status leaves one partition of the table for another.
+// An order that gets another status moves from one partition of the table to another.
 func ExampleOrdersByStatus() {
 	byStatus := views.OrdersByStatus()
 	events := cancelled()

@@ -9,7 +9,7 @@ import (
 	"orderflow/domain/projection"
 )
 
-// OrderReadModel holds each order whole.
+// OrderReadModel holds one row for each order, with all its data.
 func OrderReadModel() *projection.Projection {
 	return projection.New("order-read-model", 1, ofOrders(), &projection.Table{
 		Name:  "order_read_model",
@@ -20,7 +20,8 @@ func OrderReadModel() *projection.Projection {
 			{Name: "status", Kind: projection.Text, Role: projection.Regular},
 			{Name: "currency", Kind: projection.Text, Role: projection.Regular},
 			{Name: "total", Kind: projection.BigInt, Role: projection.Regular},
-			{Name: "items", Kind: projection.Text, Role: projection.Regular}, // JSON list of {"sku","quantity","unit_price"}
+			// JSON list of {"sku","quantity","unit_price"}
+			{Name: "items", Kind: projection.Text, Role: projection.Regular},
 			{Name: "payment_reference", Kind: projection.Text, Role: projection.Regular},
 			{Name: "carrier", Kind: projection.Text, Role: projection.Regular},
 			{Name: "tracking_number", Kind: projection.Text, Role: projection.Regular},

@@ -6,8 +6,8 @@ import (
 	"orderflow/domain/projection"
 )
 
-// OrdersBySKU lists the orders that contain an article, newest first: one row a line, so many rows an order. It was added
-// after the others, and this file and one line in [All] are all it took.
+// OrdersBySKU lists the orders that contain an article, newest first. It has one row for each line
+// of an order. It was added after the others: this file and one line in [All] were enough.
 func OrdersBySKU() *projection.Projection {
 	return projection.New("orders-by-sku", 1, ofOrders(), &projection.Table{
 		Name:  "orders_by_sku",
@@ -31,8 +31,8 @@ func OrdersBySKU() *projection.Projection {
 		rows := make([]projection.Row, 0, len(s.Items))
 		seen := make(map[string]bool, len(s.Items))
 		for _, item := range s.Items {
-			// No command puts an article on two lines, but a fact cannot be refused and two rows cannot share a key: the first
-			// line stands.
+			// No command puts an article on two lines. But a reducer must accept every event, and
+			// two rows cannot share a key, so the first line counts.
 			if seen[item.SKU] {
 				continue
 			}

@@ -6,7 +6,8 @@ import (
 	"orderflow/domain/projection"
 )
 
-// OrdersByStatus lists the orders in each status, newest first. Its partitions are bounded by the day of creation.
+// OrdersByStatus lists the orders in each status, newest first. The day of creation bounds its
+// partitions.
 func OrdersByStatus() *projection.Projection {
 	return projection.New("orders-by-status", 1, ofOrders(), &projection.Table{
 		Name:  "orders_by_status",

@@ -10,7 +10,7 @@ import (
 	"orderflow/domain/order/views"
 )
 
-// Whatever happened, and however it is delivered: what holds for every projection.
+// These properties hold for every projection and any history, however its events are delivered.
 func TestAll_PropHold(t *testing.T) {
 	t.Parallel()
 	for _, p := range views.All() {
@@ -23,7 +23,7 @@ func TestAll_PropHold(t *testing.T) {
 	}
 }
 
-// The read models and the aggregate are told by different code; they must not contradict each other.
+// The read models and the aggregate are different code. They must not contradict each other.
 func TestAll_PropRowsAgreeWithTheAggregate(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -77,7 +77,7 @@ func TestAll_PropRowsAgreeWithTheAggregate(t *testing.T) {
 	})
 }
 
-// totalOf is safe for lists that a command has passed.
+// totalOf does not overflow for lists that a command has accepted.
 func totalOf(items []order.Item) (total int64) {
 	for _, it := range items {
 		total += it.Quantity * int64(it.UnitPrice)

@@ -12,10 +12,10 @@ import (
 // Event is an event of an order.
 type Event = eventsourcing.Envelope[order.Event]
 
-// orderID is the column that says which order a row is of.
+// orderID is the column with the id of the order.
 const orderID = "order_id"
 
-// ofOrders are the aggregate types that the read models of orders take.
+// ofOrders returns the aggregate types that the read models of orders take.
 func ofOrders() []string { return []string{order.Type} }
 
 // summary is the state of the projections that list orders without their items.
@@ -43,12 +43,13 @@ func reduceSummary(s summary, e Event) summary {
 	return s
 }
 
-// nextStatus is the status of an order after event.
+// nextStatus returns the status of an order after event.
 func nextStatus(status string, event order.Event) string {
 	return string(order.Evolve(order.Order{Status: order.Status(status)}, event).Status)
 }
 
-// total is 0 for a total that does not fit: no command can make such an order, and a reducer cannot refuse a fact.
+// total returns 0 for a total that does not fit. No command can make such an order, but a reducer
+// must accept every event.
 func total(items []order.Item) int64 {
 	sum, ok := order.Total(items)
 	if !ok {
@@ -74,7 +75,7 @@ func reduceLines(s lines, e Event) lines {
 	return s
 }
 
-// item is the kept form of an order line, in states and in the items column of order_read_model.
+// item is an order line as it is stored, in states and in the items column of order_read_model.
 type item struct {
 	SKU       string `json:"sku"`
 	Quantity  int64  `json:"quantity"`

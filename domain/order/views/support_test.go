@@ -18,7 +18,7 @@ func history(events ...any) []projection.Event {
 	return eventtest.History(order.Type, orderID, events...)
 }
 
-// oneOfEach is an event of each type.
+// oneOfEach returns an event of each type.
 func oneOfEach() []any {
 	return []any{
 		order.OrderCreated{CustomerID: "eve", Currency: "USD", Items: []order.Item{{SKU: "P", Quantity: 1, UnitPrice: 1}}},
@@ -30,7 +30,7 @@ func oneOfEach() []any {
 	}
 }
 
-// A whole life, with a line that goes, one that stays and one that comes; and a short one.
+// A whole life in which one line is removed, one stays and one is added, and a short life.
 func delivered() []projection.Event {
 	return history(
 		order.OrderCreated{CustomerID: "ada", Currency: "EUR", Items: []order.Item{
@@ -64,7 +64,7 @@ func fold(t rapid.TB, p *projection.Projection, events []projection.Event) proje
 	return step
 }
 
-// render shows the columns of row, or of a leading part of one.
+// render returns the columns of row, or of its leading part, as text.
 func render(table *projection.Table, row projection.Row) string {
 	var b strings.Builder
 	for i, value := range row {
@@ -76,7 +76,7 @@ func render(table *projection.Table, row projection.Row) string {
 	return strings.TrimPrefix(b.String(), " ")
 }
 
-// anyHistory draws either what commands can cause, or any events whatsoever: reducers accept both.
+// anyHistory draws either events that commands can cause, or any events. Reducers accept both.
 func anyHistory() *rapid.Generator[[]projection.Event] {
 	return rapid.Custom(func(t *rapid.T) []projection.Event {
 		var events []order.Event
@@ -133,8 +133,9 @@ func anyCommand() *rapid.Generator[order.Command] {
 	})
 }
 
-// anyEvent draws events without regard to rules: second creations, articles on two lines, totals that overflow, and now and
-// then one that is no event of an order. Text is valid UTF-8, as that of every decoded event.
+// anyEvent draws events and ignores the rules: second creations, articles on two lines, totals that
+// overflow, and sometimes one that is not an event of an order. Texts are valid UTF-8, as in every
+// decoded event.
 func anyEvent() *rapid.Generator[order.Event] {
 	text := rapid.OneOf(rapid.SampledFrom([]string{"a", "b", `"`, ",", "<"}), rapid.String())
 	return rapid.Custom(func(t *rapid.T) order.Event {

@@ -42,8 +42,8 @@ func TestAll_DeclaresEachReadModelOnce(t *testing.T) {
 	}
 }
 
-// The golden files hold the state and the rows after each event of two lives. Both are stored: state under the version of
-// its projection, rows in tables that others read.
+// The golden files hold the state and the rows after each event of two orders. Both are stored: the
+// state under the version of its projection, and the rows in tables that others read.
 func TestAdvance_Golden(t *testing.T) {
 	t.Parallel()
 	for _, p := range views.All() {
@@ -70,7 +70,7 @@ func TestAdvance_Golden(t *testing.T) {
 	}
 }
 
-// told advances p event by event and writes down each step.
+// told advances p event by event and describes each step.
 func told(t *testing.T, p *projection.Projection, events []projection.Event) string {
 	var (
 		b     strings.Builder
@@ -93,7 +93,7 @@ func told(t *testing.T, p *projection.Projection, events []projection.Event) str
 	return b.String()
 }
 
-// Two orders beside each other: what the golden files show of each, and nothing else.
+// Two orders together give what the golden files show of each, and nothing else.
 func TestAll_HoldForSeveralOrders(t *testing.T) {
 	t.Parallel()
 	for _, p := range views.All() {
@@ -115,7 +115,7 @@ func TestAdvance_RefusesAStateThatIsNotItsOwn(t *testing.T) {
 	}
 }
 
-// A total that does not fit cannot be caused by a command, and cannot be refused once it is a fact.
+// No command can cause a total that does not fit, but a reducer must accept such an event.
 func TestAdvance_TotalThatDoesNotFitIs0(t *testing.T) {
 	t.Parallel()
 	huge := history(order.OrderCreated{CustomerID: "ada", Currency: "EUR", Items: []order.Item{{SKU: "A", Quantity: 2, UnitPrice: 1 << 62}}})
