@@ -7,21 +7,22 @@ import (
 	"github.com/google/uuid"
 )
 
-// diff collects how the rows of one order change over one or more steps.
+// diff collects how the rows of one aggregate change over one or more steps.
 //
-// Rows of intermediate steps count too, although this process may never have stored them: another process may have, and on a
-// store without transactions its late write must lose against one of ours. So a row that existed only in between is deleted,
-// and a row that is back to its first values, or back at all, is put again.
+// Rows of intermediate steps count too, although this process may never have stored them. Another
+// process may have stored them, and on a store without transactions its late write must lose
+// against one of ours. So a row that existed only in between is deleted. A row that has its first
+// values again, or that exists again, is put again.
 type diff struct {
 	table  *Table
-	rows   []Row // rows now
-	passed []Row // rows at the start and after each step but the last; keys repeat
+	rows   []Row // current rows
+	passed []Row // rows at the start and after each step except for the last; keys repeat
 	steps  int
 }
 
 func newDiff(table *Table, rows []Row) *diff { return &diff{table: table, rows: rows} }
 
-// to takes the step to rows.
+// to adds a step that ends with rows.
 func (d *diff) to(rows []Row) {
 	d.passed = append(d.passed, d.rows...)
 	d.rows = rows
@@ -30,8 +31,8 @@ func (d *diff) to(rows []Row) {
 
 func (d *diff) result() (put, gone []Row) {
 	type fate struct {
-		row  Row // nil for a row that is gone
-		same int // steps that started with the very row of now
+		row  Row // nil for a row that does not exist any more
+		same int // the number of steps that started with the current row
 	}
 	fates := make(map[string]*fate, len(d.rows))
 	keys := make([]string, len(d.rows))
@@ -57,8 +58,8 @@ func (d *diff) result() (put, gone []Row) {
 	return put, gone
 }
 
-// key renders the key columns so that different keys differ: text starts with its length, numbers end with a separator, and
-// UUIDs are all equally long.
+// key renders the key columns so that different keys are different texts: text starts with its
+// length, numbers end with a separator, and all UUIDs have the same length.
 func (d *diff) key(row Row) string {
 	b := make([]byte, 0, 128)
 	for _, value := range d.table.Key(row) {

@@ -1,19 +1,20 @@
-// Package projection is what a read model is: a pure, total reducer over the events of one aggregate, and the table that its
-// rows go to. It knows no particular aggregate.
+// Package projection defines read models: a read model is a pure, total reducer over the events of
+// one aggregate, and the table for its rows. The package knows no particular aggregate.
 //
-// A [Projection] has a name (which is also the name of its consumer), a version, the aggregate types that it takes, a
-// [Table], and two functions: one folds an event into a small state, the other says which rows of the table that state
-// amounts to. [Projection.Advance] compares the rows before some events with the rows after them. Nothing here reads or
-// writes: the runtime keeps the state between calls and hands the difference to storage. An aggregate that moves from one
-// status to another is simply an aggregate whose row has another key.
+// A [Projection] has a name, which is also the name of its consumer, a version, the aggregate types
+// that it takes, a [Table], and two functions. One function folds an event into a small state. The
+// other one returns the rows of a state. [Projection.Advance] compares the rows before some events
+// with the rows after them. The package does no I/O: the runtime keeps the state between calls and
+// stores the difference. When an aggregate gets another status, its row simply gets another key.
 //
-// Reducers are total. They accept every event in every state, never validate, and ignore what they do not care about; the
-// only thing that can go wrong with a stored event is that it cannot be decoded.
+// Reducers are total. They accept every event in every state, never validate, and ignore events
+// that they do not need. Only decoding a stored event can fail.
 //
 // # Several aggregate types in one table
 //
-// Events are in order within one aggregate only, so a state belongs to one aggregate, and so does every row: [Table].Owner
-// names the key column with its id. A projection may take several types, and its table is the union of the rows that each
-// aggregate contributes: what is to be read together shares the leading key columns. What would need the state of two
-// aggregates in one reducer has no defined order, and belongs into a process that sends commands, or into the reader.
+// Events are in order only within one aggregate. So a state belongs to one aggregate, and every row
+// as well: [Table].Owner names the key column with the id of the aggregate. A projection may take
+// several aggregate types. Its table is then the union of the rows of all of them. Rows that are
+// read together have the same leading key columns. A reducer over the state of two aggregates would
+// have no defined order. Such work belongs into a process that sends commands, or into the reader.
 package projection

@@ -22,7 +22,7 @@ type openDoor struct {
 	By string    `json:"by"`
 }
 
-// openDoors lists the doors that stand open, by the one who opened them.
+// openDoors lists the open doors by the person who opened them.
 func openDoors() *projection.Projection {
 	table := &projection.Table{Name: "open_doors", Owner: "door_id", Columns: []projection.Column{
 		{Name: "opened_by", Kind: projection.Text, Role: projection.Partition},
@@ -74,7 +74,7 @@ func ExampleProjection_Advance() {
 	// 3: delete bob
 }
 
-// The whole history at once gives the rows that there are at last.
+// The whole history at once gives the rows at its end.
 func ExampleNew() {
 	history := eventtest.History("door", eventtest.ID(1), opened{"ada"}, closed{}, opened{"bob"})
 
@@ -83,7 +83,7 @@ func ExampleNew() {
 	// Output: [[bob 018f4e9a-0000-7000-8000-000000000001]] <nil>
 }
 
-// A table says what is wrong with its declaration, and with a row.
+// Check returns what is wrong with the declaration of a table. CheckRow does so for a row.
 func ExampleTable_Check() {
 	table := openDoors().Table
 	fmt.Println(table.Check())

@@ -11,10 +11,11 @@ import (
 	"orderflow/domain/projection"
 )
 
-// labelled is an event that says which labels an aggregate has from then on, such as "a=red b=blue".
+// labelled is an event that sets all labels of an aggregate, such as "a=red b=blue".
 type labelled string
 
-// labels is a read model whose rows say nothing of when they changed: one row a label, with its colour.
+// labels is a read model whose rows do not show when they changed: one row for each label, with its
+// colour.
 func labels() *projection.Projection {
 	table := &projection.Table{Name: "labels", Columns: []projection.Column{
 		{Name: "label", Kind: projection.Text, Role: projection.Partition},
@@ -41,12 +42,14 @@ func labels() *projection.Projection {
 	})
 }
 
-// Whatever another process wrote about a step in between, a write of ours must follow it.
+// Another process may have written rows of an intermediate step. A write of ours must follow each
+// of them.
 func TestAdvance_CoversTheStepsInBetween(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name        string
-		steps       []labelled // labels after each event; the first is the state that Advance starts from
+		name string
+		// labels after each event; the first is the state that Advance starts from
+		steps       []labelled
 		put, delete []projection.Row
 	}{
 		{"a row that never changed is left alone", []labelled{"a=red", "a=red", "a=red"}, nil, nil},

@@ -11,27 +11,30 @@ import (
 // Kind is the type of a column's values.
 type Kind int
 
-// The kinds, with their Go type, and CQL type.
+// The kinds, with the Go type and the CQL type of their values.
 const (
-	Text      Kind = iota + 1 // string, text
-	BigInt                    // int64, bigint
-	Timestamp                 // time.Time in UTC and whole milliseconds, timestamp; the zero time is null
-	UUID                      // uuid.UUID, uuid
+	Text   Kind = iota + 1 // string, text
+	BigInt                 // int64, bigint
+	// time.Time in UTC and whole milliseconds, timestamp; the zero time is null
+	Timestamp
+	UUID // uuid.UUID, uuid
 )
 
-// Role is what a column does in its table.
+// Role is the role of a column in its table.
 type Role int
 
 // The roles. Columns of a table are declared in the order of these constants.
 const (
-	// Partition columns are given in every query.
+	// Partition columns must be given in every query.
 	Partition Role = iota + 1
-	// Bucket is an optional last partition column that bounds partitions by time. It is derived from the clustering columns,
-	// queries do not give it, and rows come out with the greatest bucket first.
+	// Bucket is an optional last partition column that bounds partitions by time. It is derived
+	// from the clustering columns. Queries do not give it, and the rows of the greatest bucket come
+	// first.
 	Bucket
-	// Clustering columns order the rows of a partition and, with the partition columns, identify a row.
+	// Clustering columns order the rows of a partition and, with the partition columns, identify a
+	// row.
 	Clustering
-	// Regular columns are the rest.
+	// Regular columns are all others.
 	Regular
 )
 
@@ -44,18 +47,20 @@ type Column struct {
 	Descending bool
 }
 
-// Table maps a projection onto storage; every store derives its own layout from it.
+// Table maps a projection onto storage. Every store derives its own layout from it.
 type Table struct {
 	// Name is the table's name in every store, such as "orders_by_customer".
 	Name string
-	// Owner names the key column, of kind UUID, that holds the id of the aggregate which the row is of. As it is in the key,
-	// no two aggregates have a row in common.
+	// Owner names the key column, of kind UUID, that holds the id of the aggregate of the row. It
+	// is a part of the key, so no two aggregates share a row.
 	Owner string
-	// Columns: partition columns first, then the bucket if any, then clustering, then regular columns.
+	// Columns come in this order: partition columns, the bucket if any, clustering columns, regular
+	// columns.
 	Columns []Column
 }
 
-// Row holds one value a column, in the order of [Table].Columns, each of the Go type of the column's [Kind].
+// Row holds one value for each column, in the order of [Table].Columns. Each value has the Go type
+// of the column's [Kind].
 type Row []any
 
 // KeyLen is the number of key columns: partition, bucket and clustering.
@@ -71,7 +76,8 @@ func (t *Table) KeyLen() int {
 // Key returns the key columns of row.
 func (t *Table) Key(row Row) Row { return row[:t.KeyLen()] }
 
-// OwnerOf returns the id of the aggregate that row is of; ok is false for a row that does not fit the table.
+// OwnerOf returns the id of the aggregate of a row. ok is false for a row that does not fit the
+// table.
 func (t *Table) OwnerOf(row Row) (id uuid.UUID, ok bool) {
 	for i, c := range t.Columns {
 		if c.Name == t.Owner && i < len(row) {
@@ -82,7 +88,8 @@ func (t *Table) OwnerOf(row Row) (id uuid.UUID, ok bool) {
 	return uuid.Nil, false
 }
 
-// Get returns the value of the named column. It panics when the table has no such column, as that is a bug.
+// Get returns the value of the named column. It panics when the table has no such column, because
+// that is a bug.
 func (t *Table) Get(row Row, column string) any {
 	for i, c := range t.Columns {
 		if c.Name == column {
@@ -92,7 +99,8 @@ func (t *Table) Get(row Row, column string) any {
 	panic(fmt.Sprintf("table %s has no column %q", t.Name, column))
 }
 
-// Check reports what is wrong with a declaration: names, kinds, roles out of order, no key, no owner in the key.
+// Check returns what is wrong with a declaration: a name, a kind, roles out of order, no key, or no
+// owner in the key.
 func (t *Table) Check() error {
 	if t.Name == "" {
 		return fmt.Errorf("table without a name")
@@ -123,7 +131,7 @@ func (t *Table) Check() error {
 	return nil
 }
 
-// CheckRow reports the first value that does not fit its column.
+// CheckRow returns an error for the first value that does not fit its column.
 func (t *Table) CheckRow(row Row) error {
 	if len(row) != len(t.Columns) {
 		return fmt.Errorf("table %s: %d values for %d columns", t.Name, len(row), len(t.Columns))
@@ -151,5 +159,6 @@ func (k Kind) holds(value any) bool {
 	}
 }
 
-// DayBucket is the bucket of a row created at t: its UTC day, as text that sorts by time.
+// DayBucket returns the bucket of a row that was created at t: the UTC day, as text that sorts by
+// time.
 func DayBucket(t time.Time) string { return t.UTC().Format(time.DateOnly) }

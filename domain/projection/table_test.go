@@ -41,7 +41,7 @@ func TestTable_Check(t *testing.T) {
 	tests := []struct {
 		name    string
 		table   *projection.Table
-		problem string // none when the declaration is right
+		problem string // empty when the declaration is valid
 	}{
 		{"accepts every role in order", shelf(), ""},
 		{"accepts a table of one column", &projection.Table{Name: "t", Owner: "a", Columns: []projection.Column{column("a", projection.UUID, projection.Partition)}}, ""},
