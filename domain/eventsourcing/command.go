@@ -10,23 +10,25 @@ type Command interface {
 	Name() string
 }
 
-// Refused is the error of a command that a rule refuses. A domain implements it with an error type of its own.
+// Refused is the error of a command that a rule refuses. Each domain implements it with its own
+// error type.
 type Refused interface {
 	error
 	Refusal() Refusal
 }
 
-// Refusal tells callers of any domain why a command was refused.
+// Refusal says why a command was refused, in the same form for every domain.
 type Refusal struct {
 	// Code names the rule, in snake_case. Codes are part of the API and never change their meaning.
 	Code string
 	Kind RefusalKind
-	// Field is the path of the field that is to blame, such as "items[2].quantity"; empty when the rule is not about one field.
+	// Field is the path of the wrong field, such as "items[2].quantity". It is empty when the rule
+	// is not about one field.
 	Field string
-	// Detail is for people.
+	// Detail is a text for people.
 	Detail string
-	// Others are further rules that refuse the same command, so that its sender learns of all of them at once. They have no
-	// others themselves.
+	// Others are further rules that refuse the same command, so that the sender gets all of them at
+	// once. They have no others themselves.
 	Others []Refusal
 }
 
@@ -35,10 +37,11 @@ type RefusalKind int
 
 // The kinds of refusal.
 const (
-	// RefusedByState: the aggregate is in a state that does not allow the command; another state may.
+	// RefusedByState: the aggregate is in a state that does not allow the command. Another state
+	// may allow it.
 	RefusedByState RefusalKind = iota
 	// RefusedMalformed: no aggregate in any state could accept the command.
 	RefusedMalformed
-	// RefusedMissing: there is no such aggregate.
+	// RefusedMissing: the aggregate does not exist.
 	RefusedMissing
 )

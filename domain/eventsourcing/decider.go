@@ -6,12 +6,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// Decider is an aggregate as three pure functions over its commands C, its state S and its events E.
+// Decider is an aggregate as three pure functions over its commands C, its state S and its events
+// E.
 type Decider[C, S, E any] struct {
 	// Initial is the state before the first event.
 	Initial S
-	// Decide returns the events that command causes in state, in order, or the reason why it is refused. No events and no
-	// error means that the command changes nothing.
+	// Decide returns the events that command causes in state, in order, or the reason why the
+	// command is refused. No events and no error mean that the command changes nothing.
 	Decide func(state S, command C) ([]E, error)
 	// Evolve returns the state after event. It is total: it accepts every event in every state.
 	Evolve func(state S, event E) S
@@ -25,7 +26,8 @@ func Fold[S, E any](state S, evolve func(S, E) S, history []Envelope[E]) S {
 	return state
 }
 
-// Cause says which command decided some events, and in which context. Its fields become those of each event's [Header].
+// Cause is the command that caused some events, with its context. Its fields are copied to the
+// [Header] of each event.
 type Cause struct {
 	AggregateType string
 	AggregateID   uuid.UUID
@@ -33,11 +35,12 @@ type Cause struct {
 	CorrelationID uuid.UUID
 	CausationID   uuid.UUID
 	Metadata      map[string]string
-	// At is brought to the precision of [Timestamp].
+	// At is truncated to the precision of [Timestamp].
 	At time.Time
 }
 
-// Stamp numbers events from head+1 on and wraps each in an Envelope. newID is called once an event, in order.
+// Stamp numbers events from head+1 and wraps each in an Envelope. It calls newID once for each
+// event, in order.
 func Stamp[E any](cause Cause, head uint64, events []E, newID func() uuid.UUID) []Envelope[E] {
 	envelopes := make([]Envelope[E], 0, len(events))
 	at := Timestamp(cause.At)

@@ -74,7 +74,7 @@ func TestFold_AppliesEventsOldestFirst(t *testing.T) {
 	}
 }
 
-// A state may be kept and folded on from, wherever the history is cut.
+// A state may be kept and folded further, wherever the history is cut.
 func TestFold_PropPrefixThenRestEqualsWhole(t *testing.T) {
 	t.Parallel()
 	join := func(state, event string) string { return state + "," + event }

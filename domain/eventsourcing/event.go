@@ -8,42 +8,48 @@ import (
 	"github.com/google/uuid"
 )
 
-// Header identifies an event and says where it came from. Records and Envelopes share it.
+// Header identifies an event and its origin. Records and Envelopes share it.
 type Header struct {
 	// EventID is unique over all events (UUIDv7, so it sorts roughly by time).
 	EventID uuid.UUID
 	// AggregateType is the type of the aggregate, such as "order"; see [CheckType].
 	AggregateType string
-	// AggregateID names the aggregate whose history the event belongs to. It is unique over all types.
+	// AggregateID names the aggregate to whose history the event belongs. It is unique over all
+	// types.
 	AggregateID uuid.UUID
-	// SequenceNumber is the event's place in that history: 1 for the first event, without holes.
+	// SequenceNumber is the place of the event in that history: 1 for the first event, without
+	// holes.
 	SequenceNumber uint64
-	// CommandID names the command that caused the event. All events of one command carry the same one, and within one
-	// aggregate no two commands share it.
+	// CommandID names the command that caused the event. All events of one command have the same
+	// CommandID. Within one aggregate, no two commands share it.
 	CommandID uuid.UUID
-	// CorrelationID ties together everything that one request from outside set in motion.
+	// CorrelationID is shared by everything that one external request has caused.
 	CorrelationID uuid.UUID
-	// CausationID is the id of the message that directly caused the event: the command, or for a reaction the earlier event.
+	// CausationID is the id of the message that directly caused the event: the command, or an
+	// earlier event for a reaction.
 	CausationID uuid.UUID
-	// Metadata is free-form context of the command (who, from where). No rule may depend on it. Nil and empty are the same.
+	// Metadata is the context of the command, such as its sender. No rule may depend on it. Nil and
+	// empty are the same.
 	Metadata map[string]string
-	// CreatedAt is when the command was decided: UTC, whole milliseconds, never before the aggregate's previous event.
+	// CreatedAt is when the command was decided: UTC, whole milliseconds, never before the previous
+	// event of the aggregate.
 	CreatedAt time.Time
 }
 
 // Record is the stored form of an event.
 type Record struct {
 	Header
-	// EventType is the persisted name of the event, such as "order.created". It is chosen by hand and never derived from a
-	// Go name, so that renaming a type cannot orphan history.
+	// EventType is the persisted name of the event, such as "order.created". It is written by hand
+	// and never derived from a Go name, so that renaming a type does not make stored events
+	// unreadable.
 	EventType string
 	// EventVersion is the version of the payload's schema for this EventType, from 1.
 	EventVersion int
-	// Payload is the encoded event. Only the codec looks inside.
+	// Payload is the encoded event. Only the codec reads it.
 	Payload []byte
 }
 
-// Clone returns a deep copy, for adapters that must not share memory with their callers.
+// Clone returns a deep copy. It is for adapters that must not share memory with their callers.
 func (r Record) Clone() Record {
 	r.Metadata = maps.Clone(r.Metadata)
 	r.Payload = bytes.Clone(r.Payload)
@@ -70,11 +76,11 @@ func UntypedAll[E any](events []Envelope[E]) []Envelope[any] {
 	return untyped
 }
 
-// Typed returns e with its event as an E; ok is false when the event is none.
+// Typed returns e with its event as an E. When the event is not an E, ok is false.
 func Typed[E any](e Envelope[any]) (typed Envelope[E], ok bool) {
 	event, ok := e.Event.(E)
 	return Envelope[E]{Header: e.Header, Event: event}, ok
 }
 
-// Timestamp brings t to the precision that every store keeps: UTC, whole milliseconds.
+// Timestamp returns t with the precision that every store keeps: UTC, whole milliseconds.
 func Timestamp(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

@@ -50,7 +50,8 @@ func TestTimestamp_CutsToMillisecondsInUTC(t *testing.T) {
 	}
 }
 
-// A store keeps milliseconds since 1970. What it gives back must be what went in, before 1970 too.
+// A store keeps milliseconds since 1970. It must return the same time that it was given, also
+// before 1970.
 func TestTimestamp_PropSurvivesAStore(t *testing.T) {
 	t.Parallel()
 	year := int64(365 * 24 * time.Hour / time.Second)
@@ -82,7 +83,7 @@ func TestTyped_IsTheInverseOfUntyped(t *testing.T) {
 	}
 }
 
-// An event of another type keeps its header, so that one can say what was left out.
+// An event of another type keeps its header, so that a caller can report it.
 func TestTyped_TellsWhatIsOfAnotherType(t *testing.T) {
 	t.Parallel()
 	header := eventsourcing.Header{EventID: id(1), SequenceNumber: 3}

@@ -48,7 +48,7 @@ func evolveAccount(a account, event any) account {
 	return a
 }
 
-// The kernel serves any domain that can be told as commands, events and a state.
+// The kernel works for any domain that consists of commands, events and a state.
 func Example() {
 	decider := eventsourcing.Decider[any, account, any]{Decide: decideAccount, Evolve: evolveAccount}
 	accountID := uuid.MustParse("018f4e9a-0000-7000-8000-00000000000a")
@@ -78,7 +78,7 @@ func Example() {
 	// {balance:70}
 }
 
-// The kernel numbers what was decided, and keeps which command it came from.
+// Stamp numbers the events of a command, and stores in each which command caused it.
 func ExampleStamp() {
 	cause := eventsourcing.Cause{
 		AggregateType: "account",
@@ -94,7 +94,7 @@ func ExampleStamp() {
 	// account 9 2025-03-31T09:00:00.123Z {30}
 }
 
-// A reader of several aggregate types has events as any, and takes those that are its own.
+// A reader of several aggregate types gets events as any, and selects those of its own type.
 func ExampleTyped() {
 	for _, event := range []any{deposited{100}, "of another type"} {
 		typed, ok := eventsourcing.Typed[deposited](eventsourcing.Envelope[any]{Event: event})

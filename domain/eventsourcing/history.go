@@ -6,9 +6,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// CheckHistory reports the first place where records is not the unbroken continuation of aggregateID's history behind
-// sequence number after: a foreign record, a record of another aggregate type than the one before it, a hole, a double or a
-// wrong order. Folding such records would give a state that never existed.
+// CheckHistory returns an error for the first record that does not continue the history of
+// aggregateID after a sequence number: a record of another aggregate or aggregate type, a hole, a
+// duplicate, or a wrong order. To fold such records would give a state that never existed.
 func CheckHistory(records []Record, aggregateID uuid.UUID, after uint64) error {
 	for i, r := range records {
 		if r.AggregateID != aggregateID {
@@ -25,7 +25,8 @@ func CheckHistory(records []Record, aggregateID uuid.UUID, after uint64) error {
 	return nil
 }
 
-// ByCommand returns the records that command caused, in order; none when the command is not in the history.
+// ByCommand returns the records that a command caused, in order. It returns none when the command
+// is not in the history.
 func ByCommand(records []Record, commandID uuid.UUID) []Record {
 	var found []Record
 	for _, r := range records {

@@ -36,7 +36,7 @@ func TestCheckHistory(t *testing.T) {
 		name    string
 		records []eventsourcing.Record
 		after   uint64
-		problem string // none when the history is whole
+		problem string // empty when the history is complete
 	}{
 		{"accepts no records", nil, 0, ""},
 		{"accepts a history from its first event", numbered(1, 2, 3), 0, ""},

@@ -2,11 +2,12 @@ package eventsourcing
 
 import "fmt"
 
-// MaxType is the longest name of an aggregate type, in bytes.
+// MaxType is the highest length of the name of an aggregate type, in bytes.
 const MaxType = 64
 
-// CheckType reports why name cannot be an aggregate type: it must have 1 to [MaxType] characters of a-z, 0-9, underscore and
-// hyphen, and begin with a letter. Names are stored with every event, so they never change.
+// CheckType returns why name cannot be an aggregate type. A type has 1 to [MaxType] characters of
+// a-z, 0-9, underscore and hyphen, and begins with a letter. It is stored with every event, so it
+// never changes.
 func CheckType(name string) error {
 	if name == "" || len(name) > MaxType {
 		return fmt.Errorf("aggregate type %q: must have 1 to %d characters", name, MaxType)
