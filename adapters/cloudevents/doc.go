@@ -1,5 +1,5 @@
-// Package cloudevents publishes events as CloudEvents 1.0: in structured mode, as JSON, one event a line, to a file or to any
-// other writer.
+// Package cloudevents publishes events as CloudEvents 1.0 in structured mode: as JSON, one event a
+// line, to a file or to another writer.
 //
 // # The event
 //
@@ -10,66 +10,79 @@
 //	time             created at                   causationid    causation id
 //	datacontenttype  application/json             data           the payload, as it is
 //
-// source and id together identify an event: receivers tell duplicates by them.
+// source and id together identify an event. Receivers recognise duplicates by them.
 //
-// sequence is the extension of that name. Its values must be orderable as strings, so the number is padded with zeros to the
-// 20 digits of the largest one: without them event 10 would come before event 9. A parser of decimal numbers reads it all the
-// same. It counts the events of one subject, from 1 and without holes; between subjects it means nothing. There is no
-// sequencetype: its one defined value, Integer, is limited to 32 bits and has been dropped from the extension.
+// sequence is the extension of that name. Its values must be orderable as strings, so the number is
+// padded with zeros to 20 digits. Without the zeros event 10 would come before event 9. A parser of
+// decimal numbers accepts the zeros. The number counts the events of one subject, from 1 and
+// without holes. Numbers of different subjects cannot be compared. There is no sequencetype: its
+// one defined value, Integer, is limited to 32 bits and has been dropped from the extension.
 //
-// The payload is embedded byte for byte when it is JSON; only line breaks between its tokens are removed, since the event must
-// stay on its line. A payload that is not JSON becomes data_base64, with the content type application/octet-stream; an empty
-// one becomes an event without data. Attributes whose id is absent are left out. The record's metadata stays inside: its keys
-// need not be valid attribute names, and what it says of users is nobody else's business. There is no dataschema, because
-// there is no document to point to; type and eventversion name the schema.
+// A payload that is JSON is embedded byte for byte. Only line breaks between its tokens are
+// removed, because the event must stay on its line. A payload that is not JSON becomes data_base64,
+// with the content type application/octet-stream. An empty payload becomes an event without data.
+// Attributes whose id is absent are left out. The record's metadata is not published: its keys need
+// not be valid attribute names, and it may contain data about users. There is no dataschema,
+// because there is no document to point to. type and eventversion name the schema.
 //
-// An event of more than 8 MiB is refused with an error that is not worth another try. A bound is needed so that batches and the
-// repair of a file take bounded memory; brokers draw the line much earlier, mostly at 1 MiB.
+// An event of more than 8 MiB is refused with a permanent error. A bound is needed so that batches
+// and the repair of a file take bounded memory. Brokers have lower bounds, usually 1 MiB.
 //
 // # Batches
 //
-// One goroutine writes. It takes whatever callers wait at that moment, up to about a mebibyte, writes their lines at once,
-// makes them durable at once, and answers all of them. So a single caller pays for an fsync an event, and many share one.
-// Nothing waits in a queue: a caller whose context ends before the writer took its event has left no trace. One whose context
-// ends afterwards gets the context's error, and the event is written nevertheless.
+// One goroutine writes. It takes the events of all callers that wait at that moment, up to about a
+// mebibyte, writes their lines in one write, syncs once, and answers all of them. So a single
+// caller pays for one fsync an event, and many callers share one. Nothing waits in a queue. When a
+// caller's context ends before the writer took its event, the event is not written. When it ends
+// afterwards, the caller gets the context's error, and the event is written anyway.
 //
 // # Files
 //
-// Publish to a file returns when the line has been fsynced. The file is only appended to.
+// Publish to a file returns when the line has been synced. The file is only appended to.
 //
-//   - When a batch cannot be written or synced, the file is cut back to its last durable line, and the error is
-//     ports.ErrUnavailable: nothing of the batch is there. If even that fails, it is ports.ErrOutcomeUnknown, and the file is cut
-//     back before the next batch. The cut also makes sure that the next sync speaks about bytes that were written anew: after
-//     a failed one, a kernel may take pages for clean that never reached the disk.
-//   - A crash can leave a last line that is not complete. It was never acknowledged, so the event will be published again;
-//     OpenFile cuts it off. A last line that lacks nothing but its newline is completed instead: it may have lost it some other
-//     way, and a doubled event is better than a lost one. Lines before the last one are not looked at.
-//   - OpenFile never repairs what it does not know: a file that does not start with an event of this package is refused.
-//   - Before each batch, the path is compared with the open file. After a rotation by rename a new one is started at the path; after a
-//     rotation by copy and truncation the writer goes on at the new end. A batch that is being written at that moment still goes to
-//     the old file.
-//   - When the open file was deleted, the events in it are gone, and a writer that went on would leave a hole. So every further
-//     event is refused (ports.ErrUnavailable) until the service starts again and finds a file with another identity. A rotation that
-//     deletes the renamed file at once, such as by compressing it, looks the same: it has to leave it for a while (delaycompress).
-//   - One process writes to a file. Nothing enforces that.
+//   - When a batch cannot be written or synced, the file is cut back to its last durable line, and
+//     the error is ports.ErrUnavailable: nothing of the batch is in the file. If the cut fails as
+//     well, the error is ports.ErrOutcomeUnknown, and the file is cut back before the next batch.
+//     The cut also makes sure that the next sync covers bytes that were written again: after a
+//     failed sync, a kernel may regard pages as clean that never reached the disk.
+//   - A crash can leave an incomplete last line. It was never acknowledged, so the event will be
+//     published again, and OpenFile cuts the line off. If only the newline is missing, OpenFile
+//     adds it. The newline may have been lost in another way, and a duplicate event is better than
+//     a lost one. OpenFile does not check lines before the last one.
+//   - OpenFile never repairs a file that it does not know: a file that does not start with an event
+//     of this package is refused.
+//   - Before each batch, the path is compared with the open file. After a rotation by rename a new
+//     file is started at the path. After a rotation by copy and truncation the writer continues at
+//     the new end. A batch that is being written at that moment still goes to the old file.
+//   - When the open file was deleted, its events are gone, and a writer that continued would leave
+//     a hole. So every further event is refused (ports.ErrUnavailable) until the service starts
+//     again and finds a file with another identity. A rotation that deletes the renamed file at
+//     once, for example by compressing it, looks the same. It has to keep the file for a while
+//     (delaycompress).
+//   - Only one process may write to a file. The package does not check that.
 //
 // # The identity of a file
 //
-// [Publisher.Identity] tells whoever keeps an offset for a file whether it is still the same one. It is a random id, made together
-// with the file, in a small file beside it (PATH.id). That one also notes the inode and a digest of the first line. OpenFile
-// believes the id if one of them is still the same, or if the inode has another name in the same directory now, which is a
-// rotation. Else the file was deleted or replaced, and gets a new id.
+// [Publisher.Identity] says whether a file is still the one for which an offset was saved. It is a
+// random id that is created together with the file, in a small file beside it (PATH.id). That file
+// also holds the inode and a digest of the first line. OpenFile accepts the id if one of them is
+// still the same, or if the inode now has another name in the same directory, which is a rotation.
+// Otherwise the file was deleted or replaced, and gets a new id.
 //
-// Rejected: the first line alone, because a new file has none when its identity is asked for first. The inode alone, because a
-// new file often gets that of the deleted one, and a copy on another disk has another. Extended attributes, because not every
-// file system has them and copies lose them. A file that was deleted and made anew by somebody else, empty, while nobody was at work
-// on it, may get the old inode and then passes for one that was truncated.
+// These were rejected. The first line alone: a new file has none when its identity is first needed.
+// The inode alone: a new file often gets the inode of the deleted one, and a copy on another disk
+// has another inode. Extended attributes: not every file system has them, and copies lose them. One
+// case is not detected: when a file was deleted and another program has created it again, empty,
+// while no publisher had it open, the new file may get the old inode. It then looks like one that
+// was truncated.
 //
-// A file that has events but no id was written by an earlier version. Its id is derived from its first line.
+// A file that has events but no id was written by an earlier version. Its id is derived from its
+// first line.
 //
 // # Writers
 //
-// Publish to another writer returns when Write did, so what is published is as safe as the writer makes it. When Write fails in
-// the middle of a line, the rest of that line is written before anything else, so that the stream stays one event a line; until
-// then that event's outcome is unknown. Close does not close the writer, and waits for a Write that hangs.
+// Publish to another writer returns when Write has returned. So a published event is as durable as
+// the writer makes it. When Write fails in the middle of a line, the rest of that line is written
+// before anything else, so that the stream stays one event a line. Until then the outcome of that
+// event is unknown. Close does not close the writer, and waits for a Write that hangs.
 package cloudevents

@@ -15,9 +15,9 @@ import (
 
 const (
 	defaultSource = "/orderflow"
-	// opening is how every line starts, and what a file is known by.
+	// opening is the beginning of every line. It identifies a file of events.
 	opening = `{"specversion":"1.0","id":"`
-	// maxEvent is the length of the longest line, with its newline.
+	// maxEvent is the highest length of a line, with its newline.
 	maxEvent = 8 << 20
 	// timeFormat is RFC 3339 with the milliseconds that a record keeps.
 	timeFormat = "2006-01-02T15:04:05.000Z07:00"
@@ -76,7 +76,7 @@ func appendData(b, payload []byte) []byte {
 	}
 }
 
-// appendLine appends valid JSON without line breaks, which can only stand between its tokens.
+// appendLine appends valid JSON without its line breaks, which can only be between tokens.
 func appendLine(b, payload []byte) []byte {
 	if !bytes.ContainsAny(payload, "\r\n") {
 		return append(b, payload...)
@@ -93,7 +93,7 @@ func appendLine(b, payload []byte) []byte {
 func quote(s string) []byte {
 	quoted, err := json.Marshal(s)
 	if err != nil {
-		panic(err) // a string is always encodable
+		panic(err) // a string can always be encoded
 	}
 	return quoted
 }

@@ -16,7 +16,7 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// The format is a promise to receivers, so it is written out here in full.
+// Receivers depend on the format, so the line is written out here in full.
 func TestPublisher_WritesThisLine(t *testing.T) {
 	t.Parallel()
 	record := eventsourcing.Record{

@@ -2,22 +2,22 @@ package cloudevents
 
 import "os"
 
-// Faults make the handle of a file fail. A nil func does not.
+// Faults make the handle of a file fail. A nil function does not fail.
 type Faults struct {
-	// Write returns how many of the bytes are written before err.
+	// Write returns how many bytes are written before the error.
 	Write    func(b []byte) (n int, err error)
 	Sync     func() error
 	Truncate func() error
 }
 
-// What tests must know of the format and go beyond.
+// The constants of the format that tests need.
 const (
 	Opening   = opening
 	MaxEvent  = maxEvent
 	BatchSize = batchSize
 )
 
-// OpenFaulty is OpenFile on a file that fails as faults say, from the end of opening on.
+// OpenFaulty is OpenFile on a file that fails as faults say, after it was opened.
 func OpenFaulty(path string, faults *Faults) (*Publisher, error) {
 	open := func(path string) (handle, error) {
 		h, err := openHandle(path)

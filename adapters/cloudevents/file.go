@@ -14,7 +14,8 @@ import (
 	"orderflow/ports"
 )
 
-// handle is what is needed of an [os.File] that was opened for reading and appending.
+// handle is the part of [os.File] that is needed, for a file that was opened for reading and
+// appending.
 type handle interface {
 	io.Writer
 	io.ReaderAt
@@ -24,19 +25,20 @@ type handle interface {
 	Truncate(size int64) error
 }
 
-// file appends to the file at a path and keeps it valid: whole lines, all of them durable, and nothing else.
+// file appends to the file at a path and keeps it valid: it holds complete and durable lines, and
+// nothing else.
 type file struct {
 	path string
 	open func(path string) (handle, error)
 	// handle is nil while the file could not be opened again.
 	handle handle
-	// size is the length of the part that is durable.
+	// size is the length of the durable part.
 	size int64
-	// damaged says that the file may be longer than that, by bytes whose write or sync failed.
+	// damaged says that the file may be longer than size, by bytes whose write or sync failed.
 	damaged bool
-	// identity is that of the file, and first a digest of its first line.
+	// identity is the identity of the file, and first a digest of its first line.
 	identity, first string
-	// gone is set for good when the file was deleted while it was open.
+	// gone is set permanently when the file was deleted while it was open.
 	gone error
 }
 
@@ -60,7 +62,7 @@ func (f *file) write(lines []byte) (int, error) {
 	return 0, unavailable("append to "+f.path, err)
 }
 
-// prepare makes sure that f is whole and that the path still leads to it.
+// prepare makes sure that f has only complete lines and that the path still leads to it.
 func (f *file) prepare() error {
 	if f.damaged {
 		if err := f.restore(); err != nil {
@@ -79,8 +81,8 @@ func (f *file) prepare() error {
 	return f.reopen()
 }
 
-// deleted says whether the open file was deleted: it has no name any more. The events that it held are in no file now, so
-// whoever goes on where it ended leaves a hole.
+// deleted returns an error when the open file was deleted, so that it has no name any more. Its
+// events are in no file now, so a writer that continued would leave a hole.
 func (f *file) deleted() error {
 	if f.handle == nil {
 		return nil
@@ -96,7 +98,8 @@ func (f *file) deleted() error {
 		"path then for a new target", f.path)
 }
 
-// undisturbed says whether the path still leads to the open file, and nobody else has changed its length.
+// undisturbed says whether the path still leads to the open file, and no other program has changed
+// its length.
 func (f *file) undisturbed() bool {
 	opened, err := f.handle.Stat()
 	if err != nil {
@@ -106,7 +109,7 @@ func (f *file) undisturbed() bool {
 	return err == nil && os.SameFile(opened, there) && there.Size() == f.size
 }
 
-// restore cuts off what a failed write left behind.
+// restore cuts off what a failed write has left.
 func (f *file) restore() error {
 	if err := f.handle.Truncate(f.size); err != nil {
 		return err
@@ -118,7 +121,7 @@ func (f *file) restore() error {
 	return nil
 }
 
-// reopen opens the file at the path in place of the one that is open, if any.
+// reopen opens the file at the path and closes the one that was open, if any.
 func (f *file) reopen() error {
 	if err := f.close(); err != nil {
 		return err
@@ -156,27 +159,27 @@ func (f *file) close() error {
 	return h.Close()
 }
 
-// The modes of what is made: events hold personal data.
+// The modes of new files and directories. Events may hold personal data.
 const (
 	privateDir  = 0o700
 	privateFile = 0o600
 )
 
 func openHandle(path string) (handle, error) {
-	// Without a look, the complaint would be about some operation that pipes and devices do not have.
+	// Without this check the error would be about an operation that pipes and devices do not have.
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("open %s: not a regular file", path)
 	}
 	h, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, privateFile)
 	if err != nil {
-		return nil, err // an *os.PathError says all
+		return nil, err // an *os.PathError says enough
 	}
 	return h, nil
 }
 
 var errForeign = errors.New("the file does not start with a CloudEvent of this program; choose another path")
 
-// repair brings h to whole lines, durably, and returns its length.
+// repair cuts or completes h to complete lines, durably, and returns its length.
 func repair(h handle) (int64, error) {
 	info, err := h.Stat()
 	if err != nil {
@@ -186,7 +189,7 @@ func repair(h handle) (int64, error) {
 	if err := checkOpening(h, size); err != nil {
 		return 0, err
 	}
-	// A line that was cut short is shorter than this, so the newline before it is in sight.
+	// An incomplete line is shorter than this, so the newline before it is in tail.
 	tail := make([]byte, min(size, maxEvent))
 	start := size - int64(len(tail))
 	if _, err := h.ReadAt(tail, start); err != nil {
@@ -212,7 +215,7 @@ func repair(h handle) (int64, error) {
 	return size, h.Sync()
 }
 
-// checkOpening refuses a file that is not of this package. The very first line may be torn.
+// checkOpening refuses a file that is not of this package. The first line may be incomplete.
 func checkOpening(h handle, size int64) error {
 	head := make([]byte, min(size, int64(len(opening))))
 	if _, err := h.ReadAt(head, 0); err != nil {
@@ -224,7 +227,7 @@ func checkOpening(h handle, size int64) error {
 	return nil
 }
 
-// makeParents creates the directories that lead to path, durably.
+// makeParents creates the parent directories of path, durably.
 func makeParents(path string) error {
 	dir := filepath.Dir(path)
 	if _, err := os.Stat(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {

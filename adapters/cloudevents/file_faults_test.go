@@ -24,7 +24,7 @@ func TestFile_Faults(t *testing.T) {
 	for name, test := range map[string]struct {
 		faults cloudevents.Faults
 		want   error
-		left   bool // whether bytes of the failed write may stay until the fault is gone
+		left   bool // whether bytes of the failed write may stay until the fault is over
 	}{
 		"a full disk":                        {faults: cloudevents.Faults{Write: full(0)}, want: ports.ErrUnavailable},
 		"a disk that fills up within a line": {faults: cloudevents.Faults{Write: full(100)}, want: ports.ErrUnavailable},
@@ -101,7 +101,8 @@ func TestFile_Rotation(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		rotate func(path, old string) error
-		// old and fresh are how many of the first three records stay in the old file and at the path.
+		// old and fresh are how many of the first three records are in the old file and in the file
+		// at the path.
 		old, fresh int
 	}{
 		"rename": {rotate: os.Rename, old: 3},

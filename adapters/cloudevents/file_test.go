@@ -91,7 +91,8 @@ func TestOpenFile(t *testing.T) {
 	})
 }
 
-// A crash may leave any beginning of what was being written, and a power failure may leave zeros at the end.
+// A crash may leave any prefix of what was being written, and a power failure may leave zeros at
+// the end.
 func TestOpenFile_AfterCrash(t *testing.T) {
 	t.Parallel()
 	records := history(2)
@@ -101,7 +102,7 @@ func TestOpenFile_AfterCrash(t *testing.T) {
 		whole = append(whole, encoded(t, r)...)
 		ends = append(ends, len(whole))
 	}
-	// Every length near the beginning and near the end of a line, and some of those between.
+	// Every length near the beginning and near the end of a line, and some lengths between.
 	var lengths []int
 	for n := range len(whole) + 1 {
 		if n < len(cloudevents.Opening)+3 || n%13 == 0 || (n+2)%ends[0] < 5 {
@@ -119,12 +120,13 @@ func TestOpenFile_AfterCrash(t *testing.T) {
 			}
 			var want []eventsourcing.Record
 			for i, end := range ends {
-				if length >= end || length == end-1 && zeros == 0 { // a line without its newline is completed
+				// a line that lacks only its newline is completed
+				if length >= end || length == end-1 && zeros == 0 {
 					want = append(want, records[i])
 				}
 			}
 			p, err := cloudevents.OpenFile(path, cloudevents.Config{})
-			if zeros > 0 && length < len(cloudevents.Opening) { // the beginning is not there to be recognized
+			if zeros > 0 && length < len(cloudevents.Opening) { // too short to be recognised
 				if err == nil {
 					t.Fatalf("%d bytes and %d zeros: no error", length, zeros)
 				}

@@ -50,7 +50,7 @@ func history(n int) []eventsourcing.Record {
 	return records
 }
 
-// event is a line as a receiver sees it.
+// event is a line in the form that a receiver decodes.
 type event struct {
 	SpecVersion     string          `json:"specversion"`
 	ID              uuid.UUID       `json:"id"`
@@ -69,7 +69,7 @@ type event struct {
 	DataBase64      []byte          `json:"data_base64"`
 }
 
-// decode reads lines, all of which must be complete events.
+// decode decodes lines. All of them must be complete events.
 func decode(t testing.TB, lines []byte) []eventsourcing.Record {
 	t.Helper()
 	var records []eventsourcing.Record
@@ -155,7 +155,7 @@ func isRetryable(err error) bool {
 	return errors.Is(err, ports.ErrUnavailable) || errors.Is(err, ports.ErrOutcomeUnknown)
 }
 
-// lockedBuffer is a writer that can be read meanwhile.
+// lockedBuffer is a writer that can be read while it is written.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  strings.Builder

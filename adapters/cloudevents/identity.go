@@ -15,24 +15,26 @@ import (
 	"orderflow/ports"
 )
 
-// identitySuffix is what the name of the identity's file has behind that of the events.
+// identitySuffix is appended to the name of the file of events. The result is the name of the file
+// with its identity.
 const identitySuffix = ".id"
 
-// incarnation is what the file of the identity holds. The other fields than ID tell whether the file of the events is still
-// the one that the id was given to.
+// incarnation is the content of the identity file. The fields other than ID say whether the file of
+// events is still the one that got the id.
 type incarnation struct {
 	ID string `json:"id"`
-	// Device and Inode name the file within its machine; 0 where the system does not say.
+	// Device and Inode identify the file within its machine. They are 0 where the system does not
+	// provide them.
 	Device uint64 `json:"device,omitempty"`
 	Inode  uint64 `json:"inode,omitempty"`
-	// First is a digest of the first line; "" while there is none.
+	// First is a digest of the first line. It is empty while there is none.
 	First string `json:"first,omitempty"`
 }
 
-// ReadIdentity returns the identity of the file at path, as [Publisher.Identity] does, without opening the file for a
-// publisher; "" when nothing was ever published to it.
+// ReadIdentity returns the identity of the file at path, as [Publisher.Identity] does, without
+// opening the file for a publisher. It returns "" when nothing was ever published to the file.
 //
-// Errors: [ports.ErrCorrupt], those of the file system.
+// Errors: [ports.ErrCorrupt]; errors of the file system.
 func ReadIdentity(path string) (string, error) {
 	known, err := readIncarnation(path)
 	if err != nil || known.ID != "" {
@@ -52,8 +54,8 @@ func ReadIdentity(path string) (string, error) {
 	return derived(first), h.Close()
 }
 
-// identify finds out whether the open file is the one that its identity was given to, and gives it another one if not. created
-// says that it was made just now.
+// identify checks whether the open file is the one that got its identity, and gives it another
+// identity if not. created says that the file has just been created.
 func (f *file) identify(created bool) error {
 	known, err := readIncarnation(f.path)
 	if err != nil {
@@ -71,11 +73,13 @@ func (f *file) identify(created bool) error {
 	switch {
 	case known.ID == "" && now.First == "":
 		now.ID = uuid.NewString()
-	case known.ID == "": // of an earlier version, which kept no identities
+	case known.ID == "": // written by an earlier version, which had no identities
 		now.ID = derived(now.First)
 	case known.First != "" && known.First == now.First:
-	case !created && known.inode() && known.Device == now.Device && known.Inode == now.Inode: // truncated, after it was copied
-	case f.identity != "" || known.elsewhere(filepath.Dir(f.path), info): // renamed, to make place for a new one
+	// truncated after it was copied
+	case !created && known.inode() && known.Device == now.Device && known.Inode == now.Inode:
+	// renamed, and this one is new
+	case f.identity != "" || known.elsewhere(filepath.Dir(f.path), info):
 	default:
 		now.ID = uuid.NewString()
 	}
@@ -86,7 +90,8 @@ func (f *file) identify(created bool) error {
 	return writeIncarnation(f.path, now)
 }
 
-// noteFirst completes the identity of a file that has got its first line. Should that fail, the inode has to do.
+// noteFirst adds the first line to the identity of a file that has just got it. If that fails, the
+// inode alone identifies the file.
 func (f *file) noteFirst(line []byte) {
 	if f.first != "" {
 		return
@@ -103,9 +108,9 @@ func (f *file) noteFirst(line []byte) {
 
 func (i incarnation) inode() bool { return i.Inode != 0 }
 
-// elsewhere tells whether the file that the identity was given to is in a directory under another name than now, which is
-// how programs rotate files. The inode alone does not tell: that of a deleted file goes to the next one that is made, which
-// may be any.
+// elsewhere says whether the file that got the identity is in a directory under another name than
+// now. Programs that rotate files do that. The inode alone is not enough: the inode of a deleted
+// file is given to the next new file, which may be any.
 func (i incarnation) elsewhere(dir string, now fs.FileInfo) bool {
 	entries, err := os.ReadDir(dir)
 	if err != nil || !i.inode() || i.First == "" {
@@ -123,7 +128,7 @@ func (i incarnation) elsewhere(dir string, now fs.FileInfo) bool {
 	return false
 }
 
-// begins tells whether the file at path begins with the line that the identity was given with.
+// begins says whether the file at path begins with the line that is a part of the identity.
 func (i incarnation) begins(path string) bool {
 	h, err := os.Open(path)
 	if err != nil {
@@ -149,7 +154,7 @@ func readIncarnation(path string) (incarnation, error) {
 	return i, nil
 }
 
-// writeIncarnation writes the file whole or not at all, and durably.
+// writeIncarnation writes the file atomically and durably.
 func writeIncarnation(path string, i incarnation) error {
 	content, err := json.Marshal(i)
 	if err != nil {
@@ -173,9 +178,9 @@ func writeIncarnation(path string, i incarnation) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// firstLine returns a digest of the first line, "" when there is none that is complete.
+// firstLine returns a digest of the first line. It returns "" when there is no complete line.
 func firstLine(h io.ReaderAt) (string, error) {
-	// A page nearly always does. No line is longer than an event.
+	// A page is nearly always enough. No line is longer than an event.
 	for length := 4 << 10; ; length = maxEvent {
 		line := make([]byte, length)
 		n, err := h.ReadAt(line, 0)
@@ -191,8 +196,8 @@ func firstLine(h io.ReaderAt) (string, error) {
 	}
 }
 
-// digest names a line.
+// digest returns a digest of a line.
 func digest(line []byte) string { return uuid.NewSHA1(uuid.Nil, line).String() }
 
-// derived is the id of a file that has got lines before it got an identity.
+// derived returns the id of a file that had lines before it had an identity.
 func derived(first string) string { return uuid.NewSHA1(uuid.Nil, []byte(first)).String() }

@@ -16,7 +16,8 @@ import (
 	"orderflow/ports"
 )
 
-// reopened publishes records to the file at path and returns its identity, which the file keeps when nobody is at work on it.
+// reopened publishes records to the file at path and returns its identity. The file is closed
+// afterwards.
 func reopened(t *testing.T, path string, records ...eventsourcing.Record) string {
 	t.Helper()
 	p, err := cloudevents.OpenFile(path, cloudevents.Config{})
@@ -47,7 +48,7 @@ func must(t *testing.T, errs ...error) {
 
 func TestIdentity(t *testing.T) {
 	t.Parallel()
-	// Each of these happens to a file while nobody has it open.
+	// Each of these happens to a file while no publisher has it open.
 	for name, test := range map[string]struct {
 		written int // events before
 		happens func(t *testing.T, path string)
@@ -195,7 +196,7 @@ func TestFile_DeletedWhileItIsOpen(t *testing.T) {
 	}
 }
 
-// TestOpenFile_IsItsOwnersAlone looks at the modes of what is made.
+// TestOpenFile_IsItsOwnersAlone checks the modes of new files and directories.
 func TestOpenFile_IsItsOwnersAlone(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "sub", "events.jsonl")
@@ -207,7 +208,7 @@ func TestOpenFile_IsItsOwnersAlone(t *testing.T) {
 	}
 }
 
-// TestWriter_WhoseReaderIsGone writes to a pipe that nobody reads.
+// TestWriter_WhoseReaderIsGone writes to a pipe that has no reader.
 func TestWriter_WhoseReaderIsGone(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()

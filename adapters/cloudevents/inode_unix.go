@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// inodeOf returns what names a file within its machine, and how many names it has in directories.
+// inodeOf returns what identifies a file within its machine, and how many names it has.
 func inodeOf(info fs.FileInfo) (device, inode, links uint64) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

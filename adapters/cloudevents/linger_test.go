@@ -14,7 +14,7 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// writes notes when each batch was written, and how many lines it had.
+// writes records when each batch was written and how many lines it had.
 type writes struct {
 	began time.Time
 	at    []time.Duration

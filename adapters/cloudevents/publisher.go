@@ -13,18 +13,21 @@ import (
 
 var _ ports.Publisher = (*Publisher)(nil)
 
-// Config is how a [Publisher] is set up. The zero Config is right for most uses.
+// Config configures a [Publisher]. The zero Config is right for most uses.
 type Config struct {
-	// Source is the CloudEvents attribute of that name, a URI reference for the system that the events come from; "" means
-	// "/orderflow". Receivers tell events apart by source and id together, so it must not change without need.
+	// Source is the CloudEvents attribute source: a URI reference for the system of the events. ""
+	// means "/orderflow". Receivers identify an event by source and id together, so do not change
+	// it without need.
 	Source string
-	// Linger is the least time between the end of one batch and the next write; what is published meanwhile shares that one.
-	// An fsync takes so long that writing each event as it comes keeps the disk, and whatever else waits for it, busy all the
-	// time. An event that comes after a quiet time is written at once. 0 does not wait.
+	// Linger is the shortest time between the end of one batch and the next write. Events that are
+	// published in that time share the next write. Without it, a sync for each event would keep the
+	// disk busy all the time and delay everything else that waits for the disk. An event that comes
+	// after a quiet time is written at once. 0 does not wait.
 	Linger time.Duration
 }
 
-// Publisher writes events as lines of JSON. It implements [ports.Publisher] and is made by [OpenFile] or [NewWriter].
+// Publisher writes events as lines of JSON. It implements [ports.Publisher]. [OpenFile] and
+// [NewWriter] make it.
 type Publisher struct {
 	source   []byte
 	identity string
@@ -36,27 +39,30 @@ type Publisher struct {
 	closeErr error
 }
 
-// request asks the writing goroutine to write line. Its answer is never late for want of a reader.
+// request asks the writing goroutine to write line. The channel of the answer has a buffer, so the
+// goroutine never waits for a reader.
 type request struct {
 	line   []byte
 	answer chan error
 }
 
-// target is where lines go. It is used by one goroutine.
+// target is the destination of lines. One goroutine uses it.
 type target interface {
-	// write makes lines, each with its newline, durable as far as the target knows how. When it returns an error, the target
-	// still holds the first n bytes, or will hold the whole line in which they end, and nothing of the lines after it.
+	// write writes lines, each with its newline, and makes them durable as far as the target can.
+	// When it returns an error, the target holds the first n bytes. It may later hold the rest of
+	// the line in which they end, and nothing of the lines after that.
 	write(lines []byte) (n int, err error)
 	close() error
 }
 
-// NewWriter returns a publisher that writes to w, such as the standard output. Close stops it and does not close w.
+// NewWriter returns a publisher that writes to w, for example to the standard output. Close stops
+// it and does not close w.
 func NewWriter(w io.Writer, config Config) *Publisher {
 	return start(&stream{w: w}, "", config)
 }
 
-// OpenFile returns a publisher that appends to the file at path. It creates the file, and the directories that lead to it, and
-// repairs the end of a file that a crash left behind, as the package comment says.
+// OpenFile returns a publisher that appends to the file at path. It creates the file and its parent
+// directories, and repairs the end of a file after a crash, as the package comment says.
 func OpenFile(path string, config Config) (*Publisher, error) {
 	f := &file{path: path, open: openHandle}
 	if err := f.reopen(); err != nil {
@@ -65,8 +71,9 @@ func OpenFile(path string, config Config) (*Publisher, error) {
 	return start(f, f.identity, config), nil
 }
 
-// Identity tells files apart that are at one path one after the other. It stays the same over restarts, rotations and moves, also
-// while the publisher is open; a file that was deleted or replaced by another one has a new one. "" for other writers.
+// Identity distinguishes files that are at the same path one after the other. It stays the same
+// over restarts, rotations and moves, also while the publisher is open. A file that was deleted or
+// replaced by another one has a new identity. For other writers it is "".
 func (p *Publisher) Identity() string { return p.identity }
 
 func start(t target, identity string, config Config) *Publisher {
@@ -87,8 +94,9 @@ func start(t target, identity string, config Config) *Publisher {
 
 // Publish writes record as one line and returns when the target holds it.
 //
-// Errors: [ports.ErrUnavailable], [ports.ErrOutcomeUnknown], [ports.ErrClosed], the context's; and for an event that is too
-// large one that will not get better. Safe for concurrent use; calls made at the same time share one write and one fsync.
+// Errors: [ports.ErrUnavailable]; [ports.ErrOutcomeUnknown]; [ports.ErrClosed]; the context's
+// error; a permanent error for an event that is too large. Publish is safe for concurrent use.
+// Calls at the same time share one write and one sync.
 func (p *Publisher) Publish(ctx context.Context, record eventsourcing.Record) error {
 	if err := p.publish(ctx, record); err != nil {
 		return fmt.Errorf("publish event %s: %w", record.EventID, err)
@@ -120,15 +128,15 @@ func (p *Publisher) publish(ctx context.Context, record eventsourcing.Record) er
 	}
 }
 
-// Close waits for the batch that is being written, and closes the file. Calls of Publish that were not taken up until then get
-// [ports.ErrClosed].
+// Close waits for the batch that is being written, and closes the file. Calls of Publish that the
+// writer has not taken by then return [ports.ErrClosed].
 func (p *Publisher) Close() error {
 	p.close.Do(func() { close(p.closing) })
 	<-p.ended
 	return p.closeErr
 }
 
-// run writes what is asked for until Close.
+// run writes the requested lines until Close.
 func (p *Publisher) run(t target) {
 	defer close(p.ended)
 	rest := time.NewTimer(0) // fires when the next batch may be written
@@ -145,10 +153,10 @@ func (p *Publisher) run(t target) {
 	}
 }
 
-// batchSize is the length from which on no further line is added to a batch.
+// batchSize is the length of a batch from which no further line is added.
 const batchSize = 1 << 20
 
-// collect returns first and what else is asked for until due, or until Close.
+// collect returns first and the requests that arrive until due or until Close.
 func (p *Publisher) collect(first request, due <-chan time.Time) []request {
 	batch, size := []request{first}, len(first.line)
 	add := func(r request) { batch, size = append(batch, r), size+len(r.line) }
@@ -162,7 +170,7 @@ func (p *Publisher) collect(first request, due <-chan time.Time) []request {
 			waiting = false
 		}
 	}
-	for size < batchSize { // and who came at the same moment
+	for size < batchSize { // and requests that arrived at the same moment
 		select {
 		case r := <-p.requests:
 			add(r)
@@ -173,7 +181,7 @@ func (p *Publisher) collect(first request, due <-chan time.Time) []request {
 	return batch
 }
 
-// writeBatch writes what batch asks for, and answers all of it.
+// writeBatch writes the lines of a batch, and answers all of its requests.
 func (p *Publisher) writeBatch(t target, batch []request) {
 	var lines []byte
 	for _, r := range batch {

@@ -19,9 +19,10 @@ import (
 	"orderflow/ports"
 )
 
-// FileReader reads back what a file of events holds, so that it can be compared with the event store. It
-// implements [ports.TopicReader]: the file is the only partition, number 0, and offsets are bytes. It keeps
-// nothing open between calls, and is safe for concurrent use, also while a [Publisher] writes the file.
+// FileReader reads a file of events, so that it can be compared with the event store. It implements
+// [ports.TopicReader]: the file is the only partition, number 0, and offsets are bytes. It keeps
+// nothing open between calls. It is safe for concurrent use, also while a [Publisher] writes the
+// file.
 type FileReader struct{ path string }
 
 var _ ports.TopicReader = (*FileReader)(nil)
@@ -29,7 +30,8 @@ var _ ports.TopicReader = (*FileReader)(nil)
 // NewFileReader returns a FileReader. The file need not exist yet.
 func NewFileReader(path string) *FileReader { return &FileReader{path} }
 
-// Ranges implements [ports.TopicReader]. What is behind the last whole line was never acknowledged.
+// Ranges implements [ports.TopicReader]. Bytes after the last complete line were never
+// acknowledged.
 func (r *FileReader) Ranges(ctx context.Context) ([]ports.TopicRange, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -48,7 +50,7 @@ func (r *FileReader) Ranges(ctx context.Context) ([]ports.TopicRange, error) {
 	return []ports.TopicRange{{End: end}}, nil
 }
 
-// endOfLines returns where the last whole line ends.
+// endOfLines returns the end of the last complete line.
 func endOfLines(f *os.File) (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -69,7 +71,7 @@ func endOfLines(f *os.File) (int64, error) {
 	return 0, nil
 }
 
-// Read implements [ports.TopicReader]. A line that begins before the range is left out.
+// Read implements [ports.TopicReader]. It skips a line that begins before the range.
 func (r *FileReader) Read(ctx context.Context, of ports.TopicRange, visit func(ports.TopicMessage) error) error {
 	f, err := os.Open(r.path)
 	if err != nil {
@@ -97,7 +99,7 @@ func (r *FileReader) Read(ctx context.Context, of ports.TopicRange, visit func(p
 		}
 		line, err := readLine(lines)
 		if errors.Is(err, io.EOF) {
-			// It was there before: the file was cut or replaced.
+			// The bytes existed before, so the file was cut or replaced.
 			return fmt.Errorf("read %s: it ends at %d, before %d: %w", r.path, from, of.End, ports.ErrOffsetExpired)
 		}
 		if err != nil {
@@ -111,7 +113,8 @@ func (r *FileReader) Read(ctx context.Context, of ports.TopicRange, visit func(p
 	return nil
 }
 
-// readLine returns a line with its newline. A line that is longer than any event is returned up to that length.
+// readLine returns a line with its newline. A line that is longer than any event is returned up to
+// that length.
 func readLine(lines *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
@@ -123,7 +126,7 @@ func readLine(lines *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// messageOf returns what a line says. What is no event of this format has an error.
+// messageOf returns the event of a line. A line that is no event of this format has an error.
 func messageOf(line []byte, at int64) ports.TopicMessage {
 	m := ports.TopicMessage{Offset: at}
 	m.Record, m.Err = decodeEvent(line)
@@ -147,8 +150,8 @@ type lineEvent struct {
 	DataBase64    []byte          `json:"data_base64"`
 }
 
-// decodeEvent reads what encodeEvent wrote. Metadata does not travel. A line of an earlier version names no aggregate
-// type, which is [ports.LegacyAggregateType].
+// decodeEvent reads what encodeEvent wrote. The metadata is not published. A line of an earlier
+// version has no aggregate type, which means [ports.LegacyAggregateType].
 func decodeEvent(line []byte) (eventsourcing.Record, error) {
 	var e lineEvent
 	if err := json.Unmarshal(line, &e); err != nil {

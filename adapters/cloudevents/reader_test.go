@@ -16,7 +16,7 @@ import (
 	"orderflow/ports"
 )
 
-// readAll reads a range of the file, from an offset on.
+// readAll reads a range of the file from an offset.
 func readAll(t *testing.T, path string, begin int64) (messages []ports.TopicMessage) {
 	t.Helper()
 	r := cloudevents.NewFileReader(path)

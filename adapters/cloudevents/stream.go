@@ -10,10 +10,10 @@ import (
 	"orderflow/ports"
 )
 
-// stream writes to a writer that cannot take anything back.
+// stream writes to a writer that cannot remove what was written.
 type stream struct {
 	w io.Writer
-	// rest completes a line that was written in part.
+	// rest is the rest of a line that was written in part.
 	rest []byte
 }
 
@@ -32,7 +32,7 @@ func (s *stream) write(lines []byte) (int, error) {
 
 func (s *stream) close() error { return nil }
 
-// write writes b, if there is any, and holds the writer to the contract of io.Writer.
+// write writes b, if it is not empty, and checks that the writer keeps the contract of io.Writer.
 func write(w io.Writer, b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil

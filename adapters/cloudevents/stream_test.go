@@ -16,7 +16,7 @@ import (
 	"orderflow/ports"
 )
 
-// flakyWriter writes as much of each call as limit says, and then fails if that was not all.
+// flakyWriter writes at most limit bytes of each call, and fails if that was not all.
 type flakyWriter struct {
 	strings.Builder
 	limit func(length int) int
