@@ -1,8 +1,8 @@
 // Package order is the order aggregate: its commands, its events, and the rules between them.
 //
 //	CreateOrder ─▶ ACTIVE ─ ConfirmOrder ─▶ CONFIRMED ─ ShipOrder ─▶ SHIPPED
-//	                 │                          │                       │
-//	                 └────── CancelOrder ───────┴──▶ CANCELLED          └─ DeliverOrder ─▶ DELIVERED
+//	                 │                          │                     │
+//	                 └────── CancelOrder ───────┴──▶ CANCELLED        └─ DeliverOrder ─▶ DELIVERED
 //
 // While an order is ACTIVE, UpdateItems replaces its lines. [Decide] turns a command into events,
 // and [Evolve] applies an event to the state. Both are pure functions. Together they are the
