@@ -28,7 +28,7 @@ func changeFeedScenarios() []scenario[ChangeFeedHarness] {
 	}, offsetScenarios(), feedEndScenarios(), lagScenarios(), expiryScenarios(), pulseScenarios())
 }
 
-// traffic appends in turns to several aggregates: rounds times, for each of them, 1 or 2 events.
+// traffic appends to several aggregates in turns: in each round 1 or 2 events to each.
 func (t test) traffic(h ChangeFeedHarness, aggregates, rounds int) []eventsourcing.Record {
 	t.Helper()
 	ids, heads := make([]uuid.UUID, aggregates), make([]uint64, aggregates)
@@ -94,7 +94,8 @@ func everyFieldIsDelivered(t test, h ChangeFeedHarness) {
 	t.subscribe(h, "a").expect(a.Records)
 }
 
-// concurrentWriters reads while writers work: half of them on an aggregate of their own, the others all on the same one.
+// concurrentWriters reads while writers work. Half of the writers have their own aggregate, and the
+// others share one.
 func concurrentWriters(t test, h ChangeFeedHarness) {
 	const each, events = 10, 15
 	t.seekEnd(h, "a")
@@ -174,7 +175,8 @@ func nextWakesUp(t test, h ChangeFeedHarness) {
 	}
 }
 
-// slowConsumer appends far more than anybody would keep in memory for a consumer that does not read.
+// slowConsumer appends far more records than an adapter may keep in memory for a consumer that does
+// not read.
 func slowConsumer(t test, h ChangeFeedHarness) {
 	t.seekEnd(h, "slow")
 	slow := t.subscribe(h, "slow")
@@ -197,8 +199,8 @@ func slowConsumer(t test, h ChangeFeedHarness) {
 	slow.expectNothing()
 }
 
-// stuckConsumer has three consumers: one that never calls Next, one that got a record and never commits it, and one that
-// works.
+// stuckConsumer has three consumers: one never calls Next, one got a record and never commits it,
+// and one works.
 func stuckConsumer(t test, h ChangeFeedHarness) {
 	t.seekEnd(h, "idle", "stuck", "working")
 	idle, stuck, working := t.subscribe(h, "idle"), t.subscribe(h, "stuck"), t.subscribe(h, "working")

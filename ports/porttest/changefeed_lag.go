@@ -10,7 +10,7 @@ import (
 	"orderflow/ports"
 )
 
-// lagScenarios are about how far a consumer is behind.
+// lagScenarios are about the lag of a consumer.
 func lagScenarios() []scenario[ChangeFeedHarness] {
 	return []scenario[ChangeFeedHarness]{
 		{"lag is unknown without an offset", lagUnknown},
@@ -27,7 +27,7 @@ func (t test) lag(h ChangeFeedHarness, consumer string) (lag ports.Lag) {
 	return lag
 }
 
-// awaitLag polls until the lag is as it must become.
+// awaitLag polls until the lag is as expected.
 func (t test) awaitLag(h ChangeFeedHarness, consumer, what string, as func(ports.Lag) bool) ports.Lag {
 	t.Helper()
 	again := time.NewTicker(time.Millisecond)
@@ -70,7 +70,7 @@ func lagCounts(t test, h ChangeFeedHarness) {
 	t.expectLag(h, "a", len(all)) // known without a subscription
 	a := t.subscribe(h, "a")
 	a.expect(all)
-	t.expectLag(h, "a", len(all)) // delivered is not handled
+	t.expectLag(h, "a", len(all)) // a delivered record is not a handled one
 	half := a.deliveries[len(all)/2]
 	a.commit(half)
 	t.expectLag(h, "a", len(a.uncommitted(all, half)))
@@ -85,9 +85,10 @@ func lagCounts(t test, h ChangeFeedHarness) {
 	t.expectLag(h, "a", 0)
 }
 
-// lagAge lets a record grow old, adds a young one, and commits the old one.
+// lagAge waits until a record is old, adds a new one, and commits the old one.
 func lagAge(t test, h ChangeFeedHarness) {
-	const old, tolerance = 60 * time.Millisecond, 20 * time.Millisecond // times are kept in milliseconds, perhaps elsewhere
+	// times are in milliseconds, and may come from another clock
+	const old, tolerance = 60 * time.Millisecond, 20 * time.Millisecond
 	t.seekEnd(h, "a")
 	id, start := newID(), time.Now()
 	first := t.append(h.Store, command(id, 0, 1))
@@ -152,8 +153,8 @@ func expiredOffset(t test, h ChangeFeedHarness) {
 	}
 }
 
-// expiredSubscription lets everything expire under a consumer that has read one record of many. What the feed had already
-// fetched for it may still come, but nothing behind a gap.
+// expiredSubscription lets all records expire while a consumer has read one of many. Records that
+// the feed has already fetched for it may still come, but none after a gap.
 func expiredSubscription(t test, h ChangeFeedHarness) {
 	const events = 50
 	t.seekEnd(h, "a")
@@ -199,7 +200,7 @@ func expiryAtEnd(t test, h ChangeFeedHarness) {
 	t.expectLag(h, "b", 0)
 	later := t.traffic(h, 2, 1)
 	a.expect(later)                   // subscribed all the time
-	t.subscribe(h, "b").expect(later) // came back
+	t.subscribe(h, "b").expect(later) // subscribed again
 	t.seekEnd(h, "c")
 	t.subscribe(h, "c").expectNothing()
 }

@@ -8,7 +8,7 @@ import (
 	"orderflow/ports"
 )
 
-// offsetScenarios are about what a consumer's offset means.
+// offsetScenarios are about the meaning of a consumer's offset.
 func offsetScenarios() []scenario[ChangeFeedHarness] {
 	return []scenario[ChangeFeedHarness]{
 		{"what was not committed comes again", crashBeforeCommit},
@@ -19,7 +19,7 @@ func offsetScenarios() []scenario[ChangeFeedHarness] {
 	}
 }
 
-// crashBeforeCommit is a consumer that dies between an effect and its offset, twice.
+// crashBeforeCommit is a consumer that dies between an effect and the commit of its offset, twice.
 func crashBeforeCommit(t test, h ChangeFeedHarness) {
 	t.seekEnd(h, "a")
 	all := t.traffic(h, 3, 2)
@@ -35,7 +35,8 @@ func crashBeforeCommit(t test, h ChangeFeedHarness) {
 	t.subscribe(h, "a").expectNothing()
 }
 
-// resumeAfterCommit stops and resumes at every record in turn, with more being written while nobody is subscribed.
+// resumeAfterCommit closes and resumes the subscription at every record in turn. More records are
+// written while no one is subscribed.
 func resumeAfterCommit(t test, h ChangeFeedHarness) {
 	t.seekEnd(h, "a")
 	due := t.traffic(h, 3, 2)

@@ -33,12 +33,13 @@ func pulseScenarios() []scenario[ChangeFeedHarness] {
 	return scenarios
 }
 
-// beatTime is what the n-th heartbeat of a scenario carries.
+// beatTime returns the time of the n-th heartbeat of a scenario.
 func beatTime(n int) time.Time {
 	return time.Date(2030, time.January, 2, 3, 4, 5, 678_000_000, time.UTC).Add(time.Duration(n) * time.Millisecond)
 }
 
-// beat sends the n-th heartbeat. It may come to the given inboxes, behind all that they want so far.
+// beat sends the n-th heartbeat. It may come to the given inboxes, after everything that they have
+// expected so far.
 func (t test) beat(h ChangeFeedHarness, n int, inboxes ...*inbox) {
 	t.Helper()
 	for _, b := range inboxes {
@@ -77,7 +78,7 @@ func empty(r eventsourcing.Record) bool {
 	return placeOf(r) == place{} && r.EventType == "" && len(r.Payload) == 0
 }
 
-// expectBeat reads until the n-th heartbeat has come, or a later one, and returns it.
+// expectBeat reads until the n-th heartbeat, or a later one, has come, and returns it.
 func (b *inbox) expectBeat(n int) ports.Delivery {
 	b.Helper()
 	for i := 0; ; i++ {
@@ -98,7 +99,7 @@ func beatComesBehind(t test, h ChangeFeedHarness) {
 	t.seekEnd(h, "a")
 	b := t.subscribe(h, "a")
 	for n := range 6 {
-		if n%3 != 0 { // else the feed is idle
+		if n%3 != 0 { // otherwise the feed is idle
 			b.may(t.traffic(h, 3, 2))
 		}
 		t.beat(h, n, b)
@@ -165,7 +166,7 @@ func beatCommits(t test, h ChangeFeedHarness) {
 	t.seekEnd(h, "a")
 	b := t.subscribe(h, "a")
 	t.beat(h, 1, b)
-	b.commitBeat(b.expectBeat(1)) // of nothing
+	b.commitBeat(b.expectBeat(1)) // a commit of no record
 	all := t.traffic(h, 3, 2)
 	b.may(all)
 	t.beat(h, 2, b)
@@ -203,7 +204,8 @@ func beatsPileUp(t test, h ChangeFeedHarness) {
 	b.expectBeat(last)
 }
 
-// beatsBetween lets writers send heartbeats between their appends, and has two consumers read all of it, one of which comes back.
+// beatsBetween lets writers send heartbeats between their appends. Two consumers read everything,
+// and one of them subscribes again.
 func beatsBetween(t test, h ChangeFeedHarness) {
 	const each, writers = 20, 4
 	t.seekEnd(h, "a", "b")

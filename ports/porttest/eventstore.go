@@ -38,7 +38,7 @@ func eventStoreScenarios() []scenario[EventStoreHarness] {
 	}
 }
 
-// append appends and wants the answer to be what was sent.
+// append appends, and checks that the answer holds what was sent.
 func (t test) append(store ports.EventStore, a ports.Append) []eventsourcing.Record {
 	t.Helper()
 	got, err := t.tryAppend(store, a)
@@ -68,7 +68,7 @@ func (t test) load(store ports.EventStore, aggregateID uuid.UUID, after uint64) 
 	return records
 }
 
-// expectHistory wants exactly these records to be stored for an aggregate.
+// expectHistory checks that exactly these records are stored for an aggregate.
 func (t test) expectHistory(store ports.EventStore, aggregateID uuid.UUID, want []eventsourcing.Record) {
 	t.Helper()
 	t.expectRecords("history", t.load(store, aggregateID, 0), want)
@@ -83,7 +83,8 @@ func everyFieldComesBack(t test, h EventStoreHarness) {
 	a.Records[2].Metadata = map[string]string{}
 	a.Records[2].EventType, a.Records[2].EventVersion = "porttest.étrange", 1_000
 	a.Records[3].CreatedAt = time.Date(1969, 12, 31, 23, 59, 59, 999e6, time.UTC)
-	a.Records[4].CreatedAt = time.Date(2262, 4, 12, 0, 0, 0, 1e6, time.UTC) // beyond what fits into nanoseconds since 1970
+	// more than nanoseconds since 1970 can express
+	a.Records[4].CreatedAt = time.Date(2262, 4, 12, 0, 0, 0, 1e6, time.UTC)
 	a.Records[4].Payload = []byte(`null`)
 	want := t.append(h.Store, a)
 	t.expectHistory(h.Store, a.AggregateID, want)
@@ -125,7 +126,7 @@ func largePayload(t test, h EventStoreHarness) {
 	t.expectHistory(h.Store, a.AggregateID, a.Records)
 }
 
-// seenAtOnce loads right after each append, several times over, as a stale answer may need some luck.
+// seenAtOnce loads right after each append, several times, because a stale answer may be rare.
 func seenAtOnce(t test, h EventStoreHarness) {
 	id := newID()
 	var history []eventsourcing.Record
@@ -153,7 +154,7 @@ func appendBeyondHead(t test, h EventStoreHarness) {
 	t.expectHistory(h.Store, unknown, nil)
 }
 
-// expectConflict wants the append to lose against a history that is at head.
+// expectConflict checks that the append loses against a history at head.
 func (t test) expectConflict(store ports.EventStore, a ports.Append, head uint64) {
 	t.Helper()
 	_, err := t.tryAppend(store, a)
@@ -212,7 +213,7 @@ func repeatedCommand(t test, h EventStoreHarness) {
 	t.expectHistory(h.Store, id, history)
 }
 
-// expectDuplicate wants the append to be answered with the records of an earlier try.
+// expectDuplicate checks that the append returns the records of an earlier attempt.
 func (t test) expectDuplicate(store ports.EventStore, a ports.Append, want []eventsourcing.Record) {
 	t.Helper()
 	got, err := t.tryAppend(store, a)

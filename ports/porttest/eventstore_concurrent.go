@@ -12,7 +12,7 @@ import (
 	"orderflow/ports"
 )
 
-// answer is what one of several concurrent writers was told.
+// answer is the result of one of several concurrent appends.
 type answer struct {
 	ports.Appended
 	err error
@@ -29,7 +29,8 @@ func (t test) race(store ports.EventStore, appends []ports.Append) []answer {
 	return answers
 }
 
-// oneWinner lets every writer expect the same head, first of a new aggregate and then of one that exists.
+// oneWinner lets every writer expect the same head, first for a new aggregate and then for one that
+// exists.
 func oneWinner(t test, h EventStoreHarness) {
 	id := newID()
 	var history []eventsourcing.Record
@@ -107,7 +108,8 @@ func commandRepeatedAtOnce(t test, h EventStoreHarness) {
 	t.expectHistory(h.Store, id, history)
 }
 
-// reloadAndRetry is how commands run in production: all writers make progress on one aggregate although most tries lose.
+// reloadAndRetry works like commands in production: all writers make progress on one aggregate
+// although most attempts lose.
 func reloadAndRetry(t test, h EventStoreHarness) {
 	const each = 4
 	id := newID()
@@ -136,7 +138,8 @@ func reloadAndRetry(t test, h EventStoreHarness) {
 	t.expectHistory(h.Store, id, history)
 }
 
-// appendUntilItWins appends at the head that the writer last knew of, and reloads and retries until no other writer was faster.
+// appendUntilItWins appends at the last head that the writer knows. It reloads and retries until no
+// other writer was faster.
 func appendUntilItWins(ctx context.Context, store ports.EventStore, a ports.Append) (ports.Append, error) {
 	events := len(a.Records)
 	for {
@@ -175,7 +178,8 @@ func aggregatesApart(t test, h EventStoreHarness) {
 	}
 }
 
-// closedUnderWriters closes the adapter while every writer appends to an aggregate of its own until it is refused.
+// closedUnderWriters closes the adapter while every writer appends to its own aggregate until it is
+// refused.
 func closedUnderWriters(t test, h EventStoreHarness) {
 	ids := make([]uuid.UUID, t.Writers)
 	acknowledged := make([][]eventsourcing.Record, t.Writers)

@@ -40,7 +40,7 @@ func (t test) someAggregates(store ports.EventStore, n int) map[uuid.UUID][]even
 	return histories
 }
 
-// expectHeads wants each of histories exactly once.
+// expectHeads checks that each aggregate of histories is listed exactly once.
 func (t test) expectHeads(got []ports.Head, histories map[uuid.UUID][]eventsourcing.Record) {
 	t.Helper()
 	seen := map[uuid.UUID]bool{}
@@ -85,13 +85,13 @@ func everyHead(t test, h HeadScannerHarness) {
 func headCursor(t test, h HeadScannerHarness) {
 	histories := t.someAggregates(h.Store, 10)
 	got, next := page(t, h.heads, "", 4)
-	for range 2 { // a cursor is not used up
+	for range 2 { // a cursor may be used again
 		t.expectHeads(slices.Concat(got, walk(t, h.heads, next, 3)), histories)
 	}
 }
 
-// headsWhileWriting scans in small steps and, between them, writes to aggregates that were and were not seen yet, and to new
-// ones.
+// headsWhileWriting scans in small steps. Between them it writes to aggregates that were listed, to
+// others that were not, and to new ones.
 func headsWhileWriting(t test, h HeadScannerHarness) {
 	histories := t.someAggregates(h.Store, 20)
 	touched := map[uuid.UUID]bool{}

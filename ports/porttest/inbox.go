@@ -13,31 +13,33 @@ import (
 	"orderflow/ports"
 )
 
-// inbox reads one subscription, and checks at each delivery what every delivery must satisfy.
+// inbox reads one subscription and checks each delivery.
 type inbox struct {
 	test
 	consumer string
 	repeats  bool
 	sub      ports.Subscription
 
-	// wanted holds what may come, seen what came; deliveries are those that came for the first time.
+	// wanted holds the records that may come, and seen those that came. deliveries holds those that
+	// came for the first time.
 	wanted     map[place]eventsourcing.Record
 	seen       map[place]bool
 	streams    map[uuid.UUID]string
 	deliveries []ports.Delivery
 
-	// mayBeat holds the heartbeats that may come, by their milliseconds, each with what it must come behind; beats are those that
-	// came.
+	// mayBeat holds the heartbeats that may come, by their milliseconds, each with what must come
+	// before it. beats holds those that came.
 	mayBeat map[int64][]place
 	beats   []ports.Delivery
 }
 
-// subscribe opens a subscription. The context of the call ends right after it, and the subscription must not.
+// subscribe opens a subscription. The context of the call ends right after it, but the subscription
+// must not end.
 func (t test) subscribe(h ChangeFeedHarness, consumer string) *inbox {
 	t.Helper()
 	sub, err := t.trySubscribe(h, consumer)
 	t.must("subscribe "+consumer, err)
-	t.Cleanup(func() { // where the error matters, the scenario has closed already
+	t.Cleanup(func() { // where the error matters, the scenario has already closed
 		t.within("the subscription of "+consumer+" to close", func(context.Context) { _ = sub.Close() })
 	})
 	return &inbox{
@@ -62,7 +64,7 @@ func (t test) seekEnd(h ChangeFeedHarness, consumers ...string) {
 	}
 }
 
-// expect wants records to come, besides those asked for before, and reads until all are there.
+// expect adds records to those that must come, and reads until all have come.
 func (b *inbox) expect(records []eventsourcing.Record) {
 	b.Helper()
 	b.may(records)
@@ -125,7 +127,7 @@ func (b *inbox) receive(d ports.Delivery) bool {
 	return true
 }
 
-// expectNothing wants Next to wait, and to end with its context.
+// expectNothing checks that Next waits, and that it ends with its context.
 func (b *inbox) expectNothing() {
 	b.Helper()
 	var d ports.Delivery
@@ -165,8 +167,8 @@ func (b *inbox) commitAll() {
 	}
 }
 
-// uncommitted returns the records among all that a commit of d leaves to be delivered again: all but those that came in the
-// same stream, up to d.
+// uncommitted returns the records of all that are delivered again after a commit of d: all except
+// for those of the same stream up to d.
 func (b *inbox) uncommitted(all []eventsourcing.Record, d ports.Delivery) []eventsourcing.Record {
 	done := map[place]bool{}
 	for _, earlier := range b.deliveries {
@@ -197,11 +199,11 @@ type blocked struct {
 	err      error
 }
 
-// block calls Next and makes sure that it waits.
+// block calls Next and checks that it waits.
 func (b *inbox) block() *blocked {
 	b.Helper()
 	if b.repeats {
-		b.expectNothing() // takes in what still comes again
+		b.expectNothing() // reads what is delivered again
 	}
 	ctx, cancel := context.WithCancel(b.Context())
 	call := &blocked{b: b, cancel: cancel, done: make(chan struct{})}
@@ -229,7 +231,7 @@ func (c *blocked) expectError(because string, want error) {
 	}
 }
 
-// expectDelivery waits for the call to end with a delivery that may come.
+// expectDelivery waits until the call returns a delivery that may come.
 func (c *blocked) expectDelivery() {
 	c.b.Helper()
 	defer c.cancel()

@@ -30,7 +30,7 @@ func leasesScenarios() []scenario[LeasesHarness] {
 }
 
 const (
-	// soon is a time that a test waits for, and never one that something must be done in: that is long.
+	// soon is a time that a test waits for. Nothing must happen within it; such times are long.
 	soon, untilSoon = time.Second, 3 * time.Second
 	long            = time.Hour
 )
@@ -59,7 +59,7 @@ func (t test) release(h LeasesHarness, name string, owner ports.LeaseOwner) {
 	t.must("release a lease", err)
 }
 
-// expectHolder wants a lease to be refused to anybody else, because of its holder.
+// expectHolder checks that a lease is refused to everyone except for its holder.
 func (t test) expectHolder(h LeasesHarness, name string, holder ports.LeaseOwner) {
 	t.Helper()
 	var epoch uint64
@@ -74,7 +74,7 @@ func (t test) expectHolder(h LeasesHarness, name string, holder ports.LeaseOwner
 	}
 }
 
-// above wants an epoch to be higher than an earlier one.
+// above checks that an epoch is higher than an earlier one.
 func (t test) above(epoch, earlier uint64) {
 	t.Helper()
 	if epoch <= earlier {
@@ -152,7 +152,7 @@ func leaseReleased(t test, h LeasesHarness) {
 		epoch = next
 	}
 	owner := leaseOwner()
-	for range 2 { // also to who has given it back
+	for range 2 { // also for the one who has released it
 		epoch = t.acquire(h, "a", owner, long)
 		t.release(h, "a", owner)
 	}
@@ -167,7 +167,7 @@ func foreignRelease(t test, h LeasesHarness) {
 	t.release(h, "b", first)
 	h.Advance(untilSoon)
 	t.above(t.acquire(h, "a", second, long), epoch)
-	t.release(h, "a", first) // who lost it in the meantime
+	t.release(h, "a", first) // the one who has lost it in the meantime
 	t.expectHolder(h, "a", second)
 	impostor := ports.LeaseOwner{ID: newID(), Address: second.Address}
 	t.release(h, "a", impostor)
@@ -224,7 +224,7 @@ func oneTakesLease(t test, h LeasesHarness) {
 	}
 }
 
-// epochsAreUnique has several take the lease from one another as fast as they can.
+// epochsAreUnique lets several owners take the lease from one another as fast as they can.
 func epochsAreUnique(t test, h LeasesHarness) {
 	const each = 5
 	var mu sync.Mutex

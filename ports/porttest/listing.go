@@ -21,7 +21,7 @@ func page[V any](t test, list pager[V], after ports.Cursor, limit int) (entries 
 	return entries, next
 }
 
-// walk fetches all pages behind a cursor. Some pages may be short, or empty, but not so many that the end never comes.
+// walk reads all pages after a cursor. Some pages may be short or empty, but the listing must end.
 func walk[V any](t test, list pager[V], after ports.Cursor, limit int) []V {
 	t.Helper()
 	const patience = 2_000

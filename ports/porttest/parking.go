@@ -29,7 +29,7 @@ func parkingLotScenarios() []scenario[ParkingLotHarness] {
 	}
 }
 
-// parkedAggregate returns an entry with every field set, to values that n makes different.
+// parkedAggregate returns an entry with every field set, to values that depend on n.
 func parkedAggregate(consumer string, aggregateID uuid.UUID, n int) ports.ParkedAggregate {
 	return ports.ParkedAggregate{
 		Consumer:       consumer,
@@ -71,7 +71,7 @@ func (h ParkingLotHarness) parked(consumer string) pager[ports.ParkedAggregate] 
 	}
 }
 
-// expectParked wants these entries of a consumer, in whatever order.
+// expectParked checks the entries of a consumer, in any order.
 func (t test) expectParked(h ParkingLotHarness, consumer string, want ...ports.ParkedAggregate) {
 	t.Helper()
 	t.expectEntries(walk(t, h.parked(consumer), "", 100), want)
@@ -104,7 +104,7 @@ func noneParked(t test, h ParkingLotHarness) {
 
 func everyParkedField(t test, h ParkingLotHarness) {
 	var aggregates []ports.ParkedAggregate
-	for n := range 4 { // a kind of failure each
+	for n := range 4 { // each with another kind of failure
 		aggregates = append(aggregates, parkedAggregate("a", newID(), n))
 	}
 	first := parkedAggregate("a", newID(), 5)
@@ -123,9 +123,9 @@ func parkedAgain(t test, h ParkingLotHarness) {
 	for n := range 8 {
 		parked := parkedAggregate("a", id, n)
 		switch n % 3 {
-		case 1: // a retry came to nothing
+		case 1: // a retry failed
 			parked.SequenceNumber = 1
-		case 2: // a retry got as far as another event
+		case 2: // a retry reached another event, which failed
 			parked.RetriedAt, parked.Error, parked.EventType, parked.Attempts = time.Time{}, "", "", 1
 		}
 		t.park(h.Lot, parked)
@@ -146,7 +146,7 @@ func unparked(t test, h ParkingLotHarness) {
 	t.expectParked(h, "a")
 }
 
-// parkedAfterUnpark does in quick succession what a retry does that gets as far as the next bad event.
+// parkedAfterUnpark does in quick succession what a retry does that reaches the next bad event.
 func parkedAfterUnpark(t test, h ParkingLotHarness) {
 	id := newID()
 	for n := range 20 {
@@ -179,7 +179,7 @@ func (t test) somePark(h ParkingLotHarness, consumer string, n int) []ports.Park
 	var aggregates []ports.ParkedAggregate
 	for i := range n {
 		id := newID()
-		if i%2 == 0 { // ids of other kinds exist
+		if i%2 == 0 { // there are ids of other kinds
 			id = uuid.New()
 		}
 		aggregates = append(aggregates, parkedAggregate(consumer, id, i))
@@ -207,7 +207,7 @@ func parkedPages(t test, h ParkingLotHarness) {
 func parkedMeanwhile(t test, h ParkingLotHarness) {
 	aggregates := t.somePark(h, "a", 12)
 	got, next := page(t, h.parked("a"), "", 4)
-	t.unpark(h.Lot, "a", got[len(got)-1].AggregateID) // where the cursor stands
+	t.unpark(h.Lot, "a", got[len(got)-1].AggregateID) // the entry at the cursor
 	again := got[0]
 	again.Attempts++
 	t.park(h.Lot, again)

@@ -179,7 +179,7 @@ func proofsOfAppending() []proof[EventStoreHarness] {
 	}
 }
 
-// oneByOne writes each event on its own and lets somebody load in between.
+// oneByOne writes each event separately, so that a load between them sees a part.
 func oneByOne(s *memory.Store) EventStoreHarness {
 	loaded := make(chan struct{})
 	h := soundEvents(s)
@@ -194,7 +194,7 @@ func oneByOne(s *memory.Store) EventStoreHarness {
 				}
 				select {
 				case <-loaded:
-				case <-time.After(10 * time.Millisecond): // nobody is loading
+				case <-time.After(10 * time.Millisecond): // no one is loading
 				}
 			}
 			return ports.Appended{Records: a.Records}, nil

@@ -182,7 +182,7 @@ func proofsOfChanges() []proof[ViewsHarness] {
 	}
 }
 
-// withForeign adds a life, of a table that the suite does not know.
+// withForeign adds a life whose table the suite does not know.
 func withForeign(adapter func(*memory.Store) ViewsHarness) func(*memory.Store) ViewsHarness {
 	return func(s *memory.Store) ViewsHarness {
 		h := adapter(s)

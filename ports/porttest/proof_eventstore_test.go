@@ -16,7 +16,7 @@ import (
 	"orderflow/ports"
 )
 
-// brokenEvents replaces what is set.
+// brokenEvents replaces the functions that are set.
 type brokenEvents struct {
 	ports.EventStore
 	append func(ctx context.Context, a ports.Append) (ports.Appended, error)
@@ -81,7 +81,7 @@ func spoils(spoil func(*eventsourcing.Record)) func(*memory.Store) EventStoreHar
 	})
 }
 
-// atHead moves an append to where the head is, as a store would that does not compare.
+// atHead moves an append to the head, like a store that does not compare heads.
 func atHead(s *memory.Store, a ports.Append) ports.Append {
 	history, err := s.Load(context.Background(), a.AggregateID, 0)
 	if err != nil {
@@ -95,7 +95,7 @@ func atHead(s *memory.Store, a ports.Append) ports.Append {
 	return a
 }
 
-// force appends at the head, whoever else does.
+// force appends at the head and ignores other writers.
 func force(ctx context.Context, s *memory.Store, a ports.Append) (ports.Appended, error) {
 	for {
 		got, err := s.Append(ctx, atHead(s, a))

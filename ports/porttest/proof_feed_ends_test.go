@@ -205,7 +205,7 @@ func proofsOfFeedEnds() []proof[ChangeFeedHarness] {
 	}
 }
 
-// commitDelivered commits p whatever has become of the context.
+// commitDelivered commits p although the context has ended.
 func commitDelivered(b *brokenSub, p ports.Position) error {
 	return b.Subscription.Commit(context.Background(), p)
 }

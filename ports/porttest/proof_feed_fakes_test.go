@@ -12,7 +12,7 @@ import (
 	"orderflow/ports"
 )
 
-// brokenFeed replaces what is set.
+// brokenFeed replaces the functions that are set.
 type brokenFeed struct {
 	ports.ChangeFeed
 	subscribe func(ctx context.Context, consumer string) (ports.Subscription, error)
@@ -41,7 +41,7 @@ func (b brokenFeed) Lag(ctx context.Context, consumer string) (ports.Lag, error)
 	return b.lag(ctx, consumer)
 }
 
-// brokenSub replaces what is set.
+// brokenSub replaces the functions that are set.
 type brokenSub struct {
 	ports.Subscription
 	consumer string
@@ -108,7 +108,8 @@ func subs(broken func(s *memory.Store, b *brokenSub)) func(*memory.Store) Change
 	})
 }
 
-// nexts breaks Next of every subscription. The broken functions are called by one goroutine at a time, as Next is.
+// nexts breaks Next of every subscription. The broken functions are called by one goroutine at a
+// time, as Next is.
 func nexts(broken func(s *memory.Store, next nextFunc) nextFunc) func(*memory.Store) ChangeFeedHarness {
 	return subs(func(s *memory.Store, b *brokenSub) { b.next = broken(s, b.Subscription.Next) })
 }
@@ -126,7 +127,7 @@ func deliversSpoiled(spoil func(*eventsourcing.Record)) func(*memory.Store) Chan
 	})
 }
 
-// skips leaves out deliveries by their number within a subscription, from 1.
+// skips leaves out deliveries by their number within a subscription, counted from 1.
 func skips(out func(n int) bool) func(*memory.Store) ChangeFeedHarness {
 	return nexts(func(_ *memory.Store, next nextFunc) nextFunc {
 		count := 0
@@ -145,7 +146,7 @@ func skips(out func(n int) bool) func(*memory.Store) ChangeFeedHarness {
 
 var skipsFirst = skips(func(n int) bool { return n == 1 })
 
-// swapsPairs delivers the second of two records first, where there are two.
+// swapsPairs delivers the second of two records first when there are two.
 func swapsPairs(s *memory.Store, next nextFunc) nextFunc {
 	var held []ports.Delivery
 	return func(ctx context.Context) (ports.Delivery, error) {
@@ -181,7 +182,7 @@ func outboxEnd(s *memory.Store) uint64 {
 // swapped is a feed that exchanges pairs.
 var swapped = nexts(swapsPairs)
 
-// seeksNowhere gives the consumers that the scenarios use an offset at the beginning, and leaves it there.
+// seeksNowhere gives the consumers of the scenarios an offset at the beginning and never moves it.
 var seeksNowhere = feeds(func(s *memory.Store) brokenFeed {
 	for _, consumer := range []string{"a", "b", "early", "late"} {
 		_ = s.SeekEnd(context.Background(), consumer)
@@ -200,7 +201,7 @@ var commitsNothing = subs(func(_ *memory.Store, b *brokenSub) {
 	b.commit = func(context.Context, ports.Position) error { return nil }
 })
 
-// commitsEverything moves the offset to the last delivery, whatever is committed.
+// commitsEverything moves the offset to the last delivery, no matter what is committed.
 var commitsEverything = subs(func(_ *memory.Store, b *brokenSub) {
 	var last ports.Position
 	b.next = func(ctx context.Context) (ports.Delivery, error) {
@@ -213,7 +214,7 @@ var commitsEverything = subs(func(_ *memory.Store, b *brokenSub) {
 	b.commit = func(ctx context.Context, _ ports.Position) error { return b.Subscription.Commit(ctx, last) }
 })
 
-// commitsAt commits, when the subscription is closed, what choose makes of all the positions that were committed to it.
+// commitsAt commits when the subscription is closed. choose selects one of all committed positions.
 func commitsAt(choose func(all []string) string) func(*memory.Store) ChangeFeedHarness {
 	return subs(func(_ *memory.Store, b *brokenSub) {
 		var mu sync.Mutex

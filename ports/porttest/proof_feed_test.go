@@ -137,7 +137,7 @@ func proofsOfDelivery() []proof[ChangeFeedHarness] {
 	}
 }
 
-// deliversLosers also delivers the events of appends that lost.
+// deliversLosers also delivers the events of appends that have lost.
 func deliversLosers(s *memory.Store) ChangeFeedHarness {
 	var mu sync.Mutex
 	var lost []eventsourcing.Record
@@ -165,7 +165,8 @@ func deliversLosers(s *memory.Store) ChangeFeedHarness {
 	return h
 }
 
-// blocksWriters lets an append wait while more than limit records were not delivered to the first consumer.
+// blocksWriters lets an append wait while more than limit records are not delivered to the first
+// consumer.
 func blocksWriters(limit int) func(*memory.Store) ChangeFeedHarness {
 	return func(s *memory.Store) ChangeFeedHarness {
 		room, first := make(chan struct{}, limit), true
@@ -255,7 +256,7 @@ func proofsOfIndependence() []proof[ChangeFeedHarness] {
 	}
 }
 
-// inTurn lets a consumer have a record only when nobody else is holding one.
+// inTurn gives a consumer a record only when no other consumer holds one.
 func inTurn(s *memory.Store) ChangeFeedHarness {
 	turn := make(chan struct{}, 1)
 	return subs(func(_ *memory.Store, b *brokenSub) {

@@ -23,7 +23,8 @@ func paged[V any](all []V, after ports.Cursor, limit int) ([]V, ports.Cursor) {
 	return all[start:end], ports.Cursor(strconv.Itoa(end))
 }
 
-// misreads returns a listing that gets its pages wrong in one of several ways. Each way is a name for broken.
+// misreads returns a listing whose pages are wrong in one of several ways. way is the name of the
+// error.
 func misreads[V any](list pager[V], way string) pager[V] {
 	return func(ctx context.Context, after ports.Cursor, limit int) ([]V, ports.Cursor, error) {
 		switch way {
@@ -90,7 +91,7 @@ func misscans(scenario, way, says string) proof[HeadScannerHarness] {
 	}
 }
 
-// rescans lists all heads at once, and pages through what arrange makes of them.
+// rescans lists all heads at once, lets arrange change the list, and returns pages of it.
 func rescans(arrange func(heads []ports.Head) []ports.Head) func(*memory.Store) HeadScannerHarness {
 	return scans(func(list pager[ports.Head]) pager[ports.Head] {
 		return func(ctx context.Context, after ports.Cursor, limit int) ([]ports.Head, ports.Cursor, error) {
@@ -141,7 +142,7 @@ func TestHeadScanner_IsProved(t *testing.T) {
 		{
 			broken: "changes its order", scenario: every, says: "two scans have different orders",
 			adapter: rescans(func(heads []ports.Head) []ports.Head {
-				if scans.Add(1) > 13 { // the first scan has a page an aggregate
+				if scans.Add(1) > 13 { // the first scan has one page for each aggregate
 					slices.Reverse(heads)
 				}
 				return heads
@@ -193,7 +194,8 @@ func scansOnce(s *memory.Store) HeadScannerHarness {
 	})(s)
 }
 
-// lastWrittenFirst lists aggregates in the order of their last writes, and counts them in its cursors.
+// lastWrittenFirst lists aggregates in the order of their last writes, and counts them in its
+// cursors.
 func lastWrittenFirst(reverse bool) func(*memory.Store) HeadScannerHarness {
 	return func(s *memory.Store) HeadScannerHarness {
 		return scans(func(list pager[ports.Head]) pager[ports.Head] {
@@ -207,7 +209,8 @@ func lastWrittenFirst(reverse bool) func(*memory.Store) HeadScannerHarness {
 					slices.Reverse(all)
 				}
 				if len(all) > 20 && !reverse {
-					all = all[:20] // as a listing that stops at the number of aggregates that it counted at the start
+					// like a listing that stops at the number of aggregates at its start
+					all = all[:20]
 				}
 				heads, next := paged(all, after, limit)
 				return heads, next, err

@@ -165,7 +165,7 @@ func proofsOfExpiry() []proof[ChangeFeedHarness] {
 	}
 }
 
-// skipsExpired goes on behind what expired, as if nothing had happened.
+// skipsExpired continues after the expired records as if nothing had happened.
 func skipsExpired(s *memory.Store) ChangeFeedHarness {
 	return subs(func(s *memory.Store, b *brokenSub) {
 		id := uuid.Nil
@@ -183,7 +183,7 @@ func skipsExpired(s *memory.Store) ChangeFeedHarness {
 	})(s)
 }
 
-// expiresAll refuses everybody after an expiry, once.
+// expiresAll refuses every consumer after an expiry, once.
 func expiresAll(s *memory.Store) ChangeFeedHarness {
 	expired := false
 	h := feeds(func(s *memory.Store) brokenFeed {

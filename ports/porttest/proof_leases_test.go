@@ -14,7 +14,7 @@ import (
 	"orderflow/ports"
 )
 
-// brokenLeases replaces what is set.
+// brokenLeases replaces the functions that are set.
 type brokenLeases struct {
 	ports.Leases
 	acquire acquireFunc
@@ -40,7 +40,7 @@ func (b brokenLeases) ReleaseLease(ctx context.Context, name string, owner ports
 	return b.release(ctx, name, owner)
 }
 
-// soundLeases has a store of its own, because leases need a clock that can be moved.
+// soundLeases has its own store, because leases need a clock that can be moved.
 func soundLeases(*memory.Store) LeasesHarness {
 	var shift atomic.Int64
 	s := memory.New(memory.Options{Now: func() time.Time { return time.Unix(1_700_000_000, shift.Load()) }})
@@ -71,7 +71,7 @@ func releases(broken func(sound ports.Leases) releaseFunc) func(*memory.Store) L
 	}
 }
 
-// asks acquires for another owner, time or name than is asked.
+// asks acquires for another owner, time or name than the given one.
 func asks(change func(name *string, owner *ports.LeaseOwner, ttl *time.Duration)) func(*memory.Store) LeasesHarness {
 	return acquires(func(sound ports.Leases) acquireFunc {
 		return func(ctx context.Context, name string, owner ports.LeaseOwner, ttl time.Duration) (uint64, error) {
@@ -94,7 +94,7 @@ func numbers(epochs func(epoch uint64, owner ports.LeaseOwner) uint64) func(*mem
 	})
 }
 
-// refusesWith changes what those are told who do not get a lease.
+// refusesWith changes the error for those who do not get a lease.
 func refusesWith(change func(held *ports.LeaseHeldError) error) func(*memory.Store) LeasesHarness {
 	return acquires(func(sound ports.Leases) acquireFunc {
 		return func(ctx context.Context, name string, owner ports.LeaseOwner, ttl time.Duration) (uint64, error) {
@@ -178,7 +178,8 @@ func proofsOfHolders() []proof[LeasesHarness] {
 	}
 }
 
-// renewsWith renews for another time: what it makes of the one that the lease was taken for, and the one that is asked for.
+// renewsWith renews for another time. choose gets the time of the first lease and the requested
+// one.
 func renewsWith(choose func(first, next time.Duration) time.Duration) func(*memory.Store) LeasesHarness {
 	return acquires(func(sound ports.Leases) acquireFunc {
 		taken := map[ports.LeaseOwner]time.Duration{}
@@ -274,7 +275,7 @@ func proofsOfReleases() []proof[LeasesHarness] {
 	}
 }
 
-// releasesForAll does not look whose lease it gives back.
+// releasesForAll releases a lease without checking its owner.
 func releasesForAll(s *memory.Store) LeasesHarness {
 	h := soundLeases(s)
 	sound := h.Leases

@@ -131,7 +131,7 @@ func proofsOfLifecycle() []proof[EventStoreHarness] {
 	}
 }
 
-// acknowledgesOnce takes one append of each aggregate that comes after close for done.
+// acknowledgesOnce acknowledges one append of each aggregate after Close.
 func acknowledgesOnce(s *memory.Store) EventStoreHarness {
 	var told sync.Map
 	return every(1, func(ctx context.Context, s *memory.Store, a ports.Append) (ports.Appended, error) {
@@ -144,7 +144,7 @@ func acknowledgesOnce(s *memory.Store) EventStoreHarness {
 	})(s)
 }
 
-// refusesWritten writes what comes after close all the same.
+// refusesWritten refuses an append after Close, but writes it.
 func refusesWritten(s *memory.Store) EventStoreHarness {
 	var late sync.Map
 	h := every(1, func(ctx context.Context, s *memory.Store, a ports.Append) (ports.Appended, error) {
@@ -186,7 +186,7 @@ func cloned(records []eventsourcing.Record) []eventsourcing.Record {
 	return copies
 }
 
-// sharesMemory keeps records in a slice of its own; in and out say what is done to them on the way.
+// sharesMemory keeps records in its own slice. in and out change them on the way.
 func sharesMemory(in, out func([]eventsourcing.Record) []eventsourcing.Record) func(*memory.Store) EventStoreHarness {
 	return func(s *memory.Store) EventStoreHarness {
 		var mu sync.Mutex
@@ -213,7 +213,7 @@ func sharesMemory(in, out func([]eventsourcing.Record) []eventsourcing.Record) f
 	}
 }
 
-// reopensAs breaks what a restart gives.
+// reopensAs breaks the store after a restart.
 func reopensAs(broken func(*memory.Store) EventStoreHarness) func(*memory.Store) EventStoreHarness {
 	return func(s *memory.Store) EventStoreHarness {
 		h := soundEvents(s)

@@ -92,7 +92,7 @@ func proofsOfOffsets() []proof[ChangeFeedHarness] {
 	}
 }
 
-// keepsFirstCommit ignores every commit of a consumer but its first one.
+// keepsFirstCommit ignores every commit of a consumer except for its first one.
 func keepsFirstCommit(s *memory.Store) ChangeFeedHarness {
 	var done sync.Map
 	return subs(func(_ *memory.Store, b *brokenSub) {
@@ -105,7 +105,7 @@ func keepsFirstCommit(s *memory.Store) ChangeFeedHarness {
 	})(s)
 }
 
-// commitsForEverybody has one offset for all.
+// commitsForEverybody has one offset for all consumers.
 func commitsForEverybody(s *memory.Store) ChangeFeedHarness {
 	committed := false
 	h := subs(func(_ *memory.Store, b *brokenSub) {

@@ -15,7 +15,7 @@ import (
 	"orderflow/ports"
 )
 
-// brokenLot replaces what is set.
+// brokenLot replaces the functions that are set.
 type brokenLot struct {
 	*memory.Store
 	park   func(ctx context.Context, parked ports.ParkedAggregate) error
@@ -52,7 +52,7 @@ func soundLot(s *memory.Store) ParkingLotHarness {
 	}
 }
 
-// parksAs returns the factory of parking lots that are broken.
+// parksAs returns the factory of a broken parking lot.
 func parksAs(broken func(s *memory.Store) brokenLot) func(*memory.Store) ParkingLotHarness {
 	return func(s *memory.Store) ParkingLotHarness {
 		h := soundLot(s)
@@ -76,7 +76,7 @@ func unparking(broken func(s *memory.Store, ctx context.Context, consumer string
 	})
 }
 
-// parksOther stores another entry than the one that is asked for.
+// parksOther stores another entry than the given one.
 func parksOther(spoil func(*ports.ParkedAggregate)) func(*memory.Store) ParkingLotHarness {
 	return parking(func(s *memory.Store, ctx context.Context, parked ports.ParkedAggregate) error {
 		spoil(&parked)
@@ -91,7 +91,8 @@ func mislistsParked(scenario, way, says string) proof[ParkingLotHarness] {
 	})}
 }
 
-// countsParked lists all entries at once, and pages through what arrange makes of them with cursors that count.
+// countsParked lists all entries at once, lets arrange change the list, and returns pages with
+// cursors that count.
 func countsParked(arrange func([]ports.ParkedAggregate) []ports.ParkedAggregate) func(*memory.Store) ParkingLotHarness {
 	return parksAs(func(s *memory.Store) brokenLot {
 		return brokenLot{list: func(consumer string) pager[ports.ParkedAggregate] {
@@ -201,7 +202,7 @@ func proofsOfEntries() []proof[ParkingLotHarness] {
 	})
 }
 
-// there returns the entry in place of which parked would be stored.
+// there returns the entry that parked would replace.
 func there(s *memory.Store, parked ports.ParkedAggregate) *ports.ParkedAggregate {
 	page, _ := s.Parked(context.Background(), parked.Consumer, "", 1<<20)
 	for _, p := range page.Aggregates {
@@ -212,7 +213,8 @@ func there(s *memory.Store, parked ports.ParkedAggregate) *ports.ParkedAggregate
 	return nil
 }
 
-// byTheClock loses what is parked right after it was taken out, as stores do that tell the order of writes by a coarse clock.
+// byTheClock loses an entry that is parked right after it was unparked. Stores that order writes by
+// a coarse clock do that.
 func byTheClock(s *memory.Store) ParkingLotHarness {
 	var unparked sync.Map
 	return parksAs(func(s *memory.Store) brokenLot {
@@ -259,7 +261,7 @@ func proofsOfParkedPages() []proof[ParkingLotHarness] {
 		{
 			broken: "changes its order", scenario: pages, says: "two listings have different orders",
 			adapter: countsParked(func(aggregates []ports.ParkedAggregate) []ports.ParkedAggregate {
-				if listings++; listings > 13 { // the first listing has a page an entry
+				if listings++; listings > 13 { // the first listing has one page for each entry
 					slices.Reverse(aggregates)
 				}
 				return aggregates

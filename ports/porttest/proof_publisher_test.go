@@ -20,7 +20,7 @@ type publishes func(ctx context.Context, r eventsourcing.Record) error
 
 func (p publishes) Publish(ctx context.Context, r eventsourcing.Record) error { return p(ctx, r) }
 
-// publisherHarness gives the harness of a publisher. It has no use for the store.
+// publisherHarness returns the harness of a publisher. It does not use the store.
 func publisherHarness(broken func(p *memory.Publisher) publishes) func(*memory.Store) PublisherHarness {
 	return func(*memory.Store) PublisherHarness {
 		var p memory.Publisher
@@ -151,7 +151,7 @@ func TestPublisher_IsProved(t *testing.T) {
 	})
 }
 
-// late holds each record back until the next one comes.
+// late delays each record until the next one comes.
 func late(p *memory.Publisher) publishes {
 	var held []eventsourcing.Record
 	return func(ctx context.Context, r eventsourcing.Record) error {
@@ -182,7 +182,7 @@ func exchanged(p *memory.Publisher) publishes {
 	}
 }
 
-// keepsSlices keeps what it is given as it is.
+// keepsSlices keeps the slices that it is given.
 func keepsSlices(*memory.Store) PublisherHarness {
 	var kept []eventsourcing.Record
 	return PublisherHarness{

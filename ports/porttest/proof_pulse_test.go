@@ -24,7 +24,8 @@ func pulses(broken func(s *memory.Store) brokenPulse) func(*memory.Store) Change
 	}
 }
 
-// beats changes what next does with heartbeats: take gets each one, and returns whether it is delivered at once.
+// beats changes what next does with heartbeats. take gets each heartbeat and returns whether it is
+// delivered at once.
 func beats(take func(s *memory.Store, next nextFunc, d *ports.Delivery) bool) func(*memory.Store) ChangeFeedHarness {
 	return nexts(func(s *memory.Store, next nextFunc) nextFunc {
 		return func(ctx context.Context) (ports.Delivery, error) {
@@ -142,7 +143,7 @@ func proofsOfPulse() []proof[ChangeFeedHarness] {
 	}
 }
 
-// beatsFirst delivers a heartbeat before the record that it comes behind.
+// beatsFirst delivers a heartbeat before the record that must come first.
 func beatsFirst(s *memory.Store) ChangeFeedHarness {
 	sent := make(chan time.Time, 100)
 	h := nexts(func(_ *memory.Store, next nextFunc) nextFunc {
@@ -183,7 +184,7 @@ func beatsWithRecords(s *memory.Store) ChangeFeedHarness {
 	})(s)
 }
 
-// tellsOne keeps heartbeats from all consumers but the first.
+// tellsOne delivers heartbeats only to the first consumer.
 func tellsOne(s *memory.Store) ChangeFeedHarness {
 	return subs(func(_ *memory.Store, b *brokenSub) {
 		b.next = func(ctx context.Context) (ports.Delivery, error) {
@@ -216,7 +217,7 @@ func keepsBeats(s *memory.Store) ChangeFeedHarness {
 	return h
 }
 
-// countsBeats takes heartbeats for events.
+// countsBeats counts heartbeats as events.
 func countsBeats(s *memory.Store) ChangeFeedHarness {
 	sent := uint64(0)
 	h := feeds(func(s *memory.Store) brokenFeed {
@@ -233,7 +234,7 @@ func countsBeats(s *memory.Store) ChangeFeedHarness {
 	return h
 }
 
-// beatsAtEnd gives a heartbeat the position of the last record that there is.
+// beatsAtEnd gives a heartbeat the position of the last record in the feed.
 func beatsAtEnd(s *memory.Store) ChangeFeedHarness {
 	return nexts(func(s *memory.Store, next nextFunc) nextFunc {
 		var fetched []ports.Delivery

@@ -47,7 +47,7 @@ func mislists(scenario, way, says string) proof[RecordListerHarness] {
 	}
 }
 
-// relists lists everything at once, and pages through what arrange makes of it.
+// relists lists everything at once, lets arrange change the list, and returns pages of it.
 func relists(arrange func([]eventsourcing.Record) []eventsourcing.Record) func(*memory.Store) RecordListerHarness {
 	return lists(func(list pager[eventsourcing.Record]) pager[eventsourcing.Record] {
 		return func(ctx context.Context, after ports.Cursor, limit int) ([]eventsourcing.Record, ports.Cursor, error) {
@@ -116,7 +116,7 @@ func TestRecordLister_IsProved(t *testing.T) {
 	})
 }
 
-// exchanges lists one for the other.
+// exchanges exchanges the two listings.
 func exchanges(s *memory.Store) RecordListerHarness {
 	h := soundLister(s)
 	h.Lister = brokenLister{events: h.outbox, outbox: h.events}

@@ -12,7 +12,7 @@ import (
 	"orderflow/ports"
 )
 
-// brokenRegistry replaces what is set.
+// brokenRegistry replaces the functions that are set.
 type brokenRegistry struct {
 	ports.ConsumerRegistry
 	consumer func(ctx context.Context, name string) (ports.ConsumerRecord, error)
@@ -61,7 +61,7 @@ func saving(broken func(s *memory.Store) saveFunc) func(*memory.Store) ConsumerR
 	}
 }
 
-// losing stores another record than the one that is saved.
+// losing stores another record than the given one.
 func losing(spoil func(record *ports.ConsumerRecord)) func(*memory.Store) ConsumerRegistryHarness {
 	return saving(func(s *memory.Store) saveFunc {
 		return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
@@ -74,7 +74,7 @@ func losing(spoil func(record *ports.ConsumerRecord)) func(*memory.Store) Consum
 	})
 }
 
-// storedRevision is the one that a record has in the store; 0 when it is not there.
+// storedRevision returns the revision of a record in the store. It is 0 when there is none.
 func storedRevision(s *memory.Store, name string) uint64 {
 	record, _ := s.Consumer(context.Background(), name)
 	return record.Revision
@@ -92,7 +92,7 @@ func proofsOfRevisions() []proof[ConsumerRegistryHarness] {
 		first = "a first save of what is there already is refused"
 		race  = "of several who save the same revision one wins"
 	)
-	// unconditional saves in place of whatever is there.
+	// unconditional saves without comparing revisions.
 	unconditional := saving(func(s *memory.Store) saveFunc {
 		return func(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
 			record.Revision = storedRevision(s, record.Name)
@@ -159,7 +159,7 @@ func proofsOfRevisions() []proof[ConsumerRegistryHarness] {
 	}
 }
 
-// savesInTwoSteps lets others in between the comparison and the save.
+// savesInTwoSteps lets others save between its comparison and its save.
 func savesInTwoSteps(s *memory.Store) ConsumerRegistryHarness {
 	return saving(func(s *memory.Store) saveFunc {
 		var mu sync.Mutex

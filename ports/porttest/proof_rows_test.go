@@ -19,7 +19,8 @@ func reads(broken func(ctx context.Context, s *memory.Store, q ports.RowQuery) (
 	})
 }
 
-// finds reads the whole table, and returns a page of what find makes of it, with cursors that count rows.
+// finds reads the whole table, lets find change the rows, and returns pages with cursors that count
+// rows.
 func finds(find func(q ports.RowQuery, all []projection.Row) []projection.Row) func(*memory.Store) ViewsHarness {
 	return reads(func(ctx context.Context, s *memory.Store, q ports.RowQuery) (ports.RowPage, error) {
 		all, err := s.Rows(ctx, ports.RowQuery{View: q.View, Table: q.Table, Limit: 1 << 20})
@@ -38,7 +39,7 @@ func finds(find func(q ports.RowQuery, all []projection.Row) []projection.Row) f
 	})
 }
 
-// matching keeps the rows whose first columns are equal to the prefix of q.
+// matching returns the rows whose first columns are equal to the prefix of q.
 func matching(q ports.RowQuery, rows []projection.Row, equal func(column int, a, b any) bool) []projection.Row {
 	return slices.DeleteFunc(rows, func(row projection.Row) bool {
 		for i, value := range q.Prefix {
@@ -201,7 +202,7 @@ func proofsOfOrder() []proof[ViewsHarness] {
 	}
 }
 
-// joinsColumns compares text and the number behind it without a mark in between.
+// joinsColumns compares a text and the number after it without a separator.
 var joinsColumns = finds(func(q ports.RowQuery, all []projection.Row) []projection.Row {
 	joined := func(values []any) string {
 		var b strings.Builder

@@ -16,7 +16,7 @@ import (
 	"orderflow/ports"
 )
 
-// brokenSkips replaces what is set.
+// brokenSkips replaces the functions that are set.
 type brokenSkips struct {
 	*memory.Store
 	forget func(ctx context.Context, consumer string, id uuid.UUID, sequence uint64) error
@@ -67,7 +67,7 @@ func records(broken func(s *memory.Store, ctx context.Context, skip ports.Skip) 
 	})
 }
 
-// recordsOther stores another skip than the one that is asked for.
+// recordsOther stores another skip than the given one.
 func recordsOther(spoil func(*ports.Skip)) func(*memory.Store) SkipLogHarness {
 	return records(func(s *memory.Store, ctx context.Context, skip ports.Skip) error {
 		spoil(&skip)
@@ -91,7 +91,7 @@ func mislistsSkips(scenario, way, says string) proof[SkipLogHarness] {
 	}
 }
 
-// relistsSkips lists everything at once, and pages through what arrange makes of it.
+// relistsSkips lists everything at once, lets arrange change the list, and returns pages of it.
 func relistsSkips(arrange func([]ports.Skip) []ports.Skip) func(*memory.Store) SkipLogHarness {
 	return listsSkips(func(s *memory.Store, q ports.SkipQuery) pager[ports.Skip] {
 		return func(ctx context.Context, after ports.Cursor, limit int) ([]ports.Skip, ports.Cursor, error) {
@@ -226,7 +226,7 @@ func proofsOfSkipPages() []proof[SkipLogHarness] {
 		{
 			broken: "changes its order", scenario: pages, says: "two listings have different orders",
 			adapter: relistsSkips(func(skips []ports.Skip) []ports.Skip {
-				if listings++; listings <= 9 { // the first listing has a page an entry
+				if listings++; listings <= 9 { // the first listing has one page for each entry
 					return skips
 				}
 				slices.SortStableFunc(skips, func(a, b ports.Skip) int { return slices.Compare(b.AggregateID[:], a.AggregateID[:]) })

@@ -1,5 +1,6 @@
-// The tests of this package prove the suites: each scenario is run against adapters that are broken on purpose, and must
-// find out. They are inside the package because a scenario that fails must be caught before it fails the test.
+// The tests of this package test the suites: each scenario runs on adapters that are broken on
+// purpose and must detect it. They are in the same package because the failure of a scenario must
+// be caught before it fails the test.
 package porttest
 
 import (
@@ -17,19 +18,19 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// proof is an adapter that is broken on purpose, and what must be said about it.
+// proof is an adapter that is broken on purpose, and what a scenario must report about it.
 type proof[H harness] struct {
 	// broken says what is wrong with the adapter.
 	broken string
-	// scenario is the one that finds out, and says a part of what it reports.
+	// scenario is the name of the scenario that must detect it. says is a part of its report.
 	scenario, says string
-	// adapter breaks a sound store.
+	// adapter breaks a correct store.
 	adapter func(s *memory.Store) H
-	// hangs marks an adapter that is found out by waiting for it.
+	// hangs marks an adapter that is detected by a timeout.
 	hangs bool
 }
 
-// prove runs every proof, and wants each scenario to have at least one, and to accept a sound adapter.
+// prove runs every proof. Each scenario must have at least one, and must accept a correct adapter.
 func prove[H harness](t *testing.T, scenarios []scenario[H], sound func(*memory.Store) H, proofs []proof[H]) {
 	t.Helper()
 	byName := map[string]scenario[H]{}
@@ -52,7 +53,7 @@ func prove[H harness](t *testing.T, scenarios []scenario[H], sound func(*memory.
 		proved[p.scenario] = true
 		observed := make(chan *recorder, 1)
 		run := func() { observed <- observe(t, p.adapter(memory.New(memory.Options{})), s) }
-		if p.hangs { // these take long and do nothing, so they do it all at the same time
+		if p.hangs { // these only wait, so they run at the same time
 			s = impatient(s)
 			go run()
 			run = func() {}
@@ -105,7 +106,7 @@ func observe[H harness](t *testing.T, h H, s scenario[H]) *recorder {
 	return rec
 }
 
-// recorder is a testing.TB that fails for itself only. What it does not override goes to the test that observes.
+// recorder is a testing.TB whose failures are recorded. Other methods go to the test that observes.
 type recorder struct {
 	testing.TB
 

@@ -20,7 +20,7 @@ func soundTypes(s *memory.Store) AggregateTypesHarness {
 	}
 }
 
-// typed breaks what a sound store is shown as.
+// typed breaks a correct store.
 func typed(broken func(s *memory.Store, h *AggregateTypesHarness)) func(*memory.Store) AggregateTypesHarness {
 	return func(s *memory.Store) AggregateTypesHarness {
 		h := soundTypes(s)
@@ -46,7 +46,7 @@ func underscore(s string) string   { return strings.ReplaceAll(s, "-", "_") }
 func shortOnly(s string) string    { return strings.TrimSuffix(s, "9") }
 func unchanged(name string) string { return name }
 
-// loads makes Load rename the types.
+// loadsAs makes Load rename the types.
 func loadsAs(rename func(string) string) func(s *memory.Store, h *AggregateTypesHarness) {
 	return func(s *memory.Store, h *AggregateTypesHarness) {
 		h.Store = brokenEvents{EventStore: s, load: func(ctx context.Context, id uuid.UUID, after uint64) ([]eventsourcing.Record, error) {
@@ -56,7 +56,7 @@ func loadsAs(rename func(string) string) func(s *memory.Store, h *AggregateTypes
 	}
 }
 
-// unchecked accepts what an append must not be.
+// unchecked accepts appends that must be refused.
 func unchecked(accepts func(a ports.Append) bool) func(s *memory.Store, h *AggregateTypesHarness) {
 	return func(s *memory.Store, h *AggregateTypesHarness) {
 		h.Store = brokenEvents{EventStore: s, append: func(ctx context.Context, a ports.Append) (ports.Appended, error) {
@@ -157,7 +157,7 @@ func TestAggregateTypes_IsProved(t *testing.T) {
 		{
 			broken: "delivers with the types only while it runs", scenario: feed, says: "AggregateType",
 			adapter: typed(deliversAs(func(subscription int) func(string) string {
-				if subscription > 2 { // the one that resumes
+				if subscription > 2 { // the subscription that resumes
 					return legacy
 				}
 				return unchanged
@@ -220,7 +220,7 @@ func listsAs(events, outbox func(string) string) func(s *memory.Store, h *Aggreg
 	}
 }
 
-// deliversAs makes the feed rename the types; rename is asked for each subscription, counted from
+// deliversAs makes the feed rename the types. rename is called for each subscription, counted from
 // 1.
 func deliversAs(rename func(subscription int) func(string) string) func(s *memory.Store, h *AggregateTypesHarness) {
 	return func(s *memory.Store, h *AggregateTypesHarness) {

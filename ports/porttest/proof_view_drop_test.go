@@ -17,7 +17,7 @@ func drops(broken func(s *memory.Store) dropFunc) func(*memory.Store) ViewsHarne
 	return breaks(func(s *memory.Store) brokenViews { return brokenViews{drop: broken(s)} })
 }
 
-// instead drops other views than the one that is asked for.
+// instead drops other views than the given one.
 func instead(views func(view ports.ViewID) []ports.ViewID) func(*memory.Store) ViewsHarness {
 	return drops(func(s *memory.Store) dropFunc {
 		return func(ctx context.Context, view ports.ViewID, table *projection.Table) error {
@@ -30,7 +30,8 @@ func instead(views func(view ports.ViewID) []ports.ViewID) func(*memory.Store) V
 	})
 }
 
-// without keeps a part of a view that is dropped: keep looks at it before, and returns what puts the part back.
+// without keeps a part of a view that is dropped. keep reads the part before the drop and returns a
+// function that puts it back.
 func without(keep func(s *memory.Store, view ports.ViewID) func()) func(*memory.Store) ViewsHarness {
 	return drops(func(s *memory.Store) dropFunc {
 		return func(ctx context.Context, view ports.ViewID, table *projection.Table) error {
@@ -42,7 +43,7 @@ func without(keep func(s *memory.Store, view ports.ViewID) func()) func(*memory.
 	})
 }
 
-// keepsRows puts the rows back, keepsStates those states that the rows name.
+// keepsRows puts the rows back. keepsStates puts back the states of the rows' aggregates.
 func keepsRows(s *memory.Store, view ports.ViewID) func() {
 	page, _ := s.Rows(context.Background(), ports.RowQuery{View: view, Table: statusTable(), Limit: 1_000})
 	return func() {
@@ -166,7 +167,7 @@ func proofsOfDrops() []proof[ViewsHarness] {
 	}
 }
 
-// dropsHalf drops the states first, and takes a view without them for one that was dropped.
+// dropsHalf drops the states first, and regards a view without states as dropped.
 func dropsHalf(s *memory.Store) ViewsHarness {
 	begun := map[ports.ViewID]bool{}
 	return drops(func(s *memory.Store) dropFunc {

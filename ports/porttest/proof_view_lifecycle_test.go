@@ -97,7 +97,7 @@ func proofsOfViewLifecycle() []proof[ViewsHarness] {
 	}
 }
 
-// sharesState keeps the data of a state as it comes in, or gives it out as it is.
+// sharesState keeps the data of a state without a copy, or returns it without a copy.
 func sharesState(out bool) func(*memory.Store) ViewsHarness {
 	return breaks(func(s *memory.Store) brokenViews {
 		var kept sync.Map
@@ -118,7 +118,7 @@ func sharesState(out bool) func(*memory.Store) ViewsHarness {
 	})
 }
 
-// sharesRows keeps rows as they come in, or gives them out as they are.
+// sharesRows keeps rows without a copy, or returns them without a copy.
 func sharesRows(out bool) func(*memory.Store) ViewsHarness {
 	return breaks(func(s *memory.Store) brokenViews {
 		var kept []projection.Row

@@ -16,7 +16,7 @@ import (
 	"orderflow/ports"
 )
 
-// brokenViews replaces what is set.
+// brokenViews replaces the functions that are set.
 type brokenViews struct {
 	*memory.Store
 	// cut drops some of several changes.
@@ -72,7 +72,7 @@ func soundViews(s *memory.Store) ViewsHarness {
 	}
 }
 
-// breaks returns the factory of views that are broken.
+// breaks returns the factory of broken views.
 func breaks(broken func(s *memory.Store) brokenViews) func(*memory.Store) ViewsHarness {
 	return func(s *memory.Store) ViewsHarness {
 		h := soundViews(s)
@@ -90,7 +90,7 @@ func applies(broken func(s *memory.Store) applyFunc) func(*memory.Store) ViewsHa
 	return breaks(func(s *memory.Store) brokenViews { return brokenViews{apply: broken(s)} })
 }
 
-// changes applies another change than the one that is asked for.
+// changes applies another change than the given one.
 func changes(spoil func(*ports.Change)) func(*memory.Store) ViewsHarness {
 	return applies(func(s *memory.Store) applyFunc {
 		return func(ctx context.Context, view ports.ViewID, change ports.Change) error {
@@ -100,7 +100,7 @@ func changes(spoil func(*ports.Change)) func(*memory.Store) ViewsHarness {
 	})
 }
 
-// renames takes views for others.
+// renames uses other views than the given ones.
 func renames(rename func(*ports.ViewID)) func(*memory.Store) ViewsHarness {
 	return breaks(func(s *memory.Store) brokenViews {
 		return brokenViews{
@@ -120,7 +120,7 @@ func renames(rename func(*ports.ViewID)) func(*memory.Store) ViewsHarness {
 	})
 }
 
-// writeRows puts and deletes rows without a look at the aggregate's sequence number.
+// writeRows puts and deletes rows and ignores the aggregate's sequence number.
 func writeRows(ctx context.Context, s *memory.Store, view ports.ViewID, change ports.Change) error {
 	change.AggregateID, change.State = newID(), ports.ViewState{SequenceNumber: 1}
 	return s.Apply(ctx, view, change)
@@ -237,7 +237,7 @@ func mixesRows(rename func(*ports.ViewID)) func(*memory.Store) ViewsHarness {
 	})
 }
 
-// stateFirst writes the rows only when somebody has seen the state.
+// stateFirst writes the rows only after the state was read.
 func stateFirst(s *memory.Store) ViewsHarness {
 	seen := make(chan struct{})
 	return breaks(func(s *memory.Store) brokenViews {
@@ -249,7 +249,7 @@ func stateFirst(s *memory.Store) ViewsHarness {
 				for range 2 { // once for the state and once for the rows
 					select {
 					case seen <- struct{}{}:
-					case <-time.After(10 * time.Millisecond): // nobody is reading
+					case <-time.After(10 * time.Millisecond): // no one is reading
 					}
 				}
 				return writeRows(ctx, s, view, change)

@@ -33,7 +33,8 @@ func (t test) publish(publisher ports.Publisher, records ...eventsourcing.Record
 	}
 }
 
-// published reads back the records of one aggregate, as far as every target keeps them.
+// published returns the records of one aggregate in the target, without the fields that a target
+// need not keep.
 func (t test) published(h PublisherHarness, aggregateID uuid.UUID) []eventsourcing.Record {
 	t.Helper()
 	var found []eventsourcing.Record
@@ -45,7 +46,7 @@ func (t test) published(h PublisherHarness, aggregateID uuid.UUID) []eventsourci
 	return found
 }
 
-// essence leaves out of a record what a target may not keep.
+// essence removes the fields of a record that a target need not keep.
 func essence(r eventsourcing.Record) eventsourcing.Record {
 	return eventsourcing.Record{
 		Header: eventsourcing.Header{
@@ -57,7 +58,8 @@ func essence(r eventsourcing.Record) eventsourcing.Record {
 	}
 }
 
-// expectPublished wants these records of their aggregate in the target, in this order, and no others.
+// expectPublished checks that the target has exactly these records of their aggregate, in this
+// order.
 func (t test) expectPublished(h PublisherHarness, want []eventsourcing.Record) {
 	t.Helper()
 	wanted := make([]eventsourcing.Record, len(want))
@@ -117,7 +119,7 @@ func publishedAtTheSameTime(t test, h PublisherHarness) {
 	}
 }
 
-// publishedAgain is what happens after a crash. A target may drop the second copy.
+// publishedAgain publishes records twice, as after a crash. A target may drop the second copy.
 func publishedAgain(t test, h PublisherHarness) {
 	records := command(newID(), 0, 2).Records
 	t.publish(h.Publisher, records[0], records[1], records[1])

@@ -47,7 +47,8 @@ func (t test) twoRounds(store ports.EventStore, n int) []eventsourcing.Record {
 	return written
 }
 
-// expectListing wants every record of want once and those of one aggregate in sequence; in one piece if so asked.
+// expectListing checks that every record of want is listed once, and those of one aggregate in
+// sequence. With inOnePiece they must also be adjacent.
 func (t test) expectListing(got, want []eventsourcing.Record, inOnePiece bool) {
 	t.Helper()
 	byPlace := map[place]eventsourcing.Record{}

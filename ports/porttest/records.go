@@ -23,7 +23,7 @@ func command(aggregateID uuid.UUID, expected uint64, events int) ports.Append {
 	return again(ports.Append{AggregateID: aggregateID, Expected: expected, CommandID: newID()}, events)
 }
 
-// again returns another try of a command: decided anew, so with events of its own.
+// again returns another attempt of a command. It was decided again, so it has other events.
 func again(a ports.Append, events int) ports.Append {
 	a.Records = nil
 	for i := range events {
@@ -51,7 +51,7 @@ func record(aggregateID uuid.UUID, sequence uint64, commandID uuid.UUID) eventso
 	}
 }
 
-// place names a record independently of its contents.
+// place identifies a record without its contents.
 type place struct {
 	aggregateID uuid.UUID
 	sequence    uint64
@@ -61,16 +61,16 @@ func placeOf(r eventsourcing.Record) place { return place{r.AggregateID, r.Seque
 
 func (p place) String() string { return fmt.Sprintf("event %d of %s", p.sequence, p.aggregateID) }
 
-// differ says in which way got differs from want; "" when it does not. Nil and empty maps and slices are the same, and
-// times are when they are the same instant.
+// differ describes how got differs from want. It returns "" when it does not. Nil and empty maps
+// and slices are equal, and so are times of the same instant.
 func differ[V any](got, want V) string {
-	if reflect.DeepEqual(got, want) { // nearly always, and much faster
+	if reflect.DeepEqual(got, want) { // nearly always true, and much faster
 		return ""
 	}
 	return cmp.Diff(want, got, equality...)
 }
 
-// firstDiffer says where and how got begins to differ from want; "" when it does not.
+// firstDiffer describes where and how got first differs from want. It returns "" when it does not.
 func firstDiffer[V any](got, want []V) string {
 	for i := range min(len(got), len(want)) {
 		if diff := differ(got[i], want[i]); diff != "" {
@@ -85,8 +85,10 @@ func firstDiffer[V any](got, want []V) string {
 
 var equality = cmp.Options{
 	cmpopts.EquateEmpty(),
-	cmp.Comparer(func(a, b uuid.UUID) bool { return a == b }), // so that a difference shows ids, not bytes
-	cmp.FilterValues(notEmpty, cmp.Comparer(bytes.Equal)),     // cmp looks for a small edit, too slow for a large payload
+	// so that a difference shows ids, not bytes
+	cmp.Comparer(func(a, b uuid.UUID) bool { return a == b }),
+	// cmp searches for a small edit, which is too slow for a large payload
+	cmp.FilterValues(notEmpty, cmp.Comparer(bytes.Equal)),
 }
 
 func notEmpty(a, b []byte) bool { return len(a)+len(b) > 0 }

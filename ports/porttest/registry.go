@@ -66,7 +66,7 @@ func (t test) expectNoConsumer(registry ports.ConsumerRegistry, name string) {
 	}
 }
 
-// fullConsumer returns a record with every field set, to values that n makes different.
+// fullConsumer returns a record with every field set, to values that depend on n.
 func fullConsumer(name string, n int) ports.ConsumerRecord {
 	return ports.ConsumerRecord{
 		Name:       name,
@@ -112,7 +112,7 @@ func (t test) consumer(registry ports.ConsumerRegistry, name string) (record por
 	return record
 }
 
-// timelessConsumer wants a time that was never set to be what it was, also after another one was there.
+// timelessConsumer checks that a zero time stays zero, also when another time was stored before.
 func timelessConsumer(t test, h ConsumerRegistryHarness) {
 	record := ports.ConsumerRecord{Name: "a", Live: ports.Generation{Number: 1, Version: 1}}
 	for range 2 {
@@ -148,7 +148,7 @@ func revisionsGrow(t test, h ConsumerRegistryHarness) {
 	record := fullConsumer("a", 1)
 	for n := range 5 {
 		if n%2 == 1 {
-			record.Paused = !record.Paused // a save that changes nothing counts as well
+			record.Paused = !record.Paused // a save that changes nothing also counts
 		}
 		saved := t.saveConsumer(h.Registry, record)
 		if saved.Revision <= record.Revision {
@@ -197,7 +197,7 @@ func futureRevision(t test, h ConsumerRegistryHarness) {
 	t.expectConsumer(h.Registry, saved)
 }
 
-// oneSaveWins has writers who all saw the same record save at the same time, a few times over.
+// oneSaveWins lets writers that have all read the same record save at the same time, a few times.
 func oneSaveWins(t test, h ConsumerRegistryHarness) {
 	var current ports.ConsumerRecord
 	for round := range 4 {

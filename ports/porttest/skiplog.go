@@ -58,13 +58,13 @@ func (h SkipLogHarness) skips(consumer string, aggregateID uuid.UUID) pager[port
 	}
 }
 
-// expectSkips wants these skips of a consumer, or of one of its aggregates.
+// expectSkips checks the skips of a consumer, or of one of its aggregates.
 func (t test) expectSkips(h SkipLogHarness, consumer string, aggregateID uuid.UUID, want ...ports.Skip) {
 	t.Helper()
 	t.expectSkipped(walk(t, h.skips(consumer, aggregateID), "", 100), want)
 }
 
-// expectSkipped wants each of want once, and those of one aggregate in sequence.
+// expectSkipped checks that each of want is listed once, and those of one aggregate in sequence.
 func (t test) expectSkipped(got, want []ports.Skip) {
 	t.Helper()
 	if len(got) != len(want) {

@@ -15,13 +15,15 @@ import (
 	"orderflow/ports"
 )
 
-// TestChangeFeed_AcceptsSeveralStreams runs the suite on a feed of several streams, which has no order across aggregates.
+// TestChangeFeed_AcceptsSeveralStreams runs the suite on a feed of several streams, which has no
+// order between aggregates.
 func TestChangeFeed_AcceptsSeveralStreams(t *testing.T) {
 	t.Parallel()
 	ChangeFeed(t, func(*testing.T) ChangeFeedHarness { return newSharded(3).harness() })
 }
 
-// TestChangeFeed_AcceptsRepeats runs the suite on a feed that delivers every record twice, and says that it may.
+// TestChangeFeed_AcceptsRepeats runs the suite on a feed that delivers every record twice, and says
+// that it may.
 func TestChangeFeed_AcceptsRepeats(t *testing.T) {
 	t.Parallel()
 	ChangeFeed(t, func(*testing.T) ChangeFeedHarness {
@@ -30,7 +32,8 @@ func TestChangeFeed_AcceptsRepeats(t *testing.T) {
 			b.next = func(ctx context.Context) (ports.Delivery, error) {
 				if d := last; d != nil {
 					last = nil
-					return *d, b.Subscription.Commit(ctx, ports.Position{Offset: "0"}) // nothing, unless closed or cancelled
+					// commits nothing; fails when closed or cancelled
+					return *d, b.Subscription.Commit(ctx, ports.Position{Offset: "0"})
 				}
 				d, err := b.Subscription.Next(ctx)
 				if err == nil {
@@ -45,7 +48,8 @@ func TestChangeFeed_AcceptsRepeats(t *testing.T) {
 	})
 }
 
-// sharded is an event store and its feed, of several independent stores: each has the aggregates of one hash.
+// sharded is an event store with its feed, made of several independent stores. Each holds the
+// aggregates of one hash value.
 type sharded []*memory.Store
 
 func newSharded(n int) sharded {
@@ -131,7 +135,8 @@ func (s sharded) Subscribe(ctx context.Context, consumer string) (ports.Subscrip
 	return sub, nil
 }
 
-// merged gives out what arrives in any of several subscriptions. Each reader holds at most one record, or its last error.
+// merged delivers what arrives in any of several subscriptions. Each reader holds at most one
+// record, or its last error.
 type merged struct {
 	subs    []ports.Subscription
 	arrived chan arrival
@@ -161,7 +166,8 @@ func (m *merged) read(ctx context.Context, sub ports.Subscription, stream string
 }
 
 func (m *merged) Next(ctx context.Context) (ports.Delivery, error) {
-	// A commit of nothing says whether the subscription or the store was closed, or the context has ended.
+	// An empty commit says whether the subscription or the store was closed, or the context has
+	// ended.
 	if err := m.subs[0].Commit(ctx, ports.Position{Offset: "0"}); err != nil {
 		return ports.Delivery{}, err
 	}

@@ -10,10 +10,10 @@ import (
 	"orderflow/ports"
 )
 
-// scenario is one test of a suite. It knows its adapter through the harness only and reports through testing.TB, so that the
-// proofs of this package can run it where a failure is what they expect.
+// scenario is one test of a suite. It uses its adapter only through the harness and reports only
+// through testing.TB. So the proofs of this package can run it where they expect a failure.
 type scenario[H harness] struct {
-	// name is the outcome that is promised.
+	// name is the promised outcome.
 	name string
 	run  func(t test, h H)
 }
@@ -71,8 +71,8 @@ func runScenario[H harness](tb testing.TB, h H, s scenario[H]) {
 	s.run(t, h)
 }
 
-// test is what a scenario reports to, and the bounds of its waits. Its methods call the ports: each call is bounded, and an
-// error that the scenario does not expect ends it.
+// test is what a scenario reports to, with the bounds of its waits. Its methods call the ports.
+// Each call is bounded, and an unexpected error ends the scenario.
 type test struct {
 	testing.TB
 	Tuning
@@ -103,8 +103,8 @@ func (t test) await(what string, done <-chan struct{}) {
 	}
 }
 
-// together calls f(0) to f(n-1) at the same time and waits for all of them. The first error ends the context of the others,
-// and then the scenario. f must not use t.
+// together calls f(0) to f(n-1) at the same time and waits for all of them. The first error ends
+// the context of the others and then the scenario. f must not use t.
 func (t test) together(n int, what string, f func(ctx context.Context, i int) error) {
 	t.Helper()
 	var failure error
@@ -198,7 +198,8 @@ func (t test) refusesCursors(list func(ctx context.Context, cursor ports.Cursor)
 	}
 }
 
-// reopened returns the harness of the reopened adapter, or false where there is no such thing.
+// reopened returns the harness of the reopened adapter, or false when the adapter cannot be
+// reopened.
 func reopened[H harness](t test, reopen func(t testing.TB) H) (H, bool) {
 	t.Helper()
 	if reopen == nil {

@@ -2,17 +2,17 @@ package porttest
 
 import "orderflow/domain/projection"
 
-// Tables returns every table of the Views suite. Between them they have every kind and role of
-// column. An adapter whose tables are made beforehand makes these. The tables of [Lives] are not
-// among them.
+// Tables returns every table of the Views suite. Together they have every kind and role of column.
+// An adapter whose tables must exist beforehand creates these. The tables of [Lives] are not among
+// them.
 func Tables() []*projection.Table {
 	return []*projection.Table{wholeTable(), statusTable(), labelTable(), everyKindTable(), timelineTable()}
 }
 
-// thing is the column that says which aggregate a row of the suite is of.
+// thing is the column with the id of a row's aggregate.
 const thing = "thing_id"
 
-// wholeTable has one row an aggregate, under its id.
+// wholeTable has one row for each aggregate, under its id.
 func wholeTable() *projection.Table {
 	return &projection.Table{
 		Name: "porttest_whole", Owner: thing,
@@ -26,7 +26,8 @@ func wholeTable() *projection.Table {
 	}
 }
 
-// statusTable lists aggregates by their status: one row each, which moves when the status changes.
+// statusTable lists aggregates by their status, with one row for each. The row moves when the
+// status changes.
 func statusTable() *projection.Table {
 	return &projection.Table{
 		Name: "porttest_by_status", Owner: thing,
@@ -43,7 +44,7 @@ func statusTable() *projection.Table {
 	}
 }
 
-// labelTable lists aggregates by their labels: one row a label, so many rows an aggregate.
+// labelTable lists aggregates by their labels, with one row for each label.
 func labelTable() *projection.Table {
 	return &projection.Table{
 		Name: "porttest_by_label", Owner: thing,

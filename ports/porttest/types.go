@@ -13,7 +13,8 @@ import (
 // AggregateTypesHarness gives the AggregateTypes suite an adapter to test.
 type AggregateTypesHarness struct {
 	Store ports.EventStore
-	// Scanner, Lister and Feed show what Store holds; nil for what the adapter does not have.
+	// Scanner, Lister and Feed show what Store holds. They are nil when the adapter does not have
+	// them.
 	Scanner ports.HeadScanner
 	Lister  ports.RecordLister
 	Feed    ports.ChangeFeed
@@ -26,9 +27,9 @@ type AggregateTypesHarness struct {
 
 func (h AggregateTypesHarness) close() error { return h.Close() }
 
-// AggregateTypes tests that aggregates of several types live side by side in one store: what the
+// AggregateTypes tests that aggregates of several types can be in one store. It covers what the
 // contracts of [ports.EventStore], [ports.HeadScanner], [ports.RecordLister] and [ports.ChangeFeed]
-// say of the aggregate type. Each test calls factory for an adapter on data of its own.
+// say about the aggregate type. Each test calls factory for an adapter with its own data.
 func AggregateTypes(t *testing.T, factory func(t *testing.T) AggregateTypesHarness) {
 	runSuite(t, factory, aggregateTypeScenarios())
 }
@@ -45,13 +46,13 @@ func aggregateTypeScenarios() []scenario[AggregateTypesHarness] {
 	}
 }
 
-// everyType is a name of each kind: an ordinary one, another one that begins with it, the shortest,
-// and the longest.
+// everyType returns an ordinary name, another name that begins with it, the shortest name, and the
+// longest.
 func everyType() []string {
 	return []string{"order", "order-line", "z", strings.Repeat("long_0-9", eventsourcing.MaxType/8), "stock-item"}
 }
 
-// ofType makes a an append to an aggregate of a type.
+// ofType changes an append into one to an aggregate of a type.
 func ofType(a ports.Append, name string) ports.Append {
 	for i := range a.Records {
 		a.Records[i].AggregateType = name
@@ -131,7 +132,7 @@ func typesOfHeads(t test, h AggregateTypesHarness) {
 	}
 }
 
-// expectTypedHeads wants the head of each aggregate once, with its type.
+// expectTypedHeads checks that the head of each aggregate is listed once, with its type.
 func (t test) expectTypedHeads(h AggregateTypesHarness, written []eventsourcing.Record, limit int) {
 	t.Helper()
 	list := HeadScannerHarness{Scanner: h.Scanner}.heads
@@ -164,7 +165,7 @@ func typesOfListings(t test, h AggregateTypesHarness) {
 }
 
 // typesDelivered has a consumer that reads while records of all types are written, and one that
-// resumes in the middle of them.
+// resumes among them.
 func typesDelivered(t test, h AggregateTypesHarness) {
 	if h.Feed == nil {
 		t.Log("absent: this adapter has no feed")

@@ -175,7 +175,7 @@ func appliedAtOnce(t test, h ViewsHarness) {
 		many = append(many, listing(newID(), 3, "CONFIRMED"))
 	}
 	all := append([]ports.Change{first, late, bare}, many...)
-	for range 2 { // again does no harm
+	for range 2 { // applying it again does no harm
 		var err error
 		t.within("Apply", func(ctx context.Context) { err = h.Store.Apply(ctx, someView, all...) })
 		t.must("apply several changes", err)

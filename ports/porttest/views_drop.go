@@ -30,7 +30,7 @@ func (t test) drop(h ViewsHarness, view ports.ViewID, table *projection.Table) {
 	t.must("drop a view", err)
 }
 
-// filled is what the suite put into a view.
+// filled is what the suite has put into a view.
 type filled struct {
 	view  ports.ViewID
 	table *projection.Table
@@ -70,14 +70,15 @@ func (t test) expectFilled(h ViewsHarness, f filled) {
 	t.expectTable(h, f.view, f.table, rows...)
 }
 
-// expectDropped wants nothing of what was put into a view to be there.
+// expectDropped checks that nothing is left of what was put into a view.
 func (t test) expectDropped(h ViewsHarness, f filled) {
 	t.Helper()
 	for _, change := range f.last {
 		t.expectState(h, f.view, change.AggregateID, ports.ViewState{})
 	}
 	t.expectTable(h, f.view, f.table)
-	for _, row := range []projection.Row{f.last[0].Put[0], f.last[1].Put[0], f.last[2].Put[0]} { // of each status
+	// of each status
+	for _, row := range []projection.Row{f.last[0].Put[0], f.last[1].Put[0], f.last[2].Put[0]} {
 		q := ports.RowQuery{View: f.view, Table: f.table, Prefix: row[:1]}
 		if got := walk(t, h.rows(q), "", 100); len(got) > 0 {
 			t.Fatalf("a dropped view has the row %v", got[0])
@@ -155,8 +156,8 @@ func droppedAgain(t test, h ViewsHarness) {
 	}
 }
 
-// interruptedDrop ends the context of a drop at some moment, which may be too late. What then is there does not matter, nor
-// whether there was an error, but the next drop must do the whole work.
+// interruptedDrop ends the context of a drop at some moment, which may be too late. What is left
+// then does not matter, nor whether there was an error. But the next drop must do all the work.
 func interruptedDrop(t test, h ViewsHarness) {
 	kept := t.fill(h, ports.ViewID{Consumer: "porttest", Generation: 1}, 3)
 	gone := t.fill(h, ports.ViewID{Consumer: "porttest", Generation: 2}, 100)
@@ -192,7 +193,7 @@ func droppedReopened(t test, h ViewsHarness) {
 	t.expectDropped(h, gone)
 }
 
-// endsLater is a context that ends when it has been looked at a number of times.
+// endsLater is a context that ends after it was checked a number of times.
 type endsLater struct {
 	context.Context
 	stop  context.CancelFunc

@@ -50,14 +50,14 @@ func (h ViewsHarness) rows(q ports.RowQuery) pager[projection.Row] {
 	}
 }
 
-// expectTable wants a table to hold exactly these rows, in whatever order.
+// expectTable checks that a table holds exactly these rows, in any order.
 func (t test) expectTable(h ViewsHarness, view ports.ViewID, table *projection.Table, want ...projection.Row) {
 	t.Helper()
 	got := walk(t, h.rows(ports.RowQuery{View: view, Table: table}), "", 100)
 	t.expectRows(table, inKeyOrder(table, got), inKeyOrder(table, want))
 }
 
-// expectRows compares rows, whose values must be of the types that the table declares.
+// expectRows compares rows. Their values must have the types that the table declares.
 func (t test) expectRows(table *projection.Table, got, want []projection.Row) {
 	t.Helper()
 	if diff := firstDiffer(got, want); diff != "" {
@@ -73,7 +73,7 @@ func inKeyOrder(table *projection.Table, rows []projection.Row) []projection.Row
 	return slices.SortedFunc(slices.Values(rows), func(a, b projection.Row) int { return compareKeys(table, a, b) })
 }
 
-// compareKeys is what key order means.
+// compareKeys defines the key order.
 func compareKeys(table *projection.Table, a, b projection.Row) int {
 	for i, column := range table.Columns[:table.KeyLen()] {
 		order := 0
@@ -102,7 +102,7 @@ func uuidBytes(value any) []byte {
 	return id[:]
 }
 
-// day is the first of the days that rows of the suite are made on.
+// day is the first of the days on which the rows of the suite are created.
 var day = time.Date(2024, 2, 28, 0, 0, 0, 0, time.UTC)
 
 // listed returns a row of statusTable.
@@ -128,7 +128,7 @@ func listing(id uuid.UUID, sequence int64, status string, before ...string) port
 	return change
 }
 
-// expectChange wants statusTable and the state of one aggregate to be what change says.
+// expectChange checks that statusTable and the state of one aggregate are what change says.
 func (t test) expectChange(h ViewsHarness, view ports.ViewID, change ports.Change, rows ...projection.Row) {
 	t.Helper()
 	t.expectState(h, view, change.AggregateID, change.State)

@@ -98,7 +98,8 @@ func appliedAtTheSameTime(t test, h ViewsHarness) {
 	t.expectTable(h, someView, last[0].Table, rows...)
 }
 
-// stateBehindRows reads a state and then the row while both are being written: the row must be at least as new.
+// stateBehindRows reads a state and then the row while both are being written. The row must be at
+// least as new.
 func stateBehindRows(t test, h ViewsHarness) {
 	const last = 100
 	id := newID()
@@ -121,7 +122,8 @@ func stateBehindRows(t test, h ViewsHarness) {
 	})
 }
 
-// readStateThenRow returns the sequence number of the state of an aggregate, and an error if the row is older.
+// readStateThenRow returns the sequence number of the state of an aggregate, and an error if the
+// row is older.
 func readStateThenRow(ctx context.Context, h ViewsHarness, id uuid.UUID) (uint64, error) {
 	state, err := h.Store.State(ctx, someView, id)
 	if err != nil {

@@ -12,11 +12,12 @@ import (
 	"orderflow/ports"
 )
 
-// Lives are histories of some aggregates, and projections that fold them. The Views suite hands the
-// events to each projection one by one, in turns, and compares its table with the folds after each.
+// Lives are histories of some aggregates, with projections that fold them. The Views suite gives
+// each projection the events one by one, in turns, and compares its table with the folds after each
+// event.
 type Lives struct {
 	Projections []*projection.Projection
-	// Histories holds one history an aggregate, each from its first event on.
+	// Histories holds one history for each aggregate, from its first event on.
 	Histories [][]projection.Event
 }
 
@@ -28,7 +29,7 @@ func (l Lives) tables() []*projection.Table {
 	return tables
 }
 
-// viewsEqualFolds follows the lives of the suite, and those of the harness.
+// viewsEqualFolds tests the lives of the suite and those of the harness.
 func viewsEqualFolds(t test, h ViewsHarness) {
 	for _, lives := range []Lives{ownLives(), h.Lives} {
 		for _, p := range lives.Projections {
@@ -72,14 +73,14 @@ func (t test) advance(h ViewsHarness, view ports.ViewID, p *projection.Projectio
 	})
 }
 
-// changed is the event of the aggregates of the suite. An empty status means that the aggregate is
-// gone.
+// changed is the event of the aggregates of the suite. An empty status means that the aggregate has
+// no rows.
 type changed struct {
 	status string
 	labels []string
 }
 
-// ownLives are of aggregates whose rows come, move, change, multiply and go.
+// ownLives are lives of aggregates whose rows are added, moved, changed, multiplied and removed.
 func ownLives() Lives {
 	lives := Lives{Projections: []*projection.Projection{
 		folding("porttest-whole", wholeTable(), func(s life) []projection.Row {

@@ -7,7 +7,8 @@ import (
 	"orderflow/ports"
 )
 
-// repairScenarios are those of ports.ViewRepairer. They pass for a store without one.
+// repairScenarios are those of ports.ViewRepairer. They pass for a store that does not implement
+// it.
 func repairScenarios() []scenario[ViewsHarness] {
 	return []scenario[ViewsHarness]{
 		{"a repair takes the place of whatever is there", repairReplaces},
@@ -34,7 +35,8 @@ func repairReplaces(t test, h ViewsHarness) {
 	for _, repaired := range []struct {
 		sequence int64
 		status   string
-	}{{5, "CONFIRMED"}, {3, "ACTIVE"}, {8, "DELIVERED"}} { // the same number, one below and one above
+		// the same number, one below and one above
+	}{{5, "CONFIRMED"}, {3, "ACTIVE"}, {8, "DELIVERED"}} {
 		change := listing(id, repaired.sequence, repaired.status, before)
 		t.must("repair", t.repair(h, change, seen))
 		t.expectChange(h, someView, change, other.Put...)

@@ -26,7 +26,7 @@ func rowScenarios() []scenario[ViewsHarness] {
 	}
 }
 
-// put applies one change, of an aggregate of its own, that puts rows.
+// put applies a change that puts rows. Each change has its own aggregate.
 func (t test) put(h ViewsHarness, table *projection.Table, rows ...projection.Row) {
 	t.Helper()
 	t.applyTo(h, someView, ports.Change{AggregateID: newID(), State: ports.ViewState{SequenceNumber: 1}, Table: table, Put: rows})
@@ -58,7 +58,8 @@ func everyKindComesBack(t test, h ViewsHarness) {
 	t.expectTable(h, someView, table, ordinary, least, greatest)
 }
 
-// somePartitions returns rows of everyKindTable and timelineTable with every combination of a few values in their keys.
+// somePartitions returns rows of everyKindTable and timelineTable with every combination of a few
+// values in their keys.
 func somePartitions(table *projection.Table) []projection.Row {
 	owners := []uuid.UUID{newID(), newID()}
 	var rows []projection.Row
@@ -97,12 +98,13 @@ func rowsInKeyOrder(t test, h ViewsHarness) {
 	}
 }
 
-// noNeighbours has partitions whose names begin with each other, or that run into each other when written one after another.
+// noNeighbours has partitions whose names are prefixes of each other, or that become equal when
+// their parts are joined.
 func noNeighbours(t test, h ViewsHarness) {
 	t.expectApart(h, "a", "ab", "a1", "a ", "A", "a,1", `a"`)
 }
 
-// anyBytes has text with the bytes that encodings of keys use for themselves.
+// anyBytes has texts with the bytes that encodings of keys use themselves.
 func anyBytes(t test, h ViewsHarness) {
 	texts := []string{"a", "a\x00", "a\x00\x00", "a\x00\x01", "a\x01", "a\x00b", "a\u00ff", "a|b", "a/b", "a:b"}
 	if h.BinaryText {
@@ -113,7 +115,8 @@ func anyBytes(t test, h ViewsHarness) {
 	t.expectApart(h, texts...)
 }
 
-// expectApart wants partitions and clustering columns of different texts to have no rows in common, and rows in text order.
+// expectApart checks that partitions and clustering columns of different texts share no rows, and
+// that rows are in text order.
 func (t test) expectApart(h ViewsHarness, texts ...string) {
 	t.Helper()
 	table := everyKindTable()
@@ -156,14 +159,16 @@ func pagesOfRows(t test, h ViewsHarness) {
 	}
 }
 
-// cursorOnDeletedRow deletes the rows of the first page, and adds one before them and one at the end, before it goes on.
+// cursorOnDeletedRow deletes the rows of the first page and adds one before them and one at the
+// end. Then it continues.
 func cursorOnDeletedRow(t test, h ViewsHarness) {
 	table := everyKindTable()
 	for _, prefix := range [][]any{{"here", int64(1)}, nil} {
 		view := ports.ViewID{Consumer: fmt.Sprint("porttest-", len(prefix)), Generation: 1}
 		row := func(rank int64) projection.Row { return everyKind("here", 1, "n", rank, day) }
 		change := ports.Change{AggregateID: newID(), State: ports.ViewState{SequenceNumber: 1}, Table: table}
-		change.Put = []projection.Row{row(50), row(40), row(30), row(20), row(10)} // rank is descending
+		// rank is descending
+		change.Put = []projection.Row{row(50), row(40), row(30), row(20), row(10)}
 		t.applyTo(h, view, change)
 		list := h.rows(ports.RowQuery{View: view, Table: table, Prefix: prefix})
 		first, next := page(t, list, "", 2)
