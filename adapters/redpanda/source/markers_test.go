@@ -62,6 +62,25 @@ func lagIsAboutEvents(t *testing.T, brokers []string) {
 			if messages, err := read(t, newTopicReader(t, config), ranges[0]); err != nil || len(messages) != 7 {
 				t.Errorf("%d messages, %v", len(messages), err)
 			}
+			// The offset gets past the last marker, so that a topic that drops everything has not
+			// dropped anything of this consumer.
+			done := awaitNothing(t, again)
+			group := config.Topic.Name + "." + consumerName
+			for at := int64(0); at != 12; {
+				offsets, err := s.Admin.FetchOffsets(topictest.Within(t), group)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if o, ok := offsets.Lookup(config.Topic.Name, 0); ok {
+					at = o.At
+				}
+			}
+			done()
+			if err := again.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s.Expire(t)
+			subscribe(t, f)
 		})
 	}
 }
