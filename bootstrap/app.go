@@ -20,7 +20,7 @@ import (
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/httpapi"
 	"orderflow/adapters/tracing"
-	"orderflow/application/consumer"
+	"orderflow/application/consumers"
 	"orderflow/application/explain"
 	"orderflow/application/pulse"
 	"orderflow/ports"
@@ -46,7 +46,7 @@ type App struct {
 	server    *httpapi.Server
 	router    *fanout.Router // nil in a passive service
 	codec     *eventjson.Mux
-	consumers consumer.Manager
+	consumers consumers.Manager
 	tracing   *tracing.Tracing
 	recorder  *explain.Recorder
 	publisher string // the name of the consumer that publishes; empty without one

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"orderflow/adapters/cloudevents"
-	"orderflow/application/consumer"
+	"orderflow/application/filling"
 	"orderflow/ports"
 )
 
@@ -70,7 +70,7 @@ func (a *App) publisherName(ctx context.Context, target sink, identity string) (
 	plain := target.consumer()
 	sum := sha256.Sum256([]byte(identity))
 	for _, name := range []string{plain, plain + "-" + hex.EncodeToString(sum[:4])} {
-		bound, err := consumer.BoundTarget(ctx, a.store, name)
+		bound, err := filling.BoundTarget(ctx, a.store, name)
 		if err != nil {
 			return "", err
 		}
@@ -82,7 +82,7 @@ func (a *App) publisherName(ctx context.Context, target sink, identity string) (
 				"consumer", name, "target", identity, "publish_from", a.config.PublishFrom)
 		}
 		if bound != identity && !a.config.Passive {
-			return name, consumer.BindTarget(ctx, a.store, name, identity)
+			return name, filling.BindTarget(ctx, a.store, name, identity)
 		}
 		return name, nil
 	}

@@ -8,7 +8,7 @@ import (
 
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/tracing"
-	"orderflow/application/consumer"
+	"orderflow/application/consumers"
 	"orderflow/application/explain"
 	"orderflow/domain/order/views"
 	"orderflow/ports"
@@ -58,7 +58,7 @@ func newRecorder(consumers []string) *explain.Recorder {
 }
 
 // newExplainer combines the recorder with what is stored.
-func newExplainer(store *storage, names []string, consumers consumer.Manager, recorder *explain.Recorder) ports.Explainer {
+func newExplainer(store *storage, names []string, consumers consumers.Manager, recorder *explain.Recorder) ports.Explainer {
 	return explain.New(explain.Config{
 		Store: store, Views: store, Consumers: names, Takes: consumers.Takes, View: consumers.LiveView, Recorder: recorder,
 	})

@@ -16,7 +16,7 @@ import (
 
 // plan reads what is noted about the consumer, and settles what follows from the version of the effect.
 func (c *Consumer) plan(ctx context.Context) (ports.ConsumerRecord, error) {
-	return c.update(ctx, func(record *ports.ConsumerRecord) error {
+	return c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
 		version := c.config.Version
 		switch {
 		case record.Live.Version == version:
@@ -40,7 +40,7 @@ func (c *Consumer) plan(ctx context.Context) (ports.ConsumerRecord, error) {
 
 // noteCatchUp asks the next life to catch up, from the first aggregate on.
 func (c *Consumer) noteCatchUp(ctx context.Context) error {
-	_, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+	_, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
 		// What an earlier catch-up has brought up is behind again. That is noted first: else the next one would go on there.
 		place, err := c.place(ctx, walkCatchUp, record.Live)
 		if err == nil && place.Begun() {
@@ -56,7 +56,7 @@ func (c *Consumer) noteCatchUp(ctx context.Context) error {
 // not finished an earlier catch-up. The offset moves before the first read of history, and only then: a catch-up that goes on
 // after an interruption has read histories that the feed must bring on from the old offset.
 func (c *Consumer) catchUpIfDue(ctx context.Context, l *life) error {
-	if !c.notes.record().CatchingUp {
+	if !c.decisions.Record().CatchingUp {
 		return nil
 	}
 	c.health.CatchingUp()
@@ -85,7 +85,7 @@ func (c *Consumer) catchUpIfDue(ctx context.Context, l *life) error {
 			return err
 		}
 	}
-	_, err = c.update(ctx, func(record *ports.ConsumerRecord) error {
+	_, err = c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
 		if c.config.planOf(*record) != l.plan {
 			return errChanged
 		}

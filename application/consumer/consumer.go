@@ -10,9 +10,12 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/application/decisions"
 	"orderflow/application/failure"
 	"orderflow/application/filling"
 	"orderflow/application/health"
+	"orderflow/application/holds"
+	"orderflow/application/lease"
 	"orderflow/application/parking"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
@@ -153,10 +156,13 @@ type Consumer struct {
 	log    *slog.Logger
 	health *health.Health
 	lot    *parking.Lot
-	notes  notes
+	// decisions is what somebody has decided about the consumer.
+	decisions *decisions.Decisions
 
 	// life is what runs at the moment; nil while nothing does.
 	life atomic.Pointer[life]
+	// lease is nil where there is only one process.
+	lease *lease.Holder
 	// epoch is that of the lease under which life runs.
 	epoch atomic.Uint64
 	// alone says that there is such a lease. Only Pull looks at it.
@@ -169,7 +175,7 @@ type Consumer struct {
 	foreign atomic.Bool
 
 	// holds keep catching up, following, retrying and rebuilding from working on one aggregate at the same time.
-	holds holds
+	holds holds.Holds
 }
 
 // New returns a Consumer.
@@ -180,7 +186,15 @@ func New(config Config) *Consumer {
 		log:    config.Logger.With("consumer", config.Name),
 		health: health.New(config.Now, config.FailAfter),
 		lot:    parking.New(config.Name, config.Parking, config.Skips),
-		notes:  newNotes(config.Name),
+		decisions: decisions.New(config.Registry, ports.ConsumerRecord{
+			Name: config.Name, Live: ports.Generation{Number: 1, Version: config.Version}, CatchingUp: true, From: config.StartFrom,
+		}),
+	}
+	if config.Leases != nil {
+		c.lease = lease.New(lease.Config{
+			Leases: config.Leases, Name: config.Name, Owner: config.Owner, TTL: config.LeaseTTL, Now: config.Now,
+			Standby: c.health.Standby, Logger: c.log,
+		})
 	}
 	c.rebuilding.again = make(chan struct{}, 1)
 	return c
@@ -189,12 +203,18 @@ func New(config Config) *Consumer {
 // Name returns the consumer's name.
 func (c *Consumer) Name() string { return c.config.Name }
 
+// Takes says whether the consumer takes events of an aggregate type.
+func (c *Consumer) Takes(aggregateType string) bool { return c.config.takes(aggregateType) }
+
+// Refresh reads what is decided about the consumer, so that LiveView is right before Pull runs.
+func (c *Consumer) Refresh(ctx context.Context) error { return c.decisions.Refresh(ctx) }
+
 // Epoch is the epoch of the lease that the consumer works under; 0 when there are no leases, or before the first.
 func (c *Consumer) Epoch() uint64 { return c.epoch.Load() }
 
 // LiveView is the view that queries read.
 func (c *Consumer) LiveView() ports.ViewID {
-	return ports.ViewID{Consumer: c.config.Name, Generation: c.notes.record().Live.Number}
+	return ports.ViewID{Consumer: c.config.Name, Generation: c.decisions.Record().Live.Number}
 }
 
 // withAggregate does work on one aggregate while nothing else does, and turns a panic into an error.
@@ -204,8 +224,8 @@ func (c *Consumer) withAggregate(id uuid.UUID, work func() error) error {
 
 // withAggregates does work on several aggregates, whose ids differ, while nothing else does.
 func (c *Consumer) withAggregates(ids []uuid.UUID, work func() error) error {
-	own := c.holds.acquire(ids...)
-	defer c.holds.release(own, ids...)
+	own := c.holds.Acquire(ids...)
+	defer c.holds.Release(own, ids...)
 	return c.protect(work)
 }
 

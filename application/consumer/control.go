@@ -11,7 +11,7 @@ import (
 
 // Pause stops the consumer, after what is in flight, until Resume.
 func (c *Consumer) Pause(ctx context.Context) error {
-	_, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+	_, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
 		record.Paused = true
 		return nil
 	})
@@ -22,7 +22,7 @@ func (c *Consumer) Pause(ctx context.Context) error {
 // the consumer only, so when it was not paused, that one has to be asked.
 func (c *Consumer) Resume(ctx context.Context) error {
 	paused := false
-	_, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+	_, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
 		paused, record.Paused = record.Paused, false
 		return nil
 	})
@@ -33,7 +33,7 @@ func (c *Consumer) Resume(ctx context.Context) error {
 		return &ports.LeaseHeldError{Name: c.config.Name, Owner: status.Holder}
 	}
 	c.health.Unhalt()
-	c.notes.nudge()
+	c.decisions.Nudge()
 	return nil
 }
 
@@ -50,7 +50,7 @@ func (c *Consumer) Reset(ctx context.Context, request ports.ResetRequest) (conse
 	if !request.Force {
 		return consequence, &ports.RefusedError{Reason: consequence + "; force it if that is what you want"}
 	}
-	record, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+	record, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
 		if record.Next.Number != 0 || record.Previous.Version == 0 && record.Previous.Number != 0 {
 			return &ports.RefusedError{Reason: fmt.Sprintf("a generation of %s is being built or dropped: wait for that, or abort it", c.config.Name)}
 		}

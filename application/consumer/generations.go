@@ -24,7 +24,7 @@ func (c *Consumer) switchOver(ctx context.Context, l *life) error {
 			return fmt.Errorf("switch: bring up aggregate %s: %w", id, err)
 		}
 	}
-	record, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+	record, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
 		if c.config.planOf(*record) != l.plan {
 			return errChanged
 		}
@@ -64,7 +64,7 @@ func (c *Consumer) expirePrevious(ctx context.Context, l *life) {
 	case <-ctx.Done():
 		return
 	}
-	_, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+	_, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
 		if record.Previous == l.plan.Previous {
 			record.Previous.Version = 0
 		}
@@ -85,7 +85,7 @@ func (c *Consumer) dropLeftovers(ctx context.Context, record ports.ConsumerRecor
 		if err := c.config.Views.DropView(ctx, view, c.config.Table); err != nil {
 			return fmt.Errorf("drop generation %d: %w", over.Number, err)
 		}
-		_, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+		_, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
 			for _, g := range []*ports.Generation{&record.Next, &record.Previous} {
 				if *g == over {
 					*g = ports.Generation{}

@@ -8,6 +8,7 @@ import (
 
 	"orderflow/application/failure"
 	"orderflow/application/filling"
+	"orderflow/application/holds"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
@@ -100,7 +101,7 @@ func (c *Consumer) hopeless(err error, attempt int) bool {
 // first, so that a query never sees an aggregate in the live generation that is older in the one that takes its place; their
 // failures hold nobody up.
 func (c *Consumer) handle(ctx context.Context, l *life, records []eventsourcing.Record) error {
-	return c.withAggregates(distinct(records, aggregateOf), func() error {
+	return c.withAggregates(holds.Distinct(records, aggregateOf), func() error {
 		for _, view := range l.others {
 			if err := c.handleBeside(ctx, l, view, records); err != nil {
 				return err

@@ -43,7 +43,7 @@ func (c *Consumer) tooMany(record eventsourcing.Record, cause error) error {
 	}
 	err := fmt.Errorf("%w (%d); the last one, %s, fails with: %w", errTooManyParked, c.config.MaxParked, record.AggregateID, cause)
 	c.health.Halt(err)
-	c.notes.nudge()
+	c.decisions.Nudge()
 	return err
 }
 

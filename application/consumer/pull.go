@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"orderflow/application/lease"
+	"orderflow/application/watermark"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
@@ -17,12 +19,11 @@ type Emit = func(ctx context.Context, record eventsourcing.Record, done func()) 
 
 // Why a life ends although nothing is wrong.
 var (
-	errChanged   = errors.New("the consumer's plan has changed")
-	errHalted    = errors.New("the consumer has stopped itself")
-	errLeaseLost = errors.New("the lease is lost")
-	errSwitch    = errors.New("the next generation is complete")
-	errOver      = errors.New("the life is over")
-	errHandOver  = errors.New("an event is of a newer version: another process may be able to read it")
+	errChanged  = errors.New("the consumer's plan has changed")
+	errHalted   = errors.New("the consumer has stopped itself")
+	errSwitch   = errors.New("the next generation is complete")
+	errOver     = errors.New("the life is over")
+	errHandOver = errors.New("an event is of a newer version: another process may be able to read it")
 )
 
 // Pull brings the consumer up to date and then follows the feed, until ctx ends; then it returns nil. Everything else that
@@ -31,7 +32,7 @@ func (c *Consumer) Pull(ctx context.Context, emit Emit) error {
 	defer c.health.Set(ports.ConsumerStopped)
 	var beside sync.WaitGroup
 	defer beside.Wait()
-	beside.Go(func() { c.watch(ctx) })
+	beside.Go(func() { c.decisions.Watch(ctx, c.config.Poll) })
 	beside.Go(func() { c.reconcileNowAndThen(ctx) })
 
 	failures := 0 // in a row, without a delivery in between
@@ -43,7 +44,7 @@ func (c *Consumer) Pull(ctx context.Context, emit Emit) error {
 			return nil
 		}
 		switch {
-		case errors.Is(err, errChanged), errors.Is(err, errHalted), errors.Is(err, errLeaseLost):
+		case errors.Is(err, errChanged), errors.Is(err, errHalted), errors.Is(err, lease.ErrLost):
 			failures = 0
 			continue
 		case errors.Is(err, errHandOver):
@@ -72,7 +73,7 @@ func (c *Consumer) Pull(ctx context.Context, emit Emit) error {
 // live is one life: it ends when the plan changes, when ctx ends, or with an error. It calls progress when something was
 // delivered.
 func (c *Consumer) live(ctx context.Context, emit Emit, progress func()) error {
-	changed := c.notes.next()
+	changed := c.decisions.Next()
 	record, err := c.plan(ctx)
 	if err != nil {
 		return err
@@ -134,8 +135,8 @@ func (c *Consumer) rest(ctx context.Context, record ports.ConsumerRecord, change
 // endOnChange ends a life whose plan is not the consumer's any more.
 func (c *Consumer) endOnChange(ctx context.Context, l *life, end context.CancelCauseFunc) {
 	for {
-		changed := c.notes.next()
-		if c.config.planOf(c.notes.record()) != l.plan {
+		changed := c.decisions.Next()
+		if c.config.planOf(c.decisions.Record()) != l.plan {
 			end(errChanged)
 			return
 		}
@@ -188,12 +189,12 @@ func (c *Consumer) follow(
 
 // deliver passes on what the subscription brings.
 func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subscription, emit Emit, progress func()) error {
-	mark := newWatermark()
-	reached := func(done func() (reach, bool)) {
+	mark := watermark.New()
+	reached := func(done func() (watermark.Reach, bool)) {
 		if r, moved := done(); moved && l.mayCommit() {
-			c.commit(ctx, subscription, r.position)
-			if !r.beat.IsZero() {
-				c.pass(l, r.beat)
+			c.commit(ctx, subscription, r.Position)
+			if !r.Beat.IsZero() {
+				c.pass(l, r.Beat)
 			}
 		}
 	}
@@ -205,7 +206,7 @@ func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subs
 			return fmt.Errorf("next delivery to %s: %w", c.config.Name, err)
 		}
 		progress()
-		done := mark.issue(reach{delivery.Position, delivery.Beat})
+		done := mark.Issue(watermark.Reach{Position: delivery.Position, Beat: delivery.Beat})
 		if !delivery.Beat.IsZero() {
 			c.config.Beats.Arrived(c.config.Name, delivery.Beat)
 			reached(done)
@@ -264,7 +265,7 @@ func (c *Consumer) drain(ctx, process context.Context, l *life, end context.Canc
 	defer cancel()
 	handled := func() bool { return l.active == 0 && l.done >= l.succeeded || l.closed }
 	switch {
-	case errors.Is(cause, errLeaseLost):
+	case errors.Is(cause, lease.ErrLost):
 		// Somebody else works already: be quick.
 	case cause == nil, errors.Is(cause, errChanged), errors.Is(cause, errSwitch), errors.Is(cause, errHandOver):
 		unlessStopped, cancel := context.WithTimeout(process, c.config.DrainTimeout)

@@ -23,7 +23,7 @@ func (c *Consumer) Rebuild(ctx context.Context, request ports.RebuildRequest) er
 	if c.life.Load() == nil {
 		return c.notHere()
 	}
-	if status := c.health.Status().Rebuild; status != nil && status.Phase == ports.RebuildRefused && status.Generation == c.notes.record().Next {
+	if status := c.health.Status().Rebuild; status != nil && status.Phase == ports.RebuildRefused && status.Generation == c.decisions.Record().Next {
 		c.rebuilding.wish(request)
 		return nil
 	}
@@ -39,12 +39,12 @@ func (c *Consumer) Rebuild(ctx context.Context, request ports.RebuildRequest) er
 // begin changes the record so that there is a next generation, which this process is then to build as it was asked to: where all
 // processes work as the consumer it takes the lease first, which its next life needs.
 func (c *Consumer) begin(ctx context.Context, request ports.RebuildRequest, change func(*ports.ConsumerRecord) error) error {
-	if c.config.Shared && c.config.Leases != nil {
-		if _, err := c.tryLease(ctx); err != nil {
+	if c.config.Shared && c.lease != nil {
+		if err := c.lease.Try(ctx); err != nil {
 			return err
 		}
 	}
-	if _, err := c.update(ctx, change); err != nil {
+	if _, err := c.decisions.Update(ctx, change); err != nil {
 		return err // the lease is let go by the next life, or runs out
 	}
 	c.rebuilding.wish(request)
@@ -53,7 +53,7 @@ func (c *Consumer) begin(ctx context.Context, request ports.RebuildRequest, chan
 
 // AbortRebuild ends a rebuild and drops what it has filled.
 func (c *Consumer) AbortRebuild(ctx context.Context) error {
-	_, err := c.update(ctx, func(record *ports.ConsumerRecord) error {
+	_, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
 		switch {
 		case record.Next.Number == 0:
 			return &ports.RefusedError{Reason: fmt.Sprintf("there is no rebuild of %s", c.config.Name)}

@@ -15,7 +15,7 @@ const lagPatience = 250 * time.Millisecond
 // that cannot be told is unknown, and says why.
 func (c *Consumer) Status(ctx context.Context) ports.ConsumerStatus {
 	status := c.health.Status()
-	record := c.notes.record()
+	record := c.decisions.Record()
 	status.Name, status.Live, status.Previous = c.config.Name, record.Live, record.Previous
 	status.Lag, status.LagError = c.lag(ctx)
 	set := c.lot.Summary()

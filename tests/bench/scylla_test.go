@@ -18,6 +18,7 @@ import (
 	"orderflow/adapters/scylla"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
+	"orderflow/application/consumers"
 	"orderflow/application/filling"
 	"orderflow/application/orders"
 	"orderflow/bootstrap"
@@ -140,7 +141,7 @@ func measureScylla(tb testing.TB, hosts []string, load scyllaLoad) (f scyllaFigu
 type scyllaService struct {
 	handle    workload.Handle
 	feed      *cdc.Feed
-	consumers consumer.Manager
+	consumers consumers.Manager
 	late      *lateRows
 }
 

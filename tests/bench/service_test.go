@@ -24,6 +24,7 @@ import (
 	"orderflow/adapters/httpapi/orderapi"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
+	"orderflow/application/consumers"
 	"orderflow/application/explain"
 	"orderflow/application/filling"
 	"orderflow/application/orders"
@@ -42,7 +43,7 @@ type service struct {
 	store     *embedded.Store
 	codec     *eventjson.Mux
 	commands  orders.Commands
-	consumers consumer.Manager
+	consumers consumers.Manager
 	beats     *pulse.Monitor
 	pacemaker *pulse.Pacemaker
 	router    *fanout.Router

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"orderflow/application/consumer"
+	"orderflow/application/consumers"
 	"orderflow/domain/order/views"
 	"orderflow/ports"
 )
@@ -53,7 +53,7 @@ func (c *cluster) operate(ctx context.Context, s step) {
 		if err != nil {
 			return
 		}
-		m := consumer.Manager(p.consumers)
+		m := consumers.Manager(p.consumers)
 		switch s.what {
 		case pauseOne:
 			err = m.Pause(ctx, s.consumer)

@@ -17,6 +17,7 @@ import (
 	"orderflow/adapters/scylla"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
+	"orderflow/application/consumers"
 	"orderflow/application/failure"
 	"orderflow/application/filling"
 	"orderflow/application/orders"
@@ -202,5 +203,5 @@ func (o offsets) LoadOffsets(ctx context.Context, name string) (map[string]uuid.
 
 // SaveOffsets implements cdc.Offsets.
 func (o offsets) SaveOffsets(ctx context.Context, name string, saved map[string]uuid.UUID) error {
-	return o.store.SaveOffsets(ctx, name, consumer.Manager(o.consumers).Epoch(name), saved)
+	return o.store.SaveOffsets(ctx, name, consumers.Manager(o.consumers).Epoch(name), saved)
 }

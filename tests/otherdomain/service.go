@@ -14,6 +14,7 @@ import (
 	"orderflow/adapters/fanout"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
+	"orderflow/application/consumers"
 	"orderflow/application/explain"
 	"orderflow/application/failure"
 	"orderflow/application/filling"
@@ -71,7 +72,7 @@ type Service struct {
 	ItemViews  *query.Aggregates
 	Lists      *query.Lists
 	Tables     *query.Tables
-	Consumers  consumer.Manager
+	Consumers  consumers.Manager
 	Verifier   *verify.Verifier
 	Explainer  *explain.Explainer
 

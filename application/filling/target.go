@@ -1,11 +1,10 @@
-package consumer
+package filling
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
 
-	"orderflow/application/filling"
 	"orderflow/ports"
 )
 
@@ -23,7 +22,7 @@ const boundVersion = 1
 // BoundTarget returns the target that a publisher of that name publishes to; empty when none was bound yet. Offsets and states
 // are about what the target has received, so a publisher never changes its target: another target is another consumer.
 func BoundTarget(ctx context.Context, views ports.ViewStore, name string) (target string, err error) {
-	_, data, err := filling.OpenNote(ctx, views, name, targetNote)
+	_, data, err := OpenNote(ctx, views, name, targetNote)
 	if err != nil || len(data) == 0 {
 		return "", err
 	}
@@ -36,7 +35,7 @@ func BoundTarget(ctx context.Context, views ports.ViewStore, name string) (targe
 
 // BindTarget notes what a publisher of that name publishes to from now on.
 func BindTarget(ctx context.Context, views ports.ViewStore, name, target string) error {
-	note, _, err := filling.OpenNote(ctx, views, name, targetNote)
+	note, _, err := OpenNote(ctx, views, name, targetNote)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,5 @@
-package consumer
+// Package holds keeps two pieces of work from one aggregate at the same time.
+package holds
 
 import (
 	"slices"
@@ -7,21 +8,21 @@ import (
 	"github.com/google/uuid"
 )
 
-// holds keep two pieces of work from one aggregate. One piece of work may hold several aggregates; it
-// gets all of them at once or none, so no two can wait for each other. The zero value is ready.
-type holds struct {
+// Holds are the aggregates that work is done on. One piece of work may hold several aggregates; it gets all of
+// them at once or none, so no two can wait for each other. The zero value is ready.
+type Holds struct {
 	mu   sync.Mutex
-	held map[uuid.UUID]*hold
+	held map[uuid.UUID]*Hold
 }
 
-// hold is one piece of work.
-type hold struct {
+// Hold is one piece of work.
+type Hold struct {
 	// over is closed when the work is over; nil while nobody waits for that.
 	over chan struct{}
 }
 
-// acquire waits until nobody holds any of ids, and holds them. ids has no repetitions.
-func (h *holds) acquire(ids ...uuid.UUID) *hold {
+// Acquire waits until nobody holds any of ids, and holds them. ids has no repetitions.
+func (h *Holds) Acquire(ids ...uuid.UUID) *Hold {
 	for {
 		own, wait := h.try(ids)
 		if own != nil {
@@ -31,7 +32,7 @@ func (h *holds) acquire(ids ...uuid.UUID) *hold {
 	}
 }
 
-func (h *holds) try(ids []uuid.UUID) (own *hold, wait <-chan struct{}) {
+func (h *Holds) try(ids []uuid.UUID) (own *Hold, wait <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, id := range ids {
@@ -43,17 +44,17 @@ func (h *holds) try(ids []uuid.UUID) (own *hold, wait <-chan struct{}) {
 		}
 	}
 	if h.held == nil {
-		h.held = make(map[uuid.UUID]*hold)
+		h.held = make(map[uuid.UUID]*Hold)
 	}
-	own = &hold{}
+	own = &Hold{}
 	for _, id := range ids {
 		h.held[id] = own
 	}
 	return own, nil
 }
 
-// release lets go of what acquire has returned.
-func (h *holds) release(own *hold, ids ...uuid.UUID) {
+// Release lets go of what Acquire has returned.
+func (h *Holds) Release(own *Hold, ids ...uuid.UUID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, id := range ids {
@@ -64,8 +65,8 @@ func (h *holds) release(own *hold, ids ...uuid.UUID) {
 	}
 }
 
-// distinct returns each of the ids that get finds in values, once.
-func distinct[T any](values []T, get func(*T) uuid.UUID) []uuid.UUID {
+// Distinct returns each of the ids that get finds in values, once.
+func Distinct[T any](values []T, get func(*T) uuid.UUID) []uuid.UUID {
 	ids := make([]uuid.UUID, 0, len(values))
 	for i := range values {
 		if id := get(&values[i]); !slices.Contains(ids, id) { // there are few, and neighbours are often the same

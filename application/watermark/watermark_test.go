@@ -1,4 +1,4 @@
-package consumer
+package watermark
 
 import (
 	"strconv"
@@ -13,11 +13,11 @@ import (
 func TestWatermark_PropMarksTheUnbrokenRun(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWatermark()
+		w := New()
 		type open struct {
 			stream string
 			number int
-			done   func() (reach, bool)
+			done   func() (Reach, bool)
 		}
 		var inFlight []open
 		issued := map[string]int{}
@@ -35,7 +35,7 @@ func TestWatermark_PropMarksTheUnbrokenRun(t *testing.T) {
 				stream := rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "stream")
 				issued[stream]++
 				n := issued[stream]
-				inFlight = append(inFlight, open{stream, n, w.issue(reach{position: ports.Position{Stream: stream, Offset: strconv.Itoa(n)}})})
+				inFlight = append(inFlight, open{stream, n, w.Issue(Reach{Position: ports.Position{Stream: stream, Offset: strconv.Itoa(n)}})})
 			},
 			"complete": func(t *rapid.T) {
 				if len(inFlight) == 0 {
@@ -49,7 +49,7 @@ func TestWatermark_PropMarksTheUnbrokenRun(t *testing.T) {
 				}
 				done[o.stream][o.number] = true
 				reached, moved := o.done()
-				position := reached.position
+				position := reached.Position
 				want := expected(o.stream)
 				if moved != (want > mark[o.stream]) {
 					t.Fatalf("moved = %v, but the mark of %q goes from %d to %d", moved, o.stream, mark[o.stream], want)

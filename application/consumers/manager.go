@@ -1,0 +1,161 @@
+// Package consumers works on all consumers of a process, by their names.
+package consumers
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"orderflow/application/consumer"
+	"orderflow/domain/projection"
+	"orderflow/ports"
+)
+
+// Manager works on a set of consumers by their names.
+type Manager []*consumer.Consumer
+
+var (
+	_ ports.ConsumerMonitor = Manager(nil)
+	_ ports.ConsumerManager = Manager(nil)
+	_ ports.ParkingManager  = Manager(nil)
+	_ ports.SkipManager     = Manager(nil)
+	_ ports.Rebuilder       = Manager(nil)
+	_ ports.LiveViews       = Manager(nil)
+)
+
+// Refresh reads what is noted about each consumer, so that LiveView is right before they run.
+func (m Manager) Refresh(ctx context.Context) error {
+	for _, c := range m {
+		if err := c.Refresh(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Consumers returns the status of each, in their order. They are asked at the same time, so that one that does not answer
+// holds up no other.
+func (m Manager) Consumers(ctx context.Context) []ports.ConsumerStatus {
+	statuses := make([]ports.ConsumerStatus, len(m))
+	var asked sync.WaitGroup
+	for i, c := range m {
+		asked.Go(func() { statuses[i] = c.Status(ctx) })
+	}
+	asked.Wait()
+	return statuses
+}
+
+// LiveView returns the view that queries read; for a consumer that there is not, a view that nobody fills.
+func (m Manager) LiveView(name string) ports.ViewID {
+	c, err := m.named(name)
+	if err != nil {
+		return ports.ViewID{Consumer: name}
+	}
+	return c.LiveView()
+}
+
+// Takes says whether a consumer takes events of an aggregate type. One that there is not takes none.
+func (m Manager) Takes(name, aggregateType string) bool {
+	c, err := m.named(name)
+	return err == nil && c.Takes(aggregateType)
+}
+
+// Epoch returns the epoch of the lease that a consumer works under; 0 without one.
+func (m Manager) Epoch(name string) uint64 {
+	c, err := m.named(name)
+	if err != nil {
+		return 0
+	}
+	return c.Epoch()
+}
+
+func (m Manager) named(name string) (*consumer.Consumer, error) {
+	for _, c := range m {
+		if c.Name() == name {
+			return c, nil
+		}
+	}
+	return nil, fmt.Errorf("consumer %s: %w", name, ports.ErrNotFound)
+}
+
+// Pause implements [ports.ConsumerManager].
+func (m Manager) Pause(ctx context.Context, name string) error {
+	return m.do(name, func(c *consumer.Consumer) error { return c.Pause(ctx) })
+}
+
+// Resume implements [ports.ConsumerManager].
+func (m Manager) Resume(ctx context.Context, name string) error {
+	return m.do(name, func(c *consumer.Consumer) error { return c.Resume(ctx) })
+}
+
+// Reset implements [ports.ConsumerManager].
+func (m Manager) Reset(ctx context.Context, name string, request ports.ResetRequest) (consequence string, err error) {
+	err = m.do(name, func(c *consumer.Consumer) error {
+		consequence, err = c.Reset(ctx, request)
+		return err
+	})
+	return consequence, err
+}
+
+// ListParked implements [ports.ParkingManager].
+func (m Manager) ListParked(ctx context.Context, name string, after ports.Cursor, limit int) (page ports.ParkedPage, err error) {
+	err = m.do(name, func(c *consumer.Consumer) error {
+		page, err = c.ListParked(ctx, after, limit)
+		return err
+	})
+	return page, err
+}
+
+// RetryParked implements [ports.ParkingManager].
+func (m Manager) RetryParked(ctx context.Context, name string, aggregateID uuid.UUID) error {
+	return m.do(name, func(c *consumer.Consumer) error { return c.Retry(ctx, aggregateID) })
+}
+
+// SkipParked implements [ports.ParkingManager].
+func (m Manager) SkipParked(ctx context.Context, name string, aggregateID uuid.UUID, reason string) error {
+	return m.do(name, func(c *consumer.Consumer) error { return c.Skip(ctx, aggregateID, reason) })
+}
+
+// ListSkips implements [ports.SkipManager].
+func (m Manager) ListSkips(ctx context.Context, q ports.SkipQuery) (page ports.SkipPage, err error) {
+	err = m.do(q.Consumer, func(c *consumer.Consumer) error {
+		page, err = c.ListSkips(ctx, q)
+		return err
+	})
+	return page, err
+}
+
+// Unskip implements [ports.SkipManager].
+func (m Manager) Unskip(ctx context.Context, name string, aggregateID uuid.UUID, sequence uint64) error {
+	return m.do(name, func(c *consumer.Consumer) error { return c.Unskip(ctx, aggregateID, sequence) })
+}
+
+// Rebuild implements [ports.Rebuilder].
+func (m Manager) Rebuild(ctx context.Context, name string, request ports.RebuildRequest) error {
+	return m.do(name, func(c *consumer.Consumer) error { return c.Rebuild(ctx, request) })
+}
+
+// AbortRebuild implements [ports.Rebuilder].
+func (m Manager) AbortRebuild(ctx context.Context, name string) error {
+	return m.do(name, func(c *consumer.Consumer) error { return c.AbortRebuild(ctx) })
+}
+
+// Rollback implements [ports.Rebuilder].
+func (m Manager) Rollback(ctx context.Context, name string) error {
+	return m.do(name, func(c *consumer.Consumer) error { return c.Rollback(ctx) })
+}
+
+// RepairAggregate puts right what one order has in the view of one consumer.
+func (m Manager) RepairAggregate(ctx context.Context, name string, aggregateID uuid.UUID, stray []projection.Row) error {
+	return m.do(name, func(c *consumer.Consumer) error { return c.RepairAggregate(ctx, aggregateID, stray) })
+}
+
+func (m Manager) do(name string, work func(*consumer.Consumer) error) error {
+	c, err := m.named(name)
+	if err != nil {
+		return err
+	}
+	return work(c)
+}
