@@ -10,6 +10,7 @@ import (
 
 	"orderflow/application/failure"
 	"orderflow/application/filling"
+	"orderflow/application/reconcile"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
@@ -116,7 +117,7 @@ func (c *Consumer) walk(place *filling.Place) filling.Walk {
 	return filling.Walk{
 		Store: c.config.Store, Takes: c.config.takes, Workers: c.config.Workers, Backoff: c.config.Backoff, Place: place,
 		Stuck: func(ctx context.Context, id uuid.UUID, attempt int, err error) {
-			if !errors.Is(err, errNotFollowing) {
+			if !errors.Is(err, reconcile.ErrNotFollowing) {
 				c.stuck(ctx, ports.Head{AggregateID: id}, attempt, err)
 			}
 		},

@@ -17,6 +17,7 @@ import (
 	"orderflow/application/holds"
 	"orderflow/application/lease"
 	"orderflow/application/parking"
+	"orderflow/application/rebuild"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -169,8 +170,8 @@ type Consumer struct {
 	alone bool
 	// handedOver is when the lease was last left to a newer program. Only Pull looks at it.
 	handedOver time.Time
-	// rebuilding carries what a rebuild was asked with from Rebuild to the builder.
-	rebuilding rebuilding
+	// wishes carry what a rebuild was asked with from Rebuild to the builder.
+	wishes *rebuild.Wishes
 	// foreign is set when the first foreign record was logged.
 	foreign atomic.Bool
 
@@ -185,6 +186,7 @@ func New(config Config) *Consumer {
 		config: config,
 		log:    config.Logger.With("consumer", config.Name),
 		health: health.New(config.Now, config.FailAfter),
+		wishes: rebuild.NewWishes(),
 		lot:    parking.New(config.Name, config.Parking, config.Skips),
 		decisions: decisions.New(config.Registry, ports.ConsumerRecord{
 			Name: config.Name, Live: ports.Generation{Number: 1, Version: config.Version}, CatchingUp: true, From: config.StartFrom,
@@ -196,7 +198,6 @@ func New(config Config) *Consumer {
 			Standby: c.health.Standby, Logger: c.log,
 		})
 	}
-	c.rebuilding.again = make(chan struct{}, 1)
 	return c
 }
 

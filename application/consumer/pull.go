@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderflow/application/lease"
+	"orderflow/application/reconcile"
 	"orderflow/application/watermark"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
@@ -33,7 +34,12 @@ func (c *Consumer) Pull(ctx context.Context, emit Emit) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() { c.decisions.Watch(ctx, c.config.Poll) })
-	beside.Go(func() { c.reconcileNowAndThen(ctx) })
+	beside.Go(func() {
+		reconcile.New(reconcile.Config{
+			Subject: checked{c}, Every: c.config.ReconcileEvery, Rate: c.config.ReconcileRate,
+			Backoff: c.config.Backoff, Now: c.config.Now, Logger: c.log,
+		}).Run(ctx)
+	})
 
 	failures := 0 // in a row, without a delivery in between
 	for {

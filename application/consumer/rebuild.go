@@ -24,7 +24,7 @@ func (c *Consumer) Rebuild(ctx context.Context, request ports.RebuildRequest) er
 		return c.notHere()
 	}
 	if status := c.health.Status().Rebuild; status != nil && status.Phase == ports.RebuildRefused && status.Generation == c.decisions.Record().Next {
-		c.rebuilding.wish(request)
+		c.wishes.Wish(request)
 		return nil
 	}
 	return c.begin(ctx, request, func(record *ports.ConsumerRecord) error {
@@ -47,7 +47,7 @@ func (c *Consumer) begin(ctx context.Context, request ports.RebuildRequest, chan
 	if _, err := c.decisions.Update(ctx, change); err != nil {
 		return err // the lease is let go by the next life, or runs out
 	}
-	c.rebuilding.wish(request)
+	c.wishes.Wish(request)
 	return nil
 }
 

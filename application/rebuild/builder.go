@@ -1,0 +1,209 @@
+package rebuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/time/rate"
+
+	"orderflow/application/failure"
+	"orderflow/application/filling"
+	"orderflow/application/health"
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// Config is what a [Builder] needs. All fields but Live and Verify are required.
+type Config struct {
+	Generation ports.Generation
+	// Next is the generation that is filled, Filled how far that has got, and Live the one that is read; nil when another
+	// version of the effect has filled it.
+	Next, Live *filling.View
+	Filled     *filling.Place
+	// Walk returns a walk over the aggregates of the consumer.
+	Walk func(*filling.Place) filling.Walk
+	// Alone does work on one aggregate while nothing else does, and turns a panic into an error.
+	Alone func(id uuid.UUID, work func() error) error
+	// Forget forgets what the delivery has left out of Next until now: every aggregate will be looked at.
+	Forget func()
+	// Verify holds one generation against the events; without it nothing is compared.
+	Verify  func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error)
+	Wishes  *Wishes
+	Health  *health.Health
+	Backoff failure.Backoff
+	Now     func() time.Time
+	Logger  *slog.Logger
+}
+
+// Builder fills and verifies one generation.
+type Builder struct{ config Config }
+
+// New returns a Builder.
+func New(config Config) *Builder { return &Builder{config} }
+
+// errRefused: the rebuild has found differences and waits for somebody.
+var errRefused = errors.New("differences were found")
+
+// Run fills and verifies the next generation, until that worked or ctx ends; then it returns the error of ctx. The delivery goes
+// on beside it, for the next generation too. A rebuild that has found differences waits until somebody wishes it again.
+func (b *Builder) Run(ctx context.Context) error {
+	started := b.config.Now()
+	for attempt := 1; ; attempt++ {
+		request := b.config.Wishes.wished()
+		err := failure.Protect(b.config.Logger, func() error { return b.once(ctx, request, started) })
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			return nil
+		case errors.Is(err, errRefused):
+			select {
+			case <-b.config.Wishes.again:
+				attempt, started = 0, b.config.Now()
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		default:
+			b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Error = err.Error() })
+			b.config.Logger.Warn("rebuild does not get on, trying again", "generation", b.config.Generation.Number, "error", err)
+			if err := b.config.Backoff.Wait(ctx, nil, attempt); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (b *Builder) once(ctx context.Context, request ports.RebuildRequest, started time.Time) error {
+	status := ports.RebuildStatus{Phase: ports.RebuildFilling, Generation: b.config.Generation, StartedAt: started}
+	b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { *s = status })
+	var total atomic.Uint64 // so that people can see how long it will take
+	err := b.config.Walk(nil).Heads(ctx, func(context.Context, ports.Head) error { total.Add(1); return nil })
+	if err != nil {
+		return fmt.Errorf("count the aggregates: %w", err)
+	}
+	b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Total = total.Load() })
+	report, err := b.fill(ctx, request, total.Load())
+	if err != nil {
+		return fmt.Errorf("fill generation %d: %w", b.config.Generation.Number, err)
+	}
+	if report.Differences == 0 && !request.SkipVerification && b.config.Verify != nil {
+		b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Phase, s.Done = ports.RebuildVerifying, 0 })
+		if report, err = b.compare(ctx); err != nil {
+			return fmt.Errorf("verify generation %d: %w", b.config.Generation.Number, err)
+		}
+	}
+	b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Report, s.Error = &report, "" })
+	if report.Differences == 0 {
+		return nil
+	}
+	b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Phase = ports.RebuildRefused })
+	b.config.Logger.Error("rebuild is refused: the live generation stays",
+		"generation", b.config.Generation.Number, "differences", report.Differences)
+	return errRefused
+}
+
+// fill brings every aggregate of the next generation up to its head. Those that cannot be brought up are in the report. After an
+// interruption it goes on where it was, unless the delivery has left something out meanwhile.
+func (b *Builder) fill(ctx context.Context, request ports.RebuildRequest, total uint64) (ports.VerifyReport, error) {
+	f := &fill{Builder: b, total: total, limit: rate.NewLimiter(rate.Inf, 1)}
+	if request.AggregatesPerSecond > 0 {
+		f.limit = rate.NewLimiter(rate.Limit(request.AggregatesPerSecond), 1)
+	}
+	if b.config.Filled.Begun() {
+		f.report.Aggregates = b.config.Filled.Done()
+	} else {
+		if err := b.config.Filled.Begin(ctx); err != nil {
+			return f.report, err
+		}
+		b.config.Forget() // every aggregate is looked at below, after this
+	}
+	err := b.config.Walk(b.config.Filled).Histories(ctx, f.take)
+	if errors.Is(err, ports.ErrCorrupt) && ctx.Err() == nil {
+		// A listing that cannot be read must not hold up the aggregates that can.
+		b.config.Logger.Warn("the listing of events cannot be read, each history is read by itself", "error", err)
+		f.report = ports.VerifyReport{}
+		if err = b.config.Filled.Begin(ctx); err == nil {
+			err = b.config.Walk(b.config.Filled).Heads(ctx, f.bringUp)
+		}
+	}
+	if err == nil {
+		err = b.config.Filled.End(ctx, b.now()) // who asks again wants all of it looked at again
+	}
+	return f.report, err
+}
+
+// fill is one filling of the next generation.
+type fill struct {
+	*Builder
+	total uint64
+	limit *rate.Limiter
+
+	mu     sync.Mutex
+	report ports.VerifyReport
+}
+
+func (f *fill) take(ctx context.Context, history []eventsourcing.Record) error {
+	return f.visit(ctx, history[len(history)-1], func() error { return f.config.Next.Take(ctx, history) })
+}
+
+func (f *fill) bringUp(ctx context.Context, head ports.Head) error {
+	end := eventsourcing.Record{Header: eventsourcing.Header{
+		AggregateType: head.AggregateType, AggregateID: head.AggregateID, SequenceNumber: head.SequenceNumber,
+	}}
+	return f.visit(ctx, end, func() error { _, err := f.config.Next.BringUp(ctx, head); return err })
+}
+
+func (f *fill) visit(ctx context.Context, end eventsourcing.Record, work func() error) error {
+	if err := f.limit.Wait(ctx); err != nil {
+		return err
+	}
+	err := f.config.Alone(end.AggregateID, work)
+	if failure.Transient(err) {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.report.Aggregates++; err != nil {
+		f.report.Differences++
+		if len(f.report.Shown) < maxShown {
+			f.report.Shown = append(f.report.Shown, ports.VerifyDifference{
+				AggregateType: end.AggregateType, AggregateID: end.AggregateID, Consumer: f.config.Next.ID().Consumer,
+				Detail: fmt.Sprintf("event %d cannot be applied: %v", failure.Event(err, end).SequenceNumber, err),
+			})
+		}
+	}
+	if n := f.report.Aggregates; n%64 == 0 || n == f.total {
+		f.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Done, s.Total = n, max(n, f.total) })
+	}
+	return nil
+}
+
+// maxShown bounds how many differences are described; all are counted.
+const maxShown = 20
+
+// compare holds the next generation against the events, and the live one too, if the same reducer has filled it: then both
+// equal the same fold, and so each other.
+func (b *Builder) compare(ctx context.Context) (ports.VerifyReport, error) {
+	report, err := b.config.Verify(ctx, b.config.Next.ID())
+	if err != nil || report.Differences > 0 || b.config.Live == nil {
+		return report, err
+	}
+	live, err := b.config.Verify(ctx, b.config.Live.ID())
+	if err != nil {
+		return report, err
+	}
+	live.Events, live.Rows = report.Events, report.Rows
+	for i := range live.Shown {
+		live.Shown[i].Detail = "in the live generation: " + live.Shown[i].Detail
+	}
+	return live, nil
+}
+
+// now is the time as it is stored.
+func (b *Builder) now() time.Time { return eventsourcing.Timestamp(b.config.Now()) }
