@@ -157,6 +157,7 @@ type Consumer struct {
 	log    *slog.Logger
 	health *health.Health
 	lot    *parking.Lot
+	desk   *parking.Desk
 	// decisions is what somebody has decided about the consumer.
 	decisions *decisions.Decisions
 
@@ -192,6 +193,11 @@ func New(config Config) *Consumer {
 			Name: config.Name, Live: ports.Generation{Number: 1, Version: config.Version}, CatchingUp: true, From: config.StartFrom,
 		}),
 	}
+	c.desk = parking.NewDesk(parking.Config{
+		Name: config.Name, Lot: c.lot, Max: config.MaxParked, Shared: config.Shared,
+		Publishes: config.Table == nil, Repairable: config.Repairer != nil,
+		Alone: c.withAggregate, Enter: c.enter, Halt: c.halt, Health: c.health, Now: config.Now, Logger: c.log,
+	})
 	if config.Leases != nil {
 		c.lease = lease.New(lease.Config{
 			Leases: config.Leases, Name: config.Name, Owner: config.Owner, TTL: config.LeaseTTL, Now: config.Now,

@@ -15,12 +15,19 @@
 //
 // # The rooms
 //
-//   - This package follows the feed. It owns subscriptions, offsets, leases and the consumer's record in the registry.
+//   - This package follows the feed. It owns subscriptions and offsets, and starts what runs beside the delivery.
 //   - [orderflow/application/filling] brings views up to the events: one aggregate, or all of them in a walk. It owns no
 //     goroutine and no lock.
-//   - [orderflow/application/parking] keeps which aggregates are parked and which events are skipped.
+//   - [orderflow/application/rebuild] fills and proves a new generation, [orderflow/application/reconcile] looks for what was
+//     left behind. Both are walks.
+//   - [orderflow/application/parking] keeps which aggregates are parked and which events are skipped, and changes that.
+//   - [orderflow/application/decisions] keeps the consumer's record in the registry, and [orderflow/application/lease] the
+//     consumer from running in two processes.
+//   - [orderflow/application/holds] keeps two pieces of work from one aggregate, and [orderflow/application/watermark] offsets
+//     from passing a record that is not done.
 //   - [orderflow/application/health] keeps how the consumer is. A status is read from it without waiting.
 //   - [orderflow/application/failure] says what an error means: transient, of one event, or of a newer program.
+//   - [orderflow/application/consumers] works on all consumers of a process by their names.
 //
 // # Lives
 //

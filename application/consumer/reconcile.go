@@ -73,16 +73,16 @@ func (c checked) BringUp(ctx context.Context, head ports.Head) error {
 // RepairAggregate makes what the live view has of one aggregate what its events say. stray are rows to be removed that the events do
 // not say.
 func (c *Consumer) RepairAggregate(ctx context.Context, id uuid.UUID, stray []projection.Row) error {
-	l := c.life.Load()
-	if l == nil || l.live == nil || !l.enter() {
-		return c.notHere()
+	view, leave, err := c.enter()
+	if err != nil {
+		return err
 	}
-	defer l.leave(0)
+	defer leave()
 	return c.withAggregate(id, func() error {
 		if parked, ok := c.lot.Get(id); ok {
 			return &ports.StillParkedError{Parked: parked}
 		}
-		if err := l.live.Repair(ctx, id, stray); err != nil {
+		if err := view.Repair(ctx, id, stray); err != nil {
 			return err
 		}
 		c.log.Warn("aggregate was put right in the view", "aggregate_id", id)

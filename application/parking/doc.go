@@ -3,7 +3,7 @@
 // A [Lot] belongs to one consumer. It owns the two lists in memory and writes them through to [ports.ParkingLot] and
 // [ports.SkipLog]; it touches no view and handles no event. A process that works as the consumer loads the lists first, and
 // is the only one that changes them, unless the consumer is shared by several processes; then the store is asked where it
-// matters.
+// matters. A [Desk] parks, retries, skips and takes skips back: it is where the lists and the live view meet.
 //
 // # Skips
 //

@@ -1,0 +1,210 @@
+package parking
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/application/failure"
+	"orderflow/application/filling"
+	"orderflow/application/health"
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// Config is what a [Desk] needs. Fields are required but for flags.
+type Config struct {
+	// Name is that of the consumer.
+	Name string
+	Lot  *Lot
+	// Max is the number of parked aggregates beyond which the consumer stops instead of parking more.
+	Max int
+	// Shared says that other processes work as the consumer, too.
+	Shared bool
+	// Publishes says that the consumer fills no table, and Repairable that the store can replace the rows of one aggregate.
+	Publishes, Repairable bool
+	// Alone does work on one aggregate while nothing else does, and turns a panic into an error.
+	Alone func(id uuid.UUID, work func() error) error
+	// Enter returns the view that is read, and keeps the consumer from ending its life until leave is called. Its error says
+	// why the consumer does not work in this process.
+	Enter func() (view *filling.View, leave func(), err error)
+	// Halt stops the consumer until somebody resumes it.
+	Halt   func(err error)
+	Health *health.Health
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Desk parks aggregates, and lets people retry and skip. Its methods are safe for concurrent use.
+type Desk struct {
+	config Config
+	lot    *Lot
+}
+
+// NewDesk returns a Desk.
+func NewDesk(config Config) *Desk { return &Desk{config, config.Lot} }
+
+// now is the time as it is stored.
+func (d *Desk) now() time.Time { return eventsourcing.Timestamp(d.config.Now()) }
+
+// errTooManyParked stops the consumer: when so many aggregates fail, it is not about the aggregates.
+var errTooManyParked = errors.New(
+	"too many aggregates are parked: find the cause, retry or skip some of them, and resume the consumer")
+
+// errTooManyWait keeps the consumer where it is until a newer program takes over.
+var errTooManyWait = errors.New("too many aggregates wait for a newer version of the program: start that version")
+
+// Park sets the aggregate of record aside. The entry is stored before the record counts as done, so the offset never passes an
+// event that is neither applied nor parked.
+func (d *Desk) Park(ctx context.Context, record eventsourcing.Record, attempts int, cause error) error {
+	return d.config.Alone(record.AggregateID, func() error {
+		if d.lot.Count() >= d.config.Max {
+			return d.tooMany(record, cause)
+		}
+		return d.setAside(ctx, ports.ParkedAggregate{ParkedAt: d.now()}, failure.Event(cause, record), attempts, cause)
+	})
+}
+
+// tooMany is the error for an aggregate that cannot be parked any more. The consumer stops itself, unless the program is just
+// too old: then it keeps trying, so that nobody has to resume it after the upgrade.
+func (d *Desk) tooMany(record eventsourcing.Record, cause error) error {
+	if failure.Newer(cause) {
+		return fmt.Errorf("%w (%d); the last one, %s, fails with: %w", errTooManyWait, d.config.Max, record.AggregateID, cause)
+	}
+	err := fmt.Errorf("%w (%d); the last one, %s, fails with: %w", errTooManyParked, d.config.Max, record.AggregateID, cause)
+	d.config.Halt(err)
+	return err
+}
+
+// setAside stores what is known about an aggregate that does not get on. The caller holds it.
+func (d *Desk) setAside(
+	ctx context.Context, parked ports.ParkedAggregate, failed eventsourcing.Record, attempts int, cause error,
+) error {
+	parked.AggregateType, parked.AggregateID = failed.AggregateType, failed.AggregateID
+	if parked.SequenceNumber != failed.SequenceNumber || parked.FailedAt.IsZero() {
+		parked.FailedAt = cmp.Or(d.config.Health.Since(failed.AggregateID), d.now())
+	}
+	parked.SequenceNumber, parked.EventID, parked.EventType = failed.SequenceNumber, failed.EventID, failed.EventType
+	parked.Kind, parked.Error = failure.KindOf(cause), cause.Error()
+	parked.Attempts += attempts
+	if err := d.lot.Park(ctx, parked); err != nil {
+		return fmt.Errorf("park aggregate %s: %w (it failed with: %w)", parked.AggregateID, err, cause)
+	}
+	d.config.Health.Recovered(parked.AggregateID)
+	d.config.Logger.ErrorContext(ctx, "aggregate is parked; its events wait until it is retried or one is skipped",
+		"aggregate_id", parked.AggregateID, "sequence_number", parked.SequenceNumber, "event_type", parked.EventType,
+		"kind", parked.Kind, "attempts", parked.Attempts, "error", cause)
+	return nil
+}
+
+// Retry handles an aggregate that was set aside, from the event that failed to the last one.
+func (d *Desk) Retry(ctx context.Context, id uuid.UUID) error {
+	return d.release(ctx, id, func(ports.ParkedAggregate) error { return nil })
+}
+
+// Skip passes over the event that failed, notes why, and handles the rest.
+func (d *Desk) Skip(ctx context.Context, id uuid.UUID, reason string) error {
+	return d.release(ctx, id, func(parked ports.ParkedAggregate) error {
+		// From here on every generation passes over the event by itself, this one included.
+		err := d.lot.Skip(ctx, ports.Skip{
+			AggregateID: id, SequenceNumber: parked.SequenceNumber, EventID: parked.EventID, EventType: parked.EventType,
+			Reason: reason, Error: parked.Error, SkippedAt: d.now(),
+		})
+		if err == nil {
+			d.config.Logger.WarnContext(ctx, "event is skipped", "aggregate_id", id, "sequence_number", parked.SequenceNumber, "reason", reason)
+		}
+		return err
+	})
+}
+
+// release prepares a parked aggregate and brings it up to its last event; then it is parked no longer.
+func (d *Desk) release(ctx context.Context, id uuid.UUID, prepare func(ports.ParkedAggregate) error) error {
+	view, leave, err := d.config.Enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return d.config.Alone(id, func() error {
+		if d.config.Shared { // any process may have parked it
+			if err := d.lot.LoadParked(ctx); err != nil {
+				return err
+			}
+		}
+		parked, ok := d.lot.Get(id)
+		if !ok {
+			return fmt.Errorf("parked aggregate %s of %s: %w", id, d.config.Name, ports.ErrNotFound)
+		}
+		if err := prepare(parked); err != nil {
+			return err
+		}
+		return d.bringBack(ctx, view, parked)
+	})
+}
+
+// bringBack brings a parked aggregate up. The caller holds it.
+func (d *Desk) bringBack(ctx context.Context, view *filling.View, parked ports.ParkedAggregate) error {
+	id := parked.AggregateID
+	err := d.bringUpParked(ctx, parked, func() (int, error) {
+		return view.BringUp(ctx, ports.Head{AggregateID: id, SequenceNumber: parked.SequenceNumber})
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.lot.Unpark(ctx, id); err != nil {
+		return err
+	}
+	if d.config.Shared { // what another process has passed over until then, the event store has by now
+		err := d.bringUpParked(ctx, parked, func() (int, error) { return view.BringUpToEnd(ctx, id) })
+		if err != nil {
+			return fmt.Errorf("aggregate %s is not parked any more, but may miss its last events until the next one: %w", id, err)
+		}
+	}
+	d.config.Health.Recovered(id)
+	d.config.Logger.InfoContext(ctx, "aggregate is not parked any more", "aggregate_id", id)
+	return nil
+}
+
+// bringUpParked calls bringUp for a parked aggregate, and parks it once more if that fails. The caller holds it.
+func (d *Desk) bringUpParked(ctx context.Context, parked ports.ParkedAggregate, bringUp func() (advanced int, err error)) error {
+	err := failure.Protect(d.config.Logger, func() error {
+		advanced, err := bringUp()
+		d.config.Health.Handled.Add(uint64(advanced))
+		return err
+	})
+	if err == nil || failure.Transient(err) {
+		return err
+	}
+	failed := failure.Event(err, eventsourcing.Record{
+		Header: eventsourcing.Header{
+			AggregateType: parked.AggregateType, AggregateID: parked.AggregateID, SequenceNumber: parked.SequenceNumber, EventID: parked.EventID,
+		},
+		EventType: parked.EventType,
+	})
+	parked.RetriedAt = d.now()
+	if err := d.setAside(ctx, parked, failed, 1, err); err != nil {
+		return err
+	}
+	parked, _ = d.lot.Get(parked.AggregateID)
+	return &ports.StillParkedError{Parked: parked}
+}
+
+// RetryWaiting tries the aggregates that waited for a newer program: this one may be it.
+func (d *Desk) RetryWaiting(ctx context.Context) {
+	for _, parked := range d.lot.All() {
+		if parked.Kind != ports.FailureNewer || ctx.Err() != nil {
+			continue
+		}
+		err := d.release(ctx, parked.AggregateID, func(ports.ParkedAggregate) error { return nil })
+		if still := (*ports.StillParkedError)(nil); errors.As(err, &still) && still.Parked.Kind == ports.FailureNewer {
+			continue // and so will most of the others; each is one read
+		}
+		if err != nil && ctx.Err() == nil {
+			d.config.Logger.Warn("aggregate that waited for a newer program stays parked", "aggregate_id", parked.AggregateID, "error", err)
+		}
+	}
+}
