@@ -13,6 +13,7 @@ import (
 	"orderflow/adapters/memory"
 	"orderflow/application/command"
 	"orderflow/application/consumer"
+	"orderflow/application/consumers"
 	"orderflow/application/filling"
 	"orderflow/application/orders"
 	"orderflow/application/query"
@@ -50,7 +51,7 @@ func Example() {
 		fmt.Println(err)
 	}
 	queries := query.NewAggregates(query.AggregatesConfig{
-		Type: order.Type, Views: store, Live: consumer.Manager{readModel}, Store: store, Codec: orderjson.NewMux(), Projection: p,
+		Type: order.Type, Views: store, Live: consumers.Manager{readModel}, Store: store, Codec: orderjson.NewMux(), Projection: p,
 	})
 	row, err := queries.Row(ctx, id, result.SequenceNumber, time.Minute)
 	if err != nil {
