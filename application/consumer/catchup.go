@@ -18,22 +18,8 @@ import (
 // plan reads what is noted about the consumer, and settles what follows from the version of the effect.
 func (c *Consumer) plan(ctx context.Context) (ports.ConsumerRecord, error) {
 	return c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
-		version := c.config.Version
-		switch {
-		case record.Live.Version == version:
-		case c.config.Table == nil: // nobody reads what a publisher keeps
-			record.Live.Version = version
-		case record.Next.Number != 0 && record.Next.Version == version: // on its way
-		case record.Previous.Number != 0 && record.Previous.Version == version: // the program was rolled back
-			c.log.Warn("the live generation is of another version of the reducer, going back to the previous one",
-				"live", record.Live, "next", record.Previous)
-			record.Next, record.Previous = record.Previous, record.Next
-		case record.Next.Number != 0: // of a third version: it must be dropped first
-			record.Next.Version = 0
-		default:
-			record.Next = ports.Generation{Number: int(record.Revision) + 1, Version: version}
-			c.log.Warn("the live generation is of another version of the reducer and is served as it is while the next one is built",
-				"live", record.Live, "next", record.Next)
+		if note := c.subject.Settle(record); note != "" {
+			c.log.Warn(note, "live", record.Live, "next", record.Next)
 		}
 		return nil
 	})

@@ -153,11 +153,12 @@ func (noBeats) Age(string, time.Time) (time.Duration, bool) { return 0, false }
 // Consumer is one consumer of the change feed. Its methods are safe for concurrent use, except that Pull runs once at a
 // time and that Handle is not called concurrently for one order.
 type Consumer struct {
-	config Config
-	log    *slog.Logger
-	health *health.Health
-	lot    *parking.Lot
-	desk   *parking.Desk
+	config  Config
+	log     *slog.Logger
+	health  *health.Health
+	lot     *parking.Lot
+	desk    *parking.Desk
+	subject decisions.Subject
 	// decisions is what somebody has decided about the consumer.
 	decisions *decisions.Decisions
 
@@ -184,11 +185,12 @@ type Consumer struct {
 func New(config Config) *Consumer {
 	config = config.withDefaults()
 	c := &Consumer{
-		config: config,
-		log:    config.Logger.With("consumer", config.Name),
-		health: health.New(config.Now, config.FailAfter),
-		wishes: rebuild.NewWishes(),
-		lot:    parking.New(config.Name, config.Parking, config.Skips),
+		config:  config,
+		log:     config.Logger.With("consumer", config.Name),
+		health:  health.New(config.Now, config.FailAfter),
+		subject: decisions.Subject{Name: config.Name, Version: config.Version, View: config.Table != nil, Now: config.Now},
+		wishes:  rebuild.NewWishes(),
+		lot:     parking.New(config.Name, config.Parking, config.Skips),
 		decisions: decisions.New(config.Registry, ports.ConsumerRecord{
 			Name: config.Name, Live: ports.Generation{Number: 1, Version: config.Version}, CatchingUp: true, From: config.StartFrom,
 		}),

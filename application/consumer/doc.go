@@ -29,6 +29,9 @@
 //   - [orderflow/application/failure] says what an error means: transient, of one event, or of a newer program.
 //   - [orderflow/application/consumers] works on all consumers of a process by their names.
 //
+// What is left here is a little more than 1,500 lines. It is one thing: a life, and what a delivery goes through in it. To
+// divide it further, the parts would have to know the state of a life from outside.
+//
 // # Lives
 //
 // What somebody has decided about a consumer (paused or not, which generation is live, which one is being built, from where on)
