@@ -84,12 +84,3 @@ func harness(tb testing.TB, s server, config cdc.Config, events *memory.Store) p
 		Tuning: porttest.Tuning{Wait: time.Minute, Quiet: 60 * time.Millisecond, Writers: 8, Backlog: 500},
 	}
 }
-
-func TestContract_AggregateTypes(t *testing.T) {
-	t.Parallel()
-	porttest.AggregateTypes(t, func(t *testing.T) porttest.AggregateTypesHarness {
-		s := simulated(t, scyllasim.Options{}, false)
-		h := harness(t, s, s.config(newOffsets()), memory.New(memory.Options{}))
-		return porttest.AggregateTypesHarness{Store: h.Store, Feed: h.Feed, Close: h.Close, Repeats: true, Tuning: h.Tuning}
-	})
-}

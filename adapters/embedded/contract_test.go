@@ -139,17 +139,6 @@ func TestStore_Contract(t *testing.T) {
 		}
 		porttest.SkipLog(t, func(t *testing.T) porttest.SkipLogHarness { return harness(openNew(t)) })
 	})
-	t.Run("AggregateTypes", func(t *testing.T) {
-		t.Parallel()
-		var harness func(o opened) porttest.AggregateTypesHarness
-		harness = func(o opened) porttest.AggregateTypesHarness {
-			return porttest.AggregateTypesHarness{
-				Store: o, Scanner: o, Lister: o, Feed: o, Close: o.Close,
-				Reopen: func(t testing.TB) porttest.AggregateTypesHarness { return harness(o.reopen(t)) },
-			}
-		}
-		porttest.AggregateTypes(t, func(t *testing.T) porttest.AggregateTypesHarness { return harness(openNew(t)) })
-	})
 	t.Run("RecordLister", func(t *testing.T) {
 		t.Parallel()
 		var harness func(t testing.TB, o opened) porttest.RecordListerHarness

@@ -62,10 +62,6 @@ func TestContract(t *testing.T) {
 		t.Parallel()
 		porttest.RecordLister(t, onNewStore(recordLister))
 	})
-	t.Run("AggregateTypes", func(t *testing.T) {
-		t.Parallel()
-		porttest.AggregateTypes(t, onNewStore(aggregateTypes))
-	})
 	t.Run("Publisher", func(t *testing.T) {
 		t.Parallel()
 		porttest.Publisher(t, publisher)
@@ -135,8 +131,4 @@ func leases(s *memory.Store, advance func(time.Duration)) porttest.LeasesHarness
 
 func recordLister(s *memory.Store) porttest.RecordListerHarness {
 	return porttest.RecordListerHarness{Lister: s, Store: s, Close: s.Close, Reopen: reopen(s, recordLister), Expire: s.Expire}
-}
-
-func aggregateTypes(s *memory.Store) porttest.AggregateTypesHarness {
-	return porttest.AggregateTypesHarness{Store: s, Scanner: s, Lister: s, Feed: s, Close: s.Close, Reopen: reopen(s, aggregateTypes)}
 }

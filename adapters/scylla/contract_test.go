@@ -80,17 +80,6 @@ func contract(t *testing.T, options contractOptions) {
 		}
 		porttest.EventStore(t, func(t *testing.T) porttest.EventStoreHarness { return harness(fresh(t, options.hosts(t))) })
 	})
-	t.Run("AggregateTypes", func(t *testing.T) {
-		t.Parallel()
-		var harness func(o opened) porttest.AggregateTypesHarness
-		harness = func(o opened) porttest.AggregateTypesHarness {
-			return porttest.AggregateTypesHarness{
-				Store: o, Scanner: o, Lister: o, Close: o.Close, Tuning: options.tuning,
-				Reopen: func(t testing.TB) porttest.AggregateTypesHarness { return harness(o.reopen(t)) },
-			}
-		}
-		porttest.AggregateTypes(t, func(t *testing.T) porttest.AggregateTypesHarness { return harness(fresh(t, options.hosts(t))) })
-	})
 	t.Run("HeadScanner", func(t *testing.T) {
 		t.Parallel()
 		var harness func(o opened) porttest.HeadScannerHarness

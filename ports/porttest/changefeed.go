@@ -25,7 +25,7 @@ func changeFeedScenarios() []scenario[ChangeFeedHarness] {
 		{"a second subscription of a consumer is refused", secondSubscription},
 		{"seek end is refused while the consumer is subscribed", seekEndWhileSubscribed},
 		{"memory is not shared between consumers", feedMemory},
-	}, offsetScenarios(), feedEndScenarios(), lagScenarios(), expiryScenarios(), pulseScenarios())
+	}, feedTypeScenarios(), offsetScenarios(), feedEndScenarios(), lagScenarios(), expiryScenarios(), pulseScenarios())
 }
 
 // traffic appends to several aggregates in turns: in each round 1 or 2 events to each.

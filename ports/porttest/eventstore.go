@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,7 +14,7 @@ import (
 )
 
 func eventStoreScenarios() []scenario[EventStoreHarness] {
-	return []scenario[EventStoreHarness]{
+	return slices.Concat([]scenario[EventStoreHarness]{
 		{"every field of a record comes back", everyFieldComesBack},
 		{"an unknown aggregate has no records", unknownAggregate},
 		{"load returns what lies behind a sequence number", loadBehind},
@@ -35,7 +36,7 @@ func eventStoreScenarios() []scenario[EventStoreHarness] {
 		{"a closed store refuses", eventStoreClosed},
 		{"closing under writers keeps what was acknowledged and no more", closedUnderWriters},
 		{"everything is there after a restart", eventStoreReopened},
-	}
+	}, eventStoreTypeScenarios())
 }
 
 // append appends, and checks that the answer holds what was sent.

@@ -11,7 +11,7 @@ import (
 )
 
 func headScannerScenarios() []scenario[HeadScannerHarness] {
-	return []scenario[HeadScannerHarness]{
+	return slices.Concat([]scenario[HeadScannerHarness]{
 		{"an empty store has no heads", noHeads},
 		{"every aggregate appears once, with its head", everyHead},
 		{"a cursor goes on where its page ended", headCursor},
@@ -20,7 +20,7 @@ func headScannerScenarios() []scenario[HeadScannerHarness] {
 		{"an ended context stops a call before it does anything", headScannerCancelled},
 		{"a closed store refuses", headScannerClosed},
 		{"a cursor survives a restart", headCursorReopened},
-	}
+	}, headTypeScenarios())
 }
 
 // heads lists through the scanner of h.

@@ -159,7 +159,8 @@ var (
 
 func TestEventStore_IsProved(t *testing.T) {
 	t.Parallel()
-	prove(t, eventStoreScenarios(), soundEvents, slices.Concat(proofsOfReading(), proofsOfAppending(), proofsOfLifecycle()))
+	prove(t, eventStoreScenarios(), soundEvents, slices.Concat(
+		proofsOfReading(), proofsOfAppending(), proofsOfLifecycle(), proofsOfEventStoreTypes()))
 }
 
 func proofsOfReading() []proof[EventStoreHarness] {

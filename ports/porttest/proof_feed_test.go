@@ -15,7 +15,7 @@ import (
 func TestChangeFeed_IsProved(t *testing.T) {
 	t.Parallel()
 	prove(t, changeFeedScenarios(), soundFeed, slices.Concat(
-		proofsOfDelivery(), proofsOfIndependence(), proofsOfOffsets(), proofsOfFeedEnds(), proofsOfLag(), proofsOfExpiry(), proofsOfPulse()))
+		proofsOfDelivery(), proofsOfFeedTypes(), proofsOfIndependence(), proofsOfOffsets(), proofsOfFeedEnds(), proofsOfLag(), proofsOfExpiry(), proofsOfPulse()))
 }
 
 func proofsOfDelivery() []proof[ChangeFeedHarness] {

@@ -109,7 +109,7 @@ func TestHeadScanner_IsProved(t *testing.T) {
 		writing = "aggregates that are written meanwhile do not hide others"
 	)
 	var scans atomic.Int64
-	prove(t, headScannerScenarios(), soundScanner, []proof[HeadScannerHarness]{
+	prove(t, headScannerScenarios(), soundScanner, append(proofsOfHeadTypes(), []proof[HeadScannerHarness]{
 		{
 			broken: "finds what is not there", scenario: "an empty store has no heads", says: "the scan of an empty store found",
 			adapter: rescans(func(heads []ports.Head) []ports.Head { return append(heads, ports.Head{}) }),
@@ -177,7 +177,7 @@ func TestHeadScanner_IsProved(t *testing.T) {
 				return h
 			},
 		},
-	})
+	}...))
 }
 
 // scansOnce accepts each cursor once.

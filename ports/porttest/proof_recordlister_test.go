@@ -69,7 +69,7 @@ func TestRecordLister_IsProved(t *testing.T) {
 		slices.Reverse(all)
 		return all
 	})
-	prove(t, recordListerScenarios(), soundLister, []proof[RecordListerHarness]{
+	prove(t, recordListerScenarios(), soundLister, append(proofsOfListingTypes(), []proof[RecordListerHarness]{
 		{broken: "lists the newest first", scenario: events, says: "comes after event 0", adapter: reversed},
 		{broken: "lists events as they were written", scenario: events, says: "does not come right after its predecessor", adapter: exchanges},
 		{
@@ -113,7 +113,7 @@ func TestRecordLister_IsProved(t *testing.T) {
 				return h
 			},
 		},
-	})
+	}...))
 }
 
 // exchanges exchanges the two listings.

@@ -11,7 +11,7 @@ import (
 )
 
 func recordListerScenarios() []scenario[RecordListerHarness] {
-	return []scenario[RecordListerHarness]{
+	return slices.Concat([]scenario[RecordListerHarness]{
 		{"events are listed once, each history in one piece", listsEvents},
 		{"the outbox is listed once, oldest first", listsOutbox},
 		{"the outbox ends when the feed drops it, the events stay", listsAfterExpiry},
@@ -19,7 +19,7 @@ func recordListerScenarios() []scenario[RecordListerHarness] {
 		{"an ended context stops a call before it does anything", recordListerCancelled},
 		{"a closed store refuses", recordListerClosed},
 		{"cursors survive a restart", recordCursorReopened},
-	}
+	}, listingTypeScenarios())
 }
 
 func (h RecordListerHarness) events(ctx context.Context, after ports.Cursor, limit int) ([]eventsourcing.Record, ports.Cursor, error) {

@@ -2,7 +2,6 @@ package porttest
 
 import (
 	"strings"
-	"testing"
 
 	"github.com/google/uuid"
 
@@ -10,49 +9,45 @@ import (
 	"orderflow/ports"
 )
 
-// AggregateTypesHarness gives the AggregateTypes suite an adapter to test.
-type AggregateTypesHarness struct {
-	Store ports.EventStore
-	// Scanner, Lister and Feed show what Store holds. They are nil when the adapter does not have
-	// them.
-	Scanner ports.HeadScanner
-	Lister  ports.RecordLister
-	Feed    ports.ChangeFeed
-	// Close and Reopen are as in [EventStoreHarness], Repeats as in [ChangeFeedHarness].
-	Close   func() error
-	Reopen  func(t testing.TB) AggregateTypesHarness
-	Repeats bool
-	Tuning
-}
+// The scenarios in this file have aggregates of several types side by side in one store.
 
-func (h AggregateTypesHarness) close() error { return h.Close() }
-
-// AggregateTypes tests that aggregates of several types can be in one store. It covers what the
-// contracts of [ports.EventStore], [ports.HeadScanner], [ports.RecordLister] and [ports.ChangeFeed]
-// say about the aggregate type. Each test calls factory for an adapter with its own data.
-func AggregateTypes(t *testing.T, factory func(t *testing.T) AggregateTypesHarness) {
-	runSuite(t, factory, aggregateTypeScenarios())
-}
-
-func aggregateTypeScenarios() []scenario[AggregateTypesHarness] {
-	return []scenario[AggregateTypesHarness]{
+func eventStoreTypeScenarios() []scenario[EventStoreHarness] {
+	return []scenario[EventStoreHarness]{
 		{"records come back with their aggregate types", typesComeBack},
 		{"a repeated command is answered with its aggregate type", typeOfRepeatedCommand},
 		{"an append of a wrong aggregate type is refused", wrongTypeRefused},
-		{"heads are of their aggregate types", typesOfHeads},
-		{"listings show aggregate types", typesOfListings},
-		{"records are delivered with their aggregate types", typesDelivered},
 		{"aggregate types are there after a restart", typesReopened},
 	}
 }
 
-// everyType returns an ordinary name, another name that begins with it, the shortest name, and the
-// longest.
+func headTypeScenarios() []scenario[HeadScannerHarness] {
+	return []scenario[HeadScannerHarness]{
+		{"heads are of their aggregate types", typesOfHeads},
+		{"the aggregate types of heads are there after a restart", typesOfHeadsReopened},
+	}
+}
+
+func listingTypeScenarios() []scenario[RecordListerHarness] {
+	return []scenario[RecordListerHarness]{
+		{"listings show aggregate types", typesOfListings},
+		{"listings show aggregate types after a restart", typesOfListingsReopened},
+	}
+}
+
+func feedTypeScenarios() []scenario[ChangeFeedHarness] {
+	return []scenario[ChangeFeedHarness]{
+		{"records are delivered with their aggregate types", typesDelivered},
+		{"records are delivered with their aggregate types after a restart", typesDeliveredReopened},
+	}
+}
+
+// everyType is a name of each kind: an ordinary one, another one that begins with it, the shortest,
+// and the longest.
 func everyType() []string {
 	return []string{"order", "order-line", "z", strings.Repeat("long_0-9", eventsourcing.MaxType/8), "stock-item"}
 }
 
-// ofType changes an append into one to an aggregate of a type.
+// ofType makes a an append to an aggregate of a type.
 func ofType(a ports.Append, name string) ports.Append {
 	for i := range a.Records {
 		a.Records[i].AggregateType = name
@@ -86,20 +81,20 @@ func histories(records []eventsourcing.Record) map[uuid.UUID][]eventsourcing.Rec
 	return byID
 }
 
-func typesComeBack(t test, h AggregateTypesHarness) {
+func typesComeBack(t test, h EventStoreHarness) {
 	for id, history := range histories(t.someOfEveryType(h.Store)) {
 		t.expectHistory(h.Store, id, history)
 		t.expectRecords("load after 2", t.load(h.Store, id, 2), history[2:])
 	}
 }
 
-func typeOfRepeatedCommand(t test, h AggregateTypesHarness) {
+func typeOfRepeatedCommand(t test, h EventStoreHarness) {
 	first := ofType(command(newID(), 0, 2), "stock-item")
 	t.append(h.Store, first)
 	t.expectDuplicate(h.Store, ofType(again(first, 1), "stock-item"), first.Records)
 }
 
-func wrongTypeRefused(t test, h AggregateTypesHarness) {
+func wrongTypeRefused(t test, h EventStoreHarness) {
 	id := newID()
 	history := t.append(h.Store, ofType(command(id, 0, 1), "stock-item"))
 	for what, spoil := range map[string]func(*ports.Append){
@@ -121,26 +116,43 @@ func wrongTypeRefused(t test, h AggregateTypesHarness) {
 	}
 }
 
-func typesOfHeads(t test, h AggregateTypesHarness) {
-	if h.Scanner == nil {
-		t.Log("absent: this adapter lists no heads")
+func typesReopened(t test, h EventStoreHarness) {
+	written := t.someOfEveryType(h.Store)
+	h, ok := reopened(t, h.Reopen)
+	if !ok {
 		return
 	}
+	for id, history := range histories(written) {
+		t.expectHistory(h.Store, id, history)
+	}
+}
+
+func typesOfHeads(t test, h HeadScannerHarness) {
 	written := t.someOfEveryType(h.Store)
 	for _, limit := range []int{1, 3, 1_000} {
 		t.expectTypedHeads(h, written, limit)
 	}
 }
 
-// expectTypedHeads checks that the head of each aggregate is listed once, with its type.
-func (t test) expectTypedHeads(h AggregateTypesHarness, written []eventsourcing.Record, limit int) {
+func typesOfHeadsReopened(t test, h HeadScannerHarness) {
+	written := t.someOfEveryType(h.Store)
+	h, ok := reopened(t, h.Reopen)
+	if !ok {
+		return
+	}
+	t.expectTypedHeads(h, written, 3)
+}
+
+// expectTypedHeads wants the head of each aggregate once, with its type.
+func (t test) expectTypedHeads(h HeadScannerHarness, written []eventsourcing.Record, limit int) {
 	t.Helper()
-	list := HeadScannerHarness{Scanner: h.Scanner}.heads
 	want := map[uuid.UUID]ports.Head{}
 	for _, r := range written {
-		want[r.AggregateID] = ports.Head{AggregateType: r.AggregateType, AggregateID: r.AggregateID, SequenceNumber: r.SequenceNumber}
+		want[r.AggregateID] = ports.Head{
+			AggregateType: r.AggregateType, AggregateID: r.AggregateID, SequenceNumber: r.SequenceNumber,
+		}
 	}
-	got := walk(t, list, "", limit)
+	got := walk(t, h.heads, "", limit)
 	for _, head := range got {
 		if diff := differ(head, want[head.AggregateID]); diff != "" {
 			t.Fatalf("head of %s (-want +got):\n%s", head.AggregateID, diff)
@@ -151,55 +163,48 @@ func (t test) expectTypedHeads(h AggregateTypesHarness, written []eventsourcing.
 	}
 }
 
-func typesOfListings(t test, h AggregateTypesHarness) {
-	if h.Lister == nil {
-		t.Log("absent: this adapter lists no records")
-		return
-	}
-	listings := RecordListerHarness{Lister: h.Lister}
+func typesOfListings(t test, h RecordListerHarness) {
 	written := t.someOfEveryType(h.Store)
 	for _, limit := range []int{1, 7, 1_000} {
-		t.expectListing(walk(t, listings.events, "", limit), written, true)
-		t.expectListing(walk(t, listings.outbox, "", limit), written, false)
+		t.expectListing(walk(t, h.events, "", limit), written, true)
+		t.expectListing(walk(t, h.outbox, "", limit), written, false)
 	}
 }
 
-// typesDelivered has a consumer that reads while records of all types are written, and one that
-// resumes among them.
-func typesDelivered(t test, h AggregateTypesHarness) {
-	if h.Feed == nil {
-		t.Log("absent: this adapter has no feed")
-		return
-	}
-	feed := ChangeFeedHarness{Feed: h.Feed, Store: h.Store, Repeats: h.Repeats}
-	t.seekEnd(feed, "early", "late")
-	early := t.subscribe(feed, "early")
-	first := t.someOfEveryType(h.Store)
-	early.expect(first)
-
-	late := t.subscribe(feed, "late")
-	late.expect(first)
-	late.commitAll()
-	late.close()
-	second := t.someOfEveryType(h.Store)
-	late = t.subscribe(feed, "late")
-	late.expect(second)
-	early.expect(second)
-}
-
-func typesReopened(t test, h AggregateTypesHarness) {
+func typesOfListingsReopened(t test, h RecordListerHarness) {
 	written := t.someOfEveryType(h.Store)
 	h, ok := reopened(t, h.Reopen)
 	if !ok {
 		return
 	}
-	for id, history := range histories(written) {
-		t.expectHistory(h.Store, id, history)
+	t.expectListing(walk(t, h.events, "", 5), written, true)
+	t.expectListing(walk(t, h.outbox, "", 5), written, false)
+}
+
+// typesDelivered has a consumer that reads while records of all types are written, and one that
+// resumes in the middle of them.
+func typesDelivered(t test, h ChangeFeedHarness) {
+	t.seekEnd(h, "early", "late")
+	early := t.subscribe(h, "early")
+	first := t.someOfEveryType(h.Store)
+	early.expect(first)
+
+	late := t.subscribe(h, "late")
+	late.expect(first)
+	late.commitAll()
+	late.close()
+	second := t.someOfEveryType(h.Store)
+	late = t.subscribe(h, "late")
+	late.expect(second)
+	early.expect(second)
+}
+
+func typesDeliveredReopened(t test, h ChangeFeedHarness) {
+	t.seekEnd(h, "a")
+	written := t.someOfEveryType(h.Store)
+	h, ok := reopened(t, h.Reopen)
+	if !ok {
+		return
 	}
-	if h.Scanner != nil {
-		t.expectTypedHeads(h, written, 100)
-	}
-	if h.Lister != nil {
-		t.expectListing(walk(t, RecordListerHarness{Lister: h.Lister}.events, "", 5), written, true)
-	}
+	t.subscribe(h, "a").expect(written)
 }
