@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the counts into doc.go")
+var update = flag.Bool("update", false, "write the counts into doc.go and the README")
 
 // code counts the Go files of a folder that are no tests, and their lines that hold code.
 func code(t *testing.T, folder string) (files, lines int) {
@@ -61,22 +61,44 @@ func codeLines(t *testing.T, path string) (lines []string) {
 // ofStock is what a line of the wiring says that would not be there without the second domain.
 var ofStock = regexp.MustCompile(`\b(stock|stockjson|inventory|views)\.|OrdersOnly|/otherdomain/`)
 
+// folders are the packages of the second domain.
+var folders = []string{"stock", "stock/views", "stockjson", "inventory"}
+
+func wiring(t *testing.T) (lines int) {
+	t.Helper()
+	for _, line := range codeLines(t, "service.go") {
+		if ofStock.MatchString(line) {
+			lines++
+		}
+	}
+	return lines
+}
+
+// counts is the table of doc.go.
 func counts(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("//\tfiles  lines\n")
-	for _, folder := range []string{"stock", "stock/views", "stockjson", "inventory"} {
+	for _, folder := range folders {
 		files, lines := code(t, folder)
 		fmt.Fprintf(&b, "//\t%5d %6d  %s\n", files, lines, folder)
 	}
-	wiring := 0
-	for _, line := range codeLines(t, "service.go") {
-		if ofStock.MatchString(line) {
-			wiring++
-		}
-	}
-	fmt.Fprintf(&b, "//\t%5d %6d  service.go, of the lines of its wiring\n", 1, wiring)
+	fmt.Fprintf(&b, "//\t%5d %6d  service.go, of the lines of its wiring\n", 1, wiring(t))
 	return b.String()
+}
+
+// cells are those of the table in the README, in its order.
+func cells(t *testing.T) (cells []string) {
+	t.Helper()
+	for _, folder := range folders {
+		files, lines := code(t, folder)
+		word := "files"
+		if files == 1 {
+			word = "file"
+		}
+		cells = append(cells, fmt.Sprintf("| %d %s, %d lines |", files, word, lines))
+	}
+	return append(cells, fmt.Sprintf("| %d lines |", wiring(t)))
 }
 
 // The figures in the documentation are counted and not typed.
@@ -96,6 +118,31 @@ func TestDoc_CountsWhatStockTook(t *testing.T) {
 	}
 	if found := table.FindString(string(doc)); found != got {
 		t.Errorf("doc.go says\n%s\nand it is\n%s\nrun with -update", found, got)
+	}
+}
+
+func TestReadme_CountsWhatStockTook(t *testing.T) {
+	t.Parallel()
+	const path = "../../README.md"
+	readme, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cell, want, n := regexp.MustCompile(`\| (\d+ files?, )?\d+ lines \|`), cells(t), 0
+	got := cell.ReplaceAllStringFunc(string(readme), func(old string) string {
+		n++
+		return want[min(n, len(want))-1]
+	})
+	switch {
+	case n != len(want):
+		t.Errorf("%d figures in the README, want %d", n, len(want))
+	case got == string(readme):
+	case *update:
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("the README has other figures than %q; run with -update", want)
 	}
 }
 
