@@ -40,7 +40,7 @@ func loadsAs(rename func(string) string) func(*memory.Store) EventStoreHarness {
 	})
 }
 
-// unchecked accepts what an append must not be.
+// unchecked accepts appends that must be refused.
 func unchecked(accepts func(a ports.Append) bool) func(*memory.Store) EventStoreHarness {
 	return appends(func(s *memory.Store) appendFunc {
 		return func(ctx context.Context, a ports.Append) (ports.Appended, error) {
@@ -210,7 +210,7 @@ func proofsOfListingTypes() []proof[RecordListerHarness] {
 	}
 }
 
-// deliversAs makes the feed rename the types. rename is asked for each subscription, counted from
+// deliversAs makes the feed rename the types. rename is called for each subscription, counted from
 // 1.
 func deliversAs(rename func(subscription int) func(string) string) func(*memory.Store) ChangeFeedHarness {
 	return func(s *memory.Store) ChangeFeedHarness {
@@ -237,7 +237,7 @@ func proofsOfFeedTypes() []proof[ChangeFeedHarness] {
 		{
 			broken: "delivers with the types only while it runs", scenario: feed, says: "AggregateType",
 			adapter: deliversAs(func(subscription int) func(string) string {
-				if subscription > 2 { // the one that resumes
+				if subscription > 2 { // the subscription that resumes
 					return legacy
 				}
 				return unchanged

@@ -41,13 +41,13 @@ func feedTypeScenarios() []scenario[ChangeFeedHarness] {
 	}
 }
 
-// everyType is a name of each kind: an ordinary one, another one that begins with it, the shortest,
-// and the longest.
+// everyType returns an ordinary name, another name that begins with it, the shortest name, and the
+// longest.
 func everyType() []string {
 	return []string{"order", "order-line", "z", strings.Repeat("long_0-9", eventsourcing.MaxType/8), "stock-item"}
 }
 
-// ofType makes a an append to an aggregate of a type.
+// ofType changes an append into one to an aggregate of a type.
 func ofType(a ports.Append, name string) ports.Append {
 	for i := range a.Records {
 		a.Records[i].AggregateType = name
@@ -143,7 +143,7 @@ func typesOfHeadsReopened(t test, h HeadScannerHarness) {
 	t.expectTypedHeads(h, written, 3)
 }
 
-// expectTypedHeads wants the head of each aggregate once, with its type.
+// expectTypedHeads checks that the head of each aggregate is listed once, with its type.
 func (t test) expectTypedHeads(h HeadScannerHarness, written []eventsourcing.Record, limit int) {
 	t.Helper()
 	want := map[uuid.UUID]ports.Head{}
@@ -182,7 +182,7 @@ func typesOfListingsReopened(t test, h RecordListerHarness) {
 }
 
 // typesDelivered has a consumer that reads while records of all types are written, and one that
-// resumes in the middle of them.
+// resumes among them.
 func typesDelivered(t test, h ChangeFeedHarness) {
 	t.seekEnd(h, "early", "late")
 	early := t.subscribe(h, "early")
