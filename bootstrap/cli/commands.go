@@ -15,6 +15,7 @@ import (
 
 	"orderflow/bootstrap"
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/operate"
 	"orderflow/bootstrap/cli/shell"
 )
 
@@ -64,15 +65,12 @@ func (sh tools) inspect(ctx context.Context, c *client.Client, tables []string, 
 	return nil
 }
 
-// pageLimit is the most rows that the API gives at once.
-const pageLimit = 200
-
 func (sh tools) inspectTable(ctx context.Context, c *client.Client, name string, limit int) error {
 	fmt.Fprintln(sh.Out, name)
 	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
 	cursor := ""
 	for shown := 0; ; {
-		query := url.Values{"limit": {strconv.Itoa(min(limit-shown, pageLimit))}}
+		query := url.Values{"limit": {strconv.Itoa(min(limit-shown, client.PageLimit))}}
 		if cursor != "" {
 			query.Set("cursor", cursor)
 		}
@@ -155,9 +153,9 @@ func (sh tools) verify(ctx context.Context, c *client.Client, patience time.Dura
 		return err
 	}
 	if c.Passive {
-		printIdle(sh.Err, statuses)
+		operate.PrintIdle(sh.Err, statuses)
 	} else {
-		printObstacles(sh.Err, statuses)
+		operate.PrintObstacles(sh.Err, statuses)
 	}
 	var report client.Verification
 	path := "/v1/verify"
@@ -179,7 +177,7 @@ func (sh tools) verify(ctx context.Context, c *client.Client, patience time.Dura
 		fmt.Fprintln(sh.Out, "every consumer has handled every event, and every view equals the fold of its events")
 		return nil
 	}
-	printDifferences(sh.Out, &report)
+	operate.PrintDifferences(sh.Out, &report)
 	return &shell.BadAnswer{Text: fmt.Sprintf("%d differences", report.Differences)}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/operate"
 )
 
 const anOrder = "0195f3a0-0000-7000-8000-000000000001"
@@ -115,7 +116,7 @@ func TestConsumers_table(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := printConsumers(&out, statuses, now); err != nil {
+	if err := operate.PrintConsumers(&out, statuses, now); err != nil {
 		t.Fatal(err)
 	}
 	want := strings.TrimPrefix(`
@@ -354,7 +355,7 @@ func TestObstacles_areTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	printObstacles(&out, statuses)
+	operate.PrintObstacles(&out, statuses)
 	var told []string
 	for line := range strings.Lines(out.String()) {
 		told = append(told, strings.Fields(line)[1])

@@ -9,7 +9,9 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/operate"
 	"orderflow/bootstrap/cli/shell"
 	"orderflow/bootstrap/cli/shop"
 )
@@ -64,5 +66,5 @@ func (sh tools) demo(ctx context.Context, s *shop.Shop) error {
 	if err != nil {
 		return &shell.Interruption{Means: "every order was placed, and the consumers were not waited for", Err: err}
 	}
-	return printConsumers(sh.Out, statuses, time.Now())
+	return operate.PrintConsumers(sh.Out, statuses, time.Now())
 }

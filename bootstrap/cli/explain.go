@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
+
 	"orderflow/bootstrap/cli/client"
 	"orderflow/bootstrap/cli/shell"
 )

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orderflow/bootstrap/cli/operate"
 	"orderflow/bootstrap/cli/shell"
 )
 
@@ -56,7 +57,8 @@ differences found, something wrong in a --check); 128 and the number of the sign
 		RunE:          sh.Serve,
 	}
 	sh.Equip(root)
-	root.AddCommand(sh.ServeCommand(), sh.submitCommand(), sh.demoCommand(), sh.consumersCommand(), sh.parkedCommand(), sh.explainCommand(),
+	root.AddCommand(sh.ServeCommand(), sh.submitCommand(), sh.demoCommand(), sh.explainCommand(),
 		sh.inspectCommand(), sh.verifyCommand(), sh.schemaCommand(), sh.asyncAPICommand(), sh.versionCommand())
+	root.AddCommand(operate.Commands(shared)...)
 	return root
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/operate"
 	"orderflow/bootstrap/cli/shell"
 	"orderflow/bootstrap/cli/submission"
 )
@@ -116,7 +117,7 @@ func (sh tools) submit(ctx context.Context, c *client.Client, options submitOpti
 		if err != nil {
 			return &shell.Interruption{Means: "every command was answered, and the consumers were not waited for", Err: err}
 		}
-		printObstacles(sh.Err, statuses)
+		operate.PrintObstacles(sh.Err, statuses)
 	}
 	if tally.refused > 0 {
 		return &shell.BadAnswer{Text: fmt.Sprintf("%d of %d commands were refused", tally.refused, tally.accepted+tally.refused)}

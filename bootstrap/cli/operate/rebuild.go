@@ -1,4 +1,4 @@
-package cli
+package operate
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+
 	"orderflow/bootstrap/cli/client"
 	"orderflow/bootstrap/cli/shell"
 )
@@ -150,7 +151,7 @@ func (sh tools) rebuilt(name string, status client.Status) error {
 		if r.Report == nil {
 			r.Report = &client.Verification{}
 		}
-		printDifferences(sh.Out, r.Report)
+		PrintDifferences(sh.Out, r.Report)
 		return fmt.Errorf("generation %d of %s is refused, as there are %d differences; generation %d stays live",
 			r.Generation.Number, name, r.Report.Differences, status.Live.Number)
 	default:

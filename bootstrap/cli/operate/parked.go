@@ -1,4 +1,4 @@
-package cli
+package operate
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
 	"orderflow/bootstrap/cli/client"
 	"orderflow/bootstrap/cli/shell"
 )
@@ -149,7 +150,7 @@ func (sh tools) listParked(ctx context.Context, c *client.Client, args []string)
 
 func eachParked(ctx context.Context, c *client.Client, consumer string, visit func(parkedOrder)) error {
 	for cursor := ""; ; {
-		path := client.ConsumerPath(consumer) + "/parked?limit=" + fmt.Sprint(pageLimit)
+		path := client.ConsumerPath(consumer) + "/parked?limit=" + fmt.Sprint(client.PageLimit)
 		if cursor != "" {
 			path += "&cursor=" + url.QueryEscape(cursor)
 		}

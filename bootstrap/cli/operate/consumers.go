@@ -1,4 +1,4 @@
-package cli
+package operate
 
 import (
 	"fmt"
@@ -9,7 +9,8 @@ import (
 	"orderflow/bootstrap/cli/client"
 )
 
-func printDifferences(out io.Writer, v *client.Verification) {
+// PrintDifferences writes what a verification found, one line per difference.
+func PrintDifferences(out io.Writer, v *client.Verification) {
 	for _, d := range v.Shown {
 		about := ""
 		if d.ID() != "" {
@@ -25,7 +26,8 @@ func printDifferences(out io.Writer, v *client.Verification) {
 	}
 }
 
-func printConsumers(out io.Writer, statuses []client.Status, now time.Time) error {
+// PrintConsumers writes a table of the consumers: a line each, then its reason if it has one.
+func PrintConsumers(out io.Writer, statuses []client.Status, now time.Time) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "CONSUMER\tSTATE\tLAG (EVENTS)\tLAG (AGE)\tHEADROOM\tPARKED\tGENERATION\tPROCESS")
 	for _, s := range statuses {
@@ -105,7 +107,7 @@ func printRebuild(out io.Writer, s client.Status) {
 	case "refused":
 		fmt.Fprintf(out, "\n%s: generation %d is refused, generation %d stays live\n", s.Name, r.Generation.Number, s.Live.Number)
 		if r.Report != nil {
-			printDifferences(out, r.Report)
+			PrintDifferences(out, r.Report)
 		}
 	case "switched":
 		if s.Previous != nil {
@@ -117,8 +119,8 @@ func printRebuild(out io.Writer, s client.Status) {
 	}
 }
 
-// printObstacles says of which consumers one must not expect everything.
-func printObstacles(out io.Writer, statuses []client.Status) {
+// PrintObstacles says of which consumers one must not expect everything.
+func PrintObstacles(out io.Writer, statuses []client.Status) {
 	for _, s := range statuses {
 		if obstacle := s.Obstacle(); obstacle != "" {
 			fmt.Fprintf(out, "consumer %s %s, see 'orderflow consumers'\n", s.Name, obstacle)
@@ -126,8 +128,8 @@ func printObstacles(out io.Writer, statuses []client.Status) {
 	}
 }
 
-// printIdle says what a comparison will find because no consumer works.
-func printIdle(out io.Writer, statuses []client.Status) {
+// PrintIdle says what a comparison will find because no consumer works.
+func PrintIdle(out io.Writer, statuses []client.Status) {
 	for _, s := range statuses {
 		switch {
 		case s.Parked > 0:

@@ -1,4 +1,4 @@
-package cli
+package operate
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
+
 	"orderflow/bootstrap/cli/client"
 	"orderflow/bootstrap/cli/shell"
 )

@@ -1,4 +1,4 @@
-package cli
+package operate
 
 import (
 	"context"
@@ -93,7 +93,7 @@ func (sh tools) listSkips(ctx context.Context, c *client.Client, args []string) 
 
 func eachSkip(ctx context.Context, c *client.Client, consumer string, visit func(skippedEvent)) error {
 	for cursor := ""; ; {
-		path := client.ConsumerPath(consumer) + "/skips?limit=" + fmt.Sprint(pageLimit)
+		path := client.ConsumerPath(consumer) + "/skips?limit=" + fmt.Sprint(client.PageLimit)
 		if cursor != "" {
 			path += "&cursor=" + url.QueryEscape(cursor)
 		}

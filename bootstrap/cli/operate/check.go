@@ -1,4 +1,4 @@
-package cli
+package operate
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
 	"orderflow/bootstrap/cli/client"
 	"orderflow/bootstrap/cli/shell"
 )
@@ -106,7 +107,7 @@ func (sh tools) consumers(ctx context.Context, c *client.Client, check consumerC
 	if c.Passive {
 		fmt.Fprintln(sh.Err, "no service runs on", sh.Config.Data+": its consumers do nothing until one does")
 	}
-	if err := printConsumers(sh.Out, statuses, time.Now()); err != nil || check.what == "" {
+	if err := PrintConsumers(sh.Out, statuses, time.Now()); err != nil || check.what == "" {
 		return err
 	}
 	wrong, err := sh.wrong(ctx, c, statuses, check)

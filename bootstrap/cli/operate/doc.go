@@ -1,0 +1,18 @@
+// Package operate has the commands for who looks after consumers: how they are, pause and resume, reset and rebuild, and what
+// they have set aside.
+package operate
+
+import (
+	"github.com/spf13/cobra"
+
+	"orderflow/bootstrap/cli/shell"
+)
+
+// tools are the commands.
+type tools struct{ *shell.Shell }
+
+// Commands returns the commands, for the root of the command line.
+func Commands(sh *shell.Shell) []*cobra.Command {
+	t := tools{sh}
+	return []*cobra.Command{t.consumersCommand(), t.parkedCommand()}
+}
