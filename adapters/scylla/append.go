@@ -24,10 +24,10 @@ func (s *Store) append(ctx context.Context, a ports.Append) (ports.Appended, err
 	if err := a.Check(); err != nil {
 		return ports.Appended{}, err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.cluster.Enter(ctx); err != nil {
 		return ports.Appended{}, err
 	}
-	defer s.calls.leave()
+	defer s.cluster.Leave()
 
 	mark, err := s.announce(ctx, a)
 	if err != nil {
@@ -49,18 +49,18 @@ func (s *Store) append(ctx context.Context, a ports.Append) (ports.Appended, err
 	}
 	if err := s.publish(ctx, appended.Records); err != nil {
 		// The events are stored and so is their intent: the append stands, and the sweeper delivers.
-		s.config.Logger.Warn("the outbox did not take the events of a command; the sweeper will try again",
+		s.cluster.Config.Logger.Warn("the outbox did not take the events of a command; the sweeper will try again",
 			"aggregate_id", a.AggregateID, "command_id", a.CommandID, "error", err)
 		return appended, nil
 	}
 	s.forget(mark)
-	s.config.Appended()
+	s.cluster.Config.Appended()
 	return appended, nil
 }
 
 // patience is the context of what must not be left half done: it outlives ctx, by a few requests.
 func (s *Store) patience(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 3*s.config.Timeout)
+	return context.WithTimeout(context.WithoutCancel(ctx), 3*s.cluster.Config.Timeout)
 }
 
 // answerTo tells the outcome of an append from what is stored behind its expected head, which is not nothing. mine says

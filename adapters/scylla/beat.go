@@ -47,11 +47,11 @@ func (s *Store) Beat(ctx context.Context, at time.Time) error {
 }
 
 func (s *Store) beat(ctx context.Context, at time.Time) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.cluster.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.leave()
-	return s.exec(ctx, writeBeat, heartbeatType, eventsourcing.Timestamp(at), beatID(s.beats.Add(1)-1))
+	defer s.cluster.Leave()
+	return s.cluster.Exec(ctx, writeBeat, heartbeatType, eventsourcing.Timestamp(at), beatID(s.beats.Add(1)-1))
 }
 
 // isBeat tells whether a row of the outbox is a heartbeat.

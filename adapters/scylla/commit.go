@@ -2,11 +2,10 @@ package scylla
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"github.com/gocql/gocql"
 
+	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
@@ -17,14 +16,6 @@ const (
 	insertEvent = `INSERT INTO event_store (` + eventColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
-const (
-	// commitAttempts is how often a conditional batch is sent until an append is given up.
-	commitAttempts = 3
-	// lookAttempts is how often the outcome is looked for after each of them; long enough for a lost connection to come back.
-	lookAttempts = 5
-	firstPause   = 50 * time.Millisecond
-)
-
 // commit is the commit point: it makes the events of a part of the history, or finds out why not.
 //
 // A batch whose outcome is unknown is looked for by a serial read, which also completes or discards for ever what the server
@@ -33,7 +24,7 @@ const (
 func (s *Store) commit(ctx context.Context, a ports.Append, mark *intent) (ports.Appended, error) {
 	var failure error
 	doubt, onItsWay := false, false
-	for range commitAttempts {
+	for range cluster.CommitAttempts {
 		if failure = s.renew(ctx, a, mark); failure != nil {
 			break
 		}
@@ -43,38 +34,26 @@ func (s *Store) commit(ctx context.Context, a ports.Append, mark *intent) (ports
 			return ports.Appended{Records: copied(a.Records)}, nil
 		case err == nil && !doubt:
 			return s.refusal(ctx, a, head)
-		case err != nil && notApplied(err, conditionalWrite):
-			return ports.Appended{}, undecided(err, onItsWay)
+		case err != nil && cluster.NotApplied(err, cluster.ConditionalWrite):
+			return ports.Appended{}, cluster.Undecided(err, onItsWay)
 		case err != nil:
-			failure, doubt, onItsWay = err, true, onItsWay || !answered(err)
+			failure, doubt, onItsWay = err, true, onItsWay || !cluster.Answered(err)
 		}
 		stored, err := s.settled(ctx, a)
 		if err != nil {
-			return ports.Appended{}, undecided(err, true)
+			return ports.Appended{}, cluster.Undecided(err, true)
 		}
 		if len(stored) > 0 {
 			return answerTo(a, stored, true)
 		}
 	}
-	return ports.Appended{}, undecided(failure, onItsWay)
-}
-
-// undecided is the error of an append that did not get an answer.
-func undecided(failure error, onItsWay bool) error {
-	switch {
-	case onItsWay:
-		return fmt.Errorf("%w: %v", ports.ErrOutcomeUnknown, failure)
-	case refused(failure):
-		return failure
-	default:
-		return fmt.Errorf("%w: %v", ports.ErrUnavailable, failure)
-	}
+	return ports.Appended{}, cluster.Undecided(failure, onItsWay)
 }
 
 // tryCommit sends the conditional batch once. When it is refused, head is the one that was found. The first statement decides
 // where the driver sends the batch, and is recognised as conditional because all its values are bound.
 func (s *Store) tryCommit(ctx context.Context, a ports.Append) (applied bool, head uint64, err error) {
-	batch := s.conditionalBatch(ctx)
+	batch := s.cluster.ConditionalBatch(ctx)
 	if next := int64(a.Expected) + int64(len(a.Records)); a.Expected > 0 {
 		batch.Query(moveHead, next, a.AggregateID, int64(a.Expected))
 	} else { // a new aggregate has no head, and gets its type
@@ -85,7 +64,7 @@ func (s *Store) tryCommit(ctx context.Context, a ports.Append) (applied bool, he
 	}
 	// The server answers with one row a statement, applied or not. Only the first has a condition, but all show the old head.
 	found := map[string]any{}
-	applied, iter, err := s.session.MapExecuteBatchCAS(batch, found)
+	applied, iter, err := s.cluster.Session.MapExecuteBatchCAS(batch, found)
 	if iter == nil {
 		return false, 0, err
 	}
@@ -112,40 +91,22 @@ func (s *Store) refusal(ctx context.Context, a ports.Append, head uint64) (ports
 	}
 	stored, err := s.history(ctx, a.AggregateID, a.Expected, gocql.LocalQuorum)
 	if err == nil && a.Expected+uint64(len(stored)) < head {
-		stored, err = s.history(ctx, a.AggregateID, a.Expected, s.config.SerialConsistency)
+		stored, err = s.history(ctx, a.AggregateID, a.Expected, s.cluster.Config.SerialConsistency)
 	}
 	if err != nil {
-		return ports.Appended{}, undecided(err, false)
+		return ports.Appended{}, cluster.Undecided(err, false)
 	}
 	if len(stored) == 0 {
-		return ports.Appended{}, corrupt("%s has no events behind %d, but its head is %d", a.AggregateID, a.Expected, head)
+		return ports.Appended{}, cluster.Corrupt("%s has no events behind %d, but its head is %d", a.AggregateID, a.Expected, head)
 	}
 	return answerTo(a, stored, false)
 }
 
 // settled reads what is stored behind the expected head, at the serial level.
 func (s *Store) settled(ctx context.Context, a ports.Append) (stored []eventsourcing.Record, err error) {
-	err = s.insist(ctx, lookAttempts, func() error {
-		stored, err = s.history(ctx, a.AggregateID, a.Expected, s.config.SerialConsistency)
+	err = s.cluster.Insist(ctx, cluster.LookAttempts, func() error {
+		stored, err = s.history(ctx, a.AggregateID, a.Expected, s.cluster.Config.SerialConsistency)
 		return err
 	})
 	return stored, err
-}
-
-// insist calls f until it succeeds, a few times and with a growing pause.
-func (s *Store) insist(ctx context.Context, attempts int, f func() error) error {
-	pause := firstPause
-	for {
-		err := f()
-		if attempts--; err == nil || attempts == 0 || refused(err) || ctx.Err() != nil {
-			return err
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
-		pause *= 2
-	}
 }

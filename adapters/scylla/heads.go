@@ -9,7 +9,10 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"orderflow/adapters/scylla/internal/cluster"
+	"orderflow/adapters/scylla/internal/paging"
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 const (
@@ -44,24 +47,24 @@ func (s *Store) ScanHeads(ctx context.Context, after ports.Cursor, limit int) (p
 }
 
 func (s *Store) scanHeads(ctx context.Context, after ports.Cursor, limit int) (page ports.HeadPage, err error) {
-	limit, err = checkLimit(limit)
+	limit, err = paging.Limit(limit)
 	if err != nil {
 		return page, err
 	}
 	place := headPlace{Token: math.MinInt64} // no partition has this one
-	at, err := placeOf(headListing, after)
+	at, err := portkit.PlaceOf(headListing, after)
 	if err != nil {
 		return page, err
 	}
-	if at != nil {
-		if err := json.Unmarshal(at, &place); err != nil {
+	if at != "" {
+		if err := json.Unmarshal([]byte(at), &place); err != nil {
 			return page, fmt.Errorf("%w: %w", ports.ErrBadCursor, err)
 		}
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.cluster.Enter(ctx); err != nil {
 		return page, err
 	}
-	defer s.calls.leave()
+	defer s.cluster.Leave()
 	start, end := place.Token, place.Token
 	for end < math.MaxInt64 && len(page.Heads) <= limit { // one more than asked for shows that there are more
 		var heads []ports.Head
@@ -75,7 +78,7 @@ func (s *Store) scanHeads(ctx context.Context, after ports.Cursor, limit int) (p
 		page.Heads = page.Heads[:limit]
 		last := token(page.Heads[limit-1].AggregateID)
 		at, _ := json.Marshal(headPlace{last, span(start, last) / uint64(limit)}) // numbers always marshal
-		page.Next = cursorAt(headListing, at)
+		page.Next = portkit.CursorAt(headListing, at)
 	}
 	return page, nil
 }
@@ -129,16 +132,16 @@ func rangesBehind(place headPlace, want int) []int64 {
 
 // headsIn reads one range of tokens.
 func (s *Store) headsIn(ctx context.Context, from, to int64, limit int) (heads []ports.Head, err error) {
-	iter := s.query(ctx, selectHeads, from, to, limit).PageSize(headPage).Iter()
+	iter := s.cluster.Query(ctx, selectHeads, from, to, limit).PageSize(headPage).Iter()
 	var id uuid.UUID
 	var head *int64
 	var typed *string
 	for iter.Scan(&id, &head, &typed) {
 		if head == nil {
 			_ = iter.Close() // the rows that are left do not matter any more
-			return nil, corrupt("%s has events and no head", id)
+			return nil, cluster.Corrupt("%s has events and no head", id)
 		}
 		heads = append(heads, ports.Head{AggregateType: typeOf(typed), AggregateID: id, SequenceNumber: uint64(*head)})
 	}
-	return heads, translate(ctx, iter.Close(), read)
+	return heads, cluster.Translate(ctx, iter.Close(), cluster.Read)
 }

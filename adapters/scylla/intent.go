@@ -7,6 +7,7 @@ import (
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
 
+	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/ports"
 )
 
@@ -50,15 +51,15 @@ func bucketsOf(slot int64) []int64 {
 // announce writes the intent of an append, which must be there before the append can happen.
 func (s *Store) announce(ctx context.Context, a ports.Append) (intent, error) {
 	now := s.Now()
-	mark := intent{bucket: bucketOf(slotOf(now), a.AggregateID), id: gocql.UUIDFromTime(now), at: s.local()}
-	err := s.session.Query(insertIntent, mark.bucket, mark.id, a.AggregateID, a.CommandID, int64(a.Expected)).WithContext(ctx).Exec()
+	mark := intent{bucket: bucketOf(slotOf(now), a.AggregateID), id: gocql.UUIDFromTime(now), at: s.cluster.Local()}
+	err := s.cluster.Session.Query(insertIntent, mark.bucket, mark.id, a.AggregateID, a.CommandID, int64(a.Expected)).WithContext(ctx).Exec()
 	switch {
 	case err == nil:
 		return mark, nil
 	case ctx.Err() != nil:
 		return intent{}, ctx.Err()
 	default: // whether the intent is there or not: nothing was appended, as if this were a read
-		return intent{}, translate(ctx, err, read)
+		return intent{}, cluster.Translate(ctx, err, cluster.Read)
 	}
 }
 
@@ -66,7 +67,7 @@ func (s *Store) announce(ctx context.Context, a ports.Append) (intent, error) {
 // soon have, given its intent up.
 func (s *Store) renew(ctx context.Context, a ports.Append, mark *intent) error {
 	// By the time of day, and not by a clock that stands still while the machine is suspended. The time of day may also be put back.
-	if age := s.local().Sub(mark.at); 0 <= age && age <= intentFresh {
+	if age := s.cluster.Local().Sub(mark.at); 0 <= age && age <= intentFresh {
 		return nil
 	}
 	fresh, err := s.announce(ctx, a)
@@ -82,10 +83,10 @@ func (s *Store) renew(ctx context.Context, a ports.Append, mark *intent) error {
 // When that fails, the sweeper will do it.
 func (s *Store) forget(mark intent) {
 	remove := func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), s.config.Timeout)
+		ctx, cancel := context.WithTimeout(context.Background(), s.cluster.Config.Timeout)
 		defer cancel()
-		if err := s.exec(ctx, deleteIntent, mark.bucket, mark.id); err != nil {
-			s.config.Logger.Debug("an intent that has served is left to the sweeper", "error", err)
+		if err := s.cluster.Exec(ctx, deleteIntent, mark.bucket, mark.id); err != nil {
+			s.cluster.Config.Logger.Debug("an intent that has served is left to the sweeper", "error", err)
 		}
 		return nil
 	}

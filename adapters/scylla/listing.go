@@ -9,6 +9,8 @@ import (
 
 	"github.com/gocql/gocql"
 
+	"orderflow/adapters/scylla/internal/cluster"
+	"orderflow/adapters/scylla/internal/paging"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
@@ -34,21 +36,21 @@ func (s *Store) ListEvents(ctx context.Context, after ports.Cursor, limit int) (
 }
 
 func (s *Store) listEvents(ctx context.Context, after ports.Cursor, limit int) (page ports.RecordPage, err error) {
-	if limit, err = checkLimit(limit); err != nil {
+	if limit, err = paging.Limit(limit); err != nil {
 		return page, err
 	}
 	from, behind, err := s.beginListing(ctx, eventListing, after)
 	if err != nil {
 		return page, err
 	}
-	defer s.calls.leave()
+	defer s.cluster.Leave()
 	take := func(r eventsourcing.Record) { page.Records = append(page.Records, r) }
 	if !behind {
-		err = s.scanRecords(ctx, s.query(ctx, selectEvents+` LIMIT ?`, limit+1), take)
+		err = s.scanRecords(ctx, s.cluster.Query(ctx, selectEvents+` LIMIT ?`, limit+1), take)
 	} else {
-		err = s.scanRecords(ctx, s.query(ctx, selectEventsRest, from.AggregateID, from.Sequence, limit+1), take)
+		err = s.scanRecords(ctx, s.cluster.Query(ctx, selectEventsRest, from.AggregateID, from.Sequence, limit+1), take)
 		if left := limit + 1 - len(page.Records); err == nil && left > 0 {
-			err = s.scanRecords(ctx, s.query(ctx, selectEventsBehind, from.AggregateID, left), take)
+			err = s.scanRecords(ctx, s.cluster.Query(ctx, selectEventsBehind, from.AggregateID, left), take)
 		}
 	}
 	if err != nil {
@@ -69,7 +71,7 @@ func (s *Store) ListOutbox(ctx context.Context, after ports.Cursor, limit int) (
 }
 
 func (s *Store) listOutbox(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error) {
-	limit, err := checkLimit(limit)
+	limit, err := paging.Limit(limit)
 	if err != nil {
 		return ports.RecordPage{}, err
 	}
@@ -77,16 +79,16 @@ func (s *Store) listOutbox(ctx context.Context, after ports.Cursor, limit int) (
 	if err != nil {
 		return ports.RecordPage{}, err
 	}
-	defer s.calls.leave()
+	defer s.cluster.Leave()
 	var oldest []eventsourcing.Record
-	err = s.scanRecords(ctx, s.query(ctx, selectOutbox), func(r eventsourcing.Record) {
+	err = s.scanRecords(ctx, s.cluster.Query(ctx, selectOutbox), func(r eventsourcing.Record) {
 		if behind && compareAge(placeIn(r), from) <= 0 {
 			return
 		}
 		if len(oldest) > limit && compareAge(placeIn(r), placeIn(oldest[limit])) >= 0 {
 			return
 		}
-		at, _ := slices.BinarySearchFunc(oldest, placeIn(r), func(r eventsourcing.Record, p eventPlace) int { return compareAge(placeIn(r), p) })
+		at, _ := slices.BinarySearchFunc(oldest, placeIn(r), func(r eventsourcing.Record, p paging.Place) int { return compareAge(placeIn(r), p) })
 		oldest = slices.Insert(oldest, at, r)
 		oldest = oldest[:min(len(oldest), limit+1)]
 	})
@@ -96,12 +98,12 @@ func (s *Store) listOutbox(ctx context.Context, after ports.Cursor, limit int) (
 	return cut(oldest, limit, outboxListing), nil
 }
 
-func placeIn(r eventsourcing.Record) eventPlace {
-	return eventPlace{AggregateID: r.AggregateID, Sequence: int64(r.SequenceNumber), Millis: r.CreatedAt.UnixMilli()}
+func placeIn(r eventsourcing.Record) paging.Place {
+	return paging.Place{AggregateID: r.AggregateID, Sequence: int64(r.SequenceNumber), Millis: r.CreatedAt.UnixMilli()}
 }
 
 // compareAge orders records by time, and those of one aggregate by sequence number: time never runs backwards in a history.
-func compareAge(a, b eventPlace) int {
+func compareAge(a, b paging.Place) int {
 	return cmp.Or(
 		cmp.Compare(a.Millis, b.Millis),
 		bytes.Compare(a.AggregateID[:], b.AggregateID[:]),
@@ -110,12 +112,12 @@ func compareAge(a, b eventPlace) int {
 }
 
 // beginListing reads the cursor of a listing and enters the store; the caller leaves when the error is nil.
-func (s *Store) beginListing(ctx context.Context, listing string, after ports.Cursor) (eventPlace, bool, error) {
-	from, behind, err := eventPlaceOf(listing, after)
+func (s *Store) beginListing(ctx context.Context, listing string, after ports.Cursor) (paging.Place, bool, error) {
+	from, behind, err := paging.PlaceOf(listing, after)
 	if err != nil {
-		return eventPlace{}, false, err
+		return paging.Place{}, false, err
 	}
-	return from, behind, s.enter(ctx)
+	return from, behind, s.cluster.Enter(ctx)
 }
 
 // scanRecords calls take with each record that q finds. Heartbeats are none.
@@ -134,7 +136,7 @@ func (s *Store) scanRecords(ctx context.Context, q *gocql.Query, take func(event
 		}
 		take(record)
 	}
-	return translate(ctx, iter.Close(), read)
+	return cluster.Translate(ctx, iter.Close(), cluster.Read)
 }
 
 // cut makes a page of up to limit records out of up to one more.
@@ -142,5 +144,5 @@ func cut(records []eventsourcing.Record, limit int, listing string) ports.Record
 	if len(records) <= limit {
 		return ports.RecordPage{Records: records}
 	}
-	return ports.RecordPage{Records: records[:limit], Next: placeIn(records[limit-1]).cursor(listing)}
+	return ports.RecordPage{Records: records[:limit], Next: placeIn(records[limit-1]).Cursor(listing)}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
 
+	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/domain/eventsourcing"
 )
 
@@ -25,16 +26,16 @@ func (s *Store) Load(ctx context.Context, aggregateID uuid.UUID, after uint64) (
 }
 
 func (s *Store) load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.cluster.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer s.calls.leave()
+	defer s.cluster.Leave()
 	return s.history(ctx, aggregateID, after, gocql.LocalQuorum)
 }
 
 // history reads page by page. A page shows the rows and the head of one moment, so the last record must be the head.
 func (s *Store) history(ctx context.Context, aggregateID uuid.UUID, after uint64, level gocql.Consistency) ([]eventsourcing.Record, error) {
-	iter := s.query(ctx, selectHistory, aggregateID, int64(after)).Consistency(level).Iter()
+	iter := s.cluster.Query(ctx, selectHistory, aggregateID, int64(after)).Consistency(level).Iter()
 	var records []eventsourcing.Record
 	var next row
 	var head int64
@@ -47,13 +48,13 @@ func (s *Store) history(ctx context.Context, aggregateID uuid.UUID, after uint64
 		records = append(records, record)
 	}
 	if err := iter.Close(); err != nil {
-		return nil, translate(ctx, err, read)
+		return nil, cluster.Translate(ctx, err, cluster.Read)
 	}
 	if err := eventsourcing.CheckHistory(records, aggregateID, after); err != nil {
-		return nil, corrupt("%w", err)
+		return nil, cluster.Corrupt("%w", err)
 	}
 	if last := after + uint64(len(records)); len(records) > 0 && last != uint64(head) {
-		return nil, corrupt("history of %s: it ends at %d, but the head is %d", aggregateID, last, head)
+		return nil, cluster.Corrupt("history of %s: it ends at %d, but the head is %d", aggregateID, last, head)
 	}
 	return records, nil
 }

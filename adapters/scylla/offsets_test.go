@@ -50,11 +50,6 @@ func TestOffsets(t *testing.T) {
 	maps.Copy(many, later)
 	expect("a", many)
 	save("b", later)
-	if err := store.DeleteOffsets(t.Context(), "a"); err != nil {
-		t.Fatal(err)
-	}
-	expect("a", map[string]uuid.UUID{})
-	expect("b", later)
 	sim.Advance(8 * 24 * time.Hour)
 	expect("b", map[string]uuid.UUID{})
 
@@ -64,8 +59,5 @@ func TestOffsets(t *testing.T) {
 	}
 	if _, err := store.LoadOffsets(t.Context(), "a"); !errors.Is(err, ports.ErrClosed) {
 		t.Errorf("load: error %v, want %v", err, ports.ErrClosed)
-	}
-	if err := store.DeleteOffsets(t.Context(), "a"); !errors.Is(err, ports.ErrClosed) {
-		t.Errorf("delete: error %v, want %v", err, ports.ErrClosed)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gocql/gocql"
 
+	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/domain/eventsourcing"
 )
 
@@ -17,11 +18,11 @@ const publishAttempts = 3
 // publish writes the events of one command to the outbox. Every try has a timestamp of its own, from the server, so one that
 // succeeds is read by the change feed; consumers drop what comes twice.
 func (s *Store) publish(ctx context.Context, records []eventsourcing.Record) error {
-	return s.insist(ctx, publishAttempts, func() error {
-		batch := s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
+	return s.cluster.Insist(ctx, publishAttempts, func() error {
+		batch := s.cluster.Session.Batch(gocql.UnloggedBatch).WithContext(ctx)
 		for i := range records {
 			batch.Query(insertMessage, append(bindRecord(&records[i]), records[i].AggregateType, records[i].EventID)...)
 		}
-		return translate(ctx, s.session.ExecuteBatch(batch), plainWrite)
+		return cluster.Translate(ctx, s.cluster.Session.ExecuteBatch(batch), cluster.PlainWrite)
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderflow/adapters/scylla"
+	"orderflow/adapters/scylla/schema"
 	"orderflow/domain/order/views"
 	"orderflow/tests/scyllasim"
 )
@@ -22,17 +25,14 @@ import (
 // The tables of the projections are derived from their declarations, and written out for those who look after the cluster.
 func TestSchema_HasTheTablesOfTheProjections(t *testing.T) {
 	t.Parallel()
-	texts, err := scylla.StatementTexts()
-	if err != nil {
-		t.Fatal(err)
-	}
+	texts := statementTexts(t)
 	for _, p := range views.All() {
-		want := scylla.StatementsOf(scylla.TableDDL(p.Table))[0]
+		want := schema.StatementsOf(tableDDL(p.Table))[0]
 		at := slices.IndexFunc(texts, func(text string) bool {
 			return strings.HasPrefix(text, "CREATE TABLE IF NOT EXISTS "+p.Table.Name+" ")
 		})
 		if at < 0 {
-			t.Errorf("no table %s in schema/*.cql; it is:\n%s;", p.Table.Name, scylla.TableDDL(p.Table))
+			t.Errorf("no table %s in schema/*.cql; it is:\n%s;", p.Table.Name, tableDDL(p.Table))
 		} else if diff := cmp.Diff(want, texts[at]); diff != "" {
 			t.Errorf("table %s (-derived +schema/*.cql):\n%s", p.Table.Name, diff)
 		}
@@ -42,12 +42,9 @@ func TestSchema_HasTheTablesOfTheProjections(t *testing.T) {
 // Applying twice, or by several at once, must find every statement harmless.
 func TestSchema_StatementsMayBeRepeated(t *testing.T) {
 	t.Parallel()
-	texts, err := scylla.StatementTexts()
-	if err != nil {
-		t.Fatal(err)
-	}
+	texts := statementTexts(t)
 	for _, text := range texts {
-		if !strings.HasPrefix(text, "CREATE TABLE IF NOT EXISTS ") && !scylla.AddsColumn.MatchString(text) { // see the next test
+		if !strings.HasPrefix(text, "CREATE TABLE IF NOT EXISTS ") && !schema.AddsColumn.MatchString(text) { // see the next test
 			t.Errorf("not harmless when it is repeated: %s", text)
 		}
 	}
@@ -87,12 +84,12 @@ func TestTabletsOption(t *testing.T) {
 		"5.1.18": "", "5.4.9": "", "6.0.0": off, "6.2.3-0.20250119": off, "2022.2.1": "", "2024.1.15": "", "2024.2.0": off,
 		"2025.1.14": off, "2025.3.0": off, "2025.4.0": "", "2025.4.0-rc1": "", "2026.1.2": "",
 	} {
-		if got, err := scylla.TabletsOption(version); got != want || err != nil {
+		if got, err := schema.TabletsOption(version); got != want || err != nil {
 			t.Errorf("%s: %q, %v; want %q", version, got, err, want)
 		}
 	}
 	for _, version := range []string{"", "scylla", "6", "99999999999999999999.1"} {
-		if got, err := scylla.TabletsOption(version); err == nil {
+		if got, err := schema.TabletsOption(version); err == nil {
 			t.Errorf("%q: %q, want an error", version, got)
 		}
 	}
@@ -231,4 +228,21 @@ func TestApplySchema_ReplicatesAsConfigured(t *testing.T) {
 			t.Errorf("replication %v, want %s copies", replication, want)
 		}
 	}
+}
+
+// statementTexts returns the statements of every file of the schema.
+func statementTexts(t *testing.T) (texts []string) {
+	t.Helper()
+	files, err := filepath.Glob("schema/*.cql")
+	if err != nil || len(files) < 6 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, schema.StatementsOf(string(text))...)
+	}
+	return texts
 }

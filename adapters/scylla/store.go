@@ -2,26 +2,61 @@ package scylla
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gocql/gocql"
 	"golang.org/x/sync/errgroup"
 
+	"orderflow/adapters/scylla/internal/cluster"
+	"orderflow/adapters/scylla/internal/consumers"
+	"orderflow/adapters/scylla/internal/views"
+	"orderflow/adapters/scylla/schema"
 	"orderflow/ports"
 )
 
+type (
+	// Config says where the cluster is and how to talk to it. Hosts and Keyspace are needed.
+	Config = cluster.Config
+	// TLS is how connections are encrypted. The name in the certificate of each node is always
+	// verified.
+	TLS = cluster.TLS
+	// SchemaStatus compares the schema of a keyspace with the one that this program knows.
+	SchemaStatus = schema.Status
+)
+
+// The reasons not to start on a schema, see [schema.Status].Check.
+var (
+	ErrSchemaMissing = schema.ErrMissing
+	ErrSchemaOlder   = schema.ErrOlder
+	ErrSchemaNewer   = schema.ErrNewer
+	ErrSchemaDiffers = schema.ErrDiffers
+)
+
+// ApplySchema is [schema.Apply].
+func ApplySchema(ctx context.Context, c Config) (SchemaStatus, error) { return schema.Apply(ctx, c) }
+
+// Status is [schema.Read].
+func Status(ctx context.Context, c Config) (SchemaStatus, error) { return schema.Read(ctx, c) }
+
+// Connect opens a session on the keyspace of c. Bootstrap gives one to the change feed; the caller
+// closes it.
+func Connect(ctx context.Context, c Config) (*gocql.Session, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return cluster.Connect(ctx, c.WithDefaults(), c.Keyspace)
+}
+
 // Store implements the storage ports on one keyspace. Several processes may use the same keyspace at the same time.
 type Store struct {
-	config  Config
-	session *gocql.Session
-	calls   gate
-	buckets knownBuckets
+	*views.Views
+	*consumers.Records
+
+	cluster *cluster.Client
 	// beats counts heartbeats, which take turns in their partitions.
 	beats atomic.Uint32
-	// skew is by how much the clock of this process is behind those of the servers, in nanoseconds.
-	skew atomic.Int64
 	// background deletes intents that have served; see forget.
 	background errgroup.Group
 	closing    sync.Once
@@ -45,12 +80,8 @@ const backgroundDeletes = 64
 
 // Open connects and checks that the schema is the one that this program knows.
 //
-// Errors: ErrUnavailable when nothing answers; [ErrSchemaMissing], [ErrSchemaOlder] and [ErrSchemaNewer].
+// Errors: ErrUnavailable when nothing answers; [ErrSchemaMissing], [ErrSchemaOlder], [ErrSchemaNewer] and [ErrSchemaDiffers].
 func Open(ctx context.Context, c Config) (*Store, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	c = c.withDefaults()
 	status, err := Status(ctx, c)
 	if err != nil {
 		return nil, err
@@ -58,71 +89,25 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := status.Check(); err != nil {
 		return nil, err
 	}
-	session, err := connect(ctx, c, c.Keyspace)
+	client, err := cluster.Open(ctx, c.WithDefaults())
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{config: c, session: session}
+	s := &Store{Views: views.New(client), Records: consumers.New(client), cluster: client}
 	s.background.SetLimit(backgroundDeletes)
-	if _, err := s.askTime(ctx); err != nil {
-		session.Close()
-		return nil, fmt.Errorf("ask for the time: %w", err)
-	}
 	return s, nil
 }
+
+// Now is what time it is on the servers, whatever the clock of this process says: that is compared with
+// theirs when the store is opened, and in every pass of the sweeper. It does no I/O.
+func (s *Store) Now() time.Time { return s.cluster.Now() }
 
 // Close waits for the calls that are under way, and for the intents of acknowledged appends to be deleted.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
-		s.calls.close()
+		s.cluster.Drain()
 		_ = s.background.Wait() // it never returns an error
-		s.session.Close()
+		s.cluster.Close()
 	})
 	return nil
-}
-
-// enter begins a call; the caller leaves by s.calls.leave when the error is nil.
-func (s *Store) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if !s.calls.enter() {
-		return ports.ErrClosed
-	}
-	return nil
-}
-
-// query makes a read, which may be made twice.
-func (s *Store) query(ctx context.Context, cql string, args ...any) *gocql.Query {
-	return s.session.Query(cql, args...).WithContext(ctx).Idempotent(true)
-}
-
-// exec makes a plain write.
-func (s *Store) exec(ctx context.Context, cql string, args ...any) error {
-	return translate(ctx, s.session.Query(cql, args...).WithContext(ctx).Exec(), plainWrite)
-}
-
-// conditional makes a conditional statement once, and returns what it found: of the columns that its condition names, the values
-// from before.
-func (s *Store) conditional(ctx context.Context, cql string, args ...any) (applied bool, found map[string]any, err error) {
-	found = map[string]any{}
-	q := s.session.Query(cql, args...).WithContext(ctx).RetryPolicy(conditionalPolicy{retryPolicy{requestAttempts}})
-	applied, err = q.MapScanCAS(found)
-	return applied && err == nil, found, err
-}
-
-// conditionalBatch is an empty batch whose first statement will have a condition.
-func (s *Store) conditionalBatch(ctx context.Context) *gocql.Batch {
-	return s.session.Batch(gocql.UnloggedBatch).WithContext(ctx).RetryPolicy(conditionalPolicy{retryPolicy{requestAttempts}})
-}
-
-// maxPage bounds every page, whatever the caller's limit.
-const maxPage = 100_000
-
-// checkLimit returns how many entries a page may have, or an error for a limit that would never get anywhere.
-func checkLimit(limit int) (int, error) {
-	if limit < 1 {
-		return 0, fmt.Errorf("limit %d is below 1", limit)
-	}
-	return min(limit, maxPage), nil
 }

@@ -2,6 +2,7 @@ package scylla_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"orderflow/adapters/scylla"
 	"orderflow/domain/eventsourcing"
+	"orderflow/domain/projection"
 	"orderflow/ports"
 	"orderflow/ports/porttest"
 	"orderflow/tests/scyllasim"
@@ -82,7 +84,7 @@ func borrow(t testing.TB, hosts []string) scylla.Config {
 	t.Cleanup(func() { run(t, s, "DROP KEYSPACE IF EXISTS "+c.Keyspace) })
 	prepare(t, c)
 	for _, table := range porttest.Tables() {
-		ddl := scylla.TableDDL(table)
+		ddl := tableDDL(table)
 		run(t, s, strings.Replace(ddl, " "+table.Name+" ", " "+c.Keyspace+"."+table.Name+" ", 1))
 	}
 	return c
@@ -146,4 +148,39 @@ func outbox(t testing.TB, store ports.RecordLister) []eventsourcing.Record {
 		t.Fatal(err)
 	}
 	return page.Records
+}
+
+// tableDDL returns the statement that creates the table of a projection. The consumer and the generation of the view lead the
+// partition key, then come the partition columns and the bucket of the table.
+func tableDDL(table *projection.Table) string {
+	columns := []string{"consumer text", "generation int"}
+	partition := []string{"consumer", "generation"}
+	var clustering, order []string
+	for _, c := range table.Columns {
+		columns = append(columns, c.Name+" "+cqlType(c.Kind))
+		switch c.Role {
+		case projection.Partition, projection.Bucket:
+			partition = append(partition, c.Name)
+		case projection.Clustering:
+			clustering = append(clustering, c.Name)
+			direction := "ASC"
+			if c.Descending {
+				direction = "DESC"
+			}
+			order = append(order, c.Name+" "+direction)
+		}
+	}
+	key := strings.Join(append([]string{"(" + strings.Join(partition, ", ") + ")"}, clustering...), ", ")
+	ddl := fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (\n    %s,\n    PRIMARY KEY (%s)\n)",
+		table.Name, strings.Join(columns, ",\n    "), key)
+	if len(order) > 0 {
+		ddl += " WITH CLUSTERING ORDER BY (" + strings.Join(order, ", ") + ")"
+	}
+	return ddl
+}
+
+func cqlType(kind projection.Kind) string {
+	return map[projection.Kind]string{
+		projection.Text: "text", projection.BigInt: "bigint", projection.Timestamp: "timestamp", projection.UUID: "uuid",
+	}[kind]
 }

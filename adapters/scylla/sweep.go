@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
@@ -57,7 +58,7 @@ type Swept struct {
 
 // RunSweeper sweeps until ctx ends, whose error it returns. Every process runs it; several at a time are harmless.
 func (s *Store) RunSweeper(ctx context.Context) error {
-	ticker := time.NewTicker(s.config.SweepInterval)
+	ticker := time.NewTicker(s.cluster.Config.SweepInterval)
 	defer ticker.Stop()
 	w := &sweeper{store: s}
 	for {
@@ -66,9 +67,9 @@ func (s *Store) RunSweeper(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			s.config.Logger.Warn("the sweeper could not look at all intents; it will try again", "error", err)
+			s.cluster.Config.Logger.Warn("the sweeper could not look at all intents; it will try again", "error", err)
 		case swept.Delivered > 0:
-			s.config.Logger.Info("delivered events whose writer did not get that far", "commands", swept.Delivered)
+			s.cluster.Config.Logger.Info("delivered events whose writer did not get that far", "commands", swept.Delivered)
 		}
 		select {
 		case <-ctx.Done():
@@ -126,11 +127,11 @@ type round struct {
 // intents, is tried again by itself and does not hold up the rest.
 func (w *sweeper) pass(ctx context.Context) (Swept, error) {
 	s := w.store
-	if err := s.enter(ctx); err != nil {
+	if err := s.cluster.Enter(ctx); err != nil {
 		return Swept{}, fmt.Errorf("sweep: %w", err)
 	}
-	defer s.calls.leave()
-	now, err := s.askTime(ctx)
+	defer s.cluster.Leave()
+	now, err := s.cluster.AskTime(ctx)
 	if err != nil {
 		return Swept{}, fmt.Errorf("sweep: %w", err)
 	}
@@ -214,7 +215,7 @@ func (r *round) readSlots(ctx context.Context, slots []int64) {
 
 // read looks at the intents that a query finds and that are old enough.
 func (r *round) read(ctx context.Context, cql string, args ...any) error {
-	iter := r.store.query(ctx, cql, args...).Iter()
+	iter := r.store.cluster.Query(ctx, cql, args...).Iter()
 	var f found
 	var written int64
 	for ctx.Err() == nil && iter.Scan(&f.bucket, &f.id, &f.aggregateID, &f.commandID, &f.expected, &written) {
@@ -223,14 +224,14 @@ func (r *round) read(ctx context.Context, cql string, args ...any) error {
 			r.look(ctx, f)
 		}
 	}
-	return translate(ctx, iter.Close(), read)
+	return cluster.Translate(ctx, iter.Close(), cluster.Read)
 }
 
 // look decides about an intent beside others.
 func (r *round) look(ctx context.Context, f found) {
 	r.looking.Go(func() error {
 		// An order whose servers do not answer takes one of the places, for a bounded time.
-		ctx, cancel := context.WithTimeout(ctx, r.store.config.Timeout)
+		ctx, cancel := context.WithTimeout(ctx, r.store.cluster.Config.Timeout)
 		defer cancel()
 		swept, err := r.settle(ctx, f)
 		r.mu.Lock()
@@ -240,7 +241,7 @@ func (r *round) look(ctx context.Context, f found) {
 		r.swept.Waiting += swept.Waiting
 		switch {
 		case errors.Is(err, ports.ErrCorrupt): // it will not get better by itself
-			r.store.config.Logger.Error("an intent stays, because the history it is about cannot be read", "error", err)
+			r.store.cluster.Config.Logger.Error("an intent stays, because the history it is about cannot be read", "error", err)
 			delete(r.postponed, f.id)
 		case err != nil:
 			r.failures = append(r.failures, err)
@@ -262,7 +263,7 @@ func (r *round) failed(err error) {
 // postpone makes an intent be tried again by itself. The caller holds the mutex.
 func (r *round) postpone(f found) {
 	p, again := r.postponed[f.id]
-	p = postponed{found: f, pause: min(longestPause, max(2*p.pause, r.store.config.SweepInterval))}
+	p = postponed{found: f, pause: min(longestPause, max(2*p.pause, r.store.cluster.Config.SweepInterval))}
 	p.at = r.now.Add(p.pause)
 	if r.postponed == nil {
 		r.postponed = map[gocql.UUID]postponed{}
@@ -295,7 +296,7 @@ func (w *sweeper) duePostponed(now time.Time) (due []postponed) {
 // unfinished. When other events are behind the expected head, the append can no longer happen.
 func (r *round) settle(ctx context.Context, f found) (swept Swept, err error) {
 	s := r.store
-	stored, err := s.history(ctx, f.aggregateID, uint64(f.expected), s.config.SerialConsistency)
+	stored, err := s.history(ctx, f.aggregateID, uint64(f.expected), s.cluster.Config.SerialConsistency)
 	if err != nil {
 		return swept, fmt.Errorf("intent of command %s of %s: %w", f.commandID, f.aggregateID, err)
 	}
@@ -306,11 +307,11 @@ func (r *round) settle(ctx context.Context, f found) (swept Swept, err error) {
 			return swept, fmt.Errorf("events of command %s of %s: %w", f.commandID, f.aggregateID, err)
 		}
 		swept.Delivered++
-		s.config.Appended()
+		s.cluster.Config.Appended()
 	case len(stored) == 0 && r.now.Sub(f.written) < ages()[len(ages())-1]:
 		return Swept{Waiting: 1}, nil
 	default:
 		swept.Dropped++
 	}
-	return swept, s.exec(ctx, deleteIntent, f.bucket, f.id)
+	return swept, s.cluster.Exec(ctx, deleteIntent, f.bucket, f.id)
 }

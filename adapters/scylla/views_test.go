@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/scylla"
+	inner "orderflow/adapters/scylla/internal/views"
 	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -141,7 +142,7 @@ func TestRows_GoOnBehindEmptyBuckets(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
 	store, _ := openNew(t, sim.Hosts())
-	const days = 2*scylla.MaxBuckets + 3
+	const days = 2*inner.MaxBuckets + 3
 	var left []projection.Row
 	for day := range days {
 		c := change(newID(), 1, day, "ACTIVE")

@@ -1,4 +1,4 @@
-package scylla
+package consumers
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
 
+	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/ports"
 )
 
@@ -32,7 +33,7 @@ type lease struct {
 }
 
 // AcquireLease implements [ports.Leases].
-func (s *Store) AcquireLease(ctx context.Context, name string, owner ports.LeaseOwner, ttl time.Duration) (uint64, error) {
+func (s *Records) AcquireLease(ctx context.Context, name string, owner ports.LeaseOwner, ttl time.Duration) (uint64, error) {
 	epoch, err := s.acquireLease(ctx, name, owner, ttl)
 	if err != nil {
 		return 0, fmt.Errorf("acquire lease of %s: %w", name, err)
@@ -42,14 +43,14 @@ func (s *Store) AcquireLease(ctx context.Context, name string, owner ports.Lease
 
 // acquireLease looks who holds the lease and writes on condition that this is still so. A write whose outcome is unknown is
 // followed by another look: if it happened the lease is held by owner, and is renewed.
-func (s *Store) acquireLease(ctx context.Context, name string, owner ports.LeaseOwner, ttl time.Duration) (uint64, error) {
+func (s *Records) acquireLease(ctx context.Context, name string, owner ports.LeaseOwner, ttl time.Duration) (uint64, error) {
 	if ttl < time.Second {
 		return 0, fmt.Errorf("a lease of %s, where a second is the least", ttl)
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.c.Enter(ctx); err != nil {
 		return 0, err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	failure, onItsWay := error(nil), false
 	for range leaseAttempts {
 		now, err := s.readLease(ctx, name)
@@ -57,7 +58,7 @@ func (s *Store) acquireLease(ctx context.Context, name string, owner ports.Lease
 		case err != nil && failure == nil:
 			return 0, err
 		case err != nil:
-			return 0, undecided(err, true)
+			return 0, cluster.Undecided(err, true)
 		case now.owner.ID != uuid.Nil && now.owner.ID != owner.ID:
 			return 0, &ports.LeaseHeldError{Name: name, Owner: now.owner}
 		}
@@ -67,24 +68,24 @@ func (s *Store) acquireLease(ctx context.Context, name string, owner ports.Lease
 			return epoch, nil
 		case err == nil && found.ID != uuid.Nil && found.ID != owner.ID:
 			return 0, &ports.LeaseHeldError{Name: name, Owner: found}
-		case err != nil && notApplied(err, conditionalWrite):
-			return 0, undecided(err, onItsWay)
+		case err != nil && cluster.NotApplied(err, cluster.ConditionalWrite):
+			return 0, cluster.Undecided(err, onItsWay)
 		case err != nil:
-			failure, onItsWay = err, onItsWay || !answered(err)
+			failure, onItsWay = err, onItsWay || !cluster.Answered(err)
 		}
 	}
 	if failure == nil {
 		failure = errors.New("it changes hands all the time")
 	}
-	return 0, undecided(failure, onItsWay)
+	return 0, cluster.Undecided(failure, onItsWay)
 }
 
 // readLease reads at the serial level, which completes or discards what was left unfinished.
-func (s *Store) readLease(ctx context.Context, name string) (now lease, err error) {
+func (s *Records) readLease(ctx context.Context, name string) (now lease, err error) {
 	var address *string
 	var epoch *int64
-	err = s.insist(ctx, lookAttempts, func() error {
-		err := s.query(ctx, selectLease, name).Consistency(s.config.SerialConsistency).Scan(&now.owner.ID, &address, &epoch)
+	err = s.c.Insist(ctx, cluster.LookAttempts, func() error {
+		err := s.c.Query(ctx, selectLease, name).Consistency(s.c.Config.SerialConsistency).Scan(&now.owner.ID, &address, &epoch)
 		if errors.Is(err, gocql.ErrNotFound) {
 			return nil
 		}
@@ -96,14 +97,14 @@ func (s *Store) readLease(ctx context.Context, name string) (now lease, err erro
 	if epoch != nil {
 		now.epoch = uint64(*epoch)
 	}
-	return now, translate(ctx, err, read)
+	return now, cluster.Translate(ctx, err, cluster.Read)
 }
 
 // writeLease takes a lease that is free, in a new epoch, or renews it. Otherwise the epoch is 0, and found whom the server has
 // found in possession.
 //
 // The server counts the time of a cell from the beginning of a second, so there is one more.
-func (s *Store) writeLease(ctx context.Context, name string, now lease, owner ports.LeaseOwner, ttl time.Duration) (epoch uint64, found ports.LeaseOwner, err error) {
+func (s *Records) writeLease(ctx context.Context, name string, now lease, owner ports.LeaseOwner, ttl time.Duration) (epoch uint64, found ports.LeaseOwner, err error) {
 	seconds := int(ttl/time.Second) + 1
 	condition := now.condition()
 	epoch = now.epoch
@@ -111,13 +112,13 @@ func (s *Store) writeLease(ctx context.Context, name string, now lease, owner po
 	var row map[string]any
 	if now.owner.ID == owner.ID {
 		args := append([]any{seconds, owner.ID, owner.Address, name}, condition...)
-		applied, row, err = s.conditional(ctx, renewHolder, args...)
+		applied, row, err = s.c.Conditional(ctx, renewHolder, args...)
 	} else {
 		epoch++
-		batch := s.conditionalBatch(ctx)
+		batch := s.c.ConditionalBatch(ctx)
 		batch.Query(countHolder, append([]any{int64(epoch), name}, condition...)...)
 		batch.Query(setHolder, seconds, owner.ID, owner.Address, name)
-		applied, row, err = s.execConditional(batch)
+		applied, row, err = s.c.ExecConditional(batch)
 	}
 	if applied {
 		return epoch, owner, nil
@@ -127,18 +128,6 @@ func (s *Store) writeLease(ctx context.Context, name string, now lease, owner po
 		found.Address, _ = row["address"].(string)
 	}
 	return 0, found, err
-}
-
-// execConditional is conditional for a batch, whose first statement has the condition.
-func (s *Store) execConditional(batch *gocql.Batch) (applied bool, found map[string]any, err error) {
-	found = map[string]any{}
-	applied, iter, err := s.session.MapExecuteBatchCAS(batch, found)
-	if iter != nil {
-		if closing := iter.Close(); err == nil { // the other rows say the same
-			err = closing
-		}
-	}
-	return applied && err == nil, found, err
 }
 
 // condition are the values of owner, epoch and address, each of which is null when there is none.
@@ -155,18 +144,18 @@ func (l lease) condition() []any {
 
 // ReleaseLease implements [ports.Leases]. The condition on the epoch keeps a try that arrives late from ending a lease that the
 // owner has taken anew.
-func (s *Store) ReleaseLease(ctx context.Context, name string, owner ports.LeaseOwner) error {
+func (s *Records) ReleaseLease(ctx context.Context, name string, owner ports.LeaseOwner) error {
 	if err := s.releaseLease(ctx, name, owner); err != nil {
 		return fmt.Errorf("release lease of %s: %w", name, err)
 	}
 	return nil
 }
 
-func (s *Store) releaseLease(ctx context.Context, name string, owner ports.LeaseOwner) error {
-	if err := s.enter(ctx); err != nil {
+func (s *Records) releaseLease(ctx context.Context, name string, owner ports.LeaseOwner) error {
+	if err := s.c.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	failure, onItsWay := error(nil), false
 	for range leaseAttempts {
 		now, err := s.readLease(ctx, name)
@@ -174,19 +163,19 @@ func (s *Store) releaseLease(ctx context.Context, name string, owner ports.Lease
 		case err != nil && failure == nil:
 			return err
 		case err != nil:
-			return undecided(err, true)
+			return cluster.Undecided(err, true)
 		case now.owner.ID != owner.ID:
 			return nil
 		}
-		_, _, err = s.conditional(ctx, removeHolder, name, owner.ID, int64(now.epoch))
+		_, _, err = s.c.Conditional(ctx, removeHolder, name, owner.ID, int64(now.epoch))
 		switch {
 		case err == nil: // if it was not applied the lease has ended just now
 			return nil
-		case notApplied(err, conditionalWrite):
-			return undecided(err, onItsWay)
+		case cluster.NotApplied(err, cluster.ConditionalWrite):
+			return cluster.Undecided(err, onItsWay)
 		default:
-			failure, onItsWay = err, onItsWay || !answered(err)
+			failure, onItsWay = err, onItsWay || !cluster.Answered(err)
 		}
 	}
-	return undecided(failure, onItsWay)
+	return cluster.Undecided(failure, onItsWay)
 }

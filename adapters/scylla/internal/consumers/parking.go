@@ -1,4 +1,4 @@
-package scylla
+package consumers
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/adapters/scylla/internal/cluster"
+	"orderflow/adapters/scylla/internal/paging"
 	"orderflow/ports"
 )
 
@@ -35,8 +37,8 @@ var errHidden = fmt.Errorf("%w: what was written does not show; the clocks of th
 // Plain writes are put in order by the clocks of the nodes that happened to coordinate them, and of two of the same microsecond a
 // deletion wins. So an order that is parked right after it was taken out could vanish, and one that is taken out right after it
 // was parked could stay. It is rare that anything is parked, so a read each time is cheaper than conditional writes.
-func (s *Store) confirm(ctx context.Context, write func() error, shows func() (bool, error)) error {
-	return s.insist(ctx, confirmAttempts, func() error {
+func (s *Records) confirm(ctx context.Context, write func() error, shows func() (bool, error)) error {
+	return s.c.Insist(ctx, confirmAttempts, func() error {
 		if err := write(); err != nil {
 			return err
 		}
@@ -52,25 +54,25 @@ func (s *Store) confirm(ctx context.Context, write func() error, shows func() (b
 
 // Park implements [ports.ParkingLot]. Once it has returned the entry is on a quorum of nodes, and no offset that is saved later
 // can be there without it.
-func (s *Store) Park(ctx context.Context, parked ports.ParkedAggregate) error {
+func (s *Records) Park(ctx context.Context, parked ports.ParkedAggregate) error {
 	if err := s.park(ctx, parked); err != nil {
 		return fmt.Errorf("park %s for %s: %w", parked.AggregateID, parked.Consumer, err)
 	}
 	return nil
 }
 
-func (s *Store) park(ctx context.Context, parked ports.ParkedAggregate) error {
-	if err := s.enter(ctx); err != nil {
+func (s *Records) park(ctx context.Context, parked ports.ParkedAggregate) error {
+	if err := s.c.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	parked.Error = storable(parked.Error)
 	parked.FailedAt, parked.ParkedAt, parked.RetriedAt = inMillis(parked.FailedAt), inMillis(parked.ParkedAt), inMillis(parked.RetriedAt)
 	return s.confirm(ctx,
 		func() error {
 			// No nulls: each would be a tombstone. The zero time is the time that it is.
-			return s.exec(ctx, insertParked, parked.Consumer, parked.AggregateID, parked.AggregateType, int64(parked.SequenceNumber), parked.EventID, parked.EventType,
-				string(parked.Kind), parked.Error, parked.Attempts, bound(parked.FailedAt), bound(parked.ParkedAt), bound(parked.RetriedAt))
+			return s.c.Exec(ctx, insertParked, parked.Consumer, parked.AggregateID, parked.AggregateType, int64(parked.SequenceNumber), parked.EventID, parked.EventType,
+				string(parked.Kind), parked.Error, parked.Attempts, parked.FailedAt.UnixMilli(), parked.ParkedAt.UnixMilli(), parked.RetriedAt.UnixMilli())
 		},
 		func() (bool, error) {
 			page, err := s.selectParked(ctx, parked.Consumer, ` AND aggregate_id = ?`, parked.AggregateID)
@@ -79,20 +81,20 @@ func (s *Store) park(ctx context.Context, parked ports.ParkedAggregate) error {
 }
 
 // Unpark implements [ports.ParkingLot].
-func (s *Store) Unpark(ctx context.Context, consumer string, orderID uuid.UUID) error {
+func (s *Records) Unpark(ctx context.Context, consumer string, orderID uuid.UUID) error {
 	if err := s.unpark(ctx, consumer, orderID); err != nil {
 		return fmt.Errorf("unpark %s for %s: %w", orderID, consumer, err)
 	}
 	return nil
 }
 
-func (s *Store) unpark(ctx context.Context, consumer string, orderID uuid.UUID) error {
-	if err := s.enter(ctx); err != nil {
+func (s *Records) unpark(ctx context.Context, consumer string, orderID uuid.UUID) error {
+	if err := s.c.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	return s.confirm(ctx,
-		func() error { return s.exec(ctx, deleteParked, consumer, orderID) },
+		func() error { return s.c.Exec(ctx, deleteParked, consumer, orderID) },
 		func() (bool, error) {
 			page, err := s.selectParked(ctx, consumer, ` AND aggregate_id = ?`, orderID)
 			return len(page) == 0, err
@@ -100,7 +102,7 @@ func (s *Store) unpark(ctx context.Context, consumer string, orderID uuid.UUID) 
 }
 
 // Parked implements [ports.ParkingLot], in the order that the server gives to ids.
-func (s *Store) Parked(ctx context.Context, consumer string, after ports.Cursor, limit int) (ports.ParkedPage, error) {
+func (s *Records) Parked(ctx context.Context, consumer string, after ports.Cursor, limit int) (ports.ParkedPage, error) {
 	page, err := s.listParked(ctx, consumer, after, limit)
 	if err != nil {
 		return ports.ParkedPage{}, fmt.Errorf("parked orders of %s: %w", consumer, err)
@@ -108,32 +110,32 @@ func (s *Store) Parked(ctx context.Context, consumer string, after ports.Cursor,
 	return page, nil
 }
 
-func (s *Store) listParked(ctx context.Context, consumer string, after ports.Cursor, limit int) (page ports.ParkedPage, err error) {
-	if limit, err = checkLimit(limit); err != nil {
+func (s *Records) listParked(ctx context.Context, consumer string, after ports.Cursor, limit int) (page ports.ParkedPage, err error) {
+	if limit, err = paging.Limit(limit); err != nil {
 		return page, err
 	}
 	listing := fmt.Sprintf("parked %q", consumer)
-	from, behind, err := eventPlaceOf(listing, after)
+	from, behind, err := paging.PlaceOf(listing, after)
 	if err != nil {
 		return page, err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.c.Enter(ctx); err != nil {
 		return page, err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	condition, args := ` LIMIT ?`, []any{limit + 1}
 	if behind {
 		condition, args = ` AND aggregate_id > ? LIMIT ?`, []any{from.AggregateID, limit + 1}
 	}
 	if page.Aggregates, err = s.selectParked(ctx, consumer, condition, args...); err == nil && len(page.Aggregates) > limit {
 		page.Aggregates = page.Aggregates[:limit]
-		page.Next = eventPlace{AggregateID: page.Aggregates[limit-1].AggregateID}.cursor(listing)
+		page.Next = paging.Place{AggregateID: page.Aggregates[limit-1].AggregateID}.Cursor(listing)
 	}
 	return page, err
 }
 
-func (s *Store) selectParked(ctx context.Context, consumer, condition string, args ...any) (orders []ports.ParkedAggregate, err error) {
-	iter := s.query(ctx, selectParked+condition, append([]any{consumer}, args...)...).Iter()
+func (s *Records) selectParked(ctx context.Context, consumer, condition string, args ...any) (orders []ports.ParkedAggregate, err error) {
+	iter := s.c.Query(ctx, selectParked+condition, append([]any{consumer}, args...)...).Iter()
 	var p ports.ParkedAggregate
 	var kind, typed string // a type is empty, as null is, where an earlier version has stored the entry
 	var failed, parked, retried int64
@@ -142,27 +144,27 @@ func (s *Store) selectParked(ctx context.Context, consumer, condition string, ar
 		p.FailedAt, p.ParkedAt, p.RetriedAt = fromMillis(failed), fromMillis(parked), fromMillis(retried)
 		orders = append(orders, p)
 	}
-	return orders, translate(ctx, iter.Close(), read)
+	return orders, cluster.Translate(ctx, iter.Close(), cluster.Read)
 }
 
 // RecordSkip implements [ports.SkipLog].
-func (s *Store) RecordSkip(ctx context.Context, skip ports.Skip) error {
+func (s *Records) RecordSkip(ctx context.Context, skip ports.Skip) error {
 	if err := s.recordSkip(ctx, skip); err != nil {
 		return fmt.Errorf("record that %s skips %s at %d: %w", skip.Consumer, skip.AggregateID, skip.SequenceNumber, err)
 	}
 	return nil
 }
 
-func (s *Store) recordSkip(ctx context.Context, skip ports.Skip) error {
-	if err := s.enter(ctx); err != nil {
+func (s *Records) recordSkip(ctx context.Context, skip ports.Skip) error {
+	if err := s.c.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	skip.Reason, skip.Error, skip.SkippedAt = storable(skip.Reason), storable(skip.Error), inMillis(skip.SkippedAt)
 	return s.confirm(ctx,
 		func() error {
-			return s.exec(ctx, insertSkip, skip.Consumer, skip.AggregateID, int64(skip.SequenceNumber), skip.EventID, skip.EventType,
-				skip.Reason, skip.Error, bound(skip.SkippedAt))
+			return s.c.Exec(ctx, insertSkip, skip.Consumer, skip.AggregateID, int64(skip.SequenceNumber), skip.EventID, skip.EventType,
+				skip.Reason, skip.Error, skip.SkippedAt.UnixMilli())
 		},
 		func() (bool, error) {
 			page, err := s.selectSkips(ctx, skip.Consumer, ` AND aggregate_id = ? AND sequence_number = ?`, skip.AggregateID, int64(skip.SequenceNumber))
@@ -171,20 +173,20 @@ func (s *Store) recordSkip(ctx context.Context, skip ports.Skip) error {
 }
 
 // ForgetSkip implements [ports.SkipLog].
-func (s *Store) ForgetSkip(ctx context.Context, consumer string, aggregateID uuid.UUID, sequence uint64) error {
+func (s *Records) ForgetSkip(ctx context.Context, consumer string, aggregateID uuid.UUID, sequence uint64) error {
 	if err := s.forgetSkip(ctx, consumer, aggregateID, sequence); err != nil {
 		return fmt.Errorf("forget that %s skips %s at %d: %w", consumer, aggregateID, sequence, err)
 	}
 	return nil
 }
 
-func (s *Store) forgetSkip(ctx context.Context, consumer string, aggregateID uuid.UUID, sequence uint64) error {
-	if err := s.enter(ctx); err != nil {
+func (s *Records) forgetSkip(ctx context.Context, consumer string, aggregateID uuid.UUID, sequence uint64) error {
+	if err := s.c.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	return s.confirm(ctx,
-		func() error { return s.exec(ctx, deleteSkip, consumer, aggregateID, int64(sequence)) },
+		func() error { return s.c.Exec(ctx, deleteSkip, consumer, aggregateID, int64(sequence)) },
 		func() (bool, error) {
 			skips, err := s.selectSkips(ctx, consumer, ` AND aggregate_id = ? AND sequence_number = ?`, aggregateID, int64(sequence))
 			return len(skips) == 0, err
@@ -192,7 +194,7 @@ func (s *Store) forgetSkip(ctx context.Context, consumer string, aggregateID uui
 }
 
 // Skips implements [ports.SkipLog], in the order that the server gives to ids.
-func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, error) {
+func (s *Records) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, error) {
 	page, err := s.listSkips(ctx, q)
 	if err != nil {
 		return ports.SkipPage{}, fmt.Errorf("skips of %s: %w", q.Consumer, err)
@@ -200,19 +202,19 @@ func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, e
 	return page, nil
 }
 
-func (s *Store) listSkips(ctx context.Context, q ports.SkipQuery) (page ports.SkipPage, err error) {
-	if q.Limit, err = checkLimit(q.Limit); err != nil {
+func (s *Records) listSkips(ctx context.Context, q ports.SkipQuery) (page ports.SkipPage, err error) {
+	if q.Limit, err = paging.Limit(q.Limit); err != nil {
 		return page, err
 	}
 	listing := fmt.Sprintf("skips %q %s", q.Consumer, q.AggregateID)
-	from, behind, err := eventPlaceOf(listing, q.After)
+	from, behind, err := paging.PlaceOf(listing, q.After)
 	if err != nil {
 		return page, err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.c.Enter(ctx); err != nil {
 		return page, err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	condition, args := "", []any(nil)
 	switch {
 	case q.AggregateID != uuid.Nil && behind:
@@ -226,20 +228,20 @@ func (s *Store) listSkips(ctx context.Context, q ports.SkipQuery) (page ports.Sk
 	if err == nil && len(page.Skips) > q.Limit {
 		page.Skips = page.Skips[:q.Limit]
 		last := page.Skips[q.Limit-1]
-		page.Next = eventPlace{AggregateID: last.AggregateID, Sequence: int64(last.SequenceNumber)}.cursor(listing)
+		page.Next = paging.Place{AggregateID: last.AggregateID, Sequence: int64(last.SequenceNumber)}.Cursor(listing)
 	}
 	return page, err
 }
 
-func (s *Store) selectSkips(ctx context.Context, consumer, condition string, args ...any) (skips []ports.Skip, err error) {
-	iter := s.query(ctx, selectSkips+condition, append([]any{consumer}, args...)...).Iter()
+func (s *Records) selectSkips(ctx context.Context, consumer, condition string, args ...any) (skips []ports.Skip, err error) {
+	iter := s.c.Query(ctx, selectSkips+condition, append([]any{consumer}, args...)...).Iter()
 	var skip ports.Skip
 	var skipped int64
 	for iter.Scan(&skip.AggregateID, &skip.SequenceNumber, &skip.EventID, &skip.EventType, &skip.Reason, &skip.Error, &skipped) {
 		skip.Consumer, skip.SkippedAt = consumer, fromMillis(skipped)
 		skips = append(skips, skip)
 	}
-	return skips, translate(ctx, iter.Close(), read)
+	return skips, cluster.Translate(ctx, iter.Close(), cluster.Read)
 }
 
 // storable is text as the server takes it. What went wrong with bytes that nobody could read may quote them.

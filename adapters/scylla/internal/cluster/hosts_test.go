@@ -1,18 +1,18 @@
-package scylla_test
+package cluster_test
 
 import (
 	"slices"
 	"testing"
 
-	"github.com/gocql/gocql"
+	"orderflow/adapters/scylla/internal/cluster"
 
-	"orderflow/adapters/scylla"
+	"github.com/gocql/gocql"
 )
 
 func TestDistinctHosts_NamesEachNodeOnce(t *testing.T) {
 	t.Parallel()
 	a, b, c := new(gocql.HostInfo), new(gocql.HostInfo), new(gocql.HostInfo)
-	policy := scylla.DistinctHosts{HostSelectionPolicy: listed{hosts: []*gocql.HostInfo{a, a, b, a, c, b}}}
+	policy := cluster.DistinctHosts{HostSelectionPolicy: listed{hosts: []*gocql.HostInfo{a, a, b, a, c, b}}}
 	for range 2 { // what one request was told does not matter to the next
 		var got []*gocql.HostInfo
 		next := policy.Pick(nil)

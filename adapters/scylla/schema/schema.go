@@ -1,4 +1,6 @@
-package scylla
+// Package schema keeps the schema of a keyspace: the files *.cql, with comments for those who look after
+// the cluster, and what applies them, each once, and compares them with what is there.
+package schema
 
 import (
 	"context"
@@ -7,23 +9,25 @@ import (
 	"slices"
 	"strings"
 
+	"orderflow/adapters/scylla/internal/cluster"
+
 	"github.com/gocql/gocql"
 )
 
 // The reasons not to start on a schema.
 var (
-	// ErrSchemaMissing: the keyspace, or all of its tables, do not exist.
-	ErrSchemaMissing = errors.New("the schema is missing")
-	// ErrSchemaOlder: the schema lacks something that this program needs.
-	ErrSchemaOlder = errors.New("the schema is older than this program")
-	// ErrSchemaNewer: the schema has something that this program does not know.
-	ErrSchemaNewer = errors.New("the schema is newer than this program")
-	// ErrSchemaDiffers: a part of the schema that was applied is not the one that this program knows.
-	ErrSchemaDiffers = errors.New("the schema differs from the one of this program")
+	// ErrMissing: the keyspace, or all of its tables, do not exist.
+	ErrMissing = errors.New("the schema is missing")
+	// ErrOlder: the schema lacks something that this program needs.
+	ErrOlder = errors.New("the schema is older than this program")
+	// ErrNewer: the schema has something that this program does not know.
+	ErrNewer = errors.New("the schema is newer than this program")
+	// ErrDiffers: a part of the schema that was applied is not the one that this program knows.
+	ErrDiffers = errors.New("the schema differs from the one of this program")
 )
 
-// SchemaStatus compares the schema of a keyspace with the one that this program knows.
-type SchemaStatus struct {
+// Status compares the schema of a keyspace with the one that this program knows.
+type Status struct {
 	Keyspace string
 	// ServerVersion is that of the node that answered.
 	ServerVersion string
@@ -35,33 +39,33 @@ type SchemaStatus struct {
 }
 
 // Check returns the reason not to start, with the way out.
-func (s SchemaStatus) Check() error {
+func (s Status) Check() error {
 	switch {
 	case !s.Exists:
-		return fmt.Errorf("keyspace %s: %w: run `orderflow schema apply`", s.Keyspace, ErrSchemaMissing)
+		return fmt.Errorf("keyspace %s: %w: run `orderflow schema apply`", s.Keyspace, ErrMissing)
 	case len(s.Unknown) > 0:
-		return fmt.Errorf("keyspace %s: %w: it has %s; start a newer version of this program", s.Keyspace, ErrSchemaNewer, strings.Join(s.Unknown, ", "))
+		return fmt.Errorf("keyspace %s: %w: it has %s; start a newer version of this program", s.Keyspace, ErrNewer, strings.Join(s.Unknown, ", "))
 	case len(s.Changed) > 0:
-		return fmt.Errorf("keyspace %s: %w: %s was applied in another form; use another keyspace", s.Keyspace, ErrSchemaDiffers, strings.Join(s.Changed, ", "))
+		return fmt.Errorf("keyspace %s: %w: %s was applied in another form; use another keyspace", s.Keyspace, ErrDiffers, strings.Join(s.Changed, ", "))
 	case len(s.Pending) > 0:
-		return fmt.Errorf("keyspace %s: %w: %s is to be applied: run `orderflow schema apply`", s.Keyspace, ErrSchemaOlder, strings.Join(s.Pending, ", "))
+		return fmt.Errorf("keyspace %s: %w: %s is to be applied: run `orderflow schema apply`", s.Keyspace, ErrOlder, strings.Join(s.Pending, ", "))
 	}
 	return nil
 }
 
-// Status connects and compares.
-func Status(ctx context.Context, c Config) (SchemaStatus, error) {
+// Read connects and compares.
+func Read(ctx context.Context, c cluster.Config) (Status, error) {
 	if err := c.Validate(); err != nil {
-		return SchemaStatus{}, err
+		return Status{}, err
 	}
-	session, err := connect(ctx, c.withDefaults(), "")
+	session, err := cluster.Connect(ctx, c.WithDefaults(), "")
 	if err != nil {
-		return SchemaStatus{}, err
+		return Status{}, err
 	}
 	defer session.Close()
 	status, err := (&admin{session: session, keyspace: c.Keyspace}).status(ctx)
 	if err != nil {
-		return SchemaStatus{}, fmt.Errorf("schema status: %w", err)
+		return Status{}, fmt.Errorf("schema status: %w", err)
 	}
 	return status, nil
 }
@@ -75,8 +79,8 @@ type admin struct {
 // component is whose schema the rows of schema_versions are about.
 const component = "orderflow"
 
-func (a *admin) status(ctx context.Context) (SchemaStatus, error) {
-	status := SchemaStatus{Keyspace: a.keyspace}
+func (a *admin) status(ctx context.Context) (Status, error) {
+	status := Status{Keyspace: a.keyspace}
 	known, err := migrations()
 	if err != nil {
 		return status, err
@@ -121,7 +125,7 @@ func (a *admin) exists(ctx context.Context) (bool, error) {
 	if errors.Is(err, gocql.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil, translate(ctx, err, read)
+	return err == nil, cluster.Translate(ctx, err, cluster.Read)
 }
 
 func (a *admin) applied(ctx context.Context) (map[int]migration, error) {
@@ -132,5 +136,5 @@ func (a *admin) applied(ctx context.Context) (map[int]migration, error) {
 	for iter.Scan(&m.version, &m.name, &m.checksum) {
 		applied[m.version] = m
 	}
-	return applied, translate(ctx, iter.Close(), read)
+	return applied, cluster.Translate(ctx, iter.Close(), cluster.Read)
 }

@@ -1,4 +1,4 @@
-package scylla
+package consumers
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
 
+	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/ports"
 )
 
@@ -22,7 +23,7 @@ const (
 )
 
 // Consumer implements [ports.ConsumerRegistry]. It reads at the serial level, which sees every earlier save.
-func (s *Store) Consumer(ctx context.Context, name string) (ports.ConsumerRecord, error) {
+func (s *Records) Consumer(ctx context.Context, name string) (ports.ConsumerRecord, error) {
 	record, err := s.consumer(ctx, name)
 	if err != nil {
 		return ports.ConsumerRecord{}, fmt.Errorf("consumer %s: %w", name, err)
@@ -30,11 +31,11 @@ func (s *Store) Consumer(ctx context.Context, name string) (ports.ConsumerRecord
 	return record, nil
 }
 
-func (s *Store) consumer(ctx context.Context, name string) (ports.ConsumerRecord, error) {
-	if err := s.enter(ctx); err != nil {
+func (s *Records) consumer(ctx context.Context, name string) (ports.ConsumerRecord, error) {
+	if err := s.c.Enter(ctx); err != nil {
 		return ports.ConsumerRecord{}, err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	record, _, err := s.readConsumer(ctx, name)
 	if err == nil && record.Revision == 0 {
 		err = ports.ErrNotFound
@@ -43,21 +44,21 @@ func (s *Store) consumer(ctx context.Context, name string) (ports.ConsumerRecord
 }
 
 // readConsumer returns a record and the id of the save that it comes from; revision 0 when there is none.
-func (s *Store) readConsumer(ctx context.Context, name string) (record ports.ConsumerRecord, saveID uuid.UUID, err error) {
+func (s *Records) readConsumer(ctx context.Context, name string) (record ports.ConsumerRecord, saveID uuid.UUID, err error) {
 	record.Name = name
 	var from, switched *int64
-	err = s.query(ctx, selectConsumer, name).Consistency(s.config.SerialConsistency).Scan(
+	err = s.c.Query(ctx, selectConsumer, name).Consistency(s.c.Config.SerialConsistency).Scan(
 		&record.Revision, &saveID, &record.Paused, &record.CatchingUp, &from, &record.Live.Number, &record.Live.Version,
 		&record.Next.Number, &record.Next.Version, &record.Previous.Number, &record.Previous.Version, &switched)
 	if errors.Is(err, gocql.ErrNotFound) {
 		return record, saveID, nil
 	}
 	record.From, record.SwitchedAt = timeOf(from), timeOf(switched)
-	return record, saveID, translate(ctx, err, read)
+	return record, saveID, cluster.Translate(ctx, err, cluster.Read)
 }
 
 // SaveConsumer implements [ports.ConsumerRegistry].
-func (s *Store) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+func (s *Records) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
 	saved, err := s.saveConsumer(ctx, record)
 	if err != nil {
 		return ports.ConsumerRecord{}, fmt.Errorf("save consumer %s at %d: %w", record.Name, record.Revision, err)
@@ -67,18 +68,18 @@ func (s *Store) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) (
 
 // saveConsumer saves like an append commits: when the outcome is unknown a serial read tells, and if nothing happened the same
 // statement is sent again. The condition keeps it from happening twice.
-func (s *Store) saveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
-	if err := s.enter(ctx); err != nil {
+func (s *Records) saveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+	if err := s.c.Enter(ctx); err != nil {
 		return record, err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	expected, saveID := record.Revision, uuid.New()
 	record.Revision++
 	args := bindConsumer(record, saveID, expected)
 	var failure error
 	onItsWay := false
-	for range commitAttempts {
-		applied, found, err := s.conditional(ctx, updateConsumer, args...)
+	for range cluster.CommitAttempts {
+		applied, found, err := s.c.Conditional(ctx, updateConsumer, args...)
 		// A refusal that shows the revision of this very save may be one of its second copy, when the driver has sent it twice.
 		revision, _ := found["revision"].(int64)
 		switch {
@@ -86,30 +87,30 @@ func (s *Store) saveConsumer(ctx context.Context, record ports.ConsumerRecord) (
 			return record, nil
 		case err == nil && failure == nil && uint64(revision) != record.Revision:
 			return record, ports.ErrVersionConflict
-		case err != nil && notApplied(err, conditionalWrite):
-			return record, undecided(err, onItsWay)
+		case err != nil && cluster.NotApplied(err, cluster.ConditionalWrite):
+			return record, cluster.Undecided(err, onItsWay)
 		case err != nil:
-			failure, onItsWay = err, onItsWay || !answered(err)
+			failure, onItsWay = err, onItsWay || !cluster.Answered(err)
 		}
 		now, savedBy, err := s.settledConsumer(ctx, record.Name)
 		switch {
 		case err != nil:
-			return record, undecided(err, true)
+			return record, cluster.Undecided(err, true)
 		case savedBy == saveID:
 			return record, nil
 		case now.Revision > record.Revision: // what is there came after one that may have been this one
-			return record, undecided(cmp.Or(failure, errOvertaken), true)
+			return record, cluster.Undecided(cmp.Or(failure, errOvertaken), true)
 		case now.Revision != expected:
 			return record, ports.ErrVersionConflict
 		}
 	}
-	return record, undecided(cmp.Or(failure, errOvertaken), onItsWay)
+	return record, cluster.Undecided(cmp.Or(failure, errOvertaken), onItsWay)
 }
 
 var errOvertaken = errors.New("another save came before the outcome was known")
 
-func (s *Store) settledConsumer(ctx context.Context, name string) (record ports.ConsumerRecord, saveID uuid.UUID, err error) {
-	err = s.insist(ctx, lookAttempts, func() error {
+func (s *Records) settledConsumer(ctx context.Context, name string) (record ports.ConsumerRecord, saveID uuid.UUID, err error) {
+	err = s.c.Insist(ctx, cluster.LookAttempts, func() error {
 		record, saveID, err = s.readConsumer(ctx, name)
 		return err
 	})

@@ -1,4 +1,4 @@
-package scylla_test
+package cluster_test
 
 import (
 	"testing"
@@ -7,6 +7,7 @@ import (
 	"github.com/gocql/gocql"
 
 	"orderflow/adapters/scylla"
+	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/tests/scyllasim"
 )
 
@@ -27,7 +28,7 @@ func TestRetryPolicy_TriesAgainOnlyWhatDidNotHappen(t *testing.T) {
 		{"connection lost", gocql.ErrConnectionClosed, gocql.Rethrow, gocql.Rethrow},
 		{"outcome unknown", &gocql.RequestErrCASWriteUnknown{}, gocql.Rethrow, gocql.Rethrow},
 	}
-	policy := scylla.RetryPolicy{}
+	policy := cluster.RetryPolicy{}
 	for _, tt := range tests {
 		if got := policy.GetRetryType(tt.err); got != tt.plain {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.plain)
@@ -36,7 +37,7 @@ func TestRetryPolicy_TriesAgainOnlyWhatDidNotHappen(t *testing.T) {
 			t.Errorf("%s, conditional: %d, want %d", tt.name, got, tt.lwt)
 		}
 		// The driver asks the first question when it does not know yet that a statement is conditional.
-		if got := (scylla.ConditionalPolicy{}).GetRetryType(tt.err); got != tt.lwt {
+		if got := (cluster.ConditionalPolicy{}).GetRetryType(tt.err); got != tt.lwt {
 			t.Errorf("%s, not known to be conditional: %d, want %d", tt.name, got, tt.lwt)
 		}
 	}

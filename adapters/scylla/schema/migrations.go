@@ -1,17 +1,16 @@
-package scylla
+package schema
 
 import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"path"
 	"strconv"
 	"strings"
 )
 
-//go:embed schema/*.cql
-var schemaFiles embed.FS
+//go:embed *.cql
+var files embed.FS
 
 // migration is one file of the schema. Files are only ever added: each is applied once.
 type migration struct {
@@ -23,7 +22,7 @@ type migration struct {
 
 // migrations returns the embedded files in order. The first one, version 0, keeps the books about the others.
 func migrations() ([]migration, error) {
-	entries, err := schemaFiles.ReadDir("schema") // sorted by name
+	entries, err := files.ReadDir(".") // sorted by name
 	if err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
@@ -33,11 +32,11 @@ func migrations() ([]migration, error) {
 		if version, err := strconv.Atoi(number); err != nil || version != i {
 			return nil, fmt.Errorf("schema: file %s should start with %03d", entry.Name(), i)
 		}
-		text, err := schemaFiles.ReadFile(path.Join("schema", entry.Name()))
+		text, err := files.ReadFile(entry.Name())
 		if err != nil {
 			return nil, fmt.Errorf("schema: %w", err)
 		}
-		m := migration{version: i, name: strings.TrimSuffix(entry.Name(), ".cql"), statements: statementsOf(string(text))}
+		m := migration{version: i, name: strings.TrimSuffix(entry.Name(), ".cql"), statements: StatementsOf(string(text))}
 		sum := sha256.Sum256([]byte(strings.Join(m.statements, ";")))
 		m.checksum = hex.EncodeToString(sum[:8])
 		list = append(list, m)
@@ -45,9 +44,9 @@ func migrations() ([]migration, error) {
 	return list, nil
 }
 
-// statementsOf splits CQL text and drops comments and the spaces that do not matter. No literal in the files contains "--" or
+// StatementsOf splits CQL text and drops comments and the spaces that do not matter. No literal in the files contains "--" or
 // a semicolon.
-func statementsOf(text string) []string {
+func StatementsOf(text string) []string {
 	var code strings.Builder
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "--")

@@ -1,4 +1,4 @@
-package scylla
+package cluster
 
 import (
 	"slices"
@@ -6,13 +6,13 @@ import (
 	"github.com/gocql/gocql"
 )
 
-// distinctHosts names each node once for a request. The driver's list of replicas may start with the same node several times, where
+// DistinctHosts names each node once for a request. The driver's list of replicas may start with the same node several times, where
 // neighbouring tokens belong to one node of a rack (networkTopology.replicaMap of v1.18.3), and then every attempt of a request
 // goes to the node, and over the connection, that has just failed.
-type distinctHosts struct{ gocql.HostSelectionPolicy }
+type DistinctHosts struct{ gocql.HostSelectionPolicy }
 
 // Pick implements [gocql.HostSelectionPolicy].
-func (p distinctHosts) Pick(q gocql.ExecutableQuery) gocql.NextHost {
+func (p DistinctHosts) Pick(q gocql.ExecutableQuery) gocql.NextHost {
 	next := p.HostSelectionPolicy.Pick(q)
 	var named []*gocql.HostInfo
 	return func() gocql.SelectedHost {
@@ -27,7 +27,7 @@ func (p distinctHosts) Pick(q gocql.ExecutableQuery) gocql.NextHost {
 }
 
 // AddHosts hands over all nodes at once if it can, which the driver asks for in this way: the replicas are worked out once then.
-func (p distinctHosts) AddHosts(hosts []*gocql.HostInfo) {
+func (p DistinctHosts) AddHosts(hosts []*gocql.HostInfo) {
 	if all, ok := p.HostSelectionPolicy.(interface{ AddHosts([]*gocql.HostInfo) }); ok {
 		all.AddHosts(hosts)
 		return

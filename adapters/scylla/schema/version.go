@@ -1,4 +1,4 @@
-package scylla
+package schema
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"orderflow/adapters/scylla/internal/cluster"
+
 	"github.com/gocql/gocql"
 )
 
@@ -14,15 +16,15 @@ import (
 func serverVersion(ctx context.Context, session *gocql.Session) (string, error) {
 	var version string
 	err := session.Query(`SELECT version FROM system.versions WHERE key = 'local'`).WithContext(ctx).Idempotent(true).Scan(&version)
-	if errors.Is(err, gocql.ErrNotFound) || refused(err) {
+	if errors.Is(err, gocql.ErrNotFound) || cluster.Refused(err) {
 		return "", fmt.Errorf("the server does not say which version of ScyllaDB it is: %w", err)
 	}
-	return version, translate(ctx, err, read)
+	return version, cluster.Translate(ctx, err, cluster.Read)
 }
 
-// tabletsOption is what CREATE KEYSPACE has to say about tablets. Servers before 6.0 do not know the option, and up to 2025.3
+// TabletsOption is what CREATE KEYSPACE has to say about tablets. Servers before 6.0 do not know the option, and up to 2025.3
 // tables with tablets have neither conditional writes nor CDC. After that both work, and the server's default stands.
-func tabletsOption(version string) (string, error) {
+func TabletsOption(version string) (string, error) {
 	parts := strings.FieldsFunc(version, func(r rune) bool { return r < '0' || r > '9' })
 	if len(parts) < 2 {
 		return "", fmt.Errorf("version %q of ScyllaDB is not understood", version)

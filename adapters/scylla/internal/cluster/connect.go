@@ -1,4 +1,4 @@
-package scylla
+package cluster
 
 import (
 	"context"
@@ -15,19 +15,12 @@ import (
 	"orderflow/ports"
 )
 
-// Connect opens a session on the keyspace of c. Bootstrap gives one to the change feed; the caller closes it.
+// Connect opens a session; without a keyspace, as long as there may be none. The configuration is
+// complete, see [Config.WithDefaults].
 //
 // The driver sends no timestamps of its own: those of plain writes come from the servers, whose clocks are looked after.
-// Only requests that are marked as idempotent are made twice, see retryPolicy.
-func Connect(ctx context.Context, c Config) (*gocql.Session, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	return connect(ctx, c.withDefaults(), c.Keyspace)
-}
-
-// connect opens a session; without a keyspace, as long as there may be none.
-func connect(ctx context.Context, c Config, keyspace string) (*gocql.Session, error) {
+// Only requests that are marked as idempotent are made twice, see RetryPolicy.
+func Connect(ctx context.Context, c Config, keyspace string) (*gocql.Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -87,7 +80,7 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	cluster.SerialConsistency = c.SerialConsistency
 	cluster.DefaultTimestamp = false
 	cluster.DefaultIdempotence = false
-	cluster.RetryPolicy = retryPolicy{attempts: requestAttempts}
+	cluster.RetryPolicy = RetryPolicy{Attempts: requestAttempts}
 	cluster.DisableInitialHostLookup = c.DisableInitialHostLookup
 	cluster.DisableShardAwarePort = c.DisableShardAwarePort
 	cluster.Logger = driverLogger{c.Logger}
@@ -96,7 +89,7 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	if c.LocalDC != "" {
 		near = gocql.DCAwareRoundRobinPolicy(c.LocalDC)
 	}
-	cluster.PoolConfig.HostSelectionPolicy = distinctHosts{gocql.TokenAwareHostPolicy(near)}
+	cluster.PoolConfig.HostSelectionPolicy = DistinctHosts{gocql.TokenAwareHostPolicy(near)}
 
 	if c.Username != "" {
 		cluster.Authenticator = gocql.PasswordAuthenticator{Username: c.Username, Password: c.Password}

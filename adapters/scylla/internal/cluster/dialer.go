@@ -1,4 +1,4 @@
-package scylla
+package cluster
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package scylla
+package cluster
 
 import (
 	"errors"
@@ -50,13 +50,13 @@ type Config struct {
 	// encryption is put on what it returns.
 	Dialer gocql.Dialer
 
-	// SweepInterval is the pause between two passes of [Store.RunSweeper]; 0 means 5 seconds.
+	// SweepInterval is the pause between two passes of the sweeper; 0 means 5 seconds.
 	SweepInterval time.Duration
 
 	// Appended is called after the events of an append went to the outbox, so that a reader of the change feed in this process
 	// need not wait for its next poll. It must not block; nil means nobody is told.
 	Appended func()
-	// Now is the clock of this machine; nil means time.Now. It need not be right, see [Store.Now].
+	// Now is the clock of this machine; nil means time.Now. It need not be right, see [Client.Now].
 	Now func() time.Time
 	// Logger is told what an operator should know; nil means silence.
 	Logger *slog.Logger
@@ -110,7 +110,8 @@ func (c Config) Validate() error {
 	return nil
 }
 
-func (c Config) withDefaults() Config {
+// WithDefaults returns the complete configuration.
+func (c Config) WithDefaults() Config {
 	if c.Timeout == 0 {
 		c.Timeout = 11 * time.Second
 	}

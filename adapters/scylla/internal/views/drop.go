@@ -1,4 +1,4 @@
-package scylla
+package views
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -22,18 +23,18 @@ const (
 //
 // The deletions carry the time as their timestamp, and not a sequence number. That is far above any sequence number, so they win
 // over whatever was or still will be written to the view, which is never used again.
-func (s *Store) DropView(ctx context.Context, view ports.ViewID, table *projection.Table) error {
+func (s *Views) DropView(ctx context.Context, view ports.ViewID, table *projection.Table) error {
 	if err := s.dropView(ctx, view, table); err != nil {
 		return fmt.Errorf("drop %s/%d: %w", view.Consumer, view.Generation, err)
 	}
 	return nil
 }
 
-func (s *Store) dropView(ctx context.Context, view ports.ViewID, table *projection.Table) error {
-	if err := s.enter(ctx); err != nil {
+func (s *Views) dropView(ctx context.Context, view ports.ViewID, table *projection.Table) error {
+	if err := s.c.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	if table != nil {
 		var columns []projection.Column
 		for _, c := range table.Columns {
@@ -63,23 +64,23 @@ var (
 
 // dropPartitions deletes the partitions of a view in a table, of which only the columns of the partition key behind consumer and
 // generation are given.
-func (s *Store) dropPartitions(ctx context.Context, view ports.ViewID, table *projection.Table) error {
+func (s *Views) dropPartitions(ctx context.Context, view ports.ViewID, table *projection.Table) error {
 	find := fmt.Sprintf(`SELECT DISTINCT consumer, generation, %s FROM %s`, strings.Join(columnNames(table.Columns), ", "), table.Name)
 	remove := fmt.Sprintf(`DELETE FROM %s WHERE consumer = ? AND generation = ?%s`, table.Name, equals(table.Columns))
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(dropsAtOnce)
-	iter := s.query(working, find).PageSize(dropPage).Iter()
+	iter := s.c.Query(working, find).PageSize(dropPage).Iter()
 	var of ports.ViewID
 	next := newScanned(table)
 	for iter.Scan(append([]any{&of.Consumer, &of.Generation}, next.dest...)...) {
 		if of == view {
 			key := next.row()
-			group.Go(func() error { return s.exec(working, remove, bindKey(view, key)...) })
+			group.Go(func() error { return s.c.Exec(working, remove, bindKey(view, key)...) })
 		}
 	}
 	err := group.Wait() // the first failure ends the context, so the reading fails as well
 	if closing := iter.Close(); err == nil {
 		err = closing
 	}
-	return translate(ctx, err, read)
+	return cluster.Translate(ctx, err, cluster.Read)
 }

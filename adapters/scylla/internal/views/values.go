@@ -1,4 +1,4 @@
-package scylla
+package views
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package scylla
+package views
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -18,8 +19,8 @@ const (
 const (
 	// maxKnownBuckets bounds the memory of knownBuckets; that is thirty years of one partition, or a day of ten thousand.
 	maxKnownBuckets = 10_000
-	// maxBuckets bounds the buckets that are read for one page. A listing whose rows have moved away leaves empty ones behind.
-	maxBuckets = 64
+	// MaxBuckets bounds the buckets that are read for one page. A listing whose rows have moved away leaves empty ones behind.
+	MaxBuckets = 64
 )
 
 // knownBuckets are buckets that this process has noted, so that it need not note them with every row.
@@ -49,7 +50,7 @@ func bucketColumn(table *projection.Table) int {
 }
 
 // noteBucket makes the bucket of a row known to listings. The note is there before the row; it is never taken away.
-func (s *Store) noteBucket(ctx context.Context, view ports.ViewID, table *projection.Table, row projection.Row) error {
+func (s *Views) noteBucket(ctx context.Context, view ports.ViewID, table *projection.Table, row projection.Row) error {
 	at := bucketColumn(table)
 	if at < 0 {
 		return nil
@@ -59,7 +60,7 @@ func (s *Store) noteBucket(ctx context.Context, view ports.ViewID, table *projec
 	if s.buckets.has(name) {
 		return nil
 	}
-	if err := s.exec(ctx, insertBucket, view.Consumer, view.Generation, table.Name, partition, row[at]); err != nil {
+	if err := s.c.Exec(ctx, insertBucket, view.Consumer, view.Generation, table.Name, partition, row[at]); err != nil {
 		return err
 	}
 	s.buckets.add(name)
@@ -68,16 +69,16 @@ func (s *Store) noteBucket(ctx context.Context, view ports.ViewID, table *projec
 
 // bucketsFrom returns buckets of a partition, the greatest first, up to one more than are read for a page: all, or those
 // that compare to the given one as the operator says.
-func (s *Store) bucketsFrom(ctx context.Context, q ports.RowQuery, operator string, bucket any) ([]string, error) {
+func (s *Views) bucketsFrom(ctx context.Context, q ports.RowQuery, operator string, bucket any) ([]string, error) {
 	cql, args := selectBuckets, []any{q.View.Consumer, q.View.Generation, q.Table.Name, string(encodeKey(q.Prefix))}
 	if operator != "" {
 		cql, args = cql+" AND bucket "+operator+" ?", append(args, bucket)
 	}
-	iter := s.query(ctx, cql+" LIMIT ?", append(args, maxBuckets+1)...).Iter()
+	iter := s.c.Query(ctx, cql+" LIMIT ?", append(args, MaxBuckets+1)...).Iter()
 	var buckets []string
 	var name string
 	for iter.Scan(&name) {
 		buckets = append(buckets, name)
 	}
-	return buckets, translate(ctx, iter.Close(), read)
+	return buckets, cluster.Translate(ctx, iter.Close(), cluster.Read)
 }

@@ -1,4 +1,4 @@
-package scylla
+package schema
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"orderflow/adapters/scylla/internal/cluster"
+
 	"github.com/gocql/gocql"
 )
 
@@ -19,18 +21,18 @@ const (
 	lockPause   = 100 * time.Millisecond
 )
 
-// ApplySchema creates the keyspace if need be and applies what is pending. It may be repeated, and called by several processes
+// Apply creates the keyspace if need be and applies what is pending. It may be repeated, and called by several processes
 // at once: one works, the others wait for it. It creates tables and adds columns, and nothing is ever dropped or changed by it.
 //
-// Errors: [ErrSchemaNewer] and [ErrSchemaDiffers], nothing done; the context's error when another process holds the lock.
-func ApplySchema(ctx context.Context, c Config) (SchemaStatus, error) {
+// Errors: [ErrNewer] and [ErrDiffers], nothing done; the context's error when another process holds the lock.
+func Apply(ctx context.Context, c cluster.Config) (Status, error) {
 	if err := c.Validate(); err != nil {
-		return SchemaStatus{}, err
+		return Status{}, err
 	}
-	c = c.withDefaults()
-	session, err := connect(ctx, c, "")
+	c = c.WithDefaults()
+	session, err := cluster.Connect(ctx, c, "")
 	if err != nil {
-		return SchemaStatus{}, err
+		return Status{}, err
 	}
 	defer session.Close()
 	status, err := (&admin{session: session, keyspace: c.Keyspace}).apply(ctx, c)
@@ -40,7 +42,7 @@ func ApplySchema(ctx context.Context, c Config) (SchemaStatus, error) {
 	return status, nil
 }
 
-func (a *admin) apply(ctx context.Context, c Config) (SchemaStatus, error) {
+func (a *admin) apply(ctx context.Context, c cluster.Config) (Status, error) {
 	status, err := a.status(ctx)
 	if err != nil {
 		return status, err
@@ -58,7 +60,7 @@ func (a *admin) apply(ctx context.Context, c Config) (SchemaStatus, error) {
 		}
 	}
 	// In the session of the keyspace, statements are the same as in the files.
-	session, err := connect(ctx, c, c.Keyspace)
+	session, err := cluster.Connect(ctx, c, c.Keyspace)
 	if err != nil {
 		return status, err
 	}
@@ -87,14 +89,14 @@ func (a *admin) apply(ctx context.Context, c Config) (SchemaStatus, error) {
 		err := session.Query(`INSERT INTO schema_versions (component, version, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?)`,
 			component, m.version, m.name, m.checksum, c.Now().UTC()).WithContext(ctx).Exec()
 		if err != nil {
-			return status, fmt.Errorf("%s: note that it is applied: %w", m.name, translate(ctx, err, plainWrite))
+			return status, fmt.Errorf("%s: note that it is applied: %w", m.name, cluster.Translate(ctx, err, cluster.PlainWrite))
 		}
 	}
 	return a.status(ctx)
 }
 
-func (a *admin) createKeyspace(ctx context.Context, c Config, version string) error {
-	tablets, err := tabletsOption(version)
+func (a *admin) createKeyspace(ctx context.Context, c cluster.Config, version string) error {
+	tablets, err := TabletsOption(version)
 	if err != nil {
 		return err
 	}
@@ -108,7 +110,7 @@ func (a *admin) createKeyspace(ctx context.Context, c Config, version string) er
 	}
 	cql := fmt.Sprintf("CREATE KEYSPACE IF NOT EXISTS %s WITH replication = {'class': 'NetworkTopologyStrategy', %s}%s", c.Keyspace, replication, tablets)
 	if err := a.session.Query(cql).WithContext(ctx).Exec(); err != nil {
-		return fmt.Errorf("create keyspace %s: %w", c.Keyspace, translate(ctx, err, plainWrite))
+		return fmt.Errorf("create keyspace %s: %w", c.Keyspace, cluster.Translate(ctx, err, cluster.PlainWrite))
 	}
 	return nil
 }
@@ -124,20 +126,20 @@ func run(ctx context.Context, session *gocql.Session, keyspace string, m migrati
 			continue
 		}
 		if err := session.Query(cql).WithContext(ctx).Exec(); err != nil {
-			return fmt.Errorf("%s: %w", m.name, translate(ctx, err, plainWrite))
+			return fmt.Errorf("%s: %w", m.name, cluster.Translate(ctx, err, cluster.PlainWrite))
 		}
 	}
 	return nil
 }
 
-// addsColumn is a statement that adds one column to a table.
-var addsColumn = regexp.MustCompile(`^ALTER TABLE (\w+) ADD (\w+) `)
+// AddsColumn is a statement that adds one column to a table.
+var AddsColumn = regexp.MustCompile(`^ALTER TABLE (\w+) ADD (\w+) `)
 
 // addsColumnThatIsThere tells whether a statement adds a column that the table has. The language has no
 // way to say so, and such a statement fails: the process that made it may have died before it noted
 // that. The system tables are asked, as the driver's own metadata may be behind.
 func addsColumnThatIsThere(ctx context.Context, session *gocql.Session, keyspace, cql string) (bool, error) {
-	names := addsColumn.FindStringSubmatch(cql)
+	names := AddsColumn.FindStringSubmatch(cql)
 	if names == nil {
 		return false, nil
 	}
@@ -147,7 +149,7 @@ func addsColumnThatIsThere(ctx context.Context, session *gocql.Session, keyspace
 	if errors.Is(err, gocql.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil, translate(ctx, err, read)
+	return err == nil, cluster.Translate(ctx, err, cluster.Read)
 }
 
 // lock waits until no other process changes the schema. unlock may be called when ctx has ended.
@@ -160,8 +162,8 @@ func lock(ctx context.Context, session *gocql.Session) (unlock func(), err error
 		if applied || err == nil && found["owner"] == owner { // or it was, by a try whose answer got lost
 			return func() { free(context.WithoutCancel(ctx), session, owner) }, nil
 		}
-		if err != nil && (notApplied(err, conditionalWrite) || ctx.Err() != nil) {
-			return nil, fmt.Errorf("lock: %w", translate(ctx, err, conditionalWrite))
+		if err != nil && (cluster.NotApplied(err, cluster.ConditionalWrite) || ctx.Err() != nil) {
+			return nil, fmt.Errorf("lock: %w", cluster.Translate(ctx, err, cluster.ConditionalWrite))
 		}
 		timer := time.NewTimer(lockPause)
 		select {

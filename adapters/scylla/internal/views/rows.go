@@ -1,4 +1,4 @@
-package scylla
+package views
 
 import (
 	"context"
@@ -8,8 +8,11 @@ import (
 
 	"github.com/gocql/gocql"
 
+	"orderflow/adapters/scylla/internal/cluster"
+	"orderflow/adapters/scylla/internal/paging"
 	"orderflow/domain/projection"
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 // tablePage is how many rows of a whole table are fetched at a time, at least.
@@ -18,7 +21,7 @@ const tablePage = 100
 // Rows implements [ports.ViewReader]. A listing with buckets goes from bucket to bucket and may return a short page when many of
 // them are empty. The whole table is read in the order of tokens; it is shared by all views, so the rows of others are read,
 // too, and left out here.
-func (s *Store) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
+func (s *Views) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
 	page, err := s.rows(ctx, q)
 	if err != nil {
 		return ports.RowPage{}, fmt.Errorf("rows of %s in %s/%d: %w", q.Table.Name, q.View.Consumer, q.View.Generation, err)
@@ -26,15 +29,15 @@ func (s *Store) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, erro
 	return page, nil
 }
 
-func (s *Store) rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
+func (s *Views) rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
 	r, err := newRowReader(ctx, s, q)
 	if err != nil {
 		return ports.RowPage{}, err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.c.Enter(ctx); err != nil {
 		return ports.RowPage{}, err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	bucket := bucketColumn(q.Table)
 	switch {
 	case len(q.Prefix) == 0:
@@ -53,7 +56,7 @@ func (s *Store) rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, erro
 // rowReader reads one page, and one row more to know whether there is another page.
 type rowReader struct {
 	ctx     context.Context
-	store   *Store
+	store   *Views
 	query   ports.RowQuery
 	listing string
 	// partition is the number of partition columns and the bucket.
@@ -66,9 +69,9 @@ type rowReader struct {
 	done projection.Row
 }
 
-func newRowReader(ctx context.Context, s *Store, q ports.RowQuery) (*rowReader, error) {
+func newRowReader(ctx context.Context, s *Views, q ports.RowQuery) (*rowReader, error) {
 	var err error
-	if q.Limit, err = checkLimit(q.Limit); err != nil {
+	if q.Limit, err = paging.Limit(q.Limit); err != nil {
 		return nil, err
 	}
 	given, partition := 0, 0
@@ -88,9 +91,9 @@ func newRowReader(ctx context.Context, s *Store, q ports.RowQuery) (*rowReader, 
 	}
 	r := &rowReader{ctx: ctx, store: s, query: q, partition: partition}
 	r.listing = fmt.Sprintf("rows %q %d %q %s", q.View.Consumer, q.View.Generation, q.Table.Name, encodeKey(q.Prefix))
-	place, err := placeOf(r.listing, q.After)
-	if err == nil && place != nil {
-		if r.after, err = decodeKey(q.Table, place); err != nil {
+	place, err := portkit.PlaceOf(r.listing, q.After)
+	if err == nil && place != "" {
+		if r.after, err = decodeKey(q.Table, []byte(place)); err != nil {
 			err = fmt.Errorf("%w: %w", ports.ErrBadCursor, err)
 		}
 	}
@@ -102,9 +105,9 @@ func (r *rowReader) page() ports.RowPage {
 	switch limit := r.query.Limit; {
 	case len(r.rows) > limit:
 		last := r.query.Table.Key(r.rows[limit-1])
-		return ports.RowPage{Rows: r.rows[:limit], Next: cursorAt(r.listing, encodeKey(last))}
+		return ports.RowPage{Rows: r.rows[:limit], Next: portkit.CursorAt(r.listing, encodeKey(last))}
 	case r.done != nil:
-		return ports.RowPage{Rows: r.rows, Next: cursorAt(r.listing, encodeKey(r.done))}
+		return ports.RowPage{Rows: r.rows, Next: portkit.CursorAt(r.listing, encodeKey(r.done))}
 	default:
 		return ports.RowPage{Rows: r.rows}
 	}
@@ -129,13 +132,13 @@ func (r *rowReader) readTable() error {
 	}
 	var view ports.ViewID
 	next := newScanned(table)
-	iter := r.store.query(r.ctx, cql, args...).PageSize(max(r.missing(), tablePage)).Iter()
+	iter := r.store.c.Query(r.ctx, cql, args...).PageSize(max(r.missing(), tablePage)).Iter()
 	for r.missing() > 0 && iter.Scan(append([]any{&view.Consumer, &view.Generation}, next.dest...)...) {
 		if view == r.query.View {
 			r.rows = append(r.rows, next.row())
 		}
 	}
-	return translate(r.ctx, iter.Close(), read)
+	return cluster.Translate(r.ctx, iter.Close(), cluster.Read)
 }
 
 // readBuckets reads bucket after bucket, the greatest first.
@@ -157,7 +160,7 @@ func (r *rowReader) readBuckets() error {
 			return nil
 		}
 		prefix := append(slices.Clone(r.query.Prefix), name)
-		if i == maxBuckets {
+		if i == MaxBuckets {
 			r.done = append(slices.Clone(r.query.Prefix), buckets[i-1])
 			return nil
 		}
@@ -202,7 +205,7 @@ func (r *rowReader) find(prefix []any, condition string, value any) error {
 	if condition != "" {
 		args = append(args, value)
 	}
-	return r.collect(r.store.query(r.ctx, cql, append(args, r.missing())...))
+	return r.collect(r.store.c.Query(r.ctx, cql, append(args, r.missing())...))
 }
 
 func (r *rowReader) collect(q *gocql.Query) error {
@@ -211,5 +214,5 @@ func (r *rowReader) collect(q *gocql.Query) error {
 	for iter.Scan(next.dest...) {
 		r.rows = append(r.rows, next.row())
 	}
-	return translate(r.ctx, iter.Close(), read)
+	return cluster.Translate(r.ctx, iter.Close(), cluster.Read)
 }

@@ -1,4 +1,4 @@
-package scylla
+package cluster
 
 import (
 	"context"
@@ -11,13 +11,14 @@ import (
 	"orderflow/ports"
 )
 
-// request is what kind of request failed; it decides what a failure means.
-type request int
+// Request is what kind of request failed; it decides what a failure means.
+type Request int
 
+// The kinds of request.
 const (
-	read request = iota
-	plainWrite
-	conditionalWrite
+	Read Request = iota
+	PlainWrite
+	ConditionalWrite
 )
 
 // own are the errors that are right as they are.
@@ -28,7 +29,7 @@ func own() []error {
 	}
 }
 
-// translate turns an error of the driver into one of the ports.
+// Translate turns an error of the driver into one of the ports.
 //
 // What the driver says about itself, QueryError.PotentiallyExecuted, is false for every failure that the server reports, also
 // for a conditional write that was accepted and becomes visible with the next one. So it is not asked: a write may have happened
@@ -37,7 +38,7 @@ func own() []error {
 // ctx is the context of the request. When that has ended its error passes through. The driver ends contexts of its own, too: that of a
 // connection which it loses, or of a statement that it prepares for several requests. Such an error is a failure like any other,
 // and is hidden from those who would take it for theirs.
-func translate(ctx context.Context, err error, kind request) error {
+func Translate(ctx context.Context, err error, kind Request) error {
 	ended := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	switch {
 	case err == nil || slices.ContainsFunc(own(), func(known error) bool { return errors.Is(err, known) }):
@@ -46,11 +47,11 @@ func translate(ctx context.Context, err error, kind request) error {
 		return err
 	case errors.Is(err, gocql.ErrSessionClosed):
 		return fmt.Errorf("%w: %w", ports.ErrClosed, err)
-	case refused(err):
+	case Refused(err):
 		return err
 	}
 	outcome := ports.ErrOutcomeUnknown
-	if kind == read || notApplied(err, kind) {
+	if kind == Read || NotApplied(err, kind) {
 		outcome = ports.ErrUnavailable
 	}
 	if ended {
@@ -59,23 +60,23 @@ func translate(ctx context.Context, err error, kind request) error {
 	return fmt.Errorf("%w: %w", outcome, err)
 }
 
-// notApplied tells whether a write surely did not happen and never will.
-func notApplied(err error, kind request) bool {
+// NotApplied tells whether a write surely did not happen and never will.
+func NotApplied(err error, kind Request) bool {
 	if unavailable, ok := errors.AsType[*gocql.RequestErrUnavailable](err); ok {
 		// At the serial level too few replicas were there to begin; at the other one too few to learn what was decided.
-		return kind != conditionalWrite || unavailable.Consistency.IsSerial()
+		return kind != ConditionalWrite || unavailable.Consistency.IsSerial()
 	}
-	if notSent(err) || refused(err) {
+	if notSent(err) || Refused(err) {
 		return true
 	}
 	switch code(err) {
 	case gocql.ErrCodeBootstrapping:
 		return true
 	case gocql.ErrCodeOverloaded:
-		return kind != conditionalWrite
+		return kind != ConditionalWrite
 	}
 	_, limited := errors.AsType[*gocql.RequestErrRateLimitReached](err)
-	return limited && kind != conditionalWrite
+	return limited && kind != ConditionalWrite
 }
 
 // notSent tells whether a request never left this process. About a connection that closed, the driver can be believed.
@@ -89,8 +90,8 @@ func notSent(err error) bool {
 	}, func(known error) bool { return errors.Is(err, known) })
 }
 
-// refused tells whether the server understood a request and will not do it, now or later: a bug, or missing rights.
-func refused(err error) bool {
+// Refused tells whether the server understood a request and will not do it, now or later: a bug, or missing rights.
+func Refused(err error) bool {
 	switch code(err) {
 	case gocql.ErrCodeProtocol, gocql.ErrCodeCredentials, gocql.ErrCodeSyntax, gocql.ErrCodeUnauthorized,
 		gocql.ErrCodeInvalid, gocql.ErrCodeConfig, gocql.ErrCodeAlreadyExists:
@@ -99,7 +100,7 @@ func refused(err error) bool {
 	return errors.Is(err, gocql.ErrTooManyStmts) || errors.Is(err, gocql.ErrQueryArgLength)
 }
 
-// answer is an error that the server answered with.
+// answer is an error that the server Answered with.
 type answer interface {
 	error
 	GetCode() int
@@ -113,13 +114,25 @@ func code(err error) int {
 	return gocql.ErrCodeServer
 }
 
-// answered tells whether the server gave an answer at all. Without one the request may still be on its way.
-func answered(err error) bool {
+// Answered tells whether the server gave an answer at all. Without one the request may still be on its way.
+func Answered(err error) bool {
 	_, ok := errors.AsType[answer](err)
 	return ok
 }
 
-// corrupt is the error for stored data that cannot be read or contradicts itself.
-func corrupt(format string, args ...any) error {
+// Corrupt is the error for stored data that cannot be read or contradicts itself.
+func Corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ports.ErrCorrupt, fmt.Errorf(format, args...))
+}
+
+// Undecided is the error of a conditional write that did not get an answer.
+func Undecided(failure error, onItsWay bool) error {
+	switch {
+	case onItsWay:
+		return fmt.Errorf("%w: %v", ports.ErrOutcomeUnknown, failure)
+	case Refused(failure):
+		return failure
+	default:
+		return fmt.Errorf("%w: %v", ports.ErrUnavailable, failure)
+	}
 }

@@ -1,8 +1,10 @@
-package scylla
+package consumers
 
 import (
 	"context"
 	"fmt"
+
+	"orderflow/adapters/scylla/internal/cluster"
 
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
@@ -20,37 +22,37 @@ const (
 //
 // The epoch is that of the lease under which the consumer runs, see [Store.AcquireLease]; 0 without a lease. What is saved in a
 // lower epoch than something else for the same stream does not count, whichever comes later.
-func (s *Store) SaveOffsets(ctx context.Context, consumer string, epoch uint64, offsets map[string]uuid.UUID) error {
+func (s *Records) SaveOffsets(ctx context.Context, consumer string, epoch uint64, offsets map[string]uuid.UUID) error {
 	if err := s.saveOffsets(ctx, consumer, epoch, offsets); err != nil {
 		return fmt.Errorf("save offsets of %s in epoch %d: %w", consumer, epoch, err)
 	}
 	return nil
 }
 
-func (s *Store) saveOffsets(ctx context.Context, consumer string, epoch uint64, offsets map[string]uuid.UUID) error {
-	if err := s.enter(ctx); err != nil {
+func (s *Records) saveOffsets(ctx context.Context, consumer string, epoch uint64, offsets map[string]uuid.UUID) error {
+	if err := s.c.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.leave()
-	batch := s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
+	defer s.c.Leave()
+	batch := s.c.Session.Batch(gocql.UnloggedBatch).WithContext(ctx)
 	for stream, position := range offsets {
 		batch.Query(insertOffset, consumer, stream, int64(epoch), position)
 		if batch.Size() < offsetsAtOnce {
 			continue
 		}
-		if err := s.session.ExecuteBatch(batch); err != nil {
-			return translate(ctx, err, plainWrite)
+		if err := s.c.Session.ExecuteBatch(batch); err != nil {
+			return cluster.Translate(ctx, err, cluster.PlainWrite)
 		}
-		batch = s.session.Batch(gocql.UnloggedBatch).WithContext(ctx)
+		batch = s.c.Session.Batch(gocql.UnloggedBatch).WithContext(ctx)
 	}
 	if batch.Size() == 0 {
 		return nil
 	}
-	return translate(ctx, s.session.ExecuteBatch(batch), plainWrite)
+	return cluster.Translate(ctx, s.c.Session.ExecuteBatch(batch), cluster.PlainWrite)
 }
 
 // LoadOffsets returns what SaveOffsets stored in the highest epoch of each stream; nothing for a consumer that never saved, or that was away for a week.
-func (s *Store) LoadOffsets(ctx context.Context, consumer string) (map[string]uuid.UUID, error) {
+func (s *Records) LoadOffsets(ctx context.Context, consumer string) (map[string]uuid.UUID, error) {
 	offsets, err := s.loadOffsets(ctx, consumer)
 	if err != nil {
 		return nil, fmt.Errorf("load offsets of %s: %w", consumer, err)
@@ -58,12 +60,12 @@ func (s *Store) LoadOffsets(ctx context.Context, consumer string) (map[string]uu
 	return offsets, nil
 }
 
-func (s *Store) loadOffsets(ctx context.Context, consumer string) (map[string]uuid.UUID, error) {
-	if err := s.enter(ctx); err != nil {
+func (s *Records) loadOffsets(ctx context.Context, consumer string) (map[string]uuid.UUID, error) {
+	if err := s.c.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer s.calls.leave()
-	iter := s.query(ctx, `SELECT stream, position FROM consumer_offsets WHERE consumer = ?`, consumer).Iter()
+	defer s.c.Leave()
+	iter := s.c.Query(ctx, `SELECT stream, position FROM consumer_offsets WHERE consumer = ?`, consumer).Iter()
 	offsets := map[string]uuid.UUID{}
 	var stream string
 	var position gocql.UUID
@@ -72,17 +74,5 @@ func (s *Store) loadOffsets(ctx context.Context, consumer string) (map[string]uu
 			offsets[stream] = uuid.UUID(position)
 		}
 	}
-	return offsets, translate(ctx, iter.Close(), read)
-}
-
-// DeleteOffsets forgets everything that SaveOffsets stored for a consumer, which then has no offset.
-func (s *Store) DeleteOffsets(ctx context.Context, consumer string) error {
-	if err := s.enter(ctx); err != nil {
-		return fmt.Errorf("delete offsets of %s: %w", consumer, err)
-	}
-	defer s.calls.leave()
-	if err := s.exec(ctx, `DELETE FROM consumer_offsets WHERE consumer = ?`, consumer); err != nil {
-		return fmt.Errorf("delete offsets of %s: %w", consumer, err)
-	}
-	return nil
+	return offsets, cluster.Translate(ctx, iter.Close(), cluster.Read)
 }

@@ -1,4 +1,4 @@
-package scylla_test
+package cluster_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/gocql/gocql"
 
-	"orderflow/adapters/scylla"
+	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/ports"
 )
 
@@ -39,11 +39,11 @@ func writeTimeout(at gocql.Consistency, kind string) error {
 // driver said of each but the last that nothing was executed.
 func TestTranslate(t *testing.T) {
 	t.Parallel()
-	const read, plain, conditional = scylla.Read, scylla.PlainWrite, scylla.ConditionalWrite
+	const read, plain, conditional = cluster.Read, cluster.PlainWrite, cluster.ConditionalWrite
 	unknown, no := ports.ErrOutcomeUnknown, ports.ErrUnavailable
 	tests := []struct {
 		name string
-		kind scylla.Request
+		kind cluster.Request
 		err  error
 		want error // nil for an error that is none of the values
 	}{
@@ -92,7 +92,7 @@ func TestTranslate(t *testing.T) {
 			if err != nil {
 				err = fmt.Errorf("request: %w", err)
 			}
-			got := scylla.Translate(t.Context(), err, tt.kind)
+			got := cluster.Translate(t.Context(), err, tt.kind)
 			if (got == nil) != (err == nil) || !errors.Is(got, err) {
 				t.Fatalf("%v became %v", err, got)
 			}
@@ -111,18 +111,18 @@ func TestTranslate_TellsWhoseContextEnded(t *testing.T) {
 	for _, cause := range []error{
 		context.Canceled, context.DeadlineExceeded, &net.OpError{Op: "dial", Err: context.DeadlineExceeded},
 	} {
-		for kind, want := range map[scylla.Request]error{
-			scylla.Read: ports.ErrUnavailable, scylla.PlainWrite: ports.ErrOutcomeUnknown, scylla.ConditionalWrite: ports.ErrOutcomeUnknown,
+		for kind, want := range map[cluster.Request]error{
+			cluster.Read: ports.ErrUnavailable, cluster.PlainWrite: ports.ErrOutcomeUnknown, cluster.ConditionalWrite: ports.ErrOutcomeUnknown,
 		} {
 			t.Run(fmt.Sprintf("%v in request of kind %d", cause, kind), func(t *testing.T) {
 				t.Parallel()
 				err := fmt.Errorf("request: %w", cause)
 				ended, end := context.WithCancel(t.Context())
 				end()
-				if got := scylla.Translate(ended, err, kind); !errors.Is(got, cause) || errors.Is(got, want) {
+				if got := cluster.Translate(ended, err, kind); !errors.Is(got, cause) || errors.Is(got, want) {
 					t.Errorf("the caller gave up, and is told %v", got)
 				}
-				got := scylla.Translate(t.Context(), err, kind)
+				got := cluster.Translate(t.Context(), err, kind)
 				if !errors.Is(got, want) || errors.Is(got, context.Canceled) || errors.Is(got, context.DeadlineExceeded) {
 					t.Errorf("the driver gave up, and the caller is told %v", got)
 				}

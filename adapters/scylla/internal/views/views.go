@@ -1,4 +1,4 @@
-package scylla
+package views
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
@@ -22,8 +23,24 @@ const (
 // rowsAtOnce bounds the rows of one change that are written at the same time.
 const rowsAtOnce = 16
 
+// Views keeps the views of all consumers. It implements [ports.ViewStore], [ports.ViewReader] and
+// [ports.ViewDropper], and is safe for concurrent use.
+type Views struct {
+	c       *cluster.Client
+	buckets knownBuckets
+}
+
+var (
+	_ ports.ViewStore   = (*Views)(nil)
+	_ ports.ViewReader  = (*Views)(nil)
+	_ ports.ViewDropper = (*Views)(nil)
+)
+
+// New returns the views of a keyspace.
+func New(c *cluster.Client) *Views { return &Views{c: c} }
+
 // State implements [ports.ViewStore].
-func (s *Store) State(ctx context.Context, view ports.ViewID, orderID uuid.UUID) (ports.ViewState, error) {
+func (s *Views) State(ctx context.Context, view ports.ViewID, orderID uuid.UUID) (ports.ViewState, error) {
 	state, err := s.state(ctx, view, orderID)
 	if err != nil {
 		return ports.ViewState{}, fmt.Errorf("state of %s in %s/%d: %w", orderID, view.Consumer, view.Generation, err)
@@ -31,22 +48,22 @@ func (s *Store) State(ctx context.Context, view ports.ViewID, orderID uuid.UUID)
 	return state, nil
 }
 
-func (s *Store) state(ctx context.Context, view ports.ViewID, orderID uuid.UUID) (ports.ViewState, error) {
-	if err := s.enter(ctx); err != nil {
+func (s *Views) state(ctx context.Context, view ports.ViewID, orderID uuid.UUID) (ports.ViewState, error) {
+	if err := s.c.Enter(ctx); err != nil {
 		return ports.ViewState{}, err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	return s.readState(ctx, view, orderID)
 }
 
-func (s *Store) readState(ctx context.Context, view ports.ViewID, orderID uuid.UUID) (ports.ViewState, error) {
+func (s *Views) readState(ctx context.Context, view ports.ViewID, orderID uuid.UUID) (ports.ViewState, error) {
 	var sequence int64
 	var data []byte
-	err := s.query(ctx, selectState, view.Consumer, view.Generation, orderID).Scan(&sequence, &data)
+	err := s.c.Query(ctx, selectState, view.Consumer, view.Generation, orderID).Scan(&sequence, &data)
 	if errors.Is(err, gocql.ErrNotFound) {
 		return ports.ViewState{}, nil
 	}
-	return ports.ViewState{SequenceNumber: uint64(sequence), Data: data}, translate(ctx, err, read)
+	return ports.ViewState{SequenceNumber: uint64(sequence), Data: data}, cluster.Translate(ctx, err, cluster.Read)
 }
 
 // Apply implements [ports.ViewStore]: the rows, which are several writes, and when all are done the state.
@@ -57,7 +74,7 @@ func (s *Store) readState(ctx context.Context, view ports.ViewID, orderID uuid.U
 //
 // Changes of different aggregates are written at the same time, as many as a bound allows: a batch of them would be slower for
 // the server, as its partitions are on different nodes.
-func (s *Store) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
+func (s *Views) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
 	if len(changes) == 1 {
 		return s.applyOne(ctx, view, changes[0])
 	}
@@ -72,21 +89,21 @@ func (s *Store) Apply(ctx context.Context, view ports.ViewID, changes ...ports.C
 // changesAtOnce bounds how many aggregates one call of Apply writes at the same time.
 const changesAtOnce = 16
 
-func (s *Store) applyOne(ctx context.Context, view ports.ViewID, change ports.Change) error {
+func (s *Views) applyOne(ctx context.Context, view ports.ViewID, change ports.Change) error {
 	if err := s.apply(ctx, view, change); err != nil {
 		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.AggregateID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
 	}
 	return nil
 }
 
-func (s *Store) apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
+func (s *Views) apply(ctx context.Context, view ports.ViewID, change ports.Change) error {
 	if err := checkRows(change); err != nil {
 		return err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.c.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.leave()
+	defer s.c.Leave()
 	now, err := s.readState(ctx, view, change.AggregateID)
 	if err != nil || change.State.SequenceNumber <= now.SequenceNumber {
 		return err
@@ -95,7 +112,7 @@ func (s *Store) apply(ctx context.Context, view ports.ViewID, change ports.Chang
 		return err
 	}
 	sequence := int64(change.State.SequenceNumber)
-	return s.exec(ctx, insertState, view.Consumer, view.Generation, change.AggregateID, sequence, change.State.Data, sequence)
+	return s.c.Exec(ctx, insertState, view.Consumer, view.Generation, change.AggregateID, sequence, change.State.Data, sequence)
 }
 
 func checkRows(change ports.Change) error {
@@ -115,7 +132,7 @@ func checkRows(change ports.Change) error {
 	return nil
 }
 
-func (s *Store) writeRows(ctx context.Context, view ports.ViewID, change ports.Change) error {
+func (s *Views) writeRows(ctx context.Context, view ports.ViewID, change ports.Change) error {
 	sequence := int64(change.State.SequenceNumber)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(rowsAtOnce)
@@ -126,7 +143,7 @@ func (s *Store) writeRows(ctx context.Context, view ports.ViewID, change ports.C
 				if err := s.noteBucket(ctx, view, change.Table, row); err != nil {
 					return err
 				}
-				return s.exec(ctx, insert, append(bindRow(view, change.Table, row), sequence)...)
+				return s.c.Exec(ctx, insert, append(bindRow(view, change.Table, row), sequence)...)
 			})
 		}
 	}
@@ -134,7 +151,7 @@ func (s *Store) writeRows(ctx context.Context, view ports.ViewID, change ports.C
 		remove := deleteRow(change.Table)
 		for _, row := range change.Delete {
 			group.Go(func() error {
-				return s.exec(ctx, remove, append([]any{sequence}, bindKey(view, change.Table.Key(row))...)...)
+				return s.c.Exec(ctx, remove, append([]any{sequence}, bindKey(view, change.Table.Key(row))...)...)
 			})
 		}
 	}
