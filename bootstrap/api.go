@@ -17,6 +17,7 @@ import (
 	"orderflow/application/orders"
 	"orderflow/application/query"
 	"orderflow/application/verify"
+	"orderflow/bootstrap/metrics"
 	"orderflow/domain/order"
 	"orderflow/domain/order/views"
 	"orderflow/ports"
@@ -44,16 +45,16 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	metrics := newMetrics(a.consumers, a.pacemaker)
+	registry := metrics.New(a.consumers, a.pacemaker)
 	if a.store.metrics != nil {
-		metrics.MustRegister(a.store.metrics)
+		registry.MustRegister(a.store.metrics)
 	}
 	a.server, err = httpapi.New(httpapi.Config{
 		Resources:       []endpoint.Resource{orderRoutes, operatorRoutes},
 		StoreID:         storeID,
 		Ready:           a.ready,
-		Metrics:         serveMetrics(metrics, a.log),
-		Registerer:      metrics,
+		Metrics:         metrics.Handler(registry, a.log),
+		Registerer:      registry,
 		Trace:           traceRequests(a.tracing),
 		Logger:          a.log,
 		Listener:        a.listener,

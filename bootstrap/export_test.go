@@ -2,11 +2,7 @@ package bootstrap
 
 import (
 	"context"
-	"log/slog"
-	"net/http"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"orderflow/ports"
 )
@@ -34,18 +30,6 @@ func (s *storage) SetPulse(p ports.Pulse) { s.pulse = p }
 
 // SetAlive replaces the function that says which part of the change feed is dead.
 func (s *storage) SetAlive(alive func() error) { s.alive = alive }
-
-// Metrics serves the metrics of consumers, and of extra unless it is nil.
-func Metrics(monitor ports.ConsumerMonitor, extra prometheus.Collector) http.Handler {
-	registry := newMetrics(monitor, nil)
-	if extra != nil {
-		registry.MustRegister(extra)
-	}
-	return serveMetrics(registry, slog.New(slog.DiscardHandler))
-}
-
-// FeedMetrics describes the metrics of the CDC feed; it has no feed.
-func FeedMetrics() prometheus.Collector { return newFeedMetrics(nil) }
 
 // SameTarget says whether two identities name the same target.
 func SameTarget(a, b string) bool { return sameTarget(a, b) }

@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.yaml.in/yaml/v3"
 
-	"orderflow/bootstrap"
+	"orderflow/bootstrap/metrics"
 	"orderflow/ports"
 )
 
@@ -108,7 +108,7 @@ func TestAlerts_takeStatesForWhatTheyAre(t *testing.T) {
 // The check of queries must find what is wrong in them.
 func TestQuery_findsWhatIsNotExported(t *testing.T) {
 	t.Parallel()
-	exported := metrics{
+	exported := labelsOf{
 		"orderflow_consumer_state":   {"consumer": true, "state": true},
 		"orderflow_requests_seconds": {"route": true, "le": true},
 	}
@@ -136,8 +136,8 @@ func TestQuery_findsWhatIsNotExported(t *testing.T) {
 	}
 }
 
-// metrics holds the labels of each metric.
-type metrics map[string]map[string]bool
+// labelsOf holds the labels of each metric.
+type labelsOf map[string]map[string]bool
 
 var (
 	sampleLine = regexp.MustCompile(`^([a-z_]+)(?:\{(.*)\})? `)
@@ -147,12 +147,12 @@ var (
 
 // exportedMetrics returns the metrics of a service that has used every part, and those of the CDC
 // feed.
-func exportedMetrics(t *testing.T) metrics {
+func exportedMetrics(t *testing.T) labelsOf {
 	t.Helper()
 	app, _ := run(t, config(t.TempDir()), io.Discard)
 	place(t, app)
 	post(t, app, "/v1/consumers/order-read-model/rebuild")
-	var exported metrics
+	var exported labelsOf
 	await(t, "figures of a rebuild and of lag", func() error {
 		_, body := get(t, app.URL()+"/metrics")
 		exported = scraped(body)
@@ -167,7 +167,7 @@ func exportedMetrics(t *testing.T) metrics {
 	descs := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descs)
-		bootstrap.FeedMetrics().Describe(descs)
+		metrics.Feed(nil).Describe(descs)
 	}()
 	for desc := range descs {
 		exported[fqName.FindStringSubmatch(desc.String())[1]] = map[string]bool{}
@@ -176,8 +176,8 @@ func exportedMetrics(t *testing.T) metrics {
 }
 
 // scraped parses the text format. A histogram is one metric with the label le.
-func scraped(body string) metrics {
-	found, histograms := metrics{}, map[string]bool{}
+func scraped(body string) labelsOf {
+	found, histograms := labelsOf{}, map[string]bool{}
 	for line := range strings.Lines(body) {
 		if fields := strings.Fields(line); len(fields) == 4 && fields[1] == "TYPE" {
 			histograms[fields[2]] = fields[3] == "histogram"
@@ -203,7 +203,7 @@ func family(name string, histograms map[string]bool) string {
 }
 
 // family returns the metric to which a name in a query belongs.
-func (m metrics) family(name string) string {
+func (m labelsOf) family(name string) string {
 	histograms := map[string]bool{}
 	for metric, labels := range m {
 		histograms[metric] = labels["le"]
@@ -283,7 +283,7 @@ func texts[T ~string](constants ...T) (texts []string) {
 var added = map[string]bool{"instance": true, "job": true}
 
 // problems returns what in the query can never exist.
-func (q query) problems(exported metrics) (problems []string) {
+func (q query) problems(exported labelsOf) (problems []string) {
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	labels := maps.Clone(added)
 	selectors := q.selectors()

@@ -4,12 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"orderflow/bootstrap"
 	"orderflow/ports"
@@ -66,43 +63,5 @@ func TestOutage_figuresStandAlone(t *testing.T) {
 		if unknown := c.Name == hangs || c.Name == fails; c.Lag.Known == unknown || (c.Lag.Error != "") != unknown {
 			t.Errorf("/v1/consumers: %+v", c)
 		}
-	}
-}
-
-// broken is a collector that fails, as the collector of a store may.
-type broken struct{ desc *prometheus.Desc }
-
-func (b broken) Describe(descs chan<- *prometheus.Desc) { descs <- b.desc }
-
-func (b broken) Collect(metrics chan<- prometheus.Metric) {
-	metrics <- prometheus.NewInvalidMetric(b.desc, ports.ErrUnavailable)
-}
-
-type monitor []ports.ConsumerStatus
-
-func (m monitor) Consumers(context.Context) []ports.ConsumerStatus { return m }
-
-func TestMetrics_oneThatFailsHidesNoOther(t *testing.T) {
-	t.Parallel()
-	collectors := map[string]prometheus.Collector{
-		"a collector that fails":                  broken{prometheus.NewDesc("broken", "Fails.", nil, nil)},
-		"a consumer whose name cannot be a label": nil,
-	}
-	for name, extra := range collectors {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			statuses := monitor{{Name: "a", State: ports.ConsumerRunning, Handled: 7}}
-			if extra == nil {
-				statuses = append(statuses, ports.ConsumerStatus{Name: "\xff", State: ports.ConsumerRunning})
-			}
-			answer := httptest.NewRecorder()
-			bootstrap.Metrics(statuses, extra).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
-			if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), `orderflow_consumer_events_handled_total{consumer="a"} 7`) {
-				t.Errorf("status %d: %.300s", answer.Code, answer.Body)
-			}
-			if !strings.Contains(answer.Body.String(), `promhttp_metric_handler_errors_total{cause="gathering"} `) {
-				t.Error("nothing tells that something is missing")
-			}
-		})
 	}
 }

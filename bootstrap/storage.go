@@ -15,6 +15,7 @@ import (
 	"orderflow/adapters/cdc"
 	"orderflow/adapters/embedded"
 	"orderflow/adapters/scylla"
+	"orderflow/bootstrap/metrics"
 	"orderflow/ports"
 )
 
@@ -82,7 +83,7 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 			}
 		}},
 		announce: store.SetAddress,
-		metrics:  newStoreMetrics(store),
+		metrics:  metrics.Store(store),
 		closers:  []io.Closer{store},
 	}
 	if config.Passive {
@@ -135,7 +136,7 @@ func openScylla(ctx context.Context, config Config, log *slog.Logger, epoch func
 		EventStore: store, HeadScanner: store, ChangeFeed: feed, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store, leases: store, pulse: store, alive: readersAlive(feed, config.Heartbeat),
 		run:     []func(context.Context) error{untilStopped("change feed", feed.Run), untilStopped("sweeper", store.RunSweeper)},
-		metrics: newFeedMetrics(feed),
+		metrics: metrics.Feed(feed),
 		closers: opened,
 	}, nil
 }

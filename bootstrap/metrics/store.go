@@ -1,4 +1,4 @@
-package bootstrap
+package metrics
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -6,11 +6,11 @@ import (
 	"orderflow/adapters/embedded"
 )
 
-// newStoreMetrics exports what the embedded store knows about itself.
-func newStoreMetrics(store *embedded.Store) prometheus.Collector {
-	m := feedMetrics{}
+// Store exports what the embedded store knows about itself.
+func Store(store *embedded.Store) prometheus.Collector {
+	var m figures
 	figure := func(kind prometheus.ValueType, name, help string, value func(embedded.Stats) float64) {
-		m.figures = append(m.figures, figureOf{
+		m = append(m, figureOf{
 			desc: prometheus.NewDesc("orderflow_store_"+name, help, nil, nil), kind: kind,
 			value: func() float64 { return value(store.Stats()) },
 		})

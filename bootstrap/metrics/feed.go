@@ -1,4 +1,4 @@
-package bootstrap
+package metrics
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -6,12 +6,12 @@ import (
 	"orderflow/adapters/cdc"
 )
 
-// newFeedMetrics exports the figures of the CDC feed. Figures of single consumers are in
-// consumerMetrics.
-func newFeedMetrics(feed *cdc.Feed) prometheus.Collector {
-	m := feedMetrics{}
+// Feed exports the figures of the CDC feed. Figures of single consumers are in
+// consumers.
+func Feed(feed *cdc.Feed) prometheus.Collector {
+	var m figures
 	figure := func(kind prometheus.ValueType, name, help string, value func(cdc.Stats) float64) {
-		m.figures = append(m.figures, figureOf{
+		m = append(m, figureOf{
 			desc: prometheus.NewDesc("orderflow_cdc_"+name, help, nil, nil), kind: kind,
 			value: func() float64 { return value(feed.Stats()) },
 		})
@@ -51,8 +51,8 @@ func newFeedMetrics(feed *cdc.Feed) prometheus.Collector {
 	return m
 }
 
-// feedMetrics is a set of figures that are read at each scrape.
-type feedMetrics struct{ figures []figureOf }
+// figures is a set of figures that are read at each scrape.
+type figures []figureOf
 
 type figureOf struct {
 	desc  *prometheus.Desc
@@ -61,15 +61,15 @@ type figureOf struct {
 }
 
 // Describe implements prometheus.Collector.
-func (m feedMetrics) Describe(descs chan<- *prometheus.Desc) {
-	for _, f := range m.figures {
+func (m figures) Describe(descs chan<- *prometheus.Desc) {
+	for _, f := range m {
 		descs <- f.desc
 	}
 }
 
 // Collect implements prometheus.Collector.
-func (m feedMetrics) Collect(metrics chan<- prometheus.Metric) {
-	for _, f := range m.figures {
+func (m figures) Collect(metrics chan<- prometheus.Metric) {
+	for _, f := range m {
 		metrics <- prometheus.MustNewConstMetric(f.desc, f.kind, f.value())
 	}
 }

@@ -1,4 +1,4 @@
-package bootstrap
+package metrics
 
 import (
 	"context"
@@ -18,20 +18,20 @@ import (
 // for their lag.
 const scrapeTimeout = 5 * time.Second
 
-// serveMetrics serves the metrics of a registry. A metric that cannot be collected is left out,
+// Handler serves the metrics of a registry. A metric that cannot be collected is left out,
 // logged, and counted in promhttp_metric_handler_errors_total. In an outage the other figures are
 // needed most.
-func serveMetrics(registry *prometheus.Registry, log *slog.Logger) http.Handler {
+func Handler(registry *prometheus.Registry, log *slog.Logger) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), Registry: registry,
 	})
 }
 
-// newMetrics returns the registry of all metrics.
-func newMetrics(monitor ports.ConsumerMonitor, beats *pulse.Pacemaker) *prometheus.Registry {
+// New returns the registry of all metrics.
+func New(monitor ports.ConsumerMonitor, beats *pulse.Pacemaker) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newConsumerMetrics(monitor))
+		newConsumers(monitor))
 	if beats != nil {
 		registry.MustRegister(
 			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "orderflow_heartbeats_sent_total", Help: "Heartbeats that the store has accepted."},
@@ -43,9 +43,9 @@ func newMetrics(monitor ports.ConsumerMonitor, beats *pulse.Pacemaker) *promethe
 	return registry
 }
 
-// consumerMetrics reads the status of the consumers at each scrape, so a figure is never older than
+// consumers reads the status of the consumers at each scrape, so a figure is never older than
 // the scrape.
-type consumerMetrics struct {
+type consumers struct {
 	monitor                                       ports.ConsumerMonitor
 	lagEvents, lagAge, lagKnown, headroom, state  *prometheus.Desc
 	handled, duplicates, healed, retries, failing *prometheus.Desc
@@ -54,11 +54,11 @@ type consumerMetrics struct {
 	generation, rebuildDone, rebuildTotal         *prometheus.Desc
 }
 
-func newConsumerMetrics(monitor ports.ConsumerMonitor) *consumerMetrics {
+func newConsumers(monitor ports.ConsumerMonitor) *consumers {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("orderflow_consumer_"+name, help, append([]string{"consumer"}, labels...), nil)
 	}
-	return &consumerMetrics{
+	return &consumers{
 		monitor:    monitor,
 		lagEvents:  desc("lag_events", "Events between the consumer's offset and the end of the feed. Absent while it is not known."),
 		lagAge:     desc("lag_age_seconds", "Age of the oldest of those events; 0 when there is none. Absent while it is not known."),
@@ -83,11 +83,11 @@ func newConsumerMetrics(monitor ports.ConsumerMonitor) *consumerMetrics {
 	}
 }
 
-func (m *consumerMetrics) Describe(descs chan<- *prometheus.Desc) {
+func (m *consumers) Describe(descs chan<- *prometheus.Desc) {
 	prometheus.DescribeByCollect(m, descs)
 }
 
-func (m *consumerMetrics) Collect(metrics chan<- prometheus.Metric) {
+func (m *consumers) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	for _, s := range m.monitor.Consumers(ctx) {
