@@ -24,7 +24,7 @@ func command(t *testing.T, args ...string) (stdout, stderr string, status int) {
 	return out.String(), errs.String(), status
 }
 
-// want runs a command line, which must end with a status and print something on one of its streams.
+// want runs a command line. It must end with the status and print the text on one of its streams.
 func want(t *testing.T, status int, text string, args ...string) {
 	t.Helper()
 	if out, errs, got := command(t, args...); got != status || !strings.Contains(out+errs, text) {
@@ -42,8 +42,8 @@ func published(t *testing.T, path string) (events int, exists bool) {
 	return bytes.Count(text, []byte("\n")), err == nil
 }
 
-// servedWith makes a data directory with one order whose events are not published, and has it remember a sink that was
-// never opened.
+// servedWith makes a data directory with one order whose events are not published. The settings in
+// it name a sink that was never opened.
 func servedWith(t *testing.T) (data, sink string) {
 	t.Helper()
 	data, sink = t.TempDir(), filepath.Join(t.TempDir(), "events.jsonl")
@@ -63,7 +63,7 @@ func servedWith(t *testing.T) (data, sink string) {
 	return data, sink
 }
 
-// Every command says what it needs of a service, and its help does.
+// Every command declares what it needs of a service, and its help says so.
 func TestCommands_sayWhatTheyNeed(t *testing.T) {
 	t.Parallel()
 	var each func(*cobra.Command)
@@ -83,7 +83,7 @@ func TestCommands_sayWhatTheyNeed(t *testing.T) {
 	each(newRoot(shell.New(Process{})))
 }
 
-// Each flag of the service is remembered, or there is a reason why not.
+// Each flag of the service is remembered, or there is a reason why it is not.
 func TestFlags_areRememberedOrForgottenOnPurpose(t *testing.T) {
 	t.Parallel()
 	forgotten := func(name string) bool {
@@ -104,7 +104,7 @@ func TestFlags_areRememberedOrForgottenOnPurpose(t *testing.T) {
 	}
 }
 
-// What only reads leaves consumers and sinks alone, whatever the settings are.
+// A command that only reads does not touch consumers and sinks, whatever the settings are.
 func TestAttach_toolsThatReadChangeNothing(t *testing.T) {
 	t.Parallel()
 	data, sink := servedWith(t)
@@ -139,7 +139,7 @@ func TestAttach_toolsThatReadChangeNothing(t *testing.T) {
 	want(t, 3, "no service runs, so consumer file-publisher", "verify", "--patience=0s", "--data="+data)
 	want(t, 1, "no such topic or file", "verify", "topic", "--data="+data)
 
-	// What works does as the service would.
+	// A command that changes something works like the service.
 	want(t, 0, "is resumed", "consumers", "resume", "file-publisher", "--data="+data)
 	want(t, 0, "every view equals", "verify", "--repair", "--data="+data)
 	if n, _ := published(t, sink); n == 0 {
@@ -161,7 +161,7 @@ func firstOrder(t *testing.T, data string) string {
 	return lines[2]
 }
 
-// A tool that starts a service of its own works with the settings of the service, and refuses others.
+// A tool that starts a service uses the settings of the last service, and refuses others.
 func TestAttach_toolsThatWorkUseTheSettingsOfTheService(t *testing.T) {
 	t.Parallel()
 
@@ -193,7 +193,8 @@ func TestAttach_toolsThatWorkUseTheSettingsOfTheService(t *testing.T) {
 		if n, exists := published(t, sink); exists {
 			t.Errorf("%d events were published", n)
 		}
-		want(t, 0, "is resumed", "consumers", "resume", "file-publisher", "--sink=file:"+sink, "--data="+data) // the same one
+		// the same sink
+		want(t, 0, "is resumed", "consumers", "resume", "file-publisher", "--sink=file:"+sink, "--data="+data)
 	})
 
 	t.Run("what an older version left does not tell the sink", func(t *testing.T) {
@@ -205,7 +206,7 @@ func TestAttach_toolsThatWorkUseTheSettingsOfTheService(t *testing.T) {
 		want(t, shell.ExitUsage, "say where its events go with --sink", "demo", "--orders=1", "--data="+data)
 		want(t, 0, "event_store", "inspect", "--data="+data)
 		want(t, 0, "1 orders", "demo", "--orders=1", "--sink=file:"+sink, "--data="+data)
-		want(t, 0, "1 orders", "demo", "--orders=1", "--data="+data) // now it does
+		want(t, 0, "1 orders", "demo", "--orders=1", "--data="+data) // now there are settings
 	})
 
 	t.Run("nor does a store that processes share", func(t *testing.T) {
@@ -234,14 +235,15 @@ func TestAttach_toolsThatWorkUseTheSettingsOfTheService(t *testing.T) {
 		}
 		want(t, shell.ExitUsage, "set ORDERFLOW_REDPANDA_PASSWORD", "demo", "--orders=1", "--data="+data)
 		want(t, shell.ExitUsage, "set ORDERFLOW_REDPANDA_PASSWORD", "verify", "topic", "--data="+data)
-		out, errs, status := command(t, "consumers", "--data="+data) // needs no password, and knows the publisher by its name
+		// needs no password, and knows the publisher by its name
+		out, errs, status := command(t, "consumers", "--data="+data)
 		if status != 0 || !strings.Contains(out, "\nredpanda-publisher ") || strings.Contains(errs, "new target") {
 			t.Errorf("exit status %d\n%s%s", status, out, errs)
 		}
 	})
 }
 
-// serve writes down its settings for those who come later.
+// serve stores its settings for later commands.
 func TestServe_remembersItsSettings(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()

@@ -24,8 +24,8 @@ func (sh tools) inspectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect [TABLE...]",
 		Short: "Print the stored tables",
-		Long: `Print the first rows of the given tables, or of all: event_store, outbox_messages and those of the read models. The
-columns are named as in the schema of the production store.`,
+		Long: `Print the first rows of the given tables, or of all tables: event_store, outbox_messages and those of the read models.
+The columns have the names of the schema of the production store.`,
 		RunE: func(cmd *cobra.Command, tables []string) error {
 			if limit < 1 {
 				return shell.Bad("limit", "%d is below 1", limit)
@@ -108,14 +108,14 @@ func (sh tools) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Compare every read model with the fold of the events",
-		Long: `Read every order's history, fold it, and compare with what each consumer has made of it: every event handled, every row
-there, no row too many. It may run beside live traffic: a difference counts only if it lasts.
+		Long: `Read and fold the history of every order, and compare it with each consumer: every event must be handled, every row
+must exist, and there must be no other row. Live traffic may go on: a difference counts only if it lasts.
 
-With --repair, orders that lag behind or whose rows are wrong are put right and looked at again. On ScyllaDB wrong rows cannot
-be replaced one by one: rebuild the view. If no service runs, --repair starts one for as long as it needs it, with the settings that
-the data directory was last served with.
+With --repair, orders that are behind or whose rows are wrong are repaired and verified again. On ScyllaDB wrong rows
+cannot be replaced one by one: rebuild the view. If no service runs, --repair starts one for as long as it needs it, with
+the settings that the data directory was last served with.
 
-Exit status 0 when all is equal (at last), 3 when there are differences.`,
+Exit status: 0 when there is no difference at the end, 3 when there are some.`,
 		Args: shell.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkPatience(patience); err != nil {
@@ -130,14 +130,14 @@ Exit status 0 when all is equal (at last), 3 when there are differences.`,
 			})
 		},
 	}
-	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long a difference may last that traffic explains")
-	cmd.Flags().BoolVar(&repair, "repair", false, "put right what differs")
+	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long a difference may last because of live traffic")
+	cmd.Flags().BoolVar(&repair, "repair", false, "repair what differs")
 	shell.OnlyReads.Declare(cmd)
 	cmd.AddCommand(sh.verifyTopicCommand())
 	return cmd
 }
 
-// maxPatience is the longest time that the API takes.
+// maxPatience is the longest time that the API accepts.
 const maxPatience = 10 * time.Minute
 
 func checkPatience(patience time.Duration) error {
@@ -168,10 +168,10 @@ func (sh tools) verify(ctx context.Context, c *client.Client, patience time.Dura
 	}
 	fmt.Fprintf(sh.Out, "%d orders, %d events, %d rows of read models\n", report.Orders, report.Events, report.Rows)
 	if report.Repaired > 0 {
-		fmt.Fprintf(sh.Out, "%d orders were put right\n", report.Repaired)
+		fmt.Fprintf(sh.Out, "%d orders were repaired\n", report.Repaired)
 	}
 	if report.Skipped > 0 {
-		fmt.Fprintf(sh.Out, "%d events were skipped by somebody's decision\n", report.Skipped)
+		fmt.Fprintf(sh.Out, "%d events are skipped, as operators decided\n", report.Skipped)
 	}
 	if report.Differences == 0 {
 		fmt.Fprintln(sh.Out, "every consumer has handled every event, and every view equals the fold of its events")

@@ -21,13 +21,14 @@ import (
 
 const anOrder = "0195f3a0-0000-7000-8000-000000000001"
 
-// fakeService answers requests from a script: each with the next of the answers for its method and path, the last of them again
-// and again. It notes what changes something.
+// fakeService answers requests from a script: with the next of the answers for their method and
+// path, and with the last one again and again. It records the requests that change something.
 type fakeService struct {
 	url string
 
-	mu      sync.Mutex
-	answers map[string][]string // by "GET /path?query"; an answer is a status and a body: 204, or 200 {...}
+	mu sync.Mutex
+	// by "GET /path?query"; an answer is a status and a body: 204, or 200 {...}
+	answers map[string][]string
 	changes []string
 }
 
@@ -62,12 +63,12 @@ func (s *fakeService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, text)
 }
 
-// consumersAre is the answer of GET /v1/consumers.
+// consumersAre returns an answer of GET /v1/consumers.
 func consumersAre(statuses ...string) string {
 	return `200 {"consumers":[` + strings.Join(statuses, ",") + `]}`
 }
 
-// problemIs is an answer that refuses something.
+// problemIs returns an answer that refuses something.
 func problemIs(status int, code, detail string) string {
 	return fmt.Sprintf(`%d {"status":%d,"code":%q,"detail":%q}`, status, status, code, detail)
 }
@@ -132,7 +133,7 @@ b: generation 1 is kept for a while, 'orderflow consumers rebuild b --rollback' 
 d: stuck on event 2 of order `+anOrder+` since 2026-03-01T12:00:00Z, 4 attempts (store): away
 
 d: filling generation 7: 5 of 9 orders
-d: does not get on: away
+d: makes no progress: away
 
 e: generation 8 is refused, generation 1 stays live
 order `+anOrder+`: e: a row is missing
@@ -147,7 +148,7 @@ and 1 more
 	}
 }
 
-// What the table has no column for is told below it.
+// What the table has no column for is printed below it.
 func TestConsumers_notes(t *testing.T) {
 	t.Parallel()
 	s := newFakeService(t, map[string][]string{"GET /v1/consumers": {consumersAre(
@@ -156,7 +157,7 @@ func TestConsumers_notes(t *testing.T) {
 	)}})
 	out, errs, status := s.run(t, "consumers")
 	for _, line := range []string{
-		"a: 2 of the orders that are set aside wait for a newer version of the program",
+		"a: 2 of the parked orders wait for a newer version of the program",
 		"a: 7 records of its feed are not in the event store, and had no effect",
 		"a: it is not known how far it is behind: the broker is away",
 		"b: stuck on event 2 of shipment " + anOrder,
@@ -185,7 +186,7 @@ func TestPause(t *testing.T) {
 
 	t.Run("leaves it to the process that works as the consumer", func(t *testing.T) {
 		t.Parallel()
-		newFakeService(t, are("standby")).wantRun(t, 0, "a will be paused by the process that works as it\n", "", []string{call}, "consumers", "pause", "a")
+		newFakeService(t, are("standby")).wantRun(t, 0, "a will be paused by the process that runs it\n", "", []string{call}, "consumers", "pause", "a")
 	})
 
 	t.Run("does not wait for ever", func(t *testing.T) {
@@ -224,7 +225,7 @@ func TestResumeAndReset(t *testing.T) {
 		},
 		{
 			"reset, dry", `200 {"consequence":"it starts over"}`, `{"from":"2026-03-01T12:00:00Z","force":false,"dry_run":true}`,
-			0, "it starts over\nnothing is done, as this is a dry run\n", "",
+			0, "it starts over\nnothing is done, because this is a dry run\n", "",
 			[]string{"--to=2026-03-01T12:00:00Z", "--dry-run"},
 		},
 		{
@@ -244,7 +245,8 @@ func TestResumeAndReset(t *testing.T) {
 func TestRebuild(t *testing.T) {
 	t.Parallel()
 	const call, body = "POST /v1/consumers/a/rebuild", `{"orders_per_second":0,"skip_verification":false}`
-	// rebuild returns the script of a rebuild of generation 7 that comes after an earlier one, with the last status as given.
+	// rebuild returns the script of a rebuild of generation 7 that follows an earlier one, with the
+	// given last status.
 	rebuild := func(call, answer, last string) map[string][]string {
 		status := func(state, phase, started, more string) string {
 			return consumersAre(fmt.Sprintf(`{"name":"b","state":"running"},{"name":"a","state":%q,"live":{"number":4,"version":1},
@@ -285,7 +287,7 @@ func TestRebuild(t *testing.T) {
 		{"says when somebody aborts it", rebuild(call, "202", "aborted"), 1, "", "aborted", call + " " + body, nil},
 		{"does not wait while it cannot get on", rebuild(call, "202", "paused"), 1, "", "a is paused", call + " " + body, nil},
 		{
-			"does not wait when told so", rebuild(call, "202", "switched"), 0, "the rebuild is under way, 'orderflow consumers' shows how far it is\n", "",
+			"does not wait when told so", rebuild(call, "202", "switched"), 0, "the rebuild is in progress, 'orderflow consumers' shows how far it is\n", "",
 			call + ` {"orders_per_second":50,"skip_verification":true}`,
 			[]string{"--verify=false", "--rate=50", "--no-wait"},
 		},
@@ -345,7 +347,7 @@ func TestConsumers_usage(t *testing.T) {
 	}
 }
 
-// A tool that submits commands says at its end which consumers it did not wait for.
+// A tool that submits commands names at its end the consumers for which it did not wait.
 func TestObstacles_areTold(t *testing.T) {
 	t.Parallel()
 	var statuses []client.Status

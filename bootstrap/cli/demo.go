@@ -22,15 +22,15 @@ func (sh tools) demoCommand() *cobra.Command {
 	var seed uint64
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Place a stream of believable orders",
-		Long: `Place orders of made-up customers through the API and take each through a part of its life: some are changed, some
-cancelled, most confirmed, shipped and delivered. Then wait for the consumers and show how they are.`,
+		Short: "Place realistic orders",
+		Long: `Place orders of invented customers through the API, and take each through a part of its life: some are changed, some
+cancelled, most confirmed, shipped and delivered. Then wait for the consumers and show them.`,
 		Args: shell.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if orders < 1 {
 				return shell.Bad("orders", "%d is below 1", orders)
 			}
-			if rate != 0 && !(rate >= 0.001 && rate <= 1e6) { // which refuses NaN as well
+			if rate != 0 && !(rate >= 0.001 && rate <= 1e6) { // this also refuses NaN
 				return shell.Bad("rate", "%g is neither 0 nor 0.001 to 1e+06", rate)
 			}
 			return sh.Attached(cmd, shell.Creates, func(ctx context.Context, c *client.Client) error {
@@ -54,7 +54,7 @@ func (sh tools) demo(ctx context.Context, s *shop.Shop) error {
 	}
 	s.Placed = func(n int) {
 		commands.Add(int64(n))
-		_ = bar.Add(1) // a bar that cannot be drawn is no reason to stop
+		_ = bar.Add(1) // an error of the progress bar does not stop the command
 	}
 	began := time.Now()
 	if err := s.Run(ctx); err != nil {
@@ -64,7 +64,7 @@ func (sh tools) demo(ctx context.Context, s *shop.Shop) error {
 	fmt.Fprintf(sh.Out, "%d orders, %d commands in %s\n\n", s.Orders, commands.Load(), took.Round(time.Millisecond))
 	statuses, err := s.Client.Settle(ctx)
 	if err != nil {
-		return &shell.Interruption{Means: "every order was placed, and the consumers were not waited for", Err: err}
+		return &shell.Interruption{Means: "every order was placed, but the consumers were not waited for", Err: err}
 	}
 	return operate.PrintConsumers(sh.Out, statuses, time.Now())
 }

@@ -49,13 +49,13 @@ func (sh tools) explainCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain ORDER",
-		Short: "Show what became of every event of an order",
-		Long: `Show each event of an order with its command, when it was committed, when each consumer took it in hand and when the
-consumer was done with it, and where the broker has put it. Times count from the commit. In the bars, '.' is the way to
-the consumer and '#' the time in its hands; each event has a scale of its own.
+		Short: "Show what each consumer has done with each event of an order",
+		Long: `Show each event of an order: its command, when it was committed, when each consumer received and finished it, and where
+the broker has put it. Times count from the commit. In the bars, '.' is the time before the consumer received the event
+and '#' the time that the consumer needed; each event has its own scale.
 
-Whether an event was applied is what the views say. The times are what the running service remembers of its newest
-events, so an event that is older than the service, or was applied by another process, has none, and the line says so.`,
+The views say whether an event was applied. The times come from the memory of the running service, which keeps its newest
+events. An event that is older than the service, or that another process has applied, has no times, and the line says so.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return &shell.UsageError{Err: fmt.Errorf("%s: takes one argument, the id of an order", cmd.CommandPath())}
@@ -95,7 +95,7 @@ func (sh tools) explain(ctx context.Context, c *client.Client, order string, asJ
 	return printExplanation(sh.Out, told)
 }
 
-// The widths of a line, which has 100 columns at most.
+// The widths of a line, which has at most 100 columns.
 const (
 	nameWidth = 20
 	timeWidth = 8
@@ -125,7 +125,7 @@ func printExplanation(out io.Writer, told explanation) error {
 	return err
 }
 
-// scale is the time that a whole bar stands for; 0 when there is nothing to show.
+// scale returns the time that a full bar stands for. It is 0 when there is nothing to show.
 func (e explainedEvent) scale() time.Duration {
 	var longest time.Duration
 	for _, c := range e.Consumers {
@@ -151,7 +151,7 @@ func (c explainedConsumer) line(committed time.Time, scale time.Duration) string
 		done = waterfallTime(handled)
 		filled += strings.Repeat("#", max(1, len(waterfallBar(handled, scale, '#'))-len(filled)))
 		if !c.Applied {
-			done, note = "no", "set aside"
+			done, note = "no", "parked"
 		}
 	}
 	if c.Deliveries > 1 {
@@ -160,9 +160,9 @@ func (c explainedConsumer) line(committed time.Time, scale time.Duration) string
 	return waterfallLine(c.Consumer, waterfallTime(seen), done, filled[max(0, len(filled)-barWidth):], note)
 }
 
-// gap says in words why there are no times.
+// gap says why there are no times.
 func (c explainedConsumer) gap() string {
-	if c.Placement != nil { // published by this process, so it is known how
+	if c.Placement != nil { // this process has published it, so it came from the store
 		return "applied from the store, " + c.where()
 	}
 	switch c.Unknown {
@@ -215,7 +215,7 @@ func waterfallTime(d time.Duration) string {
 	}
 }
 
-// padded fills text up to a width, on the left when that is negative.
+// padded fills text with spaces up to a width. A negative width fills on the left.
 func padded(text string, width int) string {
 	fill := strings.Repeat(" ", max(0, max(width, -width)-len(text)))
 	if width < 0 {

@@ -45,7 +45,7 @@ func TestPrintExplanation(t *testing.T) {
                             seen     done  0             12.0ms
    order-read-model        2.1ms    3.0ms  ...##
    orders-by-sku           2.0ms    2.0ms  ...#                 x3
-   orders-by-status        4.0ms       no  ......####           set aside
+   orders-by-status        4.0ms       no  ......####           parked
    orders-by-customer      4.0ms  not yet  ......>
    redpanda-publisher      2.0ms   12.0ms  ...################# partition 12 offset 0
 
@@ -63,7 +63,7 @@ func TestPrintExplanation(t *testing.T) {
 	}
 }
 
-// Whatever the times are, a line has 100 columns at most.
+// A line has at most 100 columns, whatever the times are.
 func TestPrintExplanation_fitsTheScreen(t *testing.T) {
 	t.Parallel()
 	for _, seen := range []time.Duration{-300 * time.Hour, -time.Second, 0, 1, 9999 * time.Millisecond, time.Minute, 99_999 * time.Hour} {

@@ -19,7 +19,7 @@ func flagsIn(help string) (names []string) {
 	return names
 }
 
-// A command shows its own flags and those that say which data it is about; --help-all shows every flag, once.
+// A command shows its own flags and those that select the data. --help-all shows every flag once.
 func TestHelp_flags(t *testing.T) {
 	t.Parallel()
 	var global []string
@@ -44,7 +44,8 @@ func TestHelp_flags(t *testing.T) {
 		{"help inspect", []string{"help", "limit"}, false},
 		{"inspect --help-all", []string{"limit"}, true},
 		{"consumers pause --help", []string{"help", "stop-timeout"}, false},
-		{"consumers pause --help-all", []string{"stop-timeout"}, true}, // although an argument is missing
+		// although an argument is missing
+		{"consumers pause --help-all", []string{"stop-timeout"}, true},
 		{"version --help", []string{"help"}, false},
 	} {
 		t.Run(test.args, func(t *testing.T) {

@@ -37,8 +37,8 @@ b         o-2    3      order.shipped  bug          6         2026-03-01T12:00:0
 		{[]string{"parked"}, 0, table, ""},
 		{[]string{"parked", "ls"}, 0, table, ""},
 		{[]string{"parked", "ls", "b"}, 0, table, ""},
-		{[]string{"parked", "ls", "a"}, 0, "no order is set aside\n", ""},
-		{[]string{"parked", "ls", "with/slash"}, 0, "no order is set aside\n", ""},
+		{[]string{"parked", "ls", "a"}, 0, "no order is parked\n", ""},
+		{[]string{"parked", "ls", "with/slash"}, 0, "no order is parked\n", ""},
 		{[]string{"parked", "ls", "nobody"}, 1, "", "there is no such consumer"},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestParked_show(t *testing.T) {
 		{"sequence_number":4,"event_id":"e-4","event_type":"order.delivered","event_version":1,"created_at":"2026-03-01T12:00:01Z"}]`
 	retried := strings.Replace(parkedJSON(anOrder, "bug", "panic: nil map"), `"attempts"`, `"retried_at":"2026-03-01T13:00:00Z","attempts"`, 1)
 
-	newFakeService(t, map[string][]string{call: {`200 {"parked":` + retried + `,` + waiting + `}`}}).wantRun(t, 0, `order `+anOrder+` is set aside by b
+	newFakeService(t, map[string][]string{call: {`200 {"parked":` + retried + `,` + waiting + `}`}}).wantRun(t, 0, `order `+anOrder+` is parked by b
 
 event     3, order.shipped, `+anOrder+`
 kind      bug
@@ -72,7 +72,7 @@ waiting:
 
 	unreadable := `200 {"parked":` + parkedJSON(anOrder, "undecodable", "bad byte") + `,"waiting":[],"waiting_error":"corrupt"}`
 	out, _, status := newFakeService(t, map[string][]string{call: {unreadable}}).run(t, "parked", "show", "b", anOrder)
-	if status != 0 || !strings.HasSuffix(out, "what waits cannot be read: corrupt\n") {
+	if status != 0 || !strings.HasSuffix(out, "the waiting events cannot be read: corrupt\n") {
 		t.Errorf("exit status %d, want 0 and why nothing is shown:\n%s", status, out)
 	}
 }
@@ -85,18 +85,18 @@ func TestParked_retry(t *testing.T) {
 		status             int
 		out, err           string
 	}{
-		{"one that works", one, "204", 0, "order " + anOrder + " flows again\n", ""},
+		{"one that works", one, "204", 0, "order " + anOrder + " is no longer parked\n", ""},
 		{"one that still fails", one, problemIs(409, "still_parked", "event 3 still fails: bad byte"), 3, "", "event 3 still fails: bad byte"},
 		{"one that is not parked", one, problemIs(404, "not_found", "it has not set this order aside"), 1, "", "it has not set this order aside"},
 		{"one of another process", one, problemIs(409, "held_elsewhere", "ask http://10.0.0.7:8080"), 1, "", "http://10.0.0.7:8080"},
-		{"all that work", all, `200 {"released":5,"still_parked":[],"not_tried":0}`, 0, "5 orders flow again, 0 still fail\n", ""},
+		{"all that work", all, `200 {"released":5,"still_parked":[],"not_tried":0}`, 0, "5 orders are no longer parked, 0 still fail\n", ""},
 		{
 			"all but one", all, `200 {"released":5,"still_parked":[` + parkedJSON("o-1", "bug", "panic") + `],"not_tried":0}`,
-			3, "5 orders flow again, 1 still fail\norder o-1: event 3, order.shipped (bug): panic\n", "1 orders still fail",
+			3, "5 orders are no longer parked, 1 still fail\norder o-1: event 3, order.shipped (bug): panic\n", "1 orders still fail",
 		},
 		{
 			"until something came between", all, `200 {"released":5,"still_parked":[],"not_tried":2,"error":"store away"}`,
-			1, "5 orders flow again, 0 still fail\n", "2 orders were not tried: store away",
+			1, "5 orders are no longer parked, 0 still fail\n", "2 orders were not tried: store away",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestParked_skip(t *testing.T) {
 		status       int
 		out, err     string
 	}{
-		{"and all is well", "204", 0, "event 3 (order.shipped) of order " + anOrder + " is skipped\norder " + anOrder + " flows again\n", ""},
+		{"and all is well", "204", 0, "event 3 (order.shipped) of order " + anOrder + " is skipped\norder " + anOrder + " is no longer parked\n", ""},
 		{
 			"and a later event fails", problemIs(409, "still_parked", "event 5 still fails: bad byte"),
 			3, "event 3 (order.shipped) of order " + anOrder + " is skipped\n", "event 5 still fails: bad byte",

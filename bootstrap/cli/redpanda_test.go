@@ -9,7 +9,7 @@ import (
 	"orderflow/bootstrap/cli/shell"
 )
 
-// The flags that errors about the topic name are flags.
+// The flags that errors about the topic name exist.
 func TestTopicFlags_exist(t *testing.T) {
 	t.Parallel()
 	flags := newRoot(shell.New(Process{})).PersistentFlags()

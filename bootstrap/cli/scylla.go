@@ -13,7 +13,7 @@ import (
 func (sh tools) schemaCommand() *cobra.Command {
 	cmd := shell.NeedsNothing.Declare(&cobra.Command{
 		Use:   "schema",
-		Short: "Look at the schema in ScyllaDB, or bring it up to date",
+		Short: "Show the schema in ScyllaDB, or bring it up to date",
 		Args:  shell.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	})
@@ -32,8 +32,8 @@ func (sh tools) schemaCommand() *cobra.Command {
 	cmd.AddCommand(shell.NeedsNothing.Declare(&cobra.Command{
 		Use:   "apply",
 		Short: "Create the keyspace and the tables that are missing",
-		Long: `Create the keyspace and the tables that are missing. It may be repeated, and run by several processes at once: one shell.Works
-and the others wait. Nothing is ever dropped.`,
+		Long: `Create the keyspace and the tables that are missing. It may be repeated, and several processes may run it at once: one
+works and the others wait. It never drops anything.`,
 		Args: shell.NoArgs,
 		RunE: run(scylla.ApplySchema),
 	}), shell.NeedsNothing.Declare(&cobra.Command{

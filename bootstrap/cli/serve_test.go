@@ -13,7 +13,7 @@ import (
 	"orderflow/bootstrap/cli/shell"
 )
 
-// served is a service that runs in this process, as orderflow serve.
+// served is a service that runs in this process like orderflow serve.
 type served struct {
 	log     *lockedBuffer
 	end     context.CancelCauseFunc
@@ -21,7 +21,7 @@ type served struct {
 	ended   chan int // gets the exit status
 }
 
-// serveHere starts a service and waits until it says where it answers.
+// serveHere starts a service and waits until it logs its address.
 func serveHere(t *testing.T, args ...string) *served {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -47,7 +47,7 @@ func (s *served) await(t *testing.T, text string) {
 	s.awaitThat(t, text, func(log string) bool { return strings.Contains(log, text) })
 }
 
-// awaitThat waits until the log is as wanted.
+// awaitThat waits until wanted accepts the log.
 func (s *served) awaitThat(t *testing.T, what string, wanted func(log string) bool) {
 	t.Helper()
 	deadline := time.After(2 * time.Minute)
@@ -62,7 +62,7 @@ func (s *served) awaitThat(t *testing.T, what string, wanted func(log string) bo
 	}
 }
 
-// stop ends the service as a signal would.
+// stop ends the service as a signal does.
 func (s *served) stop(t *testing.T) {
 	t.Helper()
 	s.end(shell.Signal{Signal: syscall.SIGTERM})
@@ -76,7 +76,7 @@ func (s *served) stop(t *testing.T) {
 	}
 }
 
-// lockedBuffer is a log that is written and read at once.
+// lockedBuffer is a log that is written and read concurrently.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -16,12 +16,12 @@ import (
 	"orderflow/bootstrap/cli/shell"
 )
 
-// slowService answers nothing before its client leaves. asked gets the path of every request.
+// slowService answers no request before its client leaves. asked gets the path of every request.
 func slowService(t *testing.T) (url string, asked <-chan string) {
 	t.Helper()
 	paths := make(chan string, 100)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // net/http notices only then that a client leaves
+		_, _ = io.Copy(io.Discard, r.Body) // only then net/http notices that a client leaves
 		paths <- r.URL.Path
 		<-r.Context().Done()
 	}))
@@ -29,7 +29,8 @@ func slowService(t *testing.T) (url string, asked <-chan string) {
 	return server.URL, paths
 }
 
-// An interrupted tool ends at once, says so in one line that has no jargon, and has the exit status of the signal.
+// An interrupted tool ends at once, says so in one plain line, and has the exit status of the
+// signal.
 func TestMain_interrupted(t *testing.T) {
 	t.Parallel()
 	input := filepath.Join(t.TempDir(), "commands.jsonl")
@@ -46,8 +47,9 @@ func TestMain_interrupted(t *testing.T) {
 		{"verify", ""},
 		{"verify topic", ""},
 		{"demo --orders=3", ": what was placed until then is kept (0 commands)"},
-		{"submit " + input, ": run it again to go on where it stopped"},
-		{"submit -", ": run it again to go on where it stopped"}, // nothing comes on standard input
+		{"submit " + input, ": run it again to continue where it stopped"},
+		// nothing arrives on standard input
+		{"submit -", ": run it again to continue where it stopped"},
 	} {
 		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
 			t.Run(test.args+" "+shell.Signal{Signal: sig}.Error(), func(t *testing.T) {
@@ -89,7 +91,7 @@ func TestMain_interrupted(t *testing.T) {
 	}
 }
 
-// notedReader tells of the first read.
+// notedReader reports the first read.
 type notedReader struct {
 	io.Reader
 	read chan struct{}
@@ -103,7 +105,7 @@ func (r *notedReader) Read(b []byte) (int, error) {
 	return r.Reader.Read(b)
 }
 
-// closedPipe is an output whose reader has gone after some bytes.
+// closedPipe is an output that is closed after some bytes.
 type closedPipe struct{ left int }
 
 func (p *closedPipe) Write(b []byte) (int, error) {
@@ -113,7 +115,7 @@ func (p *closedPipe) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// A tool whose output nobody reads any more ends without a word.
+// A tool whose output was closed ends quietly.
 func TestMain_outputThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -127,7 +129,7 @@ func TestMain_outputThatNobodyReads(t *testing.T) {
 	}
 }
 
-// The start and the stop of a service leave one line each, which says what somebody on call wants to know.
+// The start and the stop of a service are one log line each, with what an operator needs.
 func TestServe_logsItsStartAndItsStop(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -159,7 +161,7 @@ func linesWith(text, part string) (lines []string) {
 	return lines
 }
 
-// SIGHUP reads the level of the log anew, and does no harm.
+// SIGHUP reads the level of the log again and changes nothing else.
 func TestServe_hangup(t *testing.T) {
 	t.Parallel()
 	config := filepath.Join(t.TempDir(), "orderflow.yaml")

@@ -21,7 +21,7 @@ import (
 	"orderflow/bootstrap/cli/submission"
 )
 
-// maxRefusals bounds how many refusals are printed; the report file has them all.
+// maxRefusals bounds how many refusals are printed. The report file has all of them.
 const maxRefusals = 20
 
 func (sh tools) submitCommand() *cobra.Command {
@@ -29,8 +29,8 @@ func (sh tools) submitCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "submit FILE|-",
 		Short: "Submit commands from a file of JSON lines",
-		Long: `Submit the commands in FILE, or on standard input for -, one JSON object a line: in the order of the file within each
-order, in parallel across orders.
+		Long: `Submit the commands in FILE, or on standard input for -, one JSON object a line. Commands of one order are sent in the
+order of the file, and those of different orders in parallel.
 
   {"command":"create_order","order_id":"…","customer_id":"c-1","currency":"EUR","items":[{"sku":"A-1","quantity":2,"unit_price":1250}]}
   {"command":"update_items","order_id":"…","items":[…]}
@@ -39,15 +39,15 @@ order, in parallel across orders.
   {"command":"deliver_order","order_id":"…"}
   {"command":"cancel_order","order_id":"…","reason":"…"}
 
-A line may carry its own "command_id"; otherwise one is derived from the line and its number (and --run). So a run that was
-interrupted can be repeated: what was accepted is not done twice. A journal beside the input (FILE.journal) also remembers
-refusals, which leave no trace in the service; with it a repeated run ends exactly as one run would have, and goes on
-where the first one stopped. The journal keeps the answers of each store and each --run apart, so the same file can be submitted
-to another service, and is done there. Remove the journal to submit the file anew.
+A line may have its own "command_id". Otherwise the id is derived from the line and its number (and --run). So a run that
+was interrupted can be repeated: an accepted command is not done twice. A journal beside the input (FILE.journal) also
+keeps refusals, which the service does not store. With it a repeated run continues where the first one stopped, and ends
+like a single run. The journal keeps the answers of each store and each --run apart, so the same file can be submitted to
+another service. Remove the journal to submit the file again.
 
-A refused command does not stop the others, nor does a line that is no command (one that is longer than 2 MiB, for example).
-Refusals are printed with their line numbers, and all of them written to --report. A service that cannot be reached for 30 seconds
-stops the run.
+A refused command does not stop the others, and neither does a line that is no command, for example one that is longer
+than 2 MiB. Refusals are printed with their line numbers, and all of them are written to --report. A service that cannot be
+reached for 30 seconds stops the run.
 
 Exit status: 0 when every command was accepted, 3 when some were refused, 1 when the run could not be completed.`,
 		Args: cobra.MatchAll(func(_ *cobra.Command, args []string) error {
@@ -64,10 +64,10 @@ Exit status: 0 when every command was accepted, 3 when some were refused, 1 when
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&options.parallel, "parallel", 64, "commands under way at once")
-	flags.StringVar(&options.journal, "journal", "", "file that remembers what was answered (default FILE.journal; none for standard input)")
-	flags.StringVar(&options.report, "report", "", "file that gets every refusal as a JSON line")
-	flags.StringVar(&options.run, "run", "", "part of the derived command ids, to submit the same lines once more on purpose")
+	flags.IntVar(&options.parallel, "parallel", 64, "commands in progress at once")
+	flags.StringVar(&options.journal, "journal", "", "file for the answers (default FILE.journal; none for standard input)")
+	flags.StringVar(&options.report, "report", "", "file for every refusal, one JSON object a line")
+	flags.StringVar(&options.run, "run", "", "part of the derived command ids; use another one to submit the same lines again")
 	flags.BoolVar(&options.wait, "wait", true, "wait at the end until every consumer has caught up")
 	return shell.Creates.Declare(cmd)
 }
@@ -105,17 +105,18 @@ func (sh tools) submit(ctx context.Context, c *client.Client, options submitOpti
 	if closeErr := tally.close(); err == nil {
 		err = closeErr
 	}
-	if errors.Is(err, submission.ErrForgotten) || errors.Is(err, submission.ErrReplaced) { // what was counted may not be true
+	// the counted answers may be wrong
+	if errors.Is(err, submission.ErrForgotten) || errors.Is(err, submission.ErrReplaced) {
 		return err
 	}
 	tally.print(sh.Out)
 	if err != nil {
-		return &shell.Interruption{Means: "run it again to go on where it stopped", Err: fmt.Errorf("not completed: %w", err)}
+		return &shell.Interruption{Means: "run it again to continue where it stopped", Err: fmt.Errorf("not completed: %w", err)}
 	}
 	if options.wait {
 		statuses, err := c.Settle(ctx)
 		if err != nil {
-			return &shell.Interruption{Means: "every command was answered, and the consumers were not waited for", Err: err}
+			return &shell.Interruption{Means: "every command was answered, but the consumers were not waited for", Err: err}
 		}
 		operate.PrintObstacles(sh.Err, statuses)
 	}
@@ -125,10 +126,11 @@ func (sh tools) submit(ctx context.Context, c *client.Client, options submitOpti
 	return nil
 }
 
-// inputFile is what is read.
+// inputFile is the input.
 type inputFile struct {
 	io.ReadCloser
-	// size is the number of bytes; -1 for what is no file and can be read once only.
+	// size is the number of bytes. It is -1 for an input that is not a file and can be read only
+	// once.
 	size int64
 }
 
@@ -153,7 +155,8 @@ func (sh tools) openInput(name string) (inputFile, error) {
 	}
 }
 
-// tally counts answers, keeps refusals, and draws the progress bar from the bytes of input that were read.
+// tally counts answers, keeps refusals, and draws the progress bar from the bytes of input that
+// were read.
 type tally struct {
 	began  time.Time
 	bar    *progressbar.ProgressBar
@@ -186,10 +189,10 @@ func (sh tools) newTally(report string, size int64) (*tally, error) {
 	return t, nil
 }
 
-// Write is told of the bytes that were read.
+// Write gets the bytes that were read.
 func (t *tally) Write(p []byte) (int, error) {
 	if t.bar != nil {
-		_ = t.bar.Add(len(p)) // a bar that cannot be drawn is no reason to stop
+		_ = t.bar.Add(len(p)) // an error of the progress bar does not stop the command
 	}
 	return len(p), nil
 }

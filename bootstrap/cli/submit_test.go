@@ -18,7 +18,8 @@ import (
 	"orderflow/bootstrap/cli/shell"
 )
 
-// submitServer records the commands that it gets, and answers them with answer. Its index tells store, if that is not empty.
+// submitServer records the commands that it gets and answers them with answer. Its index names
+// store, if that is not empty.
 type submitServer struct {
 	store  string
 	answer func(call) (status int, body string)
@@ -107,7 +108,8 @@ func TestSubmit_mapsCommandsToRequests(t *testing.T) {
 	}
 }
 
-// A refusal is what the service says about the command. What it says about the request, or what somebody else says, is no answer.
+// A refusal is the service's decision about the command. An error about the request, or an answer
+// of another server, is no answer to the command.
 func TestSubmit_tellsRefusalsFromFailures(t *testing.T) {
 	t.Parallel()
 	for answer, test := range map[string]struct {
@@ -162,7 +164,7 @@ func TestSubmit_repeatsWhatMayGetBetter(t *testing.T) {
 	}
 }
 
-// The journal beside the file is of one store, wherever that answers.
+// The journal beside the file belongs to one store, whatever its address is.
 func TestSubmit_journal(t *testing.T) {
 	t.Parallel()
 	input := filepath.Join(t.TempDir(), "commands.jsonl")
@@ -182,7 +184,8 @@ func TestSubmit_journal(t *testing.T) {
 	run(other, "another store or another run", "--run=again")
 	run(one, "1 accepted, 0 refused; 1 sent", "--run=again")
 	run(one, "(1 of them answered in an earlier run)", "--run=again")
-	run(&submitServer{}, "1 accepted, 0 refused; 1 sent") // too old to tell its store
+	// this service is too old to name its store
+	run(&submitServer{}, "1 accepted, 0 refused; 1 sent")
 	if len(one.calls) != 2 || len(other.calls) != 2 {
 		t.Errorf("%d and %d commands were sent", len(one.calls), len(other.calls))
 	}
@@ -196,7 +199,8 @@ func TestSubmit_inputs(t *testing.T) {
 	s := &submitServer{}
 	server := httptest.NewServer(s)
 	defer server.Close()
-	want(t, 0, "0 accepted, 0 refused", "submit", os.DevNull, "--url="+server.URL) // no regular file: no journal beside it
+	// no regular file: no journal beside it
+	want(t, 0, "0 accepted, 0 refused", "submit", os.DevNull, "--url="+server.URL)
 	if _, err := os.Stat(os.DevNull + ".journal"); err == nil {
 		t.Error("there is a journal beside a device")
 	}

@@ -25,20 +25,20 @@ func (sh tools) verifyTopicCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "topic",
 		Short: "Compare the topic, or the file that events go to, with the event store",
-		Long: `Read the topic back and compare it with the event store: every event there, in order within its order, in the partition of
-its order, equal to what is stored, and nothing else. It may run beside live traffic: an event counts as missing only if
-nothing comes of what is missing for as long as --patience. Messages that come again are counted; delivery is at least once,
-so they are no violation.
+		Long: `Read the topic and compare it with the event store: every event must be there, in order within its order, in the
+partition of its order, equal to the stored event, and there must be nothing else. Live traffic may go on: an event counts
+as missing only if no missing event arrives for as long as --patience. Repeated messages are counted. Delivery is at least
+once, so they are no violation.
 
-Without brokers, the file that the publisher writes is compared in the same way; its offsets are bytes.
+Without brokers, the file of the publisher is compared in the same way; its offsets are bytes.
 
 The service does the work, so it must know the topic. If none runs, the topic is the one that the data directory was last
-served with, unless --brokers and --topic name another.
+served with, unless --brokers and --topic name another one.
 
-With --from=begin an event that the topic no longer holds is missing. With an offset, reading begins at that offset in each
-partition, and an order is compared from its first event behind it on.
+With --from=begin an event that the topic no longer holds is missing. With an offset, reading starts at that offset in each
+partition, and an order is compared from its first event after it.
 
-Exit status 0 when nothing is wrong, 3 when there are violations.`,
+Exit status: 0 when nothing is wrong, 3 when there are violations.`,
 		Args: shell.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := strconv.ParseUint(from, 10, 63); from != "begin" && err != nil {
@@ -98,7 +98,7 @@ func (sh tools) verifyTopic(ctx context.Context, c *client.Client, from string, 
 		defer func() { _ = bar.Finish() }()
 		progress = func(read, total uint64) {
 			bar.ChangeMax64(int64(total))
-			_ = bar.Set64(int64(read)) // a bar that cannot be drawn is no reason to stop
+			_ = bar.Set64(int64(read)) // an error of the progress bar does not stop the command
 		}
 	}
 	report, err := readVerification(ctx, c, from, patience, progress)
@@ -116,7 +116,7 @@ func (sh tools) verifyTopic(ctx context.Context, c *client.Client, from string, 
 	return report.print(sh.Out)
 }
 
-// readVerification reads the answer line by line: the result is in the last one.
+// readVerification reads the answer line by line. The last line is the result.
 func readVerification(ctx context.Context, c *client.Client, from string, patience time.Duration, progress func(read, total uint64)) (*topicReport, error) {
 	query := url.Values{"from": {from}, "patience": {patience.String()}}
 	answer, err := c.Stream(ctx, client.Request{Method: http.MethodPost, Path: "/v1/verify/topic?" + query.Encode()})

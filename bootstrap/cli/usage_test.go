@@ -15,7 +15,7 @@ import (
 	"orderflow/bootstrap/cli/shell"
 )
 
-// A mistake on the command line is answered with the flag, what it got, and what it takes.
+// A wrong command line is answered with the flag, the given value, and the accepted values.
 func TestUsage_saysWhatIsTaken(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
@@ -45,7 +45,7 @@ func TestUsage_saysWhatIsTaken(t *testing.T) {
 	}
 }
 
-// Whoever gives a setting a value that it does not take is told where the value comes from, what it was, and what is taken.
+// An invalid value is answered with its origin, the value, and the accepted values.
 func TestSettings_messages(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -114,7 +114,7 @@ func TestSettings_messages(t *testing.T) {
 	})
 }
 
-// Where no service answers, or something else does, that is said in plain words.
+// When no service answers, or something else does, the error says so plainly.
 func TestClient_messages(t *testing.T) {
 	t.Parallel()
 	serve := func(handle http.HandlerFunc) string {
@@ -153,7 +153,7 @@ func TestClient_messages(t *testing.T) {
 	}
 }
 
-// Who asks for something that there is not is told what there is.
+// An unknown name is answered with the names that exist.
 func TestNames_thatThereAreNot(t *testing.T) {
 	t.Parallel()
 	unknown := problemIs(404, "not_found", "there is no such consumer")

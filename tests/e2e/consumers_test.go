@@ -122,7 +122,7 @@ func TestConsumers_toolsWithoutAService(t *testing.T) {
 	alone := &service{data: data}
 	alone.wantTool(t, 0, "10 orders", "demo", "--orders=10", "--seed=1")
 	alone.wantTool(t, 0, "orders-by-status is paused", "consumers", "pause", "orders-by-status", "--stop-timeout=2m")
-	alone.wantTool(t, 0, "no order is set aside", "parked")
+	alone.wantTool(t, 0, "no order is parked", "parked")
 	alone.wantTool(t, 0, "of orders-by-sku is live: 10 orders", "consumers", "rebuild", "orders-by-sku")
 
 	s := start(t, data)
@@ -197,7 +197,7 @@ func TestConsumers_refusals(t *testing.T) {
 	s.wantTool(t, 1, "orders-by-sku has not set this aggregate aside", "parked", "show", "orders-by-sku", id)
 	s.wantTool(t, 1, "orders-by-sku has not set this aggregate aside", "parked", "retry", "orders-by-sku", id)
 	s.wantTool(t, 1, "orders-by-sku has not set this aggregate aside", "parked", "skip", "orders-by-sku", id, "--reason=none")
-	s.wantTool(t, 0, "0 orders flow again", "parked", "retry", "orders-by-sku")
+	s.wantTool(t, 0, "0 orders are no longer parked", "parked", "retry", "orders-by-sku")
 	s.wantTool(t, 2, "reason:", "parked", "skip", "orders-by-sku", id)
 	s.stop(t)
 }

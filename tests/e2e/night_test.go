@@ -52,7 +52,7 @@ func TestNight(t *testing.T) {
 	given := s.place(t, "ada") // of this one somebody decides to do without the event
 	s.call(t, http.StatusOK, "POST", "/v1/orders/"+given+"/confirm", `{"payment_reference":"POISON"}`)
 	await(t, "the second order to be parked", func() bool { return s.consumer(t, "order-read-model").Parked == 2 })
-	s.wantTool(t, 0, "flows again", "parked", "skip", "order-read-model", given, "--reason=asked for")
+	s.wantTool(t, 0, "is no longer parked", "parked", "skip", "order-read-model", given, "--reason=asked for")
 	s.stop(t)
 
 	// The fix is deployed, and the parked events are handled in order.
@@ -91,7 +91,7 @@ func TestNight(t *testing.T) {
 	s = start(t, data)
 	reads := s.readAllTheTime(t, bad, good)
 	s.wantTool(t, 1, "in the live generation", "consumers", "rebuild", "orders-by-customer")
-	s.wantTool(t, 0, "1 orders were put right", "verify", "--repair", "--patience=1s")
+	s.wantTool(t, 0, "1 orders were repaired", "verify", "--repair", "--patience=1s")
 	s.wantTool(t, 0, "is live", "consumers", "rebuild", "orders-by-customer")
 	if made, failed := reads(); made == 0 || failed != "" {
 		t.Errorf("of %d reads during the rebuild one failed: %s", made, failed)

@@ -1,5 +1,5 @@
-// Package client talks to a service over its HTTP API, for the command line: it repeats what is safe to repeat, says in plain words
-// why there is no answer, and waits for consumers.
+// Package client is the client of the HTTP API for the command line. It repeats requests that are
+// safe to repeat, explains plainly why there is no answer, and waits for consumers.
 package client
 
 import (
@@ -18,15 +18,17 @@ import (
 	"time"
 )
 
-// Client talks to a service. It is safe for concurrent use; the fields are set before it is used.
+// Client sends requests to a service. It is safe for concurrent use. Set its fields before the
+// first use.
 type Client struct {
 	base string
 	http *http.Client
-	// Patience bounds how long a request is repeated while the service cannot be reached or asks to try again.
+	// Patience bounds how long a request is repeated while the service cannot be reached or answers
+	// 503.
 	Patience time.Duration
-	// Passive says that the service runs no consumers: waiting for them does not help.
+	// Passive says that the service runs no consumers, so that waiting for them is useless.
 	Passive bool
-	// Stall bounds the wait for consumers that do not get on, although nothing tells why.
+	// Stall bounds the wait for consumers that make no progress for no visible reason.
 	Stall time.Duration
 }
 
@@ -78,18 +80,19 @@ func (p *Problem) Error() string {
 // Request is one call.
 type Request struct {
 	Method, Path string
-	// Key is the idempotency key; a request with one is safe to repeat whatever became of it.
+	// Key is the idempotency key. A request with a key may always be repeated.
 	Key string
-	// Body is sent as JSON; nil for none.
+	// Body is sent as JSON. Nil means no body.
 	Body any
-	// Patient has a request repeated like one with a key: it only reads.
+	// Patient requests only read. They are repeated like those with a key.
 	Patient bool
-	// Slow requests take as long as they take, and are not repeated.
+	// Slow requests have no timeout and are not repeated.
 	Slow bool
 }
 
-// Do sends r and decodes the answer into out, unless that is nil. It repeats a request that is safe to repeat while the
-// service is not reachable or answers 503, for at most c.Patience. A refusal is a *Problem.
+// Do sends r and decodes the answer into out, unless out is nil. It repeats a request that is safe
+// to repeat while the service cannot be reached or answers 503, for at most c.Patience. A refusal
+// is a *Problem.
 func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	if r.Slow {
 		return c.Once(ctx, r, out)
@@ -122,7 +125,8 @@ func (c *Client) again(r Request, err error) bool {
 	return (r.Key != "" || r.Patient) && !errors.Is(err, context.Canceled)
 }
 
-// Stream sends r once and returns the body of the answer, which the caller closes. A refusal is a *Problem.
+// Stream sends r once and returns the body of the answer. The caller closes it. A refusal is a
+// *Problem.
 func (c *Client) Stream(ctx context.Context, r Request) (io.ReadCloser, error) {
 	var body io.Reader
 	if r.Body != nil {
@@ -173,7 +177,7 @@ func (c *Client) Once(ctx context.Context, r Request, out any) error {
 	return nil
 }
 
-// noAnswerError is the error of a request that got no answer, or a part of one.
+// noAnswerError is the error of a request that got no answer or an incomplete one.
 type noAnswerError struct {
 	text string
 	err  error
@@ -182,7 +186,7 @@ type noAnswerError struct {
 func (e *noAnswerError) Error() string { return e.text }
 func (e *noAnswerError) Unwrap() error { return e.err }
 
-// noAnswer says in plain words why a request got no answer.
+// noAnswer explains plainly why a request got no answer.
 func (c *Client) noAnswer(err error) error {
 	var host *net.DNSError
 	var network net.Error
@@ -205,7 +209,7 @@ func (c *Client) noAnswer(err error) error {
 	return &noAnswerError{text, err}
 }
 
-// refusalOf reads the answer of a service that did not do what it was asked: a *Problem, unless it cannot be read.
+// refusalOf reads an error answer. The error is a *Problem, unless the answer cannot be read.
 func (c *Client) refusalOf(resp *http.Response) error {
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	if err != nil {
@@ -222,11 +226,11 @@ func (c *Client) refusalOf(resp *http.Response) error {
 	return refusal
 }
 
-// maxRefusal bounds what is read of an answer that is an error.
+// maxRefusal bounds how much of an error answer is read.
 const maxRefusal = 1 << 20
 
-// Known adds to what the service says about a consumer that there is not, which ones there are. consumer is the one that was asked
-// for.
+// Known adds the names of the existing consumers to the error about an unknown one. consumer is the
+// requested name.
 func (c *Client) Known(ctx context.Context, consumer string, err error) error {
 	var refusal *Problem
 	if !errors.As(err, &refusal) || refusal.Code != "not_found" {

@@ -36,7 +36,7 @@ func newScript(t *testing.T, answers ...string) (url string) {
 	})
 }
 
-// consumersAre is the answer of GET /v1/consumers.
+// consumersAre returns an answer of GET /v1/consumers.
 func consumersAre(statuses ...string) string {
 	return `{"consumers":[` + strings.Join(statuses, ",") + `]}`
 }
@@ -103,7 +103,7 @@ func TestSettle(t *testing.T) {
 	})
 }
 
-// Where there is no answer, that is said in plain words.
+// The error of a request without an answer is in plain words.
 func TestClient_noAnswer(t *testing.T) {
 	t.Parallel()
 	nowhere := &net.DNSError{Name: "nowhere", Err: "no such host", IsNotFound: true}
@@ -118,7 +118,7 @@ func TestClient_noAnswer(t *testing.T) {
 	}
 }
 
-// What may be repeated is repeated while the service asks for it, and what may not be is not.
+// Requests that may be repeated are repeated while the service asks for it. Others are not.
 func TestClient_repeats(t *testing.T) {
 	t.Parallel()
 	problem := func(status int, code string) string { return fmt.Sprintf(`{"status":%d,"code":%q}`, status, code) }

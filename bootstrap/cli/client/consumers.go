@@ -11,17 +11,18 @@ import (
 	"time"
 )
 
-// Named is what an answer is about. An earlier service tells the id of an order only.
+// Named is the aggregate that an answer is about. An earlier version of the service returns only
+// the id of an order.
 type Named struct {
 	AggregateID   string `json:"aggregate_id"`
 	AggregateType string `json:"aggregate_type"`
 	OrderID       string `json:"order_id"`
 }
 
-// ID returns the id of the aggregate; "" when the answer is about none.
+// ID returns the id of the aggregate. It is empty when the answer is about none.
 func (n Named) ID() string { return cmp.Or(n.AggregateID, n.OrderID) }
 
-// String says what it is, such as "order 0195f3a0-…".
+// String returns a text such as "order 0195f3a0-…".
 func (n Named) String() string { return cmp.Or(n.AggregateType, "order") + " " + n.ID() }
 
 // Status is one consumer in the answer of GET /v1/consumers.
@@ -64,7 +65,7 @@ type Generation struct {
 	Version int `json:"version"`
 }
 
-// RebuildStatus is how far a rebuild is.
+// RebuildStatus is the progress of a rebuild.
 type RebuildStatus struct {
 	Phase      string        `json:"phase"`
 	Generation Generation    `json:"generation"`
@@ -99,7 +100,7 @@ func (c *Client) Consumers(ctx context.Context) ([]Status, error) {
 	return answer.Consumers, err
 }
 
-// Consumer returns the status of one. Its error names those that there are.
+// Consumer returns the status of one consumer. Its error names the existing ones.
 func (c *Client) Consumer(ctx context.Context, name string) (Status, error) {
 	statuses, err := c.Consumers(ctx)
 	if err != nil {
@@ -108,7 +109,7 @@ func (c *Client) Consumer(ctx context.Context, name string) (Status, error) {
 	return Find(statuses, name)
 }
 
-// Find returns the status of one. Its error names those that there are.
+// Find returns the status of one consumer. Its error names the existing ones.
 func Find(statuses []Status, name string) (Status, error) {
 	var names []string
 	for _, s := range statuses {
@@ -120,28 +121,29 @@ func Find(statuses []Status, name string) (Status, error) {
 	return Status{}, &NoSuchError{Text: fmt.Sprintf("there is no consumer %s; there are: %s", name, strings.Join(names, ", "))}
 }
 
-// ErrNoSuch is the error of a name that nothing has.
+// ErrNoSuch is the error for an unknown name.
 var ErrNoSuch = errors.New("there is no such thing")
 
-// NoSuchError is ErrNoSuch with the names that there are.
+// NoSuchError is ErrNoSuch with the names that exist.
 type NoSuchError struct{ Text string }
 
 func (e *NoSuchError) Error() string        { return e.Text }
 func (e *NoSuchError) Is(target error) bool { return target == ErrNoSuch }
 
-// ConsumerPath is what the paths of a consumer begin with.
+// ConsumerPath returns the prefix of the paths of a consumer.
 func ConsumerPath(name string) string { return "/v1/consumers/" + url.PathEscape(name) }
 
-// After reports whether the status is not of the same rebuild in the same phase as an earlier one. A rebuild that is asked for
-// begins a little later, and until then there is the status of the one before.
+// After reports whether the status belongs to another rebuild or another phase than an earlier
+// status. A requested rebuild starts a little later, and until then the status is that of the
+// previous one.
 func (s *RebuildStatus) After(before *RebuildStatus) bool {
 	return s != nil && (before == nil || !s.StartedAt.Equal(before.StartedAt) || s.Phase != before.Phase)
 }
 
-// errorWidth bounds an error in a table; 'parked show' prints all of it.
+// errorWidth bounds an error in a table. 'parked show' prints all of it.
 const errorWidth = 60
 
-// OneLine puts a text on one line that fits into a table.
+// OneLine shortens a text to one line that fits into a table.
 func OneLine(text string) string {
 	runes := []rune(strings.Join(strings.Fields(text), " "))
 	if len(runes) <= errorWidth {

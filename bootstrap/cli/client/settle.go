@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Settle waits until every consumer is as far as it gets by itself, and returns the statuses of then: without lag, or in a
-// state in which waiting does not help. When nothing moves for c.Stall it returns the newest that it saw.
+// Settle waits until every consumer has no lag, or has a state in which waiting does not help, and
+// returns the statuses. When nothing changes for c.Stall it returns the latest ones.
 func (c *Client) Settle(ctx context.Context) ([]Status, error) {
 	var places []place
 	moved := time.Now()
@@ -37,7 +37,7 @@ func (c *Client) Settle(ctx context.Context) ([]Status, error) {
 	}
 }
 
-// place is how far a consumer is. As long as it changes, the consumer gets on.
+// place is how far a consumer is. While it changes, the consumer makes progress.
 type place struct {
 	state, phase                           string
 	handled, duplicates, lag, rebuiltSoFar uint64
@@ -51,7 +51,7 @@ func (s Status) place() place {
 	return p
 }
 
-// Moving reports whether the consumer will get further by itself.
+// Moving reports whether the consumer will make progress by itself.
 func (s Status) Moving() bool {
 	switch s.State {
 	case "failing", "failed", "paused", "standby":
@@ -60,12 +60,12 @@ func (s Status) Moving() bool {
 		return s.Rebuild == nil || s.Rebuild.Phase != "refused"
 	case "running", "parked":
 		return !s.Lag.Known || s.Lag.Events > 0
-	default: // catching-up, expired, stopped: on the way to one of these
+	default: // catching-up, expired and stopped lead to one of these
 		return true
 	}
 }
 
-// Obstacle says what keeps the consumer from having handled every event; "" when nothing does.
+// Obstacle says why the consumer has not handled every event. It returns "" when it has.
 func (s Status) Obstacle() string {
 	switch {
 	case s.State == "paused" || s.State == "failing" || s.State == "stopped":
@@ -73,9 +73,9 @@ func (s Status) Obstacle() string {
 	case s.State == "failed":
 		return "has stopped itself"
 	case s.State == "standby":
-		return "works in another process, which was not waited for"
+		return "runs in another process, which was not waited for"
 	case s.Parked > 0:
-		return fmt.Sprintf("has set %d orders aside", s.Parked)
+		return fmt.Sprintf("has parked %d orders", s.Parked)
 	case s.State == "rebuilding":
 		return "has no generation yet that this version of the program can fill"
 	case s.Moving():

@@ -12,12 +12,13 @@ import (
 	"orderflow/bootstrap/cli/submission"
 )
 
-// SubmitService is the service behind a client, as a submission sees it.
+// SubmitService is the service behind a client as a submission.Service.
 type SubmitService struct{ *Client }
 
 var _ submission.Service = SubmitService{}
 
-// Store implements submission.Service: the id of the store, or the address where the service is too old to tell one.
+// Store implements submission.Service. It returns the id of the store, or the address of a service
+// that is too old to return an id.
 func (s SubmitService) Store(ctx context.Context) (string, error) {
 	var index struct {
 		Service string    `json:"service"`
@@ -59,8 +60,8 @@ func (s SubmitService) Submit(ctx context.Context, c submission.Command) (submis
 	}
 }
 
-// isAboutTheCommand reports whether the service has judged the command. Everything else (a wrong address, no access, a proxy
-// that answers by itself) would refuse any command.
+// isAboutTheCommand reports whether the service has decided about the command. Every other error (a
+// wrong address, no access, a proxy that answers itself) would refuse any command.
 func (p *Problem) isAboutTheCommand() bool {
 	judged := []int{
 		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed,
@@ -92,7 +93,7 @@ func (s SubmitService) Events(ctx context.Context, orderID uuid.UUID) ([]submiss
 	return events, nil
 }
 
-// route maps a command to the method and the path of its request.
+// route returns the method and the path of a command.
 func route(c submission.Command) (method, path string) {
 	path = "/v1/orders/" + c.OrderID.String()
 	switch c.Name {

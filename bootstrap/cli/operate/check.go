@@ -15,13 +15,13 @@ import (
 	"orderflow/bootstrap/cli/shell"
 )
 
-// consumerCheck is what 'consumers' is to find out.
+// consumerCheck says what 'consumers' must check.
 type consumerCheck struct {
 	// what is checked: nothing, checkReady or checkAll.
 	what string
-	// only are the names of the consumers that are looked at; all when there are none.
+	// only holds the names of the consumers to check. Empty means all.
 	only []string
-	// maxLag bounds the age of what was not handled; 0 does not.
+	// maxLag bounds the age of an unhandled event. 0 means no bound.
 	maxLag    time.Duration
 	maxParked int
 }
@@ -36,28 +36,28 @@ func (sh tools) consumersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "consumers",
 		Short: "Show the consumers; pause, resume, reset or rebuild one",
-		Long: `Show each consumer: its state, how far it is behind, how many orders it has set aside and since when, which generation
-of its view is read (and the version of the reducer that fills it), and the process that works as the consumer.
+		Long: `Show each consumer: its state, its lag, its headroom, how many orders it has parked and since when, the generation of
+its view that queries read (and the version of the reducer that fills it), and the process that runs it.
 
-  catching-up  reading the event store to get up to date
+  catching-up  being brought up to date from the event store
   running      following the change feed
-  parked(n)    running, with n orders set aside: see 'orderflow parked'
-  failing      something fails and is tried again
-  paused       doing nothing until somebody resumes it
-  expired      like catching-up, after having been away for longer than the change feed remembers
-  rebuilding   the view was filled by another version of the program and is served as it was, until a new one is ready
+  parked(n)    running, with n parked orders: see 'orderflow parked'
+  failing      something fails and is retried
+  paused       consuming nothing until it is resumed
+  expired      like catching-up, because it was away for longer than the change feed keeps events
+  rebuilding   another version of the program has filled the view; queries read it until a new one is ready
   failed       has stopped itself and waits to be resumed
-  standby      another process works as this consumer
+  standby      another process runs this consumer
   stopped      not running
 
-Exit status: 0 when the service has answered, whatever it says. With --check it is 3 when something is wrong:
+Exit status: 0 when the service has answered. With --check it is 3 when something is wrong:
 
   --check        the service is not ready, or a consumer is failing, failed, stopped, without a generation that it can fill,
-                 has more orders set aside than --max-parked, or is further behind than --max-lag. For alerts and scripts.
-  --check=ready  the service is not ready (/readyz). For orchestrators and health checks, which restart a service: so a
-                 publisher whose target takes nothing, or an order that is set aside, does not count. A restart heals neither.
+                 has more parked orders than --max-parked, or is further behind than --max-lag. For alerts and scripts.
+  --check=ready  the service is not ready (/readyz). For orchestrators and health checks, which restart a service. A
+                 publisher whose target refuses events, and a parked order, do not count: a restart does not help them.
 
---only=NAME,... looks at some consumers only, such as the publisher, or all but the publisher.`,
+--only=NAME,... checks some consumers only, such as the publisher, or all except the publisher.`,
 		Args: shell.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := check.validate(cmd); err != nil {
@@ -70,8 +70,8 @@ Exit status: 0 when the service has answered, whatever it says. With --check it 
 	flags.StringVar(&check.what, "check", "", "exit status 3 when something is wrong: all, or ready")
 	flags.Lookup("check").NoOptDefVal = checkAll
 	flags.StringSliceVar(&check.only, "only", nil, "names of the consumers to look at (default all)")
-	flags.DurationVar(&check.maxLag, "max-lag", 0, "with --check, the largest age of an event that a consumer has not handled (default: any)")
-	flags.IntVar(&check.maxParked, "max-parked", 0, "with --check, the most orders that a consumer may have set aside")
+	flags.DurationVar(&check.maxLag, "max-lag", 0, "with --check, the highest age of an event that a consumer has not handled (default: any)")
+	flags.IntVar(&check.maxParked, "max-parked", 0, "with --check, the highest number of parked orders of a consumer")
 	shell.OnlyReads.Declare(cmd)
 	cmd.AddCommand(sh.pauseCommand(), sh.resumeCommand(), sh.resetCommand(), sh.rebuildCommand())
 	return cmd
@@ -117,7 +117,7 @@ func (sh tools) consumers(ctx context.Context, c *client.Client, check consumerC
 	return err
 }
 
-// wrong says what is not as it should be.
+// wrong returns what is wrong with the service and its consumers.
 func (sh tools) wrong(ctx context.Context, c *client.Client, statuses []client.Status, check consumerCheck) (texts []string, err error) {
 	if c.Passive {
 		return []string{"no service runs"}, nil
@@ -139,7 +139,8 @@ func (sh tools) wrong(ctx context.Context, c *client.Client, statuses []client.S
 	return texts, nil
 }
 
-// trouble says what is wrong with a consumer; "" when nothing is. What somebody has decided, such as a pause, is not wrong.
+// trouble returns what is wrong with a consumer, or "". A decision of an operator, such as a pause,
+// is not wrong.
 func trouble(s client.Status, check consumerCheck) string {
 	age := time.Duration(s.Lag.AgeSeconds * float64(time.Second))
 	switch {
@@ -152,8 +153,8 @@ func trouble(s client.Status, check consumerCheck) string {
 	case s.State == "rebuilding" && s.Rebuild != nil && s.Rebuild.Phase == "refused":
 		return "has no generation that this version of the program can fill"
 	case s.Parked > check.maxParked:
-		return fmt.Sprintf("has set %d orders aside", s.Parked)
-	case check.maxLag == 0 || s.State == "standby": // another process knows
+		return fmt.Sprintf("has parked %d orders", s.Parked)
+	case check.maxLag == 0 || s.State == "standby": // another process knows the lag
 		return ""
 	case !s.Lag.Known:
 		return "does not know how far it is behind"

@@ -63,13 +63,13 @@ func PrintConsumers(out io.Writer, statuses []client.Status, now time.Time) erro
 	return nil
 }
 
-// printNotes says what the table has no column for.
+// printNotes prints what the table has no column for.
 func printNotes(out io.Writer, s client.Status) {
 	if s.Waiting > 0 {
-		fmt.Fprintf(out, "\n%s: %d of the orders that are set aside wait for a newer version of the program, which goes on with them by itself\n", s.Name, s.Waiting)
+		fmt.Fprintf(out, "\n%s: %d of the parked orders wait for a newer version of the program, which continues with them by itself\n", s.Name, s.Waiting)
 	}
 	if s.Foreign > 0 {
-		fmt.Fprintf(out, "\n%s: %d records of its feed are not in the event store, and had no effect: does somebody else write to the topic?\n", s.Name, s.Foreign)
+		fmt.Fprintf(out, "\n%s: %d records of its feed are not in the event store, and had no effect: does another program write to the topic?\n", s.Name, s.Foreign)
 	}
 	if s.Lag.Error != "" {
 		fmt.Fprintf(out, "\n%s: it is not known how far it is behind: %s\n", s.Name, s.Lag.Error)
@@ -115,7 +115,7 @@ func printRebuild(out io.Writer, s client.Status) {
 		}
 	}
 	if r.Error != "" {
-		fmt.Fprintf(out, "%s: does not get on: %s\n", s.Name, r.Error)
+		fmt.Fprintf(out, "%s: makes no progress: %s\n", s.Name, r.Error)
 	}
 }
 
@@ -133,7 +133,7 @@ func PrintIdle(out io.Writer, statuses []client.Status) {
 	for _, s := range statuses {
 		switch {
 		case s.Parked > 0:
-			fmt.Fprintf(out, "consumer %s has set %d orders aside, see 'orderflow consumers'\n", s.Name, s.Parked)
+			fmt.Fprintf(out, "consumer %s has parked %d orders, see 'orderflow consumers'\n", s.Name, s.Parked)
 		case !s.Lag.Known:
 			fmt.Fprintf(out, "no service runs, so consumer %s does not work: what it has not handled yet counts as a difference\n", s.Name)
 		case s.Lag.Events > 0:

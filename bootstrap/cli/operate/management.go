@@ -14,7 +14,8 @@ import (
 	"orderflow/bootstrap/cli/shell"
 )
 
-// needs checks that a command gets these arguments. Those in brackets may be left out; one named ORDER is the id of an order.
+// needs checks that a command gets these arguments. Those in brackets are optional. One named ORDER
+// is the id of an order.
 func needs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		required := 0
@@ -40,8 +41,8 @@ func (sh tools) pauseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pause NAME",
 		Short: "Stop a consumer until it is resumed",
-		Long: `Let a consumer finish what is in flight and stop it. It stays paused over restarts of the service until it is resumed;
-then it goes on where it was. The other consumers are not affected.`,
+		Long: `Let a consumer finish the records in flight, and stop it. It stays paused after restarts of the service, until it is
+resumed. Then it continues where it was. Other consumers are not affected.`,
 		Args: needs("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if wait < 0 {
@@ -70,14 +71,14 @@ func (sh tools) pause(ctx context.Context, c *client.Client, name string, atMost
 			fmt.Fprintf(sh.Out, "%s is paused\n", name)
 			return nil
 		case status.State == "standby":
-			fmt.Fprintf(sh.Out, "%s will be paused by the process that works as it\n", name)
+			fmt.Fprintf(sh.Out, "%s will be paused by the process that runs it\n", name)
 			return nil
 		case time.Now().After(deadline):
-			return fmt.Errorf("%s is to be paused, and that is stored, but after %s it is still %s", name, atMost, status.State)
+			return fmt.Errorf("the decision to pause %s is stored, but after %s it is still %s", name, atMost, status.State)
 		}
 		select {
 		case <-ctx.Done():
-			return &shell.Interruption{Means: "that it is to be paused is stored", Err: context.Cause(ctx)}
+			return &shell.Interruption{Means: "the decision to pause it is stored", Err: context.Cause(ctx)}
 		case <-time.After(pause):
 		}
 	}
@@ -110,9 +111,9 @@ func (sh tools) resetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reset NAME --to=begin|now|TIME",
 		Short: "Move a consumer to another place in the history",
-		Long: `Make a consumer go on from the beginning of the history, from now, or from an RFC 3339 time such as
-2026-03-01T12:00:00Z. That is refused where something would be lost or happen twice, and the refusal says what; --force does
-it all the same. A read model is better rebuilt: 'orderflow consumers rebuild' serves the old one meanwhile.`,
+		Long: `Make a consumer continue from the beginning of the history, from now, or from an RFC 3339 time such as
+2026-03-01T12:00:00Z. The reset is refused when something would be lost or happen twice, and the refusal says what.
+--force resets anyway. To fill a read model again, use 'orderflow consumers rebuild': queries keep working.`,
 		Args: needs("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := body.check(); err != nil {
@@ -128,7 +129,7 @@ it all the same. A read model is better rebuilt: 'orderflow consumers rebuild' s
 		},
 	}
 	cmd.Flags().StringVar(&body.From, "to", "", "begin, now, or an RFC 3339 time")
-	cmd.Flags().BoolVar(&body.Force, "force", false, "do it although something is lost or happens twice")
+	cmd.Flags().BoolVar(&body.Force, "force", false, "reset although something is lost or happens twice")
 	cmd.Flags().BoolVar(&body.DryRun, "dry-run", false, "only say what would happen")
 	return shell.Works.Declare(cmd)
 }
@@ -152,7 +153,7 @@ func (sh tools) reset(ctx context.Context, c *client.Client, name string, body r
 	}
 	done := name + " is reset"
 	if body.DryRun {
-		done = "nothing is done, as this is a dry run"
+		done = "nothing is done, because this is a dry run"
 	}
 	_, err := fmt.Fprintf(sh.Out, "%s\n%s\n", answer.Consequence, done)
 	return err

@@ -16,7 +16,7 @@ import (
 	"orderflow/bootstrap/cli/shell"
 )
 
-// parkedOrder is an order that a consumer has set aside, as the API shows it.
+// parkedOrder is an order that a consumer has parked, as the API shows it.
 type parkedOrder struct {
 	client.Named
 	SequenceNumber uint64    `json:"sequence_number"`
@@ -51,25 +51,25 @@ func (sh tools) parkedCommand() *cobra.Command {
 	list := func(ctx context.Context, c *client.Client, args []string) error { return sh.listParked(ctx, c, args) }
 	cmd := &cobra.Command{
 		Use:   "parked",
-		Short: "Show, retry or skip what consumers have set aside",
-		Long: `When an event cannot be handled, the consumer tries again for a while and then sets its order aside: later events of that
-order wait behind it, all other orders flow. The kind of the failure says who has to act:
+		Short: "Show, retry or skip orders that consumers have parked",
+		Long: `When an event cannot be handled, the consumer retries for a while and then parks the order: later events of that order
+wait, and all other orders are handled. The kind of the failure says who has to act:
 
-  newer        a newer version of the program has written the event: it goes on by itself when that version runs
+  newer        a newer version of the program has written the event; that version continues by itself
   undecodable  this version of the program cannot read the event: run one that can, then retry
-  store        the store does not take the effect
-  refused      the target of the publisher does not take the event
-  bug          the program is wrong: run one that is not, then retry`,
+  store        the store refuses the effect
+  refused      the target of the publisher refuses the event
+  bug          the program has a bug: run a version without it, then retry`,
 		Args: shell.NoArgs,
 		RunE: sh.WithService(list),
 	}
 	var reason string
 	skip := &cobra.Command{
 		Use:   "skip CONSUMER ORDER --reason=TEXT",
-		Short: "Pass over the event that fails, and go on with the next one",
-		Long: `Pass over the event that fails and handle the rest of the order. The consumer passes over that event wherever
-it comes up, also in a rebuild and when the cause of the failure is gone, until 'parked unskip' takes that back. The reason is
-kept. Exit status 3 when a later event fails as well.`,
+		Short: "Skip the event that fails, and continue with the next one",
+		Long: `Skip the event that fails and handle the rest of the order. The consumer skips that event everywhere, also in a rebuild,
+and also when the cause of the failure is gone, until 'parked unskip' takes that back. The reason is stored. Exit status 3
+when a later event fails as well.`,
 		Args: needs("CONSUMER", "ORDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" {
@@ -85,13 +85,13 @@ kept. Exit status 3 when a later event fails as well.`,
 	cmd.AddCommand(
 		shell.OnlyReads.Declare(&cobra.Command{
 			Use:   "ls [CONSUMER]",
-			Short: "List the orders that are set aside",
+			Short: "List the parked orders",
 			Args:  needs("[CONSUMER]"),
 			RunE:  sh.WithService(list),
 		}),
 		shell.OnlyReads.Declare(&cobra.Command{
 			Use:   "show CONSUMER ORDER",
-			Short: "Show why an order is set aside, and which events wait",
+			Short: "Show why an order is parked, and which events wait",
 			Args:  needs("CONSUMER", "ORDER"),
 			RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 				return sh.showParked(ctx, c, args[0], args[1])
@@ -99,8 +99,8 @@ kept. Exit status 3 when a later event fails as well.`,
 		}),
 		shell.Works.Declare(&cobra.Command{
 			Use:   "retry CONSUMER [ORDER]",
-			Short: "Handle an order that is set aside, or all of them, from the event that failed",
-			Long:  "Handle an order that is set aside, or all of them, from the event that failed. Exit status 3 when some still fail.",
+			Short: "Handle a parked order, or all of them, from the event that failed",
+			Long:  "Handle a parked order, or all of them, from the event that failed. Exit status 3 when some still fail.",
 			Args:  needs("CONSUMER", "[ORDER]"),
 			RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 				if len(args) == 1 {
@@ -143,7 +143,7 @@ func (sh tools) listParked(ctx context.Context, c *client.Client, args []string)
 		}
 	}
 	if listed == 0 {
-		fmt.Fprintln(sh.Out, "no order is set aside")
+		fmt.Fprintln(sh.Out, "no order is parked")
 	}
 	return table.Flush()
 }
@@ -176,7 +176,7 @@ func (sh tools) showParked(ctx context.Context, c *client.Client, consumer, orde
 		return c.Known(ctx, consumer, err)
 	}
 	p := d.Parked
-	fmt.Fprintf(sh.Out, "%s is set aside by %s\n\n", p.Named, consumer)
+	fmt.Fprintf(sh.Out, "%s is parked by %s\n\n", p.Named, consumer)
 	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "event\t%d, %s, %s\n", p.SequenceNumber, p.EventType, p.EventID)
 	fmt.Fprintf(table, "kind\t%s\n", p.Kind)
@@ -191,7 +191,7 @@ func (sh tools) showParked(ctx context.Context, c *client.Client, consumer, orde
 		return err
 	}
 	if d.WaitingError != "" {
-		_, err := fmt.Fprintf(sh.Out, "\nwhat waits cannot be read: %s\n", d.WaitingError)
+		_, err := fmt.Fprintf(sh.Out, "\nthe waiting events cannot be read: %s\n", d.WaitingError)
 		return err
 	}
 	fmt.Fprintln(sh.Out, "\nwaiting:")
@@ -209,11 +209,11 @@ func (sh tools) retryParked(ctx context.Context, c *client.Client, consumer, ord
 	if err != nil {
 		return c.Known(ctx, consumer, err)
 	}
-	_, err = fmt.Fprintf(sh.Out, "order %s flows again\n", order)
+	_, err = fmt.Fprintf(sh.Out, "order %s is no longer parked\n", order)
 	return err
 }
 
-// stillParked returns err when it says that an order could not be handled this time either.
+// stillParked returns err when it says that an order has failed again.
 func stillParked(err error) *client.Problem {
 	var refusal *client.Problem
 	if errors.As(err, &refusal) && refusal.Code == "still_parked" {
@@ -232,7 +232,7 @@ func (sh tools) retryAllParked(ctx context.Context, c *client.Client, consumer s
 	if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(consumer) + "/retry-parked", Slow: true}, &answer); err != nil {
 		return c.Known(ctx, consumer, err)
 	}
-	fmt.Fprintf(sh.Out, "%d orders flow again, %d still fail\n", answer.Released, len(answer.StillParked))
+	fmt.Fprintf(sh.Out, "%d orders are no longer parked, %d still fail\n", answer.Released, len(answer.StillParked))
 	for _, p := range answer.StillParked {
 		fmt.Fprintf(sh.Out, "%s: event %d, %s (%s): %s\n", p.Named, p.SequenceNumber, p.EventType, p.Kind, p.Error)
 	}
@@ -245,7 +245,8 @@ func (sh tools) retryAllParked(ctx context.Context, c *client.Client, consumer s
 	return nil
 }
 
-// skipParked names the event that it saw failing, so that a request that is lost and repeated does not skip another one.
+// skipParked names the event that failed, so that a request that is repeated does not skip another
+// event.
 func (sh tools) skipParked(ctx context.Context, c *client.Client, consumer, order, reason string) error {
 	var d parkedDetails
 	if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: parkedPath(consumer, order)}, &d); err != nil {
@@ -261,6 +262,6 @@ func (sh tools) skipParked(ctx context.Context, c *client.Client, consumer, orde
 	if still != nil {
 		return &shell.BadAnswer{Text: still.Detail}
 	}
-	_, err = fmt.Fprintf(sh.Out, "order %s flows again\n", order)
+	_, err = fmt.Fprintf(sh.Out, "order %s is no longer parked\n", order)
 	return err
 }

@@ -29,9 +29,9 @@ func (o rebuildOptions) check() error {
 	return checkRate(o.rate)
 }
 
-// checkRate refuses a number of orders a second that is none.
+// checkRate refuses an invalid number of orders a second.
 func checkRate(rate float64) error {
-	if !(rate >= 0 && rate <= math.MaxInt32) { // which refuses NaN as well
+	if !(rate >= 0 && rate <= math.MaxInt32) { // this also refuses NaN
 		return shell.Bad("rate", "%g is not 0 to %d", rate, math.MaxInt32)
 	}
 	return nil
@@ -42,12 +42,12 @@ func (sh tools) rebuildCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rebuild NAME",
 		Short: "Fill a new generation of a read model beside the live one, and switch to it",
-		Long: `Fill a new generation of a read model from the event store, beside live traffic, compare every row with the events and
-with the live generation, and switch to it at once. Queries are answered all the time. When there are differences, the live
-generation stays and they are shown; the same command starts again. A rebuild goes on after a restart of the service, and
-without this command: an interrupt ends only the waiting. Nothing is published again.
+		Long: `Fill a new generation of a read model from the event store while live traffic goes on, compare every row with the events
+and with the live generation, and switch to it atomically. Queries keep working. When there are differences, the live
+generation stays live and the differences are shown; the same command starts again. A rebuild continues after a restart of
+the service, and without this command: an interrupt ends only the waiting. Nothing is published again.
 
-The generation before is kept for a while; --rollback brings it up to date and makes it live again.
+The previous generation is kept for a while; --rollback brings it up to date and makes it live again.
 
 Exit status: 1 when the rebuild was refused or aborted.`,
 		Args: needs("NAME"),
@@ -62,10 +62,10 @@ Exit status: 1 when the rebuild was refused or aborted.`,
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&options.verify, "verify", true, "switch only when no row differs from what the events say")
-	flags.Float64Var(&options.rate, "rate", 0, "orders a second; 0 as fast as it goes")
-	flags.BoolVar(&options.rollback, "rollback", false, "go back to the generation before")
-	flags.BoolVar(&options.abort, "abort", false, "end the rebuild that is under way or refused")
-	flags.BoolVar(&options.noWait, "no-wait", false, "return when the rebuild has begun")
+	flags.Float64Var(&options.rate, "rate", 0, "orders a second; 0 for no limit")
+	flags.BoolVar(&options.rollback, "rollback", false, "make the previous generation live again")
+	flags.BoolVar(&options.abort, "abort", false, "end the rebuild that is in progress or refused")
+	flags.BoolVar(&options.noWait, "no-wait", false, "return when the rebuild has started")
 	return shell.Works.Declare(cmd)
 }
 
@@ -92,12 +92,12 @@ func (sh tools) rebuild(ctx context.Context, c *client.Client, name string, opti
 		return err
 	}
 	if options.noWait {
-		_, err := fmt.Fprintln(sh.Out, "the rebuild is under way, 'orderflow consumers' shows how far it is")
+		_, err := fmt.Fprintln(sh.Out, "the rebuild is in progress, 'orderflow consumers' shows how far it is")
 		return err
 	}
 	status, err := sh.watchRebuild(ctx, c, name, before.Rebuild)
 	if ctx.Err() != nil {
-		return &shell.Interruption{Means: "the rebuild of " + name + " goes on, in the service that runs or in the next one", Err: context.Cause(ctx)}
+		return &shell.Interruption{Means: "the rebuild of " + name + " continues, in the running service or in the next one", Err: context.Cause(ctx)}
 	}
 	if err != nil {
 		return err
@@ -105,7 +105,8 @@ func (sh tools) rebuild(ctx context.Context, c *client.Client, name string, opti
 	return sh.rebuilt(name, status)
 }
 
-// watchRebuild waits for the end of the rebuild that came after the one of before, which is nil for none.
+// watchRebuild waits for the end of the rebuild after the one in before. before is nil when there
+// was none.
 func (sh tools) watchRebuild(ctx context.Context, c *client.Client, name string, before *client.RebuildStatus) (client.Status, error) {
 	progress := &rebuildProgress{sh: sh}
 	defer progress.end()
@@ -122,7 +123,7 @@ func (sh tools) watchRebuild(ctx context.Context, c *client.Client, name string,
 		}
 		switch status.State {
 		case "paused", "failed", "standby":
-			return status, fmt.Errorf("%s is %s: the rebuild goes on when that is over", name, status.State)
+			return status, fmt.Errorf("%s is %s: the rebuild continues when that is over", name, status.State)
 		}
 		select {
 		case <-ctx.Done():
@@ -132,7 +133,7 @@ func (sh tools) watchRebuild(ctx context.Context, c *client.Client, name string,
 	}
 }
 
-// rebuilt says how a rebuild ended.
+// rebuilt reports how a rebuild ended.
 func (sh tools) rebuilt(name string, status client.Status) error {
 	r := status.Rebuild
 	switch r.Phase {
@@ -159,7 +160,7 @@ func (sh tools) rebuilt(name string, status client.Status) error {
 	}
 }
 
-// rebuildProgress draws a bar for each phase, where there is a terminal.
+// rebuildProgress draws a bar for each phase on a terminal.
 type rebuildProgress struct {
 	sh    tools
 	phase string
@@ -171,7 +172,7 @@ func (p *rebuildProgress) show(s *client.RebuildStatus) {
 	if !shell.IsTerminal(p.sh.Err) {
 		return
 	}
-	total := int64(-1) // not known, which makes the bar a spinner
+	total := int64(-1) // not known, which turns the bar into a spinner
 	if s.Done > 0 && s.Total > 0 {
 		total = int64(s.Total)
 	}
@@ -183,10 +184,10 @@ func (p *rebuildProgress) show(s *client.RebuildStatus) {
 	}
 	text := s.Phase
 	if s.Error != "" {
-		text += ", does not get on: " + s.Error
+		text += ", makes no progress: " + s.Error
 	}
 	p.bar.Describe(text)
-	_ = p.bar.Set64(int64(s.Done)) // a bar that cannot be drawn is no reason to stop
+	_ = p.bar.Set64(int64(s.Done)) // an error of the progress bar does not stop the command
 }
 
 func (p *rebuildProgress) end() {

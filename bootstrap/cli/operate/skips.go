@@ -15,7 +15,7 @@ import (
 	"orderflow/bootstrap/cli/shell"
 )
 
-// skippedEvent is an event that a consumer passes over, as the API shows it.
+// skippedEvent is an event that a consumer skips, as the API shows it.
 type skippedEvent struct {
 	AggregateID    string    `json:"aggregate_id"`
 	SequenceNumber uint64    `json:"sequence_number"`
@@ -28,7 +28,7 @@ type skippedEvent struct {
 func (sh tools) skipsCommand() *cobra.Command {
 	return shell.OnlyReads.Declare(&cobra.Command{
 		Use:   "skips [CONSUMER]",
-		Short: "List the events that are passed over",
+		Short: "List the skipped events",
 		Args:  needs("[CONSUMER]"),
 		RunE:  sh.WithService(sh.listSkips),
 	})
@@ -37,11 +37,11 @@ func (sh tools) skipsCommand() *cobra.Command {
 func (sh tools) unskipCommand() *cobra.Command {
 	return shell.Works.Declare(&cobra.Command{
 		Use:   "unskip CONSUMER ORDER EVENT",
-		Short: "Do not pass over an event any more, and bring its effect into the view",
-		Long: `Take back the decision to pass over an event. EVENT is its number in the history of the order.
+		Short: "Skip an event no longer, and add its effect to the view",
+		Long: `Take back the decision to skip an event. EVENT is its number in the history of the order.
 
-The rows of the order become what they are with the event. That is refused for a publisher that has published later events of
-the order, and on a store that cannot replace the rows of one order.`,
+The rows of the order then contain the event. That is refused for a publisher that has published later events of the
+order, and on a store that cannot replace the rows of one order.`,
 		Args: needs("CONSUMER", "ORDER", "EVENT"),
 		RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 			sequence, err := strconv.ParseUint(args[2], 10, 63)

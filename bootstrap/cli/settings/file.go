@@ -18,13 +18,14 @@ import (
 type setting struct {
 	name string
 	line int
-	// value is the value of a setting that has one, and values those of a list.
+	// value is the value of a setting that has one. values are those of a list.
 	value  string
 	values []string
 	isList bool
 }
 
-// readFile reads a configuration file: one YAML document, which maps names of settings to a value, a list of values, or a map of them.
+// readFile reads a configuration file: one YAML document, which maps names of settings to a value,
+// a list of values, or a map of them.
 func readFile(path string) ([]setting, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -91,7 +92,7 @@ func readSetting(name, value *yaml.Node) (setting, error) {
 			text, textErr := textOf(element)
 			s.values, err = append(s.values, text), errors.Join(err, textErr)
 		}
-	case yaml.MappingNode: // such as the copies by data centre
+	case yaml.MappingNode: // such as the copies for each data centre
 		s.isList = true
 		for i := 0; i < len(value.Content); i += 2 {
 			key, keyErr := textOf(value.Content[i])

@@ -19,10 +19,11 @@ const envPrefix = "ORDERFLOW_"
 // ConfigFlag names the flag that names the configuration file.
 const ConfigFlag = "config"
 
-// Origins tells where the values of flags come from, by the names of the flags.
+// Origins holds where the values of flags come from, by the names of the flags.
 type Origins map[string]string
 
-// Of names the place that gave a flag its value: the flag itself, an environment variable, or a line of a file.
+// Of names the origin of a flag's value: the flag itself, an environment variable, or a line of a
+// file.
 func (o Origins) Of(flag string) string {
 	if origin := o[flag]; origin != "" {
 		return origin
@@ -30,15 +31,16 @@ func (o Origins) Of(flag string) string {
 	return "--" + flag
 }
 
-// Layer fills in the flags of cmd that the command line left out: from the environment, which is a list of NAME=VALUE, else from the
-// configuration file. The nearest to the user wins. Every error is a mistake of the user.
+// Layer fills in the flags of cmd that the command line left out: from the environment, which is a
+// list of NAME=VALUE, and otherwise from the configuration file. Every error is a mistake of the
+// user.
 func Layer(cmd *cobra.Command, environ []string) (Origins, error) {
 	env := ours(environ)
 	l := layering{flags: cmd.Flags(), known: known(cmd.Root()), origins: Origins{}}
 	if err := l.checkEnvironment(env); err != nil {
 		return nil, err
 	}
-	// The environment may name the file, and wins over what the file says.
+	// The environment may name the file, and it wins over the file.
 	if err := l.environment(env); err != nil {
 		return nil, err
 	}
@@ -56,12 +58,13 @@ func Layer(cmd *cobra.Command, environ []string) (Origins, error) {
 // layering is one call of Layer.
 type layering struct {
 	flags *pflag.FlagSet
-	// known are the names of the flags of all commands: what is for another command is no mistake.
+	// known holds the names of the flags of all commands: a setting of another command is no
+	// mistake.
 	known   []string
 	origins Origins
 }
 
-// known returns the names of all settings, sorted. Flags that ask for help are none.
+// known returns the names of all settings, sorted, without the flags for help.
 func known(root *cobra.Command) []string {
 	names := map[string]bool{}
 	eachCommand(root, func(c *cobra.Command) {
@@ -82,19 +85,20 @@ func eachCommand(cmd *cobra.Command, visit func(*cobra.Command)) {
 	}
 }
 
-// variable is the name of the environment variable of a flag.
+// variable returns the name of the environment variable of a flag.
 func variable(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// kubernetes matches the variables that Kubernetes puts into every container of a namespace for a service whose name begins with
-// "orderflow", and testing those that our own tests are steered with. Neither is a mistake of the user.
+// kubernetes matches the variables that Kubernetes adds to every container of a namespace for a
+// service whose name begins with "orderflow". testing matches the variables of our own tests.
+// Neither is a mistake of the user.
 var (
 	kubernetes = regexp.MustCompile(`^ORDERFLOW_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 	testing    = regexp.MustCompile(`^ORDERFLOW_TEST_`)
 )
 
-// ours returns the variables of an environment that are for this program, by name.
+// ours returns the variables of an environment that are meant for this program, by name.
 func ours(environ []string) map[string]string {
 	env := map[string]string{}
 	for _, entry := range environ {
@@ -160,7 +164,7 @@ func (l *layering) file(path string, file []setting) error {
 	return errors.Join(errs...)
 }
 
-// Reason makes clear what pflag says about a value that a flag does not take.
+// Reason rewrites an error of pflag about an invalid value in plain words.
 func Reason(err error) error {
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {
@@ -172,7 +176,7 @@ func Reason(err error) error {
 	return fmt.Errorf("%q is not %s", invalid.GetValue(), Takes(invalid.GetFlag()))
 }
 
-// Takes says in words what a flag takes.
+// Takes describes the values that a flag accepts.
 func Takes(flag *pflag.Flag) string {
 	switch flag.Value.Type() {
 	case "duration":
@@ -192,8 +196,9 @@ func Takes(flag *pflag.Flag) string {
 	}
 }
 
-// Reread returns what the configuration file says now about a flag, or the default when it says nothing. The error says why that
-// does not count: there is no file, or something that wins over the file sets the flag.
+// Reread returns what the configuration file now says about a flag, or the default when it says
+// nothing. It returns an error when there is no file, and when something that wins over the file
+// sets the flag.
 func Reread(cmd *cobra.Command, origins Origins, flag string) (string, error) {
 	path := cmd.Flag(ConfigFlag).Value.String()
 	if path == "" {

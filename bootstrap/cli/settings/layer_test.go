@@ -24,7 +24,7 @@ func file(t *testing.T, text string) string {
 	return path
 }
 
-// parse runs a command with flags of every kind that the real one has, and returns it after layering.
+// parse runs a command that has flags of every kind, and returns it after layering.
 func parse(env map[string]string, args ...string) (*cobra.Command, settings.Origins, error) {
 	var environ []string
 	for name, value := range env {

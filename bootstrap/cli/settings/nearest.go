@@ -2,7 +2,8 @@ package settings
 
 import "slices"
 
-// Nearest returns the name of the list that takes the fewest changes of a letter to get to from name; "" of an empty list.
+// Nearest returns the name of the list with the smallest edit distance to name. It returns "" for
+// an empty list.
 func Nearest(name string, names []string) string {
 	if len(names) == 0 {
 		return ""
@@ -10,7 +11,7 @@ func Nearest(name string, names []string) string {
 	return slices.MinFunc(names, func(a, b string) int { return distance(name, a) - distance(name, b) })
 }
 
-// distance is the edit distance of Levenshtein between two texts, in bytes.
+// distance returns the Levenshtein distance of two texts, in bytes.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -12,27 +12,30 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Rule says what is remembered of a flag. A flag without a rule is about one process and not about the data: it is forgotten.
+// Rule says how a flag is remembered. A flag without a rule concerns one process and not the data,
+// so it is not remembered.
 type Rule struct {
-	// Binding flags decide what happens to the data and where events go. A tool must not have another opinion than the service.
-	// The others decide only how fast things go.
+	// Binding flags decide what happens to the data and where events are published. A tool must use
+	// the same values as the service. The other flags only affect speed.
 	Binding bool
-	// Canonical turns a value into the one that means the same in every working directory; nil for values that do already.
+	// Canonical turns a value into one that means the same in every working directory. It is nil
+	// when every value does.
 	Canonical func(value string) string
 }
 
-// Rules has the rule of each flag that is remembered, by its name.
+// Rules has the rule of each remembered flag, by its name.
 type Rules map[string]Rule
 
 const (
-	// servedName is the file in a data directory that says with which settings it was last served.
+	// servedName is the name of the file in a data directory with the settings that it was last
+	// served with.
 	servedName = "SETTINGS"
-	// servedFormat is the version of its format: an object with the format and the settings, whose values are a text or, for flags
-	// that take a list, a list of texts.
+	// servedFormat is the version of its format: an object with the format and the settings. A
+	// value is a text, or a list of texts for flags that take a list.
 	servedFormat = 1
 )
 
-// Served are the settings that a data directory was last served with.
+// Served holds the settings that a data directory was last served with.
 type Served struct {
 	path     string
 	settings map[string]values
@@ -44,10 +47,10 @@ type servedFile struct {
 	Settings map[string]values `json:"settings"`
 }
 
-// values is what a flag has been given: one value, or a list.
+// values holds the value of a flag, or its list of values.
 type values struct {
 	list bool
-	text []string // one, unless it is a list
+	text []string // one text, unless it is a list
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -71,7 +74,7 @@ func (v *values) UnmarshalJSON(data []byte) error {
 
 func (v values) String() string { return strings.Join(v.text, ",") }
 
-// valuesOf returns what a flag has, in the form that is remembered.
+// valuesOf returns the value of a flag in the form in which it is remembered.
 func valuesOf(flag *pflag.Flag, rule Rule) values {
 	if list, ok := flag.Value.(pflag.SliceValue); ok {
 		return values{list: true, text: list.GetSlice()}
@@ -83,8 +86,8 @@ func valuesOf(flag *pflag.Flag, rule Rule) values {
 	return values{text: []string{value}}
 }
 
-// Remember writes down the flags that have a rule, for the tools that come later. The caller owns the directory. After a crash
-// the file is the old or the new one.
+// Remember stores the flags that have a rule, for later commands. The caller owns the directory.
+// After a crash the file is the old one or the new one.
 func Remember(dir string, flags *pflag.FlagSet, rules Rules) error {
 	file := servedFile{Format: servedFormat, Settings: map[string]values{}}
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -102,8 +105,8 @@ func Remember(dir string, flags *pflag.FlagSet, rules Rules) error {
 	return nil
 }
 
-// Recall reads what Remember wrote. The error is fs.ErrNotExist where the directory was not served yet, or only by a version that
-// remembered nothing.
+// Recall reads what Remember has stored. The error is fs.ErrNotExist when the directory was never
+// served, or only by a version that stored no settings.
 func Recall(dir string) (*Served, error) {
 	s := &Served{path: filepath.Join(dir, servedName)}
 	content, err := os.ReadFile(s.path)
@@ -121,10 +124,11 @@ func Recall(dir string) (*Served, error) {
 	return s, nil
 }
 
-// serveAgain is the way out when the file is of no use.
-const serveAgain = "'orderflow serve' writes it anew"
+// serveAgain says what to do when the file cannot be used.
+const serveAgain = "'orderflow serve' writes it again"
 
-// Check refuses binding flags that were given with another value than the directory was last served with.
+// Check refuses binding flags whose given value differs from the one that the directory was last
+// served with.
 func (s *Served) Check(flags *pflag.FlagSet, rules Rules, origins Origins) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -141,7 +145,8 @@ func (s *Served) Check(flags *pflag.FlagSet, rules Rules, origins Origins) error
 	return errors.Join(errs...)
 }
 
-// Fill gives every flag that has a rule, and that nobody else has given a value, the one that the directory was last served with.
+// Fill sets every flag that has a rule and no given value to the value that the directory was last
+// served with.
 func (s *Served) Fill(flags *pflag.FlagSet, rules Rules, origins Origins) error {
 	for name, served := range s.settings {
 		flag := flags.Lookup(name)
@@ -166,14 +171,14 @@ func (v values) assign(flags *pflag.FlagSet, flag *pflag.Flag) error {
 	return flags.Set(flag.Name, v.text[0])
 }
 
-// writeFile puts a file into dir, whole and durably or not at all.
+// writeFile writes a file in dir atomically and durably.
 func writeFile(dir, name string, content []byte) error {
 	path := filepath.Join(dir, name)
 	file, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	err = file.Chmod(0o600) // it may be left over from a crash
+	err = file.Chmod(0o600) // the file may be left over from a crash
 	if err == nil {
 		_, err = file.Write(content)
 	}

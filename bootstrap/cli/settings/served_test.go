@@ -154,7 +154,7 @@ func TestServed(t *testing.T) {
 			if err == nil {
 				err = s.Fill(servedFlags(t), rules(), settings.Origins{})
 			}
-			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "'orderflow serve' writes it anew") || !strings.Contains(err.Error(), dir) {
+			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "'orderflow serve' writes it again") || !strings.Contains(err.Error(), dir) {
 				t.Errorf("%s: %v, want %q", content, err, want)
 			}
 		}

@@ -21,31 +21,31 @@ import (
 
 func termIsTerminal(fd int) bool { return term.IsTerminal(fd) }
 
-// Need says what a command needs of a service that it starts itself because none runs.
+// Need says what a command needs of a service that it starts because none runs.
 type Need string
 
 const (
 	// IsService: the command is the service.
 	IsService Need = "is service"
-	// NeedsNothing: the command does its work without a service.
+	// NeedsNothing: the command needs no service.
 	NeedsNothing Need = "nothing"
 	// OnlyReads: the service runs no consumers.
 	OnlyReads Need = "reads"
-	// ReadsTopic is OnlyReads, and the service connects to the brokers.
+	// ReadsTopic is OnlyReads with a service that connects to the brokers.
 	ReadsTopic Need = "reads topic"
 	// Works: consumers run, with the settings that the data directory was last served with.
 	Works Need = "works"
-	// Creates is Works, and the data directory may be new.
+	// Creates is Works with a data directory that may be new.
 	Creates Need = "creates"
 )
 
 // passive reports whether a service for this need runs no consumers.
 func (n Need) passive() bool { return n == OnlyReads || n == ReadsTopic }
 
-// needAnnotation is the annotation of a command that has its need.
+// needAnnotation is the name of the annotation that holds the need of a command.
 const needAnnotation = "need"
 
-// Declare notes what a command needs, and has its help say so.
+// Declare stores what a command needs, and adds it to the command's help.
 func (n Need) Declare(cmd *cobra.Command) *cobra.Command {
 	cmd.Annotations = map[string]string{needAnnotation: string(n)}
 	if cmd.Long == "" {
@@ -55,28 +55,28 @@ func (n Need) Declare(cmd *cobra.Command) *cobra.Command {
 	case OnlyReads, ReadsTopic:
 		cmd.Long += `
 
-The command only reads. If no service runs, it looks into the data directory itself: no consumer works meanwhile, and nothing is
+The command only reads. If no service runs, it uses the data directory itself: no consumer runs, and nothing is
 published.`
 	case Works, Creates:
 		cmd.Long += `
 
-If no service runs, the command starts one for as long as it needs it, with the settings that the data directory was last served
-with. Its consumers work, and publish, as those of the service do.`
+If no service runs, the command starts one for as long as it needs it,
+with the settings that the data directory was last served with. Its consumers run and publish like those of the service.`
 	}
 	return cmd
 }
 
-// startTimeout bounds how long a service of our own may take to get ready.
+// startTimeout bounds how long a service that a command starts may take to become ready.
 const startTimeout = time.Minute
 
-// probeTimeout bounds the wait for the answer of a service that may be there.
+// probeTimeout bounds the wait for the answer of a service that may exist.
 const probeTimeout = 5 * time.Second
 
 // NeedOf returns what a command has declared.
 func NeedOf(cmd *cobra.Command) Need { return Need(cmd.Annotations[needAnnotation]) }
 
-// Attached runs use with a client of the service: the one that --url names, the one that owns the data directory, or one
-// that is started for the purpose and stopped afterwards.
+// Attached runs use with a client of the service: the one that --url names, the one that owns the
+// data directory, or one that is started for the command and stopped afterwards.
 func (sh *Shell) Attached(cmd *cobra.Command, n Need, use func(context.Context, *client.Client) error) error {
 	ctx := cmd.Context()
 	address := sh.url
@@ -106,7 +106,7 @@ func (sh *Shell) Attached(cmd *cobra.Command, n Need, use func(context.Context, 
 	return use(ctx, c)
 }
 
-// checkURL refuses an address that no service can have.
+// checkURL refuses an address that cannot belong to a service.
 func checkURL(address string) error {
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" {
@@ -115,8 +115,8 @@ func checkURL(address string) error {
 	return nil
 }
 
-// checkNoneForURL refuses flags about the service on a command line that names a service. Variables and files may be there for
-// others.
+// checkNoneForURL refuses flags about the service on a command line that names a service. In the
+// environment and in files they are allowed, because other commands may need them.
 func (sh *Shell) checkNoneForURL(cmd *cobra.Command) error {
 	var errs []error
 	for name := range sh.Remembered() {
@@ -130,8 +130,9 @@ func (sh *Shell) checkNoneForURL(cmd *cobra.Command) error {
 	return nil
 }
 
-// owner returns the address of the service that works on the same data, if there is one that answers: one that was killed cannot
-// take away what it wrote about itself. On ScyllaDB no directory tells; the service is looked for where it listens by default.
+// owner returns the address of the service that uses the same data, if there is one that answers. A
+// service that was killed cannot remove its address from the directory. On ScyllaDB there is no
+// directory, so the default address is tried.
 func (sh *Shell) owner(ctx context.Context) (string, error) {
 	address := "http://" + sh.Config.Listen
 	if sh.Config.Store == bootstrap.StoreEmbedded {
@@ -150,7 +151,7 @@ func (sh *Shell) owner(ctx context.Context) (string, error) {
 	return address, nil
 }
 
-// alone runs use beside a service of its own, on a free port of the loopback interface.
+// alone runs use with a new service, on a free port of the loopback interface.
 func (sh *Shell) alone(cmd *cobra.Command, n Need, use func(context.Context, *client.Client) error) (err error) {
 	ctx := cmd.Context()
 	remember, err := sh.adopt(cmd, n)
@@ -165,7 +166,7 @@ func (sh *Shell) alone(cmd *cobra.Command, n Need, use func(context.Context, *cl
 	}
 	config.Passive = n.passive()
 	if sh.logLevel == "info" {
-		sh.logLevel = "warn" // the command's own output is what matters
+		sh.logLevel = "warn" // the output of the command is what matters
 	}
 	logger, err := sh.logger()
 	if err != nil {
@@ -198,11 +199,12 @@ func (sh *Shell) alone(cmd *cobra.Command, n Need, use func(context.Context, *cl
 	return use(ctx, c)
 }
 
-// adopt completes the configuration for a service of our own by the settings that the data directory was last served with. It
-// reports whether there are none, and those of this command are to be remembered.
+// adopt completes the configuration of a new service with the settings that the data directory was
+// last served with. It reports whether there are none, so that those of this command are to be
+// stored.
 func (sh *Shell) adopt(cmd *cobra.Command, n Need) (remember bool, err error) {
 	if sh.Config.Store != bootstrap.StoreEmbedded {
-		return false, sh.needsSink(cmd, n, "other processes may publish from this store with settings that nobody has written down")
+		return false, sh.needsSink(cmd, n, "other processes may publish from this store with settings that are not known here")
 	}
 	data := sh.Config.Data
 	if _, err := os.Stat(data); n != Creates && errors.Is(err, fs.ErrNotExist) {
@@ -230,10 +232,10 @@ func (sh *Shell) adopt(cmd *cobra.Command, n Need) (remember bool, err error) {
 	return false, sh.checkPassword(n)
 }
 
-// storeMark is a file that every data directory has in which there was a store.
+// storeMark is a file that exists in every data directory with a store.
 const storeMark = "VERSION"
 
-// needsSink refuses to publish to the default sink where it is not known which one the service uses.
+// needsSink refuses to publish to the default sink when it is not known which one the service uses.
 func (sh *Shell) needsSink(cmd *cobra.Command, n Need, why string) error {
 	if n.passive() || cmd.Flags().Changed("sink") {
 		return nil
@@ -242,7 +244,8 @@ func (sh *Shell) needsSink(cmd *cobra.Command, n Need, why string) error {
 		"(--sink=none publishes nothing)", cmd.CommandPath(), why)
 }
 
-// checkPassword asks for the password of the brokers, which is not remembered. What only reads the store does without brokers.
+// checkPassword asks for the password of the brokers, which is not stored. A command that only
+// reads the store needs no brokers.
 func (sh *Shell) checkPassword(n Need) error {
 	if n == OnlyReads {
 		sh.Config.Redpanda.SASL = nil
@@ -254,7 +257,7 @@ func (sh *Shell) checkPassword(n Need) error {
 	return nil
 }
 
-// WithService makes the RunE of a command that needs a service as it has declared.
+// WithService returns the RunE of a command that needs a service as it has declared.
 func (sh *Shell) WithService(run func(ctx context.Context, c *client.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		return sh.Attached(cmd, NeedOf(cmd), func(ctx context.Context, c *client.Client) error { return run(ctx, c, args) })

@@ -56,12 +56,12 @@ func (h *helpAll) String() string { return "false" }
 // Type implements pflag.Value.
 func (h *helpAll) Type() string { return "bool" }
 
-// help prints the help of a command: its own flags, and of those that all commands have the ones that it needs to know which data it
-// is about. The service shows all of them, and so does every command when it is asked to.
+// help prints the help of a command: its own flags, and of the common flags those that select the
+// data. The service shows all flags, and so does every command with --help-all.
 func (sh *Shell) help(cmd *cobra.Command) {
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "%s\n", strings.TrimSpace(cmd.Long))
-	_ = sh.usage(cmd, out) // what cannot be printed is not read
+	_ = sh.usage(cmd, out) // an error of printing cannot be printed
 }
 
 func (sh *Shell) usage(cmd *cobra.Command, out io.Writer) error {

@@ -8,11 +8,11 @@ import (
 	"orderflow/bootstrap/cli/settings"
 )
 
-// Remembered says which settings 'serve' writes into the data directory, for tools that start a service of their own on it: they
-// must not send events to another place, or keep them for another time, than the service does.
+// Remembered says which settings 'serve' writes into the data directory, for tools that start a
+// service on it. Such a service must not publish to another target or keep events for another time.
 //
-// What is left out is about one process (data, listen, allowed-hosts, url, log-level, log-format, config), about a store that has no data
-// directory (scylla-…), or secret: passwords are not written down.
+// Not stored are settings of one process (data, listen, allowed-hosts, url, log-level, log-format,
+// config), settings of a store without a data directory (scylla-…), and passwords.
 func (sh *Shell) Remembered() settings.Rules {
 	binding, tuning := settings.Rule{Binding: true}, settings.Rule{}
 	path := settings.Rule{Binding: true, Canonical: absolute}
@@ -48,7 +48,7 @@ func (sh *Shell) Remembered() settings.Rules {
 	}
 }
 
-// absolute makes a path independent of the working directory, if there is a path.
+// absolute makes a path independent of the working directory, if it is not empty.
 func absolute(path string) string {
 	if path == "" {
 		return ""
@@ -56,10 +56,10 @@ func absolute(path string) string {
 	if whole, err := filepath.Abs(path); err == nil {
 		return whole
 	}
-	return path // without a working directory it means nothing else either
+	return path // without a working directory there is no other form
 }
 
-// absoluteSink is absolute for --sink. The default moves with the data directory.
+// absoluteSink does the same for --sink. The default sink moves with the data directory.
 func (sh *Shell) absoluteSink(sink string) string {
 	path, isFile := strings.CutPrefix(sink, "file:")
 	if !isFile {

@@ -8,7 +8,7 @@ import (
 	"orderflow/adapters/scylla"
 )
 
-// scyllaTLS is the part of the configuration that is there only when it is switched on.
+// scyllaTLS holds the part of the configuration that is set only when it is switched on.
 type scyllaTLS struct {
 	on       bool
 	settings scylla.TLS
@@ -21,7 +21,7 @@ func (sh *Shell) scyllaFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.LocalDC, "scylla-local-dc", "", "data centre that requests go to")
 	flags.StringVar(&c.Username, "scylla-username", "", "user")
 	flags.StringVar(&c.Password, "scylla-password", "", "password; better in the environment than on the command line")
-	flags.DurationVar(&c.Timeout, "scylla-timeout", 11*time.Second, "bound of one request")
+	flags.DurationVar(&c.Timeout, "scylla-timeout", 11*time.Second, "timeout of one request")
 	flags.BoolVar(&sh.tls.on, "scylla-tls", false, "encrypt connections and verify the nodes' certificates")
 	flags.StringVar(&sh.tls.settings.CA, "scylla-ca", "", "file with the certificates to trust (default: those of the system)")
 	flags.StringVar(&sh.tls.settings.Cert, "scylla-cert", "", "file with the client's certificate")
@@ -32,7 +32,7 @@ func (sh *Shell) scyllaFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.DisableInitialHostLookup, "scylla-no-host-lookup", false, "use the given hosts as they are, for nodes behind NAT or in a container")
 }
 
-// complete fills in the configuration once all flags are known.
+// complete fills in the configuration when all flags are known.
 func (sh *Shell) complete() {
 	if sh.tls.on {
 		sh.Config.Scylla.TLS = &sh.tls.settings

@@ -12,24 +12,26 @@ import (
 	"orderflow/bootstrap/cli/settings"
 )
 
-// ServeCommand is the command that runs the service.
+// ServeCommand returns the command that runs the service.
 func (sh *Shell) ServeCommand() *cobra.Command {
 	return IsService.Declare(&cobra.Command{
 		Use:   "serve",
 		Short: "Run the service (what orderflow does without a command)",
-		Long: `Run the service until SIGINT (Ctrl-C) or SIGTERM. A stop is orderly: requests under way are answered, consumers finish what
-they have in hand, the store is closed. A second signal ends it at once. A kill is safe, too: what was acknowledged is on disk.
+		Long: `Run the service until SIGINT (Ctrl-C) or SIGTERM. A stop is orderly: requests in progress are answered, consumers finish
+the records that they are handling, and the store is closed. A second signal ends it at once. A kill is safe as well:
+acknowledged events are on disk.
 
-SIGHUP reads log-level from the file of --config anew, unless a flag or the environment sets it. Nothing else is read again.
+SIGHUP reads log-level from the file of --config again, unless a flag or the environment sets it. Nothing else is read
+again.
 
-The settings that concern the data are written into the data directory (not passwords), for commands that need a service when none
-runs.`,
+The settings that concern the data are written into the data directory, without passwords, for commands that need a
+service when none runs.`,
 		Args: NoArgs,
 		RunE: sh.Serve,
 	})
 }
 
-// Serve runs the service. From the moment that it serves, how it ends is in the log.
+// Serve runs the service. When it has started to serve, the log says how it ends.
 func (sh *Shell) Serve(cmd *cobra.Command, _ []string) (err error) {
 	began := time.Now()
 	logger, err := sh.logger()
@@ -52,7 +54,7 @@ func (sh *Shell) Serve(cmd *cobra.Command, _ []string) (err error) {
 	return sh.run(cmd, app, logger)
 }
 
-// where says which store is served, for the log.
+// where names the store for the log.
 func (sh *Shell) where() []any {
 	attributes := []any{"store", sh.Config.Store}
 	if sh.Config.Store == bootstrap.StoreScylla {
@@ -61,13 +63,13 @@ func (sh *Shell) where() []any {
 	return append(attributes, "data", sh.Config.Data)
 }
 
-// run runs the service to its end and closes it, and says so in the log.
+// run runs the service to its end, closes it, and logs that.
 func (sh *Shell) run(cmd *cobra.Command, app *bootstrap.App, logger *slog.Logger) error {
 	ctx, done := context.WithCancel(cmd.Context())
 	began := time.Now()
 	var stopping time.Time
 	noted := make(chan struct{})
-	go func() { // until ctx ends, which it does at the latest when the service has
+	go func() { // until ctx ends, at the latest when the service has ended
 		defer close(noted)
 		for {
 			select {
@@ -93,7 +95,7 @@ func (sh *Shell) run(cmd *cobra.Command, app *bootstrap.App, logger *slog.Logger
 	return nil
 }
 
-// reload reads the level of the log from the configuration file anew.
+// reload reads the level of the log from the configuration file again.
 func (sh *Shell) reload(cmd *cobra.Command, logger *slog.Logger) {
 	var level slog.Level
 	text, err := settings.Reread(cmd, sh.origins, "log-level")
@@ -104,10 +106,10 @@ func (sh *Shell) reload(cmd *cobra.Command, logger *slog.Logger) {
 		logger.Warn("SIGHUP: nothing has changed", "reason", err)
 		return
 	}
-	if level < sh.level.Level() { // so that the next line can be seen
+	if level < sh.level.Level() { // so that the next line is visible
 		sh.level.Set(level)
 	}
-	logger.Info("SIGHUP: log-level was read anew, and nothing else", "log_level", text)
+	logger.Info("SIGHUP: log-level was read again, and nothing else", "log_level", text)
 	sh.level.Set(level)
 }
 

@@ -1,5 +1,5 @@
-// Package shell is what all commands of the command line share: the process, the settings, a service to talk to, and how a command
-// ends. It also runs the service.
+// Package shell holds what all commands of the command line share: the process, the settings, the
+// service that they use, and how they end. It also runs the service.
 package shell
 
 import (
@@ -26,18 +26,19 @@ const (
 	ExitBad   = 3
 )
 
-// Process is what a command gets of the process that it runs in.
+// Process is the part of its process that a command uses.
 type Process struct {
 	In       io.Reader
 	Out, Err io.Writer
 	// Environ is the environment, as a list of NAME=VALUE.
 	Environ []string
-	// Hangups gets a value for each SIGHUP; nil for none.
+	// Hangups gets a value for each SIGHUP. It may be nil.
 	Hangups <-chan os.Signal
 }
 
-// Main runs the command line args, without the program's name, and returns the exit status. When ctx ends with a [Signal] as its
-// cause, a tool ends with the status of that signal, and serve with 0 after it has stopped in order.
+// Main runs the command line args, without the program's name, and returns the exit status. When
+// ctx ends with a [Signal] as its cause, a tool ends with the status of that signal. serve ends
+// with 0 after it has stopped in order.
 func Main(ctx context.Context, args []string, process Process, root func(*Shell) *cobra.Command) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var waiting sync.WaitGroup
@@ -56,7 +57,7 @@ func Main(ctx context.Context, args []string, process Process, root func(*Shell)
 	return sh.conclude(command.ExecuteContext(ctx), context.Cause(ctx))
 }
 
-// endOnHangup ends a tool when its terminal has gone.
+// endOnHangup ends a tool when its terminal is closed.
 func (sh *Shell) endOnHangup(ctx context.Context, end context.CancelCauseFunc) {
 	select {
 	case <-sh.Hangups:
@@ -65,7 +66,8 @@ func (sh *Shell) endOnHangup(ctx context.Context, end context.CancelCauseFunc) {
 	}
 }
 
-// conclude prints how a command has ended, and returns the exit status. cause is why its context has ended, if it has.
+// conclude prints how a command has ended and returns the exit status. cause says why its context
+// has ended, if it has.
 func (sh *Shell) conclude(err, cause error) int {
 	var bad *BadAnswer
 	var usage *UsageError
@@ -101,23 +103,24 @@ func (sh *Shell) conclude(err, cause error) int {
 // Shell is what all commands share.
 type Shell struct {
 	Process
-	// stdout is the output of the process, and Out what a command prints to: it ends the command when nobody reads.
+	// stdout is the output of the process. Commands print to Out, which ends the command when the
+	// output is closed.
 	stdout io.Writer
-	// Config is what the flags say.
+	// Config is the configuration of the flags.
 	Config    bootstrap.Config
 	tls       scyllaTLS
 	redpanda  redpandaOptions
 	url       string
 	logLevel  string
 	logFormat string
-	// level is the level of the log, which can change.
+	// level is the level of the log. It can change.
 	level   *slog.LevelVar
 	helpAll helpAll
-	// origins tells where the values of the flags come from.
+	// origins holds where the values of the flags come from.
 	origins settings.Origins
 }
 
-// New returns what the commands of one process share.
+// New returns a Shell for the commands of one process.
 func New(process Process) *Shell {
 	return &Shell{Process: process, stdout: process.Out, Config: bootstrap.DefaultConfig(), level: new(slog.LevelVar)}
 }
@@ -131,7 +134,8 @@ func (sh *Shell) prepare(cmd *cobra.Command) (err error) {
 	return nil
 }
 
-// logger writes to the error stream, so that the output of a command stays clean.
+// logger returns a logger that writes to the error stream, so that the output of a command stays
+// clean.
 func (sh *Shell) logger() (*slog.Logger, error) {
 	level, err := parseLevel(sh.logLevel)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	"syscall"
 )
 
-// Signal is why a context ends when the process got a signal.
+// Signal is the cause of a context that a signal has ended.
 type Signal struct{ syscall.Signal }
 
-// Error names the signal as operators do.
+// Error returns the name of the signal.
 func (s Signal) Error() string {
 	switch s.Signal {
 	case syscall.SIGINT:
@@ -27,14 +27,15 @@ func (s Signal) Error() string {
 	}
 }
 
-// status is the exit status of a process that was ended by the signal, as shells have it.
+// status returns the exit status of a process that the signal has ended, as in shells.
 func (s Signal) status() int { return 128 + int(s.Signal) }
 
-// Signals takes the signals of this process. The context ends with the first SIGINT or SIGTERM, with a [Signal] as its cause; a second
-// one ends the process at once. hangups gets every SIGHUP. A signal that was ignored when the process started stays so, as nohup
-// wants it.
+// Signals handles the signals of this process. The context ends with the first SIGINT or SIGTERM,
+// with a [Signal] as its cause. A second one ends the process at once. hangups gets every SIGHUP. A
+// signal that was ignored when the process started stays ignored, as nohup needs it.
 //
-// A write to a closed pipe is an error from then on, and does not end the process: a service outlives the reader of its output.
+// From then on a write to a closed pipe is an error and does not end the process, so that a service
+// outlives the reader of its output.
 func Signals() (ctx context.Context, hangups <-chan os.Signal) {
 	ends := make(chan os.Signal, 2)
 	hup := make(chan os.Signal, 1)
@@ -50,14 +51,14 @@ func Signals() (ctx context.Context, hangups <-chan os.Signal) {
 // endWith returns a context that ends with the first of the signals. The second one calls exit.
 func endWith(signals <-chan os.Signal, stderr io.Writer, exit func(status int)) context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	go func() { // for as long as the process lives
+	go func() { // runs as long as the process
 		first := asSignal(<-signals)
 		cancel(first)
 		if IsTerminal(stderr) {
-			fmt.Fprintf(stderr, "orderflow: %v: stopping; once more ends it at once\n", first)
+			fmt.Fprintf(stderr, "orderflow: %v: stopping; a second signal ends it at once\n", first)
 		}
 		second := asSignal(<-signals)
-		fmt.Fprintf(stderr, "orderflow: %v again: ended at once; what was acknowledged is kept\n", second)
+		fmt.Fprintf(stderr, "orderflow: %v again: ended at once; acknowledged events are kept\n", second)
 		exit(second.status())
 	}()
 	return ctx
@@ -70,13 +71,13 @@ func asSignal(sig os.Signal) Signal {
 	return Signal{syscall.SIGTERM}
 }
 
-// errPipe is why a context ends when nobody reads the output any more.
-var errPipe = errors.New("nobody reads the output any more")
+// errPipe is the cause of a context that has ended because the output was closed.
+var errPipe = errors.New("the output is closed")
 
-// ExitPipe is the exit status then, as that of a process that was ended by SIGPIPE.
+// ExitPipe is the exit status in that case, like that of a process that SIGPIPE has ended.
 const ExitPipe = 128 + int(syscall.SIGPIPE)
 
-// pipe is the output of a command. When its reader has gone the command ends: nobody wants the rest.
+// pipe is the output of a command. When it is closed the command ends.
 type pipe struct {
 	io.Writer
 	gone context.CancelCauseFunc
@@ -91,9 +92,9 @@ func (p pipe) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Interruption is an error that says what an interrupt means for the work that was under way.
+// Interruption is an error that says what an interrupt means for the work in progress.
 type Interruption struct {
-	// Means says what the interrupt means, and Err what it was.
+	// Means says what the interrupt means. Err is its cause.
 	Means string
 	Err   error
 }

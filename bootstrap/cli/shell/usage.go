@@ -12,7 +12,7 @@ import (
 	"orderflow/bootstrap/cli/settings"
 )
 
-// BadAnswer is the error of a command that was completed and whose answer is bad.
+// BadAnswer is the error of a command that was completed with a bad result.
 type BadAnswer struct{ Text string }
 
 func (e *BadAnswer) Error() string { return e.Text }
@@ -23,7 +23,7 @@ type UsageError struct{ Err error }
 func (e *UsageError) Error() string { return e.Err.Error() }
 func (e *UsageError) Unwrap() error { return e.Err }
 
-// usageOf makes an error a mistake of the user, unless it asks for help.
+// usageOf turns an error into a UsageError, unless it asks for help.
 func usageOf(err error) error {
 	if errors.Is(err, pflag.ErrHelp) {
 		return err
@@ -31,18 +31,20 @@ func usageOf(err error) error {
 	return &UsageError{Err: err}
 }
 
-// loggedError is an error that is in the log already.
+// loggedError is an error that has already been logged.
 type loggedError struct{ err error }
 
 func (e *loggedError) Error() string { return e.err.Error() }
 func (e *loggedError) Unwrap() error { return e.err }
 
-// Bad is the error of a flag that does not take what it got. The text says what that was, and what it takes.
+// Bad returns the error of a flag with an invalid value. The text names the value and the accepted
+// ones.
 func Bad(flag, format string, args ...any) error {
 	return &UsageError{Err: &bootstrap.SettingError{Setting: flag, Problem: fmt.Sprintf(format, args...)}}
 }
 
-// explainUsage says of an error about settings where each comes from: a flag, a variable, or a line of a file.
+// explainUsage adds to an error about settings where each value comes from: a flag, a variable, or
+// a line of a file.
 func (sh *Shell) explainUsage(err error) string {
 	var lines []string
 	var each func(error)
@@ -68,7 +70,8 @@ func (sh *Shell) explainUsage(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// NoArgs refuses arguments. What follows a command that has commands of its own is the name of one that there is not.
+// NoArgs refuses arguments. After a command that has subcommands, an argument is the name of an
+// unknown one.
 func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -85,7 +88,8 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 	return &UsageError{Err: fmt.Errorf("%s: unknown argument %q; the nearest command is %s", cmd.CommandPath(), args[0], settings.Nearest(args[0], names))}
 }
 
-// flagError makes clear what is wrong with a flag on the command line: its name, what it got, and what it takes.
+// flagError explains what is wrong with a flag on the command line: its name, its value, and the
+// accepted values.
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var empty *pflag.ValueRequiredError

@@ -1,4 +1,4 @@
-// Package shop makes up orders of believable customers, for trying the service.
+// Package shop places orders of invented customers, for trying the service.
 package shop
 
 import (
@@ -13,23 +13,24 @@ import (
 	"orderflow/bootstrap/cli/client"
 )
 
-// Shop makes up orders and takes each through a part of its life.
+// Shop places orders and takes each through a part of its life.
 type Shop struct {
 	Client *client.Client
 	// Orders is how many orders are placed.
 	Orders int
-	// PerSecond bounds how many orders are started a second; 0 does not.
+	// PerSecond bounds how many orders are started a second. 0 means no bound.
 	PerSecond float64
-	// Seed decides what happens: the same seed places the same orders.
+	// Seed determines what happens: the same seed places the same orders.
 	Seed uint64
 	// Placed is called after each order, from several goroutines.
 	Placed func(commands int)
 }
 
-// shoppers is how many orders are under way at once.
+// shoppers is how many orders are in progress at once.
 const shoppers = 16
 
-// Run places all orders. Each order's story depends only on the seed and its number.
+// Run places all orders. What happens to an order depends only on the seed and the number of the
+// order.
 func (s *Shop) Run(ctx context.Context) error {
 	whole := ctx
 	group, ctx := errgroup.WithContext(ctx)
@@ -97,7 +98,7 @@ func basket(r *rand.Rand) []demoItem {
 	return items
 }
 
-// order places one order and takes it as far as chance will have it.
+// order places one order and sends it a random number of commands.
 func (s *Shop) order(ctx context.Context, r *rand.Rand) error {
 	var created struct {
 		OrderID string `json:"order_id"`
@@ -121,8 +122,8 @@ func (s *Shop) order(ctx context.Context, r *rand.Rand) error {
 	return nil
 }
 
-// story is what happens to an order after its creation: one in three is changed, one in ten cancelled, and of the others most
-// are confirmed, fewer shipped, and fewer again delivered.
+// story returns what happens to an order after its creation. One order in three is changed and one
+// in ten cancelled. Most of the others are confirmed, fewer are shipped, and fewer are delivered.
 func (s *Shop) story(r *rand.Rand) (steps []client.Request) {
 	then := func(method, path string, body any) {
 		steps = append(steps, client.Request{Method: method, Path: path, Body: body})

@@ -14,7 +14,8 @@ import (
 	"orderflow/bootstrap/cli/shop"
 )
 
-// placed returns what a shop asks a service for, without the ids of orders, sorted, and the commands that it counts.
+// placed returns what a shop sends to a service, without the ids of orders, sorted, and the number
+// of commands that it counts.
 func placed(t *testing.T, orders int, seed uint64) (asked []string, commands int) {
 	t.Helper()
 	var mu sync.Mutex

@@ -14,20 +14,21 @@ import (
 
 // Command is a command for an order.
 type Command struct {
-	// ID is what makes the command happen once.
+	// ID makes the command idempotent.
 	ID string
 	// Name is one of [Names].
 	Name string
-	// OrderID is the order; the nil id for a creation, which names it in its body or not at all.
+	// OrderID is the id of the order. It is the nil id for a creation, whose body may name the id.
 	OrderID uuid.UUID
-	// Body holds what the line says besides, as it is written there.
+	// Body holds the other fields of the line, as they are written there.
 	Body map[string]json.RawMessage
 
-	// lane is what the order is known by before there is an answer: commands with the same one are sent one after the other.
+	// lane identifies the order before there is an answer. Commands with the same lane are sent one
+	// after the other.
 	lane string
 }
 
-// creation is the name of the command that makes an order.
+// creation is the name of the command that creates an order.
 const creation = "create_order"
 
 // Names returns the names of all commands.
@@ -35,7 +36,7 @@ func Names() []string {
 	return []string{creation, "update_items", "confirm_order", "ship_order", "deliver_order", "cancel_order"}
 }
 
-// malformedError says why a line is no command.
+// malformedError says why a line is not a command.
 type malformedError struct{ reason string }
 
 func (e *malformedError) Error() string { return "malformed: " + e.reason }
@@ -64,13 +65,13 @@ func parse(l line, run string) (Command, error) {
 		case "order_id":
 			raw := bytes.Clone(r.Value())
 			c.Body[name] = raw
-			_ = json.Unmarshal(raw, &orderID) // what is no string names no order
+			_ = json.Unmarshal(raw, &orderID) // a value that is not a string names no order
 		default:
 			c.Body[name] = bytes.Clone(r.Value())
 		}
 	})
 	if id, err := uuid.Parse(orderID); err == nil {
-		c.OrderID, c.lane = id, id.String() // different spellings of one id belong together
+		c.OrderID, c.lane = id, id.String() // different spellings of one id are the same order
 	}
 	if faults := r.End(); len(faults) > 0 {
 		var texts []string
@@ -85,7 +86,7 @@ func parse(l line, run string) (Command, error) {
 	case !slices.Contains(Names(), c.Name):
 		return c, malformed("command: unknown name %q; the names are %s", c.Name, strings.Join(Names(), ", "))
 	case c.Name == creation:
-		c.OrderID = uuid.Nil // the API judges what the body says
+		c.OrderID = uuid.Nil // the API checks the body
 	case c.OrderID == uuid.Nil:
 		return c, malformed("order_id: %q is not a UUID", orderID)
 	default:
@@ -99,16 +100,17 @@ func parse(l line, run string) (Command, error) {
 	return c, nil
 }
 
-// visible reports whether a text can be the id of a command, see the header Idempotency-Key of the API.
+// visible reports whether a text can be the id of a command, see the header Idempotency-Key of the
+// API.
 func visible(id string) bool {
 	return id != "" && len(id) <= 255 && !strings.ContainsFunc(id, func(c rune) bool { return c < '!' || c > '~' })
 }
 
-// commandNamespace is where command ids that are derived from an input live.
+// commandNamespace is the UUID namespace of command ids that are derived from an input.
 var commandNamespace = uuid.MustParse("5bd0a1b4-6d0e-4f0c-9d3e-0f6a5d5a7c11")
 
-// derivedID is the id of the command in a line. It never changes: the same line at the same place of the same run is the same
-// command.
+// derivedID returns the id of the command in a line. It never changes: the same line at the same
+// place of the same run is the same command.
 func derivedID(l line, run string) string {
 	return uuid.NewSHA1(commandNamespace, fmt.Appendf(nil, "%s\x00%d\x00%s", run, l.number, l.text)).String()
 }

@@ -19,27 +19,28 @@ import (
 	"github.com/google/uuid"
 )
 
-// journalFormat is the version of the format: JSON lines, each a heading or an entry. Format 1 had a line "NUMBER CHECKSUM REFUSAL"
-// for each answer, and did not tell whose answers they were.
+// journalFormat is the version of the format: JSON lines, each a heading or an entry. Format 1 had
+// a line "NUMBER CHECKSUM REFUSAL" for each answer, and did not name the store of the answers.
 const journalFormat = 2
 
-// journal remembers which lines of an input were answered, and how, by each store in each run.
+// journal keeps which lines of an input were answered, and how, by each store in each run.
 //
-// An entry is appended with one write and not synced: it survives the end of the process, not that of the machine.
+// An entry is appended with one write and not synced. It survives the end of the process, but not a
+// crash of the machine.
 type journal struct {
 	path string
-	// part is what the entries of this store and this run are marked with.
+	// part marks the entries of this store and this run.
 	part string
 
 	mu   sync.Mutex
 	file *os.File
-	// done are the answers of this store in this run.
+	// done holds the answers of this store in this run.
 	done map[int]answered
-	// newest is the line of the last answer that names an event; 0 when there is none.
+	// newest is the line of the last answer that names an event. It is 0 when there is none.
 	newest int
 	// others is the number of answers of other stores and other runs.
 	others int
-	// early are the answers in format 1.
+	// early holds the answers in format 1.
 	early map[int]answered
 }
 
@@ -47,7 +48,8 @@ type journal struct {
 type answered struct {
 	sum     uint64
 	refusal string // empty for an accepted command
-	// orderID and eventID are of the first event that the command made; nil when it made none.
+	// orderID and eventID are those of the first event of the command. They are nil when it emitted
+	// none.
 	orderID, eventID uuid.UUID
 }
 
@@ -65,8 +67,8 @@ type entry struct {
 	EventID uuid.UUID `json:"event_id,omitzero"`
 }
 
-// openJournal reads the journal at path, if there is one, and opens it for the answers of a store in a run. An empty path keeps
-// nothing.
+// openJournal reads the journal at path, if there is one, and opens it for the answers of a store
+// in a run. With an empty path nothing is kept.
 func openJournal(path, store, run string) (_ *journal, err error) {
 	part := sha256.Sum256([]byte(store + "\x00" + run))
 	j := &journal{path: path, part: hex.EncodeToString(part[:8]), done: map[int]answered{}, early: map[int]answered{}}
@@ -90,7 +92,8 @@ func openJournal(path, store, run string) (_ *journal, err error) {
 	return j, nil
 }
 
-// read takes in every whole line of the file. One that was cut off while it was written is taken away: that answer is asked for again.
+// read reads every complete line of the file. It removes an incomplete last line, so that answer is
+// requested again.
 func (j *journal) read(heading func(entry)) error {
 	file, err := os.Open(j.path)
 	if err != nil {
@@ -98,7 +101,7 @@ func (j *journal) read(heading func(entry)) error {
 	}
 	defer file.Close()
 	lines := bufio.NewReader(file)
-	var whole int64 // bytes up to the end of the last whole line
+	var whole int64 // bytes up to the end of the last complete line
 	for number := 1; ; number++ {
 		text, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
@@ -117,7 +120,7 @@ func (j *journal) read(heading func(entry)) error {
 	}
 }
 
-// take takes in one line of the file.
+// take reads one line of the file.
 func (j *journal) take(text []byte, heading func(entry)) error {
 	if text[0] != '{' {
 		var line int
@@ -155,7 +158,7 @@ func (j *journal) keep(line int, a answered) {
 	}
 }
 
-// before returns the answer that an earlier run got for a line.
+// before returns the answer of an earlier run to a line.
 func (j *journal) before(l line) (a answered, ok bool, err error) {
 	j.mu.Lock()
 	a, ok = j.done[l.number]
@@ -166,7 +169,7 @@ func (j *journal) before(l line) (a answered, ok bool, err error) {
 	return a, ok, nil
 }
 
-// record writes down the answer to a line.
+// record stores the answer to a line.
 func (j *journal) record(line int, a answered) error {
 	if j.file == nil {
 		return nil
@@ -176,7 +179,7 @@ func (j *journal) record(line int, a answered) error {
 	})
 }
 
-// adopt takes over the answers in format 1, once it is known that they are of this store and this run.
+// adopt adds the answers in format 1, when it is known that they belong to this store and this run.
 func (j *journal) adopt() error {
 	for _, line := range slices.Sorted(maps.Keys(j.early)) {
 		j.keep(line, j.early[line])

@@ -13,7 +13,7 @@ import (
 	"orderflow/bootstrap/cli/submission"
 )
 
-// lines makes an input of commands for orders of their own, one of which is refused.
+// lines returns an input of commands, each for another order. One of them is refused.
 func lines(n int) (input string, refuse func(submission.Command) (string, error)) {
 	var text strings.Builder
 	for i := range n {
@@ -31,7 +31,7 @@ func lines(n int) (input string, refuse func(submission.Command) (string, error)
 	}
 }
 
-// A run that got no answer stops; the next one goes on from there, and ends as one run would have.
+// A run that got no answer stops. The next run continues there, and ends like a single run.
 func TestJournal_aSecondRunGoesOn(t *testing.T) {
 	t.Parallel()
 	id, journal := uuid.New(), journalPath(t)
@@ -50,7 +50,7 @@ func TestJournal_aSecondRunGoesOn(t *testing.T) {
 	if o.wantError(t, nil, "line 3: 500"); o.accepted != 1 || len(o.refusals) != 1 || len(s.sent) != 3 {
 		t.Fatalf("%+v, sent %v", o, s.sent)
 	}
-	s.judge, s.sent = nil, nil // the bad one would be accepted by now
+	s.judge, s.sent = nil, nil // the bad command would be accepted by now
 	o = s.submit(t, input, journal, "")
 	o.want(t, 3, 1, 2)
 	if len(s.sent) != 2 || o.refusals[2] != "some_rule: no" || o.notes != "" {
@@ -58,7 +58,8 @@ func TestJournal_aSecondRunGoesOn(t *testing.T) {
 	}
 }
 
-// The answers of one store and one run count for nobody else: the work is done, and nothing is said to be accepted that is not.
+// The answers of one store and one run are not used for others: the work is done, and no command is
+// reported as accepted that is not.
 func TestJournal_isOfOneStoreAndOneRun(t *testing.T) {
 	t.Parallel()
 	input, judge := lines(5)
@@ -83,11 +84,11 @@ func TestJournal_isOfOneStoreAndOneRun(t *testing.T) {
 	if len(one.sent)+len(other.sent) > 0 {
 		t.Errorf("sent once more: %v %v", one.sent, other.sent)
 	}
-	// The address of a store that tells no id is not the id of another.
+	// The address of a store without an id is not the id of another store.
 	newStore("address http://127.0.0.1:8080").submit(t, input, journal, "").want(t, 5, 0, 0)
 }
 
-// A store that was restored from an older copy has not what the journal says.
+// A store that was restored from an older copy does not have what the journal says.
 func TestJournal_aStoreThatHasForgotten(t *testing.T) {
 	t.Parallel()
 	input, _ := lines(3)
@@ -106,7 +107,7 @@ func TestJournal_aStoreThatHasForgotten(t *testing.T) {
 	s.submit(t, input, journal, "").want(t, 3, 0, 0)
 }
 
-// When another store takes the place of the first, the run does not end as if all were well.
+// When another store replaces the first one, the run must not end as if all were well.
 func TestJournal_aStoreThatIsReplacedMeanwhile(t *testing.T) {
 	t.Parallel()
 	input, _ := lines(3)
@@ -130,7 +131,7 @@ func TestJournal_anInputThatHasChanged(t *testing.T) {
 	s.submit(t, long+"y", journal, "").wantError(t, nil, "line 1", "remove "+journal)
 }
 
-// An answer that was torn while it was written is asked for again, wherever it was torn.
+// An answer that was written incompletely is requested again.
 func TestJournal_tornAnywhere(t *testing.T) {
 	t.Parallel()
 	input, judge := lines(3)
@@ -154,7 +155,7 @@ func TestJournal_aFileThatIsNone(t *testing.T) {
 		"words\n":                              "line 1 is no entry of a journal",
 		"{\"journal\":3,\"part\":\"x\"}\n":     "it has format 3, and this version of the program knows format 2",
 		"\n":                                   "line 1 is no entry of a journal",
-		"1 a \"\"\n{\"part\":\"x\",\"line\":1": "", // torn
+		"1 a \"\"\n{\"part\":\"x\",\"line\":1": "", // incomplete
 	} {
 		journal := journalPath(t)
 		write(t, journal, text)
@@ -170,7 +171,8 @@ func TestJournal_aFileThatIsNone(t *testing.T) {
 	}
 }
 
-// A journal of an earlier version does not say whose answers it holds. They count if the store shows that they are its own.
+// A journal of an earlier version does not name the store of its answers. They count if the store
+// shows that they are its own.
 func TestJournal_ofAnEarlierVersion(t *testing.T) {
 	t.Parallel()
 	input := read(t, "testdata/format1/commands.jsonl")

@@ -10,14 +10,14 @@ import (
 	"io"
 )
 
-// MaxLine is the number of bytes of the longest line that is read. The API takes bodies of up to 1 MiB, so what is longer would be
-// refused there.
+// MaxLine is the highest number of bytes of a line. The API accepts bodies of up to 1 MiB, so it
+// would refuse a longer line.
 const MaxLine = 2 << 20
 
 // line is one line of the input.
 type line struct {
 	number int
-	// text is the line without its end; nil for one that is longer than MaxLine.
+	// text is the line without its end. It is nil for a line that is longer than MaxLine.
 	text []byte
 	// size is the number of bytes of the whole line, and sum a checksum of them.
 	size int64
@@ -29,7 +29,7 @@ var errUTF16 = errors.New("the input is UTF-16; save it as UTF-8")
 // readLines calls each for every line that is not blank, until it returns an error.
 func readLines(input io.Reader, each func(line) error) error {
 	reader := bufio.NewReaderSize(input, 64<<10)
-	start, _ := reader.Peek(3) // an error comes again
+	start, _ := reader.Peek(3) // the error comes again
 	switch {
 	case bytes.HasPrefix(start, []byte("\xef\xbb\xbf")):
 		_, _ = reader.Discard(3)
@@ -53,11 +53,11 @@ func readLines(input io.Reader, each func(line) error) error {
 	}
 }
 
-// readLine reads up to the next line end. With io.EOF it returns what there is.
+// readLine reads up to the next line end. With io.EOF it returns the rest.
 func readLine(reader *bufio.Reader) (line, error) {
 	var text []byte
 	var size int64
-	var tooLong hash.Hash64 // of a line whose text is not kept
+	var tooLong hash.Hash64 // for a line whose text is not kept
 	for {
 		part, err := reader.ReadSlice('\n')
 		if err == nil {
@@ -67,7 +67,7 @@ func readLine(reader *bufio.Reader) (line, error) {
 		switch {
 		case tooLong != nil:
 			tooLong.Write(part)
-		case size > MaxLine+1: // a carriage return may be on top
+		case size > MaxLine+1: // there may be a carriage return in addition
 			tooLong = fnv.New64a()
 			tooLong.Write(text)
 			tooLong.Write(part)

@@ -13,56 +13,61 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Service is what commands are sent to.
+// Service is the destination of the commands.
 type Service interface {
-	// Store tells stores apart: it is the same text for as long as the service works on the same store, and another one on another.
+	// Store identifies the store of the service. It returns the same text as long as the service
+	// uses the same store, and another text for another store.
 	Store(ctx context.Context) (string, error)
-	// Submit sends a command, as often as it takes to get an answer. An error is no answer.
+	// Submit sends a command and retries until there is an answer. An error means that there is no
+	// answer.
 	Submit(ctx context.Context, c Command) (Answer, error)
-	// Events returns the events of an order, none for an order that there is not.
+	// Events returns the events of an order. It returns none for an order that does not exist.
 	Events(ctx context.Context, orderID uuid.UUID) ([]Event, error)
 }
 
-// Answer is what a service says to a command.
+// Answer is the answer of a service to a command.
 type Answer struct {
-	// Refusal says why the command is refused; empty for one that is accepted.
+	// Refusal says why the command is refused. It is empty for an accepted command.
 	Refusal string
-	// OrderID and EventID are of the first event that the command made; nil when it made none.
+	// OrderID and EventID are those of the first event of the command. They are nil when it emitted
+	// none.
 	OrderID, EventID uuid.UUID
 }
 
 // Event is an event of an order.
 type Event struct{ ID, CommandID uuid.UUID }
 
-// Config says how an input is submitted. Fields without a stated default are required.
+// Config says how to submit an input. Fields without a stated default are required.
 type Config struct {
 	Service Service
-	// Journal is the file that remembers what was answered; empty for none.
+	// Journal is the file that keeps the answers. Empty means none.
 	Journal string
-	// Run makes the derived command ids of this input different from those of another input with the same lines.
+	// Run makes the derived command ids of this input different from those of another input with
+	// the same lines.
 	Run string
-	// Parallel is how many commands are under way at once.
+	// Parallel is how many commands are in progress at once.
 	Parallel int
-	// Reopen opens the input once more, from its beginning; nil for an input that can be read once.
+	// Reopen opens the input again from its beginning. It is nil for an input that can be read only
+	// once.
 	Reopen func() (io.ReadCloser, error)
-	// Answered is called for every line that is dealt with, from several goroutines. refusal is empty for an accepted command.
-	// repeated says that an earlier run got the answer.
+	// Answered is called for every finished line, from several goroutines. refusal is empty for an
+	// accepted command. repeated says that the answer comes from an earlier run.
 	Answered func(line int, refusal string, repeated bool)
-	// Note is told what the user should know about the journal.
+	// Note is called with what the user should know about the journal.
 	Note func(text string)
 }
 
 // ErrForgotten says that the store does not hold what the journal says that it accepted.
 var ErrForgotten = errors.New("the store does not hold what it has accepted")
 
-// ErrReplaced says that another store answers at the end than at the beginning.
-var ErrReplaced = errors.New("another store has taken the place of the one that answered first")
+// ErrReplaced says that the store at the end is not the store at the beginning.
+var ErrReplaced = errors.New("the store was replaced during the run")
 
-// budget bounds the bytes of all lines that are in memory. One line always fits.
+// budget bounds the bytes of all lines in memory. One line always fits.
 const budget = 64 << 20
 
-// Submit reads input to its end and sends what was not answered before. It stops at the first command that gets no answer, since
-// what follows it must not overtake it.
+// Submit reads input to its end and sends the commands that were not answered before. It stops at
+// the first command that gets no answer, because later commands must not overtake it.
 func Submit(ctx context.Context, input io.Reader, c Config) (err error) {
 	store, err := c.Service.Store(ctx)
 	if err != nil {
@@ -97,7 +102,7 @@ type submission struct {
 	memory  *semaphore.Weighted
 }
 
-// trust checks that the answers in the journal are true for the store.
+// trust checks that the answers in the journal are valid for the store.
 func (s *submission) trust(ctx context.Context) error {
 	j := s.journal
 	if len(j.early) > 0 {
@@ -132,8 +137,9 @@ func (s *submission) holds(ctx context.Context, orderID uuid.UUID, wanted func(E
 	return slices.ContainsFunc(events, wanted), nil
 }
 
-// migrate takes over the answers of a journal of format 1, which does not say whose they are: if the store holds an accepted command
-// of it, under the id that the command has in this run.
+// migrate adds the answers of a journal of format 1, which does not name their store. It does so if
+// the store holds an accepted command of the journal, under the id that the command has in this
+// run.
 func (s *submission) migrate(ctx context.Context) error {
 	witness, err := s.witness()
 	if err != nil {
@@ -153,8 +159,8 @@ func (s *submission) migrate(ctx context.Context) error {
 	return nil
 }
 
-// witness returns the last command that a journal of format 1 says was accepted and whose order and id are known; no command
-// when there is none.
+// witness returns the last command that a journal of format 1 calls accepted and whose order and id
+// are known. It returns no command when there is none.
 func (s *submission) witness() (found Command, err error) {
 	if s.Reopen == nil {
 		return found, nil
@@ -181,7 +187,7 @@ func (s *submission) witness() (found Command, err error) {
 	return found, err
 }
 
-// send sends what is in the input.
+// send sends the commands of the input.
 func (s *submission) send(ctx context.Context, input io.Reader) error {
 	group, ctx := errgroup.WithContext(ctx)
 	lanes := make([]chan job, s.Parallel)
@@ -190,7 +196,7 @@ func (s *submission) send(ctx context.Context, input io.Reader) error {
 		group.Go(func() error { return s.work(ctx, lanes[i]) })
 	}
 	read := make(chan error, 1)
-	go func() { // not waited for when ctx ends: nothing ends a read of a terminal or a pipe
+	go func() { // not waited for when ctx ends, because nothing ends a read of a terminal or a pipe
 		read <- readLines(input, func(l line) error { return s.dispatch(ctx, l, lanes) })
 	}()
 	group.Go(func() error {
@@ -207,14 +213,14 @@ func (s *submission) send(ctx context.Context, input io.Reader) error {
 	return group.Wait()
 }
 
-// job is a line on its way.
+// job is a line that is being sent.
 type job struct {
 	line
 	command   Command
 	malformed error
 }
 
-// dispatch puts a line behind those of the same order.
+// dispatch queues a line after those of the same order.
 func (s *submission) dispatch(ctx context.Context, l line, lanes []chan job) error {
 	if err := s.memory.Acquire(ctx, int64(len(l.text))); err != nil {
 		return err
@@ -247,7 +253,7 @@ func (s *submission) work(ctx context.Context, lane <-chan job) error {
 	}
 }
 
-// submit sends one line and returns an error when there is no answer.
+// submit sends one line. It returns an error when there is no answer.
 func (s *submission) submit(ctx context.Context, j job) error {
 	before, ok, err := s.journal.before(j.line)
 	if err != nil {

@@ -29,7 +29,8 @@ func TestSubmit_commands(t *testing.T) {
 		fmt.Sprintf(`{"command":"ship_order","order_id":%q,"carrier":"c"}`, id),
 		fmt.Sprintf(`{"command":"deliver_order","order_id":%q}`, strings.ToUpper(id.String())),
 		fmt.Sprintf(` { "order_id" : %q , "reason" : "\u00e9\ud83d\ude00" , "command" : "cancel_order" } `, id),
-		`{"command":"create_order","items":[{"sku":"A","sku":"B"}],"order_id":7}`, // the API judges what is inside
+		// the API checks the contents
+		`{"command":"create_order","items":[{"sku":"A","sku":"B"}],"order_id":7}`,
 	}
 	s := newStore("s")
 	s.submit(t, strings.Join(lines, "\n\n \r\n"), "", "").want(t, 7, 0, 0)
@@ -60,7 +61,8 @@ func TestSubmit_commands(t *testing.T) {
 	}
 }
 
-// The ids that are derived from an input never change: a run that an earlier version began must go on with the same ones.
+// The ids that are derived from an input never change: a run that an earlier version has started
+// must continue with the same ids.
 func TestSubmit_derivedIDs(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ run, input, want string }{
@@ -105,7 +107,7 @@ func TestSubmit_keepsTheOrderOfEachOrder(t *testing.T) {
 	}
 }
 
-// What is no command is refused, in the words of the API, and stops nothing.
+// A line that is not a command is refused with the words of the API, and stops nothing.
 func TestSubmit_refusesLinesThatAreNoCommand(t *testing.T) {
 	t.Parallel()
 	id := uuid.New()
@@ -148,7 +150,7 @@ func TestSubmit_refusesLinesThatAreNoCommand(t *testing.T) {
 	}
 }
 
-// The longest line that is read is as long as is said, whatever ends it.
+// The longest line is as long as documented, with any line end.
 func TestSubmit_longLines(t *testing.T) {
 	t.Parallel()
 	id := uuid.New()
@@ -162,7 +164,7 @@ func TestSubmit_longLines(t *testing.T) {
 		s.submit(t, padded(submission.MaxLine+1)+end, "", "").want(t, 0, 1, 0)
 		s.submit(t, padded(submission.MaxLine+2)+end, "", "").want(t, 0, 1, 0)
 	}
-	// Lines that need more memory together than there may be.
+	// Together the lines need more memory than allowed.
 	s := newStore("s")
 	long := strings.Repeat(padded(submission.MaxLine)+"\n", 40)
 	s.submit(t, long, "", "").want(t, 40, 0, 0)

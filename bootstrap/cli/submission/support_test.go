@@ -18,10 +18,11 @@ import (
 	"orderflow/bootstrap/cli/submission"
 )
 
-// store is a service that accepts every command, unless a test says otherwise. It keeps what it has accepted, as the real one does.
+// store is a service that accepts every command, unless a test decides otherwise. Like the real one
+// it keeps what it has accepted.
 type store struct {
 	id string
-	// judge, when set, says what becomes of a command: a refusal, or an error for no answer.
+	// judge, when set, decides about a command: it returns a refusal, or an error for no answer.
 	judge func(submission.Command) (refusal string, err error)
 
 	mu     sync.Mutex
@@ -76,7 +77,7 @@ func (s *store) happened() (n int) {
 	return n
 }
 
-// outcome is what became of a run.
+// outcome is the result of a run.
 type outcome struct {
 	accepted, repeated int
 	refusals           map[int]string
@@ -115,7 +116,8 @@ func (s *store) submitFrom(t *testing.T, input io.Reader, journal, run string, r
 	return o
 }
 
-// want checks how many commands were accepted and refused, how many of the answers are of an earlier run, and that there is no error.
+// want checks how many commands were accepted and refused, how many answers are from an earlier
+// run, and that there is no error.
 func (o outcome) want(t *testing.T, accepted, refused, repeated int) {
 	t.Helper()
 	if o.err != nil || o.accepted != accepted || len(o.refusals) != refused || o.repeated != repeated {
@@ -124,7 +126,7 @@ func (o outcome) want(t *testing.T, accepted, refused, repeated int) {
 	}
 }
 
-// wantError wants the run to end with an error.
+// wantError checks that the run ended with an error.
 func (o outcome) wantError(t *testing.T, target error, parts ...string) {
 	t.Helper()
 	if o.err == nil || target != nil && !errors.Is(o.err, target) {
@@ -159,7 +161,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// body returns the body of a command as the API would get it.
+// body returns the body of a command that the API would get.
 func body(c submission.Command) string {
 	text, err := json.Marshal(c.Body)
 	if err != nil {
