@@ -207,7 +207,8 @@ func TestPublisher_outlivesTheReaderOfItsOutput(t *testing.T) {
 	})
 }
 
-// Verification holds the file that events are published to against the event store, as it does with a topic.
+// Verification holds the file that events are published to against the event store, as it does with
+// a topic.
 func TestVerifyTopic_holdsAFileAgainstTheStore(t *testing.T) {
 	t.Parallel()
 	c := config(t.TempDir())

@@ -118,7 +118,8 @@ func topicIsWhatTheStoreHolds(t *testing.T, brokers []string) {
 	}
 }
 
-// transact writes to the topic what others may: messages in transactions, one of them aborted, whose markers are no events.
+// transact writes to the topic what others may: messages in transactions, one of them aborted,
+// whose markers are no events.
 func transact(t *testing.T, brokers []string, topic string) {
 	t.Helper()
 	producer, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.TransactionalID("e2e-"+uuid.NewString()))

@@ -17,7 +17,8 @@ type bounded struct {
 	held    atomic.Int64
 }
 
-// mostHeld is what fits into the lanes: what waits, and a message with as much as can have waited. One record more waits for a place.
+// mostHeld is what fits into the lanes: what waits, and a message with as much as can have waited.
+// One record more waits for a place.
 const mostHeld = lanes*(laneBuffer+min(batch, laneBuffer+1)) + 1
 
 // Pull implements fanout.Consumer.
