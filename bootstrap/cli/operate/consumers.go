@@ -119,7 +119,7 @@ func printRebuild(out io.Writer, s client.Status) {
 	}
 }
 
-// PrintObstacles says of which consumers one must not expect everything.
+// PrintObstacles names the consumers that have not handled everything, with the reasons.
 func PrintObstacles(out io.Writer, statuses []client.Status) {
 	for _, s := range statuses {
 		if obstacle := s.Obstacle(); obstacle != "" {
@@ -128,7 +128,7 @@ func PrintObstacles(out io.Writer, statuses []client.Status) {
 	}
 }
 
-// PrintIdle says what a comparison will find because no consumer works.
+// PrintIdle says which differences a comparison will find because no consumer runs.
 func PrintIdle(out io.Writer, statuses []client.Status) {
 	for _, s := range statuses {
 		switch {

@@ -8,7 +8,7 @@ import (
 	"orderflow/bootstrap/cli/shell"
 )
 
-// tools are the commands.
+// tools has the commands as methods.
 type tools struct{ *shell.Shell }
 
 // Commands returns the commands, for the root of the command line.
