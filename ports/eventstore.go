@@ -26,6 +26,9 @@ type EventStore interface {
 	// was lost gets the same answer. (A command at or below a.Expected is the caller's to find:
 	// Load has returned it.)
 	//
+	// The caller checks that the history, which Load has returned, is of the type of its events. A
+	// store that knows the type without a read refuses another with *OtherTypeError; it need not.
+	//
 	// Errors: *VersionConflictError, nothing was written; ErrUnavailable, nothing was written;
 	// ErrOutcomeUnknown, the events may have been written. A malformed request (see [Append.Check])
 	// is refused before anything is written.
