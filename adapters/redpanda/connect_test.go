@@ -1,6 +1,7 @@
 package redpanda_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -67,16 +68,17 @@ func TestConfig_ErrorsNameBrokerAndSetting(t *testing.T) {
 		options []kfake.Opt
 		fault   func(*kfake.Cluster)
 		change  func(*redpanda.Config)
+		timeout time.Duration // topictest.Bound where it is 0
 		setting string
 		text    string
 		refused bool
 	}{
 		"nothing listens":       {broker: closedPort, setting: "Brokers", text: "nothing answers there"},
 		"there is no such host": {broker: func(*testing.T) []string { return []string{"nowhere.invalid:9092"} }, setting: "Brokers", text: "no such host"},
-		"it never answers":      {broker: silent, setting: "Timeout", text: "no answer within 1s"},
+		"it never answers":      {broker: silent, timeout: time.Second, setting: "Timeout", text: "no answer within 1s"},
 		"it speaks no TLS": {
 			change:  func(c *redpanda.Config) { c.TLS = &redpanda.TLS{} },
-			setting: "TLS", text: "TLS",
+			timeout: time.Second, setting: "TLS", text: "TLS",
 		},
 		"it wants TLS": {options: []kfake.Opt{encrypted}, setting: "TLS", text: "may want TLS"},
 		"its authority is not known": {
@@ -118,7 +120,7 @@ func TestConfig_ErrorsNameBrokerAndSetting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			config := redpanda.Config{Timeout: time.Second}
+			config := redpanda.Config{Timeout: cmp.Or(test.timeout, topictest.Bound)}
 			if test.broker != nil {
 				config.Brokers = test.broker(t)
 			} else {

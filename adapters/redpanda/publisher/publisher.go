@@ -217,7 +217,10 @@ func (p *Publisher) explain(ctx context.Context, err error) error {
 	case ended && errors.Is(err, ports.ErrOutcomeUnknown):
 		err = fmt.Errorf("%w: %v", ports.ErrOutcomeUnknown, err)
 	case ended && errors.Is(err, context.DeadlineExceeded):
-		err = fmt.Errorf("%w: no answer within %s", ports.ErrUnavailable, p.patience())
+		err = fmt.Errorf("%w: %w", ports.ErrUnavailable, &redpanda.SettingError{
+			Setting: "Timeout", Hint: "a call waits for twice as long",
+			Err: fmt.Errorf("no answer within %s", p.patience()),
+		})
 	case ended:
 		err = fmt.Errorf("%w: %v", ports.ErrUnavailable, err)
 	}

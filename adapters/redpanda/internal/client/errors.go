@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -148,10 +149,10 @@ func blameAnswer(c redpanda.Config, err error) (setting, hint string) {
 		return "SASL.Mechanism", fmt.Sprintf("the broker does not know %s", mechanism(c))
 	case errors.Is(err, kerr.IllegalSaslState):
 		return "SASL", "the broker expects no user, or another way to prove it"
-	case errors.Is(err, io.EOF) && c.SASL != nil:
+	case hungUp(err) && c.SASL != nil:
 		return "SASL and TLS", "the broker hung up: some do that to a wrong user or password, " +
 			"all to a client that wants TLS where they do not, and the other way round"
-	case errors.Is(err, io.EOF):
+	case hungUp(err):
 		return "SASL and TLS", "the broker hung up: it may want TLS, or a user"
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
 		return who(c), "the user may not read with this consumer group: it needs READ on the group"
@@ -170,6 +171,11 @@ func blameAnswer(c redpanda.Config, err error) (setting, hint string) {
 		return "Topic.Settings", "the cluster does not allow them"
 	}
 	return "", ""
+}
+
+// hungUp tells whether a broker ended the connection where it was to answer.
+func hungUp(err error) bool {
+	return Is(err, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE)
 }
 
 func mechanism(c redpanda.Config) redpanda.Mechanism {
