@@ -39,7 +39,8 @@ func (v *countedViews) Apply(ctx context.Context, view ports.ViewID, changes ...
 	return v.Store.Apply(ctx, view, changes...)
 }
 
-// Records that come together are applied together, and are as independent as if they had come one by one.
+// Records that come together are applied together, and are as independent as if they had come one
+// by one.
 func TestConsumer_Handle_several(t *testing.T) {
 	t.Parallel()
 	begin := func(t *testing.T) (b *bundle, views *countedViews, stop func()) {

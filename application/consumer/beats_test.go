@@ -17,7 +17,8 @@ import (
 	"orderflow/ports"
 )
 
-// beating sends a heartbeat a second through store, until the returned function is called, and gives the consumer the monitor.
+// beating sends a heartbeat a second through store, until the returned function is called, and
+// gives the consumer the monitor.
 func beating(t *testing.T, store *memory.Store) (monitor *pulse.Monitor, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -10,7 +10,8 @@ import (
 // build completes the next generation, and ends the life for the switch to it.
 func (c *Consumer) build(ctx context.Context, l *life, end context.CancelCauseFunc) {
 	if c.config.Shared {
-		// Every other process must have seen that there is a next generation, and have finished what it took without knowing.
+		// Every other process must have seen that there is a next generation, and have finished
+		// what it took without knowing.
 		if portkit.Sleep(ctx, 2*c.config.Poll+c.config.DrainTimeout) != nil {
 			return
 		}

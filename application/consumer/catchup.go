@@ -15,7 +15,8 @@ import (
 	"orderflow/ports"
 )
 
-// plan reads what is noted about the consumer, and settles what follows from the version of the effect.
+// plan reads what is noted about the consumer, and settles what follows from the version of the
+// effect.
 func (c *Consumer) plan(ctx context.Context) (ports.ConsumerRecord, error) {
 	return c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
 		if note := c.subject.Settle(record); note != "" {
@@ -28,7 +29,8 @@ func (c *Consumer) plan(ctx context.Context) (ports.ConsumerRecord, error) {
 // noteCatchUp asks the next life to catch up, from the first aggregate on.
 func (c *Consumer) noteCatchUp(ctx context.Context) error {
 	_, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
-		// What an earlier catch-up has brought up is behind again. That is noted first: else the next one would go on there.
+		// What an earlier catch-up has brought up is behind again. That is noted first: else the
+		// next one would continue there.
 		place, err := c.place(ctx, walkCatchUp, record.Live)
 		if err == nil && place.Begun() {
 			err = place.End(ctx, time.Time{})
@@ -39,9 +41,10 @@ func (c *Consumer) noteCatchUp(ctx context.Context) error {
 	return err
 }
 
-// catchUpIfDue brings every aggregate up to its head if the consumer is new, was reset, has lost its place in the feed, or has
-// not finished an earlier catch-up. The offset moves before the first read of history, and only then: a catch-up that goes on
-// after an interruption has read histories that the feed must bring on from the old offset.
+// catchUpIfDue brings every aggregate up to its head if the consumer is new, was reset, has lost
+// its place in the feed, or has not finished an earlier catch-up. The offset moves before the first
+// read of history, and only then: a catch-up that continues after an interruption has read
+// histories that the feed must bring on from the old offset.
 func (c *Consumer) catchUpIfDue(ctx context.Context, l *life) error {
 	if !c.decisions.Record().CatchingUp {
 		return nil
@@ -66,7 +69,8 @@ func (c *Consumer) catchUpIfDue(ctx context.Context, l *life) error {
 			return fmt.Errorf("catch up %s: %w", c.config.Name, err)
 		}
 	}
-	// What an expired offset has cost the next generation, its builder brings in: it looks at every aggregate once more.
+	// What an expired offset has cost the next generation, its builder brings in: it looks at every
+	// aggregate once more.
 	if l.next != nil {
 		if err := l.filled.Spoil(ctx); err != nil {
 			return err
@@ -111,7 +115,8 @@ func (c *Consumer) walk(place *filling.Place) filling.Walk {
 	}
 }
 
-// catchUp brings one aggregate up to its head. One that fails again and again is parked. Transient errors are returned.
+// catchUp brings one aggregate up to its head. One that fails again and again is parked. Transient
+// errors are returned.
 func (c *Consumer) catchUp(ctx context.Context, l *life, head ports.Head) error {
 	for attempt := 1; ; attempt++ {
 		err := c.withAggregate(head.AggregateID, func() error {

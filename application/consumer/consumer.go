@@ -36,8 +36,8 @@ type Config struct {
 	// Version is the version of the effect: the projection's, or 1 for a publisher.
 	Version int
 	Effect  filling.Effect
-	// Types are the aggregate types whose events the consumer takes; none for all types. Events of other types are passed
-	// over: nothing is read or written for them, and the offset moves on.
+	// Types are the aggregate types whose events the consumer takes; none for all types. Events of
+	// other types are passed over: nothing is read or written for them, and the offset moves on.
 	Types []string
 	// Table is the table that the effect fills; nil for a publisher.
 	Table *projection.Table
@@ -48,17 +48,21 @@ type Config struct {
 	Registry ports.ConsumerRegistry
 	Parking  ports.ParkingLot
 	Skips    ports.SkipLog
-	// Leases let one of several processes work as the consumer; nil where there is only one process.
+	// Leases let one of several processes work as the consumer; nil where there is only one
+	// process.
 	Leases ports.Leases
 	Owner  ports.LeaseOwner
-	// Untrusted says that others may write to the feed, too: what it delivers is checked against Store.
+	// Untrusted says that others may write to the feed, too: what it delivers is checked against
+	// Store.
 	Untrusted bool
-	// StartFrom is, for a consumer that never ran, the time of the first event that has an effect; zero for all events.
+	// StartFrom is, for a consumer that never ran, the time of the first event that has an effect;
+	// zero for all events.
 	StartFrom time.Time
-	// Shared says that the feed spreads the orders over the processes: all of them work as the consumer, each on its part, and
-	// the lease is for what one must do alone.
+	// Shared says that the feed spreads the orders over the processes: all of them work as the
+	// consumer, each on its part, and the lease is for what one must do alone.
 	Shared bool
-	// Verify holds one generation of the view against the events; rebuilds switch without it when it is nil.
+	// Verify holds one generation of the view against the events; rebuilds switch without it when
+	// it is nil.
 	Verify func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error)
 	// Repairer replaces rows that are wrong; nil where the store cannot.
 	Repairer ports.ViewRepairer
@@ -70,28 +74,31 @@ type Config struct {
 
 	// Backoff between attempts; 20 ms to 10 s by default.
 	Backoff failure.Backoff
-	// FailAfter is the number of attempts after which a stuck event is reported, 3 by default, and ParkAfter that after which
-	// its order is parked, 6 by default.
+	// FailAfter is the number of attempts after which a stuck event is reported, 3 by default, and
+	// ParkAfter that after which its order is parked, 6 by default.
 	FailAfter, ParkAfter int
-	// MaxParked is the number of parked orders beyond which the consumer stops instead of parking more; 1,000 by default.
+	// MaxParked is the number of parked orders beyond which the consumer stops instead of parking
+	// more; 1,000 by default.
 	MaxParked int
 	// Workers is how many orders are brought up to date at once while catching up; 8 by default.
 	Workers int
 	// Retention is how long the feed holds an event; 0 when that is not known.
 	Retention time.Duration
-	// Poll is how often the registry is looked at for what other processes have decided; 1 s by default.
+	// Poll is how often the registry is looked at for what other processes have decided; 1 s by
+	// default.
 	Poll time.Duration
 	// LeaseTTL is how long a lease outlives its holder; 10 s by default.
 	LeaseTTL time.Duration
-	// DrainTimeout bounds how long records in flight may take before a pause, a reset or a switch; 10 s by default.
+	// DrainTimeout bounds how long records in flight may take before a pause, a reset or a switch;
+	// 10 s by default.
 	DrainTimeout time.Duration
 	// Grace is how long the previous generation is kept after a switch; 1 h by default.
 	Grace time.Duration
-	// ReconcileEvery is the time between the end of one background check of all aggregates and the beginning of the next one;
-	// 1 h by default.
+	// ReconcileEvery is the time between the end of one background check of all aggregates and the
+	// beginning of the next one; 1 h by default.
 	ReconcileEvery time.Duration
-	// ReconcileRate is how many aggregates a second the background check looks at; 1,000 by default. One check of 10 million
-	// aggregates takes 2 h 47 min at that rate.
+	// ReconcileRate is how many aggregates a second the background check looks at; 1,000 by
+	// default. One check of 10 million aggregates takes 2 h 47 min at that rate.
 	ReconcileRate int
 }
 
@@ -127,12 +134,14 @@ func setDefault[T comparable](value *T, standard T) {
 	}
 }
 
-// Beats is told how far heartbeats have come, and tells how old what was not handled may be; see application/pulse.
+// Beats is told how far heartbeats have come, and tells how old what was not handled may be; see
+// application/pulse.
 type Beats interface {
 	// Waiting: the consumer asks for the next delivery. Delivered: it got an event.
 	Waiting(consumer string)
 	Delivered(consumer string)
-	// Arrived: the heartbeat came out of the feed. Passed: so it did, and everything before it has had its effect.
+	// Arrived: the heartbeat came out of the feed. Passed: so it did, and everything before it has
+	// had its effect.
 	Arrived(consumer string, at time.Time)
 	Passed(consumer string, at time.Time)
 	// Stopped: the consumer does not ask any more.
@@ -150,8 +159,8 @@ func (noBeats) Passed(string, time.Time)                    {}
 func (noBeats) Stopped(string)                              {}
 func (noBeats) Age(string, time.Time) (time.Duration, bool) { return 0, false }
 
-// Consumer is one consumer of the change feed. Its methods are safe for concurrent use, except that Pull runs once at a
-// time and that Handle is not called concurrently for one order.
+// Consumer is one consumer of the change feed. Its methods are safe for concurrent use, except that
+// Pull runs once at a time and that Handle is not called concurrently for one order.
 type Consumer struct {
 	config  Config
 	log     *slog.Logger
@@ -159,7 +168,7 @@ type Consumer struct {
 	lot     *parking.Lot
 	desk    *parking.Desk
 	subject decisions.Subject
-	// decisions is what somebody has decided about the consumer.
+	// decisions is what an operator has decided about the consumer.
 	decisions *decisions.Decisions
 
 	// life is what runs at the moment; nil while nothing does.
@@ -177,7 +186,8 @@ type Consumer struct {
 	// foreign is set when the first foreign record was logged.
 	foreign atomic.Bool
 
-	// holds keep catching up, following, retrying and rebuilding from working on one aggregate at the same time.
+	// holds keep catching up, following, retrying and rebuilding from working on one aggregate at
+	// the same time.
 	holds holds.Holds
 }
 
@@ -218,7 +228,8 @@ func (c *Consumer) Takes(aggregateType string) bool { return c.config.takes(aggr
 // Refresh reads what is decided about the consumer, so that LiveView is right before Pull runs.
 func (c *Consumer) Refresh(ctx context.Context) error { return c.decisions.Refresh(ctx) }
 
-// Epoch is the epoch of the lease that the consumer works under; 0 when there are no leases, or before the first.
+// Epoch is the epoch of the lease that the consumer works under; 0 when there are no leases, or
+// before the first.
 func (c *Consumer) Epoch() uint64 { return c.epoch.Load() }
 
 // LiveView is the view that queries read.
@@ -226,7 +237,8 @@ func (c *Consumer) LiveView() ports.ViewID {
 	return ports.ViewID{Consumer: c.config.Name, Generation: c.decisions.Record().Live.Number}
 }
 
-// withAggregate does work on one aggregate while nothing else does, and turns a panic into an error.
+// withAggregate does work on one aggregate while nothing else does, and turns a panic into an
+// error.
 func (c *Consumer) withAggregate(id uuid.UUID, work func() error) error {
 	return c.withAggregates([]uuid.UUID{id}, work)
 }
@@ -244,7 +256,8 @@ func (c *Consumer) protect(work func() error) error { return failure.Protect(c.l
 // now is the time as it is stored.
 func (c *Consumer) now() time.Time { return eventsourcing.Timestamp(c.config.Now()) }
 
-// notHere says why something cannot be done to a consumer that does not run in this process at the moment.
+// notHere says why something cannot be done to a consumer that does not run in this process at the
+// moment.
 func (c *Consumer) notHere() error {
 	status := c.health.Status()
 	if status.State == ports.ConsumerStandby {

@@ -130,7 +130,8 @@ func (b *bundle) status(t *testing.T) ports.ConsumerStatus {
 	return b.consumer.Status(t.Context())
 }
 
-// follow runs Pull, with Handle called at once for what it emits, until the returned function is called.
+// follow runs Pull, with Handle called at once for what it emits, until the returned function is
+// called.
 func (b *bundle) follow(t *testing.T) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -17,8 +17,9 @@ func (c *Consumer) Pause(ctx context.Context) error {
 	return err
 }
 
-// Resume starts a consumer that was paused or has stopped itself. Why it has stopped itself is known to the process that works as
-// the consumer only, so when it was not paused, that one has to be asked.
+// Resume starts a consumer that was paused or has stopped itself. Why it has stopped itself is
+// known to the process that works as the consumer only, so when it was not paused, that one has to
+// be asked.
 func (c *Consumer) Resume(ctx context.Context) error {
 	paused := false
 	_, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
@@ -36,7 +37,8 @@ func (c *Consumer) Resume(ctx context.Context) error {
 	return nil
 }
 
-// Reset moves the consumer to another place in the history. Its effects happen anew, from a generation that knows of none.
+// Reset moves the consumer to another place in the history. Its effects happen anew, from a
+// generation that knows of none.
 func (c *Consumer) Reset(ctx context.Context, request ports.ResetRequest) (consequence string, err error) {
 	from := time.Time{}
 	if !request.From.IsZero() {

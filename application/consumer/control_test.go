@@ -239,8 +239,8 @@ func TestConsumer_Headroom(t *testing.T) {
 	})
 }
 
-// A consumer that drains for a pause waits for what the lanes hold. When the process stops meanwhile, the lanes let go of it, and
-// there is nothing to wait for any more.
+// A consumer that drains for a pause waits for what the lanes hold. When the process stops
+// meanwhile, the lanes let go of it, and there is nothing to wait for any more.
 func TestConsumer_Pause_thatAStopInterrupts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

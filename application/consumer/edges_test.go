@@ -19,7 +19,8 @@ import (
 	"orderflow/ports"
 )
 
-// typed returns n events of an aggregate of another type than those of bundle.write, behind head, as they are stored.
+// typed returns n events of an aggregate of another type than those of bundle.write, behind head,
+// as they are stored.
 func (b *bundle) typed(t *testing.T, aggregateType string, id uuid.UUID, n int) []eventsourcing.Record {
 	t.Helper()
 	var written []eventsourcing.Record
@@ -42,7 +43,8 @@ func (b *bundle) typed(t *testing.T, aggregateType string, id uuid.UUID, n int) 
 	return written
 }
 
-// A consumer never touches aggregates of a type that it does not take: not in delivery, not in catch-up, not in the check.
+// A consumer never touches aggregates of a type that it does not take: not in delivery, not in
+// catch-up, not in the check.
 func TestConsumer_types(t *testing.T) {
 	t.Parallel()
 	ofOrders := func(c *consumer.Config) { c.Types = []string{"order"} }

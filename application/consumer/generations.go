@@ -41,7 +41,8 @@ func (c *Consumer) switchOver(ctx context.Context, l *life) error {
 	return errChanged
 }
 
-// retryAfterSwitch gives aggregates that were parked for the old generation free: the new one holds all their events.
+// retryAfterSwitch gives aggregates that were parked for the old generation free: the new one holds
+// all their events.
 func (c *Consumer) retryAfterSwitch(ctx context.Context, record ports.ConsumerRecord) {
 	for _, parked := range c.lot.All() {
 		view := ports.ViewID{Consumer: c.config.Name, Generation: record.Live.Number}

@@ -13,12 +13,13 @@ import (
 	"orderflow/ports"
 )
 
-// Handle applies the effects of records and of everything before them that is missing. It retries until that worked, or until
-// the aggregates that fail are parked. It returns an error only when ctx ends. When the consumer stops meanwhile, it returns nil
-// without an effect; the offset then stays behind the records, and the feed delivers them again.
+// Handle applies the effects of records and of everything before them that is missing. It retries
+// until that worked, or until the aggregates that fail are parked. It returns an error only when
+// ctx ends. When the consumer stops meanwhile, it returns nil without an effect; the offset then
+// stays behind the records, and the feed delivers them again.
 //
-// Several records are applied together, with one write. When that fails they are tried one by one, those of other aggregates
-// before those that fail again.
+// Several records are applied together, with one write. When that fails they are tried one by one,
+// those of other aggregates before those that fail again.
 func (c *Consumer) Handle(ctx context.Context, records ...eventsourcing.Record) error {
 	l := c.life.Load()
 	if l == nil || !l.enter() {
@@ -48,8 +49,8 @@ func (c *Consumer) Handle(ctx context.Context, records ...eventsourcing.Record) 
 	return nil
 }
 
-// handleTogether applies records with one write, or one by one when that fails. It returns those that still fail, and what comes
-// behind them of the same aggregates.
+// handleTogether applies records with one write, or one by one when that fails. It returns those
+// that still fail, and what comes behind them of the same aggregates.
 func (c *Consumer) handleTogether(ctx context.Context, l *life, records []eventsourcing.Record) (failed []eventsourcing.Record) {
 	if c.handle(ctx, l, records) == nil {
 		return nil
@@ -67,7 +68,8 @@ func (c *Consumer) handleTogether(ctx context.Context, l *life, records []events
 	return failed
 }
 
-// insist applies record until that worked, or until its aggregate is parked. done is false when it was given up.
+// insist applies record until that worked, or until its aggregate is parked. done is false when it
+// was given up.
 func (c *Consumer) insist(ctx context.Context, l *life, record eventsourcing.Record) (done bool, err error) {
 	for attempt := 1; ; attempt++ {
 		err := c.handle(ctx, l, []eventsourcing.Record{record})
@@ -92,14 +94,14 @@ func (c *Consumer) insist(ctx context.Context, l *life, record eventsourcing.Rec
 	}
 }
 
-// hopeless says whether the aggregate of an event that has failed so often is to be set aside.
+// hopeless says whether the aggregate of an event that has failed so often is to be parked.
 func (c *Consumer) hopeless(err error, attempt int) bool {
 	return failure.Newer(err) || !failure.Transient(err) && attempt >= c.config.ParkAfter
 }
 
-// handle brings every generation up to records while nothing else works on their aggregates. Generations that nobody reads come
-// first, so that a query never sees an aggregate in the live generation that is older in the one that takes its place; their
-// failures hold nobody up.
+// handle brings every generation up to records while nothing else works on their aggregates.
+// Generations that nobody reads come first, so that a query never sees an aggregate in the live
+// generation that is older in the one that takes its place; their failures hold nobody up.
 func (c *Consumer) handle(ctx context.Context, l *life, records []eventsourcing.Record) error {
 	return c.withAggregates(holds.Distinct(records, aggregateOf), func() error {
 		for _, view := range l.others {
@@ -131,7 +133,8 @@ func handleIn(ctx context.Context, view *filling.View, records []eventsourcing.R
 	return view.HandleAll(ctx, records)
 }
 
-// handleBeside applies records to a generation that is not live. What it cannot take is noted. An error is about the note.
+// handleBeside applies records to a generation that is not live. What it cannot take is noted. An
+// error is about the note.
 func (c *Consumer) handleBeside(ctx context.Context, l *life, view *filling.View, records []eventsourcing.Record) error {
 	if c.protect(func() error { _, err := handleIn(ctx, view, records); return err }) == nil {
 		return nil
@@ -160,7 +163,7 @@ func (c *Consumer) count(did filling.Step) {
 	}
 }
 
-// withoutParked returns the records of aggregates that are not set aside.
+// withoutParked returns the records of aggregates that are not parked.
 func (c *Consumer) withoutParked(ctx context.Context, records []eventsourcing.Record) ([]eventsourcing.Record, error) {
 	if c.lot.Count() == 0 {
 		return records, nil
@@ -180,7 +183,8 @@ func (c *Consumer) withoutParked(ctx context.Context, records []eventsourcing.Re
 
 func aggregateOf(r *eventsourcing.Record) uuid.UUID { return r.AggregateID }
 
-// isParked tells whether an aggregate was set aside. Where others may have released it, they are asked.
+// isParked tells whether an aggregate was parked. Where others may have released it, they are
+// asked.
 func (c *Consumer) isParked(ctx context.Context, id uuid.UUID) (bool, error) {
 	if !c.lot.Has(id) {
 		return false, nil
@@ -193,8 +197,8 @@ func (c *Consumer) isParked(ctx context.Context, id uuid.UUID) (bool, error) {
 	return c.lot.Has(id), nil
 }
 
-// noteForeign counts a record that the event store does not have. The first one is logged: a producer that should not write to
-// the topic usually writes more than one.
+// noteForeign counts a record that the event store does not have. The first one is logged: a
+// producer that should not write to the topic usually writes more than one.
 func (c *Consumer) noteForeign(record eventsourcing.Record) {
 	c.health.Foreign.Add(1)
 	if c.foreign.CompareAndSwap(false, true) {

@@ -13,21 +13,24 @@ import (
 	"orderflow/ports"
 )
 
-// life is one uninterrupted run of a consumer on one plan: from the moment when it takes up work until everything it took is
-// done or given up.
+// life is one uninterrupted run of a consumer on one plan: from the moment when it takes up work
+// until everything it took is done or given up.
 type life struct {
 	plan ports.ConsumerRecord
 	// live is the generation that is read; nil when another version of the effect has filled it.
 	live *filling.View
-	// others are generations that are kept up to date beside it, next among them while a rebuild fills it.
+	// others are generations that are kept up to date beside it, next among them while a rebuild
+	// fills it.
 	others []*filling.View
 	next   *filling.View
 	// filled is how far the filling of next has got; nil without next.
 	filled *filling.Place
-	// newer ends the life so that a newer program can take over; it does nothing where there is no other process.
+	// newer ends the life so that a newer program can take over; it does nothing where there is no
+	// other process.
 	newer func()
 
-	// stopping is closed when no more records are taken, and attempts are not waited for any longer.
+	// stopping is closed when no more records are taken, and attempts are not waited for any
+	// longer.
 	stopping <-chan struct{}
 	// aborted ends when effects must end.
 	aborted context.Context
@@ -83,8 +86,9 @@ func (c *Consumer) newLife(record ports.ConsumerRecord, stopping <-chan struct{}
 	return l
 }
 
-// planOf is the part of a record that a life is bound to: when it changes, the life ends and another one begins. Catching up is a
-// part of the life that does it, unless others have to make way.
+// planOf is the part of a record that a life is bound to: when it changes, the life ends and
+// another one begins. Catching up is a part of the life that does it, unless others have to make
+// way.
 func (c *Config) planOf(record ports.ConsumerRecord) ports.ConsumerRecord {
 	record.Revision = 0
 	record.CatchingUp = record.CatchingUp && c.Shared
@@ -120,8 +124,9 @@ func (l *life) leave(succeeded int) {
 	})
 }
 
-// abandon is for a record that is given up. From then on nothing is committed, so it comes again. When the life was aborted or
-// is stopping, there is nobody who should try again, and the error is nil.
+// abandon is for a record that is given up. From then on nothing is committed, so it comes again.
+// When the life was aborted or is stopping, there is nobody who should try again, and the error is
+// nil.
 func (l *life) abandon(err error) error {
 	select {
 	case <-l.stopping:
@@ -149,7 +154,8 @@ func (l *life) is(condition func() bool) bool {
 	return condition()
 }
 
-// await waits until condition holds, and reports whether it does. The condition is checked under the lock.
+// await waits until condition holds, and reports whether it does. The condition is checked under
+// the lock.
 func (l *life) await(ctx context.Context, condition func() bool) bool {
 	for {
 		l.mu.Lock()
@@ -170,9 +176,9 @@ func (l *life) await(ctx context.Context, condition func() bool) bool {
 	}
 }
 
-// taint notes that a generation may have missed something of an aggregate. Only the next generation must know: the previous
-// one is brought up to date before it is used again. What is noted here is forgotten with the life, so the filling is noted
-// durably as one that must begin anew after that.
+// taint notes that a generation may have missed something of an aggregate. Only the next generation
+// must know: the previous one is brought up to date before it is used again. What is noted here is
+// forgotten with the life, so the filling is noted durably as one that must begin anew after that.
 func (l *life) taint(ctx context.Context, view *filling.View, id uuid.UUID) error {
 	if view != l.next {
 		return nil
@@ -197,7 +203,8 @@ func (l *life) handOver() {
 	}
 }
 
-// untaint returns the tainted orders and forgets them; all is false when there are more than it remembers.
+// untaint returns the tainted orders and forgets them; all is false when there are more than it
+// remembers.
 func (l *life) untaint() (orders []uuid.UUID, all bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

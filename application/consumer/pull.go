@@ -14,8 +14,8 @@ import (
 	"orderflow/ports"
 )
 
-// Emit passes a record on towards [Consumer.Handle] and blocks while there is no room. done is to be called once, after
-// Handle returned nil for the record, from any goroutine.
+// Emit passes a record on towards [Consumer.Handle] and blocks while there is no room. done is to
+// be called once, after Handle returned nil for the record, from any goroutine.
 type Emit = func(ctx context.Context, record eventsourcing.Record, done func()) error
 
 // Why a life ends although nothing is wrong.
@@ -27,8 +27,8 @@ var (
 	errHandOver = errors.New("an event is of a newer version: another process may be able to read it")
 )
 
-// Pull brings the consumer up to date and then follows the feed, until ctx ends; then it returns nil. Everything else that
-// goes wrong is reported in the status and tried again.
+// Pull brings the consumer up to date and then follows the feed, until ctx ends; then it returns
+// nil. Everything else that goes wrong is reported in the status and tried again.
 func (c *Consumer) Pull(ctx context.Context, emit Emit) error {
 	defer c.health.Set(ports.ConsumerStopped)
 	var beside sync.WaitGroup
@@ -59,7 +59,7 @@ func (c *Consumer) Pull(ctx context.Context, emit Emit) error {
 			}
 			continue
 		case errors.Is(err, ports.ErrOffsetExpired), errors.Is(err, ports.ErrNoOffset):
-			c.log.Warn("the feed cannot go on from the offset, catching up from the event store", "reason", err)
+			c.log.Warn("the feed cannot continue at the offset, catching up from the event store", "reason", err)
 			if errors.Is(err, ports.ErrOffsetExpired) {
 				c.health.Expire()
 			}
@@ -76,8 +76,8 @@ func (c *Consumer) Pull(ctx context.Context, emit Emit) error {
 	}
 }
 
-// live is one life: it ends when the plan changes, when ctx ends, or with an error. It calls progress when something was
-// delivered.
+// live is one life: it ends when the plan changes, when ctx ends, or with an error. It calls
+// progress when something was delivered.
 func (c *Consumer) live(ctx context.Context, emit Emit, progress func()) error {
 	changed := c.decisions.Next()
 	record, err := c.plan(ctx)
@@ -158,8 +158,8 @@ func (c *Consumer) endOnChange(ctx context.Context, l *life, end context.CancelC
 	}
 }
 
-// follow catches up where that is due, and then delivers until ctx, which ends with the life, ends or something goes wrong. When it
-// returns, nothing of this life is in flight any more.
+// follow catches up where that is due, and then delivers until ctx, which ends with the life, ends
+// or something goes wrong. When it returns, nothing of this life is in flight any more.
 func (c *Consumer) follow(
 	ctx, process context.Context, l *life, emit Emit, progress func(), beside *sync.WaitGroup, end context.CancelCauseFunc,
 ) error {
@@ -235,7 +235,8 @@ func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subs
 	}
 }
 
-// pass tells that a heartbeat has come to the end of its way. Where the effect has a target that can be asked, that is there.
+// pass tells that a heartbeat has come to the end of its way. Where the effect has a target that
+// can be asked, that is there.
 func (c *Consumer) pass(l *life, beat time.Time) {
 	probe, ok := c.config.Effect.(ports.Probe)
 	if !ok {
@@ -262,8 +263,9 @@ func (c *Consumer) pass(l *life, beat time.Time) {
 	}()
 }
 
-// drain waits until what was taken is done, for as long as it may, and ends the life. When process ends, the lanes let go of the
-// records that wait there, and only those that are being handled are waited for.
+// drain waits until what was taken is done, for as long as it may, and ends the life. When process
+// ends, the lanes let go of the records that wait there, and only those that are being handled are
+// waited for.
 func (c *Consumer) drain(ctx, process context.Context, l *life, end context.CancelCauseFunc) {
 	cause := context.Cause(ctx)
 	end(errOver)
@@ -284,7 +286,8 @@ func (c *Consumer) drain(ctx, process context.Context, l *life, end context.Canc
 			c.log.Warn("records in flight are given up and come again", "after", c.config.DrainTimeout)
 		}
 	default:
-		// The process stops, or the consumer stops itself. Records that still wait in a lane are let go.
+		// The process stops, or the consumer stops itself. Records that still wait in a lane are
+		// let go.
 		l.await(wait, handled)
 	}
 	l.update(func() { l.closed = true })
@@ -293,7 +296,8 @@ func (c *Consumer) drain(ctx, process context.Context, l *life, end context.Canc
 	l.await(context.WithoutCancel(ctx), func() bool { return l.active == 0 })
 }
 
-// commit saves the offset. When that fails the next one covers it, and at worst some records come again.
+// commit saves the offset. When that fails the next one covers it, and at worst some records come
+// again.
 func (c *Consumer) commit(ctx context.Context, subscription ports.Subscription, position ports.Position) {
 	err := subscription.Commit(context.WithoutCancel(ctx), position)
 	if err != nil && !errors.Is(err, ports.ErrClosed) {

@@ -21,8 +21,9 @@ func (c *Consumer) Rebuild(ctx context.Context, request ports.RebuildRequest) er
 	return c.begin(ctx, request, c.subject.Rebuild)
 }
 
-// begin changes the record so that there is a next generation, which this process is then to build as it was asked to: where all
-// processes work as the consumer it takes the lease first, which its next life needs.
+// begin changes the record so that there is a next generation, which this process is then to build
+// as it was asked to: where all processes work as the consumer it takes the lease first, which its
+// next life needs.
 func (c *Consumer) begin(ctx context.Context, request ports.RebuildRequest, change func(*ports.ConsumerRecord) error) error {
 	if c.config.Shared && c.lease != nil {
 		if err := c.lease.Try(ctx); err != nil {
@@ -45,7 +46,8 @@ func (c *Consumer) AbortRebuild(ctx context.Context) error {
 	return err
 }
 
-// Rollback makes the previous generation live again: it becomes the next one, is brought up to date, and is switched to.
+// Rollback makes the previous generation live again: it becomes the next one, is brought up to
+// date, and is switched to.
 func (c *Consumer) Rollback(ctx context.Context) error {
 	if err := c.subject.RefuseWithoutTable(); err != nil {
 		return err

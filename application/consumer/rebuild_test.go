@@ -23,7 +23,8 @@ import (
 	"orderflow/ports"
 )
 
-// counts has one row an order, which counts its events, in a way that depends on the version of the reducer.
+// counts has one row an order, which counts its events, in a way that depends on the version of the
+// reducer.
 var counts = &projection.Table{Name: "counts", Owner: "order_id", Columns: []projection.Column{
 	{Name: "order_id", Kind: projection.UUID, Role: projection.Partition},
 	{Name: "n", Kind: projection.BigInt, Role: projection.Regular},
@@ -326,7 +327,8 @@ func TestConsumer_Rebuild(t *testing.T) {
 		}
 	})
 
-	// interrupted fills half of a generation, whose first aggregate misses an event if spoilt, and goes on after a restart.
+	// interrupted fills half of a generation, whose first aggregate misses an event if spoilt, and
+	// goes on after a restart.
 	interrupted := func(t *testing.T, spoilt bool) (again *tables, store *pagedStore, first uuid.UUID) {
 		t.Helper()
 		before := &pagedStore{Store: memory.New(memory.Options{})}

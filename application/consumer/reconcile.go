@@ -70,8 +70,8 @@ func (c checked) BringUp(ctx context.Context, head ports.Head) error {
 	return nil
 }
 
-// RepairAggregate makes what the live view has of one aggregate what its events say. stray are rows to be removed that the events do
-// not say.
+// RepairAggregate makes what the live view has of one aggregate what its events say. stray are rows
+// to be removed that the events do not say.
 func (c *Consumer) RepairAggregate(ctx context.Context, id uuid.UUID, stray []projection.Row) error {
 	view, leave, err := c.enter()
 	if err != nil {
@@ -85,7 +85,7 @@ func (c *Consumer) RepairAggregate(ctx context.Context, id uuid.UUID, stray []pr
 		if err := view.Repair(ctx, id, stray); err != nil {
 			return err
 		}
-		c.log.Warn("aggregate was put right in the view", "aggregate_id", id)
+		c.log.Warn("aggregate was repaired in the view", "aggregate_id", id)
 		return nil
 	})
 }

@@ -22,7 +22,8 @@ func TestConsumer_Skip_oneRuleEverywhere(t *testing.T) {
 	repairable := func(store *memory.Store) func(*consumer.Config) {
 		return func(c *consumer.Config) { c.Repairer = store }
 	}
-	// parkAndSkip parks the second of three events of an aggregate and skips it. It returns how the reducer is mended.
+	// parkAndSkip parks the second of three events of an aggregate and skips it. It returns how the
+	// reducer is mended.
 	parkAndSkip := func(t *testing.T, b *bundle, fail func(func(eventsourcing.Record) error), bug func()) uuid.UUID {
 		t.Helper()
 		id := uuid.New()

@@ -11,8 +11,8 @@ import (
 // lagPatience bounds how long a status waits for the lag of a feed that should answer at once.
 const lagPatience = 250 * time.Millisecond
 
-// Status says how the consumer is. It waits for nothing but the feed's lag, and for that at most a quarter of a second: a figure
-// that cannot be told is unknown, and says why.
+// Status says how the consumer is. It waits for nothing but the feed's lag, and for that at most a
+// quarter of a second: a figure that cannot be told is unknown, and says why.
 func (c *Consumer) Status(ctx context.Context) ports.ConsumerStatus {
 	status := c.health.Status()
 	record := c.decisions.Record()

@@ -35,8 +35,8 @@ func (m Manager) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// Consumers returns the status of each, in their order. They are asked at the same time, so that one that does not answer
-// holds up no other.
+// Consumers returns the status of each, in their order. They are asked at the same time, so that
+// one that does not answer holds up no other.
 func (m Manager) Consumers(ctx context.Context) []ports.ConsumerStatus {
 	statuses := make([]ports.ConsumerStatus, len(m))
 	var asked sync.WaitGroup
@@ -47,7 +47,8 @@ func (m Manager) Consumers(ctx context.Context) []ports.ConsumerStatus {
 	return statuses
 }
 
-// LiveView returns the view that queries read; for a consumer that there is not, a view that nobody fills.
+// LiveView returns the view that queries read; for a consumer that there is not, a view that nobody
+// fills.
 func (m Manager) LiveView(name string) ports.ViewID {
 	c, err := m.named(name)
 	if err != nil {
@@ -56,7 +57,8 @@ func (m Manager) LiveView(name string) ports.ViewID {
 	return c.LiveView()
 }
 
-// Takes says whether a consumer takes events of an aggregate type. One that there is not takes none.
+// Takes says whether a consumer takes events of an aggregate type. One that there is not takes
+// none.
 func (m Manager) Takes(name, aggregateType string) bool {
 	c, err := m.named(name)
 	return err == nil && c.Takes(aggregateType)
@@ -147,7 +149,7 @@ func (m Manager) Rollback(ctx context.Context, name string) error {
 	return m.do(name, func(c *consumer.Consumer) error { return c.Rollback(ctx) })
 }
 
-// RepairAggregate puts right what one order has in the view of one consumer.
+// RepairAggregate repairs what one order has in the view of one consumer.
 func (m Manager) RepairAggregate(ctx context.Context, name string, aggregateID uuid.UUID, stray []projection.Row) error {
 	return m.do(name, func(c *consumer.Consumer) error { return c.RepairAggregate(ctx, aggregateID, stray) })
 }

@@ -1,4 +1,5 @@
-// Package decisions keeps what somebody has decided about one consumer: its record in the registry, as this process knows it.
+// Package decisions keeps what an operator has decided about one consumer: its record in the
+// registry, as this process knows it.
 package decisions
 
 import (
@@ -11,8 +12,9 @@ import (
 	"orderflow/ports"
 )
 
-// Decisions is the newest record of a consumer that this process knows of, and who waits for the next one. Several processes
-// may change the record, each by comparing revisions. It is safe for concurrent use.
+// Decisions is the newest record of a consumer that this process knows of, and who waits for the
+// next one. Several processes may change the record, each by comparing revisions. It is safe for
+// concurrent use.
 type Decisions struct {
 	registry ports.ConsumerRegistry
 	// first is the record of a consumer that never ran.
@@ -23,8 +25,8 @@ type Decisions struct {
 	changed chan struct{}
 }
 
-// New returns the Decisions about a consumer. first is its record if it never ran. Until something was read, its view is that of
-// generation 1, whatever has filled it.
+// New returns the Decisions about a consumer. first is its record if it never ran. Until something
+// was read, its view is that of generation 1, whatever has filled it.
 func New(registry ports.ConsumerRegistry, first ports.ConsumerRecord) *Decisions {
 	return &Decisions{
 		registry: registry,
@@ -70,8 +72,8 @@ func (d *Decisions) wake() {
 	d.changed = make(chan struct{})
 }
 
-// Watch looks every so often at what other processes have written, until ctx ends. What it cannot read it reads later; whoever
-// depends on the registry meets the error.
+// Watch looks every so often at what other processes have written, until ctx ends. What it cannot
+// read it reads later; whoever depends on the registry meets the error.
 func (d *Decisions) Watch(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -103,8 +105,8 @@ func (d *Decisions) Refresh(ctx context.Context) error {
 // maxRaces bounds how often a change of the record is decided anew because others were first.
 const maxRaces = 20
 
-// Update reads the record, changes it and saves it, until nobody else comes in between. change may be called several times; when
-// it returns an error or changes nothing, nothing is saved.
+// Update reads the record, changes it and saves it, until nobody else comes in between. change may
+// be called several times; when it returns an error or changes nothing, nothing is saved.
 func (d *Decisions) Update(ctx context.Context, change func(*ports.ConsumerRecord) error) (ports.ConsumerRecord, error) {
 	var err error
 	for range maxRaces {

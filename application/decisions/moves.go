@@ -7,8 +7,8 @@ import (
 	"orderflow/ports"
 )
 
-// Subject is what a decision must know of a consumer. Its methods change a record in the way that is asked for, or refuse with a
-// *ports.RefusedError that names the way out.
+// Subject is what a decision must know of a consumer. Its methods change a record in the way that
+// is asked for, or refuse with a *ports.RefusedError that names the way out.
 type Subject struct {
 	Name string
 	// Version is that of the effect in this program.
@@ -18,8 +18,8 @@ type Subject struct {
 	Now  func() time.Time
 }
 
-// Settle is what follows from the version of the effect, without anybody's decision. It returns what is worth a line in the log;
-// empty for nothing.
+// Settle is what follows from the version of the effect, without anybody's decision. It returns
+// what is worth a line in the log; empty for nothing.
 func (s Subject) Settle(record *ports.ConsumerRecord) (note string) {
 	switch {
 	case record.Live.Version == s.Version:
@@ -38,8 +38,8 @@ func (s Subject) Settle(record *ports.ConsumerRecord) (note string) {
 	return ""
 }
 
-// Consequence says what a reset to events from a time on would do; the zero time is the first event. An error says that it could
-// only do harm.
+// Consequence says what a reset to events from a time on would do; the zero time is the first
+// event. An error says that it could only do harm.
 func (s Subject) Consequence(from time.Time) (string, error) {
 	switch {
 	case s.View && !from.IsZero():

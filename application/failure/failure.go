@@ -26,7 +26,8 @@ func Mark(kind ports.FailureKind, err error) error {
 	return &kindError{kind, err}
 }
 
-// KindOf returns the kind of a failure. An error without a mark is a bug: the code did not expect it.
+// KindOf returns the kind of a failure. An error without a mark is a bug: the code did not expect
+// it.
 func KindOf(err error) ports.FailureKind {
 	if Newer(err) {
 		return ports.FailureNewer
@@ -74,8 +75,8 @@ func Event(err error, otherwise eventsourcing.Record) eventsourcing.Record {
 	return otherwise
 }
 
-// Protect calls work and turns a panic into an error of kind bug, so that one event cannot end the process. Only the stack is
-// logged here. The error is for the caller to handle.
+// Protect calls work and turns a panic into an error of kind bug, so that one event cannot end the
+// process. Only the stack is logged here. The error is for the caller to handle.
 func Protect(log *slog.Logger, work func() error) error {
 	err := portkit.Protect(work)
 	if panicked := (*portkit.PanicError)(nil); errors.As(err, &panicked) {

@@ -10,9 +10,9 @@ import (
 	"orderflow/ports"
 )
 
-// HandleAll does what [View.Handle] does for several records, of any aggregates, in the order of delivery. All effects go to
-// the view store in one call. After an error, some of them may have happened. Handling the records one by one then tells which
-// one is to blame, and does no harm.
+// HandleAll does what [View.Handle] does for several records, of any aggregates, in the order of
+// delivery. All effects go to the view store in one call. After an error, some of them may have
+// happened. Handling the records one by one then tells which one is to blame, and does no harm.
 func (v *View) HandleAll(ctx context.Context, records []eventsourcing.Record) (Step, error) {
 	var total Step
 	changes := make([]ports.Change, 0, len(records))
@@ -32,7 +32,8 @@ func (v *View) HandleAll(ctx context.Context, records []eventsourcing.Record) (S
 	return total, nil
 }
 
-// prepare performs the effects of records of one aggregate, and returns the change that is to be stored.
+// prepare performs the effects of records of one aggregate, and returns the change that is to be
+// stored.
 func (v *View) prepare(ctx context.Context, group []eventsourcing.Record) (change ports.Change, did Step, err error) {
 	id := group[0].AggregateID
 	state, err := v.State(ctx, id)

@@ -12,9 +12,10 @@ import (
 
 // Effect is what a consumer does with events.
 type Effect interface {
-	// Apply performs records, the next ones of one aggregate, and returns what is to be kept; the sequence number and the
-	// aggregate id are filled in by the caller. state is what the previous Apply for that aggregate returned, nil at first. It may be
-	// called again with the same arguments after an error or a crash.
+	// Apply performs records, the next ones of one aggregate, and returns what is to be kept; the
+	// sequence number and the aggregate id are filled in by the caller. state is what the previous
+	// Apply for that aggregate returned, nil at first. It may be called again with the same
+	// arguments after an error or a crash.
 	Apply(ctx context.Context, state []byte, records []eventsourcing.Record) (ports.Change, error)
 }
 
@@ -48,8 +49,9 @@ func (p projecting) Apply(_ context.Context, state []byte, records []eventsourci
 	}, nil
 }
 
-// Publish is the effect of a publisher: each record goes out, in order. A publisher that is a [ports.Probe], too, is asked with each
-// heartbeat, so that one whose target is gone falls behind although there is nothing to publish.
+// Publish is the effect of a publisher: each record goes out, in order. A publisher that is a
+// [ports.Probe], too, is asked with each heartbeat, so that one whose target is gone falls behind
+// although there is nothing to publish.
 func Publish(publisher ports.Publisher) Effect {
 	if probe, ok := publisher.(ports.Probe); ok {
 		return probed{publishing{publisher}, probe}

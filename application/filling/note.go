@@ -12,11 +12,13 @@ import (
 	"orderflow/ports"
 )
 
-// bookkeeping is the generation under which a consumer keeps its notes. Views begin with generation 1.
+// bookkeeping is the generation under which a consumer keeps its notes. Views begin with generation
+// 1.
 const bookkeeping = 0
 
-// Note is a small piece of text that a consumer keeps in the view store, beside its views. So it never survives a crash that
-// effects stored before it do not survive, and no store needs another table for it.
+// Note is a small piece of text that a consumer keeps in the view store, beside its views. So it
+// never survives a crash that effects stored before it do not survive, and no store needs another
+// table for it.
 //
 // Several processes may write one note: the last one wins. A Note is not safe for concurrent use.
 type Note struct {
@@ -27,7 +29,8 @@ type Note struct {
 	sequence uint64
 }
 
-// OpenNote reads the note of that name. data is empty when there is none, or when what is stored cannot be read.
+// OpenNote reads the note of that name. data is empty when there is none, or when what is stored
+// cannot be read.
 func OpenNote(ctx context.Context, views ports.ViewStore, consumer, name string) (n *Note, data []byte, err error) {
 	sum := sha256.Sum256([]byte(name))
 	n = &Note{name: name, views: views, view: ports.ViewID{Consumer: consumer, Generation: bookkeeping}, id: uuid.UUID(sum[:16])}
@@ -52,7 +55,8 @@ func (n *Note) Save(ctx context.Context, data []byte) error {
 	return n.Follow(ctx, data)
 }
 
-// Follow stores data unless another process has saved something since the last call. It costs one write and no read.
+// Follow stores data unless another process has saved something since the last call. It costs one
+// write and no read.
 func (n *Note) Follow(ctx context.Context, data []byte) error {
 	state := ports.ViewState{SequenceNumber: n.sequence + 1, Data: data}
 	if err := n.views.Apply(ctx, n.view, ports.Change{AggregateID: n.id, State: state}); err != nil {

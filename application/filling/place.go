@@ -10,12 +10,13 @@ import (
 	"orderflow/ports"
 )
 
-// Place remembers durably how far a walk has got. Two processes do no harm to each other: what is before a place is done,
-// whoever did it.
+// Place remembers durably how far a walk has got. Two processes do no harm to each other: what is
+// before a place is done, whoever did it.
 //
 // Its methods are safe for concurrent use.
 type Place struct {
-	// Before, when set, is called before a place is stored. An error of it keeps the place where it was.
+	// Before, when set, is called before a place is stored. An error of it keeps the place where it
+	// was.
 	Before func(ctx context.Context) error
 
 	mu     sync.Mutex
@@ -27,7 +28,7 @@ type Place struct {
 type walked struct {
 	// Version of this form.
 	Version int `json:"version"`
-	// Begun says that a walk is under way.
+	// Begun says that a walk is in progress.
 	Begun bool `json:"begun"`
 	// Cursor is behind what is done; empty for nothing.
 	Cursor ports.Cursor `json:"cursor,omitempty"`
@@ -42,7 +43,8 @@ type walked struct {
 // walkedVersion is the version that is written, and the only one that is read.
 const walkedVersion = 1
 
-// OpenPlace reads the place of the walk of that name. What cannot be read counts as none: the walk begins anew.
+// OpenPlace reads the place of the walk of that name. What cannot be read counts as none: the walk
+// begins anew.
 func OpenPlace(ctx context.Context, views ports.ViewStore, consumer, walk string) (*Place, error) {
 	note, data, err := OpenNote(ctx, views, consumer, "place of "+walk)
 	if err != nil {
@@ -55,7 +57,7 @@ func OpenPlace(ctx context.Context, views ports.ViewStore, consumer, walk string
 	return p, nil
 }
 
-// Begun says whether a walk is under way that can go on.
+// Begun says whether a walk is in progress that can continue.
 func (p *Place) Begun() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,7 +83,7 @@ func (p *Place) Begin(ctx context.Context) error {
 	return p.save(ctx, (*Note).Save, func(w *walked) { *w = walked{Begun: true, CompletedAt: w.CompletedAt} })
 }
 
-// Spoil makes the walk begin anew after an interruption. Without one it goes on.
+// Spoil makes the walk begin anew after an interruption. Without one it continues.
 func (p *Place) Spoil(ctx context.Context) error {
 	p.mu.Lock()
 	spoilt := p.walked.Spoilt
@@ -92,7 +94,8 @@ func (p *Place) Spoil(ctx context.Context) error {
 	return p.save(ctx, (*Note).Save, func(w *walked) { w.Spoilt = true })
 }
 
-// End notes that the walk has ended, or that there is none; at is zero when it did not end by itself.
+// End notes that the walk has ended, or that there is none; at is zero when it did not end by
+// itself.
 func (p *Place) End(ctx context.Context, at time.Time) error {
 	return p.save(ctx, (*Note).Save, func(w *walked) {
 		if at.IsZero() {
@@ -102,7 +105,7 @@ func (p *Place) End(ctx context.Context, at time.Time) error {
 	})
 }
 
-// cursor is where the walk goes on.
+// cursor is where the walk continues.
 func (p *Place) cursor() ports.Cursor {
 	if p == nil {
 		return ""

@@ -11,8 +11,9 @@ import (
 	"orderflow/ports"
 )
 
-// Repair makes what the view has of one aggregate what its events say. stray are rows of the aggregate to be removed that the
-// events do not say. An aggregate without events is removed. A view without rows is only brought up to the last event.
+// Repair makes what the view has of one aggregate what its events say. stray are rows of the
+// aggregate to be removed that the events do not say. An aggregate without events is removed. A
+// view without rows is only brought up to the last event.
 //
 // Errors: *ports.RefusedError where the store cannot replace rows.
 func (v *View) Repair(ctx context.Context, aggregateID uuid.UUID, stray []projection.Row) error {
@@ -23,7 +24,8 @@ func (v *View) Repair(ctx context.Context, aggregateID uuid.UUID, stray []projec
 	if v.config.Repairer == nil {
 		return &ports.RefusedError{Reason: fmt.Sprintf("the store cannot replace rows of %s: rebuild it", v.config.View.Consumer)}
 	}
-	// The state is read first. When the view moves on meanwhile, it is not at what was seen, and nothing is replaced.
+	// The state is read first. When the view moves on meanwhile, it is not at what was seen, and
+	// nothing is replaced.
 	state, err := v.State(ctx, aggregateID)
 	if err != nil {
 		return err

@@ -19,8 +19,9 @@ type bound struct {
 
 const boundVersion = 1
 
-// BoundTarget returns the target that a publisher of that name publishes to; empty when none was bound yet. Offsets and states
-// are about what the target has received, so a publisher never changes its target: another target is another consumer.
+// BoundTarget returns the target that a publisher of that name publishes to; empty when none was
+// bound yet. Offsets and states are about what the target has received, so a publisher never
+// changes its target: another target is another consumer.
 func BoundTarget(ctx context.Context, views ports.ViewStore, name string) (target string, err error) {
 	_, data, err := OpenNote(ctx, views, name, targetNote)
 	if err != nil || len(data) == 0 {

@@ -48,7 +48,8 @@ type Config struct {
 	Logger    *slog.Logger
 }
 
-// View is one generation of what a consumer keeps. Calls for one aggregate must come one after the other.
+// View is one generation of what a consumer keeps. Calls for one aggregate must come one after the
+// other.
 type View struct{ config Config }
 
 // NewView returns a View.
@@ -59,14 +60,15 @@ func (v *View) ID() ports.ViewID { return v.config.View }
 
 // Step is what handling some records did.
 type Step struct {
-	// Applied is how many events were applied, Healed how many of them the feed had left out, and Duplicates how many records
-	// were dropped because their events had been applied before.
+	// Applied is how many events were applied, Healed how many of them the feed had left out, and
+	// Duplicates how many records were dropped because their events had been applied before.
 	Applied, Healed, Duplicates int
 	// Foreign holds the records that are not in the event store. They had no effect.
 	Foreign []eventsourcing.Record
 }
 
-// Handle applies record, and before it what is missing. The error names the event that is to blame; see [failure.Event].
+// Handle applies record, and before it what is missing. The error names the event that is to blame;
+// see [failure.Event].
 func (v *View) Handle(ctx context.Context, record eventsourcing.Record) (Step, error) {
 	state, err := v.State(ctx, record.AggregateID)
 	if err != nil {
@@ -80,7 +82,8 @@ func (v *View) Handle(ctx context.Context, record eventsourcing.Record) (Step, e
 	return did, err
 }
 
-// BringUp applies what the event store holds of one aggregate, which is at least up to head, and the view does not.
+// BringUp applies what the event store holds of one aggregate, which is at least up to head, and
+// the view does not.
 func (v *View) BringUp(ctx context.Context, head ports.Head) (advanced int, err error) {
 	state, err := v.State(ctx, head.AggregateID)
 	if err != nil || state.SequenceNumber >= head.SequenceNumber {
@@ -120,8 +123,8 @@ func (v *View) Take(ctx context.Context, history []eventsourcing.Record) error {
 	return err
 }
 
-// State tells how far the view is with one aggregate. A state that cannot be read counts as none: the view is derived from the
-// events, and begins with the first one again.
+// State tells how far the view is with one aggregate. A state that cannot be read counts as none:
+// the view is derived from the events, and begins with the first one again.
 func (v *View) State(ctx context.Context, aggregateID uuid.UUID) (ports.ViewState, error) {
 	state, err := v.config.Views.State(ctx, v.config.View, aggregateID)
 	if errors.Is(err, ports.ErrCorrupt) {
@@ -156,8 +159,8 @@ func check(records []eventsourcing.Record, aggregateID uuid.UUID, after uint64) 
 	return nil
 }
 
-// advance applies records, which follow state: all at once, or when one of them fails as far as possible and that one by one,
-// so that the error names it; see [failure.Event].
+// advance applies records, which follow state: all at once, or when one of them fails as far as
+// possible and that one by one, so that the error names it; see [failure.Event].
 func (v *View) advance(ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record) (advanced int, err error) {
 	if _, err = v.apply(ctx, aggregateID, state, records); err == nil {
 		return len(records), nil
@@ -212,7 +215,8 @@ func (v *View) store(ctx context.Context, changes ...ports.Change) error {
 	return failure.Mark(ports.FailureStore, v.config.Views.Apply(ctx, v.config.View, changes...))
 }
 
-// effective returns the records that have an effect: those that are not too old and not skipped. It copies only if it must.
+// effective returns the records that have an effect: those that are not too old and not skipped. It
+// copies only if it must.
 func (v *View) effective(records []eventsourcing.Record) []eventsourcing.Record {
 	without := func(r eventsourcing.Record) bool {
 		return r.CreatedAt.Before(v.config.From) || v.config.Skips.Skipped(r.AggregateID, r.SequenceNumber)

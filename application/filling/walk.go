@@ -36,17 +36,19 @@ type Walk struct {
 	// Workers is how many aggregates are visited at once.
 	Workers int
 	Backoff failure.Backoff
-	// Place is where the walk begins, and is told how far it has got; nil for a walk that begins at the first aggregate and
-	// remembers nothing.
+	// Place is where the walk begins, and is told how far it has got; nil for a walk that begins at
+	// the first aggregate and remembers nothing.
 	Place *Place
-	// Stuck, when set, is told of each failed attempt that will be repeated. id is the nil UUID when the listing failed.
+	// Stuck, when set, is told of each failed attempt that will be repeated. id is the nil UUID
+	// when the listing failed.
 	Stuck func(ctx context.Context, id uuid.UUID, attempt int, err error)
-	// Flows, when set, is told when an attempt that Stuck was told of has been repeated with success.
+	// Flows, when set, is told when an attempt that Stuck was told of has been repeated with
+	// success.
 	Flows func(ctx context.Context, id uuid.UUID)
 }
 
-// Heads visits the head of every aggregate. Calls of visit are concurrent. A transient error of visit is tried again for that
-// aggregate alone, until ctx ends; any other error ends the walk.
+// Heads visits the head of every aggregate. Calls of visit are concurrent. A transient error of
+// visit is tried again for that aggregate alone, until ctx ends; any other error ends the walk.
 func (w Walk) Heads(ctx context.Context, visit func(context.Context, ports.Head) error) error {
 	list := func(ctx context.Context, cursor ports.Cursor) (heads []ports.Head, next ports.Cursor, err error) {
 		page, err := w.Store.ScanHeads(ctx, cursor, headPage)
@@ -60,10 +62,11 @@ func (w Walk) Heads(ctx context.Context, visit func(context.Context, ports.Head)
 	return walk(ctx, w, list, func(h ports.Head) uuid.UUID { return h.AggregateID }, visit)
 }
 
-// Histories visits the history of every aggregate, as it is when it is read, in the way of Heads. Read one after the other, as
-// they are stored, they cost less than half of what loading them by their heads does (BenchmarkRebuild).
+// Histories visits the history of every aggregate, as it is when it is read, in the way of Heads.
+// Read one after the other, as they are stored, they cost less than half of what loading them by
+// their heads does (BenchmarkRebuild).
 func (w Walk) Histories(ctx context.Context, visit func(context.Context, []eventsourcing.Record) error) error {
-	var last []eventsourcing.Record // the last history of a page, which may go on with the next page
+	var last []eventsourcing.Record // the last history of a page, which may continue on the next page
 	list := func(ctx context.Context, cursor ports.Cursor) (histories [][]eventsourcing.Record, next ports.Cursor, err error) {
 		page, err := w.Store.ListEvents(ctx, cursor, historyPage)
 		if err != nil {
@@ -169,8 +172,8 @@ func (w Walk) persist(ctx context.Context, id uuid.UUID, work func() error) erro
 	}
 }
 
-// sheets are the pages of a walk that are under way, in the order of the listing. A page is reached when it and every earlier
-// one is done.
+// sheets are the pages of a walk that are in progress, in the order of the listing. A page is
+// reached when it and every earlier one is done.
 type sheets struct {
 	place *Place
 

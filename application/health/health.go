@@ -15,9 +15,10 @@ import (
 
 // Counters count since the process started.
 type Counters struct {
-	// Handled counts the events that had their effect, Duplicates those that had it before, Healed those that the feed had
-	// left out, Retries failed attempts, Expired offsets that were too old, Reconciled the aggregates that the background check
-	// has brought up, Foreign the records of the feed that the event store does not have.
+	// Handled counts the events that had their effect, Duplicates those that had it before, Healed
+	// those that the feed had left out, Retries failed attempts, Expired offsets that were too old,
+	// Reconciled the aggregates that the background check has brought up, Foreign the records of
+	// the feed that the event store does not have.
 	Handled, Duplicates, Healed, Retries, Expired, Reconciled, Foreign atomic.Uint64
 }
 
@@ -33,13 +34,14 @@ type Health struct {
 	wasExpired bool
 	holder     ports.LeaseOwner
 	rebuild    *ports.RebuildStatus
-	// stuck holds the aggregates that failed at least once and have not succeeded since, loop the error of the loop itself,
-	// stop why the consumer has stopped itself.
+	// stuck holds the aggregates that failed at least once and have not succeeded since, loop the
+	// error of the loop itself, stop why the consumer has stopped itself.
 	stuck      map[uuid.UUID]*ports.ConsumerFailure
 	loop, stop *ports.ConsumerFailure
 }
 
-// New returns the Health of a consumer that is stopped. An aggregate counts as stuck from attempt failAfter on.
+// New returns the Health of a consumer that is stopped. An aggregate counts as stuck from attempt
+// failAfter on.
 func New(now func() time.Time, failAfter int) *Health {
 	return &Health{
 		now: now, failAfter: failAfter, state: ports.ConsumerStopped, stuck: make(map[uuid.UUID]*ports.ConsumerFailure),
@@ -95,7 +97,7 @@ func (h *Health) Restarting(err error, attempt int) {
 	h.state = ports.ConsumerFailing
 }
 
-// Halt notes that the consumer must not go on until somebody has looked.
+// Halt notes that the consumer must not continue until an operator has looked.
 func (h *Health) Halt(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -118,7 +120,8 @@ func (h *Health) Unhalt() {
 	h.stop = nil
 }
 
-// Failed notes one more failed attempt at an event, and reports whether it is the one that makes the aggregate count as stuck.
+// Failed notes one more failed attempt at an event, and reports whether it is the one that makes
+// the aggregate count as stuck.
 func (h *Health) Failed(at ports.Head, attempt int, err error) (newly bool) {
 	h.Retries.Add(1)
 	h.mu.Lock()

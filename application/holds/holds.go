@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Holds are the aggregates that work is done on. One piece of work may hold several aggregates; it gets all of
-// them at once or none, so no two can wait for each other. The zero value is ready.
+// Holds are the aggregates that work is done on. One piece of work may hold several aggregates; it
+// gets all of them at once or none, so no two can wait for each other. The zero value is ready.
 type Holds struct {
 	mu   sync.Mutex
 	held map[uuid.UUID]*Hold

@@ -1,9 +1,9 @@
 // Package lease lets one of several processes do a piece of work at a time.
 //
-// A process that cannot renew its lease for half of its time stops, while the lease still protects it. One that was asleep for
-// longer does not know that it lost the lease: the renewal rests on a clock that stands still meanwhile. So a lease protects
-// nothing by itself: what must not be overwritten by such a process carries the epoch of the lease, and loses against a higher
-// one.
+// A process that cannot renew its lease for half of its time stops, while the lease still protects
+// it. One that was asleep for longer does not know that it lost the lease: the renewal rests on a
+// clock that stands still meanwhile. So a lease protects nothing by itself: what must not be
+// overwritten by such a process carries the epoch of the lease, and loses against a higher one.
 package lease
 
 import (
@@ -37,20 +37,22 @@ type Config struct {
 	Logger  *slog.Logger
 }
 
-// Holder takes and renews one lease. Its methods may be called concurrently, but Hold runs once at a time.
+// Holder takes and renews one lease. Its methods may be called concurrently, but Hold runs once at
+// a time.
 type Holder struct{ config Config }
 
 // New returns a Holder that holds nothing.
 func New(config Config) *Holder { return &Holder{config} }
 
-// held is a lease that this process holds: its epoch, and a moment at which it had not begun to run out.
+// held is a lease that this process holds: its epoch, and a moment at which it had not begun to run
+// out.
 type held struct {
 	epoch uint64
 	since time.Time
 }
 
-// Hold waits for the lease and runs work while this process holds it. The context of work ends with [ErrLost] as its cause, in
-// time before another process may have the lease.
+// Hold waits for the lease and runs work while this process holds it. The context of work ends with
+// [ErrLost] as its cause, in time before another process may have the lease.
 func (h *Holder) Hold(ctx context.Context, work func(ctx context.Context, epoch uint64) error) error {
 	current, err := h.acquire(ctx)
 	if err != nil {
@@ -107,8 +109,8 @@ func (h *Holder) try(ctx context.Context) (held, error) {
 	return held{epoch, since}, nil
 }
 
-// renew renews the lease until ctx ends. It counts as lost when somebody else holds it or has held it, and while it still
-// protects when renewing has not worked for half of its time.
+// renew renews the lease until ctx ends. It counts as lost when another process holds it or has
+// held it, and while it still protects when renewing has not worked for half of its time.
 func (h *Holder) renew(ctx context.Context, current held, lose context.CancelCauseFunc) {
 	tick := time.NewTicker(h.config.TTL / 8)
 	defer tick.Stop()

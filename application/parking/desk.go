@@ -22,18 +22,20 @@ type Config struct {
 	// Name is that of the consumer.
 	Name string
 	Lot  *Lot
-	// Max is the number of parked aggregates beyond which the consumer stops instead of parking more.
+	// Max is the number of parked aggregates beyond which the consumer stops instead of parking
+	// more.
 	Max int
 	// Shared says that other processes work as the consumer, too.
 	Shared bool
-	// Publishes says that the consumer fills no table, and Repairable that the store can replace the rows of one aggregate.
+	// Publishes says that the consumer fills no table, and Repairable that the store can replace
+	// the rows of one aggregate.
 	Publishes, Repairable bool
 	// Alone does work on one aggregate while nothing else does, and turns a panic into an error.
 	Alone func(id uuid.UUID, work func() error) error
-	// Enter returns the view that is read, and keeps the consumer from ending its life until leave is called. Its error says
-	// why the consumer does not work in this process.
+	// Enter returns the view that is read, and keeps the consumer from ending its life until leave
+	// is called. Its error says why the consumer does not work in this process.
 	Enter func() (view *filling.View, leave func(), err error)
-	// Halt stops the consumer until somebody resumes it.
+	// Halt stops the consumer until an operator resumes it.
 	Halt   func(err error)
 	Health *health.Health
 	Now    func() time.Time
@@ -52,15 +54,16 @@ func NewDesk(config Config) *Desk { return &Desk{config, config.Lot} }
 // now is the time as it is stored.
 func (d *Desk) now() time.Time { return eventsourcing.Timestamp(d.config.Now()) }
 
-// errTooManyParked stops the consumer: when so many aggregates fail, it is not about the aggregates.
+// errTooManyParked stops the consumer: when so many aggregates fail, it is not about the
+// aggregates.
 var errTooManyParked = errors.New(
 	"too many aggregates are parked: find the cause, retry or skip some of them, and resume the consumer")
 
 // errTooManyWait keeps the consumer where it is until a newer program takes over.
 var errTooManyWait = errors.New("too many aggregates wait for a newer version of the program: start that version")
 
-// Park sets the aggregate of record aside. The entry is stored before the record counts as done, so the offset never passes an
-// event that is neither applied nor parked.
+// Park sets the aggregate of record aside. The entry is stored before the record counts as done, so
+// the offset never passes an event that is neither applied nor parked.
 func (d *Desk) Park(ctx context.Context, record eventsourcing.Record, attempts int, cause error) error {
 	return d.config.Alone(record.AggregateID, func() error {
 		if d.lot.Count() >= d.config.Max {
@@ -70,8 +73,9 @@ func (d *Desk) Park(ctx context.Context, record eventsourcing.Record, attempts i
 	})
 }
 
-// tooMany is the error for an aggregate that cannot be parked any more. The consumer stops itself, unless the program is just
-// too old: then it keeps trying, so that nobody has to resume it after the upgrade.
+// tooMany is the error for an aggregate that cannot be parked any more. The consumer stops itself,
+// unless the program is just too old: then it keeps trying, so that no operator has to resume it
+// after the upgrade.
 func (d *Desk) tooMany(record eventsourcing.Record, cause error) error {
 	if failure.Newer(cause) {
 		return fmt.Errorf("%w (%d); the last one, %s, fails with: %w", errTooManyWait, d.config.Max, record.AggregateID, cause)
@@ -81,7 +85,7 @@ func (d *Desk) tooMany(record eventsourcing.Record, cause error) error {
 	return err
 }
 
-// setAside stores what is known about an aggregate that does not get on. The caller holds it.
+// setAside stores what is known about an aggregate that makes no progress. The caller holds it.
 func (d *Desk) setAside(
 	ctx context.Context, parked ports.ParkedAggregate, failed eventsourcing.Record, attempts int, cause error,
 ) error {
@@ -102,7 +106,7 @@ func (d *Desk) setAside(
 	return nil
 }
 
-// Retry handles an aggregate that was set aside, from the event that failed to the last one.
+// Retry handles an aggregate that was parked, from the event that failed to the last one.
 func (d *Desk) Retry(ctx context.Context, id uuid.UUID) error {
 	return d.release(ctx, id, func(ports.ParkedAggregate) error { return nil })
 }
@@ -122,7 +126,8 @@ func (d *Desk) Skip(ctx context.Context, id uuid.UUID, reason string) error {
 	})
 }
 
-// release prepares a parked aggregate and brings it up to its last event; then it is parked no longer.
+// release prepares a parked aggregate and brings it up to its last event; then it is parked no
+// longer.
 func (d *Desk) release(ctx context.Context, id uuid.UUID, prepare func(ports.ParkedAggregate) error) error {
 	view, leave, err := d.config.Enter()
 	if err != nil {
@@ -169,7 +174,8 @@ func (d *Desk) bringBack(ctx context.Context, view *filling.View, parked ports.P
 	return nil
 }
 
-// bringUpParked calls bringUp for a parked aggregate, and parks it once more if that fails. The caller holds it.
+// bringUpParked calls bringUp for a parked aggregate, and parks it once more if that fails. The
+// caller holds it.
 func (d *Desk) bringUpParked(ctx context.Context, parked ports.ParkedAggregate, bringUp func() (advanced int, err error)) error {
 	err := failure.Protect(d.config.Logger, func() error {
 		advanced, err := bringUp()

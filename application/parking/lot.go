@@ -14,7 +14,8 @@ import (
 // page is how many entries are read at once.
 const page = 256
 
-// Lot is what one consumer has set aside, as far as this process knows. It is safe for concurrent use.
+// Lot is what one consumer leaves out, as far as this process knows. It is safe for concurrent
+// use.
 type Lot struct {
 	consumer string
 	parked   ports.ParkingLot
@@ -142,7 +143,7 @@ func (l *Lot) Summary() Summary {
 	return s
 }
 
-// Park stores what is known about an aggregate that was set aside.
+// Park stores what is known about an aggregate that was parked.
 func (l *Lot) Park(ctx context.Context, parked ports.ParkedAggregate) error {
 	parked.Consumer = l.consumer
 	if err := l.parked.Park(ctx, parked); err != nil {

@@ -16,7 +16,8 @@ func (l *Lot) Skipped(aggregateID uuid.UUID, sequence uint64) bool {
 	return len(l.skipped) > 0 && l.skipped[event{aggregateID, sequence}]
 }
 
-// RefreshSkips reads which events of one aggregate are skipped, as another process may have decided that.
+// RefreshSkips reads which events of one aggregate are skipped, as another process may have decided
+// that.
 func (l *Lot) RefreshSkips(ctx context.Context, aggregateID uuid.UUID) error {
 	var found []event
 	for query := (ports.SkipQuery{Consumer: l.consumer, AggregateID: aggregateID, Limit: page}); ; {

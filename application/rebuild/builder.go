@@ -22,15 +22,16 @@ import (
 // Config is what a [Builder] needs. All fields but Live and Verify are required.
 type Config struct {
 	Generation ports.Generation
-	// Next is the generation that is filled, Filled how far that has got, and Live the one that is read; nil when another
-	// version of the effect has filled it.
+	// Next is the generation that is filled, Filled how far that has got, and Live the one that is
+	// read; nil when another version of the effect has filled it.
 	Next, Live *filling.View
 	Filled     *filling.Place
 	// Walk returns a walk over the aggregates of the consumer.
 	Walk func(*filling.Place) filling.Walk
 	// Alone does work on one aggregate while nothing else does, and turns a panic into an error.
 	Alone func(id uuid.UUID, work func() error) error
-	// Forget forgets what the delivery has left out of Next until now: every aggregate will be looked at.
+	// Forget forgets what the delivery has left out of Next until now: every aggregate will be
+	// looked at.
 	Forget func()
 	// Verify holds one generation against the events; without it nothing is compared.
 	Verify  func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error)
@@ -47,11 +48,12 @@ type Builder struct{ config Config }
 // New returns a Builder.
 func New(config Config) *Builder { return &Builder{config} }
 
-// errRefused: the rebuild has found differences and waits for somebody.
+// errRefused: the rebuild has found differences and waits for an operator.
 var errRefused = errors.New("differences were found")
 
-// Run fills and verifies the next generation, until that worked or ctx ends; then it returns the error of ctx. The delivery goes
-// on beside it, for the next generation too. A rebuild that has found differences waits until somebody wishes it again.
+// Run fills and verifies the next generation, until that worked or ctx ends; then it returns the
+// error of ctx. The delivery continues beside it, for the next generation too. A rebuild that has
+// found differences waits until an operator wishes it again.
 func (b *Builder) Run(ctx context.Context) error {
 	started := b.config.Now()
 	for attempt := 1; ; attempt++ {
@@ -71,7 +73,7 @@ func (b *Builder) Run(ctx context.Context) error {
 			}
 		default:
 			b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Error = err.Error() })
-			b.config.Logger.Warn("rebuild does not get on, trying again", "generation", b.config.Generation.Number, "error", err)
+			b.config.Logger.Warn("rebuild makes no progress, trying again", "generation", b.config.Generation.Number, "error", err)
 			if err := b.config.Backoff.Wait(ctx, nil, attempt); err != nil {
 				return err
 			}
@@ -108,8 +110,9 @@ func (b *Builder) once(ctx context.Context, request ports.RebuildRequest, starte
 	return errRefused
 }
 
-// fill brings every aggregate of the next generation up to its head. Those that cannot be brought up are in the report. After an
-// interruption it goes on where it was, unless the delivery has left something out meanwhile.
+// fill brings every aggregate of the next generation up to its head. Those that cannot be brought
+// up are in the report. After an interruption it continues where it was, unless the delivery has
+// left something out meanwhile.
 func (b *Builder) fill(ctx context.Context, request ports.RebuildRequest, total uint64) (ports.VerifyReport, error) {
 	f := &fill{Builder: b, total: total, limit: rate.NewLimiter(rate.Inf, 1)}
 	if request.AggregatesPerSecond > 0 {
@@ -187,8 +190,8 @@ func (f *fill) visit(ctx context.Context, end eventsourcing.Record, work func() 
 // maxShown bounds how many differences are described; all are counted.
 const maxShown = 20
 
-// compare holds the next generation against the events, and the live one too, if the same reducer has filled it: then both
-// equal the same fold, and so each other.
+// compare holds the next generation against the events, and the live one too, if the same reducer
+// has filled it: then both equal the same fold, and so each other.
 func (b *Builder) compare(ctx context.Context) (ports.VerifyReport, error) {
 	report, err := b.config.Verify(ctx, b.config.Next.ID())
 	if err != nil || report.Differences > 0 || b.config.Live == nil {

@@ -6,8 +6,8 @@ import (
 	"orderflow/ports"
 )
 
-// Wishes carry what people ask for to the [Builder]. They do not survive a restart: after one, a rebuild goes on with
-// verification and without a limit. They are safe for concurrent use.
+// Wishes carry what people ask for to the [Builder]. They do not survive a restart: after one, a
+// rebuild continues with verification and without a limit. They are safe for concurrent use.
 type Wishes struct {
 	mu      sync.Mutex
 	request ports.RebuildRequest

@@ -1,8 +1,10 @@
-// Package reconcile looks now and then whether a consumer has left an aggregate behind. It is the net below everything else, and
-// should never catch anything. What it catches is counted, and somebody should ask why.
+// Package reconcile looks now and then whether a consumer has left an aggregate behind. It is the
+// net below everything else, and should never catch anything. What it catches is counted, and
+// it should be asked why.
 //
-// A [Check] walks over all aggregates. One that is behind is given some time, as its event is usually on its way. Then it is
-// brought up. A check outlives the lives of its consumer, and goes on after a restart at the place that it had reached.
+// A [Check] walks over all aggregates. One that is behind is given some time, as its event is
+// usually on its way. Then it is brought up. A check outlives the lives of its consumer, and goes
+// on after a restart at the place that it had reached.
 package reconcile
 
 import (
@@ -31,12 +33,14 @@ const (
 	retry = time.Minute
 )
 
-// ErrNotFollowing keeps a check waiting while the consumer does not follow its feed in this process. It is transient.
+// ErrNotFollowing keeps a check waiting while the consumer does not follow its feed in this
+// process. It is transient.
 var ErrNotFollowing = fmt.Errorf("the consumer does not follow the feed here: %w", ports.ErrUnavailable)
 
 // Subject is the consumer that is checked.
 type Subject interface {
-	// Walk returns a walk over the aggregates of the live generation, with its place. [ErrNotFollowing].
+	// Walk returns a walk over the aggregates of the live generation, with its place.
+	// [ErrNotFollowing].
 	Walk(ctx context.Context) (filling.Walk, error)
 	// Behind says whether the live generation has not reached head. [ErrNotFollowing].
 	Behind(ctx context.Context, head ports.Head) (bool, error)

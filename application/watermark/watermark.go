@@ -1,5 +1,5 @@
-// Package watermark turns records that are done in any order into the position up to which all of them are done, for each
-// stream of a feed.
+// Package watermark turns records that are done in any order into the position up to which all of
+// them are done, for each stream of a feed.
 package watermark
 
 import (
@@ -9,19 +9,22 @@ import (
 	"orderflow/ports"
 )
 
-// Mark keeps the positions. Its memory is bounded by what is in flight. It is safe for concurrent use.
+// Mark keeps the positions. Its memory is bounded by what is in flight. It is safe for concurrent
+// use.
 type Mark struct {
 	mu      sync.Mutex
 	streams map[string]*inFlight
 }
 
-// Reach is how far a stream is done: the position, and the newest heartbeat on the way there, zero for none.
+// Reach is how far a stream is done: the position, and the newest heartbeat on the way there, zero
+// for none.
 type Reach struct {
 	Position ports.Position
 	Beat     time.Time
 }
 
-// inFlight is a queue of the deliveries of one stream that are not yet behind the mark, in the order of delivery.
+// inFlight is a queue of the deliveries of one stream that are not yet behind the mark, in the
+// order of delivery.
 type inFlight struct {
 	first   uint64 // number of the delivery at the head of the queue
 	entries []entry
@@ -35,8 +38,9 @@ type entry struct {
 // New returns a Mark that has seen nothing.
 func New() *Mark { return &Mark{streams: make(map[string]*inFlight)} }
 
-// Issue enters a delivery, in the order of delivery. The returned function marks it done and reports the new mark of the
-// stream; moved is false while an earlier delivery is still in flight. It must be called at most once.
+// Issue enters a delivery, in the order of delivery. The returned function marks it done and
+// reports the new mark of the stream; moved is false while an earlier delivery is still in flight.
+// It must be called at most once.
 func (w *Mark) Issue(r Reach) (done func() (mark Reach, moved bool)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

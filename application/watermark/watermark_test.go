@@ -9,7 +9,8 @@ import (
 	"orderflow/ports"
 )
 
-// Whatever the order of completion, the mark of a stream is the last position before the first one that is not done.
+// Whatever the order of completion, the mark of a stream is the last position before the first one
+// that is not done.
 func TestWatermark_PropMarksTheUnbrokenRun(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
