@@ -1,6 +1,7 @@
 // Package cdc is the [ports.ChangeFeed] of an outbox table in ScyllaDB: it reads the table's CDC log
 // once for all consumers of a process and gives each one its records, in order, from its own offset
-// on. How the log is read is in [orderflow/adapters/cdc/cdclog].
+// on. How the log is read is in [orderflow/adapters/cdc/cdclog], and what is kept in memory in
+// [orderflow/adapters/cdc/hub]; this package joins the two, and loads and saves offsets.
 //
 // # Two readers
 //

@@ -3,16 +3,18 @@ package cdc
 import (
 	"context"
 	"time"
+
+	"orderflow/adapters/cdc/hub"
 )
 
 // inspect reads for how long the log keeps rows, 0 for ever, and when its first stream set starts.
 func (f *Feed) inspect(ctx context.Context) (keep time.Duration, first time.Time, err error) {
 	if keep, err = f.log.Retention(ctx); err != nil {
-		return 0, first, unavailable(ctx, err)
+		return 0, first, hub.Unavailable(ctx, err)
 	}
 	now := f.config.Now()
 	if _, first, err = f.log.Sets(ctx, now, now); err != nil {
-		return 0, first, unavailable(ctx, err)
+		return 0, first, hub.Unavailable(ctx, err)
 	}
 	return keep, first, nil
 }
@@ -35,59 +37,10 @@ func (f *Feed) believe(ctx context.Context) {
 		case err != nil && !failing:
 			f.config.Logger.Warn("cannot see how long the CDC log keeps rows; what it was goes on to count", "error", err)
 		case err == nil:
-			if before := f.hub.keep(keep, first); before != keep {
+			if before := f.hub.Keep(keep, first); before != keep {
 				f.config.Logger.Warn("the CDC log keeps rows for another time now", "now", keep, "before", before)
 			}
 		}
 		failing = err != nil
 	}
-}
-
-// floor is the time up to which the log has expired.
-func (h *hub) floor() time.Time {
-	if h.kept == 0 {
-		return h.dropped
-	}
-	return latest(h.dropped, h.config.Now().Add(-h.kept))
-}
-
-// keep notes for how long the log keeps a row, 0 for ever, and when its first stream set starts, before
-// which there are no rows that can be found. It returns the time that was noted before. The time of
-// the configuration counts where it is shorter. What has expired stays so, whatever the log is told
-// from now on.
-func (h *hub) keep(log time.Duration, first time.Time) (before time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	before, h.logKeeps = h.logKeeps, log
-	h.dropped = h.floor()
-	if !first.After(h.config.Now()) {
-		h.dropped = latest(h.dropped, first)
-	}
-	h.kept = log
-	if r := h.config.Retention; r > 0 && (log == 0 || r < log) {
-		h.kept = r
-	}
-	return before
-}
-
-// expire drops from the tail what the log holds no longer either, so that memory never makes the feed look better than a
-// restart would find it, and looks whose offset has expired.
-func (h *hub) expire() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for floor := h.floor(); len(h.tail) > 0 && h.tail[0].at.Before(floor); {
-		h.evict()
-	}
-	for _, c := range h.consumers {
-		h.expired(c)
-	}
-	h.wake()
-}
-
-// expired tells whether the log may have lost something behind the consumer's offset: what the consumer has not committed, or,
-// when the safe reader has not worked for that long, what nobody has seen.
-func (h *hub) expired(c *consumer) bool {
-	floor := h.floor()
-	c.lost = c.lost || !c.attached && c.from.Before(floor) || h.offset(c).Before(floor)
-	return c.lost
 }

@@ -2,16 +2,15 @@ package cdc
 
 import "time"
 
-// Expire makes the feed see everything up to now as expired, when the safe reader has got there.
+// Expire makes the feed see everything up to now as expired, when the safe reader has got there: as if
+// the first stream set of the log began now.
 func (f *Feed) Expire() {
 	now := f.config.Now()
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
-	for f.hub.confirmed().Before(now) {
+	for f.hub.Confirmed().Before(now) {
 		<-again.C
 	}
-	f.hub.mu.Lock()
-	f.hub.dropped = now
-	f.hub.mu.Unlock()
-	f.hub.expire()
+	f.hub.Keep(f.hub.Stats().Retention, now)
+	f.hub.Expire()
 }

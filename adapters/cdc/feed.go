@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"orderflow/adapters/cdc/cdclog"
+	"orderflow/adapters/cdc/hub"
 	"orderflow/ports"
 )
 
@@ -16,9 +16,7 @@ import (
 type Feed struct {
 	config Config
 	log    *cdclog.Log
-	hub    *hub
-	// read is readLog, except in tests that have a log of their own.
-	read func(ctx context.Context, from, to time.Time) ([]entry, time.Time, error)
+	hub    *hub.Hub
 	// woken asks the fast reader for a pass.
 	woken chan struct{}
 
@@ -48,7 +46,6 @@ func Open(ctx context.Context, config Config) (*Feed, error) {
 		woken: make(chan struct{}, 1),
 		busy:  map[string]chan struct{}{},
 	}
-	f.read = f.readLog
 	keep, first, err := f.inspect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open the change feed: %w", err)
@@ -58,9 +55,16 @@ func Open(ctx context.Context, config Config) (*Feed, error) {
 			config.Retention, config.Keyspace, config.Table, keep, keep, f.log.RetentionStatement(config.Retention))
 	}
 	now := config.Now()
-	f.hub = newHub(&f.config, latest(first, now.Add(-config.Confidence).Truncate(cdclog.Tick)))
-	f.hub.keep(keep, first)
-	f.hub.pulse.newest = [2]time.Time{now, now}
+	start := now.Add(-config.Confidence).Truncate(cdclog.Tick)
+	if first.After(start) {
+		start = first
+	}
+	f.hub = hub.New(hub.Config{
+		Retention: config.Retention, Stale: config.Stale, Fresh: config.Fresh, Patience: config.Patience,
+		TailRecords: config.TailRecords, TailBytes: config.TailBytes, Remembered: config.Remembered, CatchUpRecords: config.CatchUpRecords,
+		Now: config.Now, Logger: config.Logger, OnMalformed: config.OnMalformed, Read: f.readLog,
+	}, start, now)
+	f.hub.Keep(keep, first)
 	return f, nil
 }
 
@@ -74,10 +78,10 @@ func (f *Feed) Run(ctx context.Context) error {
 	}
 	defer close(f.stopped)
 	var group sync.WaitGroup
-	start := f.hub.confirmed()
+	start := f.hub.Confirmed()
 	group.Go(func() { f.fastReader(start).Run(ctx) })
 	group.Go(func() { f.safeReader(start).Run(ctx) })
-	group.Go(func() { f.hub.sort(ctx) })
+	group.Go(func() { f.hub.Run(ctx) })
 	group.Go(func() { f.believe(ctx) })
 	group.Go(func() { f.save(ctx) })
 	group.Go(func() { f.refresh(ctx) })
@@ -91,7 +95,7 @@ func (f *Feed) begin(cancel context.CancelFunc) (closed bool, err error) {
 	if f.stopped != nil {
 		return false, errors.New("run the feed: it was run before")
 	}
-	if f.isClosed() {
+	if f.hub.Closed() {
 		return true, nil
 	}
 	f.cancel, f.stopped = cancel, make(chan struct{})
@@ -100,11 +104,7 @@ func (f *Feed) begin(cancel context.CancelFunc) (closed bool, err error) {
 
 // Close ends the subscriptions and Run, waits for Run, and saves the offsets. It may be called more than once.
 func (f *Feed) Close() error {
-	h := f.hub
-	h.mu.Lock()
-	h.closed = true
-	h.wake()
-	h.mu.Unlock()
+	f.hub.Close()
 	f.mu.Lock()
 	cancel, stopped := f.cancel, f.stopped
 	f.mu.Unlock()
@@ -132,33 +132,21 @@ func (f *Feed) Subscribe(ctx context.Context, name string) (ports.Subscription, 
 	return sub, nil
 }
 
-func (f *Feed) subscribe(ctx context.Context, name string) (*subscription, error) {
+func (f *Feed) subscribe(ctx context.Context, name string) (ports.Subscription, error) {
 	leave, err := f.enter(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	c, err := f.consumer(ctx, name)
-	if err != nil {
+	if err := f.load(ctx, name); err != nil {
 		return nil, err
 	}
-	f.hub.mu.Lock()
-	defer f.hub.mu.Unlock()
-	switch {
-	case f.hub.closed:
-		return nil, ports.ErrClosed
-	case c == nil:
-		return nil, ports.ErrNoOffset
-	case c.open != nil:
-		return nil, errSubscribed
-	case f.hub.expired(c):
-		return nil, fmt.Errorf("%w: it is at %s, and the log starts at %s", ports.ErrOffsetExpired, show(f.hub.offset(c)), show(f.hub.floor()))
+	sub, err := f.hub.Subscribe(name)
+	if err != nil {
+		return nil, err // not a nil subscription that is no nil interface
 	}
-	c.open, c.delivered, c.heard = &subscription{feed: f, consumer: c, closed: make(chan struct{})}, 0, f.hub.pulse.last.number
-	return c.open, nil
+	return sub, nil
 }
-
-var errSubscribed = fmt.Errorf("%w: the consumer has an open subscription", ports.ErrUnavailable)
 
 // SeekEnd implements [ports.ChangeFeed]. It waits, for a second at most, until what is in the log already was read, as that
 // would otherwise come after the end.
@@ -175,38 +163,22 @@ func (f *Feed) seekEnd(ctx context.Context, name string) error {
 		return err
 	}
 	defer leave()
-	h := f.hub
-	h.mu.Lock()
-	c := h.consumers[name]
-	h.mu.Unlock()
-	if c != nil && c.open != nil {
-		return errSubscribed
+	if f.hub.Open(name) {
+		return hub.ErrSubscribed
 	}
 	f.Wake()
-	if err := h.settle(ctx, f.config.Now(), time.Second+f.config.Patience); err != nil {
+	if err := f.hub.Settle(ctx, f.config.Now(), time.Second+f.config.Patience); err != nil {
 		return err
 	}
 	// What is older was in the event store before the call, wherever the readers are.
-	at := f.config.Now().Add(-f.config.Confidence).Truncate(cdclog.Tick)
-	h.mu.Lock()
-	at = latest(at, h.floor()) // before that there was no log
-	end := &consumer{name: name}
-	h.seekEnd(end)
-	h.mu.Unlock()
-	if err := f.saveOffset(ctx, name, at); err != nil {
+	end, err := f.hub.End(name, f.config.Now().Add(-f.config.Confidence).Truncate(cdclog.Tick))
+	if err != nil {
 		return err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return ports.ErrClosed
+	if err := f.saveOffset(ctx, name, end.At); err != nil {
+		return err
 	}
-	end.saved = at
-	if end.next < h.first { // evicted while the offset was saved
-		end.attached, end.from, end.reach = false, at, at
-	}
-	h.consumers[name] = end
-	return nil
+	return f.hub.Seek(end)
 }
 
 // Lag implements [ports.ChangeFeed]. It does no I/O and waits for nobody. It is not known while the
@@ -216,34 +188,22 @@ func (f *Feed) Lag(ctx context.Context, name string) (ports.Lag, error) {
 	if err := ctx.Err(); err != nil {
 		return ports.Lag{}, fmt.Errorf("lag of %s: %w", name, err)
 	}
-	h := f.hub
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return ports.Lag{}, fmt.Errorf("lag of %s: %w", name, ports.ErrClosed)
+	lag, err := f.hub.Lag(name)
+	if err != nil {
+		return ports.Lag{}, fmt.Errorf("lag of %s: %w", name, err)
 	}
-	c := h.consumers[name]
-	if c == nil {
-		if len(h.asked) < mostAsked {
-			h.asked[name] = true // so that refresh looks
-		}
-		return ports.Lag{}, nil
-	}
-	return h.lag(c), nil
+	return lag, nil
 }
 
-func (f *Feed) isClosed() bool {
-	f.hub.mu.Lock()
-	defer f.hub.mu.Unlock()
-	return f.hub.closed
+// Stats are counters since the start, and how things stand.
+type Stats = hub.Stats
+
+// Stats returns a snapshot.
+func (f *Feed) Stats() Stats {
+	s := f.hub.Stats()
+	s.IdleQueries = float64(s.StreamBatches) / f.config.FastIdleDelay.Seconds()
+	return s
 }
 
-// unavailable is the one place where an error of a read becomes one of package ports.
-func unavailable(ctx context.Context, err error) error {
-	if ended := ctx.Err(); ended != nil {
-		return ended
-	}
-	return fmt.Errorf("%w: %w", ports.ErrUnavailable, err)
-}
-
-func show(t time.Time) string { return strings.TrimSuffix(t.UTC().Format(time.RFC3339Nano), "Z") }
+// Stale is the [Config.Stale] that the feed works with.
+func (f *Feed) Stale() time.Duration { return f.config.Stale }

@@ -17,7 +17,7 @@ func (f *Feed) enter(ctx context.Context, name string) (leave func(), err error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if f.isClosed() {
+	if f.hub.Closed() {
 		return nil, ports.ErrClosed
 	}
 	return f.hold(ctx, name)
@@ -52,9 +52,9 @@ func (f *Feed) save(ctx context.Context) {
 		case <-ctx.Done():
 			saving.Wait()
 		}
-		f.hub.expire()
-		for c, at := range f.hub.moved() {
-			saving.Go(func() { f.saveMoved(context.WithoutCancel(ctx), c, at) })
+		f.hub.Expire()
+		for _, name := range f.hub.Moved() {
+			saving.Go(func() { f.saveMoved(context.WithoutCancel(ctx), name) })
 		}
 	}
 	saving.Wait()
@@ -66,47 +66,32 @@ const (
 	// refreshEvery is how many pauses between two saves there are between two looks at the offsets of
 	// consumers that have no subscription here.
 	refreshEvery = 5
-	// mostAsked bounds the consumers that this process only knows by name.
-	mostAsked = 1000
 )
 
-// moved returns the offsets that are to be saved. They count as being saved from then on.
-func (h *hub) moved() map[*consumer]time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	moved := map[*consumer]time.Time{}
-	for _, c := range h.consumers {
-		if at := h.offset(c); !c.lost && !c.saving && at.After(c.saved) {
-			moved[c], c.saving = at, true
-		}
-	}
-	return moved
-}
-
-// saveMoved saves the offset of a consumer.
-func (f *Feed) saveMoved(ctx context.Context, c *consumer, at time.Time) {
+// saveMoved saves the offset of a consumer. While it waited for its turn, the consumer may have been put
+// somewhere else: then there is nothing to save.
+func (f *Feed) saveMoved(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(ctx, saveWithin)
 	defer cancel()
-	leave, err := f.hold(ctx, c.name)
+	var at time.Time
+	leave, err := f.hold(ctx, name)
 	if err == nil {
-		err = f.saveOffset(ctx, c.name, at)
 		defer leave()
+		var moved bool
+		if at, moved = f.hub.Offset(name); moved {
+			err = f.saveOffset(ctx, name, at)
+		} else {
+			at = time.Time{}
+		}
 	}
-	f.hub.mu.Lock()
-	defer f.hub.mu.Unlock()
-	c.saving = false
-	switch {
-	case err == nil:
-		c.saved = at
-	case !c.failing:
-		f.config.Logger.Warn("the offset of a consumer is not saved; it will be", "consumer", c.name, "error", err)
+	if f.hub.Saved(name, at, err) {
+		f.config.Logger.Warn("the offset of a consumer is not saved; it will be", "consumer", name, "error", err)
 	}
-	c.failing = err != nil
 }
 
 func (f *Feed) saveOffset(ctx context.Context, name string, at time.Time) error {
 	if err := f.config.Offsets.SaveOffsets(ctx, name, map[string]uuid.UUID{WholeLog: uuid.UUID(gocql.MinTimeUUID(at))}); err != nil {
-		f.count(func(s *Stats) { s.SaveFailures++ })
+		f.hub.Count(func(s *Stats) { s.SaveFailures++ })
 		return fmt.Errorf("save the offset: %w", err)
 	}
 	return nil
@@ -124,7 +109,7 @@ func (f *Feed) refresh(ctx context.Context) {
 		case <-again.C:
 		}
 		var looking sync.WaitGroup
-		for _, name := range f.hub.elsewhere() {
+		for _, name := range f.hub.Elsewhere() {
 			looking.Go(func() { f.look(ctx, name) })
 		}
 		looking.Wait()
@@ -140,36 +125,22 @@ func (f *Feed) look(ctx context.Context, name string) {
 		return
 	}
 	defer leave()
-	if _, err := f.consumer(ctx, name); err != nil && ctx.Err() == nil {
+	if err := f.load(ctx, name); err != nil && ctx.Err() == nil {
 		f.config.Logger.Debug("cannot see where a consumer is", "consumer", name, "error", err)
 	}
 }
 
-// consumer returns what is known about a consumer, nil when it has no offset. The caller is in enter.
-func (f *Feed) consumer(ctx context.Context, name string) (*consumer, error) {
-	h := f.hub
-	h.mu.Lock()
-	c := h.consumers[name]
-	open := c != nil && c.open != nil
-	h.mu.Unlock()
-	if open {
-		return c, nil
+// load looks for the stored offset of a consumer, unless it has a subscription here. The caller is in
+// enter.
+func (f *Feed) load(ctx context.Context, name string) error {
+	if f.hub.Open(name) {
+		return nil
 	}
 	offsets, err := f.config.Offsets.LoadOffsets(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("load the offset: %w", err)
+		return fmt.Errorf("load the offset: %w", err)
 	}
 	saved, found := offsets[WholeLog]
-	at := gocql.UUID(saved).Time()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	switch {
-	case !found:
-		delete(h.consumers, name)
-		return nil, nil
-	case c == nil || !c.saved.Equal(at): // unknown here, or another process has moved it
-		c = &consumer{name: name, from: at, reach: at, saved: at}
-		h.consumers[name] = c
-	}
-	return c, nil
+	f.hub.Loaded(name, gocql.UUID(saved).Time(), found)
+	return nil
 }

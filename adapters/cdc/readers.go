@@ -4,12 +4,13 @@ import (
 	"time"
 
 	"orderflow/adapters/cdc/cdclog"
+	"orderflow/adapters/cdc/hub"
 )
 
 // fastReader reads the young end of the log.
 func (f *Feed) fastReader(start time.Time) *cdclog.Reader {
 	return cdclog.NewReader(cdclog.ReaderConfig{
-		Log: f.log, Sink: fastSink{f}, Name: "fast", Start: start, From: f.hub.confirmed, Age: f.config.FastDelay,
+		Log: f.log, Sink: fastSink{f}, Name: "fast", Start: start, From: f.hub.Confirmed, Age: f.config.FastDelay,
 		Pause: f.config.FastDelay, IdlePause: f.config.FastIdleDelay, LookEvery: f.config.GenerationDelay,
 		Woken: f.woken, Now: f.config.Now, Logger: f.config.Logger,
 	})
@@ -28,12 +29,12 @@ func (f *Feed) safeReader(start time.Time) *cdclog.Reader {
 type fastSink struct{ *Feed }
 
 // Row implements [cdclog.Sink].
-func (s fastSink) Row(row *cdclog.Row) bool { return s.hub.accept(row, fast) }
+func (s fastSink) Row(row *cdclog.Row) bool { return s.hub.Accept(row, hub.Fast) }
 
 // Passed implements [cdclog.Sink].
 func (s fastSink) Passed(p cdclog.Pass) {
-	s.hub.passedTo(p.Horizon, p.Covered)
-	s.count(func(t *Stats) {
+	s.hub.FastPassed(p.Horizon, p.Covered)
+	s.hub.Count(func(t *Stats) {
 		t.FastPasses++
 		t.FastQueries += uint64(p.Queries)
 		t.Generations += uint64(p.NewSets)
@@ -50,12 +51,12 @@ func (s fastSink) Passed(p cdclog.Pass) {
 type safeSink struct{ *Feed }
 
 // Row implements [cdclog.Sink].
-func (s safeSink) Row(row *cdclog.Row) bool { return s.hub.accept(row, safe) }
+func (s safeSink) Row(row *cdclog.Row) bool { return s.hub.Accept(row, hub.Safe) }
 
 // Passed implements [cdclog.Sink].
 func (s safeSink) Passed(p cdclog.Pass) {
-	s.hub.confirm(p.Covered)
+	s.hub.SafePassed(p.Covered)
 	if p.Err != nil {
-		s.count(func(t *Stats) { t.SafeFailures++ })
+		s.hub.Count(func(t *Stats) { t.SafeFailures++ })
 	}
 }

@@ -51,6 +51,7 @@ func (s *stuck) SaveOffsets(ctx context.Context, consumer string, o map[string]u
 
 func (s *stuck) LoadOffsets(ctx context.Context, consumer string) (map[string]uuid.UUID, error) {
 	s.wait(consumer)
+	s.wait("load " + consumer)
 	return s.offsets.LoadOffsets(ctx, consumer)
 }
 
@@ -96,6 +97,33 @@ func TestFeed_SaveThatTakesLongHoldsUpNobody(t *testing.T) {
 	await(t, "the offset of the other consumer to be saved", func() bool { return saved.at("b").After(committed) }, r.feed)
 	r.put(2)
 	r.expect(2)
+}
+
+// An offset is about to be saved, and waits for a look at what is stored, which finds that another process has moved it. It must not be
+// put back.
+func TestOffset_SaveThatWaitedDoesNotUndoAMove(t *testing.T) {
+	t.Parallel()
+	s := simulated(t, scyllasim.Options{}, false)
+	saved := newStuck()
+	r := follow(t, s, s.config(saved))
+	if err := r.sub.Close(); err != nil { // from now on the feed looks where the consumer is
+		t.Fatal(err)
+	}
+	saved.stick("load a")
+	<-saved.waiting
+	before := saved.at("a")
+	r.settle(time.Now()) // so that there is something to be saved, and the save waits
+	r.await("a later save to wait", func(s cdc.Stats) bool { return s.SafeHorizon.After(before.Add(500 * time.Millisecond)) })
+	moved := time.Now().Add(time.Hour)
+	if err := saved.SaveOffsets(t.Context(), "a", map[string]uuid.UUID{cdc.WholeLog: uuid.UUID(gocql.MinTimeUUID(moved))}); err != nil {
+		t.Fatal(err)
+	}
+	close(saved.release)
+	<-saved.waiting // another look, behind the save
+	<-saved.waiting
+	if at := saved.at("a"); at.Before(moved.Add(-time.Millisecond)) {
+		t.Errorf("the offset that another process moved to %s is %s", moved, at)
+	}
 }
 
 // What another process does with a consumer is seen without anybody waiting for it.

@@ -1,4 +1,4 @@
-package cdc
+package hub
 
 import (
 	"slices"
@@ -43,7 +43,7 @@ type pulse struct {
 }
 
 // hear takes a heartbeat that a reader has found.
-func (h *hub) hear(b heartbeat, from source) {
+func (h *Hub) hear(b heartbeat, from Source) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := &h.pulse
@@ -63,9 +63,9 @@ func wait(waiting []heartbeat, b heartbeat) []heartbeat {
 }
 
 // passBeats looks which heartbeats count by now and passes them on, and tells whether there were any. The caller holds the mutex.
-func (h *hub) passBeats() (any bool) {
+func (h *Hub) passBeats() (any bool) {
 	p := &h.pulse
-	for reader, horizon := range [...]time.Time{fast: h.horizon, safe: h.safe} {
+	for reader, horizon := range [...]time.Time{Fast: h.horizon, Safe: h.safe} {
 		p.found[reader] = slices.DeleteFunc(p.found[reader], func(b heartbeat) bool {
 			if b.place.After(horizon) {
 				return false
@@ -96,7 +96,7 @@ func (h *hub) passBeats() (any bool) {
 }
 
 // firstHeld returns the earliest time of a record that is held, if there is one.
-func (h *hub) firstHeld() (first time.Time, held bool) {
+func (h *Hub) firstHeld() (first time.Time, held bool) {
 	for _, w := range h.held {
 		for _, e := range w.entries {
 			if !held || e.at.Before(first) {
@@ -108,7 +108,7 @@ func (h *hub) firstHeld() (first time.Time, held bool) {
 }
 
 // pass puts a heartbeat behind the tail, in place of one that is there already.
-func (h *hub) pass(b heartbeat) {
+func (h *Hub) pass(b heartbeat) {
 	p := &h.pulse
 	b.number, b.after = p.last.number+1, h.end()
 	p.last = b
@@ -123,7 +123,7 @@ func (h *hub) pass(b heartbeat) {
 
 // heartbeat returns the newest heartbeat that a consumer is due, if any: one that everything before was handed out of. One that reads
 // the log by itself is due none, as nobody knows what it still has before it; it gets them again when it is attached.
-func (h *hub) heartbeat(c *consumer) *ports.Delivery {
+func (h *Hub) heartbeat(c *consumer) *ports.Delivery {
 	if !c.attached {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package cdc
+package hub
 
 import (
 	"time"
@@ -13,7 +13,7 @@ import (
 // behind the time from, except for what the hub knows to have a number below next: that is done.
 type consumer struct {
 	name     string
-	open     *subscription
+	open     *Subscription
 	attached bool
 	next     uint64
 	from     time.Time
@@ -25,7 +25,7 @@ type consumer struct {
 	// window is how much of the log the next page covers, 0 before the first.
 	window time.Duration
 	// page was read from the log and not handed out yet.
-	page []entry
+	page []Entry
 
 	// inFlight was handed out and is not committed, in the order of delivery; delivered numbers the last one.
 	inFlight  []flight
@@ -43,7 +43,7 @@ type consumer struct {
 
 // numbered is an entry of the tail and its number.
 type numbered struct {
-	entry
+	Entry
 	number uint64
 }
 
@@ -53,25 +53,9 @@ type flight struct {
 	at               time.Time
 }
 
-// earliest is the lesser of two times.
-func earliest(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// latest returns the greater of two times.
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
 // pending returns the earliest time of what is not handed out to the consumer, minus a cdclog.Tick: all before that has been. The
 // limit is the answer when there is nothing.
-func (h *hub) pending(c *consumer, limit time.Time) time.Time {
+func (h *Hub) pending(c *consumer, limit time.Time) time.Time {
 	for _, e := range c.page {
 		limit = earliest(limit, e.at.Add(-cdclog.Tick))
 	}
@@ -88,7 +72,7 @@ func (h *hub) pending(c *consumer, limit time.Time) time.Time {
 }
 
 // uncommitted is like pending for what is not committed.
-func (h *hub) uncommitted(c *consumer, limit time.Time) time.Time {
+func (h *Hub) uncommitted(c *consumer, limit time.Time) time.Time {
 	limit = h.pending(c, limit)
 	for _, f := range c.inFlight {
 		limit = earliest(limit, f.at.Add(-cdclog.Tick))
@@ -98,7 +82,7 @@ func (h *hub) uncommitted(c *consumer, limit time.Time) time.Time {
 
 // offset is the time up to which the consumer is done with the whole log. It never passes the safe reader, because a row that
 // the fast one missed may lie behind that, nor a record that is held. One that was saved stays true.
-func (h *hub) offset(c *consumer) time.Time {
+func (h *Hub) offset(c *consumer) time.Time {
 	limit := h.uncommitted(c, h.safe)
 	for _, w := range h.held {
 		for _, e := range w.entries {
@@ -112,14 +96,14 @@ func (h *hub) offset(c *consumer) time.Time {
 }
 
 // detach makes a consumer read the log, as the tail is about to lose what it needs.
-func (h *hub) detach(c *consumer) {
+func (h *Hub) detach(c *consumer) {
 	c.from = h.pending(&consumer{attached: true, next: c.next}, h.newest)
 	c.attached, c.reach = false, c.from
 	h.stats.Detached++
 }
 
 // noteLate remembers a record for a detached consumer that has read, or is reading, the log beyond it.
-func (c *consumer) noteLate(e entry, number uint64, limit int) {
+func (c *consumer) noteLate(e Entry, number uint64, limit int) {
 	switch {
 	case c.attached || e.at.After(c.reach):
 	case c.open == nil || len(c.late) >= limit: // back to it
@@ -130,7 +114,7 @@ func (c *consumer) noteLate(e entry, number uint64, limit int) {
 }
 
 // handOut numbers a delivery.
-func (c *consumer) handOut(e entry, number uint64) uint64 {
+func (c *consumer) handOut(e Entry, number uint64) uint64 {
 	c.delivered++
 	c.inFlight = append(c.inFlight, flight{c.delivered, number, e.at})
 	return c.delivered
@@ -144,7 +128,7 @@ func (c *consumer) commit(delivery uint64) {
 }
 
 // rewind makes what was not committed come again, and forgets that it was handed out.
-func (h *hub) rewind(c *consumer) {
+func (h *Hub) rewind(c *consumer) {
 	switch {
 	case len(c.page)+len(c.late) > 0:
 		c.from, c.next, c.attached = h.uncommitted(c, h.newest), 0, false
@@ -158,14 +142,14 @@ func (h *hub) rewind(c *consumer) {
 }
 
 // seekEnd puts a consumer at the end of the feed.
-func (h *hub) seekEnd(c *consumer) {
+func (h *Hub) seekEnd(c *consumer) {
 	*c = consumer{name: c.name, attached: true, next: h.end(), saved: c.saved}
 }
 
 // lag tells how far the consumer is behind, if that can be told: its uncommitted records must all be in
 // memory, and both readers must have read the log up to some time ago, or the end of the feed is not
 // known.
-func (h *hub) lag(c *consumer) ports.Lag {
+func (h *Hub) lag(c *consumer) ports.Lag {
 	now := h.config.Now()
 	fresh := h.begun && !h.safe.Before(now.Add(-h.config.Stale)) && !h.covered.Before(now.Add(-h.config.Fresh))
 	if !c.attached || c.lost || !fresh {

@@ -1,4 +1,4 @@
-package cdc
+package hub
 
 import (
 	"context"
@@ -8,16 +8,16 @@ import (
 	"orderflow/ports"
 )
 
-// subscription is one consumer's delivery. What it knows is in the consumer; it only guards who may ask.
-type subscription struct {
-	feed     *Feed
+// Subscription is one consumer's delivery. What it knows is in the consumer; it only guards who may ask.
+type Subscription struct {
+	hub      *Hub
 	consumer *consumer
 	// closed is closed by Close.
 	closed chan struct{}
 }
 
 // Next implements [ports.Subscription].
-func (s *subscription) Next(ctx context.Context) (ports.Delivery, error) {
+func (s *Subscription) Next(ctx context.Context) (ports.Delivery, error) {
 	delivery, err := s.deliver(ctx)
 	if err != nil {
 		return ports.Delivery{}, fmt.Errorf("next of %s: %w", s.consumer.name, err)
@@ -25,7 +25,7 @@ func (s *subscription) Next(ctx context.Context) (ports.Delivery, error) {
 	return delivery, nil
 }
 
-func (s *subscription) deliver(ctx context.Context) (ports.Delivery, error) {
+func (s *Subscription) deliver(ctx context.Context) (ports.Delivery, error) {
 	for {
 		delivery, wait, err := s.poll(ctx)
 		if err != nil {
@@ -49,8 +49,8 @@ func (s *subscription) deliver(ctx context.Context) (ports.Delivery, error) {
 }
 
 // poll returns the next delivery, or else a channel to wait for, or else nothing: then a page of the log is to be read.
-func (s *subscription) poll(ctx context.Context) (delivery *ports.Delivery, wait <-chan struct{}, err error) {
-	h, c := s.feed.hub, s.consumer
+func (s *Subscription) poll(ctx context.Context) (delivery *ports.Delivery, wait <-chan struct{}, err error) {
+	h, c := s.hub, s.consumer
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := s.enter(ctx); err != nil {
@@ -58,12 +58,12 @@ func (s *subscription) poll(ctx context.Context) (delivery *ports.Delivery, wait
 	}
 	if len(c.page) > 0 {
 		e := c.page[0]
-		c.page[0] = entry{} // what was handed out must not be kept alive
+		c.page[0] = Entry{} // what was handed out must not be kept alive
 		c.page = c.page[1:]
 		return s.hand(e, 0), nil, nil
 	}
 	if c.lost || !c.attached && h.expired(c) {
-		return nil, nil, fmt.Errorf("%w: it is at %s, and the log starts at %s", ports.ErrOffsetExpired, show(h.offset(c)), show(h.floor()))
+		return nil, nil, h.tooOld(c)
 	}
 	heartbeat := h.heartbeat(c)
 	switch {
@@ -79,14 +79,14 @@ func (s *subscription) poll(ctx context.Context) (delivery *ports.Delivery, wait
 	}
 }
 
-func (s *subscription) hand(e entry, number uint64) *ports.Delivery {
+func (s *Subscription) hand(e Entry, number uint64) *ports.Delivery {
 	n := s.consumer.handOut(e, number)
 	return &ports.Delivery{Record: e.record.Clone(), Position: ports.Position{Offset: strconv.FormatUint(n, 10)}}
 }
 
 // Commit implements [ports.Subscription].
-func (s *subscription) Commit(ctx context.Context, p ports.Position) error {
-	h, c := s.feed.hub, s.consumer
+func (s *Subscription) Commit(ctx context.Context, p ports.Position) error {
+	h, c := s.hub, s.consumer
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	err := s.enter(ctx)
@@ -103,8 +103,8 @@ func (s *subscription) Commit(ctx context.Context, p ports.Position) error {
 }
 
 // Close implements [ports.Subscription]. The consumer can be subscribed again at once, from what it has committed.
-func (s *subscription) Close() error {
-	h, c := s.feed.hub, s.consumer
+func (s *Subscription) Close() error {
+	h, c := s.hub, s.consumer
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if c.open == s {
@@ -116,11 +116,11 @@ func (s *subscription) Close() error {
 }
 
 // enter refuses what can be told before anything is done. The caller holds the hub's mutex.
-func (s *subscription) enter(ctx context.Context) error {
+func (s *Subscription) enter(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case s.feed.hub.closed || s.consumer.open != s:
+	case s.hub.closed || s.consumer.open != s:
 		return ports.ErrClosed
 	default:
 		return nil

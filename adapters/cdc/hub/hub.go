@@ -1,4 +1,4 @@
-package cdc
+package hub
 
 import (
 	"cmp"
@@ -18,16 +18,17 @@ import (
 // bytes as the tail.
 const mostHeld = 8192
 
-// source is who found a record.
-type source int
+// Source is who found a record.
+type Source int
 
+// The readers of the log.
 const (
-	fast source = iota
-	safe
+	Fast Source = iota
+	Safe
 )
 
-// entry is a record and the time of its change, which is its place in the log.
-type entry struct {
+// Entry is a record and the time of its change, which is its place in the log.
+type Entry struct {
 	record eventsourcing.Record
 	at     time.Time
 }
@@ -38,15 +39,18 @@ type key struct {
 	sequence    uint64
 }
 
-func (e entry) key() key { return key{e.record.AggregateID, e.record.SequenceNumber} }
+func (e Entry) key() key { return key{e.record.AggregateID, e.record.SequenceNumber} }
 
-// size is about what an entry takes in memory.
-func (e entry) size() int { return len(e.record.Payload) + 512 }
+// NewEntry returns the entry of a record.
+func NewEntry(record eventsourcing.Record, at time.Time) Entry { return Entry{record, at} }
 
-// hub is where both readers meet: it drops what came before, sorts what came too early, and keeps the end of the feed, the
+// Size is about what an entry takes in memory.
+func (e Entry) Size() int { return len(e.record.Payload) + 512 }
+
+// Hub is where both readers meet: it drops what came before, sorts what came too early, and keeps the end of the feed, the
 // tail, for all consumers. All of it is guarded by mu, and nothing here waits for anybody.
-type hub struct {
-	config *Config
+type Hub struct {
+	config Config
 
 	mu     sync.Mutex
 	closed bool
@@ -54,7 +58,7 @@ type hub struct {
 	changed chan struct{}
 
 	// Entries are numbered from 1 in the order in which they are let go; tail[0] has the number first.
-	tail      []entry
+	tail      []Entry
 	first     uint64
 	tailBytes int
 	// newest is the greatest time of an entry that ever was in the tail; at first where the readers start.
@@ -99,44 +103,47 @@ type came struct {
 
 // waiting are the held entries of one aggregate, in order, and when the patience with each ends.
 type waiting struct {
-	entries []entry
+	entries []Entry
 	until   []time.Time
 }
 
-func newHub(c *Config, start time.Time) *hub {
-	return &hub{
+// New returns a hub whose readers start at a time, when it is now.
+func New(c Config, start, now time.Time) *Hub {
+	h := &Hub{
 		config: c, changed: make(chan struct{}), first: 1, newest: start, horizon: start, covered: start, safe: start,
 		known: newBounded[key, came](c.Remembered), last: newBounded[uuid.UUID, uint64](c.Remembered),
 		held: map[uuid.UUID]*waiting{}, holding: make(chan struct{}, 1),
 		consumers: map[string]*consumer{}, asked: map[string]bool{},
 	}
+	h.pulse.newest = [2]time.Time{now, now}
+	return h
 }
 
-// accept takes what a reader found in a row, and tells whether it was more than a heartbeat.
-func (h *hub) accept(row *cdclog.Row, from source) bool {
+// Accept takes what a reader found in a row, and tells whether it was more than a heartbeat.
+func (h *Hub) Accept(row *cdclog.Row, from Source) bool {
 	if at, ok := row.Heartbeat(); ok {
 		h.hear(heartbeat{at: at, place: row.At()}, from)
 		return false
 	}
 	record, found, err := row.Record()
-	if err != nil && from == fast { // the safe reader finds the same ones
-		h.report(err)
+	if err != nil && from == Fast { // the safe reader finds the same ones
+		h.Report(err)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case found:
-		h.add(entry{record, row.At()}, from)
+		h.add(Entry{record, row.At()}, from)
 	case err == nil:
 		h.stats.Ignored++
 	}
 	return true
 }
 
-// report tells of a row that is no record.
-func (h *hub) report(err error) {
+// Report tells of a row that is no record.
+func (h *Hub) Report(err error) {
 	h.config.Logger.Error("a row of the log is no record; its consumers find it missing and read the event store", "error", err)
-	var malformed *MalformedRowError
+	var malformed *cdclog.MalformedRowError
 	if errors.As(err, &malformed) {
 		h.config.OnMalformed(malformed)
 	}
@@ -145,13 +152,13 @@ func (h *hub) report(err error) {
 	h.stats.Malformed++
 }
 
-func (h *hub) add(e entry, from source) {
+func (h *Hub) add(e Entry, from Source) {
 	if _, ok := h.known.get(e.key()); ok {
 		h.stats.Duplicates++
 		return
 	}
 	switch {
-	case from == fast:
+	case from == Fast:
 		h.stats.Fast++
 	case e.at.After(h.horizon): // the fast reader is behind
 		h.stats.Safe++
@@ -172,26 +179,26 @@ func (h *hub) add(e entry, from source) {
 }
 
 // know remembers that a record came, for which the oldest one may be forgotten.
-func (h *hub) know(e entry, number uint64) {
+func (h *Hub) know(e Entry, number uint64) {
 	if old, full := h.known.put(e.key(), came{number, e.at}); full && old.at.After(h.forgotten) {
 		h.forgotten = old.at
 	}
 }
 
-func (h *hub) hold(e entry) {
+func (h *Hub) hold(e Entry) {
 	id := e.record.AggregateID
 	w := h.held[id]
 	if w == nil {
 		w = &waiting{}
 		h.held[id] = w
 	}
-	at, _ := slices.BinarySearchFunc(w.entries, e.record.SequenceNumber, func(e entry, n uint64) int {
+	at, _ := slices.BinarySearchFunc(w.entries, e.record.SequenceNumber, func(e Entry, n uint64) int {
 		return cmp.Compare(e.record.SequenceNumber, n)
 	})
 	w.entries = slices.Insert(w.entries, at, e)
 	w.until = slices.Insert(w.until, at, time.Now().Add(h.config.Patience))
 	h.heldCount++
-	h.heldBytes += e.size()
+	h.heldBytes += e.Size()
 	h.stats.Held++
 	select {
 	case h.holding <- struct{}{}:
@@ -200,7 +207,7 @@ func (h *hub) hold(e entry) {
 }
 
 // releaseHeld lets go of what follows on what was let go before, or of everything.
-func (h *hub) releaseHeld(id uuid.UUID, w *waiting, all bool) {
+func (h *Hub) releaseHeld(id uuid.UUID, w *waiting, all bool) {
 	for len(w.entries) > 0 {
 		e := w.entries[0]
 		if last, _ := h.last.get(id); e.record.SequenceNumber > last+1 {
@@ -211,14 +218,14 @@ func (h *hub) releaseHeld(id uuid.UUID, w *waiting, all bool) {
 		}
 		w.entries, w.until = w.entries[1:], w.until[1:]
 		h.heldCount--
-		h.heldBytes -= e.size()
+		h.heldBytes -= e.Size()
 		h.release(e)
 	}
 	delete(h.held, id)
 }
 
 // release puts an entry into the tail.
-func (h *hub) release(e entry) {
+func (h *Hub) release(e Entry) {
 	number := h.first + uint64(len(h.tail))
 	h.know(e, number)
 	if last, _ := h.last.get(e.record.AggregateID); e.record.SequenceNumber > last {
@@ -231,7 +238,7 @@ func (h *hub) release(e entry) {
 		c.noteLate(e, number, h.config.CatchUpRecords)
 	}
 	h.tail = append(h.tail, e)
-	h.tailBytes += e.size()
+	h.tailBytes += e.Size()
 	for len(h.tail) > 1 && (len(h.tail) > h.config.TailRecords || h.tailBytes > h.config.TailBytes) {
 		h.evict()
 	}
@@ -239,31 +246,31 @@ func (h *hub) release(e entry) {
 }
 
 // evict drops the oldest entry of the tail.
-func (h *hub) evict() {
+func (h *Hub) evict() {
 	for _, c := range h.consumers {
 		if c.attached && c.next <= h.first {
 			h.detach(c)
 		}
 	}
-	h.tailBytes -= h.tail[0].size()
-	h.tail[0] = entry{} // for the garbage collector
+	h.tailBytes -= h.tail[0].Size()
+	h.tail[0] = Entry{} // for the garbage collector
 	h.tail = h.tail[1:]
 	h.first++
 }
 
-func (h *hub) end() uint64 { return h.first + uint64(len(h.tail)) }
+func (h *Hub) end() uint64 { return h.first + uint64(len(h.tail)) }
 
 // from returns the part of the tail from a number on, which must not have been evicted.
-func (h *hub) from(number uint64) []entry { return h.tail[number-h.first:] }
+func (h *Hub) from(number uint64) []Entry { return h.tail[number-h.first:] }
 
 // wake wakes everybody who waits.
-func (h *hub) wake() {
+func (h *Hub) wake() {
 	close(h.changed)
 	h.changed = make(chan struct{})
 }
 
-// sort lets records go whose patience is over, until ctx ends.
-func (h *hub) sort(ctx context.Context) {
+// Run lets records go whose patience is over, until ctx ends.
+func (h *Hub) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -283,7 +290,7 @@ func (h *hub) sort(ctx context.Context) {
 }
 
 // releaseDue lets go of what has waited long enough and returns when the next one will have, or zero.
-func (h *hub) releaseDue(now time.Time) (next time.Time) {
+func (h *Hub) releaseDue(now time.Time) (next time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for id, w := range h.held {
@@ -297,9 +304,9 @@ func (h *hub) releaseDue(now time.Time) (next time.Time) {
 	return next
 }
 
-// passedTo notes that the fast reader has read the streams that it knows up to horizon, and everything
+// FastPassed notes that the fast reader has read the streams that it knows up to horizon, and everything
 // up to covered.
-func (h *hub) passedTo(horizon, covered time.Time) {
+func (h *Hub) FastPassed(horizon, covered time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.horizon, h.covered = horizon, covered
@@ -307,8 +314,8 @@ func (h *hub) passedTo(horizon, covered time.Time) {
 	h.wake()
 }
 
-// confirm notes that the safe reader has read everything up to horizon.
-func (h *hub) confirm(horizon time.Time) {
+// SafePassed notes that the safe reader has read everything up to horizon.
+func (h *Hub) SafePassed(horizon time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if horizon.After(h.safe) {
@@ -319,15 +326,15 @@ func (h *hub) confirm(horizon time.Time) {
 	}
 }
 
-// confirmed is the time up to which the safe reader has read everything.
-func (h *hub) confirmed() time.Time {
+// Confirmed is the time up to which the safe reader has read everything.
+func (h *Hub) Confirmed() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.safe
 }
 
-// settle waits, for a bounded time, until what was in the log at the given time is in the tail.
-func (h *hub) settle(ctx context.Context, at time.Time, patience time.Duration) error {
+// Settle waits, for a bounded time, until what was in the log at the given time is in the tail.
+func (h *Hub) Settle(ctx context.Context, at time.Time, patience time.Duration) error {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
@@ -345,21 +352,4 @@ func (h *hub) settle(ctx context.Context, at time.Time, patience time.Duration) 
 			return ctx.Err()
 		}
 	}
-}
-
-// elsewhere returns the names of the consumers that have no subscription here, so that another process
-// may move them.
-func (h *hub) elsewhere() (names []string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for name := range h.asked {
-		names = append(names, name)
-	}
-	clear(h.asked)
-	for name, c := range h.consumers {
-		if c.open == nil {
-			names = append(names, name)
-		}
-	}
-	return names
 }

@@ -1,4 +1,4 @@
-package cdc
+package hub
 
 import (
 	"context"
@@ -27,7 +27,7 @@ const (
 )
 
 type modelRow struct {
-	entry
+	Entry
 	stream  int
 	visible int // the tick from which on readers see it
 }
@@ -46,10 +46,10 @@ type model struct {
 	beats []modelBeat
 	roomy bool
 
-	feed      *Feed
+	hub       *Hub
 	fastFrom  [aggregates]int
 	safeFrom  [aggregates]int
-	sub       *subscription
+	sub       *Subscription
 	delivered []key // by the subscription
 	saved     time.Time
 	committed map[key]bool
@@ -67,23 +67,22 @@ func (m *model) start() {
 		remembered = m.pick("remembered", 1, 40)
 	}
 	config := Config{
-		Stale: time.Hour, FastIdleDelay: time.Second, Now: func() time.Time { return at(m.now) },
+		Stale: time.Hour, Read: m.read, Now: func() time.Time { return at(m.now) },
 		TailRecords: m.pick("tail", 1, 12), TailBytes: 1 << 20, Remembered: remembered, CatchUpRecords: m.pick("page", 1, 6),
 	}
 	begin := max(0, m.now-confidence)
-	m.feed = &Feed{config: config, read: m.read}
-	m.feed.hub = newHub(&m.feed.config, at(begin))
-	m.feed.hub.kept = time.Hour
+	m.hub = New(config, at(begin), time.Time{})
+	m.hub.kept = time.Hour
 	m.fastFrom, m.safeFrom = [aggregates]int{begin, begin, begin}, [aggregates]int{begin, begin, begin}
 	c := &consumer{name: "a", from: m.saved, reach: m.saved, saved: m.saved}
-	m.feed.hub.consumers["a"] = c
+	m.hub.consumers["a"] = c
 	m.subscribe()
 }
 
 func (m *model) subscribe() {
-	c := m.feed.hub.consumers["a"]
-	m.sub = &subscription{feed: m.feed, consumer: c, closed: make(chan struct{})}
-	c.open, c.delivered, c.heard, m.delivered = m.sub, 0, m.feed.hub.pulse.last.number, nil
+	c := m.hub.consumers["a"]
+	m.sub = &Subscription{hub: m.hub, consumer: c, closed: make(chan struct{})}
+	c.open, c.delivered, c.heard, m.delivered = m.sub, 0, m.hub.pulse.last.number, nil
 }
 
 func (m *model) pick(what string, low, high int) int {
@@ -96,7 +95,7 @@ func (m *model) write() {
 		m.head[stream]++
 		record := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: uuid.UUID{byte(stream + 1)}, SequenceNumber: m.head[stream]}}
 		late := max(0, m.pick("late", -2*confidence, confidence-1)) // mostly not
-		m.log = append(m.log, modelRow{entry{record, at(m.now)}, stream, m.now + late})
+		m.log = append(m.log, modelRow{Entry{record, at(m.now)}, stream, m.now + late})
 	}
 	m.now += m.pick("pause", 0, 3)
 }
@@ -108,10 +107,10 @@ func (m *model) beat() {
 }
 
 // hear shows a reader the heartbeats behind a time, up to another one.
-func (m *model) hear(from, to time.Time, by source, is func(modelBeat) bool) {
+func (m *model) hear(from, to time.Time, by Source, is func(modelBeat) bool) {
 	for _, b := range m.beats {
 		if b.place.After(from) && !b.place.After(to) && is(b) {
-			m.feed.hub.hear(b.heartbeat, by)
+			m.hub.hear(b.heartbeat, by)
 		}
 	}
 }
@@ -131,20 +130,20 @@ func (m *model) heard(d *ports.Delivery) {
 }
 
 // rows are those that a reader sees behind a time, up to another one.
-func (m *model) rows(from, to time.Time, is func(modelRow) bool) (found []entry) {
+func (m *model) rows(from, to time.Time, is func(modelRow) bool) (found []Entry) {
 	for _, r := range m.log {
 		if r.visible <= m.now && r.at.After(from) && !r.at.After(to) && is(r) {
-			found = append(found, r.entry)
+			found = append(found, r.Entry)
 		}
 	}
 	return found
 }
 
-func (m *model) add(entries []entry, from source) {
-	m.feed.hub.mu.Lock()
-	defer m.feed.hub.mu.Unlock()
+func (m *model) add(entries []Entry, from Source) {
+	m.hub.mu.Lock()
+	defer m.hub.mu.Unlock()
 	for _, e := range entries {
-		m.feed.hub.add(e, from)
+		m.hub.add(e, from)
 	}
 }
 
@@ -152,8 +151,8 @@ func (m *model) add(entries []entry, from source) {
 func (m *model) fast() {
 	first := m.pick("first stream", 0, aggregates-1)
 	for stream := first; stream < aggregates; stream++ {
-		m.hear(at(m.fastFrom[stream]), at(m.now-1), fast, func(b modelBeat) bool { return b.stream == stream })
-		m.add(m.rows(at(m.fastFrom[stream]), at(m.now-1), func(r modelRow) bool { return r.stream == stream }), fast)
+		m.hear(at(m.fastFrom[stream]), at(m.now-1), Fast, func(b modelBeat) bool { return b.stream == stream })
+		m.add(m.rows(at(m.fastFrom[stream]), at(m.now-1), func(r modelRow) bool { return r.stream == stream }), Fast)
 		m.fastFrom[stream] = max(m.fastFrom[stream], m.now-1)
 	}
 	m.passed(at(min(m.fastFrom[0], m.fastFrom[1], m.fastFrom[2])))
@@ -170,25 +169,25 @@ func (m *model) safe() {
 		if to <= m.safeFrom[stream] {
 			continue
 		}
-		m.hear(at(m.safeFrom[stream]), at(to), safe, func(b modelBeat) bool { return b.stream == stream })
-		m.add(m.rows(at(m.safeFrom[stream]), at(to), func(r modelRow) bool { return r.stream == stream }), safe)
+		m.hear(at(m.safeFrom[stream]), at(to), Safe, func(b modelBeat) bool { return b.stream == stream })
+		m.add(m.rows(at(m.safeFrom[stream]), at(to), func(r modelRow) bool { return r.stream == stream }), Safe)
 		m.safeFrom[stream] = to
 	}
-	m.feed.hub.confirm(at(slices.Min(m.safeFrom[:])))
+	m.hub.SafePassed(at(slices.Min(m.safeFrom[:])))
 }
 
-func (m *model) passed(horizon time.Time) { m.feed.hub.passedTo(horizon, horizon) }
+func (m *model) passed(horizon time.Time) { m.hub.FastPassed(horizon, horizon) }
 
-func (m *model) patience() { m.feed.hub.releaseDue(time.Now().Add(time.Hour)) }
+func (m *model) patience() { m.hub.releaseDue(time.Now().Add(time.Hour)) }
 
 // read is what a page of the log holds. Anything may happen while it is read.
-func (m *model) read(_ context.Context, from, to time.Time) ([]entry, time.Time, error) {
+func (m *model) read(_ context.Context, from, to time.Time) ([]Entry, time.Time, error) {
 	if m.pick("fail", 0, 9) == 0 {
 		return nil, to, context.DeadlineExceeded
 	}
 	m.some("before the read")
 	page := m.rows(from, to, func(modelRow) bool { return true })
-	for len(page) > m.feed.config.CatchUpRecords && to.Sub(from) > cdclog.Tick {
+	for len(page) > m.hub.config.CatchUpRecords && to.Sub(from) > cdclog.Tick {
 		to = from.Add((to.Sub(from) / 2).Truncate(cdclog.Tick))
 		page = m.rows(from, to, func(modelRow) bool { return true })
 	}
@@ -215,7 +214,7 @@ func (m *model) next() (more bool) {
 	case delivery != nil && !delivery.Beat.IsZero():
 		m.heard(delivery)
 	case delivery != nil:
-		m.delivered = append(m.delivered, entry{record: delivery.Record}.key())
+		m.delivered = append(m.delivered, Entry{record: delivery.Record}.key())
 	case wait != nil:
 		return false
 	default:
@@ -234,7 +233,7 @@ func (m *model) commit() {
 }
 
 func (m *model) save() {
-	if offset := m.feed.hub.offset(m.sub.consumer); offset.After(m.saved) {
+	if offset := m.hub.offset(m.sub.consumer); offset.After(m.saved) {
 		m.saved = offset
 	}
 }
@@ -260,7 +259,7 @@ func (m *model) finish() {
 	}
 	for m.next() {
 	}
-	if c := m.sub.consumer; c.heard != m.feed.hub.pulse.last.number || !m.feed.hub.pulse.last.at.Equal(m.beats[len(m.beats)-1].at) {
+	if c := m.sub.consumer; c.heard != m.hub.pulse.last.number || !m.hub.pulse.last.at.Equal(m.beats[len(m.beats)-1].at) {
 		m.Fatalf("the last heartbeat was not delivered; %s", m.describe())
 	}
 	for _, k := range m.delivered {
@@ -275,8 +274,8 @@ func (m *model) finish() {
 
 func (m *model) fastAll() {
 	for stream := range aggregates {
-		m.hear(at(m.fastFrom[stream]), at(m.now-1), fast, func(b modelBeat) bool { return b.stream == stream })
-		m.add(m.rows(at(m.fastFrom[stream]), at(m.now-1), func(r modelRow) bool { return r.stream == stream }), fast)
+		m.hear(at(m.fastFrom[stream]), at(m.now-1), Fast, func(b modelBeat) bool { return b.stream == stream })
+		m.add(m.rows(at(m.fastFrom[stream]), at(m.now-1), func(r modelRow) bool { return r.stream == stream }), Fast)
 		m.fastFrom[stream] = m.now - 1
 	}
 	m.passed(at(m.now - 1))
@@ -284,7 +283,7 @@ func (m *model) fastAll() {
 
 func (m *model) describe() string {
 	c := m.sub.consumer
-	return fmt.Sprintf("now %d, attached %t, next %d, tail %d to %d", m.now, c.attached, c.next, m.feed.hub.first, m.feed.hub.end())
+	return fmt.Sprintf("now %d, attached %t, next %d, tail %d to %d", m.now, c.attached, c.next, m.hub.first, m.hub.end())
 }
 
 func TestHub_PropEveryRecordIsCommittedInTheEnd(t *testing.T) {
@@ -313,15 +312,15 @@ func TestHub_PropEveryRecordIsCommittedInTheEnd(t *testing.T) {
 // The safe reader may pass a record that is held because its predecessor is unknown, and the process may die then.
 func TestHub_OffsetStaysBeforeAHeldRecord(t *testing.T) {
 	t.Parallel()
-	h := newHub(&Config{TailRecords: 10, TailBytes: 1 << 20, Remembered: 10, Patience: time.Hour}, at(0))
+	h := New(Config{TailRecords: 10, TailBytes: 1 << 20, Remembered: 10, Patience: time.Hour}, at(0), time.Time{})
 	c := &consumer{name: "a"}
 	h.seekEnd(c)
-	h.add(entry{numberedRecord(1, 5), at(10)}, safe)
-	h.confirm(at(20))
+	h.add(Entry{numberedRecord(1, 5), at(10)}, Safe)
+	h.SafePassed(at(20))
 	if got := h.offset(c); !got.Before(at(10)) {
 		t.Errorf("the offset is %s, and a record of %s is held", got, at(10))
 	}
-	h.add(entry{numberedRecord(1, 4), at(11)}, safe)
+	h.add(Entry{numberedRecord(1, 4), at(11)}, Safe)
 	if h.heldCount != 2 {
 		t.Errorf("%d records are held, want 2", h.heldCount)
 	}
@@ -334,13 +333,13 @@ func TestHub_OffsetStaysBeforeAHeldRecord(t *testing.T) {
 // Both readers have found a record and the hub has forgotten it, before the safe reader has passed it: nobody brings it again.
 func TestPage_HasWhatTheHubForgot(t *testing.T) {
 	t.Parallel()
-	h := newHub(&Config{TailRecords: 10, TailBytes: 1 << 20, Remembered: 1, Patience: time.Hour}, at(0))
-	forgotten, known, toCome := entry{numberedRecord(1, 1), at(10)}, entry{numberedRecord(2, 1), at(11)}, entry{numberedRecord(3, 1), at(12)}
-	h.add(forgotten, fast)
-	h.add(forgotten, safe)
-	h.add(known, fast)
+	h := New(Config{TailRecords: 10, TailBytes: 1 << 20, Remembered: 1, Patience: time.Hour}, at(0), time.Time{})
+	forgotten, known, toCome := Entry{numberedRecord(1, 1), at(10)}, Entry{numberedRecord(2, 1), at(11)}, Entry{numberedRecord(3, 1), at(12)}
+	h.add(forgotten, Fast)
+	h.add(forgotten, Safe)
+	h.add(known, Fast)
 	c := &consumer{name: "a", from: at(0)}
-	h.take(c, []entry{forgotten, known, toCome}, h.end())
+	h.take(c, []Entry{forgotten, known, toCome}, h.end())
 	var got []key
 	for _, e := range c.page {
 		got = append(got, e.key())
@@ -352,7 +351,7 @@ func TestPage_HasWhatTheHubForgot(t *testing.T) {
 
 func TestPage_IsInOrder(t *testing.T) {
 	t.Parallel()
-	page := []entry{
+	page := []Entry{
 		{numberedRecord(1, 3), at(5)}, {numberedRecord(2, 8), at(2)}, {numberedRecord(1, 2), at(7)}, {numberedRecord(2, 9), at(2)}, {numberedRecord(1, 1), at(1)},
 	}
 	arrange(page)
@@ -375,11 +374,11 @@ func numberedRecord(aggregate byte, sequence uint64) eventsourcing.Record {
 func TestHub_RemembersWhatIsInUse(t *testing.T) {
 	t.Parallel()
 	const remembered = 100
-	h := newHub(&Config{TailRecords: 10, TailBytes: 1 << 20, Remembered: remembered, Patience: time.Hour}, at(0))
+	h := New(Config{TailRecords: 10, TailBytes: 1 << 20, Remembered: remembered, Patience: time.Hour}, at(0), time.Time{})
 	busy, tick := uuid.UUID{1}, 0
 	add := func(id uuid.UUID, sequence uint64) {
 		tick++
-		h.add(entry{eventsourcing.Record{Header: eventsourcing.Header{AggregateID: id, SequenceNumber: sequence}}, at(tick)}, fast)
+		h.add(Entry{eventsourcing.Record{Header: eventsourcing.Header{AggregateID: id, SequenceNumber: sequence}}, at(tick)}, Fast)
 	}
 	for n := range uint64(50) {
 		add(busy, n+1)

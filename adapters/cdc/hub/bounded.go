@@ -1,4 +1,4 @@
-package cdc
+package hub
 
 import "container/list"
 

@@ -1,4 +1,4 @@
-package cdc
+package hub
 
 import "time"
 
@@ -35,7 +35,7 @@ type Stats struct {
 	// FastBeat and SafeBeat are how old the youngest heartbeat is that counts for each reader: one that it has found itself, when
 	// it has read all streams up to there. Before the first one they count from the start of the feed. In health FastBeat is
 	// less than the interval of heartbeats and a second; SafeBeat less than that interval and [Config.Stale], and mostly that and
-	// [Config.Confidence] and two polls.
+	// the age from which that reader reads and two of its passes.
 	FastBeat, SafeBeat time.Duration
 	// Retention is how old an offset may get, 0 for ever.
 	Retention time.Duration
@@ -45,30 +45,25 @@ type Stats struct {
 	Tail int
 }
 
-// Stats returns a snapshot.
-func (f *Feed) Stats() Stats {
-	h := f.hub
+// Stats returns a snapshot, without IdleQueries.
+func (h *Hub) Stats() Stats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.stats
 	s.FastHorizon, s.SafeHorizon, s.Tail = h.horizon, h.safe, len(h.tail)
-	s.IdleQueries = float64(s.StreamBatches) / f.config.FastIdleDelay.Seconds()
 	oldest := h.safe
 	for _, c := range h.consumers {
 		oldest = earliest(oldest, h.offset(c))
 	}
-	now := f.config.Now()
-	s.FastBeat, s.SafeBeat = max(0, now.Sub(h.pulse.newest[fast])), max(0, now.Sub(h.pulse.newest[safe]))
+	now := h.config.Now()
+	s.FastBeat, s.SafeBeat = max(0, now.Sub(h.pulse.newest[Fast])), max(0, now.Sub(h.pulse.newest[Safe]))
 	s.Retention, s.Headroom = h.kept, max(0, oldest.Sub(h.floor()))
 	return s
 }
 
-// count changes the counters.
-func (f *Feed) count(change func(*Stats)) {
-	f.hub.mu.Lock()
-	defer f.hub.mu.Unlock()
-	change(&f.hub.stats)
+// Count changes the counters.
+func (h *Hub) Count(change func(*Stats)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	change(&h.stats)
 }
-
-// Stale is the [Config.Stale] that the feed works with.
-func (f *Feed) Stale() time.Duration { return f.config.Stale }
