@@ -195,8 +195,8 @@ type ConsumerStatus struct {
 	Previous Generation
 	// Holder is the process that runs this consumer, when that is another process.
 	Holder LeaseOwner
-	// Counters since the process started. Foreign counts records of the feed that are not in the
-	// event store.
+	// Counters since the process started. Foreign counts what the feed had that is no event: records
+	// that are not in the event store, and messages that carry no record (see [Strangers]).
 	Handled, Duplicates, Healed, Retries, Expired, Reconciled, Foreign uint64
 }
 

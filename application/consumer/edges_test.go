@@ -92,6 +92,14 @@ func TestConsumer_types(t *testing.T) {
 	})
 }
 
+// withStrangers is a feed that has passed over messages.
+type withStrangers struct{ ports.ChangeFeed }
+
+// Strangers implements [ports.Strangers].
+func (withStrangers) Strangers(string) []ports.Stranger {
+	return []ports.Stranger{{Kind: "foreign", Count: 2}, {Kind: "malformed", Count: 3}}
+}
+
 // Where others may write to the feed, the event store decides what is an event.
 func TestConsumer_untrustedFeed(t *testing.T) {
 	t.Parallel()
@@ -129,6 +137,16 @@ func TestConsumer_untrustedFeed(t *testing.T) {
 		}
 		s := b.status(t)
 		if s.Foreign != 5 || s.Handled != 2 || s.Parked != 0 || s.Retries != 0 || len(b.effect.of(stranger.AggregateID)) != 0 {
+			t.Errorf("status = %+v", s)
+		}
+	})
+
+	outcome(t, "what the feed passes over is counted, too", func(t *testing.T) {
+		store := memory.New(memory.Options{})
+		b := setup(store, func(c *consumer.Config) { c.Untrusted, c.Feed = true, withStrangers{c.Feed} })
+		defer b.follow(t)()
+		synctest.Wait()
+		if s := b.status(t); s.Foreign != 5 || s.State != ports.ConsumerRunning {
 			t.Errorf("status = %+v", s)
 		}
 	})

@@ -33,6 +33,11 @@ func (c *Consumer) Status(ctx context.Context) ports.ConsumerStatus {
 	if status.Lag.Known && c.config.Retention > 0 {
 		status.Headroom = new(max(0, c.config.Retention-status.Lag.Age))
 	}
+	if feed, ok := c.config.Feed.(ports.Strangers); ok {
+		for _, stranger := range feed.Strangers(c.config.Name) {
+			status.Foreign += stranger.Count
+		}
+	}
 	return status
 }
 

@@ -158,7 +158,7 @@ func TestConsumers_notes(t *testing.T) {
 	out, errs, status := s.run(t, "consumers")
 	for _, line := range []string{
 		"a: 2 of the parked orders wait for a newer version of the program",
-		"a: 7 records of its feed are not in the event store, and had no effect",
+		"a: 7 messages of its feed are no events of the event store, and had no effect",
 		"a: it is not known how far it is behind: the broker is away",
 		"b: stuck on event 2 of shipment " + anOrder,
 	} {

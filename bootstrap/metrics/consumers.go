@@ -73,7 +73,7 @@ func newConsumers(monitor ports.ConsumerMonitor) *consumers {
 
 		expired:      desc("offsets_expired_total", "Times that the feed no longer held the records after the offset."),
 		reconciled:   desc("orders_reconciled_total", "Aggregates that the background check found behind. A value above 0 needs an explanation."),
-		foreign:      desc("records_foreign_total", "Records of the feed that the event store does not have. They have no effect."),
+		foreign:      desc("records_foreign_total", "Messages and records of the feed that are no events of the event store. They have no effect."),
 		parked:       desc("parked_orders", "Aggregates that are parked."),
 		waiting:      desc("parked_waiting", "How many of them wait for a newer version of the program."),
 		oldestParked: desc("parked_oldest_seconds", "For how long the first of them has been parked; 0 when there is none."),

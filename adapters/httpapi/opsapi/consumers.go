@@ -34,7 +34,7 @@ type consumerDocument struct {
 	Retries      uint64                    `json:"retries" doc:"Attempts that failed, since the process started."`
 	Expired      uint64                    `json:"expired" doc:"How often the feed did not hold any more what the consumer had missed, since the process started."`
 	Reconciled   uint64                    `json:"reconciled" doc:"Aggregates that the background check found behind, since the process started."`
-	Foreign      uint64                    `json:"foreign" doc:"Records of the feed that the event store does not have, since the process started. They have no effect."`
+	Foreign      uint64                    `json:"foreign" doc:"Messages and records of the feed that are no events of the event store, since the process started. They have no effect."`
 }
 
 type generationDocument struct {

@@ -69,7 +69,7 @@ func printNotes(out io.Writer, s client.Status) {
 		fmt.Fprintf(out, "\n%s: %d of the parked orders wait for a newer version of the program, which continues with them by itself\n", s.Name, s.Waiting)
 	}
 	if s.Foreign > 0 {
-		fmt.Fprintf(out, "\n%s: %d records of its feed are not in the event store, and had no effect: does another program write to the topic?\n", s.Name, s.Foreign)
+		fmt.Fprintf(out, "\n%s: %d messages of its feed are no events of the event store, and had no effect: does another program write to the topic?\n", s.Name, s.Foreign)
 	}
 	if s.Lag.Error != "" {
 		fmt.Fprintf(out, "\n%s: it is not known how far it is behind: %s\n", s.Name, s.Lag.Error)
