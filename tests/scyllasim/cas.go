@@ -6,7 +6,8 @@ import (
 	"github.com/datastax/go-cassandra-native-protocol/primitive"
 )
 
-// casColumns lists the columns of the answer: [applied] and the old values; a batch adds the primary key.
+// casColumns lists the columns of the answer: [applied] and the old values; a batch adds the
+// primary key.
 func casColumns(t *table, mods []*modification, batch bool) []*column {
 	in := map[*column]bool{}
 	for _, m := range mods {
@@ -31,7 +32,8 @@ func casSpecs(t *table, cols []*column) []*message.ColumnMetadata {
 	return specs
 }
 
-// execCAS runs a conditional statement or batch: one partition of one table, one answer row a statement, with the old values.
+// execCAS runs a conditional statement or batch. It concerns one partition of one table. The answer
+// has one row for each statement, with the old values.
 func (s *Sim) execCAS(r *request, mods []*modification, batch bool) (message.Message, error) {
 	t := mods[0].t
 	for _, m := range mods {
@@ -73,7 +75,8 @@ func (s *Sim) execCAS(r *request, mods []*modification, batch bool) (message.Mes
 		return answer, nil
 	}
 	mut := newPartition(t, mods[0].keys[0])
-	ts := max(s.timestamp(r.node), p.ballot+1) // ballots of a partition only rise, whoever coordinates
+	// the ballots of a partition only grow, on whichever coordinator
+	ts := max(s.timestamp(r.node), p.ballot+1)
 	p.ballot = ts
 	for _, m := range mods {
 		mut.add(m.mutations(ts)[0])
@@ -99,7 +102,8 @@ func casAnswer(t *table, mods []*modification, old oldRows, applied, batch bool)
 	return res
 }
 
-// proposal is an accepted Paxos round that nobody has learned: the next serial access to the partition finishes it.
+// proposal is an accepted Paxos round that was not learned. The next serial access to the partition
+// finishes it.
 type proposal struct{ mut *mutation }
 
 // learn makes an accepted write visible, or leaves it pending when a fault says so.
@@ -120,14 +124,15 @@ func (s *Sim) learn(r *request, p *partition, mut *mutation) error {
 	return r.paxos.afterAccept(r, p.t)
 }
 
-// finishRound completes a round that was left pending. It keeps its original timestamp, so its log row is late.
+// finishRound completes a round that was left pending. It keeps its original timestamp, so its log
+// row is late.
 func (s *Sim) finishRound(p *partition) error {
 	if p == nil || p.pending == nil {
 		return nil
 	}
 	log, err := s.planLog(p.pending.mut)
 	if err != nil {
-		return err // a write for an earlier generation wedges the partition, as on 5.1
+		return err // a write for an earlier generation blocks the partition, as on 5.1
 	}
 	mut := p.pending.mut
 	p.pending = nil

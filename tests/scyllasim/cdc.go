@@ -83,7 +83,8 @@ func (b *logBatch) add(op int, ck [][]byte, ttl int64) map[string][]byte {
 	return row
 }
 
-// image adds a pre- or postimage of the rows that the mutation touches, as the table holds them now.
+// image adds a pre- or postimage of the rows that the mutation touches, as the table holds them
+// now.
 func (b *logBatch) image(op int, now int64, touchedOnly bool) {
 	p := b.t.data.get(b.m.key)
 	if p == nil {
@@ -107,14 +108,15 @@ func (b *logBatch) image(op int, now int64, touchedOnly bool) {
 	}
 }
 
-// logPlan is what a mutation will write to the CDC log: its changes, and the stream of each.
+// logPlan holds what a mutation will write to the CDC log: its changes and the stream of each.
 type logPlan struct {
 	m       *mutation
 	groups  []*changeGroup
 	streams [][]byte
 }
 
-// planLog finds the streams of a mutation before anything of it is applied; nil for a table without CDC.
+// planLog finds the streams of a mutation before any of it is applied. It returns nil for a table
+// without CDC.
 func (s *Sim) planLog(m *mutation) (*logPlan, error) {
 	if !m.t.cdc.enabled {
 		return nil, nil
@@ -132,7 +134,8 @@ func (s *Sim) planLog(m *mutation) (*logPlan, error) {
 
 // logFault changes how the log rows of a write are recorded.
 type logFault struct {
-	late      time.Duration // their cdc$time is this much older than the write, but not older than their stream
+	// their cdc$time is this much older than the write, but not older than their stream
+	late      time.Duration
 	held      time.Duration // they become visible this much later than the write
 	duplicate bool          // they are written twice, with different times
 }
@@ -143,7 +146,7 @@ type heldLog struct {
 	mut *mutation
 }
 
-// releaseLogs makes visible what was held long enough.
+// releaseLogs makes held rows visible when their time is over.
 func (s *Sim) releaseLogs() {
 	if len(s.held) == 0 {
 		return
@@ -157,8 +160,8 @@ func (s *Sim) releaseLogs() {
 	})
 }
 
-// writeLog collects the log rows of a mutation that is about to be applied. The function it returns adds the postimages and writes
-// all of them, and is called once the mutation is applied.
+// writeLog collects the log rows of a mutation that is about to be applied. The returned function
+// adds the postimages and writes all rows. It is called when the mutation has been applied.
 func (s *Sim) writeLog(p *logPlan, f logFault) (after func()) {
 	if p == nil {
 		return func() {}
@@ -184,7 +187,8 @@ func (s *Sim) writeLog(p *logPlan, f logFault) (after func()) {
 	}
 }
 
-// streamStart tells when the streams of a write came into use: it is by one clock that a server chooses the stream and the time.
+// streamStart returns when the streams of a write came into use. A server chooses the stream and
+// the time with the same clock.
 func (s *Sim) streamStart(t *table, ts int64) (start int64) {
 	for _, g := range s.generationsOf(t, s.coordinator) {
 		if g.start <= ts {
@@ -194,7 +198,8 @@ func (s *Sim) streamStart(t *table, ts int64) (start int64) {
 	return start
 }
 
-// storeLog writes the rows of a batch to its stream under one cdc$time, twice when a fault asks for it.
+// storeLog writes the rows of a batch to its stream under one cdc$time, twice when a fault asks for
+// it.
 func (s *Sim) storeLog(b *logBatch, stream []byte, ts int64, f logFault) {
 	times := 1
 	if f.duplicate {

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// changeGroup holds what a mutation writes with one timestamp: one cdc$time, in the order of the log.
+// changeGroup holds what a mutation writes with one timestamp: one cdc$time, in the order of the
+// log.
 type changeGroup struct {
 	ts      int64
 	static  []*rowChange
@@ -16,8 +17,9 @@ type changeGroup struct {
 	whole   bool // the partition is deleted
 }
 
-// rowChange is what a mutation writes to one row with one timestamp and one TTL. What has no TTL (nulls and the tombstone under a
-// written collection) is a change of its own, which is why one INSERT can be three log rows.
+// rowChange is what a mutation writes to one row with one timestamp and one TTL. Changes without a
+// TTL (nulls, and the tombstone under a written collection) are separate. Therefore one INSERT can
+// be three log rows.
 type rowChange struct {
 	ts, ttl int64
 	ck      [][]byte
@@ -70,7 +72,8 @@ func splitChanges(m *mutation) []*changeGroup {
 	return groups
 }
 
-// place files a change under inserts or updates. Elements written without replacing the collection cannot be part of an insert.
+// place files a change under inserts or updates. Elements written without replacing the collection
+// cannot be part of an insert.
 func (g *changeGroup) place(c *rowChange) {
 	if !c.insert {
 		g.updates = append(g.updates, c)
@@ -134,7 +137,8 @@ func splitRow(r *row) []*rowChange {
 	return out
 }
 
-// emit adds the delta rows of a group to the log. Changes of one TTL stay in clustering order; else inserts come before updates.
+// emit adds the delta rows of a group to the log. Changes with one TTL stay in clustering order.
+// Otherwise inserts come before updates.
 func (g *changeGroup) emit(b *logBatch) {
 	for _, c := range g.static {
 		c.emit(b, opUpdate)

@@ -21,7 +21,7 @@ const (
 	insertOutbox = "INSERT INTO shop.outbox_messages (aggregate_id, sequence_number, event_type, payload, metadata) VALUES (?, ?, ?, ?, ?)"
 )
 
-// logged is a row of the log, as readers of it see it.
+// logged is a row of the log as a reader sees it.
 type logged struct {
 	stream string
 	at     time.Time
@@ -118,7 +118,7 @@ func TestCDC_duplicates_and_late_rows(t *testing.T) {
 	order := gocql.MustRandomUUID()
 	put(t, s, order, 1)
 	sim.Inject(scyllasim.Fault{Table: "outbox_messages", Effect: scyllasim.LateLog, Late: 30 * time.Second})
-	put(t, s, order, 2) // lands behind a reader that has passed 1
+	put(t, s, order, 2) // this row appears behind a reader that has passed 1
 	sim.Inject(scyllasim.Fault{Table: "outbox_messages", Effect: scyllasim.DuplicateLog})
 	put(t, s, order, 3)
 	var got []int64

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// clock is the server's clock: a source of time plus what tests added to it.
+// clock is the server's clock: a source of time plus what tests have added.
 type clock struct {
 	source func() time.Time
 

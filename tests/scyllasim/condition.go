@@ -9,7 +9,8 @@ import (
 type condition struct {
 	exists, notExists bool
 	checks            []check
-	onlyStatic        bool // it looks at static columns only, so at the partition and not at a row
+	// it checks only static columns, so it concerns the partition and not a row
+	onlyStatic bool
 }
 
 // check is one comparison of an IF; unlike in WHERE, null is a value here.
@@ -81,7 +82,8 @@ func (c check) holds(v []byte) bool {
 	return v != nil && c.vals[0] != nil && holds(c.op, c.c.typ.compare(v, c.vals[0]))
 }
 
-// columns are the ones whose old values the answer shows: those compared, or all with IF [NOT] EXISTS.
+// columns returns the columns whose old values the answer shows: the compared ones, or all with IF
+// [NOT] EXISTS.
 func (c *condition) columns(t *table, into map[*column]bool) {
 	if c.exists || c.notExists {
 		for _, col := range t.all() {
@@ -93,15 +95,16 @@ func (c *condition) columns(t *table, into map[*column]bool) {
 	}
 }
 
-// oldRows is what a conditional write reads of its partition before it decides.
+// oldRows is what a conditional write reads of its partition before its decision.
 type oldRows struct {
 	p    *partition // nil when there is nothing
 	now  int64
 	rows [][][]byte // the clustering keys that were read
 }
 
-// readOld reads the rows that the conditions name; with conditions on static columns only, the first live row stands for the
-// partition. That is why the answer shows the clustering key of one row and null for the others.
+// readOld reads the rows that the conditions name. With conditions on static columns only, it reads
+// the first live row of the partition. Therefore the answer shows the clustering key of one row and
+// null for the others.
 func readOld(t *table, mods []*modification, now int64) oldRows {
 	o := oldRows{p: t.data.get(mods[0].keys[0]), now: now}
 	if o.p == nil {
@@ -129,7 +132,8 @@ func readOld(t *table, mods []*modification, now int64) oldRows {
 	return o
 }
 
-// find gives the old row of a statement: its own if that was read, else the static part of a partition of which anything was.
+// find returns the old row of a statement: its own row if that was read, otherwise the static part
+// of a partition of which anything was read.
 func (o oldRows) find(m *modification) (view rowView, ok bool) {
 	if o.p == nil {
 		return rowView{}, false

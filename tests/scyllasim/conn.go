@@ -19,7 +19,7 @@ const (
 	writeDeadline   = 10 * time.Second
 )
 
-// errDropped makes a connection close instead of answering.
+// errDropped makes a connection close without an answer.
 var errDropped = errors.New("connection dropped by a fault")
 
 // conn is one client connection. Requests run concurrently, as the protocol's stream ids allow.
@@ -99,10 +99,12 @@ func (c *conn) refuseVersion(h *frame.Header) {
 	c.send(stream, &message.ProtocolError{ErrorMessage: "Invalid or unsupported protocol version: only version 4 is supported"}, false)
 }
 
-// markOffset is where a PREPARED result has the flags of its metadata: after header, result kind, length of the id and the id.
+// markOffset is the offset of the metadata flags in a PREPARED result: after the header, the kind
+// of the result, the length of the id, and the id.
 const markOffset = 9 + 4 + 2 + 16
 
-// send writes one frame; lwt sets the flag that SCYLLA_LWT_ADD_METADATA_MARK negotiated, which the codec does not know.
+// send writes one frame. lwt sets the flag that SCYLLA_LWT_ADD_METADATA_MARK negotiated; the codec
+// does not know it.
 func (c *conn) send(stream int16, msg message.Message, lwt bool) {
 	var buf bytes.Buffer
 	if err := c.codec.EncodeFrame(frame.NewFrame(protocolVersion, stream, msg), &buf); err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/datastax/go-cassandra-native-protocol/primitive"
 )
 
-// needed is how many replicas a consistency level asks for.
+// needed returns how many replicas a consistency level needs.
 func needed(cl primitive.ConsistencyLevel, rf int) int {
 	switch cl {
 	case primitive.ConsistencyLevelTwo:
@@ -46,7 +46,7 @@ func (s *Sim) replicas(token int64, rf int) []*node {
 	return out
 }
 
-// checkReplicas refuses what the nodes that are up cannot serve at the consistency level.
+// checkReplicas refuses a request that the live nodes cannot serve at the consistency level.
 func (s *Sim) checkReplicas(cl primitive.ConsistencyLevel, t *table, tokens []int64) error {
 	if t.ks.local {
 		return nil
@@ -66,7 +66,8 @@ func (s *Sim) checkReplicas(cl primitive.ConsistencyLevel, t *table, tokens []in
 	return nil
 }
 
-// checkRead refuses a read at a level it cannot have, and lets a serial read finish a pending round first.
+// checkRead refuses a read at an invalid level. For a serial read it finishes a pending round
+// first.
 func (s *Sim) checkRead(r *request, w *where) error {
 	tokens := s.tokens()
 	if w.byKey {

@@ -12,7 +12,7 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// rows runs a query and renders each row as its values in order; null shows as "null".
+// rows runs a query and renders each row as its values in order. Null is "null".
 func rows(tb testing.TB, q *gocql.Query) []string {
 	tb.Helper()
 	iter := q.Iter()
@@ -39,8 +39,8 @@ func rows(tb testing.TB, q *gocql.Query) []string {
 	return out
 }
 
-// script runs statements in order and compares what each query answers. A line is a statement, "-- " and then its rows separated
-// by "; ", or "error: " and a part of the message.
+// script runs statements in order and compares the answers. A line is a statement, then "-- " and
+// its rows separated by "; ", or "error: " and a part of the message.
 func script(t *testing.T, s *gocql.Session, lines ...string) {
 	t.Helper()
 	for _, l := range lines {
@@ -361,7 +361,8 @@ func TestCQL_unset_and_null_values(t *testing.T) {
 	}
 }
 
-// TestCQL_deleted_rows_are_forgotten keeps a queue table small: a minute after their deletion, rows cost nothing.
+// TestCQL_deleted_rows_are_forgotten checks that a queue table stays small: a minute after their
+// deletion, rows cost nothing.
 func TestCQL_deleted_rows_are_forgotten(t *testing.T) {
 	t.Parallel()
 	sim, s := shop(t)
@@ -373,7 +374,8 @@ func TestCQL_deleted_rows_are_forgotten(t *testing.T) {
 			sim.Advance(2 * time.Minute)
 		}
 	}
-	exec(t, s, "INSERT INTO t (a, b) VALUES (1, 1) USING TIMESTAMP 5") // would still be shadowed by a tombstone
+	// would still be shadowed by a tombstone
+	exec(t, s, "INSERT INTO t (a, b) VALUES (1, 1) USING TIMESTAMP 5")
 	exec(t, s, "INSERT INTO t (a, b) VALUES (1, 149) USING TIMESTAMP 5")
 	script(t, s, "SELECT b FROM t WHERE a = 1 -- 1")
 }

@@ -10,10 +10,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// tabletsPerTable is how many tablets, and so CDC streams, a table in a keyspace with tablets has.
+// tabletsPerTable is the number of tablets, and so of CDC streams, of a table in a keyspace with
+// tablets.
 const tabletsPerTable = 8
 
-// firstSetAhead is how long before its creation the first stream set of a table with tablets begins.
+// firstSetAhead is how long before the creation of a table with tablets its first stream set
+// begins.
 const firstSetAhead = 5 * time.Second
 
 func (s *Sim) execDDL(r *request, st statement) (message.Message, error) {
@@ -30,7 +32,8 @@ func (s *Sim) execDDL(r *request, st statement) (message.Message, error) {
 	return nil, unsupported("this statement")
 }
 
-// changed announces a schema change to the clients that asked for events, and is the answer to the statement.
+// changed announces a schema change to the clients that registered for events. It is also the
+// answer to the statement.
 func (s *Sim) changed(kind primitive.SchemaChangeType, ks string, tables ...string) message.Message {
 	s.schemaVersion = uuid.New()
 	res := &message.SchemaChangeResult{ChangeType: kind, Target: primitive.SchemaChangeTargetKeyspace, Keyspace: ks}
@@ -76,7 +79,7 @@ func (s *Sim) createKeyspace(st *createKeyspaceStmt) (message.Message, error) {
 	return s.changed(primitive.SchemaChangeTypeCreated, st.name), nil
 }
 
-// setReplication understands SimpleStrategy and NetworkTopologyStrategy of the one datacenter there is.
+// setReplication supports SimpleStrategy and NetworkTopologyStrategy of the one datacenter.
 func (ks *keyspace) setReplication(m map[string]string, nodes int) error {
 	class := m["class"][strings.LastIndexByte(m["class"], '.')+1:]
 	if class != "SimpleStrategy" && class != "NetworkTopologyStrategy" {

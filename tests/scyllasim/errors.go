@@ -7,7 +7,7 @@ import (
 	"github.com/datastax/go-cassandra-native-protocol/primitive"
 )
 
-// cqlError is an answer of the server that is an ERROR frame.
+// cqlError is an answer of the server in an ERROR frame.
 type cqlError struct{ msg message.Error }
 
 func (e *cqlError) Error() string { return e.msg.GetErrorMessage() }
@@ -24,7 +24,7 @@ func configErr(format string, args ...any) *cqlError {
 	return &cqlError{&message.ConfigError{ErrorMessage: fmt.Sprintf(format, args...)}}
 }
 
-// unsupported is the loud error for CQL that a real server may accept and this one does not.
+// unsupported is the error for CQL that a real server may accept and this one does not.
 func unsupported(format string, args ...any) *cqlError {
 	return invalid("scyllasim does not support %s", fmt.Sprintf(format, args...))
 }

@@ -9,7 +9,8 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// A conditional write fails although it was accepted: plain reads do not see it until a serial read finishes the round.
+// A conditional write fails although it was accepted. Plain reads do not see it until a serial read
+// finishes the round.
 func ExampleSim_Inject() {
 	sim, err := scyllasim.Start(scyllasim.Options{})
 	if err != nil {

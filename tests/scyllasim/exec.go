@@ -7,10 +7,11 @@ import (
 	"github.com/datastax/go-cassandra-native-protocol/primitive"
 )
 
-// batchFailBytes is batch_size_fail_threshold_in_kb; only batches over several partitions are checked.
+// batchFailBytes is batch_size_fail_threshold_in_kb. Only batches over several partitions are
+// checked.
 const batchFailBytes = 1024 * 1024
 
-// request is one QUERY, EXECUTE or BATCH with all that comes with it.
+// request is one QUERY, EXECUTE or BATCH with its parameters.
 type request struct {
 	node        *node
 	keyspace    string // of the connection
@@ -145,7 +146,8 @@ func (s *Sim) execBatch(r *request) (message.Message, error) {
 	return s.execWrite(r, mods)
 }
 
-// execWrite runs unconditional writes: what goes to one partition of one table becomes one mutation.
+// execWrite runs unconditional writes. All writes to one partition of one table become one
+// mutation.
 func (s *Sim) execWrite(r *request, mods []*modification) (message.Message, error) {
 	ts := s.timestamp(r.node)
 	if r.timestamp != nil {
@@ -203,7 +205,7 @@ func (s *Sim) apply(m *mutation, log *logPlan, f logFault) {
 	after()
 }
 
-// lookup finds a table to read, a system table included.
+// lookup finds a table to read, which may be a system table.
 func (s *Sim) lookup(r *request, n tableName) (*table, error) {
 	name := n.keyspace
 	if name == "" {
@@ -232,7 +234,7 @@ func (s *Sim) lookup(r *request, n tableName) (*table, error) {
 func noKeyspace(name string) error    { return invalid("Keyspace %s does not exist", name) }
 func unconfigured(table string) error { return invalid("unconfigured table %s", table) }
 
-// writable finds a table to write; system tables and CDC logs are not.
+// writable finds a table to write. System tables and CDC logs cannot be written.
 func (s *Sim) writable(r *request, n tableName) (*table, error) {
 	t, err := s.lookup(r, n)
 	if err != nil {

@@ -52,7 +52,7 @@ func readLines[T any](tb testing.TB, path string) []T {
 	return out
 }
 
-// The node the facts come from: its tokens, and the times at which it was asked.
+// The node from which the facts come: its tokens, and the times of the requests.
 var (
 	factTokens = []int64{
 		-6642819776457505925, -6203693869387601764, -5294818082453534771, 445710489206912887,
@@ -62,13 +62,14 @@ var (
 	factGeneration = time.Date(2026, 11, 23, 5, 11, 55, 699e6, time.UTC)
 )
 
-// factClock stands at the time of the facts and moves a little each time it is read.
+// factClock starts at the time of the facts and advances a little with each call.
 func factClock() func() time.Time {
 	var ticks atomic.Int64
 	return func() time.Time { return factNow.Add(time.Duration(ticks.Add(1)) * time.Microsecond) }
 }
 
-// TestFacts_statements runs every captured statement in order through the driver and compares columns, rows and errors.
+// TestFacts_statements runs every captured statement in order through the driver and compares
+// columns, rows and errors.
 func TestFacts_statements(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{
@@ -277,8 +278,9 @@ func factArg(v string) any {
 	return v
 }
 
-// normalise replaces what no two servers share: ids they make up, random bits, and the moment of a write. A cdc$time becomes a number
-// by first appearance, so that rows of one write still have to share it.
+// normalise replaces what differs between servers: generated ids, random bits, and the time of a
+// write. A cdc$time becomes a number by its first appearance, so rows of one write must still share
+// it.
 func normalise(a answer) answer {
 	times := map[any]string{}
 	for _, row := range a.rows {

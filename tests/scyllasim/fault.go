@@ -9,10 +9,11 @@ import (
 	"github.com/datastax/go-cassandra-native-protocol/primitive"
 )
 
-// Kind is what a request does.
+// Kind is the kind of a request.
 type Kind uint8
 
-// The kinds of request. A batch is KindBatch whatever is in it; KindLWT is every conditional statement and batch.
+// The kinds of requests. A batch is KindBatch whatever it contains. KindLWT is every conditional
+// statement and batch.
 const (
 	KindAny Kind = iota
 	KindSelect
@@ -24,74 +25,79 @@ const (
 	KindOther
 )
 
-// Effect is what goes wrong with a request.
+// Effect is the effect of a fault on a request.
 type Effect uint8
 
-// The effects. Those of Paxos apply to conditional writes only and are named after the phase that fails; each comes from
-// a fault that was injected into a real server.
+// The effects. Those of Paxos apply to conditional writes only and are named after the phase that
+// fails. Each of them was injected into a real server.
 const (
 	// DelayOnly waits and then runs the request.
 	DelayOnly Effect = iota
 	// TimeoutBefore answers with a timeout and does nothing.
 	TimeoutBefore
-	// TimeoutAfter does what was asked and then answers with a timeout.
+	// TimeoutAfter runs the request and then answers with a timeout.
 	TimeoutAfter
-	// Unavailable answers that too few replicas are alive; nothing happens.
+	// Unavailable answers that too few replicas are alive, and does nothing.
 	Unavailable
-	// Overloaded refuses the request; nothing happens.
+	// Overloaded refuses the request and does nothing.
 	Overloaded
 	// DropBefore closes the connection and does nothing.
 	DropBefore
-	// DropAfter does what was asked and closes the connection without an answer.
+	// DropAfter runs the request and closes the connection without an answer.
 	DropAfter
-	// PaxosNotAccepted fails before the proposal was saved (0x1500 at the serial level): it never happens.
+	// PaxosNotAccepted fails before the proposal was saved (0x1500 at the serial level). The write
+	// never happens.
 	PaxosNotAccepted
-	// PaxosNotLearned fails after the proposal was saved (0x1500 at the serial level): the next serial access completes it.
+	// PaxosNotLearned fails after the proposal was saved (0x1500 at the serial level). The next
+	// serial access completes the write.
 	PaxosNotLearned
-	// PaxosLearnFailed fails in the last phase (0x1500 at the regular level): the next serial access completes it. A
-	// CDC log has the row already, and gets it a second time then.
+	// PaxosLearnFailed fails in the last phase (0x1500 at the regular level). The next serial
+	// access completes the write. The CDC log has the row already, and gets it a second time then.
 	PaxosLearnFailed
-	// PaxosLearnTimeout is PaxosLearnFailed with a timeout (0x1100) for an answer.
+	// PaxosLearnTimeout is PaxosLearnFailed with a timeout (0x1100) as the answer.
 	PaxosLearnTimeout
-	// LateLog writes the CDC log rows with a cdc$time that is Late older than the write, as a slow clock does.
+	// LateLog writes the CDC log rows with a cdc$time that is Late older than the write, like a
+	// slow clock.
 	LateLog
-	// HeldLog writes the CDC log rows Late after the base row, with the cdc$time of the write, as a slow replica does. They appear
-	// with the first request after that, by the server's clock.
+	// HeldLog writes the CDC log rows Late after the base row, with the cdc$time of the write, like
+	// a slow replica. They appear with the first request after that, by the server's clock.
 	HeldLog
-	// DuplicateLog writes the CDC log rows twice, each time with a cdc$time of its own.
+	// DuplicateLog writes the CDC log rows twice, each time with another cdc$time.
 	DuplicateLog
-	// Resent does what was asked twice and answers what the second time found, as when the answer to the first one gets lost and
-	// the driver sends the request again. A conditional write is then refused because of itself.
+	// Resent runs the request twice and answers with the result of the second time. That happens
+	// when the answer to the first one is lost and the driver sends the request again. A
+	// conditional write is then refused because of itself.
 	Resent
-	// Ignored answers that a plain write is done, and does nothing. No server does that: it is for a client that should have
-	// written and did not.
+	// Ignored answers that a plain write is done, and does nothing. No server does that. It
+	// simulates a client that should have written and did not.
 	Ignored
 )
 
-// Fault says which requests go wrong and how. Requests to system tables are spared unless Table names one.
+// Fault says which requests fail and how. Requests to system tables are not affected unless Table
+// names one.
 type Fault struct {
 	Table   string         // "table" or "keyspace.table", empty = any of the user's
 	Kind    Kind           // KindAny = any
 	Pattern *regexp.Regexp // of the CQL, nil = any
 	Bound   []byte         // contained in one of the bound values, nil = whatever is bound
 	Node    int            // 1-based, 0 = any
-	When    func() bool    // asked last, nil = always; called by several goroutines, one at a time
+	When    func() bool    // checked last, nil = always; several goroutines call it, one at a time
 	Nth     int            // the first matching request that is hit, 1-based, 0 = 1
 	Times   int            // how many are hit from then on, 0 = 1, negative = all
 	Effect  Effect
 	Delay   time.Duration   // before the effect, in real time
-	Hold    <-chan struct{} // waited for before the effect, nil = not
+	Hold    <-chan struct{} // waited for before the effect, nil = no wait
 	Late    time.Duration   // of LateLog and HeldLog
 }
 
-// armed is an injected fault and how often it matched.
+// armed is an injected fault with the number of its matches.
 type armed struct {
 	Fault
 	seen, hit int
 }
 
-// Inject arms a fault. The returned function disarms it and may be called more than once. Of several faults that match a request
-// the first injected one hits.
+// Inject arms a fault. The returned function disarms it and may be called more than once. When
+// several faults match a request, the one that was injected first applies.
 func (s *Sim) Inject(f Fault) (remove func()) {
 	a := &armed{Fault: f}
 	a.Nth, a.Times = max(f.Nth, 1), f.Times
@@ -108,20 +114,21 @@ func (s *Sim) Inject(f Fault) (remove func()) {
 	}
 }
 
-// countKey is what requests are counted by.
+// countKey is the key by which requests are counted.
 type countKey struct {
 	table string
 	kind  Kind
 }
 
-// QueryCount tells how many requests of a kind named a table ("keyspace.table", empty for any) since the start.
+// QueryCount returns how many requests of a kind named a table ("keyspace.table", empty for any)
+// since the start.
 func (s *Sim) QueryCount(table string, kind Kind) int {
 	s.faultMu.Lock()
 	defer s.faultMu.Unlock()
 	return s.counts[countKey{table, kind}]
 }
 
-// admit counts a request and gives the fault that hits it, nil when none does.
+// admit counts a request and returns the fault that applies to it, or nil.
 func (s *Sim) admit(r *request) *Fault {
 	kinds := r.kinds()
 	tables := r.tables()
@@ -203,7 +210,7 @@ func (r *request) tables() []tableName {
 	return out
 }
 
-// failure is the error of a fault that answers with one.
+// failure returns the error of a fault that answers with one.
 func (s *Sim) failure(r *request, e Effect) error {
 	defer s.lock()()
 	t, err := s.lookup(r, r.tables()[0])
@@ -240,7 +247,7 @@ func (r *request) writeType(e Effect, cas bool) primitive.WriteType {
 	return primitive.WriteTypeBatch
 }
 
-// paxosFault is the effect on a conditional write, DelayOnly when it has none.
+// paxosFault is the effect on a conditional write. It is DelayOnly when there is none.
 type paxosFault Effect
 
 func (f paxosFault) is(es ...Effect) bool { return slices.Contains(es, Effect(f)) }

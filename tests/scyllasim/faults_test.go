@@ -14,7 +14,8 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// faultFact is what the driver said about a fault that was injected into a real server, and what reads saw afterwards.
+// faultFact is what the driver reported about a fault that was injected into a real server, and
+// what reads saw afterwards.
 type faultFact struct {
 	Fault, Statement, GoType, Error, Code string
 	Fields                                map[string]any
@@ -96,7 +97,8 @@ func TestFacts_faults(t *testing.T) {
 				}
 			}
 			if strings.HasPrefix(f.Fault, "client timeout") {
-				f.Error, got.Error = "", "" // names the time it waited, and how much else was in flight
+				// the text contains the time of the wait and the number of requests in flight
+				f.Error, got.Error = "", ""
 			}
 			if d := cmp.Diff(f, got); d != "" {
 				t.Errorf("(-server +simulator)\n%s", d)
@@ -105,7 +107,7 @@ func TestFacts_faults(t *testing.T) {
 	}
 }
 
-// provoke brings the failure about and notes what the driver reports.
+// provoke causes the failure and notes what the driver reports.
 func (f *faultFact) provoke(t *testing.T, sim *scyllasim.Sim, s *gocql.Session, order gocql.UUID) {
 	t.Helper()
 	var err error
@@ -127,7 +129,8 @@ func (f *faultFact) provoke(t *testing.T, sim *scyllasim.Sim, s *gocql.Session, 
 		}
 		err = s.ExecuteBatch(b)
 	case "conditional batch, driver gives up first":
-		if _, err := runCAS(s, appendBatch(s, gocql.MustRandomUUID())); err != nil { // it is prepared now
+		// it is prepared now
+		if _, err := runCAS(s, appendBatch(s, gocql.MustRandomUUID())); err != nil {
 			t.Fatal(err)
 		}
 		sim.Inject(scyllasim.Fault{Kind: scyllasim.KindLWT, Delay: time.Minute})

@@ -92,7 +92,8 @@ func TestFacts_frames(t *testing.T) {
 	frames := readLines[captured](t, "testdata/frames.jsonl")
 	ids := map[string][]byte{} // prepared ids and paging states, theirs to ours
 	for i, f := range frames {
-		// Connection 3 carries statements, 2 the driver's reads of the schema; of these what they are described as.
+		// Connection 3 carries statements. Connection 2 carries the driver's reads of the schema,
+		// of which only the descriptions are compared.
 		if conn := fmt.Sprint(f.Conn); f.From != "client" || conn != "3" && (conn != "2" || f.Opcode != "PREPARE") {
 			continue
 		}
@@ -145,7 +146,7 @@ func translate(m message.Message, ids map[string][]byte) {
 	}
 }
 
-// comparable removes what each server chooses itself, and learns how their ids translate.
+// comparable removes what each server chooses itself, and learns which of their ids correspond.
 func comparable(want, got message.Message, ids map[string][]byte) {
 	switch w := want.(type) {
 	case *message.PreparedResult:

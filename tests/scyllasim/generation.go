@@ -9,15 +9,18 @@ import (
 	"time"
 )
 
-// generationLeeway is how far ahead of the server's clock a write to a CDC table may be.
+// generationLeeway is how far ahead of the server's clock the timestamp of a write to a CDC table
+// may be.
 const generationLeeway = 5 * time.Second
 
-// generation is a set of CDC streams that is in use from its start to the start of the next.
+// generation is a set of CDC streams. It is in use from its start to the start of the next one.
 type generation struct {
-	start   int64    // microseconds
-	ends    []int64  // the last token of each range, ascending; what is above the last belongs to the first
+	start int64 // microseconds
+	// the last token of each range, ascending; tokens above the last belong to the first range
+	ends    []int64
 	streams [][]byte // one a range
-	// described is when its streams can be listed from, which may be later than its time, in microseconds.
+	// described is when its streams begin to be listed, which may be later than its start, in
+	// microseconds.
 	described int64
 }
 
@@ -32,7 +35,8 @@ func newGeneration(start int64, ends []int64, described int64) *generation {
 	return g
 }
 
-// streamID is a token in the stream's range, random bits, the index of the range and the version.
+// streamID returns a stream id: a token in the stream's range, random bits, the index of the range,
+// and the version.
 func streamID(token int64, index int) []byte {
 	id := binary.BigEndian.AppendUint64(nil, uint64(token))
 	return binary.BigEndian.AppendUint64(id, rand.Uint64()<<26|uint64(index)<<4|1)
@@ -66,22 +70,23 @@ func (s *Sim) knows(n *node, g *generation) bool {
 	return n.lag == 0 || g.start+n.lag.Microseconds() <= s.now.UnixMicro()
 }
 
-// LagNode makes a node (1-based) learn of each new stream set only so long after it came into use: until then the node writes to the
-// streams of the set before, and its virtual tables do not list the new one.
+// LagNode makes a node (1-based) learn of each new stream set only after a lag. Until then the node
+// writes to the streams of the previous set, and its virtual tables do not list the new one.
 func (s *Sim) LagNode(i int, lag time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.nodes[i-1].lag = lag
 }
 
-// DescribeLate makes the streams of every set that is begun from now on appear in the tables so long after the set itself is announced.
+// DescribeLate makes the streams of every new set appear in the tables that much later than the set
+// itself.
 func (s *Sim) DescribeLate(by time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.describeLate = by
 }
 
-// streamFor chooses the stream of a write, refusing timestamps that no known generation covers.
+// streamFor returns the stream of a write. It refuses timestamps that no known generation covers.
 func (s *Sim) streamFor(m *mutation, ts int64) ([]byte, error) {
 	now := s.here.UnixMicro()
 	const layout = "2006/01/02 15:04:05"
@@ -104,7 +109,8 @@ func (s *Sim) streamFor(m *mutation, ts int64) ([]byte, error) {
 	if current == nil || m.t.ks.tablets && chosen == nil {
 		return nil, invalid("cdc::metadata::get_stream: could not find any CDC stream for timestamp %s", show(ts))
 	}
-	if ts < current.start && !m.t.ks.tablets { // with tablets a write goes to the set of its time, however old
+	// with tablets a write goes to the set of its timestamp, however old it is
+	if ts < current.start && !m.t.ks.tablets {
 		return nil, invalid("cdc: attempted to get a stream from an earlier generation than the currently used one. With CDC you cannot send "+
 			"writes with timestamps too far into the past, because that would break consistency properties (write timestamp: %s, current "+
 			"generation started at: %s)", show(ts), show(current.start))
@@ -112,9 +118,11 @@ func (s *Sim) streamFor(m *mutation, ts int64) ([]byte, error) {
 	return chosen.stream(m.token), nil
 }
 
-// NewGeneration starts a new set of CDC streams after a delay, as adding a node does, and returns the time of its start. Tables with
-// tablets get new stream sets of their own. Writes of a later time go to the new streams; with vnodes, writes of an earlier time
-// are refused, so a conditional write that is still pending from before can no longer be finished, as on 5.1. Generations start in the order in which they were asked for.
+// NewGeneration starts a new set of CDC streams after a delay, as adding a node does, and returns
+// the time of its start. Tables with tablets get their own new stream sets. Writes with a later
+// timestamp go to the new streams. With vnodes, writes with an earlier timestamp are refused. So a
+// conditional write that is still pending from before can no longer be finished, as on 5.1.
+// Generations start in the order in which they were requested.
 func (s *Sim) NewGeneration(in time.Duration) time.Time {
 	defer s.lock()()
 	start := s.now.Add(in).Truncate(time.Millisecond)

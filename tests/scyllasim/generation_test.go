@@ -21,7 +21,8 @@ func TestGeneration_starts_after_those_that_were_asked_for_before(t *testing.T) 
 	}
 }
 
-// The clock that is late chooses the stream, too: no reader looks into a stream for what is older than it.
+// The late clock also chooses the stream, so no reader looks in a stream for rows that are older
+// than the stream.
 func TestCDC_late_rows_are_not_older_than_their_stream(t *testing.T) {
 	t.Parallel()
 	sim, s := setup(t, scyllasim.Options{})
@@ -40,8 +41,8 @@ func TestCDC_late_rows_are_not_older_than_their_stream(t *testing.T) {
 	}
 }
 
-// With tablets a write goes to the set of its timestamp, also when another set is in use by now; what is older than the first one, which
-// begins five seconds before the table, is refused.
+// With tablets a write goes to the set of its timestamp, also when another set is in use by now. A
+// write that is older than the first set, which begins five seconds before the table, is refused.
 func TestTablets_late_writes_go_to_the_set_of_their_time(t *testing.T) {
 	t.Parallel()
 	sim, s := setup(t, scyllasim.Options{Tablets: true})
@@ -77,7 +78,7 @@ func TestTablets_late_writes_go_to_the_set_of_their_time(t *testing.T) {
 	}
 }
 
-// firstSet is the time of the first stream set of the outbox.
+// firstSet returns the time of the first stream set of the outbox.
 func firstSet(t *testing.T, s *gocql.Session) (at time.Time) {
 	t.Helper()
 	iter := s.Query("SELECT timestamp FROM system.cdc_timestamps WHERE keyspace_name = 'shop' AND table_name = 'outbox_messages'").Iter()
@@ -113,7 +114,8 @@ func TestDescribeLate_announces_a_set_before_its_streams(t *testing.T) {
 	}
 }
 
-// A node that has not learned of a set yet writes to the one before, and does not list the new one.
+// A node that has not learned of a set yet writes to the previous one, and does not list the new
+// one.
 func TestLagNode_uses_the_set_before(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{Tablets: true, Nodes: 2})

@@ -15,7 +15,7 @@ const (
 	lwtMarkBit  = 1 << 31
 )
 
-// supported is the answer to OPTIONS: one shard a node, no compression, no shard-aware port.
+// supported is the answer to OPTIONS: one shard for each node, no compression, no shard-aware port.
 var supported = map[string][]string{
 	"COMPRESSION":                {},
 	"CQL_VERSION":                {"3.3.1"},
@@ -27,7 +27,7 @@ var supported = map[string][]string{
 	"SCYLLA_SHARDING_IGNORE_MSB": {"12"},
 }
 
-// handle answers one request; lwt marks a PREPARED result of a conditional statement.
+// handle answers one request. lwt marks a PREPARED result of a conditional statement.
 func (c *conn) handle(m message.Message) (answer message.Message, lwt bool, err error) {
 	switch m := m.(type) {
 	case *message.Options:
@@ -173,7 +173,7 @@ func (c *conn) child(m *message.BatchChild) (*preparedStmt, error) {
 	return &preparedStmt{m.Query, st, binds}, err
 }
 
-// run executes a request under the fault that hits it, if any.
+// run executes a request under the fault that applies to it, if any.
 func (c *conn) run(r *request) (message.Message, error) {
 	f := c.n.sim.admit(r)
 	if f == nil {
@@ -215,7 +215,7 @@ func (c *conn) run(r *request) (message.Message, error) {
 	return answer, err
 }
 
-// wait sleeps, and tells whether the connection is still there.
+// wait sleeps. It reports whether the connection still exists.
 func (c *conn) wait(d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -230,7 +230,7 @@ func (c *conn) wait(d time.Duration) bool {
 	}
 }
 
-// hold waits until a test lets go, and tells whether the connection is still there.
+// hold waits until a test releases the request. It reports whether the connection still exists.
 func (c *conn) hold(until <-chan struct{}) bool {
 	if until == nil {
 		return true

@@ -42,7 +42,7 @@ func (e *env) insert(t *table, s *insertStmt) (*modification, error) {
 	return m, nil
 }
 
-// inserted evaluates the values by column; static tells that they are for the partition only.
+// inserted evaluates the values by column. static says that they are for the partition only.
 func (e *env) inserted(t *table, s *insertStmt) (vals map[*column]value, static bool, err error) {
 	vals = map[*column]value{}
 	static = true

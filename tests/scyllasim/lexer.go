@@ -38,7 +38,8 @@ var (
 	spaceRE  = regexp.MustCompile(`^(\s+|--[^\n]*|//[^\n]*|/\*[\s\S]*?\*/)+`)
 )
 
-// tokenize splits a statement. Positions count from line 1, column 0, as in the server's messages.
+// tokenize splits a statement into tokens. Positions start at line 1, column 0, as in the server's
+// messages.
 func tokenize(src string) ([]tok, error) {
 	var out []tok
 	line, lineStart, pos := 1, 0, 0
@@ -69,7 +70,7 @@ func tokenize(src string) ([]tok, error) {
 	}
 }
 
-// scan reads one token at the start of s and returns its length, 0 when there is none.
+// scan reads one token at the start of s and returns its length. It returns 0 when there is none.
 func scan(s string, t *tok) int {
 	set := func(k tokenKind, m string) int {
 		t.kind, t.text = k, m

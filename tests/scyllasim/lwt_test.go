@@ -11,8 +11,8 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// TestLWT_one_winner_a_head has writers race for every next head of one order: each head is won once, and what the losers
-// wrote is nowhere.
+// TestLWT_one_winner_a_head lets writers race for every next head of one order. Each head is won
+// once, and nothing of what the losers wrote is stored.
 func TestLWT_one_winner_a_head(t *testing.T) {
 	t.Parallel()
 	const writers, heads = 8, 20
@@ -51,8 +51,9 @@ func TestLWT_one_winner_a_head(t *testing.T) {
 	}
 }
 
-// TestLWT_on_a_CDC_table_is_logged_twice_after_a_failed_learn holds a captured fact: the log has the row at once, although the
-// base table does not, and again with the same old time when a serial read completes the round.
+// TestLWT_on_a_CDC_table_is_logged_twice_after_a_failed_learn checks a captured fact. The log has
+// the row at once, although the base table does not. It gets the row again, with the same old time,
+// when a serial read completes the round.
 func TestLWT_on_a_CDC_table_is_logged_twice_after_a_failed_learn(t *testing.T) {
 	t.Parallel()
 	sim, s := shop(t)
@@ -137,7 +138,8 @@ func TestQueryCount_counts_by_table_and_kind(t *testing.T) {
 	}
 }
 
-// A driver that gets no answer may send a conditional batch again. The second one finds the rows of the first.
+// A driver that gets no answer may send a conditional batch again. The second batch finds the rows
+// of the first.
 func TestLWT_that_is_resent_is_refused_because_of_itself(t *testing.T) {
 	t.Parallel()
 	sim, s := setup(t, scyllasim.Options{})

@@ -24,7 +24,8 @@ func start(tb testing.TB, o scyllasim.Options) *scyllasim.Sim {
 	return sim
 }
 
-// cluster is a driver configuration for a simulated cluster, without retries: what the server says is what the test sees.
+// cluster returns a driver configuration for a simulated cluster, without retries, so that the test
+// sees every answer of the server.
 func cluster(sim *scyllasim.Sim) *gocql.ClusterConfig {
 	c := gocql.NewCluster(sim.Hosts()[0])
 	c.Consistency = gocql.LocalQuorum

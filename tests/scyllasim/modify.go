@@ -4,19 +4,21 @@ import "time"
 
 const maxTTL = 20 * 365 * 24 * 3600
 
-// modification is an INSERT, UPDATE or DELETE with its values: the partition it is for and what it writes there.
+// modification is an INSERT, UPDATE or DELETE with its values: its partition and what it writes
+// there.
 type modification struct {
 	t         *table
 	keys      [][][]byte
 	timestamp *int64 // USING TIMESTAMP
 	cond      *condition
-	// firstCK is the clustering key that the condition looks at, nil when it names no single row.
+	// firstCK is the clustering key that the condition checks. It is nil when the condition names
+	// no single row.
 	firstCK [][]byte
 	// write fills the mutation of one partition.
 	write func(m *mutation, ts int64)
 }
 
-// stamp is what each cell of a statement gets.
+// stamp is the time and TTL of each cell of a statement.
 type stamp struct {
 	ts, ttl, expires int64
 }
@@ -41,7 +43,8 @@ func (m *modification) mutations(ts int64) []*mutation {
 	return out
 }
 
-// set writes a value to a column: an atomic cell, or for a non-frozen collection a tombstone and its elements.
+// set writes a value to a column: an atomic cell, or for a non-frozen collection a tombstone and
+// its elements.
 func set(r *row, c *column, b []byte, st stamp) {
 	d := r.column(c)
 	if !c.typ.multiCell() {
@@ -68,7 +71,7 @@ func addElements(d *columnData, c *column, b []byte, st stamp) {
 	}
 }
 
-// usingOf evaluates TTL and TIMESTAMP; the stamp's time is filled in when the write happens.
+// usingOf evaluates TTL and TIMESTAMP. The time of the stamp is set when the write happens.
 func (e *env) usingOf(t *table, u using) (stamp, *int64, error) {
 	st := stamp{ttl: int64(t.options.ttl)}
 	if u.ttl != nil {
@@ -136,7 +139,8 @@ func restricts(rels []relation, name string) bool {
 	return false
 }
 
-// clusteringKeys lists the full clustering keys a WHERE names, nil when it does not name whole rows.
+// clusteringKeys lists the full clustering keys a WHERE names, nil when it does not name whole
+// rows.
 func (w *where) clusteringKeys() [][][]byte {
 	vals := map[*column][][]byte{}
 	for _, c := range w.clust {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// node is one server of the cluster; all nodes share the data.
+// node is one server of the cluster. All nodes share the data.
 type node struct {
 	sim      *Sim
 	index    int
@@ -21,7 +21,7 @@ type node struct {
 	prepared map[string]*preparedStmt // guarded by Sim.mu
 	skew     time.Duration            // guarded by Sim.mu
 	lag      time.Duration            // guarded by Sim.mu
-	// lastWrite is the timestamp of the last write under a clock of the node's own.
+	// lastWrite is the timestamp of the last write by the node's own clock.
 	lastWrite int64
 
 	mu    sync.Mutex

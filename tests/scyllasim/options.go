@@ -28,7 +28,7 @@ func defaultTableOptions() tableOptions {
 	}
 }
 
-// ignoredOptions are accepted and have no meaning here.
+// ignoredOptions are accepted and have no effect here.
 var ignoredOptions = map[string]bool{
 	"bloom_filter_fp_chance": true, "crc_check_chance": true, "dclocal_read_repair_chance": true, "max_index_interval": true,
 	"memtable_flush_period_in_ms": true, "min_index_interval": true, "read_repair_chance": true, "speculative_retry": true,
@@ -110,7 +110,7 @@ func parseCDC(m map[string]string) (cdcOptions, error) {
 	return o, nil
 }
 
-// extension is the form of the options in system_schema.tables: a little-endian string map.
+// extension returns the options in the form of system_schema.tables: a little-endian string map.
 func (o cdcOptions) extension() []byte {
 	m := map[string]string{
 		"delta": o.delta, "enabled": strconv.FormatBool(o.enabled), "postimage": strconv.FormatBool(o.postimage),

@@ -8,7 +8,8 @@ import (
 // maxNesting bounds nested terms and types.
 const maxNesting = 32
 
-// parser is a recursive descent parser of the CQL subset. A mistake unwinds by panic(*cqlError), recovered in parse.
+// parser is a recursive descent parser of the CQL subset. A syntax error is a panic(*cqlError),
+// which parse recovers.
 type parser struct {
 	toks  []tok
 	pos   int
@@ -16,7 +17,8 @@ type parser struct {
 	depth int
 }
 
-// parse reads one statement. Syntax outside the subset is an error that names what is not supported.
+// parse parses one statement. Syntax outside the subset is an error that names the unsupported
+// part.
 func parse(src string) (st statement, binds int, err error) {
 	toks, err := tokenize(src)
 	if err != nil {
@@ -80,13 +82,13 @@ func (p *parser) next() tok {
 	return t
 }
 
-// fail reports the current token the way ScyllaDB does.
+// fail reports the current token as ScyllaDB does.
 func (p *parser) fail() {
 	t := p.peek()
 	panic(syntaxErr("line %d:%d no viable alternative at input '%s'", t.line, t.col, t.raw))
 }
 
-// words takes the given keywords when all of them follow, else nothing.
+// words consumes the given keywords when all of them follow, and otherwise nothing.
 func (p *parser) words(ws ...string) bool {
 	for i, w := range ws {
 		if p.pos+i >= len(p.toks) {

@@ -40,7 +40,8 @@ func addStatements(f *testing.F) {
 	}
 }
 
-// FuzzParse holds that no input makes the parser panic, and that a statement is parsed the same way twice.
+// FuzzParse checks that no input makes the parser panic, and that a statement is always parsed in
+// the same way.
 func FuzzParse(f *testing.F) {
 	addStatements(f)
 	f.Fuzz(func(t *testing.T, cql string) {
@@ -52,7 +53,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzExecute holds that no statement makes the server panic, whatever it is given for its bind markers.
+// FuzzExecute checks that no statement makes the server panic, whatever is bound to its markers.
 func FuzzExecute(f *testing.F) {
 	addStatements(f)
 	f.Fuzz(func(t *testing.T, cql string) {

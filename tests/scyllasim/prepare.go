@@ -8,7 +8,8 @@ import (
 	"github.com/datastax/go-cassandra-native-protocol/primitive"
 )
 
-// preparedStmt is a statement a node knows by id. Names are resolved when it runs, so a schema change cannot make it stale.
+// preparedStmt is a statement that a node knows by an id. Names are resolved when it runs, so a
+// schema change cannot make it stale.
 type preparedStmt struct {
 	cql   string
 	stmt  statement
@@ -152,7 +153,7 @@ func (b *binder) statement(st statement) error {
 	return nil
 }
 
-// whereIf binds WHERE and IF, which cannot name the primary key.
+// whereIf binds WHERE and IF. IF cannot name the primary key.
 func (b *binder) whereIf(where, conds []relation) error {
 	if _, err := conditionShape(b.t, false, conds); err != nil {
 		return err
@@ -180,7 +181,8 @@ func (b *binder) assignment(a assignment) error {
 	return nil
 }
 
-// partitionKey gives the markers that hold the partition key, nil unless all of it is bound.
+// partitionKey returns the markers of the partition key. It returns nil unless all of the key is
+// bound.
 func (b *binder) partitionKey() []uint16 {
 	var out []uint16
 	for _, c := range b.t.pk {
@@ -193,7 +195,7 @@ func (b *binder) partitionKey() []uint16 {
 	return out
 }
 
-// prepare describes a statement to the client and remembers it on the node.
+// prepare describes a statement to the client and stores it on the node.
 func (s *Sim) prepare(n *node, keyspace, cql string) (message.Message, statement, error) {
 	st, binds, err := parse(cql)
 	if err != nil {

@@ -53,7 +53,8 @@ type table struct {
 	log     *table // the CDC log of this table
 	base    *table // the table this is the CDC log of
 	data    store
-	// tabletSets are the CDC streams of a table with tablets; tables with vnodes share the generations of the cluster.
+	// tabletSets are the CDC streams of a table with tablets. Tables with vnodes share the
+	// generations of the cluster.
 	tabletSets []*generation
 }
 
@@ -66,7 +67,8 @@ type tableOptions struct {
 
 func (t *table) fullName() string { return t.ks.name + "." + t.name }
 
-// all lists the columns in the order of SELECT *: partition key, clustering key, statics, the rest.
+// all returns the columns in the order of SELECT *: partition key, clustering key, static columns,
+// the rest.
 func (t *table) all() []*column {
 	out := append([]*column{}, t.pk...)
 	out = append(out, t.ck...)
@@ -96,7 +98,7 @@ func insertByName(cs []*column, c *column) []*column {
 	return cs
 }
 
-// token places a partition on the ring; CDC logs have a partitioner of their own.
+// token returns the place of a partition on the ring. CDC logs have their own partitioner.
 func (t *table) token(key [][]byte) int64 {
 	if t.base != nil {
 		return cdcToken(key[0])
@@ -104,7 +106,7 @@ func (t *table) token(key [][]byte) int64 {
 	return tokenOf(key)
 }
 
-// compareCK orders clustering keys as they are stored; a shorter key is compared on the components it has.
+// compareCK orders clustering keys as they are stored. A shorter key is compared by its components.
 func (t *table) compareCK(a, b [][]byte) int {
 	for i := range min(len(a), len(b)) {
 		c := t.ck[i].typ.compare(a[i], b[i])
@@ -118,7 +120,7 @@ func (t *table) compareCK(a, b [][]byte) int {
 	return 0
 }
 
-// buildTable checks a CREATE TABLE and makes the table of it.
+// buildTable checks a CREATE TABLE and returns its table.
 func buildTable(ks *keyspace, s *createTableStmt) (*table, error) {
 	t := &table{ks: ks, name: s.table.name, columns: map[string]*column{}}
 	defs := map[string]columnDef{}

@@ -11,7 +11,7 @@ import (
 	"github.com/datastax/go-cassandra-native-protocol/message"
 )
 
-// cursor is a paging state: the last row returned, and what is left of the limits.
+// cursor is a paging state: the last returned row, and the rest of the limits.
 type cursor struct {
 	Key      [][]byte
 	CK       [][]byte
@@ -20,7 +20,7 @@ type cursor struct {
 	PartLeft int
 }
 
-// scanner walks the rows a SELECT asks for and collects one page of them.
+// scanner visits the rows of a SELECT and collects one page of them.
 type scanner struct {
 	st       *selectStmt
 	w        *where
@@ -125,7 +125,7 @@ func (e *env) limit(x *term) (int, error) {
 	return int(signed(v.b)), nil
 }
 
-// partitions lists what to read, in order, starting at the cursor.
+// partitions returns the partitions to read, in order, starting at the cursor.
 func (sc *scanner) partitions() []*partition {
 	t := sc.w.t
 	if sc.w.byKey {
@@ -173,7 +173,7 @@ func (sc *scanner) run() error {
 	return nil
 }
 
-// partition emits the matching rows of p; false ends the scan.
+// partition emits the matching rows of p. It returns false to end the scan.
 func (sc *scanner) partition(p *partition) bool {
 	var after *cursor
 	if sc.resume != nil && sameKey(p.key, sc.resume.Key) {
@@ -242,7 +242,7 @@ func (sc *scanner) matches(v rowView) bool {
 	return true
 }
 
-// emit adds a row to the page; false when the limit is reached or the page is full.
+// emit adds a row to the page. It returns false when the limit is reached or the page is full.
 func (sc *scanner) emit(v rowView) bool {
 	sc.left--
 	sc.partLeft--

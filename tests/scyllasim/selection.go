@@ -8,7 +8,8 @@ import (
 	"github.com/datastax/go-cassandra-native-protocol/message"
 )
 
-// rowView reads the live values of one row of a partition; r is nil for a partition that has static columns only.
+// rowView reads the live values of one row of a partition. r is nil for a partition that has only
+// static columns.
 type rowView struct {
 	p   *partition
 	r   *row
@@ -65,7 +66,7 @@ type output struct {
 	get  func(rowView) []byte
 }
 
-// outputs resolves the selection of a SELECT; here is the time of the coordinator.
+// outputs resolves the selection of a SELECT. here is the time of the coordinator.
 func (s *selectStmt) outputs(t *table, here time.Time) ([]output, error) {
 	if s.all {
 		var out []output

@@ -105,7 +105,8 @@ func TestSession_routes_to_the_replica(t *testing.T) {
 	exec(t, s, "CREATE TABLE t (a uuid PRIMARY KEY, b int)")
 
 	all := map[string]bool{}
-	for keys := 0; keys < 20 || len(all) < 3; keys++ { // the tokens of a node may be few and close together
+	// the tokens of a node may be few and close together
+	for keys := 0; keys < 20 || len(all) < 3; keys++ {
 		if keys == 2000 {
 			t.Fatalf("%d keys were served by %v, want 3 nodes", keys, all)
 		}
@@ -151,7 +152,7 @@ func TestSession_sees_schema_and_metadata(t *testing.T) {
 	_, s := shop(t)
 	exec(t, s, createOutbox)
 	var m *gocql.TableMetadata
-	refresh := func() (err error) { // the driver drops what it knew some time after an event
+	refresh := func() (err error) { // some time after an event the driver drops what it knew
 		m, err = s.TableMetadata("shop", "outbox_messages")
 		return err
 	}
@@ -178,7 +179,7 @@ func TestSession_sees_schema_and_metadata(t *testing.T) {
 	})
 }
 
-// eventually repeats until there is no error; after a minute the test fails.
+// eventually repeats f until it returns no error. After a minute the test fails.
 func eventually(t *testing.T, f func() error) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
@@ -220,7 +221,7 @@ func TestSession_survives_the_loss_of_a_node(t *testing.T) {
 	write := func(cl gocql.Consistency) error {
 		return s.Query("INSERT INTO shop.t (a) VALUES (?)", 1).Consistency(cl).Idempotent(true).Exec()
 	}
-	// The driver notices a lost or returned node in its own time.
+	// The driver notices a lost or returned node after some time.
 	sees := func(cl gocql.Consistency, ok func(error) bool) {
 		t.Helper()
 		eventually(t, func() error {
@@ -290,7 +291,8 @@ func TestSession_injected_faults(t *testing.T) {
 				t.Errorf("got %s (%v), want %s", got, err, c.err)
 			}
 			var n int
-			eventually(t, func() error { return s.Query("SELECT COUNT(*) FROM t").Scan(&n) }) // the driver may have to reconnect
+			// the driver may have to reconnect
+			eventually(t, func() error { return s.Query("SELECT COUNT(*) FROM t").Scan(&n) })
 			if (n == 1) != c.applied {
 				t.Errorf("applied %v, want %v", n == 1, c.applied)
 			}
@@ -360,7 +362,7 @@ func TestStart_refuses_what_is_not_loopback(t *testing.T) {
 	}
 }
 
-// The clock of a node decides the timestamps of what it coordinates, and nothing else.
+// The clock of a node decides the timestamps of the writes that it coordinates, and nothing else.
 func TestSkewNode_differs_in_timestamps_and_the_time_it_tells(t *testing.T) {
 	t.Parallel()
 	const behind = -10 * time.Minute
@@ -385,13 +387,13 @@ func TestSkewNode_differs_in_timestamps_and_the_time_it_tells(t *testing.T) {
 			}
 		}
 	}
-	// What the wrong clock wrote later loses against what the right one wrote before.
+	// A later write with the wrong clock loses against an earlier one with the right clock.
 	exec(t, right, "INSERT INTO shop.t (a, b) VALUES (7, 1)")
 	exec(t, wrong, "INSERT INTO shop.t (a, b) VALUES (7, 2)")
 	if got := rows(t, right.Query("SELECT b FROM shop.t WHERE a = 7")); got[0] != "1" {
 		t.Errorf("b is %s, want 1", got[0])
 	}
-	// Conditional writes do not: their ballots only rise.
+	// Conditional writes do not lose, because their ballots only grow.
 	for _, s := range []*gocql.Session{right, wrong} {
 		if _, err := s.Query("UPDATE shop.t SET b = ? WHERE a = 8 IF b != 100", map[*gocql.Session]int{right: 1, wrong: 2}[s]).ScanCAS(new(int)); err != nil {
 			t.Fatal(err)
@@ -402,7 +404,7 @@ func TestSkewNode_differs_in_timestamps_and_the_time_it_tells(t *testing.T) {
 	}
 }
 
-// only is a configuration that talks to one node and no other.
+// only returns a configuration that uses one node and no other.
 func only(sim *scyllasim.Sim, node int) *gocql.ClusterConfig {
 	c := cluster(sim)
 	c.Hosts = sim.Hosts()[node : node+1]

@@ -20,16 +20,23 @@ const (
 	tabletVersion  = "2025.4.0"
 )
 
-// Options configure a simulated cluster. The zero value is one node with vnodes on a free port of 127.0.0.1.
+// Options configure a simulated cluster. The zero value is one node with vnodes on a free port of
+// 127.0.0.1.
 type Options struct {
-	Nodes   int              // on 127.0.0.1, 127.0.0.2, ...; 0 = 1. More than one needs all of 127/8 on loopback, as on Linux
-	Addr    string           // of the first node, empty = 127.0.0.1 and a free port; all nodes share the port
-	Clock   func() time.Time // what time it is before Advance, nil = time.Now
-	Tablets bool             // keyspaces use tablets unless they say no: CDC streams belong to a table
-	Version string           // in system.versions, empty = the version the facts come from, or one with tablets
-	Tokens  [][]int64        // of each node, nil = 8 random ones
+	// on 127.0.0.1, 127.0.0.2, ...; 0 = 1. More than one needs all of 127/8 on loopback, as on
+	// Linux
+	Nodes int
+	// of the first node, empty = 127.0.0.1 and a free port; all nodes share the port
+	Addr  string
+	Clock func() time.Time // the time before Advance, nil = time.Now
+	// keyspaces use tablets unless they say no: CDC streams belong to a table
+	Tablets bool
+	// in system.versions, empty = the version the facts come from, or one with tablets
+	Version string
+	Tokens  [][]int64 // of each node, nil = 8 random ones
 
-	// GenerationAge is how long before the start the first CDC generation began, 0 = one minute. Older writes are refused.
+	// GenerationAge is how long before the start the first CDC generation began; 0 = one minute.
+	// Older writes are refused.
 	GenerationAge time.Duration
 
 	Username, Password string      // both empty = no authentication
@@ -45,9 +52,9 @@ type Sim struct {
 	stop  chan struct{}
 	wg    sync.WaitGroup
 
-	mu            sync.Mutex // the data and the schema; taken by lock
-	now           time.Time  // of the request in progress: it sees one time throughout
-	here          time.Time  // the same by the clock of the node that coordinates the request
+	mu            sync.Mutex // guards the data and the schema; locked by lock
+	now           time.Time  // the time of the request in progress, which sees only one time
+	here          time.Time  // the same time by the clock of the node that coordinates the request
 	coordinator   *node
 	describeLate  time.Duration
 	lastWrite     int64
@@ -94,7 +101,8 @@ func Start(o Options) (*Sim, error) {
 	return s, nil
 }
 
-// listen opens every node's listener. With a free port it has to be free on all addresses, so a few are tried.
+// listen opens the listener of every node. A free port must be free on all addresses, so a few
+// ports are tried.
 func (s *Sim) listen() error {
 	first, port := "127.0.0.1", "0"
 	if s.opts.Addr != "" {
@@ -145,14 +153,15 @@ func (s *Sim) tokensOf(i int) []int64 {
 	return out
 }
 
-// lock takes the lock over the data for one request and returns what releases it.
+// lock locks the data for one request and returns the function that unlocks it.
 func (s *Sim) lock() (unlock func()) {
 	s.mu.Lock()
 	s.now = s.clock.now()
 	return s.mu.Unlock
 }
 
-// timestamp gives the write timestamp of the coordinator. Those of nodes with the right time are all different and only rise.
+// timestamp returns the write timestamp of the coordinator. Nodes with the right time give
+// timestamps that are all different and only grow.
 func (s *Sim) timestamp(n *node) int64 {
 	last := &s.lastWrite
 	if n.skew != 0 {
@@ -171,20 +180,23 @@ func (s *Sim) Hosts() []string {
 	return out
 }
 
-// Advance moves the server's clock forward: TTLs expire, windows pass. Delays of faults are in real time and not affected.
+// Advance moves the server's clock forward: TTLs expire and windows pass. Delays of faults are in
+// real time and are not affected.
 func (s *Sim) Advance(d time.Duration) { s.clock.advance(d) }
 
-// SkewNode makes the clock of a node (1-based) differ from that of the others: it goes d ahead, or behind when d is negative.
+// SkewNode makes the clock of a node (1-based) differ from the others by d. A negative d makes it
+// late.
 func (s *Sim) SkewNode(i int, d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.nodes[i-1].skew = d
 }
 
-// Now is the server's time.
+// Now returns the time of the server.
 func (s *Sim) Now() time.Time { return s.clock.now() }
 
-// ForgetPrepared makes every node forget its prepared statements, as a restart does: clients get UNPREPARED and prepare again.
+// ForgetPrepared makes every node drop its prepared statements, as after a restart. Clients get
+// UNPREPARED and prepare again.
 func (s *Sim) ForgetPrepared() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -193,20 +205,20 @@ func (s *Sim) ForgetPrepared() {
 	}
 }
 
-// DropConnections closes every client connection; clients may connect again.
+// DropConnections closes every client connection. Clients may connect again.
 func (s *Sim) DropConnections() {
 	for _, n := range s.nodes {
 		n.dropConns()
 	}
 }
 
-// StopNode takes a node (1-based) down: it refuses connections and no longer counts as a live replica.
+// StopNode stops a node (1-based): it refuses connections and no longer counts as a live replica.
 func (s *Sim) StopNode(i int) { s.nodes[i-1].halt() }
 
-// StartNode brings a stopped node back on its address, with the data it shares with the others.
+// StartNode starts a stopped node again on its address, with the shared data.
 func (s *Sim) StartNode(i int) error { return s.nodes[i-1].restart() }
 
-// Close stops serving and waits for everything that was started. Closing twice is safe.
+// Close stops serving and waits for everything that was started. It may be called twice.
 func (s *Sim) Close() {
 	s.closeOnce.Do(func() {
 		close(s.stop)

@@ -8,13 +8,13 @@ import (
 	"sort"
 )
 
-// noTime is the timestamp of what was never written or deleted.
+// noTime is the timestamp of a cell that was never written or deleted.
 const noTime = math.MinInt64
 
-// tombstoneKeep is how long, in seconds, a deleted or expired row stays to shadow older writes before it is dropped.
+// tombstoneKeep is how long, in seconds, a deleted or expired row is kept to shadow older writes.
 const tombstoneKeep = 60
 
-// cell is one written value; a nil value is a tombstone.
+// cell is one written value. A nil value is a tombstone.
 type cell struct {
 	ts      int64 // microseconds
 	ttl     int64 // seconds, 0 = none
@@ -26,8 +26,8 @@ func (c cell) live(now int64) bool {
 	return c.value != nil && (c.expires == 0 || now < c.expires)
 }
 
-// newer tells which of two cells stays: the later timestamp, then the tombstone, then the one that expires, then the larger value,
-// then the one that expires later.
+// newer returns the cell that wins: the later timestamp, then the tombstone, then the one that
+// expires, then the larger value, then the one that expires later.
 func newer(a, b cell) cell {
 	if a.ts != b.ts {
 		if a.ts > b.ts {
@@ -52,7 +52,7 @@ func newer(a, b cell) cell {
 	return b
 }
 
-// columnData is what a row keeps of one column.
+// columnData is what a row holds of one column.
 type columnData struct {
 	cell  cell            // of an atomic column
 	tomb  int64           // of a multi-cell column: elements up to here are gone
@@ -61,7 +61,7 @@ type columnData struct {
 
 func newColumnData() *columnData { return &columnData{cell: cell{ts: noTime}, tomb: noTime} }
 
-// read gives the live value, nil when there is none.
+// read returns the live value, or nil.
 func (d *columnData) read(c *column, del, now int64) []byte {
 	if d == nil {
 		return nil
@@ -85,13 +85,15 @@ func (d *columnData) read(c *column, del, now int64) []byte {
 	return c.typ.join(c.typ.sorted(es))
 }
 
-// row is a stored row, or the part of one that a mutation writes. A static row has no clustering key.
+// row is a stored row, or the part of one that a mutation writes. A static row has no clustering
+// key.
 type row struct {
 	ck     [][]byte
 	marker cell // of INSERT: keeps a row of nulls alive
 	del    int64
 	cols   map[*column]*columnData
-	// touched is when it was last written, in unix seconds by the server's clock, which timestamps say nothing about.
+	// touched is when it was last written, in Unix seconds by the server's clock. Timestamps do not
+	// say that.
 	touched int64
 }
 
@@ -140,7 +142,8 @@ func (r *row) merge(src *row) {
 	}
 }
 
-// lastTouched is the latest moment, in unix seconds, at which anything of the row was written or expired.
+// lastTouched is the latest moment, in unix seconds, at which anything of the row was written or
+// expired.
 func (r *row) lastTouched() int64 {
 	at := max(r.touched, r.marker.expires)
 	for _, d := range r.cols {
@@ -152,7 +155,7 @@ func (r *row) lastTouched() int64 {
 	return at
 }
 
-// bound is one end of a clustering range; a nil key is no bound.
+// bound is one end of a clustering range. A nil key means no bound.
 type bound struct {
 	ck        [][]byte
 	inclusive bool
@@ -197,12 +200,12 @@ func newPartition(t *table, key [][]byte) *partition {
 	return &partition{t: t, key: key, token: t.token(key), del: noTime, static: newRow(nil)}
 }
 
-// find gives the index of the row with the clustering key, or where it belongs.
+// find returns the index of the row with the clustering key, or the index where it belongs.
 func (p *partition) find(ck [][]byte) (int, bool) {
 	return slices.BinarySearchFunc(p.rows, ck, func(r *row, ck [][]byte) int { return p.t.compareCK(r.ck, ck) })
 }
 
-// row gives the row with the clustering key, made when missing.
+// row returns the row with the clustering key, and creates it when it is missing.
 func (p *partition) row(ck [][]byte) *row {
 	i, ok := p.find(ck)
 	if !ok {
@@ -221,7 +224,8 @@ func (p *partition) add(m *mutation) {
 	p.ranges = append(p.ranges, m.ranges...)
 }
 
-// apply merges a mutation into a stored partition. Whatever the order in which mutations arrive, the result is the same.
+// apply merges a mutation into a stored partition. The result does not depend on the order of the
+// mutations.
 func (p *partition) apply(m *mutation, now int64) {
 	known := len(p.ranges)
 	p.add(m)
@@ -251,7 +255,7 @@ func (r *row) shadow(t *table, rt rangeTomb) {
 	}
 }
 
-// compact drops rows and range tombstones that are dead for long.
+// compact drops rows and range tombstones that have been dead for long.
 func (p *partition) compact(now int64) {
 	p.writes = 0
 	p.rows = slices.DeleteFunc(p.rows, func(r *row) bool {
@@ -269,7 +273,7 @@ type store struct {
 
 func (s *store) get(key [][]byte) *partition { return s.byKey[string(compositeKey(key))] }
 
-// make gives the partition of a key, empty when it is new.
+// make returns the partition of a key. A new one is empty.
 func (s *store) make(t *table, key [][]byte) *partition {
 	k := string(compositeKey(key))
 	p := s.byKey[k]

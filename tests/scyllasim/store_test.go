@@ -9,7 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestPartition_PropOrderDoesNotMatter holds that a partition ends up the same in whatever order the mutations arrive.
+// TestPartition_PropOrderDoesNotMatter checks that the final partition does not depend on the order
+// of the mutations.
 func TestPartition_PropOrderDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	st, _, err := parse("CREATE TABLE k.t (a int, b int, s int static, c int, m map<int, int>, PRIMARY KEY (a, b))")
@@ -99,7 +100,8 @@ func dump(p *partition) string {
 func TestMurmur3_matches_known_values(t *testing.T) {
 	t.Parallel()
 	composite := "\x00\x10\x43\x27\x52\x9f\xb6\x45\xdd\x00\xb8\x83\xec\x39\xae\x44\x8b\xb8\x00\x00\x04\x00\x06\x6a\x6b\x00"
-	sign := int64(-9223371632693506265) // of a tail with bytes above 0x7f, as Cassandra extends them
+	// for a tail with bytes above 0x7f, which Cassandra sign-extends
+	sign := int64(-9223371632693506265)
 	for in, want := range map[string]uint64{
 		composite:                   uint64(sign),
 		"":                          0,
@@ -128,7 +130,8 @@ func TestGeneration_every_token_has_a_stream_whose_token_is_in_its_range(t *test
 	}
 }
 
-// What is deleted keeps older writes away for a while, also when its timestamp is not a time, as in the adapters' views.
+// A deletion shadows older writes for a while, also when its timestamp is not a time, as in the
+// adapters' views.
 func TestPartition_KeepsTombstonesOfSmallTimestamps(t *testing.T) {
 	t.Parallel()
 	st, _, err := parse("CREATE TABLE k.t (a int, b int, c int, PRIMARY KEY (a, b))")

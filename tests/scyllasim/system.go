@@ -9,10 +9,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// systemNames are the keyspaces that exist without being created. Their tables are made anew for each query.
+// systemNames are the keyspaces that exist without being created. Their tables are generated for
+// each query.
 var systemNames = map[string]bool{"system": true, "system_schema": true, "system_distributed": true}
 
-// systemDDL is the part of the system tables that drivers and the CDC library look at.
+// systemDDL is the part of the system tables that drivers and readers of CDC logs use.
 var systemDDL = []string{
 	`CREATE TABLE system.local (key text PRIMARY KEY, bootstrapped text, broadcast_address inet, cluster_name text, cql_version text,
 		data_center text, host_id uuid, listen_address inet, native_protocol_version text, partitioner text, rack text,
@@ -99,7 +100,8 @@ func (s *Sim) systemSchema() map[string]*keyspace {
 // sysRow is one row of a system table by column name.
 type sysRow map[string]any
 
-// systemTable fills a system table with what it would hold now; nil when there is none of that name.
+// systemTable generates the current contents of a system table. It returns nil when there is no
+// table of that name.
 func (s *Sim) systemTable(n *node, keyspace, name string) *table {
 	ks := s.system[keyspace]
 	if ks == nil || ks.tables[name] == nil {
@@ -207,8 +209,8 @@ func (s *Sim) streamRows() []sysRow {
 	return out
 }
 
-// tabletStreamRows lists the stream sets of the tables with tablets that a node knows: state 0 is the whole set, 1 what it closed, 2
-// what it opened.
+// tabletStreamRows lists the stream sets of the tables with tablets that a node knows. State 0 is
+// the whole set, 1 the closed streams, 2 the opened streams.
 func (s *Sim) tabletStreamRows(n *node, streams bool) []sysRow {
 	var out []sysRow
 	s.eachTable(func(t *table) {

@@ -10,7 +10,8 @@ func (s *Sim) keyspaceRows() []sysRow {
 	return out
 }
 
-// scyllaKeyspaceRows has a row for each keyspace with tablets: that is how clients tell.
+// scyllaKeyspaceRows returns a row for each keyspace with tablets. Clients use it to detect
+// tablets.
 func (s *Sim) scyllaKeyspaceRows() []sysRow {
 	var out []sysRow
 	for _, ks := range s.keyspaces {
@@ -39,7 +40,7 @@ func (s *Sim) tableRows() []sysRow {
 	return out
 }
 
-// scyllaTableRows has a row for each CDC log: drivers route by its partitioner.
+// scyllaTableRows returns a row for each CDC log, with its partitioner. Drivers route by it.
 func (s *Sim) scyllaTableRows() []sysRow {
 	var out []sysRow
 	s.eachTable(func(t *table) {

@@ -6,7 +6,8 @@ import (
 	"math/bits"
 )
 
-// tokenOf is the Murmur3 token of a partition key as ScyllaDB computes it (Cassandra's variant, which sign-extends the tail).
+// tokenOf returns the Murmur3 token of a partition key as ScyllaDB computes it (Cassandra's
+// variant, which sign-extends the tail).
 func tokenOf(key [][]byte) int64 {
 	t := murmur3(compositeKey(key))
 	if t == math.MinInt64 {
@@ -15,7 +16,7 @@ func tokenOf(key [][]byte) int64 {
 	return t
 }
 
-// cdcToken is the token of a CDC stream: its id starts with it.
+// cdcToken returns the token of a CDC stream. The stream id starts with it.
 func cdcToken(stream []byte) int64 {
 	if len(stream) < 8 {
 		return math.MaxInt64
@@ -23,7 +24,8 @@ func cdcToken(stream []byte) int64 {
 	return int64(binary.BigEndian.Uint64(stream))
 }
 
-// compositeKey is the serialized partition key: one component as it is, several each with length and end marker.
+// compositeKey returns the serialized partition key: one component as it is, several components
+// each with length and end marker.
 func compositeKey(key [][]byte) []byte {
 	if len(key) == 1 {
 		return key[0]

@@ -32,7 +32,8 @@ const (
 	kList
 )
 
-// cqlType is a CQL type. Values of every type are kept in their wire form, so storing and returning them is a copy.
+// cqlType is a CQL type. Values of every type are kept in their wire form, so they are stored and
+// returned by copying.
 type cqlType struct {
 	kind   kind
 	frozen bool
@@ -72,7 +73,8 @@ var wireTypes = map[kind]datatype.DataType{
 
 func (t *cqlType) collection() bool { return t.kind >= kMap }
 
-// multiCell tells whether each element of the value is a cell of its own, with its own timestamp and TTL.
+// multiCell tells whether each element of the value is a cell of its own, with its own timestamp
+// and TTL.
 func (t *cqlType) multiCell() bool { return t.collection() && !t.frozen }
 
 func (t *cqlType) asFrozen() *cqlType {
@@ -111,7 +113,7 @@ func (t *cqlType) wire() datatype.DataType {
 	return wireTypes[t.kind]
 }
 
-// width is the length of a value in bytes, 0 when it varies.
+// width returns the length of a value in bytes. It is 0 when the length varies.
 func (t *cqlType) width() int {
 	switch t.kind {
 	case kInt, kFloat:
@@ -128,7 +130,7 @@ func (t *cqlType) width() int {
 	return 0
 }
 
-// check refuses bytes that are no value of the type.
+// check refuses bytes that are not a value of the type.
 func (t *cqlType) check(b []byte) error {
 	if w := t.width(); w != 0 && len(b) != w {
 		return invalid("Exception while binding column: marshaling error: Validation failed for %s - got %d bytes", t, len(b))
@@ -165,10 +167,11 @@ func signed(b []byte) int64 {
 	return v
 }
 
-// element is one entry of a collection in wire form; a set's and a list's elements have no value.
+// element is one entry of a collection in wire form. Elements of a set have no value, and elements
+// of a list have no key.
 type element struct{ key, val []byte }
 
-// elements splits a collection value; entries of a list are in val, with no key.
+// elements splits a collection value. Entries of a list are in val and have no key.
 func (t *cqlType) elements(b []byte) ([]element, error) {
 	bad := invalid("marshaling error: malformed %s value", strings.TrimPrefix(t.String(), "frozen"))
 	next := func() ([]byte, bool) {
@@ -226,7 +229,7 @@ func (t *cqlType) join(es []element) []byte {
 	return out
 }
 
-// keyType is the type that orders the elements of a map or set.
+// keyType returns the type that orders the elements of a map or set.
 func (t *cqlType) keyType() *cqlType {
 	if t.kind == kMap {
 		return t.key

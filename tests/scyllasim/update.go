@@ -87,7 +87,7 @@ func (a assign) apply(r *row, st stamp) {
 	}
 }
 
-// assignments evaluates SET; unset values leave their column alone.
+// assignments evaluates SET. Unset values leave their column unchanged.
 func (e *env) assignments(t *table, sets []assignment) (ops []assign, static bool, err error) {
 	static = true
 	for _, s := range sets {

@@ -7,7 +7,8 @@ import (
 	"math/rand/v2"
 )
 
-// gregorianOffset is the number of 100 ns steps from 1582-10-15, where version 1 UUIDs count from, to 1970-01-01.
+// gregorianOffset is the number of 100 ns steps from 1582-10-15, where version 1 UUIDs count from,
+// to 1970-01-01.
 const gregorianOffset = 0x01B21DD213814000
 
 // timeUUIDAt is a version 1 UUID of a time in microseconds, with the given lower half.
@@ -21,7 +22,8 @@ func timeUUIDAt(micros int64, low uint64) []byte {
 	return b
 }
 
-// randomTimeUUID has random low bits, like every cdc$time: two of one microsecond have no defined order.
+// randomTimeUUID returns a version 1 UUID with random low bits, like every cdc$time. Two of the
+// same microsecond have no defined order.
 func randomTimeUUID(micros int64) []byte { return timeUUIDAt(micros, rand.Uint64()) }
 
 func timeUUIDMicros(b []byte) int64 {

@@ -13,7 +13,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// value is a value of a statement in wire form: b == nil is null, unset means "leave the column alone".
+// value is a value of a statement in wire form. When b is nil it is null. unset means that the
+// column is not changed.
 type value struct {
 	b     []byte
 	unset bool
@@ -25,7 +26,7 @@ type env struct {
 	now   time.Time
 }
 
-// eval gives the wire form of a term for a column of type t.
+// eval returns the wire form of a term for a column of type t.
 func (e *env) eval(x term, t *cqlType) (value, error) {
 	switch x.kind {
 	case tBind:
@@ -47,7 +48,7 @@ func (e *env) eval(x term, t *cqlType) (value, error) {
 	return value{b: b}, err
 }
 
-// literal encodes a constant; a constant that does not fit the type is an error, as on a server.
+// literal encodes a constant. A constant that does not fit the type is an error, as on a server.
 func literal(e *env, x term, t *cqlType) ([]byte, error) {
 	bad := func(what string) error { return invalid("Invalid %s constant (%s) for type %s", what, x.text, t) }
 	switch x.kind {
@@ -148,7 +149,7 @@ func collectionLiteral(e *env, x term, t *cqlType) ([]byte, error) {
 	return t.join(es), nil
 }
 
-// sorted orders the elements of a map or set by key; of equal keys the last wins.
+// sorted orders the elements of a map or set by key. Of equal keys the last one wins.
 func (t *cqlType) sorted(es []element) []element {
 	kt := t.keyType()
 	sort.SliceStable(es, func(i, j int) bool { return kt.compare(es[i].key, es[j].key) < 0 })
@@ -199,7 +200,7 @@ func (e *env) timeCall(x term) ([]byte, error) {
 	return timeUUIDAt(signed(v.b)*1000, 0x7f7f7f7f7f7f7f7f), nil
 }
 
-// encode gives the wire form of a Go value; it serves literals and the system tables.
+// encode returns the wire form of a Go value, for literals and for the system tables.
 func encode(t *cqlType, v any) []byte {
 	switch v := v.(type) {
 	case nil:

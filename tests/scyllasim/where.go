@@ -7,7 +7,7 @@ type cond struct {
 	vals [][]byte // one a column; for IN any number for the one column
 }
 
-// matches evaluates the condition; null matches nothing.
+// matches evaluates the condition. Null matches nothing.
 func (c *cond) matches(get func(*column) []byte) bool {
 	if c.op == "IN" {
 		v := get(c.cols[0])
@@ -50,10 +50,10 @@ func holds(op string, order int) bool {
 // tokenRange is what token() conditions select.
 type tokenRange struct{ lo, hi int64 } // inclusive
 
-// where is a WHERE clause with its values, split by what each part restricts.
+// where is a WHERE clause with its values, divided by what each part restricts.
 type where struct {
 	t       *table
-	keys    [][][]byte // the partition keys asked for; nil when not all of the key is given
+	keys    [][][]byte // the requested partition keys; nil when a part of the key is missing
 	byKey   bool
 	tokens  *tokenRange
 	clust   []cond
@@ -106,7 +106,8 @@ func (w *where) dropKeyFilters() {
 	w.filters = rest
 }
 
-// product lists all partition keys of the given values of each column, in order and without repeats.
+// product returns all partition keys of the given values of each column, in order and without
+// duplicates.
 func product(pk []*column, vals map[*column][][]byte) [][][]byte {
 	keys := [][][]byte{nil}
 	for _, c := range pk {
@@ -156,7 +157,7 @@ func (e *env) cond(t *table, r relation) (cond, error) {
 	return c, nil
 }
 
-// relationValues evaluates the right side; an IN list has the type of the one column.
+// relationValues evaluates the right side. An IN list has the type of its column.
 func (e *env) relationValues(r relation, cols []*column) ([][]byte, error) {
 	if r.inMarker {
 		lt := frozenList(cols[0].typ)

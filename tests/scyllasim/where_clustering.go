@@ -33,7 +33,7 @@ func (w *where) checkClustering() error {
 	return nil
 }
 
-// exactCK gives the single value of each leading clustering column that is restricted by "=".
+// exactCK returns the single value of each leading clustering column that is restricted by "=".
 func (w *where) exactCK() [][]byte {
 	var ck [][]byte
 	for _, col := range w.t.ck {
@@ -60,7 +60,7 @@ func (w *where) eq(col *column) []byte {
 	return nil
 }
 
-// bounds narrows the rows of a partition to [lo, hi]; the conditions themselves decide inside it.
+// bounds restricts the rows of a partition to [lo, hi]. Within it the conditions decide.
 func (w *where) bounds() (lo, hi [][]byte) {
 	prefix := w.exactCK()
 	lo, hi = prefix, prefix
@@ -82,7 +82,7 @@ func (w *where) bounds() (lo, hi [][]byte) {
 	return lo, hi
 }
 
-// rows gives the index range of a partition's rows that can match.
+// rows returns the index range of the rows of a partition that can match.
 func (w *where) rows(p *partition) (from, to int) {
 	lo, hi := w.bounds()
 	from, to = 0, len(p.rows)

@@ -1,5 +1,5 @@
-// Command scyllasim runs the ScyllaDB test double on a loopback address, for trying the service without a server. Nothing is kept
-// when it ends.
+// Command scyllasim runs the simulated ScyllaDB on a loopback address, for trying the service
+// without a server. It keeps nothing when it ends.
 package main
 
 import (
