@@ -10,13 +10,14 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// What queries of the log by each reader look like.
+// The queries of each reader in the log.
 var (
 	fastQueries = regexp.MustCompile(`/\* fast \*/`)
 	safeQueries = regexp.MustCompile(`/\* safe \*/`)
 )
 
-// send sends a heartbeat of an hour ahead, so that its age is 0 where it counts, and more where it does not.
+// send sends a heartbeat of one hour ahead. So its age is 0 where it counts, and more where it does
+// not.
 func (r *reader) send() (at time.Time) {
 	r.Helper()
 	at = time.Now().Add(time.Hour).Truncate(time.Millisecond).UTC()
@@ -26,7 +27,7 @@ func (r *reader) send() (at time.Time) {
 	return at
 }
 
-// expectBeat wants the heartbeat to be the next delivery.
+// expectBeat checks that the heartbeat is the next delivery.
 func (r *reader) expectBeat(at time.Time) {
 	r.Helper()
 	if d := r.next(); !d.Beat.Equal(at) {
@@ -51,14 +52,14 @@ func TestBeat_CountsOnlyForTheReaderThatFoundIt(t *testing.T) {
 			s := simulated(t, scyllasim.Options{}, false)
 			r := follow(t, s, s.config(newOffsets()))
 			heal := s.sim.Inject(scyllasim.Fault{Table: "outbox_messages_scylla_cdc_log", Pattern: v.broken, Effect: scyllasim.Unavailable, Times: -1})
-			r.expectBeat(r.send()) // consumers hear of it all the same
+			r.expectBeat(r.send()) // consumers get it anyway
 			r.await("the reader that works", func(s cdc.Stats) bool { return v.alive(s) == 0 })
 			if age := v.dead(r.feed.Stats()); age == 0 {
 				t.Error("the heartbeat counts for the reader that is dead")
 			}
 			heal()
 			r.await("the other reader", func(s cdc.Stats) bool {
-				r.send() // it may pass over what the one that works has found meanwhile
+				r.send() // it may skip what the working reader has found in the meantime
 				return v.dead(s) == 0
 			})
 		})
@@ -117,7 +118,7 @@ func TestBeat_InTheLogIsPassedOverByAConsumerThatIsBehind(t *testing.T) {
 		case d.Beat.IsZero():
 			t.Fatalf("got event %d, where %d is due", d.Record.SequenceNumber, due)
 		case !d.Beat.Equal(last):
-			continue // it need not come
+			continue // it need not arrive
 		case due != events+1:
 			t.Fatalf("the last heartbeat came before event %d", due)
 		}
@@ -133,7 +134,7 @@ func TestBeat_InTheLogIsPassedOverByAConsumerThatIsBehind(t *testing.T) {
 	}
 }
 
-// The two adapters have to agree on what a heartbeat looks like and cannot share it.
+// The two adapters must agree on the form of a heartbeat, but they cannot share code.
 func TestBeat_OfTheStoreIsRead(t *testing.T) {
 	t.Parallel()
 	sim, err := scyllasim.Start(scyllasim.Options{})

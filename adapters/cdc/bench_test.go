@@ -6,8 +6,9 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// BenchmarkFeed_Latency is the time from the acknowledgement of an outbox row to its delivery, with the default settings of the
-// fast reader. Most of it is waiting, so it says little about the load that a process can take.
+// BenchmarkFeed_Latency measures the time from the acknowledgement of an outbox row to its
+// delivery, with the default settings of the fast reader. Most of it is waiting, so it says little
+// about the throughput of a process.
 func BenchmarkFeed_Latency(b *testing.B) {
 	s := simulated(b, scyllasim.Options{}, false)
 	config := s.config(newOffsets())
@@ -23,7 +24,8 @@ func BenchmarkFeed_Latency(b *testing.B) {
 	}
 }
 
-// BenchmarkFeed_Backlog is the time for a record of a backlog that one consumer reads from the log, page by page.
+// BenchmarkFeed_Backlog measures the time for a record of a backlog that one consumer reads from
+// the log, page by page.
 func BenchmarkFeed_Backlog(b *testing.B) {
 	s := simulated(b, scyllasim.Options{}, false)
 	config := s.config(newOffsets())

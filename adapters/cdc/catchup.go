@@ -11,7 +11,8 @@ import (
 // narrowest is the least of the log that is read at once, whatever is in it.
 const narrowest = time.Millisecond
 
-// readLog reads what is in the log behind from, up to to, or to an earlier time when that would be too much at once.
+// readLog reads the log after from up to to, or up to an earlier time when that would be too much
+// at once.
 func (f *Feed) readLog(ctx context.Context, from, to time.Time) ([]hub.Entry, time.Time, error) {
 	for {
 		page, fits, err := f.tryReadLog(ctx, from, to)
@@ -33,7 +34,7 @@ func (f *Feed) tryReadLog(ctx context.Context, from, to time.Time) (page []hub.E
 	}
 	take := func(row *cdclog.Row) bool {
 		if _, ok := row.Heartbeat(); ok {
-			return true // what it said is long past
+			return true // its information is outdated
 		}
 		record, found, err := row.Record()
 		switch {

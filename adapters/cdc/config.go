@@ -13,76 +13,84 @@ import (
 	"orderflow/adapters/cdc/cdclog"
 )
 
-// Offsets keeps where each consumer stands, durably.
+// Offsets stores the offset of each consumer durably.
 type Offsets interface {
-	// LoadOffsets returns what was saved for consumer, by stream: UUIDs of version 1, as times; empty when there is nothing.
+	// LoadOffsets returns what was saved for a consumer, by stream. Offsets are UUIDs of version 1
+	// that stand for times. It returns an empty map when nothing was saved.
 	LoadOffsets(ctx context.Context, consumer string) (map[string]uuid.UUID, error)
-	// SaveOffsets stores offsets in place of earlier ones of the same streams.
+	// SaveOffsets replaces the offsets of the same streams.
 	SaveOffsets(ctx context.Context, consumer string, offsets map[string]uuid.UUID) error
 }
 
-// WholeLog is the one stream that a [Feed] saves an offset for: a time up to which a consumer is done with every CDC stream.
+// WholeLog is the one stream for which a [Feed] saves an offset: a time up to which a consumer has
+// finished every CDC stream.
 const WholeLog = "log"
 
-// MalformedRowError is about a log row that should be a record and is not. It is an [ports.ErrCorrupt].
+// MalformedRowError says that a log row should be a record and is not. It is an [ports.ErrCorrupt].
 type MalformedRowError = cdclog.MalformedRowError
 
-// Config says what a [Feed] reads and how. Session, Keyspace and Offsets are required; zero values elsewhere mean the defaults.
+// Config configures a [Feed]. Session, Keyspace and Offsets are required. Zero values of the other
+// fields mean the defaults.
 type Config struct {
-	// Session stays the caller's, who closes it after the feed.
+	// Session belongs to the caller, who closes it after the feed.
 	Session *gocql.Session
-	// Keyspace and Table name the outbox, not its log; Table defaults to outbox_messages.
+	// Keyspace and Table name the outbox, not its log. The default of Table is outbox_messages.
 	Keyspace, Table string
 	Offsets         Offsets
-	// Retention is how old an offset may get, at most; 0 is as old as what the CDC log keeps. [Open]
-	// refuses one that is longer than that.
+	// Retention is the highest age of an offset. 0 means the time for which the CDC log keeps rows.
+	// [Open] refuses a longer one.
 	Retention time.Duration
-	// Consistency is that of reads of the log; default LOCAL_QUORUM.
+	// Consistency is the consistency level of reads of the log. The default is LOCAL_QUORUM.
 	Consistency gocql.Consistency
 
-	// FastDelay is the age from which the fast reader reads a row, and its pause between two passes; default 15 milliseconds.
+	// FastDelay is the age at which the fast reader reads a row, and its pause between two passes.
+	// The default is 15 milliseconds.
 	FastDelay time.Duration
-	// FastIdleDelay is the pause between two passes that the fast reader slows down to while nothing comes; default 100 ms.
+	// FastIdleDelay is the longest pause between two passes of the fast reader while nothing comes.
+	// The default is 100 ms.
 	FastIdleDelay time.Duration
 
-	// Confidence is the age from which the safe reader reads a row; default 30 seconds. A row that becomes visible later
-	// than that is lost to the feed, and a consumer fills the hole from the event store. Clocks of servers and of this
-	// process must differ by much less.
+	// Confidence is the age at which the safe reader reads a row. The default is 30 seconds. A row
+	// that becomes visible later is lost to the feed, and a consumer fills the hole from the event
+	// store. The clocks of the servers and of this process must differ by much less.
 	Confidence time.Duration
-	// SafeDelay is the pause between two passes of the safe reader; default 10 seconds.
+	// SafeDelay is the pause between two passes of the safe reader. The default is 10 seconds.
 	SafeDelay time.Duration
-	// Stale is how old the safe reader's progress may be while a lag is known; the default allows for
-	// Confidence and three passes.
+	// Stale is the highest age of the safe reader's progress while a lag is known. The default
+	// allows for Confidence and three passes.
 	Stale time.Duration
-	// Fresh is the same for the fast reader, and how old a lag is, at most; default 3 seconds. It must
-	// be above GenerationDelay.
+	// Fresh is the same for the fast reader. It is also the highest age of a lag. The default is 3
+	// seconds. It must be above GenerationDelay.
 	Fresh time.Duration
 
-	// GenerationDelay is the pause between two looks of the fast reader for new streams, and how late it
-	// may find what is in them; default 1 second.
+	// GenerationDelay is the pause between two checks of the fast reader for new streams. So it may
+	// find their rows that much later. The default is 1 second.
 	GenerationDelay time.Duration
-	// Patience is how long a record waits for its predecessor; default 75 milliseconds.
+	// Patience is how long a record waits for its predecessor. The default is 75 milliseconds.
 	Patience time.Duration
-	// SaveEvery is the pause between two saves of offsets; default 1 second.
+	// SaveEvery is the pause between two saves of offsets. The default is 1 second.
 	SaveEvery time.Duration
 
-	// TailRecords and TailBytes bound the end of the feed that is kept in memory for all consumers together; defaults 8,192
-	// and 32 MiB. A consumer that is further behind reads the log by itself. What waits for a predecessor may take as many
-	// bytes again, and so may a page of each such consumer.
+	// TailRecords and TailBytes bound the tail: the end of the feed that is in memory for all
+	// consumers together. The defaults are 8,192 and 32 MiB. A consumer that is further behind
+	// reads the log separately. Records that wait for a predecessor may take as many bytes again,
+	// and so may a page of each such consumer.
 	TailRecords, TailBytes int
-	// Remembered is the number of records, and of aggregates, that duplicates and holes are told by; default 65,536.
+	// Remembered is the number of records, and of aggregates, that are kept to recognise duplicates
+	// and holes. The default is 65,536.
 	Remembered int
-	// CatchUpRecords is about how many records a consumer that reads by itself takes at once; default 1,000.
+	// CatchUpRecords is the approximate number of records that a consumer reads at once from the
+	// log. The default is 1,000.
 	CatchUpRecords int
 
-	// Now is what time it is on the servers; default time.Now.
+	// Now returns the time of the servers. The default is time.Now.
 	Now    func() time.Time
 	Logger *slog.Logger
-	// OnMalformed is called for each row that cannot be a record. It must not block.
+	// OnMalformed is called for each row that should be a record and is not. It must not block.
 	OnMalformed func(*MalformedRowError)
 }
 
-// withDefaults returns the complete configuration, or what is wrong with it.
+// withDefaults returns the complete configuration, or an error that says what is wrong with it.
 func (c Config) withDefaults() (Config, error) {
 	if c.Session == nil || c.Keyspace == "" || c.Offsets == nil {
 		return c, errors.New("cdc: Session, Keyspace and Offsets are required")

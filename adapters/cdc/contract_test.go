@@ -21,7 +21,7 @@ func TestContract(t *testing.T) {
 		tune    func(*cdc.Config)
 	}{
 		"vnodes": {},
-		// Much comes from the log, through the pages of each consumer.
+		// Many records come from the log, in pages for each consumer.
 		"a short tail": {tune: func(c *cdc.Config) { c.TailRecords, c.CatchUpRecords = 20, 200 }},
 		"tablets":      {options: scyllasim.Options{Tablets: true}},
 	} {
@@ -35,9 +35,9 @@ func TestContract(t *testing.T) {
 				}
 				h := harness(t, s, config, memory.New(memory.Options{}))
 				if name == "a short tail" {
-					// Pages are not sorted beyond their ends: a later event that is written before an earlier one comes
-					// first there, as a hole, which consumers heal; see Limits in the package comment. So here writers
-					// take turns.
+					// A page is sorted, but the boundary of two pages is not. A later event that is
+					// written before an earlier one then comes first, as a hole, which consumers
+					// heal. See Limits in the package comment. So writers take turns here.
 					h.Store = &turns{EventStore: h.Store}
 				}
 				return h
@@ -46,7 +46,8 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// turns is a store that writes the events of one append to the outbox before the next one begins.
+// turns is a store that writes the events of one append to the outbox before the next append
+// begins.
 type turns struct {
 	ports.EventStore
 	mu sync.Mutex
@@ -64,7 +65,7 @@ func TestIntegrationContract(t *testing.T) {
 	porttest.ChangeFeed(t, func(t *testing.T) porttest.ChangeFeedHarness {
 		s := real(t)
 		config := s.config(newOffsets())
-		config.Confidence = 3 * time.Second // a server that others use, too, may take its time with a row
+		config.Confidence = 3 * time.Second // a server with other load may need time for a row
 		return harness(t, s, config, memory.New(memory.Options{}))
 	})
 }

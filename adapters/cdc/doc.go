@@ -1,117 +1,129 @@
-// Package cdc is the [ports.ChangeFeed] of an outbox table in ScyllaDB: it reads the table's CDC log
-// once for all consumers of a process and gives each one its records, in order, from its own offset
-// on. How the log is read is in [orderflow/adapters/cdc/cdclog], and what is kept in memory in
-// [orderflow/adapters/cdc/hub]; this package joins the two, and loads and saves offsets.
+// Package cdc is the [ports.ChangeFeed] of an outbox table in ScyllaDB. It reads the table's CDC
+// log once for all consumers of a process, and delivers to each its records, in order, from its own
+// offset on. [orderflow/adapters/cdc/cdclog] reads the log, and [orderflow/adapters/cdc/hub] keeps
+// what is in memory. This package connects the two, and loads and saves offsets.
 //
 // # Two readers
 //
-// A CDC log is read by time. The younger the rows are that a reader takes, the sooner they arrive,
-// and the more of them it misses: a row becomes visible when its write is done, at a place in the log
-// that its timestamp chose before. So the log is read twice, by two readers of the same kind. The
-// fast reader takes rows of [Config.FastDelay], slows down while nothing comes, and is woken by
-// [Feed.Wake]. The safe reader takes rows of [Config.Confidence]; it finds what the fast one missed,
-// and only its progress moves offsets. What becomes visible later than that, such as the replay of a
-// write that a coordinator left behind, is in neither. The consumer finds the hole with the
-// aggregate's next event and reads the event store, and reconciliation finds it without one.
+// A CDC log is read by time. A row becomes visible when its write is done, at a place in the log
+// that its timestamp has chosen before. So the younger the rows are that a reader reads, the
+// earlier they arrive, and the more of them it misses. Therefore the log is read twice, by two
+// readers of the same kind.
+//
+// The fast reader reads rows at the age of [Config.FastDelay]. It slows down while nothing comes,
+// and [Feed.Wake] wakes it. The safe reader reads rows at the age of [Config.Confidence]. It finds
+// what the fast reader has missed, and only its progress moves offsets. A row that becomes visible
+// later than that is found by neither, for example the replay of a write after a coordinator died.
+// The consumer notices the hole when the next event of the aggregate arrives, and reads the event
+// store. Reconciliation finds it without a next event.
 //
 // # From log to consumer
 //
 //	fast reader ─┐                                        ┌─▶ subscription
 //	             ├─▶ duplicates out, sorted ─▶ tail ──────┼─▶ subscription
-//	safe reader ─┘                              (memory)  └─▶ subscription ◀── pages of the log, when it is behind the tail
+//	safe reader ─┘                              (memory)  └─▶ subscription ◀── pages of the log,
+//	                                                                           when it is behind
 //
 // The hub drops records that came before. A record whose predecessor has not come waits for
-// [Config.Patience], also when nothing is known of its aggregate, and is then let go with the hole.
-// The hub knows the [Config.Remembered] aggregates that had events last. So the first event of an old
-// order after a restart waits once, and its next ones do not.
+// [Config.Patience], also when nothing is known about its aggregate. Then it is released with a
+// hole before it. The hub knows the [Config.Remembered] aggregates that had events last. So after a
+// restart the first event of an old order waits once, and its next ones do not.
 //
-// Nothing waits for a consumer: records go into the tail, a bounded piece of the end of the feed in
-// memory, and each subscription reads there at its own pace. One that falls behind the tail reads
-// pages of the log by itself, and so does every consumer after a restart, until it is attached to the
-// tail again.
+// Nothing waits for a consumer. Records go into the tail, which is the end of the feed in memory,
+// with a bounded size. Each subscription reads the tail at its own pace. A consumer that falls
+// behind the tail reads pages of the log separately, until it is attached to the tail again. After
+// a restart every consumer does so.
 //
-// Attaching makes no hole: the end of the tail and the greatest time in it are noted together, the log
-// is read up to that time, and the tail from that end on. What the readers find meanwhile in the time
-// that was read already is handed over directly, and what the hub is yet to let go is left out of
-// pages, so that a page never runs ahead of a late predecessor. Doubles are told by what the hub
-// remembers of each record, which is bounded; beyond that they come, and consumers drop them.
+// Attaching leaves no hole. The end of the tail and the greatest time in it are read together. The
+// log is read up to that time, and the tail from that end on. Records that the readers find in the
+// meantime, in a time that was already read, are given to the consumer directly. Records that the
+// hub has not released yet are left out of pages, so that a page never overtakes a late
+// predecessor. The hub recognises duplicates by what it has kept of each record, which is bounded.
+// Older duplicates are delivered, and consumers drop them.
 //
 // # Offsets
 //
-// The log orders each stream by time, and all streams are read up to the same times. So a consumer's
-// offset is one time for the whole log ([WholeLog]) instead of one a stream: everything up to it is
-// done. It is the least of the safe reader's progress, of the records that are not committed and of
-// those not handed out. So it advances while nothing happens, survives a change of stream sets, in
-// which an aggregate moves to another stream, and never passes a row that may still be found. After a
-// restart the last [Config.Confidence] or so comes again. Offsets are saved now and then, and when Run
-// ends, each by itself; a process that is killed loses nothing by that except time. Several processes
-// may serve the same consumer: each only ever saves an offset that is right by what it knows, and one
-// that another process has saved is taken over by the next Subscribe.
+// The log orders each stream by time, and all streams are read up to the same times. So a
+// consumer's offset is one time for the whole log ([WholeLog]): everything up to it is done. It is
+// the earliest of the safe reader's progress, the uncommitted records, and the undelivered records.
+// So it advances while nothing happens, and survives a change of stream sets, in which an aggregate
+// moves to another stream. It never passes a row that may still be found. After a restart about the
+// last [Config.Confidence] is delivered again.
 //
-// Positions of deliveries are numbers in one stream, "", and mean nothing to another subscription.
+// Offsets are saved now and then and at the end of Run, each separately. A process that is killed
+// loses only time. Several processes may serve the same consumer. Each saves only offsets that are
+// correct as far as it knows. An offset that another process has saved is used by the next
+// Subscribe.
+//
+// Positions of deliveries are numbers in one stream, "". They mean nothing to another subscription.
 //
 // # Expiry
 //
-// The log keeps a row for a time that is an option of the table. The feed reads it from the schema when
-// it is opened, and again with every pass of the safe reader; a setting only makes it shorter, and
-// [Open] refuses one that is longer. An offset that is older than that, or than the first stream set
-// that the log has, has expired, and Subscribe and Next say so. That covers the consumer that is too
-// far behind, and also the one that was at the end while the safe reader could not read for so long:
-// what nobody saw is gone.
+// The log keeps a row for a time that is an option of the table. The feed reads it from the schema
+// when it is opened, and again with every pass of the safe reader. A setting can only make it
+// shorter, and [Open] refuses a longer one. An offset has expired when it is older than that, or
+// older than the first stream set of the log. Subscribe and Next then say so. This covers the
+// consumer that is too far behind. It also covers the consumer that was at the end while the safe
+// reader could not read for so long, because rows that were never read are gone.
 //
-// When the time is made shorter, that counts at once. When it is made longer, rows that were written
-// before keep the time of then, so what has expired stays so. A process that starts after that cannot
-// know it: whoever makes the time longer should let one run of the old length pass before a consumer
-// that is further behind than that is relied on.
+// When the time is made shorter, that applies at once. When it is made longer, rows that were
+// written before keep their old time, so an expired offset stays expired. A process that starts
+// after that cannot know it. So after making the time longer, let one period of the old length pass
+// before you rely on a consumer that is further behind than that.
 //
 // # Lag
 //
-// A lag is figures in memory: [Feed.Lag] does no I/O and waits for nobody. It is known only for a
-// consumer that is attached to the tail, and only when both readers have read everything up to some
-// time ago, [Config.Fresh] and [Config.Stale]. Everything means that there was no stream set before
-// that time that the reader did not know; so it is unknown after a start until both have read, and
-// while nobody can tell whether there are new sets. [ports.Lag].Stale says how old the figures are.
+// A lag is read from memory: [Feed.Lag] does no I/O and does not wait. It is known only for a
+// consumer that is attached to the tail, and only when both readers have read everything up to a
+// recent time, [Config.Fresh] and [Config.Stale]. "Everything" means that before that time there
+// was no stream set that the reader did not know. So the lag is unknown after a start until both
+// have read, and while it cannot be determined whether there are new sets. [ports.Lag].Stale is the
+// age of the figures.
 //
 // # Heartbeats
 //
-// A heartbeat is a row of the outbox with sequence number 0, the type orderflow.heartbeat and a time;
-// the store writes it, and it goes through the log and through both readers like any row. It counts
-// for a reader that has found it and then read all streams up to its place, see [Stats]. One that
-// counts for either reader is passed on to the consumers, once, behind every record of the log before
-// it, held ones included. A consumer that reads the log by itself gets none until it is attached.
+// A heartbeat is a row of the outbox with sequence number 0, the type orderflow.heartbeat and a
+// time. The store writes it, and it goes through the log and through both readers like any row. It
+// counts for a reader that has found it and then read all streams up to its place, see [Stats]. A
+// heartbeat that counts for either reader is passed on to the consumers, once, after every record
+// of the log before it, including held records. A consumer that reads the log separately gets none
+// until it is attached.
 //
-// What a heartbeat does not say: a record that became visible so late that the fast reader has passed
-// it by comes when the safe reader finds it, which may be after the heartbeat. Such records are few,
-// and counted ([Stats].Late). Heartbeats are not in the tail, not in pages, not in a lag, and no
-// reason for the fast reader to hurry.
+// A heartbeat does not cover one case. A record may become visible so late that the fast reader has
+// missed it. It comes when the safe reader finds it, which may be after the heartbeat. Such records
+// are few, and they are counted ([Stats].Late). Heartbeats are not in the tail, not in pages, not
+// in a lag, and they do not make the fast reader read faster.
 //
 // # Why no library
 //
-// The safe reader was scylla-cdc-go (v1.2.1) once. Its goroutines run on what a server says, and one
-// divides by zero when the streams of a set are listed late, which ends the process. It also needed a
-// second bookkeeping of progress, as it keeps none for idle streams; could be stuck after several
-// changes of sets; took one query for each vnode, where ours takes one for 100 streams; and followed
-// the clock of the process. Everything that it did beside that, the fast reader does as well, with
-// other settings. A panic in a reader is a failed pass here, and nothing else.
+// The safe reader used to be scylla-cdc-go (v1.2.1). Its goroutines depend on the answers of a
+// server. One of them divides by zero when the streams of a set are listed late, which ends the
+// process. The library needed a second bookkeeping of progress, because it keeps none for idle
+// streams. It could get stuck after several changes of sets. It used one query for each vnode,
+// where ours uses one for 100 streams. It followed the clock of the process. Everything else that
+// it did, the fast reader does as well, with other settings. Here a panic in a reader only makes
+// one pass fail.
 //
 // # Limits
 //
-//   - The log must have full deltas (the default); postimages may be on and are duplicates.
-//   - A row that is no record is counted, logged and reported ([Config.OnMalformed]), and skipped; its
-//     aggregate's consumers see a hole, when the next event comes.
-//   - Pages are sorted, but a later event written before an earlier one, at the boundary of two pages,
-//     comes first: a hole.
-//   - Rows of more aggregates than [Config.Remembered] that take turns wait for the patience each time.
+//   - The log must have full deltas (the default). Postimages may be on; they are duplicates.
+//   - A row that should be a record and is not one is counted, logged, reported
+//     ([Config.OnMalformed]) and skipped. The consumers of its aggregate see a hole when the next
+//     event comes.
+//   - Pages are sorted. But a later event that was written before an earlier one comes first when
+//     the boundary of two pages is between them: a hole.
+//   - When more aggregates than [Config.Remembered] take turns, their rows wait for the patience
+//     each time.
 //   - The clocks of the nodes must agree within a fraction of [Config.Confidence], and [Config.Now]
 //     with them.
-//   - An empty consumer name, and names used by processes with different outboxes, are the caller's to
-//     avoid.
+//   - The caller must avoid empty consumer names, and names that processes with different outboxes
+//     share.
 //
 // # Concurrency and failure
 //
-// One mutex guards the hub; nothing under it does I/O or waits. Loads and saves of one consumer's
-// offset take turns, and those of different consumers do not. Failures of the cluster never end Run:
-// the readers go on with growing pauses, Next of a consumer that reads pages returns
-// [ports.ErrUnavailable] and may be called again, and everybody else waits. Errors of [Offsets] are
-// passed on as they are.
+// One mutex guards the hub. Under it nothing does I/O or waits. Loads and saves of one consumer's
+// offset take turns; those of different consumers run concurrently. Failures of the cluster never
+// end Run. The readers continue with growing pauses. Next of a consumer that reads pages returns
+// [ports.ErrUnavailable] and may be called again, and all other consumers wait. Errors of [Offsets]
+// are passed on unchanged.
 package cdc

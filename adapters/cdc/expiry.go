@@ -7,7 +7,8 @@ import (
 	"orderflow/adapters/cdc/hub"
 )
 
-// inspect reads for how long the log keeps rows, 0 for ever, and when its first stream set starts.
+// inspect returns how long the log keeps rows (0 means for ever) and when its first stream set
+// starts.
 func (f *Feed) inspect(ctx context.Context) (keep time.Duration, first time.Time, err error) {
 	if keep, err = f.log.Retention(ctx); err != nil {
 		return 0, first, hub.Unavailable(ctx, err)
@@ -19,8 +20,8 @@ func (f *Feed) inspect(ctx context.Context) (keep time.Duration, first time.Time
 	return keep, first, nil
 }
 
-// believe looks now and then for how long the log keeps rows, until ctx ends. What the table says
-// counts, whatever it said before.
+// believe checks now and then how long the log keeps rows, until ctx ends. The current option of
+// the table applies, whatever it was before.
 func (f *Feed) believe(ctx context.Context) {
 	again := time.NewTicker(f.config.SafeDelay)
 	defer again.Stop()

@@ -2,8 +2,8 @@ package cdc
 
 import "time"
 
-// Expire makes the feed see everything up to now as expired, when the safe reader has got there: as if
-// the first stream set of the log began now.
+// Expire makes the feed regard everything up to now as expired, when the safe reader has read it,
+// as if the first stream set of the log began now.
 func (f *Feed) Expire() {
 	now := f.config.Now()
 	again := time.NewTicker(time.Millisecond)

@@ -15,14 +15,15 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// Rows that are late, rows that come twice, new generations, lost connections, a tail that is too short and consumers that come
-// and go: each consumer gets every record, and those of one aggregate in order.
+// Rows are late or come twice, generations change, connections are lost, the tail is too short, and
+// consumers come and go. Each consumer gets every record, and those of one aggregate in order.
 func TestFeed_FaultsLoseNothing(t *testing.T) {
 	t.Parallel()
 	const rounds, aggregates = 40, 5
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	chance := rand.New(rand.NewPCG(seed, 0)) // used under the lock of the faults, or before there are any
+	// used under the lock of the faults, or before there are any
+	chance := rand.New(rand.NewPCG(seed, 0))
 
 	s := simulated(t, scyllasim.Options{}, false)
 	config := s.config(newOffsets())
@@ -46,7 +47,7 @@ func TestFeed_FaultsLoseNothing(t *testing.T) {
 	write := func() error {
 		for round := range rounds {
 			for _, id := range ids {
-				for { // a statement that may have happened is repeated, like the append protocol does
+				for { // a statement that may have happened is repeated, as in the append protocol
 					err := s.session.Query("INSERT INTO "+s.keyspace+`.outbox_messages (aggregate_id, sequence_number, event_id, event_type,
 						event_version, payload, command_id, created_at) VALUES (?, ?, ?, 'happened', 1, '{}', ?, ?)`,
 						gocql.UUID(id), int64(round+1), gocql.MustRandomUUID(), gocql.MustRandomUUID(), time.Now()).Exec()
@@ -79,7 +80,7 @@ func TestFeed_FaultsLoseNothing(t *testing.T) {
 	}
 }
 
-// consume reads until it has everything. It commits and comes back now and then.
+// consume reads until it has everything. It commits and subscribes again now and then.
 func consume(ctx context.Context, feed ports.ChangeFeed, name string, chance *rand.Rand, ids []uuid.UUID, rounds uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()

@@ -17,22 +17,24 @@ type Feed struct {
 	config Config
 	log    *cdclog.Log
 	hub    *hub.Hub
-	// woken asks the fast reader for a pass.
+	// woken wakes the fast reader for a pass.
 	woken chan struct{}
 
 	mu      sync.Mutex
-	cancel  context.CancelFunc // of Run
+	cancel  context.CancelFunc // cancels Run
 	stopped chan struct{}      // closed when Run has returned
-	// busy holds, for each consumer, a channel that is sent to by whoever loads or saves its offset.
+	// busy holds a channel for each consumer. A goroutine sends to it while it loads or saves the
+	// offset.
 	busy map[string]chan struct{}
 }
 
 var _ ports.ChangeFeed = (*Feed)(nil)
 
-// Open returns a feed that [Feed.Run] makes work. It reads how long the CDC log keeps its rows.
+// Open returns a feed. It works while [Feed.Run] runs. Open reads how long the CDC log keeps its
+// rows.
 //
-// Errors: one that says what to change when the table has no log that can be read, or when the
-// configuration asks for a longer retention than that of the log; [ports.ErrUnavailable].
+// Errors: an error that says what to change, when the table has no log that can be read, or when
+// the configuration has a longer retention than the log; [ports.ErrUnavailable].
 func Open(ctx context.Context, config Config) (*Feed, error) {
 	config, err := config.withDefaults()
 	if err != nil {
@@ -68,8 +70,9 @@ func Open(ctx context.Context, config Config) (*Feed, error) {
 	return f, nil
 }
 
-// Run reads the log for all consumers until ctx ends or the feed is closed, and then saves the offsets and returns nil. It can be
-// called once. Failures of the cluster do not end it. On a closed feed it returns at once.
+// Run reads the log for all consumers until ctx ends or the feed is closed. Then it saves the
+// offsets and returns nil. It may be called once. Failures of the cluster do not end it. On a
+// closed feed it returns at once.
 func (f *Feed) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -102,7 +105,8 @@ func (f *Feed) begin(cancel context.CancelFunc) (closed bool, err error) {
 	return false, nil
 }
 
-// Close ends the subscriptions and Run, waits for Run, and saves the offsets. It may be called more than once.
+// Close ends the subscriptions and Run, waits for Run, and saves the offsets. It may be called more
+// than once.
 func (f *Feed) Close() error {
 	f.hub.Close()
 	f.mu.Lock()
@@ -115,7 +119,8 @@ func (f *Feed) Close() error {
 	return nil
 }
 
-// Wake tells the feed that this process has just appended something, so that a fast reader that slowed down looks at once.
+// Wake tells the feed that this process has just appended something. A fast reader that has slowed
+// down then reads at once.
 func (f *Feed) Wake() {
 	select {
 	case f.woken <- struct{}{}:
@@ -143,13 +148,13 @@ func (f *Feed) subscribe(ctx context.Context, name string) (ports.Subscription, 
 	}
 	sub, err := f.hub.Subscribe(name)
 	if err != nil {
-		return nil, err // not a nil subscription that is no nil interface
+		return nil, err // a nil *Subscription would be an interface that is not nil
 	}
 	return sub, nil
 }
 
-// SeekEnd implements [ports.ChangeFeed]. It waits, for a second at most, until what is in the log already was read, as that
-// would otherwise come after the end.
+// SeekEnd implements [ports.ChangeFeed]. It waits until everything that is already in the log was
+// read, because that would otherwise come after the end. It waits for at most one second.
 func (f *Feed) SeekEnd(ctx context.Context, name string) error {
 	if err := f.seekEnd(ctx, name); err != nil {
 		return fmt.Errorf("seek end for %s: %w", name, err)
@@ -170,7 +175,7 @@ func (f *Feed) seekEnd(ctx context.Context, name string) error {
 	if err := f.hub.Settle(ctx, f.config.Now(), time.Second+f.config.Patience); err != nil {
 		return err
 	}
-	// What is older was in the event store before the call, wherever the readers are.
+	// Older events were in the event store before the call, wherever the readers are.
 	end, err := f.hub.End(name, f.config.Now().Add(-f.config.Confidence).Truncate(cdclog.Tick))
 	if err != nil {
 		return err
@@ -181,9 +186,10 @@ func (f *Feed) seekEnd(ctx context.Context, name string) error {
 	return f.hub.Seek(end)
 }
 
-// Lag implements [ports.ChangeFeed]. It does no I/O and waits for nobody. It is not known while the
-// consumer reads the log by itself, as it cannot count what is ahead, and unless both readers have
-// read the log up to some time ago: the fast one [Config.Fresh], the safe one [Config.Stale].
+// Lag implements [ports.ChangeFeed]. It does no I/O and does not wait. The lag is not known while
+// the consumer reads the log separately, because it cannot count what is ahead. It is also unknown
+// unless both readers have read the log up to a recent time: the fast reader [Config.Fresh], the
+// safe one [Config.Stale].
 func (f *Feed) Lag(ctx context.Context, name string) (ports.Lag, error) {
 	if err := ctx.Err(); err != nil {
 		return ports.Lag{}, fmt.Errorf("lag of %s: %w", name, err)
@@ -195,7 +201,7 @@ func (f *Feed) Lag(ctx context.Context, name string) (ports.Lag, error) {
 	return lag, nil
 }
 
-// Stats are counters since the start, and how things stand.
+// Stats holds counters since the start, and the current state.
 type Stats = hub.Stats
 
 // Stats returns a snapshot.
@@ -205,5 +211,5 @@ func (f *Feed) Stats() Stats {
 	return s
 }
 
-// Stale is the [Config.Stale] that the feed works with.
+// Stale returns the [Config.Stale] of the feed.
 func (f *Feed) Stale() time.Duration { return f.config.Stale }

@@ -36,7 +36,7 @@ func (quiet) Println(...any)        {}
 
 // server is a keyspace with an outbox.
 type server struct {
-	sim      *scyllasim.Sim // nil for a real one
+	sim      *scyllasim.Sim // nil for a real server
 	session  *gocql.Session
 	keyspace string
 }
@@ -48,7 +48,8 @@ func connect(tb testing.TB, hosts ...string) *gocql.Session {
 	c.Timeout = time.Minute
 	c.DefaultTimestamp = false
 	c.Logger = quiet{}
-	c.Events.DisableSchemaEvents = true // what the driver does about them races with itself when connections are lost
+	// the driver's handling of them has a data race when connections are lost
+	c.Events.DisableSchemaEvents = true
 	session, err := c.CreateSession()
 	if err != nil {
 		tb.Fatal(err)
@@ -71,8 +72,8 @@ func simulated(tb testing.TB, o scyllasim.Options, postimage bool) server {
 	return s
 }
 
-// real creates a keyspace on real servers, which is dropped afterwards. Versions that know tablets but no CDC with them need
-// vnodes; older ones do not know the option.
+// real creates a keyspace on real servers and drops it afterwards. Versions that have tablets, but
+// no CDC with them, need vnodes. Older versions do not know the option.
 func real(tb testing.TB) server {
 	tb.Helper()
 	s := server{session: connect(tb, servers.Scylla(tb)...), keyspace: "cdc_" + strings.ReplaceAll(uuid.NewString(), "-", "")}
@@ -92,7 +93,7 @@ func (s server) exec(tb testing.TB, cql string, args ...any) {
 	}
 }
 
-// config reads the log in hundredths of seconds instead of tens of seconds.
+// config returns a configuration with hundredths of seconds in place of tens of seconds.
 func (s server) config(offsets cdc.Offsets) cdc.Config {
 	return cdc.Config{
 		Session: s.session, Keyspace: s.keyspace, Offsets: offsets,
@@ -102,11 +103,11 @@ func (s server) config(offsets cdc.Offsets) cdc.Config {
 	}
 }
 
-// offsets is a memory of offsets, like a table of the store.
+// offsets keeps offsets in memory, like a table of the store.
 type offsets struct {
 	mu    sync.Mutex
 	saved map[string]map[string]uuid.UUID
-	// err fails every call.
+	// err makes every call fail.
 	err error
 }
 
@@ -172,8 +173,8 @@ func run(tb testing.TB, config cdc.Config) *cdc.Feed {
 	return feed
 }
 
-// store does what the append protocol does behind its commit point: the events are in the event store, here one in memory, and
-// then, without any isolation between the two, in the outbox.
+// store does what the append protocol does after its commit point. The events are in the event
+// store, here one in memory, and then in the outbox, without isolation between the two.
 type store struct {
 	*memory.Store
 	server
@@ -203,14 +204,14 @@ func (s store) Append(ctx context.Context, a ports.Append) (ports.Appended, erro
 // Beat does what the store does for a heartbeat.
 func (s store) Beat(ctx context.Context, at time.Time) error { return s.beat(ctx, at) }
 
-// beat writes the row of a heartbeat, one millisecond after the other to another partition.
+// beat writes the row of a heartbeat, each to another partition.
 func (s server) beat(ctx context.Context, at time.Time) error {
 	id := gocql.UUID{0: 0xbe, 6: 0x80, 8: 0x80, 15: byte(at.UnixMilli())}
 	return s.session.Query("UPDATE "+s.keyspace+`.outbox_messages USING TTL 60 SET event_type = 'orderflow.heartbeat', created_at = ?
 		WHERE aggregate_id = ? AND sequence_number = 0`, at, id).WithContext(ctx).Exec()
 }
 
-// orUnset binds no null: it would cost a second row of the log.
+// orUnset binds no null, because a null would cost a second row of the log.
 func orUnset(id uuid.UUID) any {
 	if id == uuid.Nil {
 		return gocql.UnsetValue

@@ -9,11 +9,12 @@ import (
 	"orderflow/tests/servers"
 )
 
-// reconnecting is where the driver waits for seconds before it notices that a session whose connection was lost is closed.
+// reconnecting is where the driver waits for seconds before it notices that a session without
+// connections is closed.
 const reconnecting = "github.com/gocql/gocql.(*hostConnPool).connect"
 
 func TestMain(m *testing.M) {
-	// The tests wait more than they compute. The command line, which is parsed later, wins.
+	// The tests mostly wait. The command line is parsed later and wins.
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
 	}

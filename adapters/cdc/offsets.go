@@ -12,7 +12,8 @@ import (
 	"orderflow/ports"
 )
 
-// enter begins what must not run beside another that loads or saves the offset of the consumer.
+// enter begins work that must not run concurrently with another load or save of the consumer's
+// offset.
 func (f *Feed) enter(ctx context.Context, name string) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -40,8 +41,8 @@ func (f *Feed) hold(ctx context.Context, name string) (leave func(), err error) 
 	}
 }
 
-// save saves offsets now and then, until ctx ends, and then once more. One that takes long holds up no
-// other.
+// save saves offsets now and then until ctx ends, and then once more. A save that takes long delays
+// no other.
 func (f *Feed) save(ctx context.Context) {
 	again := time.NewTicker(f.config.SaveEvery)
 	defer again.Stop()
@@ -61,15 +62,15 @@ func (f *Feed) save(ctx context.Context) {
 }
 
 const (
-	// saveWithin bounds a save of an offset, and a look at one.
+	// saveWithin bounds the save or the load of an offset.
 	saveWithin = 10 * time.Second
-	// refreshEvery is how many pauses between two saves there are between two looks at the offsets of
-	// consumers that have no subscription here.
+	// refreshEvery is how many saves there are between two checks of the offsets of consumers that
+	// have no subscription here.
 	refreshEvery = 5
 )
 
-// saveMoved saves the offset of a consumer. While it waited for its turn, the consumer may have been put
-// somewhere else: then there is nothing to save.
+// saveMoved saves the offset of a consumer. While it waited for its turn, the consumer may have
+// been moved elsewhere. Then there is nothing to save.
 func (f *Feed) saveMoved(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(ctx, saveWithin)
 	defer cancel()
@@ -97,8 +98,8 @@ func (f *Feed) saveOffset(ctx context.Context, name string, at time.Time) error 
 	return nil
 }
 
-// refresh looks, until ctx ends, where consumers are that have no subscription here: another process may
-// have moved them.
+// refresh checks, until ctx ends, the offsets of consumers that have no subscription here, because
+// another process may have moved them.
 func (f *Feed) refresh(ctx context.Context) {
 	again := time.NewTicker(refreshEvery * f.config.SaveEvery)
 	defer again.Stop()
@@ -116,7 +117,7 @@ func (f *Feed) refresh(ctx context.Context) {
 	}
 }
 
-// look looks where one consumer is. An error means the next time.
+// look loads the offset of one consumer. After an error the next call tries again.
 func (f *Feed) look(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(ctx, saveWithin)
 	defer cancel()
@@ -130,8 +131,8 @@ func (f *Feed) look(ctx context.Context, name string) {
 	}
 }
 
-// load looks for the stored offset of a consumer, unless it has a subscription here. The caller is in
-// enter.
+// load reads the stored offset of a consumer, unless the consumer has a subscription here. The
+// caller has called enter.
 func (f *Feed) load(ctx context.Context, name string) error {
 	if f.hub.Open(name) {
 		return nil

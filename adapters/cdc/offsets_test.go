@@ -30,7 +30,8 @@ func TestOffset_NeverPassesWhatIsNotCommittedAndAdvancesWhileIdle(t *testing.T) 
 	written := time.Now()
 	got := r.expect(1, 2, 3)
 	r.commit(got[0])
-	r.settle(written.Add(200 * time.Millisecond)) // far enough, and long enough for several saves
+	// enough time for the readers and for several saves
+	r.settle(written.Add(200 * time.Millisecond))
 	if at := saved.at("a"); at.After(between.Add(time.Second)) || at.After(written) {
 		t.Errorf("the offset is %s, with a record of about %s not committed", at, between)
 	}
@@ -45,7 +46,7 @@ func TestOffset_NeverPassesTheSafeReader(t *testing.T) {
 	s := simulated(t, scyllasim.Options{}, false)
 	saved := newOffsets()
 	config := s.config(saved)
-	config.SafeDelay, config.Stale = time.Hour, 3*time.Hour // it takes its time
+	config.SafeDelay, config.Stale = time.Hour, 3*time.Hour // it is slow
 	r := follow(t, s, config)
 	start := saved.at("a")
 	for n := range uint64(50) {
@@ -68,7 +69,7 @@ func TestOffset_AnotherProcessGoesOnFromIt(t *testing.T) {
 	written := time.Now()
 	first.settle(written)
 
-	// The first one has not been closed: it might as well have crashed.
+	// The first feed is not closed, as after a crash.
 	second := &reader{TB: t, server: s, feed: run(t, s.config(saved)), id: first.id}
 	second.subscribe()
 	due := uint64(4)
@@ -94,7 +95,7 @@ func TestOffset_ThatAnotherProcessHasMovedWins(t *testing.T) {
 	if err := r.sub.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.feed.Close(); err != nil { // or it would move the offset itself
+	if err := r.feed.Close(); err != nil { // otherwise it would move the offset itself
 		t.Fatal(err)
 	}
 	again := &reader{TB: t, server: s, feed: run(t, s.config(saved)), id: r.id}

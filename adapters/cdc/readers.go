@@ -7,7 +7,7 @@ import (
 	"orderflow/adapters/cdc/hub"
 )
 
-// fastReader reads the young end of the log.
+// fastReader returns the reader of the young end of the log.
 func (f *Feed) fastReader(start time.Time) *cdclog.Reader {
 	return cdclog.NewReader(cdclog.ReaderConfig{
 		Log: f.log, Sink: fastSink{f}, Name: "fast", Start: start, From: f.hub.Confirmed, Age: f.config.FastDelay,
@@ -16,8 +16,9 @@ func (f *Feed) fastReader(start time.Time) *cdclog.Reader {
 	})
 }
 
-// safeReader reads the log when it has come to rest, and looks for new stream sets in every pass: a set
-// that became known after that is read from its start, but offsets may have passed that.
+// safeReader returns the reader of the part of the log that does not change any more. It checks for
+// new stream sets in every pass. A set that became known later would be read from its start, but
+// offsets may have passed that.
 func (f *Feed) safeReader(start time.Time) *cdclog.Reader {
 	return cdclog.NewReader(cdclog.ReaderConfig{
 		Log: f.log, Sink: safeSink{f}, Name: "safe", Start: start, Age: f.config.Confidence,
@@ -25,7 +26,7 @@ func (f *Feed) safeReader(start time.Time) *cdclog.Reader {
 	})
 }
 
-// fastSink takes what the fast reader finds.
+// fastSink accepts what the fast reader finds.
 type fastSink struct{ *Feed }
 
 // Row implements [cdclog.Sink].
@@ -47,7 +48,7 @@ func (s fastSink) Passed(p cdclog.Pass) {
 	})
 }
 
-// safeSink takes what the safe reader finds. Only its progress moves offsets.
+// safeSink accepts what the safe reader finds. Only its progress moves offsets.
 type safeSink struct{ *Feed }
 
 // Row implements [cdclog.Sink].

@@ -15,7 +15,7 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// reader is one consumer of a feed and one aggregate that it is about.
+// reader is one consumer of a feed, and one aggregate.
 type reader struct {
 	testing.TB
 	server
@@ -24,7 +24,7 @@ type reader struct {
 	id   uuid.UUID
 }
 
-// follow runs a feed, puts a consumer at its end, and subscribes it.
+// follow runs a feed, moves a consumer to its end, and subscribes the consumer.
 func follow(tb testing.TB, s server, config cdc.Config) *reader {
 	tb.Helper()
 	r := &reader{TB: tb, server: s, feed: run(tb, config), id: uuid.New()}
@@ -43,7 +43,7 @@ func (r *reader) subscribe() {
 	}
 }
 
-// put writes outbox rows of the aggregate, each by itself.
+// put writes outbox rows of the aggregate, each separately.
 func (r *reader) put(sequence ...uint64) {
 	r.Helper()
 	for _, n := range sequence {
@@ -65,7 +65,7 @@ func (r *reader) next() ports.Delivery {
 	return d
 }
 
-// expect wants records of the aggregate to be the next deliveries, and returns them.
+// expect checks that records of the aggregate are the next deliveries, and returns them.
 func (r *reader) expect(sequence ...uint64) (deliveries []ports.Delivery) {
 	r.Helper()
 	for _, want := range sequence {
@@ -85,7 +85,7 @@ func (r *reader) commit(d ports.Delivery) {
 	}
 }
 
-// await waits until the statistics are as they must become.
+// await waits until is accepts the statistics.
 func (r *reader) await(what string, is func(cdc.Stats) bool) {
 	r.Helper()
 	await(r, what, func() bool { return is(r.feed.Stats()) }, r.feed)
@@ -105,7 +105,8 @@ func await(tb testing.TB, what string, is func() bool, feed ...*cdc.Feed) {
 	}
 }
 
-// lateConfidence is how long a row that the fast reader missed has to appear before the safe one gets there, too.
+// lateConfidence is how long a row that the fast reader missed has to appear before the safe reader
+// reads it.
 const lateConfidence = 3 * time.Second
 
 func TestFeed_LateRowIsSortedWithinThePatience(t *testing.T) {
@@ -154,7 +155,7 @@ func TestFeed_RowBehindBothReadersLeavesAHole(t *testing.T) {
 	r.expect(1)
 	s.sim.Inject(scyllasim.Fault{Table: "outbox_messages", Effect: scyllasim.LateLog, Late: 30 * time.Second})
 	r.put(2, 3)
-	r.expect(3) // the consumer reads 2 in the event store
+	r.expect(3) // the consumer reads event 2 from the event store
 	if got := r.feed.Stats(); got.Holes != 1 {
 		t.Errorf("got %d holes, want 1", got.Holes)
 	}
@@ -298,7 +299,8 @@ func TestFeed_IdleQueriesDoNotDependOnTheConsumers(t *testing.T) {
 	}
 	log := s.keyspace + ".outbox_messages_scylla_cdc_log"
 	passes := r.feed.Stats().FastPasses
-	before := s.sim.QueryCount(log, scyllasim.KindSelect) // may be behind by then, and below the passes are
+	// this may be incomplete by then, and the passes are counted below
+	before := s.sim.QueryCount(log, scyllasim.KindSelect)
 	r.await("some passes", func(s cdc.Stats) bool { return s.FastPasses > passes+30 })
 	asked := s.sim.QueryCount(log, scyllasim.KindSelect) - before
 	stats := r.feed.Stats()
@@ -367,8 +369,8 @@ func TestFeed_ExpiryIsToldBySubscribeAndNext(t *testing.T) {
 	}
 }
 
-// The readers are cut off for longer than the log keeps rows. A consumer that was at the end has missed something, although
-// nothing in memory says so.
+// The readers are cut off for longer than the log keeps rows. A consumer at the end has missed
+// something, although nothing in memory shows it.
 func TestFeed_ConsumerAtTheEndExpiresWhenNobodyReadTheLog(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{}, false)
@@ -391,7 +393,8 @@ func TestFeed_ConsumerAtTheEndExpiresWhenNobodyReadTheLog(t *testing.T) {
 		t.Errorf("subscribe: error %v, want %v", err, ports.ErrOffsetExpired)
 	}
 	heal()
-	if err := r.feed.SeekEnd(t.Context(), "a"); err != nil { // although the safe reader is far behind by the new clock
+	// although the safe reader is far behind on the new clock
+	if err := r.feed.SeekEnd(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	r.subscribe()

@@ -16,7 +16,7 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// keeping starts a cluster whose log keeps rows for some seconds, and lets the feed have its clock.
+// keeping starts a cluster whose log keeps rows for some seconds, and gives the feed its clock.
 func keeping(t *testing.T, o scyllasim.Options, seconds int) (server, cdc.Config, *offsets) {
 	t.Helper()
 	o.GenerationAge = 48 * time.Hour
@@ -33,7 +33,7 @@ func (s server) keep(t *testing.T, seconds int) {
 	s.exec(t, fmt.Sprintf("ALTER TABLE %s.outbox_messages WITH cdc = {'enabled': true, 'ttl': %d}", s.keyspace, seconds))
 }
 
-// leave puts a consumer at the end and closes the feed.
+// leave moves a consumer to the end and closes the feed.
 func leave(t *testing.T, s server, config cdc.Config) {
 	t.Helper()
 	r := follow(t, s, config)
@@ -86,7 +86,8 @@ func TestOpen_RefusesALogThatItCannotRead(t *testing.T) {
 	}
 }
 
-// A consumer was away for longer than the log keeps rows. Nobody has told the feed how long that is.
+// A consumer was away for longer than the log keeps rows. The feed's configuration does not say how
+// long that is.
 func TestFeed_ExpiresWithTheLog(t *testing.T) {
 	t.Parallel()
 	for _, retention := range []time.Duration{0, time.Minute} {
@@ -109,7 +110,7 @@ func TestFeed_ExpiresWithTheLog(t *testing.T) {
 	}
 }
 
-// Somebody makes the log keep rows for less long, or longer, while the service runs.
+// An operator makes the log keep rows for a shorter or longer time while the service runs.
 func TestFeed_BelievesAnAlteredTable(t *testing.T) {
 	t.Parallel()
 	s, config, saved := keeping(t, scyllasim.Options{}, 24*3600)
@@ -133,7 +134,7 @@ func TestFeed_BelievesAnAlteredTable(t *testing.T) {
 		t.Errorf("subscribe at an offset of two hours ago: error %v, want %v", err, ports.ErrOffsetExpired)
 	}
 	await(t, "a line about it", func() bool { return said.have("24h0m0s", "1h0m0s") })
-	// The rows of the last hours are not there again because new ones will be kept for a day.
+	// Rows of the last hours do not come back because new ones will be kept for a day.
 	s.keep(t, 24*3600)
 	await(t, "the feed to see it", func() bool { return feed.Stats().Retention == 24*time.Hour }, feed)
 	if _, err := feed.Subscribe(t.Context(), "a"); !errors.Is(err, ports.ErrOffsetExpired) {
@@ -141,7 +142,8 @@ func TestFeed_BelievesAnAlteredTable(t *testing.T) {
 	}
 }
 
-// The table was made anew: what is older than its first stream set is gone, whatever the time that rows are kept.
+// The table was created again. Everything older than its first stream set is gone, whatever the
+// retention.
 func TestFeed_ExpiresBeforeTheFirstStreamSet(t *testing.T) {
 	t.Parallel()
 	s, config, saved := keeping(t, scyllasim.Options{Tablets: true}, 24*3600)
@@ -153,7 +155,7 @@ func TestFeed_ExpiresBeforeTheFirstStreamSet(t *testing.T) {
 	if _, err := feed.Subscribe(t.Context(), "a"); !errors.Is(err, ports.ErrOffsetExpired) {
 		t.Errorf("subscribe at an offset of the table before: error %v, want %v", err, ports.ErrOffsetExpired)
 	}
-	if err := feed.SeekEnd(t.Context(), "a"); err != nil { // a moment after the table was made
+	if err := feed.SeekEnd(t.Context(), "a"); err != nil { // a moment after the table was created
 		t.Fatal(err)
 	}
 	if _, err := feed.Subscribe(t.Context(), "a"); err != nil {

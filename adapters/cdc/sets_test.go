@@ -12,7 +12,8 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// bothKinds are clusters with either kind of stream sets, and the table that the streams are listed in.
+// bothKinds are clusters with either kind of stream sets, and the table that the streams are listed
+// in.
 var bothKinds = map[string]struct {
 	options scyllasim.Options
 	sets    string
@@ -22,12 +23,14 @@ var bothKinds = map[string]struct {
 	"tablets": {scyllasim.Options{Tablets: true}, "system.cdc_timestamps", "system.cdc_streams"},
 }
 
-// The streams of a set are listed some time after the set is in use. Nothing may end, and nothing may be lost.
+// The streams of a set are listed some time after the set is in use. The feed must not end and must
+// lose nothing.
 func TestFeed_StreamsThatAreListedLate(t *testing.T) {
 	t.Parallel()
 	const confidence = time.Second
 	for name, kind := range bothKinds {
-		for _, late := range []time.Duration{confidence * 7 / 10, 2 * confidence} { // before and after the safe reader gets there
+		// before and after the safe reader reads them
+		for _, late := range []time.Duration{confidence * 7 / 10, 2 * confidence} {
 			t.Run(fmt.Sprint(name, " ", late), func(t *testing.T) {
 				t.Parallel()
 				s := simulated(t, kind.options, false)
@@ -53,7 +56,8 @@ func TestFeed_StreamsThatAreListedLate(t *testing.T) {
 	}
 }
 
-// A set that starts later cannot be read yet, for an hour or for ever. What is in use can, and comes as fast as always.
+// A set that starts later cannot be read yet, for an hour or for ever. The set in use can, and its
+// rows come as fast as always.
 func TestFeed_SetThatIsToComeNeedNotBeReadable(t *testing.T) {
 	t.Parallel()
 	for name, kind := range bothKinds {
@@ -61,7 +65,8 @@ func TestFeed_SetThatIsToComeNeedNotBeReadable(t *testing.T) {
 			t.Parallel()
 			s := simulated(t, kind.options, false)
 			config := s.config(newOffsets())
-			config.Confidence, config.Stale = time.Minute, time.Hour // so what comes was found by the fast reader
+			// so what comes was found by the fast reader
+			config.Confidence, config.Stale = time.Minute, time.Hour
 			r := follow(t, s, config)
 			r.put(1)
 			r.commit(r.expect(1)[0])
@@ -78,7 +83,8 @@ func TestFeed_SetThatIsToComeNeedNotBeReadable(t *testing.T) {
 	}
 }
 
-// While nobody can tell whether there are new sets, the known ones are read, and nobody is told that this is everything.
+// While it cannot be determined whether there are new sets, the known ones are read, and the lag is
+// unknown.
 func TestLag_IsUnknownWhenThereMayBeOtherSets(t *testing.T) {
 	t.Parallel()
 	for name, kind := range bothKinds {
@@ -101,7 +107,7 @@ func TestLag_IsUnknownWhenThereMayBeOtherSets(t *testing.T) {
 			heal := s.sim.Inject(scyllasim.Fault{Table: kind.sets, Effect: scyllasim.Unavailable, Times: -1})
 			start := s.sim.NewGeneration(0)
 			await(t, "the new set to be in use", func() bool { return s.sim.Now().After(start) })
-			r.put(2) // into a stream that nobody reads
+			r.put(2) // into a stream that is not read
 			await(t, "a lag that is unknown", func() bool { return !known() })
 			passes := r.feed.Stats().FastPasses
 			r.await("more passes", func(s cdc.Stats) bool { return s.FastPasses > passes+10 && s.FastHorizon.After(start) })
@@ -115,7 +121,8 @@ func TestLag_IsUnknownWhenThereMayBeOtherSets(t *testing.T) {
 	}
 }
 
-// Right after a start the safe reader has read nothing. What it will find was perhaps missed by the fast one.
+// Right after a start the safe reader has read nothing. The fast reader may have missed what the
+// safe reader will find.
 func TestLag_IsUnknownUntilBothReadersHaveRead(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{}, false)
@@ -150,7 +157,8 @@ func TestLag_SaysHowOldItIs(t *testing.T) {
 	}, r.feed)
 }
 
-// A node that learns late of a new set writes behind the end of the old one. A consumer that reads the log by itself finds that, too.
+// A node that learns late of a new set writes after the end of the old one. A consumer that reads
+// the log separately finds that row as well.
 func TestFeed_CatchUpReadsBehindTheEndOfASet(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{Tablets: true, Nodes: 2}, false)
@@ -171,7 +179,8 @@ func TestFeed_CatchUpReadsBehindTheEndOfASet(t *testing.T) {
 	}
 	start := s.sim.NewGeneration(0)
 	s.sim.Advance(5 * time.Second)
-	beyond := map[string]uuid.UUID{cdc.WholeLog: uuid.UUID(gocql.MinTimeUUID(start.Add(2 * time.Second)))} // the end of the old set
+	// the end of the old set
+	beyond := map[string]uuid.UUID{cdc.WholeLog: uuid.UUID(gocql.MinTimeUUID(start.Add(2 * time.Second)))}
 	if err := saved.SaveOffsets(t.Context(), "a", beyond); err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +209,8 @@ func connectOnly(tb testing.TB, host string) *gocql.Session {
 	return session
 }
 
-// With tablets a write of an old time goes to the closed set of that time. The safe reader still reads it.
+// With tablets a write of an old time goes to the closed set of that time. The safe reader still
+// reads it.
 func TestFeed_LateRowInAClosedSet(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{Tablets: true}, false)
@@ -222,7 +232,8 @@ func TestFeed_LateRowInAClosedSet(t *testing.T) {
 	}
 }
 
-// The clock of one node is behind by less than the confidence: what it writes is behind the fast reader and not behind the safe one.
+// The clock of one node is behind by less than the confidence. The fast reader misses what it
+// writes, and the safe reader does not.
 func TestFeed_NodeWhoseClockIsBehind(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{Nodes: 2}, false)

@@ -8,7 +8,7 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// The servers take what the readers ask, and do not answer.
+// The servers accept the readers' queries and do not answer.
 func TestFeed_EndsWhileTheServersDoNotAnswer(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{}, false)

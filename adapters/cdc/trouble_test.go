@@ -15,13 +15,13 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// stuck are offsets of which those of some consumers cannot be saved or loaded, until release is closed.
+// stuck holds offsets. Those of some consumers cannot be saved or loaded until release is closed.
 type stuck struct {
 	*offsets
 	mu      sync.Mutex
 	names   map[string]bool
 	release chan struct{}
-	waiting chan struct{} // gets one for each call that waits
+	waiting chan struct{} // gets a value for each call that waits
 }
 
 func newStuck() *stuck {
@@ -55,8 +55,8 @@ func (s *stuck) LoadOffsets(ctx context.Context, consumer string) (map[string]uu
 	return s.offsets.LoadOffsets(ctx, consumer)
 }
 
-// The offset of one consumer cannot be saved, and that takes its time. It is nobody's trouble but its own, and how it stands can be
-// told meanwhile.
+// The offset of one consumer cannot be saved, and the attempt takes long. No other consumer is
+// affected, and its status can be read in the meantime.
 func TestFeed_SaveThatTakesLongHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{}, false)
@@ -99,8 +99,8 @@ func TestFeed_SaveThatTakesLongHoldsUpNobody(t *testing.T) {
 	r.expect(2)
 }
 
-// An offset is about to be saved, and waits for a look at what is stored, which finds that another process has moved it. It must not be
-// put back.
+// An offset is about to be saved, and waits for a look at what is stored, which finds that another
+// process has moved it. It must not be put back.
 func TestOffset_SaveThatWaitedDoesNotUndoAMove(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{}, false)
@@ -126,7 +126,7 @@ func TestOffset_SaveThatWaitedDoesNotUndoAMove(t *testing.T) {
 	}
 }
 
-// What another process does with a consumer is seen without anybody waiting for it.
+// This process sees what another process does with a consumer, and nothing waits for it.
 func TestLag_OfAConsumerThatWasMovedElsewhere(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{}, false)
@@ -146,7 +146,8 @@ func TestLag_OfAConsumerThatWasMovedElsewhere(t *testing.T) {
 		return err == nil && lag.Events == 1
 	}, r.feed)
 	await(t, "a lag that is not known here any more", func() bool {
-		moved := map[string]uuid.UUID{cdc.WholeLog: uuid.UUID(gocql.TimeUUID())} // again, as this process saves an offset of its own
+		// again, because this process saves its own offset
+		moved := map[string]uuid.UUID{cdc.WholeLog: uuid.UUID(gocql.TimeUUID())}
 		if err := saved.SaveOffsets(t.Context(), "a", moved); err != nil {
 			t.Error(err)
 		}
@@ -154,7 +155,7 @@ func TestLag_OfAConsumerThatWasMovedElsewhere(t *testing.T) {
 	}, r.feed)
 }
 
-// A reader panics. It is a failure: the service goes on, and the reader as well.
+// A panic of a reader is a failure: the service and the reader continue.
 func TestFeed_PanicOfAReaderIsAFailure(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{}, false)

@@ -14,8 +14,8 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// The log has rows of the version before there were aggregate types; a consumer was away meanwhile. They are orders' events, and so are
-// those that a process of that version still writes.
+// The log has rows of the version before there were aggregate types, and a consumer was away in the
+// meantime. They are events of orders, and so are rows that a process of that version still writes.
 func TestFeed_ReadsRowsFromBeforeAggregateTypes(t *testing.T) {
 	t.Parallel()
 	sim, err := scyllasim.Start(scyllasim.Options{GenerationAge: time.Hour})
@@ -42,7 +42,7 @@ func TestFeed_ReadsRowsFromBeforeAggregateTypes(t *testing.T) {
 	}
 	r := &reader{TB: t, server: s, feed: run(t, s.config(saved)), id: uuid.New()}
 	r.subscribe()
-	record := func() ports.Delivery { // there is a heartbeat in the dump, too
+	record := func() ports.Delivery { // the dump also contains a heartbeat
 		for {
 			if d := r.next(); d.Beat.IsZero() {
 				return d
@@ -55,7 +55,7 @@ func TestFeed_ReadsRowsFromBeforeAggregateTypes(t *testing.T) {
 			t.Errorf("event %d of %s is of type %q", d.Record.SequenceNumber, d.Record.AggregateID, d.Record.AggregateType)
 		}
 	}
-	r.put(1) // as the version before does
+	r.put(1) // like the version before
 	if d := record(); d.Record.AggregateID != r.id || d.Record.AggregateType != "order" {
 		t.Errorf("an event without a type is of type %q", d.Record.AggregateType)
 	}

@@ -1,22 +1,22 @@
-// Package cdclog reads the CDC log of an outbox table in ScyllaDB: which streams it has, what is in
-// their rows, how long it keeps them, and everything in it, once, as it grows.
+// Package cdclog reads the CDC log of an outbox table in ScyllaDB: its streams, the contents of its
+// rows, how long it keeps them, and every row, once, as the log grows.
 //
 // # Streams
 //
-// A log is divided into streams, and a stream set is all streams that are in use at a time: a
-// generation of the cluster with vnodes, a set of the table's own with tablets. A set is in use from
-// its start to the start of the next one. It may be listed before its streams are, and a node may
-// learn of it late. Only sets that are in use have to be readable; [Reader] does without one that is
-// still to come, and does not read beyond the start of one that is in use and that it cannot read.
+// A log is divided into streams. A stream set is all streams that are in use at a time. With vnodes
+// it is a generation of the cluster; with tablets it belongs to the table. A set is in use from its
+// start to the start of the next set. It may be listed before its streams are, and a node may learn
+// of it late. Only sets in use must be readable. [Reader] works without a set that starts later.
+// When it cannot read a set in use, it reads the other sets only up to the start of that one.
 //
 // # Time
 //
-// The log is read by time, which is the time of the write: cdc$time. All times here are those of the
-// servers, whose clocks must agree within a fraction of a second; [ReaderConfig].Now says what time
-// it is there. A time is exclusive as the start of what is read, and inclusive as its end.
+// The log is read by the time of the write, cdc$time. All times here are those of the servers,
+// whose clocks must agree within a fraction of a second. [ReaderConfig].Now returns the time of the
+// servers. The start of a range is exclusive, and its end is inclusive.
 //
 // # Failure
 //
-// Every query is bounded by the timeouts of the session. A Reader goes on after failures, with
-// growing pauses. A panic while it handles a row is a failure like any other.
+// The timeouts of the session bound every query. A Reader continues after failures, with growing
+// pauses. A panic while it handles a row counts as a failure.
 package cdclog

@@ -12,13 +12,13 @@ import (
 // Tick is the smallest step of a cdc$time.
 const Tick = time.Microsecond
 
-// Config says which log a [Log] is.
+// Config names the log of a [Log].
 type Config struct {
 	// Session is used and never closed.
 	Session *gocql.Session
-	// Keyspace and Table name the table that the log belongs to.
+	// Keyspace and Table name the table of the log.
 	Keyspace, Table string
-	// Consistency is that of reads of the log.
+	// Consistency is the consistency level of reads of the log.
 	Consistency gocql.Consistency
 }
 
@@ -29,17 +29,17 @@ type Log struct {
 	mu sync.Mutex
 	// tablets is nil until it is known.
 	tablets *bool
-	// known are the streams of the sets that were listed, by their start in milliseconds. They never
-	// change.
+	// known holds the streams of the sets that were listed, by the start of the set in
+	// milliseconds. They never change.
 	known map[int64][][]byte
 }
 
 // New returns a log. It does no I/O.
 func New(config Config) *Log { return &Log{config: config, known: map[int64][][]byte{}} }
 
-// Read calls each for every row of some streams behind the time from, up to the time to, until it
-// returns false. Rows of one stream come in the order of their times. The purpose is a word that
-// shows up in the servers' logs and traces.
+// Read calls each for every row of some streams after the time from, up to the time to, until each
+// returns false. Rows of one stream come in the order of their times. The purpose is a word for the
+// logs and traces of the servers.
 func (l *Log) Read(ctx context.Context, purpose string, streams [][]byte, from, to time.Time, each func(*Row) bool) error {
 	statement := fmt.Sprintf(`SELECT /* %s */ %s FROM %q.%q WHERE "cdc$stream_id" IN ? AND "cdc$time" >= ? AND "cdc$time" < ? BYPASS CACHE`,
 		purpose, logColumns, l.config.Keyspace, l.config.Table+"_scylla_cdc_log")
@@ -54,6 +54,6 @@ func (l *Log) Read(ctx context.Context, purpose string, streams [][]byte, from, 
 	return iter.Close()
 }
 
-// behind is the least id of a time after t. (gocql.MaxTimeUUID is not the greatest id of a time:
-// servers compare the lower half as signed bytes, and its first one is negative.)
+// behind returns the least id of a time after t. (gocql.MaxTimeUUID is not the greatest id of a
+// time: servers compare the lower half as signed bytes, and its first one is negative.)
 func behind(t time.Time) gocql.UUID { return gocql.MinTimeUUID(t.Add(100 * time.Nanosecond)) }

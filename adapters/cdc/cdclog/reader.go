@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// leeway is how far behind the end of a set rows of it may still come, from nodes that learn late
-	// of the next one.
+	// leeway is how long after the end of a set rows of it may still come, from nodes that learn
+	// late of the next set.
 	leeway = 10 * time.Second
-	// ahead is how long before its start the streams of a set are looked for.
+	// ahead is how long before its start the streams of a set are looked up.
 	ahead = time.Hour
-	// window is how much of the log one pass reads, at most.
+	// window is the largest part of the log that one pass reads.
 	window = 2 * time.Minute
 	// parallelism is how many queries run at the same time.
 	parallelism = 8
@@ -32,75 +32,76 @@ const (
 
 // Pass is one pass of a [Reader] over all streams.
 type Pass struct {
-	// Horizon is the time up to which all streams that the reader knew were read. The rows up to
-	// Covered are read whatever the reader did not know: when it looked for sets last, there was none
-	// before that time that it does not read.
+	// Horizon is the time up to which all streams that the reader knew were read. Up to Covered,
+	// everything was read: at its last check, the reader read every set of the time before Covered.
 	Horizon, Covered time.Time
-	// Batches is the number of queries that a pass takes, Queries the number of those that were made.
+	// Batches is the number of queries of a complete pass. Queries is the number of those that were
+	// made.
 	Batches, Queries int
 	// NewSets is the number of sets that the reader has begun to read, without the first ones.
 	NewSets int
-	// Err is why the pass failed, or did not get as far as it should. Horizon and Covered are where
-	// the reader was before in the first case.
+	// Err says why the pass failed, or why it did not get as far as it should. When it failed,
+	// Horizon and Covered are those of the pass before.
 	Err error
 }
 
-// Sink takes what a [Reader] reads. Its methods are called by several goroutines and must not block.
+// Sink gets what a [Reader] reads. Several goroutines call its methods, which must not block.
 type Sink interface {
-	// Row takes a row and tells whether it is a reason to expect more.
+	// Row gets a row. It reports whether more rows are to be expected soon.
 	Row(row *Row) bool
 	// Passed is called after each pass, by one goroutine.
 	Passed(Pass)
 }
 
-// ReaderConfig says how a [Reader] reads. All of it is required, except for Woken and From.
+// ReaderConfig configures a [Reader]. All fields except for Woken and From are required.
 type ReaderConfig struct {
 	Log  *Log
 	Sink Sink
-	// Name is shown in messages and in the queries.
+	// Name appears in messages and in the queries.
 	Name string
-	// Start is the time behind which the reader starts.
+	// Start is the time after which the reader reads.
 	Start time.Time
-	// From, which may be nil, is a time that need not be read any more: a reader that was held up goes
-	// on from there.
+	// From returns a time before which nothing needs to be read any more. A reader that was delayed
+	// continues there. It may be nil.
 	From func() time.Time
-	// Age is the age from which a row is read. A row that becomes visible later is never read.
+	// Age is the age at which a row is read. A row that becomes visible later is never read.
 	Age time.Duration
 	// Pause is the pause between two passes. While nothing comes, it grows up to IdlePause.
 	Pause, IdlePause time.Duration
-	// LookEvery is the pause between two looks for new stream sets.
+	// LookEvery is the pause between two checks for new stream sets.
 	LookEvery time.Duration
-	// Woken asks for a pass at once, and short pauses from then on; nil for never.
+	// Woken starts a pass at once, with short pauses from then on. It may be nil.
 	Woken <-chan struct{}
-	// Now is what time it is on the servers.
+	// Now returns the time of the servers.
 	Now    func() time.Time
 	Logger *slog.Logger
 }
 
-// Reader reads a log from some time on, pass by pass: in each one, what has become old enough in every
-// stream. It looks for new sets of streams, which it reads from their start, and reads old ones some
-// time beyond their end.
+// Reader reads a log from a time on, pass by pass. In each pass it reads what has become old enough
+// in every stream. It checks for new sets of streams and reads them from their start. It reads old
+// sets some time beyond their end.
 type Reader struct {
 	config ReaderConfig
 	// horizon is the time up to which every stream was read.
 	horizon time.Time
-	// reading are the streams of the sets that are read, and unreadable the sets in use that cannot be.
+	// reading holds the streams of the sets that are read. unreadable holds the sets in use that
+	// cannot be read.
 	reading    []*batch
 	unreadable []Set
-	// looked is what time it was at the last look for sets.
+	// looked is the time of the last check for sets.
 	looked time.Time
-	// failing is set while looks fail, so that it is said once.
+	// failing is set while checks fail, so that a failure is logged once.
 	failing bool
 }
 
-// batch is some streams of one set, and how far they were read.
+// batch holds some streams of one set, and how far they were read.
 type batch struct {
 	start   time.Time // of the set
 	streams [][]byte
 	from    time.Time
 }
 
-// NewReader returns a reader, whose Run can be called once.
+// NewReader returns a reader. Its Run may be called once.
 func NewReader(config ReaderConfig) *Reader {
 	return &Reader{config: config, horizon: config.Start}
 }
@@ -135,7 +136,7 @@ func (r *Reader) Run(ctx context.Context) {
 	}
 }
 
-// sleep pauses, and tells whether it was woken.
+// sleep pauses, and reports whether it was woken.
 func (r *Reader) sleep(ctx context.Context, pause time.Duration) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
@@ -148,8 +149,8 @@ func (r *Reader) sleep(ctx context.Context, pause time.Duration) bool {
 	return false
 }
 
-// pass reads what is new in every stream and tells whether there was something, and whether there is
-// more to read at once.
+// pass reads what is new in every stream. It reports whether there was something, and whether there
+// is more to read at once.
 func (r *Reader) pass(ctx context.Context) (found, behind bool, err error) {
 	p := Pass{Horizon: r.horizon, Covered: earliest(r.horizon, r.looked)}
 	defer func() { p.Err = err; r.config.Sink.Passed(p) }()
@@ -204,8 +205,8 @@ func (r *Reader) readTo(ctx context.Context, to time.Time) (queries int, found b
 	return queries, found, err
 }
 
-// readBatch reads some streams up to a time. A panic, of the driver on what a server sent or of the
-// sink, must not end the process: it is an error.
+// readBatch reads some streams up to a time. It turns a panic of the driver or of the sink into an
+// error, because a panic must not end the process.
 func (r *Reader) readBatch(ctx context.Context, b *batch, to time.Time) (found bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -224,7 +225,8 @@ func (r *Reader) readBatch(ctx context.Context, b *batch, to time.Time) (found b
 	return found, err
 }
 
-// look keeps to the sets in use, and to those that will be soon if their streams can be read already.
+// look updates the sets that are read: those in use, and those that will be in use soon if their
+// streams can be read already.
 func (r *Reader) look(ctx context.Context, now time.Time) (newSets int, err error) {
 	if len(r.reading) > 0 && now.Sub(r.looked).Abs() < r.config.LookEvery {
 		return 0, nil
@@ -252,7 +254,8 @@ func (r *Reader) look(ctx context.Context, now time.Time) (newSets int, err erro
 			r.unreadable = append(r.unreadable, set)
 			continue
 		case old == nil && len(before) > 0:
-			old = set.begin(earliest(r.horizon, set.Start.Add(-Tick))) // it may have been in use for a while
+			// it may have been in use for a while
+			old = set.begin(earliest(r.horizon, set.Start.Add(-Tick)))
 			newSets++
 			r.config.Logger.Info("the "+r.config.Name+" reader of the CDC log reads a new stream set", "start", set.Start, "streams", len(set.Streams))
 		case old == nil:
@@ -270,7 +273,7 @@ func (r *Reader) look(ctx context.Context, now time.Time) (newSets int, err erro
 	return newSets, nil
 }
 
-// begin cuts a set into batches that are to be read from a time on.
+// begin divides a set into batches that are read from a time on.
 func (s Set) begin(from time.Time) (batches []*batch) {
 	for _, streams := range s.Batches() {
 		batches = append(batches, &batch{start: s.Start, streams: streams, from: from})
@@ -278,7 +281,7 @@ func (s Set) begin(from time.Time) (batches []*batch) {
 	return batches
 }
 
-// earliest is the lesser of two times.
+// earliest returns the earlier of two times.
 func earliest(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
@@ -286,7 +289,7 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// latest is the greater of two times.
+// latest returns the later of two times.
 func latest(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b

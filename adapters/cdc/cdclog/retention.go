@@ -12,11 +12,11 @@ import (
 	"github.com/gocql/gocql"
 )
 
-// Retention reads, from the schema, for how long the log keeps a row; 0 is for ever. It is an error
-// if the table has no log, or one without the values of columns.
+// Retention reads from the schema how long the log keeps a row. 0 means for ever. It returns an
+// error if the table has no log, or a log without the values of columns.
 //
-// A row keeps the time that was in force when it was written. So after the time was raised, the log
-// does not hold what it says until that much time has passed.
+// A row keeps the time that applied when it was written. So after the time was made longer, the log
+// does not hold so much until that time has passed.
 func (l *Log) Retention(ctx context.Context) (time.Duration, error) {
 	table := l.config.Keyspace + "." + l.config.Table
 	var extensions map[string][]byte
@@ -45,20 +45,20 @@ func (l *Log) Retention(ctx context.Context) (time.Duration, error) {
 	return time.Duration(seconds) * time.Second, nil
 }
 
-// mend is the statement that gives a table the log that it needs.
+// mend returns the statement that gives a table the log that it needs.
 func mend(table string, seconds int) string {
 	return fmt.Sprintf("ALTER TABLE %s WITH cdc = {'enabled': true, 'delta': 'full', 'ttl': %d}", table, seconds)
 }
 
-// RetentionStatement is the statement that makes the log keep rows for longer, or less long.
+// RetentionStatement returns the statement that changes how long the log keeps rows.
 func (l *Log) RetentionStatement(keep time.Duration) string {
 	return mend(l.config.Keyspace+"."+l.config.Table, int(keep/time.Second))
 }
 
 var errCutOff = errors.New("they are cut off")
 
-// stringMap reads a map of texts as ScyllaDB keeps those of an extension: the number of entries, and
-// for each the length and the bytes of key and value; numbers have 32 bits, the lowest first.
+// stringMap reads a map of texts in the form of ScyllaDB's extensions: the number of entries, and
+// for each the length and the bytes of key and value. Numbers have 32 bits in little-endian order.
 func stringMap(raw []byte) (map[string]string, error) {
 	number := func() (n int, ok bool) {
 		if len(raw) < 4 {

@@ -12,7 +12,7 @@ import (
 	"orderflow/ports"
 )
 
-// Operation is what a row of the log is about, cdc$operation.
+// Operation is the kind of a row of the log, cdc$operation.
 type Operation int8
 
 // The operations that matter here.
@@ -29,8 +29,8 @@ const (
 	PostImage
 )
 
-// Row is a row of the log. In the columns of the outbox nil is null: not set by the change, or set to
-// null.
+// Row is a row of the log. In the columns of the outbox nil is null: the change did not set the
+// column, or it set it to null.
 type Row struct {
 	at        gocql.UUID
 	operation Operation
@@ -49,12 +49,12 @@ type Row struct {
 	createdAt      *time.Time
 }
 
-// MalformedRowError is about a log row that should be a record and is not. It is an [ports.ErrCorrupt].
+// MalformedRowError says that a log row should be a record and is not. It is an [ports.ErrCorrupt].
 type MalformedRowError struct {
-	// AggregateID and SequenceNumber are zero where they are what is missing.
+	// AggregateID and SequenceNumber are zero when they are missing.
 	AggregateID    uuid.UUID
 	SequenceNumber uint64
-	// At is the time of the change.
+	// At returns the time of the change.
 	At time.Time
 	// Err says what is wrong.
 	Err error
@@ -70,10 +70,10 @@ func (e *MalformedRowError) Unwrap() error { return e.Err }
 // Is makes errors.Is(err, ports.ErrCorrupt) true.
 func (e *MalformedRowError) Is(target error) bool { return target == ports.ErrCorrupt }
 
-// At is the time of the change.
+// At returns the time of the change.
 func (r *Row) At() time.Time { return r.at.Time() }
 
-// Record returns the record that the row carries. found is false for rows that carry none: preimages,
+// Record returns the record in the row. found is false for rows without a record: preimages,
 // deletes, operations of later servers, and the second row of an insert that sets a column to null.
 //
 // Errors: [*MalformedRowError].
@@ -128,8 +128,8 @@ func (r *Row) check(record eventsourcing.Record) error {
 	return nil
 }
 
-// typeOf is the aggregate type of the record. It is null in rows of the time before there were types,
-// and in those of processes that know none.
+// typeOf returns the aggregate type of the record. It is null in rows that were written before
+// there were types, and in rows of processes that know none.
 func (r *Row) typeOf() string {
 	if r.aggregateType == nil {
 		return ports.LegacyAggregateType
@@ -146,7 +146,7 @@ func value[T any](p *T) (v T) {
 	return v
 }
 
-// logColumns are what is read, in the order of [Row.targets].
+// logColumns are the columns that are read, in the order of [Row.targets].
 const logColumns = `"cdc$time", "cdc$operation", aggregate_id, aggregate_type, sequence_number, event_id, event_type, event_version, payload, ` +
 	`command_id, correlation_id, causation_id, metadata, created_at`
 
@@ -157,10 +157,11 @@ func (r *Row) targets() []any {
 	}
 }
 
-// heartbeatType is the event type of a heartbeat's row, which has sequence number 0, as no event has.
+// heartbeatType is the event type of a heartbeat's row. The row has sequence number 0, which no
+// event has.
 const heartbeatType = "orderflow.heartbeat"
 
-// Heartbeat returns the time that the row carries when it is a heartbeat's, in whichever partition.
+// Heartbeat returns the time in the row when it is a heartbeat, in whichever partition.
 func (r *Row) Heartbeat() (at time.Time, found bool) {
 	switch r.operation {
 	case Insert, Update, PostImage:

@@ -14,7 +14,7 @@ import (
 // (max_partition_key_restrictions_per_query).
 const maxStreams = 100
 
-// Set is a set of streams and when they are in use: from Start to End, or without an end yet (zero).
+// Set is a set of streams that is in use from Start to End. End is zero while it has no end.
 type Set struct {
 	Start, End time.Time
 	Streams    [][]byte
@@ -22,15 +22,15 @@ type Set struct {
 	Err error
 }
 
-// Batches cuts the streams into what one query may ask for.
+// Batches divides the streams into parts for one query each.
 func (s Set) Batches() [][][]byte { return slices.Collect(slices.Chunk(s.Streams, maxStreams)) }
 
 // errNotListed is the Err of a set whose streams are not in the tables yet.
 var errNotListed = errors.New("its streams are not listed yet")
 
-// Sets returns the sets with rows of the time from to the time to, oldest first. Those that the log
-// has no longer are not among them; first is when the oldest one starts that it has. The streams of
-// a set may be unknown although others are known, see [Set].Err.
+// Sets returns the sets that have rows between two times, oldest first, without those that the log
+// no longer has. first is the start of the oldest set that it has. The streams of a set may be
+// unknown although others are known, see [Set].Err.
 func (l *Log) Sets(ctx context.Context, from, to time.Time) (sets []Set, first time.Time, err error) {
 	times, err := l.times(ctx)
 	if err != nil {
@@ -53,10 +53,10 @@ func (l *Log) Sets(ctx context.Context, from, to time.Time) (sets []Set, first t
 	return sets, times[0], nil
 }
 
-// SetsOf returns the sets that a row of the time from to the time to may be in. Those that end shortly
-// before are among them: a node may learn late of the next one.
+// SetsOf returns the sets that may contain a row between two times. Sets that end shortly before
+// are among them, because a node may learn late of the next set.
 //
-// It is an error if the streams of one are not known.
+// It returns an error if the streams of one set are not known.
 func (l *Log) SetsOf(ctx context.Context, from, to time.Time) ([]Set, error) {
 	sets, _, err := l.Sets(ctx, from.Add(-leeway), to)
 	if err != nil {
@@ -70,7 +70,7 @@ func (l *Log) SetsOf(ctx context.Context, from, to time.Time) ([]Set, error) {
 	return sets, nil
 }
 
-// usesTablets tells where the sets are listed. Servers that know no tablets do not know the column.
+// usesTablets reports where the sets are listed. Servers without tablets do not have the column.
 func (l *Log) usesTablets(ctx context.Context) (bool, error) {
 	l.mu.Lock()
 	tablets := l.tablets
@@ -81,7 +81,7 @@ func (l *Log) usesTablets(ctx context.Context) (bool, error) {
 	var initial *int
 	err := l.config.Session.Query("SELECT initial_tablets FROM system_schema.scylla_keyspaces WHERE keyspace_name = ?", l.config.Keyspace).
 		WithContext(ctx).Idempotent(true).Scan(&initial)
-	// Errors without details do not implement gocql.RequestError, up to v1.18.3 at least.
+	// Errors without details do not implement gocql.RequestError, at least up to v1.18.3.
 	var refused interface{ GetCode() int }
 	switch {
 	case errors.Is(err, gocql.ErrNotFound), errors.As(err, &refused) && refused.GetCode() == gocql.ErrCodeInvalid:
@@ -95,7 +95,7 @@ func (l *Log) usesTablets(ctx context.Context) (bool, error) {
 	return uses, nil
 }
 
-// times lists when the sets start, oldest first.
+// times returns the starts of the sets, oldest first.
 func (l *Log) times(ctx context.Context) ([]time.Time, error) {
 	tablets, err := l.usesTablets(ctx)
 	if err != nil {
@@ -125,7 +125,7 @@ func (l *Log) times(ctx context.Context) ([]time.Time, error) {
 	return times, nil
 }
 
-// streams lists the streams of the set that starts then.
+// streams returns the streams of the set that starts at a time.
 func (l *Log) streams(ctx context.Context, start time.Time) ([][]byte, error) {
 	l.mu.Lock()
 	streams, known := l.known[start.UnixMilli()]
@@ -177,7 +177,7 @@ func (l *Log) vnodeStreams(ctx context.Context, start time.Time, consistency goc
 	return streams, iter.Close()
 }
 
-// forgetBefore drops the streams of sets that the log has no longer.
+// forgetBefore drops the streams of sets that the log no longer has.
 func (l *Log) forgetBefore(first time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -188,8 +188,9 @@ func (l *Log) forgetBefore(first time.Time) {
 	}
 }
 
-// consistency is that of the tables with the sets. With vnodes they have three replicas, of which a
-// single node can only have one; with tablets they are made up by the node that answers.
+// consistency returns the consistency level for the tables with the sets. With vnodes they have
+// three replicas, and a single node can have only one of them. With tablets the node that answers
+// generates them.
 func (l *Log) consistency(ctx context.Context, tablets bool) (gocql.Consistency, error) {
 	if tablets {
 		return gocql.One, nil

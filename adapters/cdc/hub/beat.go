@@ -9,17 +9,18 @@ import (
 	"orderflow/ports"
 )
 
-// heartbeat is one that was found in the log.
+// heartbeat is a heartbeat that was found in the log.
 type heartbeat struct {
 	at time.Time
 	// place is the time of its row.
 	place time.Time
-	// number counts those that were passed on, from 1, and after is the number in the tail of the record that follows it.
+	// number counts the heartbeats that were passed on, from 1. after is the number of the record
+	// in the tail that follows it.
 	number, after uint64
 }
 
-// The bounds of what is kept: heartbeats that wait to be passed on, and those that were. While records come, the latter are a quarter
-// of an hour at one a second.
+// The bounds of what is kept: heartbeats that wait to be passed on, and those that were passed on.
+// At one heartbeat a second, the latter are a quarter of an hour.
 const (
 	mostWaiting = 64
 	mostPassed  = 1024
@@ -27,22 +28,24 @@ const (
 
 // pulse is what the hub knows about heartbeats. The hub's mutex guards it.
 //
-// A heartbeat is one row in one stream, but it counts for a reader only when that reader has found it and then read all
-// streams up to its place: so each one shows that the reader is there and got that far, and all of them in turn, that it does
-// find what is in the streams. What counts for either reader is passed on to the consumers, once and in the order of the log,
-// behind every record of the log before it that any reader has found, held ones included.
+// A heartbeat is one row in one stream. It counts for a reader only when that reader has found it
+// and has then read all streams up to its place. So each heartbeat shows that the reader works and
+// has got that far. All of them together show that the reader finds rows in all streams. A
+// heartbeat that counts for either reader is passed on to the consumers, once, in the order of the
+// log, after every record before it that any reader has found, including held records.
 type pulse struct {
-	// found are those that do not count yet, by reader, and newest the last time that counted.
+	// found holds those that do not count yet, by reader. newest is the last time that counted.
 	found  [2][]heartbeat
 	newest [2]time.Time
-	// counted are those that wait for records that are held.
+	// counted holds those that wait for held records.
 	counted []heartbeat
-	// passed are the last ones that were passed on; last is the newest of all, even when passed is empty.
+	// passed holds the last ones that were passed on. last is the newest of all, even when passed
+	// is empty.
 	passed []heartbeat
 	last   heartbeat
 }
 
-// hear takes a heartbeat that a reader has found.
+// hear accepts a heartbeat that a reader has found.
 func (h *Hub) hear(b heartbeat, from Source) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -53,8 +56,8 @@ func (h *Hub) hear(b heartbeat, from Source) {
 	p.found[from] = wait(p.found[from], b)
 }
 
-// wait adds to heartbeats that wait. When there are too many, the new one stands in for the one before it: the oldest must stay, as
-// it is the next to count.
+// wait adds a heartbeat to those that wait. When there are too many, it replaces the previous one.
+// The oldest must stay, because it is the next to count.
 func wait(waiting []heartbeat, b heartbeat) []heartbeat {
 	if n := len(waiting); n == mostWaiting {
 		waiting = waiting[:n-1]
@@ -62,7 +65,8 @@ func wait(waiting []heartbeat, b heartbeat) []heartbeat {
 	return append(waiting, b)
 }
 
-// passBeats looks which heartbeats count by now and passes them on, and tells whether there were any. The caller holds the mutex.
+// passBeats passes on the heartbeats that count by now, and reports whether there were any. The
+// caller holds the mutex.
 func (h *Hub) passBeats() (any bool) {
 	p := &h.pulse
 	for reader, horizon := range [...]time.Time{Fast: h.horizon, Safe: h.safe} {
@@ -86,7 +90,7 @@ func (h *Hub) passBeats() (any bool) {
 		if held && !b.place.Before(first) {
 			return false
 		}
-		if b.place.After(p.last.place) { // else the other reader was faster
+		if b.place.After(p.last.place) { // otherwise the other reader was faster
 			h.pass(b)
 			any = true
 		}
@@ -107,7 +111,7 @@ func (h *Hub) firstHeld() (first time.Time, held bool) {
 	return first, held
 }
 
-// pass puts a heartbeat behind the tail, in place of one that is there already.
+// pass adds a heartbeat after the tail. It replaces one at the same place.
 func (h *Hub) pass(b heartbeat) {
 	p := &h.pulse
 	b.number, b.after = p.last.number+1, h.end()
@@ -121,8 +125,9 @@ func (h *Hub) pass(b heartbeat) {
 	p.passed = append(p.passed, b)
 }
 
-// heartbeat returns the newest heartbeat that a consumer is due, if any: one that everything before was handed out of. One that reads
-// the log by itself is due none, as nobody knows what it still has before it; it gets them again when it is attached.
+// heartbeat returns the newest heartbeat for a consumer, if any: one before which everything was
+// delivered. A consumer that reads the log separately gets none, because it is not known what it
+// still has to read. It gets them again when it is attached.
 func (h *Hub) heartbeat(c *consumer) *ports.Delivery {
 	if !c.attached {
 		return nil
@@ -133,6 +138,7 @@ func (h *Hub) heartbeat(c *consumer) *ports.Delivery {
 		return nil
 	}
 	c.heard = passed[n-1].number
-	// The position of the delivery before it: committing it commits all that came before it.
+	// It has the position of the delivery before it. So a commit of it commits everything before
+	// it.
 	return &ports.Delivery{Beat: passed[n-1].at, Position: ports.Position{Offset: strconv.FormatUint(c.delivered, 10)}}
 }

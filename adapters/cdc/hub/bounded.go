@@ -2,11 +2,11 @@ package hub
 
 import "container/list"
 
-// bounded is a map that forgets the keys that were put least recently.
+// bounded is a map that drops the keys that were set least recently.
 type bounded[K comparable, V any] struct {
 	limit  int
 	values map[K]*list.Element // of order, whose values are *pair
-	order  *list.List          // the one that was put last comes last
+	order  *list.List          // the one that was set last comes last
 }
 
 type pair[K comparable, V any] struct {
@@ -25,7 +25,7 @@ func (b *bounded[K, V]) get(k K) (v V, ok bool) {
 	return v, false
 }
 
-// put sets a value, and returns that of the key which is forgotten for it, if one is.
+// put sets a value. It returns the value of the key that is dropped for it, if one is.
 func (b *bounded[K, V]) put(k K, v V) (forgotten V, full bool) {
 	if e := b.values[k]; e != nil {
 		e.Value.(*pair[K, V]).value = v

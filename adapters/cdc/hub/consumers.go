@@ -8,10 +8,10 @@ import (
 	"orderflow/ports"
 )
 
-// ErrSubscribed is about a consumer that has a subscription here already.
+// ErrSubscribed says that a consumer already has a subscription here.
 var ErrSubscribed = fmt.Errorf("%w: the consumer has an open subscription", ports.ErrUnavailable)
 
-// mostAsked bounds the consumers that this process only knows by name.
+// mostAsked bounds the consumers of which this process knows only the name.
 const mostAsked = 1000
 
 // Close ends the subscriptions. It may be called more than once.
@@ -22,15 +22,15 @@ func (h *Hub) Close() {
 	h.wake()
 }
 
-// Closed tells whether Close was called.
+// Closed reports whether Close was called.
 func (h *Hub) Closed() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.closed
 }
 
-// Open tells whether a consumer has a subscription here. What is stored about it is then older than what
-// is known.
+// Open reports whether a consumer has a subscription here. Its stored offset is then older than the
+// one in memory.
 func (h *Hub) Open(name string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -38,8 +38,8 @@ func (h *Hub) Open(name string) bool {
 	return c != nil && c.open != nil
 }
 
-// Loaded notes the offset that is stored for a consumer without a subscription; nothing is stored when
-// found is false.
+// Loaded sets the stored offset of a consumer without a subscription. found is false when nothing
+// is stored.
 func (h *Hub) Loaded(name string, at time.Time, found bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -51,7 +51,7 @@ func (h *Hub) Loaded(name string, at time.Time, found bool) {
 	}
 }
 
-// Subscribe starts delivery behind the offset that was noted last.
+// Subscribe starts delivery after the offset that was set last.
 //
 // Errors: [ErrSubscribed], [ports.ErrClosed], [ports.ErrNoOffset], [ports.ErrOffsetExpired].
 func (h *Hub) Subscribe(name string) (*Subscription, error) {
@@ -72,20 +72,20 @@ func (h *Hub) Subscribe(name string) (*Subscription, error) {
 	return c.open, nil
 }
 
-// tooOld is the error about a consumer whose offset has expired.
+// tooOld returns the error for a consumer whose offset has expired.
 func (h *Hub) tooOld(c *consumer) error {
 	return fmt.Errorf("%w: it is at %s, and the log starts at %s", ports.ErrOffsetExpired, show(h.offset(c)), show(h.floor()))
 }
 
-// End is the end of the feed at some time, for a consumer that will go on from there.
+// End is the end of the feed at some time, for a consumer that continues there.
 type End struct {
 	consumer *consumer
 	// At is the offset to be saved.
 	At time.Time
 }
 
-// End returns the end of the feed. Everything up to the given time was in the event store before the
-// call.
+// End returns the end of the feed. Everything up to the given time was in the event store before
+// the call.
 func (h *Hub) End(name string, at time.Time) (End, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -97,7 +97,7 @@ func (h *Hub) End(name string, at time.Time) (End, error) {
 	return End{end, latest(at, h.floor())}, nil // before that there was no log
 }
 
-// Seek puts the consumer at the end whose offset was saved.
+// Seek moves the consumer to the end whose offset was saved.
 func (h *Hub) Seek(end End) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -113,7 +113,7 @@ func (h *Hub) Seek(end End) error {
 	return nil
 }
 
-// Lag tells how far a consumer is behind, from what is in memory.
+// Lag returns how far a consumer is behind, from what is in memory.
 func (h *Hub) Lag(name string) (ports.Lag, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -129,7 +129,7 @@ func (h *Hub) Lag(name string) (ports.Lag, error) {
 	return ports.Lag{}, nil
 }
 
-// Moved returns the names of the consumers whose offsets are to be saved. They count as being saved
+// Moved returns the names of the consumers whose offsets must be saved. They count as being saved
 // until [Hub.Saved].
 func (h *Hub) Moved() (names []string) {
 	h.mu.Lock()
@@ -143,7 +143,8 @@ func (h *Hub) Moved() (names []string) {
 	return names
 }
 
-// Offset returns the offset of a consumer that is to be saved; false if there is none, or no longer.
+// Offset returns the offset of a consumer that must be saved. moved is false if there is none, or
+// no longer.
 func (h *Hub) Offset(name string) (at time.Time, moved bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -155,7 +156,8 @@ func (h *Hub) Offset(name string) (at time.Time, moved bool) {
 	return at, at.After(c.saved)
 }
 
-// Saved notes what became of the save of an offset, and tells whether that is news: the first failure.
+// Saved sets the result of the save of an offset. It reports whether that is the first failure in a
+// row.
 func (h *Hub) Saved(name string, at time.Time, err error) (news bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -171,8 +173,8 @@ func (h *Hub) Saved(name string, at time.Time, err error) (news bool) {
 	return news
 }
 
-// Elsewhere returns the names of the consumers that have no subscription here, so that another process
-// may move them.
+// Elsewhere returns the names of the consumers that have no subscription here. Another process may
+// move them.
 func (h *Hub) Elsewhere() (names []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -188,7 +190,7 @@ func (h *Hub) Elsewhere() (names []string) {
 	return names
 }
 
-// Unavailable makes an error of a read one of package ports.
+// Unavailable turns an error of a read into an error of package ports.
 func Unavailable(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended

@@ -2,7 +2,7 @@ package hub
 
 import "time"
 
-// floor is the time up to which the log has expired.
+// floor returns the time up to which the log has expired.
 func (h *Hub) floor() time.Time {
 	if h.kept == 0 {
 		return h.dropped
@@ -10,10 +10,9 @@ func (h *Hub) floor() time.Time {
 	return latest(h.dropped, h.config.Now().Add(-h.kept))
 }
 
-// Keep notes for how long the log keeps a row, 0 for ever, and when its first stream set starts, before
-// which there are no rows that can be found. It returns the time that was noted before. The time of
-// the configuration counts where it is shorter. What has expired stays so, whatever the log is told
-// from now on.
+// Keep sets how long the log keeps a row (0 means for ever), and when its first stream set starts.
+// Before that there are no rows that can be found. It returns the previous time. A shorter time in
+// the configuration wins. What has expired stays expired.
 func (h *Hub) Keep(log time.Duration, first time.Time) (before time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -29,8 +28,8 @@ func (h *Hub) Keep(log time.Duration, first time.Time) (before time.Duration) {
 	return before
 }
 
-// Expire drops from the tail what the log holds no longer either, so that memory never makes the feed look better than a
-// restart would find it, and looks whose offset has expired.
+// Expire drops what the log no longer holds from the tail, so that memory never makes the feed look
+// better than after a restart. It also checks whose offset has expired.
 func (h *Hub) Expire() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -43,8 +42,9 @@ func (h *Hub) Expire() {
 	h.wake()
 }
 
-// expired tells whether the log may have lost something behind the consumer's offset: what the consumer has not committed, or,
-// when the safe reader has not worked for that long, what nobody has seen.
+// expired reports whether the log may have lost something after the consumer's offset: records that
+// the consumer has not committed, or rows that were never read because the safe reader has not
+// worked for that long.
 func (h *Hub) expired(c *consumer) bool {
 	floor := h.floor()
 	c.lost = c.lost || !c.attached && c.from.Before(floor) || h.offset(c).Before(floor)

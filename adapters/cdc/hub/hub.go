@@ -14,11 +14,11 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// mostHeld is how many records may wait for a predecessor at the same time; more come with a hole. They may also take as many
-// bytes as the tail.
+// mostHeld is how many records may wait for a predecessor at the same time. Further ones are
+// released with a hole. They may take as many bytes as the tail.
 const mostHeld = 8192
 
-// Source is who found a record.
+// Source is the reader that found a record.
 type Source int
 
 // The readers of the log.
@@ -27,7 +27,7 @@ const (
 	Safe
 )
 
-// Entry is a record and the time of its change, which is its place in the log.
+// Entry is a record with the time of its change, which is its place in the log.
 type Entry struct {
 	record eventsourcing.Record
 	at     time.Time
@@ -44,64 +44,67 @@ func (e Entry) key() key { return key{e.record.AggregateID, e.record.SequenceNum
 // NewEntry returns the entry of a record.
 func NewEntry(record eventsourcing.Record, at time.Time) Entry { return Entry{record, at} }
 
-// Size is about what an entry takes in memory.
+// Size returns the approximate memory of an entry.
 func (e Entry) Size() int { return len(e.record.Payload) + 512 }
 
-// Hub is where both readers meet: it drops what came before, sorts what came too early, and keeps the end of the feed, the
-// tail, for all consumers. All of it is guarded by mu, and nothing here waits for anybody.
+// Hub combines both readers. It drops duplicates, sorts records that came too early, and keeps the
+// end of the feed, the tail, for all consumers. mu guards all of it, and nothing here waits.
 type Hub struct {
 	config Config
 
 	mu     sync.Mutex
 	closed bool
-	// changed is closed, and replaced, when there may be something new for somebody who waits.
+	// changed is closed and replaced when there may be something new for a goroutine that waits.
 	changed chan struct{}
 
-	// Entries are numbered from 1 in the order in which they are let go; tail[0] has the number first.
+	// Entries are numbered from 1 in the order in which they are released. tail[0] has the number
+	// first.
 	tail      []Entry
 	first     uint64
 	tailBytes int
-	// newest is the greatest time of an entry that ever was in the tail; at first where the readers start.
+	// newest is the greatest time of any entry that was ever in the tail. At first it is where the
+	// readers start.
 	newest time.Time
 
-	// known has each record that came; what it has forgotten is not younger than forgotten.
+	// known holds each record that came. What it has dropped is not younger than forgotten.
 	known     *bounded[key, came]
 	forgotten time.Time
-	// last has the highest sequence number that was let go.
+	// last holds the highest sequence number that was released.
 	last *bounded[uuid.UUID, uint64]
-	// held has what waits for a predecessor, in order.
+	// held holds the records that wait for a predecessor, in order.
 	held                 map[uuid.UUID]*waiting
 	heldCount, heldBytes int
 	// holding wakes the loop that ends the waiting.
 	holding chan struct{}
 
-	// horizon is the time up to which the fast reader has read every stream that it knows, covered the
-	// time up to which it has read everything, and safe that of the safe reader; at first where they
-	// start. begun says that the safe reader has read something.
+	// horizon is the time up to which the fast reader has read every stream that it knows. covered
+	// is the time up to which it has read everything. safe is that of the safe reader. At first
+	// they are where the readers start. begun says that the safe reader has read something.
 	horizon, covered, safe time.Time
 	begun                  bool
 
 	consumers map[string]*consumer
-	// asked has the names of consumers that somebody asked about and that are not in consumers.
+	// asked holds the names of requested consumers that are not in consumers.
 	asked map[string]bool
-	// kept is for how long the log keeps a row, 0 for ever, and dropped the time before which it is gone
-	// in any case.
+	// kept is how long the log keeps a row, and 0 means for ever. dropped is the time before which
+	// rows are certainly gone.
 	kept    time.Duration
 	dropped time.Time
-	// logKeeps is what the table says about kept.
+	// logKeeps is the value of kept in the table's options.
 	logKeeps time.Duration
 
 	pulse pulse
 	stats Stats
 }
 
-// came is what is remembered of a record that came: its number, or 0 while it is held, and its time.
+// came is what is kept of a record that came: its number, or 0 while it is held, and its time.
 type came struct {
 	number uint64
 	at     time.Time
 }
 
-// waiting are the held entries of one aggregate, in order, and when the patience with each ends.
+// waiting holds the held entries of one aggregate, in order, with the times at which their patience
+// ends.
 type waiting struct {
 	entries []Entry
 	until   []time.Time
@@ -119,14 +122,14 @@ func New(c Config, start, now time.Time) *Hub {
 	return h
 }
 
-// Accept takes what a reader found in a row, and tells whether it was more than a heartbeat.
+// Accept accepts what a reader found in a row. It reports whether it was more than a heartbeat.
 func (h *Hub) Accept(row *cdclog.Row, from Source) bool {
 	if at, ok := row.Heartbeat(); ok {
 		h.hear(heartbeat{at: at, place: row.At()}, from)
 		return false
 	}
 	record, found, err := row.Record()
-	if err != nil && from == Fast { // the safe reader finds the same ones
+	if err != nil && from == Fast { // the safe reader finds the same rows
 		h.Report(err)
 	}
 	h.mu.Lock()
@@ -140,7 +143,7 @@ func (h *Hub) Accept(row *cdclog.Row, from Source) bool {
 	return true
 }
 
-// Report tells of a row that is no record.
+// Report reports a row that should be a record and is not.
 func (h *Hub) Report(err error) {
 	h.config.Logger.Error("a row of the log is no record; its consumers find it missing and read the event store", "error", err)
 	var malformed *cdclog.MalformedRowError
@@ -178,7 +181,7 @@ func (h *Hub) add(e Entry, from Source) {
 	}
 }
 
-// know remembers that a record came, for which the oldest one may be forgotten.
+// know notes that a record came. The oldest one may be dropped for it.
 func (h *Hub) know(e Entry, number uint64) {
 	if old, full := h.known.put(e.key(), came{number, e.at}); full && old.at.After(h.forgotten) {
 		h.forgotten = old.at
@@ -206,7 +209,7 @@ func (h *Hub) hold(e Entry) {
 	}
 }
 
-// releaseHeld lets go of what follows on what was let go before, or of everything.
+// releaseHeld releases the held records that follow the released ones, or all of them.
 func (h *Hub) releaseHeld(id uuid.UUID, w *waiting, all bool) {
 	for len(w.entries) > 0 {
 		e := w.entries[0]
@@ -260,10 +263,10 @@ func (h *Hub) evict() {
 
 func (h *Hub) end() uint64 { return h.first + uint64(len(h.tail)) }
 
-// from returns the part of the tail from a number on, which must not have been evicted.
+// from returns the tail from a number on. That number must not have been evicted.
 func (h *Hub) from(number uint64) []Entry { return h.tail[number-h.first:] }
 
-// wake wakes everybody who waits.
+// wake wakes all goroutines that wait.
 func (h *Hub) wake() {
 	close(h.changed)
 	h.changed = make(chan struct{})
@@ -289,7 +292,7 @@ func (h *Hub) Run(ctx context.Context) {
 	}
 }
 
-// releaseDue lets go of what has waited long enough and returns when the next one will have, or zero.
+// releaseDue releases what has waited long enough. It returns when the next one is due, or zero.
 func (h *Hub) releaseDue(now time.Time) (next time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -304,8 +307,8 @@ func (h *Hub) releaseDue(now time.Time) (next time.Time) {
 	return next
 }
 
-// FastPassed notes that the fast reader has read the streams that it knows up to horizon, and everything
-// up to covered.
+// FastPassed notes that the fast reader has read the streams that it knows up to horizon, and
+// everything up to covered.
 func (h *Hub) FastPassed(horizon, covered time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -326,14 +329,14 @@ func (h *Hub) SafePassed(horizon time.Time) {
 	}
 }
 
-// Confirmed is the time up to which the safe reader has read everything.
+// Confirmed returns the time up to which the safe reader has read everything.
 func (h *Hub) Confirmed() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.safe
 }
 
-// Settle waits, for a bounded time, until what was in the log at the given time is in the tail.
+// Settle waits, for a bounded time, until everything that was in the log at a time is in the tail.
 func (h *Hub) Settle(ctx context.Context, at time.Time, patience time.Duration) error {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()

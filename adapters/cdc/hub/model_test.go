@@ -16,20 +16,21 @@ import (
 	"orderflow/ports"
 )
 
-// A model of the log, of two readers that miss and repeat rows as the real ones do, and of a process that may die. Whatever they
-// do, and in whatever order, even in the middle of a read of the log: each record is committed in the end. And a heartbeat comes
-// behind all records that were visible before it was sent, as long as the hub forgets none.
+// A model of the log, of two readers that miss and repeat rows like the real ones, and of a process
+// that may die. Whatever they do and in whatever order, even during a read of the log, each record
+// is committed in the end. And a heartbeat comes after all records that were visible before it was
+// sent, as long as the hub drops none.
 
 const (
 	aggregates = 3
-	// confidence is how late a row may become visible, at most, in ticks.
+	// confidence is the longest time, in ticks, after which a row becomes visible.
 	confidence = 20
 )
 
 type modelRow struct {
 	Entry
 	stream  int
-	visible int // the tick from which on readers see it
+	visible int // the tick at which readers begin to see it
 }
 
 type modelBeat struct {
@@ -42,7 +43,8 @@ type model struct {
 	now  int
 	log  []modelRow
 	head [aggregates]uint64
-	// beats holds the heartbeats by their times, which count milliseconds; one is visible at once, and in one stream.
+	// beats holds the heartbeats by their times in milliseconds. A heartbeat is visible at once,
+	// and in one stream.
 	beats []modelBeat
 	roomy bool
 
@@ -60,7 +62,7 @@ func at(tick int) time.Time {
 	return time.Unix(1_700_000_000, 0).Add(time.Duration(tick) * time.Microsecond)
 }
 
-// start is the start of a process.
+// start starts a process.
 func (m *model) start() {
 	remembered := 1000
 	if !m.roomy {
@@ -94,7 +96,7 @@ func (m *model) write() {
 	for range m.pick("events", 1, 3) {
 		m.head[stream]++
 		record := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: uuid.UUID{byte(stream + 1)}, SequenceNumber: m.head[stream]}}
-		late := max(0, m.pick("late", -2*confidence, confidence-1)) // mostly not
+		late := max(0, m.pick("late", -2*confidence, confidence-1)) // usually not late
 		m.log = append(m.log, modelRow{Entry{record, at(m.now)}, stream, m.now + late})
 	}
 	m.now += m.pick("pause", 0, 3)
@@ -106,7 +108,7 @@ func (m *model) beat() {
 	m.now += m.pick("pause", 1, 3)
 }
 
-// hear shows a reader the heartbeats behind a time, up to another one.
+// hear shows a reader the heartbeats between two times.
 func (m *model) hear(from, to time.Time, by Source, is func(modelBeat) bool) {
 	for _, b := range m.beats {
 		if b.place.After(from) && !b.place.After(to) && is(b) {
@@ -129,7 +131,7 @@ func (m *model) heard(d *ports.Delivery) {
 	}
 }
 
-// rows are those that a reader sees behind a time, up to another one.
+// rows returns the rows that a reader sees between two times.
 func (m *model) rows(from, to time.Time, is func(modelRow) bool) (found []Entry) {
 	for _, r := range m.log {
 		if r.visible <= m.now && r.at.After(from) && !r.at.After(to) && is(r) {
@@ -147,7 +149,7 @@ func (m *model) add(entries []Entry, from Source) {
 	}
 }
 
-// fast reads some streams, and so ends a pass or does not.
+// fast reads some streams, which may or may not end a pass.
 func (m *model) fast() {
 	first := m.pick("first stream", 0, aggregates-1)
 	for stream := first; stream < aggregates; stream++ {
@@ -158,7 +160,7 @@ func (m *model) fast() {
 	m.passed(at(min(m.fastFrom[0], m.fastFrom[1], m.fastFrom[2])))
 }
 
-// safe reads some streams, and so ends a window or does not.
+// safe reads some streams, which may or may not end a window.
 func (m *model) safe() {
 	to := m.now - confidence - m.pick("behind", 0, 5)
 	first := 0
@@ -180,7 +182,7 @@ func (m *model) passed(horizon time.Time) { m.hub.FastPassed(horizon, horizon) }
 
 func (m *model) patience() { m.hub.releaseDue(time.Now().Add(time.Hour)) }
 
-// read is what a page of the log holds. Anything may happen while it is read.
+// read returns a page of the log. Anything may happen while it is read.
 func (m *model) read(_ context.Context, from, to time.Time) ([]Entry, time.Time, error) {
 	if m.pick("fail", 0, 9) == 0 {
 		return nil, to, context.DeadlineExceeded
@@ -205,7 +207,7 @@ func (m *model) some(when string) {
 	}
 }
 
-// next takes a delivery if there is one, or reads a page.
+// next takes a delivery if there is one. Otherwise it reads a page.
 func (m *model) next() (more bool) {
 	delivery, wait, err := m.sub.poll(context.Background())
 	switch {
@@ -246,7 +248,7 @@ func (m *model) resubscribe() {
 	m.subscribe()
 }
 
-// finish lets everything become visible, be read, delivered and committed.
+// finish makes everything visible, read, delivered and committed.
 func (m *model) finish() {
 	m.finishing = true
 	m.beats = append(m.beats, modelBeat{heartbeat{at: time.UnixMilli(int64(len(m.beats) + 1)), place: at(m.now)}, 0})
@@ -309,7 +311,8 @@ func TestHub_PropEveryRecordIsCommittedInTheEnd(t *testing.T) {
 	})
 }
 
-// The safe reader may pass a record that is held because its predecessor is unknown, and the process may die then.
+// The safe reader may pass a record that is held because its predecessor is unknown, and the
+// process may die at that moment.
 func TestHub_OffsetStaysBeforeAHeldRecord(t *testing.T) {
 	t.Parallel()
 	h := New(Config{TailRecords: 10, TailBytes: 1 << 20, Remembered: 10, Patience: time.Hour}, at(0), time.Time{})
@@ -330,7 +333,8 @@ func TestHub_OffsetStaysBeforeAHeldRecord(t *testing.T) {
 	}
 }
 
-// Both readers have found a record and the hub has forgotten it, before the safe reader has passed it: nobody brings it again.
+// Both readers have found a record and the hub has dropped it, before the safe reader has passed
+// it. Nothing would deliver it again.
 func TestPage_HasWhatTheHubForgot(t *testing.T) {
 	t.Parallel()
 	h := New(Config{TailRecords: 10, TailBytes: 1 << 20, Remembered: 1, Patience: time.Hour}, at(0), time.Time{})
@@ -370,7 +374,7 @@ func numberedRecord(aggregate byte, sequence uint64) eventsourcing.Record {
 	return eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: uuid.UUID{aggregate}, SequenceNumber: sequence}}
 }
 
-// An order that is never out of hand for long, among many others: it is not forgotten, and its events are not held.
+// An order that is used regularly, among many others, is not dropped, and its events are not held.
 func TestHub_RemembersWhatIsInUse(t *testing.T) {
 	t.Parallel()
 	const remembered = 100

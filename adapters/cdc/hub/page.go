@@ -10,18 +10,21 @@ import (
 	"github.com/google/uuid"
 )
 
-// The bounds of how much of the log a page covers. The window grows over quiet times, and shrinks until what it holds fits.
+// The bounds of how much of the log a page covers. The window grows in quiet times, and shrinks
+// until its rows fit.
 const (
 	firstWindow = time.Minute
 	widest      = time.Hour
 	narrowest   = time.Millisecond
 )
 
-// readPage reads a part of the log for a consumer that is behind, and attaches it to the tail when that was the last one.
+// readPage reads a part of the log for a consumer that is behind. It attaches the consumer to the
+// tail when that was the last part.
 //
-// Every record that has a number in the tail below end, noted before the page is read, is in the log up to newest, noted
-// together with it. So a page that goes up to newest is the last: what it does not have comes from the tail, from end on.
-// What readers find in the time that a consumer has read or is reading, before it is attached, goes to consumer.late.
+// end and newest are read together, before the page. Every record with a number below end is in the
+// log up to newest. So a page that goes up to newest is the last one. Later records come from the
+// tail, from end on. While the consumer reads and until it is attached, records that readers find
+// in the time that it has read or is reading go to consumer.late.
 func (s *Subscription) readPage(ctx context.Context) error {
 	h, c := s.hub, s.consumer
 	h.mu.Lock()
@@ -44,10 +47,11 @@ func (s *Subscription) readPage(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if c.open != s {
-		return nil // closed meanwhile; the next poll says so
+		return nil // closed in the meantime; the next poll says so
 	}
 	c.learn(to.Sub(from), len(page), h.config.CatchUpRecords)
-	// Unless what it needs next was evicted, or it was sent back, while the page was read.
+	// The page is not the last one if the next record was evicted, or if the consumer was sent
+	// back, while the page was read.
 	last := !to.Before(newest) && end >= h.first && !c.sentBack
 	h.take(c, page, end)
 	switch {
@@ -59,11 +63,15 @@ func (s *Subscription) readPage(ctx context.Context) error {
 	return nil
 }
 
-// take makes the consumer's page of what was read from the log, and of what came late. Left out is what is done, and what the
-// hub had not yet let go when it had let go of all below end: that is late or will be, or comes from the tail, behind its
-// predecessor. A record that the hub does not know is taken for one that is yet to come when the safe reader has not got there
-// and it is younger than all that the hub has forgotten. Else it was there before this process, or may be forgotten after
-// both readers have found it, which they do stream by stream; nobody would bring it again.
+// take makes the consumer's page from the rows of the log and from the records that came late. It
+// leaves out records that are done. It also leaves out records that the hub had not released when
+// it had released all below end: such a record is late or will be, or it comes from the tail after
+// its predecessor.
+//
+// A record that the hub does not know is still to come when the safe reader has not reached it and
+// when it is younger than everything that the hub has dropped. Otherwise it was there before this
+// process started, or the hub has dropped it after both readers found it, which they do stream by
+// stream. Nothing would deliver such a record again, so it stays in the page.
 func (h *Hub) take(c *consumer, read []Entry, end uint64) {
 	yetToCome := latest(h.safe, h.forgotten)
 	have := map[key]bool{}
@@ -86,7 +94,8 @@ func (h *Hub) take(c *consumer, read []Entry, end uint64) {
 	h.stats.CaughtUp += uint64(len(c.page))
 }
 
-// arrange sorts by time, and within each aggregate by sequence number: a later event may have been written first.
+// arrange sorts by time, and within each aggregate by sequence number, because a later event may
+// have been written first.
 func arrange(page []Entry) {
 	slices.SortStableFunc(page, func(a, b Entry) int { return a.at.Compare(b.at) })
 	places := map[uuid.UUID][]int{}
@@ -105,7 +114,7 @@ func arrange(page []Entry) {
 	}
 }
 
-// learn makes the window of the next page fit the last one.
+// learn adapts the window of the next page to the last page.
 func (c *consumer) learn(covered time.Duration, records, limit int) {
 	if covered <= 0 {
 		return

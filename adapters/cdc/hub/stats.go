@@ -2,42 +2,48 @@ package hub
 
 import "time"
 
-// Stats are counters since the start, and how things stand.
+// Stats holds counters since the start, and the current state.
 type Stats struct {
-	// Fast and Safe count the records that each reader found first; Late those of Safe that the fast reader had passed by.
+	// Fast and Safe count the records that each reader found first. Late counts those of Safe that
+	// the fast reader had missed.
 	Fast, Safe, Late uint64
-	// Duplicates were found again, mostly by the safe reader.
+	// Duplicates counts records that were found again, mostly by the safe reader.
 	Duplicates uint64
-	// Ignored rows carry no record. Malformed ones should have.
+	// Ignored counts rows that contain no record. Malformed counts rows that should contain one.
 	Ignored, Malformed uint64
-	// Held records waited for a predecessor. Holes were let through when the patience ended.
+	// Held counts records that waited for a predecessor. Holes counts those that were released
+	// without it.
 	Held, Holes uint64
 
-	// FastPasses and FastQueries count the fast reader's work, FastFailures its failed passes.
+	// FastPasses, FastQueries and FastFailures count the passes of the fast reader, its queries,
+	// and its failed passes.
 	FastPasses, FastQueries, FastFailures uint64
 	// StreamBatches is the number of queries in a pass.
 	StreamBatches int
-	// IdleQueries is what the fast reader asks in a second while nothing happens, whatever the number of consumers.
+	// IdleQueries is the number of queries a second of the fast reader while nothing happens. It
+	// does not depend on the number of consumers.
 	IdleQueries float64
 	// Generations counts the new stream sets that the fast reader has followed.
 	Generations uint64
 	// SafeFailures counts the failed passes of the safe reader.
 	SafeFailures uint64
 
-	// Detached counts how often a consumer had to read the log by itself because it was behind the tail, CaughtUp the
-	// records read so.
+	// Detached counts how often a consumer had to read the log separately because it was behind the
+	// tail. CaughtUp counts the records that were read so.
 	Detached, CaughtUp uint64
 	// SaveFailures counts offsets that could not be saved.
 	SaveFailures uint64
 
-	// FastHorizon and SafeHorizon are how far each reader got, zero before.
+	// FastHorizon and SafeHorizon are how far each reader has read. They are zero before the first
+	// pass.
 	FastHorizon, SafeHorizon time.Time
-	// FastBeat and SafeBeat are how old the youngest heartbeat is that counts for each reader: one that it has found itself, when
-	// it has read all streams up to there. Before the first one they count from the start of the feed. In health FastBeat is
-	// less than the interval of heartbeats and a second; SafeBeat less than that interval and [Config.Stale], and mostly that and
-	// the age from which that reader reads and two of its passes.
+	// FastBeat and SafeBeat are the age of the youngest heartbeat that counts for each reader: one
+	// that it has found, with all streams read up to there. Before the first one they count from
+	// the start of the feed. In a healthy system FastBeat is less than the interval of heartbeats
+	// plus a second. SafeBeat is less than that interval plus [Config.Stale], and usually about
+	// that interval plus the age at which that reader reads and two of its passes.
 	FastBeat, SafeBeat time.Duration
-	// Retention is how old an offset may get, 0 for ever.
+	// Retention is the highest age of an offset. 0 means for ever.
 	Retention time.Duration
 	// Headroom is the time until the consumer that is furthest behind loses its place in the log.
 	Headroom time.Duration

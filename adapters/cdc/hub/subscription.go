@@ -8,7 +8,8 @@ import (
 	"orderflow/ports"
 )
 
-// Subscription is one consumer's delivery. What it knows is in the consumer; it only guards who may ask.
+// Subscription is one consumer's delivery. The state is in the consumer. The subscription only
+// checks who may use it.
 type Subscription struct {
 	hub      *Hub
 	consumer *consumer
@@ -48,7 +49,8 @@ func (s *Subscription) deliver(ctx context.Context) (ports.Delivery, error) {
 	}
 }
 
-// poll returns the next delivery, or else a channel to wait for, or else nothing: then a page of the log is to be read.
+// poll returns the next delivery, or a channel to wait for. When it returns neither, a page of the
+// log must be read.
 func (s *Subscription) poll(ctx context.Context) (delivery *ports.Delivery, wait <-chan struct{}, err error) {
 	h, c := s.hub, s.consumer
 	h.mu.Lock()
@@ -58,7 +60,7 @@ func (s *Subscription) poll(ctx context.Context) (delivery *ports.Delivery, wait
 	}
 	if len(c.page) > 0 {
 		e := c.page[0]
-		c.page[0] = Entry{} // what was handed out must not be kept alive
+		c.page[0] = Entry{} // a delivered record must not be kept alive
 		c.page = c.page[1:]
 		return s.hand(e, 0), nil, nil
 	}
@@ -102,7 +104,8 @@ func (s *Subscription) Commit(ctx context.Context, p ports.Position) error {
 	return fmt.Errorf("commit of %s at %s: %w", c.name, p.Offset, err)
 }
 
-// Close implements [ports.Subscription]. The consumer can be subscribed again at once, from what it has committed.
+// Close implements [ports.Subscription]. The consumer can be subscribed again at once, from what it
+// has committed.
 func (s *Subscription) Close() error {
 	h, c := s.hub, s.consumer
 	h.mu.Lock()
@@ -115,7 +118,8 @@ func (s *Subscription) Close() error {
 	return nil
 }
 
-// enter refuses what can be told before anything is done. The caller holds the hub's mutex.
+// enter refuses calls that can be refused before anything is done. The caller holds the hub's
+// mutex.
 func (s *Subscription) enter(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:

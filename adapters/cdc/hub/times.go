@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// earliest is the lesser of two times.
+// earliest returns the earlier of two times.
 func earliest(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
@@ -13,7 +13,7 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// latest returns the greater of two times.
+// latest returns the later of two times.
 func latest(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
@@ -21,5 +21,5 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// show is a time as messages have it.
+// show renders a time for messages.
 func show(t time.Time) string { return strings.TrimSuffix(t.UTC().Format(time.RFC3339Nano), "Z") }
