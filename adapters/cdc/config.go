@@ -52,7 +52,7 @@ type Config struct {
 
 	// Confidence is the age at which the safe reader reads a row. The default is 30 seconds. A row
 	// that becomes visible later is lost to the feed, and a consumer fills the hole from the event
-	// store. The clocks of the servers and of this process must differ by much less.
+	// store. The clocks of the servers must differ by much less.
 	Confidence time.Duration
 	// SafeDelay is the pause between two passes of the safe reader. The default is 10 seconds.
 	SafeDelay time.Duration
@@ -83,7 +83,8 @@ type Config struct {
 	// log. The default is 1,000.
 	CatchUpRecords int
 
-	// Now returns the time of the servers. The default is time.Now.
+	// Now returns the time of the servers, without I/O. The default is time.Now. When it is wrong
+	// for a while, nothing is lost.
 	Now    func() time.Time
 	Logger *slog.Logger
 	// OnMalformed is called for each row that should be a record and is not. It must not block.

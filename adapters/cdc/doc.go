@@ -114,8 +114,9 @@
 //     the boundary of two pages is between them: a hole.
 //   - When more aggregates than [Config.Remembered] take turns, their rows wait for the patience
 //     each time.
-//   - The clocks of the nodes must agree within a fraction of [Config.Confidence], and [Config.Now]
-//     with them.
+//   - The clocks of the nodes must agree within a fraction of [Config.Confidence]. The clock of the
+//     process does not matter for offsets: the safe reader asks a node for the time in each pass.
+//     While [Config.Now] is wrong, the fast reader may find nothing, and ages are wrong.
 //   - The caller must avoid empty consumer names, and names that processes with different outboxes
 //     share.
 //

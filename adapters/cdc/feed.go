@@ -56,7 +56,10 @@ func Open(ctx context.Context, config Config) (*Feed, error) {
 		return nil, fmt.Errorf("open the change feed: the retention is %s, but the CDC log of %s.%s keeps rows for %s only: set the retention to %s or less, or run: %s",
 			config.Retention, config.Keyspace, config.Table, keep, keep, f.log.RetentionStatement(config.Retention))
 	}
-	now := config.Now()
+	now, err := f.log.Time(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open the change feed: %w", hub.Unavailable(ctx, err))
+	}
 	start := now.Add(-config.Confidence).Truncate(cdclog.Tick)
 	if first.After(start) {
 		start = first
@@ -176,7 +179,11 @@ func (f *Feed) seekEnd(ctx context.Context, name string) error {
 		return err
 	}
 	// Older events were in the event store before the call, wherever the readers are.
-	end, err := f.hub.End(name, f.config.Now().Add(-f.config.Confidence).Truncate(cdclog.Tick))
+	now, err := f.log.Time(ctx)
+	if err != nil {
+		return hub.Unavailable(ctx, err)
+	}
+	end, err := f.hub.End(name, now.Add(-f.config.Confidence).Truncate(cdclog.Tick))
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (f *Feed) fastReader(start time.Time) *cdclog.Reader {
 func (f *Feed) safeReader(start time.Time) *cdclog.Reader {
 	return cdclog.NewReader(cdclog.ReaderConfig{
 		Log: f.log, Sink: safeSink{f}, Name: "safe", Start: start, Age: f.config.Confidence,
-		Pause: f.config.SafeDelay, IdlePause: f.config.SafeDelay, Now: f.config.Now, Logger: f.config.Logger,
+		Pause: f.config.SafeDelay, IdlePause: f.config.SafeDelay, Now: f.config.Now, Ask: true, Logger: f.config.Logger,
 	})
 }
 

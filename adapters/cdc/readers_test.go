@@ -375,14 +375,13 @@ func TestFeed_ConsumerAtTheEndExpiresWhenNobodyReadTheLog(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{}, false)
 	config := s.config(newOffsets())
-	var skew atomic.Int64
-	config.Now = func() time.Time { return time.Now().Add(time.Duration(skew.Load())) }
+	config.Now = s.sim.Now
 	r := follow(t, s, config)
 	r.put(1)
 	r.commit(r.expect(1)[0])
 	heal := s.sim.Inject(scyllasim.Fault{Table: "outbox_messages_scylla_cdc_log", Effect: scyllasim.Unavailable, Times: -1})
 	r.await("the fast reader to fail", func(s cdc.Stats) bool { return s.FastFailures > 0 })
-	skew.Store(int64(25 * time.Hour))
+	s.sim.Advance(25 * time.Hour)
 	if _, err := r.sub.Next(t.Context()); !errors.Is(err, ports.ErrOffsetExpired) {
 		t.Errorf("next: error %v, want %v", err, ports.ErrOffsetExpired)
 	}

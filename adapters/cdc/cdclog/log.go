@@ -54,6 +54,13 @@ func (l *Log) Read(ctx context.Context, purpose string, streams [][]byte, from, 
 	return iter.Close()
 }
 
+// Time asks a server for its time.
+func (l *Log) Time(ctx context.Context) (time.Time, error) {
+	var now gocql.UUID
+	err := l.config.Session.Query(`SELECT now() FROM system.local`).WithContext(ctx).Consistency(gocql.One).Idempotent(true).Scan(&now)
+	return now.Time(), err
+}
+
 // behind returns the least id of a time after t. (gocql.MaxTimeUUID is not the greatest id of a
 // time: servers compare the lower half as signed bytes, and its first one is negative.)
 func behind(t time.Time) gocql.UUID { return gocql.MinTimeUUID(t.Add(100 * time.Nanosecond)) }

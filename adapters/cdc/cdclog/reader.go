@@ -72,8 +72,11 @@ type ReaderConfig struct {
 	LookEvery time.Duration
 	// Woken starts a pass at once, with short pauses from then on. It may be nil.
 	Woken <-chan struct{}
-	// Now returns the time of the servers.
+	// Now returns the time of the servers. It may be wrong for a while. Then the reader may miss
+	// rows, and may report rows as read that it has not read. With Ask, each pass asks a server
+	// for the time instead.
 	Now    func() time.Time
+	Ask    bool
 	Logger *slog.Logger
 }
 
@@ -154,7 +157,11 @@ func (r *Reader) sleep(ctx context.Context, pause time.Duration) bool {
 func (r *Reader) pass(ctx context.Context) (found, behind bool, err error) {
 	p := Pass{Horizon: r.horizon, Covered: earliest(r.horizon, r.looked)}
 	defer func() { p.Err = err; r.config.Sink.Passed(p) }()
-	now := r.config.Now()
+	now, err := r.now(ctx)
+	if err != nil {
+		return false, false, err
+	}
+	r.goBack(now)
 	if p.NewSets, err = r.look(ctx, now); err != nil {
 		if len(r.reading) == 0 {
 			return false, false, err
@@ -181,6 +188,27 @@ func (r *Reader) pass(ctx context.Context) (found, behind bool, err error) {
 	r.horizon = latest(r.horizon, reached)
 	p.Horizon, p.Covered = r.horizon, earliest(r.horizon, r.looked)
 	return found, err == nil && to.Before(due), err
+}
+
+// now returns the time of the servers.
+func (r *Reader) now(ctx context.Context) (time.Time, error) {
+	if !r.config.Ask {
+		return r.config.Now(), nil
+	}
+	now, err := r.config.Log.Time(ctx)
+	if err != nil {
+		return now, fmt.Errorf("ask a server what time it is: %w", err)
+	}
+	return now, nil
+}
+
+// goBack makes a reader that has read up to a time in the future read again from now on: the time
+// was wrong before.
+func (r *Reader) goBack(now time.Time) {
+	r.horizon = earliest(r.horizon, now)
+	for _, b := range r.reading {
+		b.from = earliest(b.from, now)
+	}
 }
 
 // readTo reads all streams up to a time.
