@@ -13,8 +13,8 @@ import (
 	"orderflow/tests/servers"
 )
 
-// The topic read with another client than this package's readers use, by two members of a group, as
-// a service of another team would.
+// The topic is read with another client than this package's, by two members of a group, as a
+// service of another team would read it.
 func TestAnotherClient_ReadsKeysHeadersAndOrder(t *testing.T) {
 	t.Parallel()
 	anotherClient(t, topictest.NewCluster(t).ListenAddrs())
@@ -65,9 +65,10 @@ func anotherClient(t *testing.T, brokers []string) {
 		}()
 	}
 
-	seen := make(map[string]bool)        // by event id
-	last := [2]map[string]uint64{{}, {}} // by member and key: a member that gets a partition later begins later
-	partition := make(map[string]int32)  // by key
+	seen := make(map[string]bool) // by event id
+	// by member and key: a member that gets a partition later begins later
+	last := [2]map[string]uint64{{}, {}}
+	partition := make(map[string]int32) // by key
 	for len(seen) < orders*length {
 		var m arrival
 		select {

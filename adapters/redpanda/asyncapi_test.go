@@ -38,7 +38,7 @@ func readDescription(t testing.TB) *description {
 	if err := yaml.Unmarshal(redpanda.AsyncAPI(), &d.root); err != nil {
 		t.Fatal(err)
 	}
-	d.compiler.DefaultDraft(jsonschema.Draft7) // whose superset the schemas of AsyncAPI are
+	d.compiler.DefaultDraft(jsonschema.Draft7) // the schemas of AsyncAPI are a superset of it
 	d.compiler.AssertFormat()
 	text, err := json.Marshal(d.root) // as a validator of JSON wants it
 	if err != nil {
@@ -58,7 +58,7 @@ func (d *description) messages() object {
 	return d.root["components"].(object)["messages"].(object)
 }
 
-// schema compiles the part of the document that a path of names leads to.
+// schema compiles the part of the document at a path of names.
 func (d *description) schema(t testing.TB, path ...string) *jsonschema.Schema {
 	t.Helper()
 	s, err := d.compiler.Compile("asyncapi.json#/" + strings.Join(path, "/"))
@@ -68,7 +68,7 @@ func (d *description) schema(t testing.TB, path ...string) *jsonschema.Schema {
 	return s
 }
 
-// check says in what a message is not as the description of a message says.
+// check returns how a message differs from its description.
 func (d *description) check(t testing.TB, name string, m *kgo.Record) error {
 	t.Helper()
 	headers := make(object, len(m.Headers))
@@ -94,8 +94,8 @@ func (d *description) check(t testing.TB, name string, m *kgo.Record) error {
 	return nil
 }
 
-// newestEvents is one event of every type, as the codec writes it now; which types there are is for
-// the corpus to say.
+// newestEvents returns one event of every type, as the codec writes it now. The corpus says which
+// types there are.
 func newestEvents(t testing.TB) (records []eventsourcing.Record) {
 	t.Helper()
 	items := []order.Item{{SKU: "A-1", Quantity: 2, UnitPrice: 1250}, {SKU: "B_2.x", Quantity: 10_000, UnitPrice: 0}}
@@ -116,7 +116,7 @@ func newestEvents(t testing.TB) (records []eventsourcing.Record) {
 	return records
 }
 
-// everyEvent is one event of every type and version that was ever written, and those that are
+// everyEvent returns one event of every type and version that was ever written, and those that are
 // written now.
 func everyEvent(t testing.TB) []eventsourcing.Record {
 	t.Helper()
@@ -142,7 +142,7 @@ func everyEvent(t testing.TB) []eventsourcing.Record {
 		r.EventType, r.EventVersion, r.Payload = stored.EventType, stored.EventVersion, stored.Payload
 		records = append(records, r)
 	}
-	// One that carries nothing but what it must, and one that carries everything.
+	// One event has only the required fields, and one has all fields.
 	bare, full := newestEvents(t)[0], newestEvents(t)[0]
 	bare.CommandID, bare.CorrelationID, bare.CausationID = uuid.Nil, uuid.Nil, uuid.Nil
 	full.Metadata = map[string]string{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "a=b", "user": "ann"}
@@ -158,8 +158,7 @@ func header(m *kgo.Record, name string) string {
 	return ""
 }
 
-// publishedMessages publishes records and reads them back with a client that knows nothing of this
-// package.
+// publishedMessages publishes records and reads them with a client that does not know this package.
 func publishedMessages(t *testing.T, brokers []string, records []eventsourcing.Record) []*kgo.Record {
 	t.Helper()
 	config := topictest.NewTopic(brokers)
@@ -186,8 +185,8 @@ func publishedMessages(t *testing.T, brokers []string, records []eventsourcing.R
 	return messages
 }
 
-// Every event of every version that was ever written is published as the document says, and as only
-// one of its messages says.
+// Every event of every version that was ever written is published as the document says, and matches
+// exactly one of its messages.
 func TestAsyncAPI_DescribesWhatIsPublished(t *testing.T) {
 	t.Parallel()
 	describes(t, topictest.NewCluster(t).ListenAddrs())
@@ -231,8 +230,8 @@ func describes(t *testing.T, brokers []string) {
 	}
 }
 
-// Messages of earlier versions are in the topic for as long as it keeps them, and the document
-// describes them, too.
+// Messages of earlier versions are in the topic as long as it keeps them, so the document must
+// describe them.
 func TestAsyncAPI_DescribesWhatAnEarlierVersionPublished(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("internal/message/testdata/messages-dec7198.jsonl")
@@ -265,8 +264,7 @@ func TestAsyncAPI_DescribesWhatAnEarlierVersionPublished(t *testing.T) {
 	}
 }
 
-// What the channel offers is what is described, and what the publisher makes without a
-// configuration.
+// The channel of the document is the topic that the publisher creates by default.
 func TestAsyncAPI_Channel(t *testing.T) {
 	t.Parallel()
 	d := readDescription(t)
@@ -288,7 +286,7 @@ func TestAsyncAPI_Channel(t *testing.T) {
 	}
 }
 
-// The schemas can tell wrong messages from right ones.
+// The schemas refuse wrong messages.
 func TestAsyncAPI_RefusesOtherMessages(t *testing.T) {
 	t.Parallel()
 	d := readDescription(t)

@@ -10,18 +10,19 @@ import (
 	"time"
 )
 
-// Config says where the cluster is, how to talk to it, and what the topic is like. Only Brokers is
+// Config holds the address of the cluster, how to connect to it, and the topic. Only Brokers is
 // required. Errors name its fields, see [SettingError].
 type Config struct {
-	// Brokers are asked first, as "host:port"; the others are found through them.
+	// Brokers are the first brokers to connect to, as "host:port". The client finds the others
+	// through them.
 	Brokers []string
 	Topic   Topic
-	// Compression of what is published; empty means none.
+	// Compression of published messages. Empty means none.
 	Compression Compression
-	// Source is the CloudEvents source of what is published; empty means "/orderflow".
+	// Source is the CloudEvents source of published events. Empty means "/orderflow".
 	Source string
-	// Metadata publishes the metadata of each event too, which may name users; without it only the
-	// trace context travels.
+	// Metadata also publishes the metadata of each event, which may name users. Without it only the
+	// trace context is published.
 	Metadata bool
 
 	// TLS is nil for plain connections.
@@ -29,34 +30,34 @@ type Config struct {
 	// SASL is nil for connections without a user.
 	SASL *SASL
 
-	// ClientID is what this process calls itself in the logs and quotas of brokers; empty means
+	// ClientID is the name of this process in the logs and quotas of brokers. Empty means
 	// "orderflow".
 	ClientID string
-	// Timeout bounds one request, and one attempt to connect; 0 means 10 seconds. A broker that
-	// died without closing its connections is noticed after it, and to publish takes up to twice as
-	// long before it is given up.
+	// Timeout bounds one request and one attempt to connect. 0 means 10 seconds. A broker that died
+	// without closing its connections is noticed after this time. Publish gives up after at most
+	// twice this time.
 	Timeout time.Duration
-	// Logger is told what an operator should know; nil means silence.
+	// Logger gets what an operator should know. Nil means no log.
 	Logger *slog.Logger
 }
 
-// Topic is the topic that events are published to. Where it exists it is taken as it is.
+// Topic is the topic to which events are published. A topic that exists is used as it is.
 type Topic struct {
 	// Name is "order-events" when empty.
 	Name string
-	// Partitions is how many the topic is created with; 0 means 12. All events of an order are in
-	// one of them.
+	// Partitions is the number of partitions of a new topic. 0 means 12. All events of an order are
+	// in one partition.
 	Partitions int32
-	// ReplicationFactor is how many copies of each the topic is created with; 0 leaves it to the
-	// broker.
+	// ReplicationFactor is the number of copies of each partition of a new topic. 0 means the
+	// broker's default.
 	ReplicationFactor int16
-	// Settings are further ones that the topic is created with, such as retention.ms.
+	// Settings are further settings of a new topic, such as retention.ms.
 	Settings map[string]string
 	// MustExist refuses to create the topic.
 	MustExist bool
 }
 
-// Compression is how batches are compressed.
+// Compression is a compression of batches.
 type Compression string
 
 // The compressions.
@@ -66,27 +67,24 @@ const (
 	CompressionLZ4  Compression = "lz4"
 )
 
-// TLS is how connections are encrypted. The name in the certificate of each broker is always
-// verified.
+// TLS configures encryption. The name in the certificate of each broker is always verified.
 type TLS struct {
-	// CA is the file with the certificates of the authorities to trust; empty means those of the
-	// system.
+	// CA is the file with the certificates of trusted authorities. Empty means those of the system.
 	CA string
-	// Cert and Key are the files with the client's own certificate, both or neither.
+	// Cert and Key are the files with the client's certificate: both or neither.
 	Cert, Key string
-	// ServerName is the name that certificates must be for; empty means the address that was
-	// dialled.
+	// ServerName is the name that certificates must have. Empty means the address that was dialled.
 	ServerName string
 }
 
-// SASL is the user to connect as. PLAIN sends the password as it is, so it wants TLS.
+// SASL is the user of connections. PLAIN sends the password unencrypted, so use it with TLS only.
 type SASL struct {
 	// Mechanism is SCRAM-SHA-512 when empty.
 	Mechanism          Mechanism
 	Username, Password string
 }
 
-// Mechanism is how a user proves who it is.
+// Mechanism is a SASL mechanism.
 type Mechanism string
 
 // The mechanisms.
@@ -96,7 +94,7 @@ const (
 	MechanismScramSHA512 Mechanism = "SCRAM-SHA-512"
 )
 
-// DefaultTopic is the name of the topic where none is configured.
+// DefaultTopic is the default name of the topic.
 const DefaultTopic = "order-events"
 
 var (
@@ -105,7 +103,7 @@ var (
 	topicName    = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 )
 
-// Validate reports everything that is wrong, each by the name of its field. It does not look at
+// Validate returns everything that is wrong, each with the name of its field. It does not read
 // files.
 func (c Config) Validate() error {
 	var problems []error
@@ -141,7 +139,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// WithDefaults returns c with the defaults in place of what is not set.
+// WithDefaults returns c with defaults for everything that is not set.
 func (c Config) WithDefaults() Config {
 	if c.Topic.Name == "" {
 		c.Topic.Name = DefaultTopic

@@ -22,7 +22,7 @@ import (
 	"orderflow/ports"
 )
 
-// whoConnects are those that share the configuration.
+// whoConnects returns everything that shares the configuration.
 func whoConnects(t *testing.T, config redpanda.Config) map[string]func(context.Context) error {
 	t.Helper()
 	p := topictest.NewPublisher(t, config)
@@ -48,8 +48,8 @@ func whoConnects(t *testing.T, config redpanda.Config) map[string]func(context.C
 	}
 }
 
-// Whatever is wrong with a broker or with a setting, everybody says it in the same words: with the
-// broker, and with the setting to look at.
+// Every component reports an error about a broker or a setting in the same words: with the broker,
+// and with the setting to check.
 func TestConfig_ErrorsNameBrokerAndSetting(t *testing.T) {
 	t.Parallel()
 	certificate, ca := topictest.NewCertificate(t)
@@ -152,7 +152,7 @@ func TestConfig_ErrorsNameBrokerAndSetting(t *testing.T) {
 	}
 }
 
-// closedPort is an address where nothing listens.
+// closedPort returns an address that nothing listens on.
 func closedPort(t *testing.T) []string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -163,18 +163,19 @@ func closedPort(t *testing.T) []string {
 	return []string{listener.Addr().String()}
 }
 
-// silent is a broker that takes connections and answers nothing.
+// silent returns a broker that accepts connections and answers nothing.
 func silent(t *testing.T) []string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = listener.Close() }) // it accepts connections by itself, and nobody reads from them
+	// the system accepts the connections, and nothing reads from them
+	t.Cleanup(func() { _ = listener.Close() })
 	return []string{listener.Addr().String()}
 }
 
-// With the right settings everybody connects, and certificates may be replaced while the process
+// With the right settings every component connects. Certificates may be replaced while the process
 // runs.
 func TestConfig_EverybodyConnects(t *testing.T) {
 	t.Parallel()

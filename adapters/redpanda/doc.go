@@ -1,19 +1,19 @@
-// Package redpanda describes the topic of Redpanda or Apache Kafka that the service publishes
-// events to and reads them from: where it is, what its messages are, and what goes wrong with it.
-// The work is done by the packages below it:
+// Package redpanda describes the topic of Redpanda or Apache Kafka through which the service
+// publishes and reads events: its address, its messages and its errors. The packages below it do
+// the work:
 //
 //	publisher        publishes events
-//	source           reads the topic: as a change feed, and to compare it with the event store
+//	source           reads the topic, as a change feed, and to compare it with the event store
 //	watermillkafka   reads the topic in other services, with a Watermill router
 //
-// All that is part of the product uses one Kafka client, franz-go, with one configuration:
-// [Config].
+// Everything in the product uses one Kafka client, franz-go, with one configuration: [Config].
 //
 // # The message
 //
 // An event is a CloudEvent 1.0 in binary mode. The key is the aggregate id as text, so all events
-// of an aggregate are in one partition; which one is decided by the hash that Java's client and
-// librdkafka's murmur2 partitioners take, too. The value is the payload as it is. The headers:
+// of an aggregate are in one partition. The partition is chosen by the hash of the key, as in
+// Java's client and in librdkafka's murmur2 partitioners. The value is the payload as it is. The
+// headers:
 //
 //	ce_specversion    1.0                     ce_aggregatetype  aggregate type, such as order
 //	ce_id             event id                ce_sequence       sequence number, 20 digits
@@ -24,34 +24,33 @@
 //	content-type      application/json        traceparent       W3C trace context, from
 //	                                          tracestate        the metadata of those names
 //
-// The attributes mean what those of package cloudevents do, and few lines are like those over
-// there: adapters do not import each other, and text in headers shares no code with text in JSON. A
-// payload that is not JSON is application/octet-stream. What is absent is left out. An event
-// without payload has an empty value, never none, which would mean deletion. The rest of the
-// metadata stays inside unless Config.Metadata says otherwise; then it is one header, metadata, a
-// JSON object.
+// The attributes mean the same as in package cloudevents. The code is not shared: adapters do not
+// import each other, and headers are encoded in another way than JSON. A payload that is not JSON
+// is application/octet-stream. Absent attributes are left out. An event without payload has an
+// empty value and never a null one, because null means deletion. Other metadata is not published
+// unless Config.Metadata is set; then it is one header, metadata, a JSON object.
 //
 // Messages that were published before there were aggregate types have no ce_aggregatetype. They are
 // read as events of orders.
 //
-// The timestamp of a message is when it was published, not ce_time: brokers drop messages by their
-// timestamp, and an event that is caught up with months later would be gone on arrival.
+// The timestamp of a message is the time of its publication and not ce_time. Brokers drop messages
+// by their timestamp, so an event that is published months later would be dropped at once.
 //
 // [AsyncAPI] describes the same for other services.
 //
 // # Topics
 //
-// A topic that does not exist is created as Config.Topic says, unless MustExist; one that exists is
-// taken as it is. How long the topic keeps messages is the broker's default unless Topic.Settings
-// has retention.ms; who wants to read all history from it wants -1.
+// A topic that does not exist is created as Config.Topic says, unless MustExist is set. A topic
+// that exists is used as it is. The broker's default says how long the topic keeps messages, unless
+// Topic.Settings has retention.ms. A topic for the whole history needs -1.
 //
-// Anyone who may write to the topic can put a message there that looks like an event. A message is
-// an event only if the event store has it: what reads the topic in this service says so to its
-// consumers, and `orderflow verify topic` compares all of it.
+// Anyone who may write to the topic can write a message that looks like an event. A message is an
+// event only if the event store has it. The readers of the topic in this service say so to their
+// consumers, and `orderflow verify topic` compares the whole topic.
 //
 // # Errors
 //
-// Errors name the topic and the brokers. Where a setting has to do with one, it is a
-// [*SettingError], which names the field of Config and says what to look at. What a broker refuses,
-// and will refuse tomorrow, is [ErrRefused].
+// Errors name the topic and the brokers. When a setting is involved, the error is a
+// [*SettingError], which names the field of Config and says what to check. When a broker refuses
+// something and will always refuse it, the error is [ErrRefused].
 package redpanda

@@ -8,38 +8,37 @@ import (
 )
 
 // ErrRefused is in the error when a broker answers and refuses what the configuration asks for:
-// user, rights, certificate, topic. It takes a person to change that, here or there. It comes with
-// [ports.ErrUnavailable], since what was to be done can be done afterwards.
+// user, rights, certificate, topic. An operator has to change that in the configuration or in the
+// cluster. It comes with [ports.ErrUnavailable], because the operation can be repeated afterwards.
 var ErrRefused = errors.New("refused by the cluster")
 
-// ErrNoTopic is in the error for a topic that is not there and may not be created. It comes with
+// ErrNoTopic is in the error for a topic that does not exist and must not be created. It comes with
 // ErrRefused.
 var ErrNoTopic = errors.New("the topic does not exist")
 
-// SettingError names the setting that has to do with an error, for whoever has to correct it.
+// SettingError names the setting behind an error, for the operator who has to correct it.
 type SettingError struct {
 	// Setting is the name of a field of [Config], such as "TLS.CA", or of two of them.
 	Setting string
-	// Hint says what is wrong with it, or may be.
+	// Hint says what is wrong with the setting, or what may be.
 	Hint string
-	// Err is what happened.
+	// Err is the cause.
 	Err error
 }
 
 func (e *SettingError) Error() string { return fmt.Sprintf("%v (%s: %s)", e.Err, e.Setting, e.Hint) }
 
-// Unwrap returns what happened.
+// Unwrap returns the cause.
 func (e *SettingError) Unwrap() error { return e.Err }
 
-// TooLargeError is the fate of an event that is larger than what the topic takes. It does not get
-// better by itself.
+// TooLargeError refuses an event that is larger than the topic allows. It is permanent.
 type TooLargeError struct {
 	EventID        uuid.UUID
 	AggregateID    uuid.UUID
 	SequenceNumber uint64
 	EventType      string
-	// Size is the length of the message before compression, in bytes, and Limit what the topic
-	// takes; 0 when it is not known.
+	// Size is the length of the message before compression, in bytes. Limit is the topic's limit,
+	// or 0 when it is not known.
 	Size, Limit int
 }
 
@@ -52,7 +51,7 @@ func (e *TooLargeError) Error() string {
 		e.EventType, e.EventID, e.SequenceNumber, e.AggregateID, e.Size, limit)
 }
 
-// InvalidError is the fate of an event that cannot be a message. It does not get better by itself.
+// InvalidError refuses an event that cannot be a message. It is permanent.
 type InvalidError struct {
 	EventID        uuid.UUID
 	AggregateID    uuid.UUID

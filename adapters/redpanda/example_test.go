@@ -15,7 +15,7 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// How a service of another team consumes the topic, here with franz-go: it knows the headers that
+// A service of another team consumes the topic, here with franz-go. It knows the headers that
 // asyncapi.yaml describes, and nothing of this module.
 func Example_anotherService() {
 	brokers, stop := exampleTopic()
@@ -26,17 +26,17 @@ func Example_anotherService() {
 		kgo.ConsumerGroup("billing"),
 		kgo.ConsumeTopics("order-events"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.DisableAutoCommit(), // offsets are saved after the effect, never before
+		kgo.DisableAutoCommit(), // offsets are saved after the effect and never before
 	)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer client.Close()
 
-	// How far each order was handled. A real service keeps it where it keeps the effects, and
+	// The last event of each order that was handled. A real service keeps it with its effects and
 	// writes both in one transaction.
 	handled := make(map[string]string)
-	for len(handled) < 2 { // a real service goes on for ever
+	for len(handled) < 2 { // a real service runs for ever
 		fetches := client.PollFetches(context.Background())
 		if err := fetches.Err(); err != nil {
 			log.Fatal(err)
@@ -46,19 +46,20 @@ func Example_anotherService() {
 			for _, h := range r.Headers {
 				headers[h.Key] = string(h.Value)
 			}
-			order, sequence := string(r.Key), headers["ce_sequence"] // in 20 digits, so text compares as numbers do
+			// 20 digits, so texts compare like numbers
+			order, sequence := string(r.Key), headers["ce_sequence"]
 			if sequence <= handled[order] {
-				return // it came before: delivery is at least once
+				return // a duplicate: delivery is at least once
 			}
 			switch headers["ce_type"] + "/" + headers["ce_eventversion"] {
 			case "order.confirmed/1":
 				fmt.Printf("bill order %s: %s\n", order, r.Value)
-			default: // what this service does not know, it ignores
+			default: // other events are ignored
 			}
 			handled[order] = sequence
 		})
 		if err := client.CommitUncommittedOffsets(context.Background()); err != nil {
-			log.Print(err) // they come again, and are dropped
+			log.Print(err) // the events come again and are dropped
 		}
 	}
 	// Unordered output:
@@ -66,7 +67,7 @@ func Example_anotherService() {
 	// bill order 00000000-0000-4000-8000-000000000002: {"payment_reference":"pay-2"}
 }
 
-// exampleTopic is a broker in this process, with the events of two orders, some of which come
+// exampleTopic starts a broker in this process, with the events of two orders, some of which come
 // twice.
 func exampleTopic() (brokers []string, stop func()) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))

@@ -32,11 +32,11 @@ func TestPublisher_Users(t *testing.T) {
 
 			config.SASL = &redpanda.SASL{Mechanism: mechanism, Username: "ada", Password: "guessed"}
 			p := topictest.NewPublisher(t, config)
-			// This broker hangs up.
+			// This broker closes the connection.
 			if err := p.Connect(t.Context()); !errors.Is(err, ports.ErrUnavailable) || !strings.Contains(err.Error(), "wrong user or password") {
 				t.Errorf("a wrong password: %v", err)
 			}
-			// Real ones give an answer.
+			// Real brokers answer.
 			cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.SASLAuthenticate}, Err: kerr.SaslAuthenticationFailed, TopLevel: true, Count: -1})
 			for _, err := range []error{p.Connect(t.Context()), p.Publish(t.Context(), topictest.History(1)[0])} {
 				if !errors.Is(err, redpanda.ErrRefused) || !errors.Is(err, ports.ErrUnavailable) {

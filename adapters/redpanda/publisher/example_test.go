@@ -15,7 +15,7 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// Publish returns when the brokers have the event, or says what is to be done about it.
+// Publish returns when the brokers have the event. Otherwise its error says what to do.
 func Example() {
 	ctx := context.Background()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1)) // a broker in this process

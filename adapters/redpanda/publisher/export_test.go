@@ -1,12 +1,12 @@
 package publisher
 
-// BatchOverhead is the part of a topic's limit that is not for messages.
+// BatchOverhead is the part of a topic's limit that is not available for messages.
 const BatchOverhead = batchOverhead
 
-// AloneFor is after how many messages a session that sends them alone ends.
+// AloneFor is the number of messages after which a session that sends them alone ends.
 const AloneFor = aloneFor
 
-// Alone tells whether the session in use sends one message a request.
+// Alone reports whether the current session sends one message in each request.
 func (p *Publisher) Alone() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -41,9 +41,9 @@ func TestPublisher_SurvivesBrokerErrors(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		err *kerr.Error
-		// count is how often a broker says so: less often than the client tries, or more often.
+		// count is how often a broker answers so: fewer times than the client tries, or more.
 		count int
-		// applied tells whether the broker does the work nevertheless.
+		// applied says whether the broker does the work anyway.
 		applied bool
 	}{
 		"too few replicas, for a moment":              {err: kerr.NotEnoughReplicas, count: 3},
@@ -75,8 +75,8 @@ func TestPublisher_SurvivesBrokerErrors(t *testing.T) {
 	}
 }
 
-// The client's own attempts are the same batch under the same number, so a broker that has it
-// already does not take it twice.
+// The client's retries are the same batch with the same number, so a broker that already has it
+// does not store it twice.
 func TestPublisher_IsIdempotent(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -151,7 +151,7 @@ func TestPublisher_TooLarge(t *testing.T) {
 		setLimit(t, config, "2000")
 		large := ofSize(3000)
 		wantTooLarge(t, p.Publish(t.Context(), large), large, 2000-publisher.BatchOverhead)
-		// These are small, and their batches would be too large for the new limit.
+		// These are small, but their batches would be too large for the new limit.
 		expectTopic(t, config, publishTogether(t, p, 64, 5, nil)...)
 	})
 
@@ -204,8 +204,7 @@ func TestPublisher_FindsTheOneToBlame(t *testing.T) {
 	}
 }
 
-// What a broker refuses for a message once, and then no more, does not slow down everything for
-// ever.
+// A refusal of a message that happens once must not slow everything down for ever.
 func TestPublisher_GivesUpTheSearchForTheOneToBlame(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -248,7 +247,7 @@ func TestPublisher_ABrokerThatDoesNotAnswer(t *testing.T) {
 		t.Parallel()
 		cluster := topictest.NewCluster(t)
 		config := configOf(cluster)
-		config.Timeout = time.Second // the least that the client takes
+		config.Timeout = time.Second // the minimum of the client
 		p := topictest.NewPublisher(t, config)
 		records := topictest.History(3)
 		topictest.PublishInTime(t, p, records[0])
@@ -284,7 +283,7 @@ func TestPublisher_ABrokerThatDoesNotAnswer(t *testing.T) {
 		p := topictest.NewPublisher(t, config)
 		records := topictest.History(2)
 		topictest.PublishInTime(t, p, records[0])
-		var stuck []byte // the id of the first producer that asks
+		var stuck []byte // the id of the first producer
 		cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
 			cluster.KeepControl()
 			asked := request.(*kmsg.ProduceRequest)
@@ -308,7 +307,7 @@ func TestPublisher_ABrokerThatDoesNotAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer listener.Close() // it accepts connections by itself, and nobody reads from them
+		defer listener.Close() // the system accepts the connections, and nothing reads from them
 		p := topictest.NewPublisher(t, redpanda.Config{Brokers: []string{listener.Addr().String()}, Timeout: 10 * time.Minute})
 		connected := make(chan error, 1)
 		go func() { connected <- p.Connect(t.Context()) }()
@@ -329,7 +328,7 @@ func TestPublisher_ABrokerThatDoesNotAnswer(t *testing.T) {
 func TestPublisher_Close(t *testing.T) {
 	t.Parallel()
 
-	// held has the broker hold back its answers until release is called.
+	// held makes the broker hold back its answers until release is called.
 	held := func(t *testing.T) (p *publisher.Publisher, asked <-chan struct{}, release func()) {
 		cluster := topictest.NewCluster(t)
 		p = topictest.NewPublisher(t, configOf(cluster))

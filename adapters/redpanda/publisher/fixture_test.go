@@ -16,7 +16,7 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// configOf returns a configuration with a topic of its own.
+// configOf returns a configuration with a new topic.
 func configOf(cluster *kfake.Cluster) redpanda.Config {
 	return topictest.NewTopic(cluster.ListenAddrs())
 }
@@ -41,8 +41,7 @@ func publish(t *testing.T, p *publisher.Publisher, records ...eventsourcing.Reco
 	}
 }
 
-// publishUntilTaken does what the runtime does: it tries again, as long as the error says that this
-// makes sense.
+// publishUntilTaken retries like the runtime, as long as the error allows it.
 func publishUntilTaken(t *testing.T, p *publisher.Publisher, r eventsourcing.Record) error {
 	for deadline := time.Now().Add(topictest.Bound); ; {
 		err := p.Publish(t.Context(), r)
@@ -55,8 +54,8 @@ func publishUntilTaken(t *testing.T, p *publisher.Publisher, r eventsourcing.Rec
 	}
 }
 
-// expectTopic wants the histories in the topic, each in order. A record may be there again, behind
-// its first copy. It returns how many were.
+// expectTopic checks that the topic holds the histories, each in order. A record may come again
+// after its first copy. It returns how many did.
 func expectTopic(t *testing.T, config redpanda.Config, histories ...[]eventsourcing.Record) (doubled int) {
 	t.Helper()
 	last := map[uuid.UUID]uint64{}
@@ -78,9 +77,9 @@ func expectTopic(t *testing.T, config redpanda.Config, histories ...[]eventsourc
 	return doubled
 }
 
-// publishTogether publishes n histories of length events, each from a goroutine of its own, and
-// tries again where that makes sense. One of the goroutines calls before ahead of each of its
-// events, with the number of those that it has published.
+// publishTogether publishes n histories of length events, each from its own goroutine, and retries
+// when the error allows it. One of the goroutines calls before ahead of each of its events, with
+// the number of events that it has published.
 func publishTogether(t *testing.T, p *publisher.Publisher, n, length int, before func(published int)) [][]eventsourcing.Record {
 	t.Helper()
 	histories := make([][]eventsourcing.Record, n)

@@ -12,14 +12,14 @@ import (
 	"orderflow/tests/servers"
 )
 
-// realConfig returns a configuration for a real broker, with a topic of its own that is deleted in
-// the end.
+// realConfig returns a configuration for a real broker, with a new topic that is deleted at the
+// end.
 func realConfig(t *testing.T) redpanda.Config {
 	t.Helper()
 	config := redpanda.Config{
 		Brokers: servers.Kafka(t),
 		Topic:   redpanda.Topic{Name: "test-" + uuid.NewString(), Partitions: 4},
-		Timeout: topictest.Bound, // not all of these tests try again
+		Timeout: topictest.Bound, // some of these tests do not retry
 	}
 	admin := topictest.NewAdmin(t, config.Brokers)
 	t.Cleanup(func() {

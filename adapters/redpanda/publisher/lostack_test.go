@@ -16,7 +16,7 @@ import (
 	"orderflow/ports"
 )
 
-// scissors cut a connection where the broker has done what it was asked, and is about to say so.
+// scissors cut a connection when the broker has done the work and is about to answer.
 type scissors struct {
 	net.Listener
 	open atomic.Bool
@@ -69,7 +69,7 @@ func TestPublisher_AnAcknowledgementThatGetsLost(t *testing.T) {
 	}
 }
 
-// What the last attempt has met says nothing about those before it.
+// The error of the last attempt says nothing about the attempts before it.
 func TestPublisher_DoesNotKnowWhatBecameOfAnEventThatWasSent(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -81,7 +81,7 @@ func TestPublisher_DoesNotKnowWhatBecameOfAnEventThatWasSent(t *testing.T) {
 	}
 }
 
-// Events that wait together are no less for one of them that its caller does not wait for any more.
+// When one of the waiting callers gives up, the others are not affected.
 func TestPublisher_ACallerThatGivesUpTakesNobodyWithIt(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)

@@ -55,7 +55,7 @@ func TestPublisher_Probe(t *testing.T) {
 		away.Unlock()
 		ctx := topictest.Within(t)
 		err := p.Probe(ctx)
-		for errors.Is(err, ports.ErrUnavailable) { // in the end with that of ctx
+		for errors.Is(err, ports.ErrUnavailable) { // at the end with the error of ctx
 			err = p.Probe(ctx)
 		}
 		if err != nil {

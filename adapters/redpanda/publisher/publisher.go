@@ -20,8 +20,8 @@ import (
 // Config is what a [Publisher] needs.
 type Config struct {
 	redpanda.Config
-	// Published is told where the brokers have put each event, before Publish returns; nil for
-	// nobody. It is called concurrently.
+	// Published is called with the place of each event in the topic, before Publish returns. It is
+	// called concurrently. It may be nil.
 	Published func(record eventsourcing.Record, partition int32, offset int64)
 }
 
@@ -42,9 +42,9 @@ type Publisher struct {
 	close context.CancelFunc
 
 	mu sync.Mutex
-	// current is the session in use, or the attempt to open one; nil when there is none.
+	// current is the current session, or the attempt to open one. It is nil when there is none.
 	current *opening
-	// blamed is the session before it, when a message is to blame for its end.
+	// blamed is the previous session, when a message caused its end.
 	blamed *blamed
 	closed bool
 	work   sync.WaitGroup // openings and sessions
@@ -55,32 +55,32 @@ var (
 	_ ports.Probe     = (*Publisher)(nil)
 )
 
-// opening is an attempt to open a session, shared by all who wait for it.
+// opening is an attempt to open a session. All callers that wait for it share it.
 type opening struct {
-	done    chan struct{} // closed when one of the others is there
+	done    chan struct{} // closed when one of the others is set
 	session *session
 	err     error
 }
 
-// blamed is a session in which a broker refused a batch for what is in it, without saying which
-// message.
+// blamed is a session in which a broker refused a batch because of a message, without saying which
+// one.
 type blamed struct {
 	limit int
 	err   error
 }
 
-// wantsAlone tells whether the next session must send one message a request to find the one that is
-// to blame. It need not when a new limit explains everything.
+// wantsAlone reports whether the next session must send one message in each request to find the
+// wrong one. It need not when a new limit explains the refusal.
 func (b *blamed) wantsAlone(limit int) bool {
 	return b != nil && (!isTooLarge(b.err) || b.limit == limit)
 }
 
-// maxTries is in how many sessions a message is tried at most when one of a batch is refused: the
-// ordinary one, one that knows a new limit, and one that sends it alone.
+// maxTries is the highest number of sessions in which a message is tried when a batch is refused:
+// the ordinary one, one with a new limit, and one that sends it alone.
 const maxTries = 3
 
-// New returns a publisher that is not connected yet. It reads the files that config names. Errors
-// are about the configuration.
+// New returns a publisher that is not connected yet. It reads the files that config names. Its
+// errors are about the configuration.
 func New(config Config) (*Publisher, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -98,11 +98,11 @@ func New(config Config) (*Publisher, error) {
 	return p, nil
 }
 
-// Connect connects now rather than with the first event. Without it nothing is missed but the
-// chance to tell a user early.
+// Connect connects now and not with the first event. It is optional, and lets a program report
+// errors early.
 //
-// Errors: [ports.ErrUnavailable], which is also a [redpanda.ErrRefused] when a broker answered;
-// [ports.ErrClosed], the context's.
+// Errors: [ports.ErrUnavailable], which is also a [redpanda.ErrRefused] when a broker has answered;
+// [ports.ErrClosed]; the context's error.
 func (p *Publisher) Connect(ctx context.Context) error {
 	if _, err := p.session(ctx); err != nil {
 		return p.explain(ctx, err)
@@ -110,7 +110,7 @@ func (p *Publisher) Connect(ctx context.Context) error {
 	return nil
 }
 
-// Probe implements [ports.Probe]: it asks the leader of each partition of the topic whether it is
+// Probe implements [ports.Probe]. It asks the leader of each partition of the topic whether it is
 // there.
 //
 // Errors: those of [Publisher.Connect].
@@ -127,11 +127,11 @@ func (p *Publisher) Probe(ctx context.Context) error {
 	return nil
 }
 
-// Publish returns when all brokers that are in sync for the event's partition have it.
+// Publish returns when all brokers that are in sync for the event's partition have the event.
 //
-// Errors: [ports.ErrUnavailable], [ports.ErrOutcomeUnknown], [ports.ErrClosed], the context's; and
-// for an event that no broker will ever take, a [*redpanda.TooLargeError] or an
-// [*redpanda.InvalidError]. Safe for concurrent use; calls made at the same time share requests.
+// Errors: [ports.ErrUnavailable]; [ports.ErrOutcomeUnknown]; [ports.ErrClosed]; the context's
+// error; a permanent [*redpanda.TooLargeError] or [*redpanda.InvalidError]. Publish is safe for
+// concurrent use. Calls at the same time share requests.
 func (p *Publisher) Publish(ctx context.Context, record eventsourcing.Record) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("publish event %s: %w", record.EventID, err)
@@ -164,7 +164,7 @@ func (p *Publisher) publish(ctx context.Context, m *kgo.Record, record eventsour
 			tries++
 			continue
 		}
-		again := *m // the client takes what it is given
+		again := *m // the client owns what it is given
 		if err = s.send(bounded, &again); err == nil {
 			p.delivered(s)
 			p.config.Published(record, again.Partition, again.Offset)
@@ -176,12 +176,13 @@ func (p *Publisher) publish(ctx context.Context, m *kgo.Record, record eventsour
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if bounded.Err() != nil { // whatever keeps the client busy, a new one may do better
+		if bounded.Err() != nil { // whatever the client is busy with, a new one may succeed
 			p.replace(s, nil, 0)
 			return p.explain(ctx, fmt.Errorf("%w: no acknowledgement within %s", ports.ErrOutcomeUnknown, p.patience()))
 		}
 		if !isTooLarge(err) && !ownFault(err) {
-			p.replace(s, nil, p.config.Timeout) // it may hold on to a topic that somebody has deleted and made anew
+			// it may still use a topic that was deleted and created again
+			p.replace(s, nil, p.config.Timeout)
 			break
 		}
 		p.replace(s, &blamed{limit: s.limit, err: err}, p.config.Timeout)
@@ -199,7 +200,7 @@ func (p *Publisher) publish(ctx context.Context, m *kgo.Record, record eventsour
 	return p.explain(ctx, client.Translate(err, client.Produce))
 }
 
-// delivered counts what went alone, and ends that when nothing was found.
+// delivered counts messages that were sent alone, and ends that mode when nothing was found.
 func (p *Publisher) delivered(s *session) {
 	if s.alone != nil && s.sent.Add(1) == aloneFor {
 		p.replace(s, nil, p.config.Timeout)
@@ -207,11 +208,11 @@ func (p *Publisher) delivered(s *session) {
 }
 
 // patience bounds one call of Publish. The client gives up earlier unless it waits for an answer
-// without which it cannot go on.
+// that it needs.
 func (p *Publisher) patience() time.Duration { return 2 * p.config.Timeout }
 
-// explain adds where the trouble is. The end of a context that is not the caller's, of a session or
-// of an attempt, is hidden.
+// explain adds the broker or the setting to an error. It hides the end of a context that is not the
+// caller's.
 func (p *Publisher) explain(ctx context.Context, err error) error {
 	switch ended := ctx.Err() == nil && client.Is(err, context.Canceled, context.DeadlineExceeded); {
 	case ended && errors.Is(err, ports.ErrOutcomeUnknown):
@@ -236,7 +237,7 @@ func (c Config) message(r eventsourcing.Record) (*kgo.Record, error) {
 	return &kgo.Record{Topic: c.Topic.Name, Key: message.Key(r), Value: message.Value(r), Headers: headers}, nil
 }
 
-// messageSize returns how many bytes m has in a batch, or a few more.
+// messageSize returns the number of bytes of m in a batch, or a few more.
 func messageSize(m *kgo.Record) int {
 	const overhead, ofHeader = 36, 10 // with the longest encodings of lengths and differences
 	size := overhead + len(m.Key) + len(m.Value)
@@ -257,7 +258,7 @@ func tooLargeError(r eventsourcing.Record, size, limit int) error {
 	}
 }
 
-// session returns the session in use, or opens one.
+// session returns the current session, or opens one.
 func (p *Publisher) session(ctx context.Context) (*session, error) {
 	p.mu.Lock()
 	if p.closed {
@@ -283,7 +284,7 @@ func (p *Publisher) session(ctx context.Context) (*session, error) {
 	}
 }
 
-// open opens a session for all who wait for it.
+// open opens a session for all callers that wait for it.
 func (p *Publisher) open(o *opening, previous *blamed) {
 	defer p.work.Done()
 	defer close(o.done)
@@ -293,7 +294,7 @@ func (p *Publisher) open(o *opening, previous *blamed) {
 	switch {
 	case err == nil:
 		o.session = s
-	case p.ctx.Err() != nil: // which is why it failed
+	case p.ctx.Err() != nil: // this is why it failed
 		o.err = ports.ErrClosed
 	default:
 		o.err = client.Translate(err, client.Read)
@@ -301,8 +302,8 @@ func (p *Publisher) open(o *opening, previous *blamed) {
 	}
 }
 
-// replace has later calls open another session. What this one has in hand may go on for as long as
-// grace.
+// replace makes later calls open another session. Messages that this session has may continue for
+// as long as grace.
 func (p *Publisher) replace(s *session, why *blamed, grace time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -322,8 +323,8 @@ func (p *Publisher) replace(s *session, why *blamed, grace time.Duration) {
 	}()
 }
 
-// Close refuses further calls, waits for the acknowledgement of what is on its way, but not for
-// ever, and disconnects. It is safe to call twice.
+// Close refuses further calls, waits a bounded time for acknowledgements, and disconnects. It may
+// be called twice.
 func (p *Publisher) Close() error {
 	p.mu.Lock()
 	p.closed = true
@@ -342,7 +343,7 @@ func (p *Publisher) Close() error {
 	return nil
 }
 
-// ownFault tells whether a broker will never take a batch for what is in it.
+// ownFault reports whether a broker will never accept a batch because of its contents.
 func ownFault(err error) bool {
 	return client.Is(err, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.UnsupportedForMessageFormat)
 }

@@ -14,34 +14,34 @@ import (
 )
 
 const (
-	// recordAttempts and the pauses between them get a batch over the move of a leader, and over
-	// the first moments of a topic. What takes longer is for the caller.
+	// recordAttempts and the pauses between attempts cover the move of a leader, and the first
+	// moments of a topic. The caller handles what takes longer.
 	recordAttempts = 8
-	// aloneFor is after how many messages a session that sends them alone is taken to have missed
-	// the one to blame.
+	// aloneFor is the number of messages after which a session that sends them alone has probably
+	// missed the wrong one.
 	aloneFor = 1000
 )
 
-// session is one idempotent producer. It copes with everything that brokers do; it is replaced when
-// the topic's limit is no longer what it was, and when it got stuck.
+// session is one idempotent producer. It handles all answers of brokers. It is replaced when the
+// topic's limit has changed, and when it is stuck.
 type session struct {
 	client *kgo.Client
-	// limit is how many bytes a message may have, before compression.
+	// limit is the highest number of bytes of a message before compression.
 	limit int
-	// alone is nil, or holds a token that a message needs to be on its way: then every answer is
-	// about one message. sent counts them.
+	// alone is nil, or holds a token that a message needs to be sent. Then every answer is about
+	// one message. sent counts them.
 	alone chan struct{}
 	sent  atomic.Int64
 	// trouble is the last failure to connect.
 	trouble *client.Trouble
 
-	mu      sync.RWMutex // held for reading while the client takes a message
+	mu      sync.RWMutex // locked for reading while the client takes a message
 	closed  bool
 	closing sync.Once
 }
 
-// openSession connects and sees to the topic. blamed is the session before it that had a message to
-// blame, if there is one.
+// openSession connects and prepares the topic. previous is the session before it that had a wrong
+// message, if there is one.
 func openSession(ctx context.Context, c Config, previous *blamed) (_ *session, err error) {
 	s := &session{trouble: &client.Trouble{}}
 	defer func() {
@@ -65,13 +65,13 @@ func openSession(ctx context.Context, c Config, previous *blamed) (_ *session, e
 	return s, err
 }
 
-// outgrown tells whether somebody has raised the topic's limit since the session began.
+// outgrown reports whether the topic's limit was raised since the session began.
 func (s *session) outgrown(ctx context.Context, c Config) bool {
 	return topicLimit(ctx, s.client, c.Topic.Name)-batchOverhead > s.limit
 }
 
-// prepareTopic sees to the topic and returns how many bytes a batch may have, with a client of its
-// own, as the limit is a setting of the other one.
+// prepareTopic prepares the topic and returns the highest number of bytes of a batch. It uses its
+// own client, because the limit is a setting of the other one.
 func prepareTopic(ctx context.Context, c Config, t *client.Trouble) (limit int, err error) {
 	options, err := client.Options(c.Config)
 	if err != nil {
@@ -83,14 +83,15 @@ func prepareTopic(ctx context.Context, c Config, t *client.Trouble) (limit int, 
 	}
 	disconnect := sync.OnceFunc(cl.Close)
 	defer disconnect()
-	defer context.AfterFunc(ctx, disconnect)() // while it greets a broker, the client looks at no context
+	// the client ignores the context while it connects to a broker
+	defer context.AfterFunc(ctx, disconnect)()
 	if err := ensureTopic(ctx, cl, c); err != nil {
 		return 0, err
 	}
 	return topicLimit(ctx, cl, c.Topic.Name), nil
 }
 
-// producer returns what the client of a session needs.
+// producer returns the options of a session's client.
 func (c Config) producer() ([]kgo.Opt, error) {
 	options, err := client.Options(c.Config)
 	if err != nil {
@@ -98,7 +99,7 @@ func (c Config) producer() ([]kgo.Opt, error) {
 	}
 	codec := map[redpanda.Compression]kgo.CompressionCodec{
 		redpanda.CompressionZstd: kgo.ZstdCompression(), redpanda.CompressionLZ4: kgo.Lz4Compression(),
-	}[c.Compression] // else none
+	}[c.Compression] // otherwise none
 	return append(
 		options,
 		kgo.RequiredAcks(kgo.AllISRAcks()), // and idempotent, which is the default
@@ -106,17 +107,17 @@ func (c Config) producer() ([]kgo.Opt, error) {
 		kgo.RecordRetries(recordAttempts),
 		kgo.RecordDeliveryTimeout(c.Timeout),
 		kgo.UnknownTopicRetries(recordAttempts),
-		kgo.ProducerLinger(0), // a batch is what came while the ones before were on their way
+		kgo.ProducerLinger(0), // a batch is what arrived while earlier batches were on their way
 		kgo.ProducerBatchCompression(codec),
-		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // by the hash that Java's client takes, too
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // by the hash of Java's client
 	), nil
 }
 
 // errReplaced is the error for a message that came too late for its session.
 var errReplaced = errors.New("the session has ended")
 
-// send returns when the brokers have acknowledged r, or not. When ctx ends first, what becomes of r
-// is not known.
+// send returns when the brokers have acknowledged or refused r. When ctx ends first, the outcome is
+// unknown.
 func (s *session) send(ctx context.Context, r *kgo.Record) error {
 	if s.alone != nil {
 		select {
@@ -138,21 +139,21 @@ func (s *session) send(ctx context.Context, r *kgo.Record) error {
 	}
 }
 
-// handOver reports whether the client took r. It answers for what it took, at the latest when it is
-// closed; what it gets behind that it may forget.
+// handOver reports whether the client took r. The client answers for every message that it took, at
+// the latest when it is closed. A message that it gets after that may be lost.
 func (s *session) handOver(ctx context.Context, r *kgo.Record, answer chan<- error) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if !s.closed {
-		// The client fails everything that waits for a partition for one event whose context has
-		// ended.
+		// For one event whose context has ended, the client fails everything that waits for the
+		// partition.
 		s.client.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { answer <- err })
 	}
 	return !s.closed
 }
 
-// close takes no more messages, gives those that are on their way until ctx ends, and disconnects.
-// All calls wait for the first.
+// close takes no more messages, waits for those on their way until ctx ends, and disconnects. All
+// calls wait for the first one.
 func (s *session) close(ctx context.Context) {
 	s.closing.Do(func() {
 		s.mu.Lock()

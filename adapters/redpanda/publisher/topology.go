@@ -18,19 +18,19 @@ import (
 )
 
 const (
-	// maxMessageBytes is the setting of a topic for the length of a batch.
+	// maxMessageBytes is the setting of a topic for the highest length of a batch.
 	maxMessageBytes = "max.message.bytes"
-	// usualLimit is its default, taken for granted where it may not be read.
+	// usualLimit is its default. It is used when the setting may not be read.
 	usualLimit = 1<<20 + 12
-	// batchOverhead is what a batch has in front of its messages.
+	// batchOverhead is the length of a batch without its messages.
 	batchOverhead = 61
-	// leaderPause is how long to wait before looking again whether a new topic has its leaders.
+	// leaderPause is the pause between two checks whether a new topic has its leaders.
 	leaderPause = 20 * time.Millisecond
 )
 
-// ensureTopic creates the topic if it is not there and may be created, and then waits until it can
-// be written to. One that is there need not have a leader everywhere: what has none keeps nobody
-// from the rest.
+// ensureTopic creates the topic if it does not exist and may be created, and then waits until it
+// can be written. An existing topic need not have a leader everywhere: a partition without one does
+// not affect the others.
 func ensureTopic(ctx context.Context, cl *kgo.Client, c Config) error {
 	_, err := topicLeaders(ctx, cl, c.Topic.Name)
 	switch {
@@ -47,7 +47,7 @@ func ensureTopic(ctx context.Context, cl *kgo.Client, c Config) error {
 	return awaitLeaders(ctx, cl, c)
 }
 
-// awaitLeaders waits until all of a new topic can be written to, but not for ever. Its error is
+// awaitLeaders waits, for a bounded time, until all of a new topic can be written. Its error is
 // that of ctx.
 func awaitLeaders(ctx context.Context, cl *kgo.Client, c Config) error {
 	bounded, cancel := context.WithTimeout(ctx, c.Timeout)
@@ -74,9 +74,9 @@ func awaitLeaders(ctx context.Context, cl *kgo.Client, c Config) error {
 	}
 }
 
-// describeTopic returns nil when the topic is there and each of its partitions has a leader that
-// says so itself. The word of the other brokers is not enough: who was named leader a moment ago
-// may not have heard of it, and refuses events until then.
+// describeTopic returns nil when the topic exists and each of its partitions has a leader that says
+// so itself. The answer of other brokers is not enough: a broker that has just become the leader
+// may not know it yet, and refuses events until then.
 func describeTopic(ctx context.Context, cl *kgo.Client, name string) error {
 	leaders, err := topicLeaders(ctx, cl, name)
 	if err != nil {
@@ -132,10 +132,11 @@ func topicLeaders(ctx context.Context, cl *kgo.Client, name string) (map[int32][
 	return leaders, nil
 }
 
-// createTopic creates the topic. That another process was faster is fine.
+// createTopic creates the topic. It succeeds when another process was faster.
 func createTopic(ctx context.Context, cl *kgo.Client, c Config) error {
 	admin := kadm.NewClient(cl)
-	admin.SetTimeoutMillis(int32((c.Timeout / 2).Milliseconds())) // the broker gives up before the client does
+	// the broker gives up before the client does
+	admin.SetTimeoutMillis(int32((c.Timeout / 2).Milliseconds()))
 	settings := make(map[string]*string, len(c.Topic.Settings))
 	for name, value := range c.Topic.Settings {
 		settings[name] = &value
@@ -151,7 +152,7 @@ func createTopic(ctx context.Context, cl *kgo.Client, c Config) error {
 	}
 }
 
-// topicLimit returns how many bytes a batch may have, after compression.
+// topicLimit returns the highest number of bytes of a batch, after compression.
 func topicLimit(ctx context.Context, cl *kgo.Client, name string) int {
 	request := kmsg.NewPtrDescribeConfigsRequest()
 	topic := kmsg.NewDescribeConfigsRequestResource()
@@ -159,9 +160,10 @@ func topicLimit(ctx context.Context, cl *kgo.Client, name string) int {
 	request.Resources = append(request.Resources, topic)
 	response, err := request.RequestWith(ctx, cl)
 	if err != nil {
-		return usualLimit // what is wrong will show when something is sent
+		return usualLimit // the error will show when something is sent
 	}
-	for _, resource := range response.Resources { // none with a setting where the user may not read it
+	// there is no setting in them when the user may not read it
+	for _, resource := range response.Resources {
 		for _, setting := range resource.Configs {
 			if setting.Name != maxMessageBytes || setting.Value == nil {
 				continue

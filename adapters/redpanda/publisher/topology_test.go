@@ -20,7 +20,7 @@ import (
 	"orderflow/tests/servers"
 )
 
-// Brokers name the leaders of a new topic before these know of it.
+// Brokers name the leaders of a new topic before these leaders know it.
 func TestPublisher_WaitsUntilLeadersKnowThatTheyLead(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -28,7 +28,8 @@ func TestPublisher_WaitsUntilLeadersKnowThatTheyLead(t *testing.T) {
 	config := configOf(cluster)
 	config.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	unaware := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Err: kerr.UnknownTopicOrPartition, Count: 3})
-	produced := cluster.Fault(kfake.Fault{Keys: produceKey, Err: kerr.TopicAuthorizationFailed, Count: -1}) // the client does not repeat it
+	// the client does not retry it
+	produced := cluster.Fault(kfake.Fault{Keys: produceKey, Err: kerr.TopicAuthorizationFailed, Count: -1})
 	p := topictest.NewPublisher(t, config)
 	if err := p.Connect(t.Context()); err != nil {
 		t.Fatal(err)
@@ -85,8 +86,8 @@ func TestPublisher_APartitionWithoutLeaderKeepsNobodyFromTheOthers(t *testing.T)
 	})
 }
 
-// Somebody deletes the topic and makes a new one of the same name. What was published before is
-// gone, which is for the audit to tell; what comes after goes to the new one.
+// The topic is deleted and a new one of the same name is created. Earlier events are gone, which
+// the audit must report. Later events go to the new topic.
 func TestPublisher_SurvivesTheTopic(t *testing.T) {
 	t.Parallel()
 	survivesTheTopic(t, topictest.NewCluster(t).ListenAddrs())
@@ -112,7 +113,8 @@ func survivesTheTopic(t *testing.T, brokers []string) {
 		if errors.Is(err, redpanda.ErrRefused) {
 			break
 		}
-		if err != nil && !topictest.IsRetryable(err) { // nil: brokers hear of it one after the other
+		// nil: the brokers learn of it one after the other
+		if err != nil && !topictest.IsRetryable(err) {
 			t.Fatalf("without the topic: %v", err)
 		}
 	}
@@ -121,7 +123,8 @@ func survivesTheTopic(t *testing.T, brokers []string) {
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, kerr.TopicAlreadyExists) || ctx.Err() != nil { // until the deletion is over
+		// until the deletion is over
+		if !errors.Is(err, kerr.TopicAlreadyExists) || ctx.Err() != nil {
 			t.Fatal(err)
 		}
 	}

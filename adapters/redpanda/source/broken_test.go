@@ -23,8 +23,8 @@ import (
 	"orderflow/ports"
 )
 
-// batchOf is a batch of one message as a producer may have made it: records is what should be its
-// compressed messages.
+// batchOf returns a batch of one message as any producer could have made it. records are the bytes
+// in place of its compressed messages.
 func batchOf(records []byte) []byte {
 	const zstdCompression = 4
 	now := time.Now().UnixMilli()
@@ -38,7 +38,7 @@ func batchOf(records []byte) []byte {
 	return raw
 }
 
-// sendBatch puts a batch into partition 0 as it is.
+// sendBatch writes a batch into partition 0 as it is.
 func sendBatch(t testing.TB, cluster *kfake.Cluster, s *topictest.Shelf, batch []byte) {
 	t.Helper()
 	client := topictest.NewClient(t, s.Config.Brokers)
@@ -63,7 +63,7 @@ func sendBatch(t testing.TB, cluster *kfake.Cluster, s *topictest.Shelf, batch [
 	}
 }
 
-// bomb is little that unpacks to more than what is unpacked.
+// bomb returns a few bytes that unpack to more than the limit.
 func bomb(t testing.TB) []byte {
 	t.Helper()
 	var packed bytes.Buffer
@@ -83,8 +83,8 @@ func bomb(t testing.TB) []byte {
 	return packed.Bytes()
 }
 
-// Whatever others put into the topic, the events before and behind it come, the offset gets past
-// it, and it is counted and told once a kind.
+// Whatever other programs write into the topic, the events before and after it are delivered, the
+// offset passes it, and it is counted and logged once for each kind.
 func TestFeed_PassesOverWhateverOthersWrite(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -120,7 +120,7 @@ func TestFeed_PassesOverWhateverOthersWrite(t *testing.T) {
 		send()
 	}
 	appendOrders(t, s, 1, 1, nil)
-	between[4]() // at the end, too
+	between[4]() // at the end as well
 	sub := subscribe(t, f)
 	for n := range len(between) + 1 {
 		d := nextOf(t, sub)
@@ -130,7 +130,8 @@ func TestFeed_PassesOverWhateverOthersWrite(t *testing.T) {
 		commit(t, sub, d.Position)
 	}
 	done := awaitNothing(t, sub)
-	awaitLag(t, f, ports.Lag{Known: true}) // what is no event at the end is passed over, too
+	// messages at the end that are no events are skipped as well
+	awaitLag(t, f, ports.Lag{Known: true})
 	done()
 	found := make(map[string]uint64)
 	for _, stranger := range f.Strangers(consumerName) {
@@ -149,7 +150,7 @@ func TestFeed_PassesOverWhateverOthersWrite(t *testing.T) {
 		t.Errorf("a consumer that read nothing has passed over %+v", others)
 	}
 
-	// A reader of the topic sees each of them, and reads on.
+	// A reader of the topic sees each of them and continues.
 	messages, err := read(t, newTopicReader(t, config), ports.TopicRange{End: cluster.PartitionInfo(config.Topic.Name, 0).HighWatermark})
 	broken := 0
 	for _, m := range messages {
@@ -162,7 +163,7 @@ func TestFeed_PassesOverWhateverOthersWrite(t *testing.T) {
 	}
 }
 
-// awaitNothing calls Next, to which nothing may come, until the function is called that it returns.
+// awaitNothing calls Next. Nothing may come until the returned function is called.
 func awaitNothing(t testing.TB, s ports.Subscription) (done func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -179,7 +180,8 @@ func awaitNothing(t testing.TB, s ports.Subscription) (done func()) {
 	}
 }
 
-// What a broker sends torn is asked for again, and is not taken for something that others wrote.
+// A damaged answer of a broker is requested again. It does not count as something that another
+// program wrote.
 func TestFeed_AsksAgainForWhatWasTorn(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -203,7 +205,7 @@ func TestFeed_AsksAgainForWhatWasTorn(t *testing.T) {
 	for n := 0; n < total; {
 		d, err := sub.Next(topictest.Within(t))
 		if err != nil {
-			t.Log(err) // it says what it met
+			t.Log(err) // it says what happened
 			continue
 		}
 		commit(t, sub, d.Position)
@@ -215,7 +217,7 @@ func TestFeed_AsksAgainForWhatWasTorn(t *testing.T) {
 	}
 }
 
-// answerOf is an answer with these batches for the only partition that is asked for.
+// answerOf returns an answer with these batches for the only requested partition.
 func answerOf(request *kmsg.FetchRequest, batches []byte, end int64) *kmsg.FetchResponse {
 	response := request.ResponseKind().(*kmsg.FetchResponse)
 	for _, asked := range request.Topics {
@@ -232,12 +234,13 @@ func answerOf(request *kmsg.FetchRequest, batches []byte, end int64) *kmsg.Fetch
 	return response
 }
 
-// What compaction has removed at the end of a partition is neither lag nor waited for. A broker
-// that says once that there is nothing is asked again: it may not have looked everywhere yet.
+// Messages that compaction has removed at the end of a partition are no lag and are not waited for.
+// A broker that answers once that there is nothing is asked again, because it may not have looked
+// everywhere.
 func TestFeed_TheEndMayHoldNothing(t *testing.T) {
 	t.Parallel()
 	for name, doubted := range map[string]struct {
-		answers int64 // without messages, though there are some
+		answers int64 // without messages, although there are some
 		lag     uint64
 	}{
 		"there is nothing":              {-1, 0},

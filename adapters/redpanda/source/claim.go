@@ -2,26 +2,27 @@ package source
 
 import "sync"
 
-// claim is one partition, for as long as the member has it without a break.
+// claim is one partition as long as the member has it without interruption.
 type claim struct {
-	// fetched is the offset behind what was polled. It belongs to the goroutine that polls.
+	// fetched is the offset after the polled messages. It belongs to the goroutine that polls.
 	fetched int64
 
 	mu sync.Mutex
-	// delivered is the offset behind the last message that Next returned, passed that behind the
-	// messages after it that are no events, and mark that behind what is committed; 0 for none.
+	// delivered is the offset after the last message that Next returned. passed is the offset after
+	// the messages behind it that are no events. mark is the offset after what is committed. 0
+	// means none.
 	delivered, passed, mark int64
 	// saved is the mark that the group's coordinator knows.
 	saved int64
-	// lost is set when no more may be delivered; then settled is closed once all that was delivered
-	// has been committed.
+	// lost is set when nothing more may be delivered. settled is then closed when everything that
+	// was delivered has been committed.
 	lost    bool
 	settled chan struct{}
 }
 
 func newClaim() *claim { return &claim{settled: make(chan struct{})} }
 
-// take makes a message the last one that was delivered, unless the partition is lost.
+// take marks a message as the last one that was delivered, unless the partition is lost.
 func (c *claim) take(offset int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -32,7 +33,7 @@ func (c *claim) take(offset int64) bool {
 	return true
 }
 
-// pass takes a message that nobody is to get, and reports whether that moved the mark.
+// pass skips a message that is not delivered, and reports whether that moved the mark.
 func (c *claim) pass(offset int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -48,8 +49,8 @@ func (c *claim) pass(offset int64) bool {
 }
 
 // handled commits the messages up to offset, and reports whether that moved the mark. It does
-// nothing for a message that was not delivered since the member has the partition: it had it
-// before, too, and lost it in between.
+// nothing for a message that was not delivered since the member has the partition. In that case the
+// member had it before, and lost it in between.
 func (c *claim) handled(offset int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -83,7 +84,7 @@ func (c *claim) settle() {
 	}
 }
 
-// unsaved returns the mark if the coordinator does not know it.
+// unsaved returns the mark if the coordinator does not have it.
 func (c *claim) unsaved() (mark int64, is bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

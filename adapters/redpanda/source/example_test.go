@@ -17,7 +17,7 @@ import (
 	"orderflow/ports"
 )
 
-// A consumer reads what is published behind its offset, and saves the offset behind the effect.
+// A consumer reads what is published after its offset, and commits after the effect.
 func ExampleFeed() {
 	ctx := context.Background()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1)) // a broker in this process
@@ -32,7 +32,7 @@ func ExampleFeed() {
 		log.Fatal(err)
 	}
 	defer p.Close()
-	if err := p.Connect(ctx); err != nil { // which creates the topic
+	if err := p.Connect(ctx); err != nil { // this creates the topic
 		log.Fatal(err)
 	}
 	feed, err := source.NewFeed(source.Config{Config: config})

@@ -17,33 +17,33 @@ import (
 	"orderflow/ports"
 )
 
-// Config is what a [Feed] needs. Its Config says where the topic is; the feed reads it and never
-// creates it.
+// Config is what a [Feed] needs. Its embedded Config describes the topic. The feed reads the topic
+// and never creates it.
 type Config struct {
 	redpanda.Config
-	// GroupPrefix and a consumer's name make the name of its consumer group; empty means
-	// "orderflow.". Processes that share their views share it, others do not.
+	// GroupPrefix and a consumer's name make the name of its consumer group. Empty means
+	// "orderflow.". Processes that share their views must share it; others must not.
 	GroupPrefix string
-	// Heartbeat is how often each member of a group asks whether partitions are to change hands; 0
-	// means 1 second.
+	// Heartbeat is how often each member of a group asks whether partitions change hands. 0 means 1
+	// second.
 	Heartbeat time.Duration
-	// SessionTimeout is after how long without a heartbeat the partitions of a process are given to
-	// others; 0 means 10 seconds.
+	// SessionTimeout is the time without a heartbeat after which the partitions of a process are
+	// given to others. 0 means 10 seconds.
 	SessionTimeout time.Duration
-	// HandOver is how long what was delivered from a partition may take to be committed before the
-	// partition goes to another process; what takes longer is delivered there again. 0 means 5
-	// seconds.
+	// HandOver is how long delivered events of a partition may take to be committed before the
+	// partition goes to another process. Events that take longer are delivered there again. 0 means
+	// 5 seconds.
 	HandOver time.Duration
-	// CommitInterval is the shortest time between two commits of one consumer; 0 means 100
+	// CommitInterval is the shortest time between two commits of one consumer. 0 means 100
 	// milliseconds.
 	CommitInterval time.Duration
-	// FetchWait is how long a broker holds back its answer while there is nothing to read. 0 means
-	// 250 milliseconds, and 10 milliseconds are the least.
+	// FetchWait is how long a broker waits with its answer while there is nothing to read. 0 means
+	// 250 milliseconds. The minimum is 10 milliseconds.
 	FetchWait time.Duration
-	// OnMalformed is called for each message that is no event and is passed over, from one
-	// goroutine for each consumer; nil means that it is only counted.
+	// OnMalformed is called for each message that is no event and is skipped, from one goroutine
+	// for each consumer. Nil means that it is only counted.
 	OnMalformed func(partition int32, offset int64, err error)
-	// Now is the clock that ages are measured by; nil means time.Now.
+	// Now is the clock for ages. Nil means time.Now.
 	Now func() time.Time
 }
 
@@ -75,7 +75,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// group returns the options of a client that is a member of a group. It calls no functions yet.
+// group returns the options of a client that is a member of a group. It does not contain the
+// callbacks yet.
 func (c Config) group(name string) ([]kgo.Opt, error) {
 	options, err := client.Options(c.Config)
 	if err != nil {
@@ -85,27 +86,29 @@ func (c Config) group(name string) ([]kgo.Opt, error) {
 		options,
 		kgo.ConsumerGroup(name),
 		kgo.ConsumeTopics(c.Topic.Name),
-		// Members of an earlier version know the second one only. The group takes the first one as
-		// soon as they have left.
+		// Members of an earlier version know only the second one. The group uses the first one when
+		// they have left.
 		kgo.Balancers(kgo.CooperativeStickyBalancer(), kgo.StickyBalancer()),
 		kgo.HeartbeatInterval(c.Heartbeat),
 		kgo.SessionTimeout(c.SessionTimeout),
 		kgo.RebalanceTimeout(c.HandOver+30*time.Second),
-		kgo.BlockRebalanceOnPoll(), // only while what was read is put to its claims
+		kgo.BlockRebalanceOnPoll(), // only while polled messages are assigned to their claims
 		kgo.DisableAutoCommit(),
-		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), // of a partition that the group has no offset for
-		kgo.ConsumeResetOffset(kgo.NoResetOffset()),       // an expired offset is for the consumer to know
-		kgo.KeepControlRecords(),                          // the offset gets past them, too
-		kgo.MetadataMaxAge(time.Minute),                   // how soon further partitions are noticed
+		// for a partition for which the group has no offset
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		// the consumer must be told of an expired offset
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.KeepControlRecords(),        // the offset passes them as well
+		kgo.MetadataMaxAge(time.Minute), // how soon new partitions are noticed
 		kgo.FetchMaxWait(c.FetchWait),
 		kgo.FetchMaxPartitionBytes(readBytes),
 		kgo.FetchMaxBytes(answerBytes),
 	), nil
 }
 
-// Feed is the topic as a change feed: each consumer is a consumer group, and the processes that
-// subscribe it share the partitions. It connects when it is first used. See the package for what it
-// does and why.
+// Feed is the topic as a change feed. Each consumer is a consumer group, and the processes that
+// subscribe it share the partitions. The feed connects when it is first used. The package comment
+// says what it does and why.
 type Feed struct {
 	config    Config
 	link      *link
@@ -122,7 +125,7 @@ var (
 	_ ports.Strangers  = (*Feed)(nil)
 )
 
-// NewFeed returns a feed that is not connected yet. Errors are about the configuration.
+// NewFeed returns a feed that is not connected yet. Its errors are about the configuration.
 func NewFeed(config Config) (*Feed, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -147,8 +150,8 @@ func NewFeed(config Config) (*Feed, error) {
 
 func (f *Feed) group(consumer string) string { return f.config.GroupPrefix + consumer }
 
-// Subscribe implements [ports.ChangeFeed]. The partitions arrive, and with them deliveries, when
-// the group has agreed on who gets which.
+// Subscribe implements [ports.ChangeFeed]. The partitions, and with them deliveries, arrive when
+// the group has agreed on their assignment.
 func (f *Feed) Subscribe(ctx context.Context, consumer string) (ports.Subscription, error) {
 	s, err := f.subscribe(ctx, consumer)
 	if err != nil {
@@ -182,7 +185,7 @@ func (f *Feed) subscribe(ctx context.Context, consumer string) (*subscription, e
 	return s, nil
 }
 
-// reserve takes the one place of a consumer.
+// reserve reserves the one subscription of a consumer.
 func (f *Feed) reserve(ctx context.Context, consumer string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -205,8 +208,8 @@ func (f *Feed) release(consumer string) {
 	delete(f.subscriptions, consumer)
 }
 
-// SeekEnd implements [ports.ChangeFeed]. It fails with ports.ErrUnavailable as long as another
-// process has a subscription of the consumer.
+// SeekEnd implements [ports.ChangeFeed]. It fails with ports.ErrUnavailable while another process
+// has a subscription of the consumer.
 func (f *Feed) SeekEnd(ctx context.Context, consumer string) error {
 	if err := f.seekEnd(ctx, consumer); err != nil {
 		return fmt.Errorf("seek end for %s: %w", consumer, err)
@@ -242,12 +245,12 @@ func (f *Feed) seekEnd(ctx context.Context, consumer string) error {
 	return f.link.explain(ctx, err)
 }
 
-// isFenced tells whether somebody is not a member of a group, or not any more.
+// isFenced reports whether the caller is not a member of the group, or not any more.
 func isFenced(err error) bool {
 	return client.Is(err, kerr.UnknownMemberID, kerr.IllegalGeneration, kerr.FencedInstanceID)
 }
 
-// Close ends the subscriptions and disconnects. It is safe to call twice.
+// Close ends the subscriptions and disconnects. It may be called twice.
 func (f *Feed) Close() error {
 	f.mu.Lock()
 	f.closed = true

@@ -25,8 +25,8 @@ import (
 const benchLanes = 32
 
 // BenchmarkSource reads a topic of 12 partitions with this feed and with watermill-kafka's
-// subscriber, for an effect that takes no time and for one that waits a millisecond, as a write to
-// a store does.
+// subscriber, with an effect that takes no time and with one that waits a millisecond, like a write
+// to a store.
 func BenchmarkSource(b *testing.B) {
 	brokers := servers.Kafka(b)
 	config := topictest.NewTopic(brokers)
@@ -71,8 +71,8 @@ func fill(b *testing.B, s *topictest.Shelf, events int) {
 	}
 }
 
-// consumeWithFeed handles in lanes and commits the mark of each partition up to which everything
-// has been handled.
+// consumeWithFeed handles events in lanes, and commits for each partition the mark up to which
+// everything has been handled.
 func consumeWithFeed(b *testing.B, f *source.Feed, events int, effect time.Duration) {
 	sub, err := f.Subscribe(b.Context(), consumerName)
 	if err != nil {
@@ -114,7 +114,7 @@ func consumeWithFeed(b *testing.B, f *source.Feed, events int, effect time.Durat
 	group.Wait()
 }
 
-// queue is the watermark of one partition, as application/consumer has it.
+// queue is the watermark of one partition, as in application/consumer.
 type queue struct {
 	mu      sync.Mutex
 	entries []*entry
@@ -142,7 +142,7 @@ func (q *queue) issue(p ports.Position) func() (ports.Position, bool) {
 	}
 }
 
-// consumeWithWatermill handles as many messages at once as the subscriber gives out: one of each
+// consumeWithWatermill handles as many messages at once as the subscriber delivers: one of each
 // partition.
 func consumeWithWatermill(b *testing.B, config redpanda.Config, events int, effect time.Duration) {
 	settings := kafka.DefaultSaramaSubscriberConfig()

@@ -21,7 +21,7 @@ import (
 	"orderflow/ports"
 )
 
-// What was committed last is saved on closing, also when the next regular save is far away.
+// The last commit is saved on closing, also when the next regular save is far away.
 func TestFeed_SavesWhatIsCommittedOnClosing(t *testing.T) {
 	t.Parallel()
 	config := topictest.NewTopic(topictest.NewCluster(t).ListenAddrs())
@@ -42,8 +42,7 @@ func TestFeed_SavesWhatIsCommittedOnClosing(t *testing.T) {
 	awaitLag(t, f, ports.Lag{Known: true})
 }
 
-// An offset that expires while the group divides the partitions anew is not taken for the oldest
-// one.
+// An offset that expires while the group divides the partitions is not replaced by the oldest one.
 func TestFeed_NoticesExpiryWhileItRejoins(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -63,7 +62,7 @@ func TestFeed_NoticesExpiryWhileItRejoins(t *testing.T) {
 	})
 	ctx := topictest.Within(t)
 	for {
-		_, err := sub.Next(ctx) // what it had fetched may come until it has noticed
+		_, err := sub.Next(ctx) // fetched events may come until the feed has noticed
 		if errors.Is(err, ports.ErrOffsetExpired) {
 			return
 		}
@@ -93,7 +92,7 @@ func TestFeed_SeekEndIsRefusedWhileAnotherProcessConsumes(t *testing.T) {
 	awaitLag(t, b, ports.Lag{Known: true})
 }
 
-// What is in the topic and is no event is passed over, also by the offset, and is told.
+// Messages that are no events are skipped, also by the offset, and reported.
 func TestFeed_PassesOverWhatIsNoEvent(t *testing.T) {
 	t.Parallel()
 	config := topictest.NewTopic(topictest.NewCluster(t).ListenAddrs())
@@ -157,7 +156,8 @@ func TestFeed_ReadsPartitionsThatAreAdded(t *testing.T) {
 	addPartitions(t, s, 8)
 	wider := s.Another(t)
 	total := appendOrders(t, wider, 64, 2, nil)
-	later := newFeed(t, feedConfig(config)) // the client of the first one looks for partitions once a minute
+	// the client of the first feed checks for new partitions once a minute
+	later := newFeed(t, feedConfig(config))
 	awaitLag(t, later, ports.Lag{Known: true, Events: uint64(total)})
 	j := newJournal()
 	startWorker(t, feedConfig(config), j)
@@ -177,7 +177,8 @@ func addPartitions(t testing.TB, s *topictest.Shelf, partitions int) {
 	}
 }
 
-// remake deletes the topic and makes another one of the same name. It returns when brokers know it.
+// remake deletes the topic and creates another one of the same name. It returns when the brokers
+// know it.
 func remake(t testing.TB, s *topictest.Shelf) {
 	t.Helper()
 	ctx, name := topictest.Within(t), s.Config.Topic.Name
@@ -197,7 +198,8 @@ func remake(t testing.TB, s *topictest.Shelf) {
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, kerr.TopicAlreadyExists) || ctx.Err() != nil { // until the deletion is over
+		// until the deletion is over
+		if !errors.Is(err, kerr.TopicAlreadyExists) || ctx.Err() != nil {
 			t.Fatal(err)
 		}
 	}
@@ -205,7 +207,7 @@ func remake(t testing.TB, s *topictest.Shelf) {
 	}
 }
 
-// A topic that ends before an offset is another one than the offset was for.
+// A topic that ends before an offset is not the topic of the offset.
 func TestFeed_RefusesAnOffsetBehindTheEnd(t *testing.T) {
 	t.Parallel()
 	config := topictest.NewTopic(topictest.NewCluster(t).ListenAddrs())
@@ -215,15 +217,16 @@ func TestFeed_RefusesAnOffsetBehindTheEnd(t *testing.T) {
 	seekEnd(t, f)
 	remake(t, s)
 	_, err := f.Subscribe(topictest.Within(t), consumerName)
-	if !errors.Is(err, ports.ErrOffsetExpired) && !errors.Is(err, ports.ErrNoOffset) { // some brokers drop the offsets with the topic
+	// some brokers drop the offsets with the topic
+	if !errors.Is(err, ports.ErrOffsetExpired) && !errors.Is(err, ports.ErrNoOffset) {
 		t.Errorf("error %v, want %v", err, ports.ErrOffsetExpired)
 	}
 	seekEnd(t, f)
 	awaitLag(t, f, ports.Lag{Known: true})
 }
 
-// A broker that is away shows as an error of Next and as a lag that is not known; when it is back,
-// everything goes on.
+// While a broker is away, Next returns an error and the lag is not known. When the broker is back,
+// everything continues.
 func TestFeed_OutlivesTheBroker(t *testing.T) {
 	t.Parallel()
 	b := topictest.StartBroker(t, t.TempDir())
@@ -247,7 +250,7 @@ func TestFeed_OutlivesTheBroker(t *testing.T) {
 		t.Fatalf("next without a broker: error %v, want %v", err, ports.ErrUnavailable)
 	}
 	awaitLag(t, f, ports.Lag{})
-	for range 2 { // it is told again, and not logged again
+	for range 2 { // it is reported again, and not logged again
 		if _, err := sub.Next(topictest.Within(t)); !errors.Is(err, ports.ErrUnavailable) {
 			t.Fatalf("next without a broker: error %v, want %v", err, ports.ErrUnavailable)
 		}
@@ -263,7 +266,7 @@ func TestFeed_OutlivesTheBroker(t *testing.T) {
 	after := appendOrders(t, s.Another(t), 10, 2, nil)
 	for range after {
 		d, err := sub.Next(topictest.Within(t))
-		for errors.Is(err, ports.ErrUnavailable) { // it may have been told more than once
+		for errors.Is(err, ports.ErrUnavailable) { // it may be reported more than once
 			d, err = sub.Next(topictest.Within(t))
 		}
 		if err != nil {

@@ -21,7 +21,7 @@ func newTopicReader(t testing.TB, config redpanda.Config) *source.TopicReader {
 	return reader
 }
 
-// feedConfig fits the feed to brokers in this process.
+// feedConfig returns a configuration for brokers in this process.
 func feedConfig(config redpanda.Config) source.Config {
 	return source.Config{
 		Config: config, GroupPrefix: config.Topic.Name + ".",

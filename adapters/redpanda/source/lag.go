@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// lagTimeout bounds how long whoever looks at the consumers waits for brokers.
+	// lagTimeout bounds how long a request for the lag waits for brokers.
 	lagTimeout = 3 * time.Second
-	// lookBytes is how much of each partition is looked at to tell messages from offsets.
+	// lookBytes is how much of each partition is read to distinguish messages from offsets.
 	lookBytes = 64 << 10
-	// maxPrefixes bounds what is remembered.
+	// maxPrefixes bounds the number of kept results.
 	maxPrefixes = 4096
 )
 
-// Lag implements [ports.ChangeFeed]. It is that of the whole group, whichever processes its members
-// are in. While the brokers cannot be reached it is not known.
+// Lag implements [ports.ChangeFeed]. It is the lag of the whole group, in whichever processes its
+// members are. It is not known while the brokers cannot be reached.
 //
-// Events are messages, not offsets, as far as one look into each partition reaches, which is about
-// a hundred events; further ahead, each offset counts. So a lag that is not 0 means that there is a
-// message.
+// Events counts messages and not offsets, as far as one read of each partition reaches, which is
+// about a hundred events. Further ahead each offset counts. So a lag that is not 0 means that there
+// is a message.
 func (f *Feed) Lag(ctx context.Context, consumer string) (ports.Lag, error) {
 	bounded, cancel := context.WithTimeout(ctx, lagTimeout)
 	defer cancel()
@@ -76,15 +76,15 @@ func (f *Feed) lag(ctx context.Context, consumer string) (ports.Lag, error) {
 	return lag, nil
 }
 
-// prefix is what lies between an offset and next: how many messages, and when the first one was
-// created.
+// prefix describes what is between an offset and next: the number of messages, and the time of the
+// first one.
 type prefix struct {
 	events  uint64
 	created time.Time
 	next    int64
 }
 
-// behind returns what lies between an offset and the end of a partition.
+// behind returns what is between an offset and the end of a partition.
 func (f *Feed) behind(ctx context.Context, id topic.ID, partition int32, from, end int64) (prefix, error) {
 	all := prefix{next: from}
 	for looks := 0; all.next < end && (all.events == 0 || looks < 2); looks++ {
@@ -92,7 +92,7 @@ func (f *Feed) behind(ctx context.Context, id topic.ID, partition int32, from, e
 		if err != nil {
 			return all, err
 		}
-		if part.next == all.next { // the broker that was asked has not heard of the end yet
+		if part.next == all.next { // the broker does not know the end yet
 			all.created = f.config.Now()
 			break
 		}
@@ -107,8 +107,8 @@ func (f *Feed) behind(ctx context.Context, id topic.ID, partition int32, from, e
 	return all, nil
 }
 
-// look reads a little of a partition. What was read there does not change, so each place is read
-// once: consumers stand where they stand, and are asked for again and again.
+// look reads a little of a partition. What was read does not change, so each place is read once,
+// although the lag of a consumer that does not move is requested again and again.
 func (f *Feed) look(ctx context.Context, at place) (prefix, error) {
 	if known, ok := f.prefixes.get(at); ok {
 		return known, nil
@@ -132,7 +132,7 @@ func (f *Feed) look(ctx context.Context, at place) (prefix, error) {
 	return found, nil
 }
 
-// prefixes remembers what was read.
+// prefixes keeps what was read.
 type prefixes struct {
 	mu    sync.Mutex
 	known map[place]prefix

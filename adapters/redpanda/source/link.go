@@ -11,7 +11,7 @@ import (
 	"orderflow/ports"
 )
 
-// link is a client for requests outside of consumer groups, which all calls share.
+// link is a client for requests outside consumer groups. All calls share it.
 type link struct {
 	config  redpanda.Config // with its defaults
 	client  *kgo.Client
@@ -31,7 +31,7 @@ func newLink(config redpanda.Config) (*link, error) {
 	return &link{config, c, trouble}, nil
 }
 
-// check returns why nothing can be asked.
+// check returns why no request can be made, or nil.
 func (l *link) check(ctx context.Context) error {
 	select {
 	case <-l.client.Context().Done():
@@ -41,7 +41,7 @@ func (l *link) check(ctx context.Context) error {
 	}
 }
 
-// explain returns what an error of the client means. That of the caller's context is left as it is.
+// explain translates an error of the client. It does not change an error of the caller's context.
 func (l *link) explain(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil && client.Is(err, ended) {
 		return ended

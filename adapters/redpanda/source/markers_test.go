@@ -42,7 +42,7 @@ func lagIsAboutEvents(t *testing.T, brokers []string) {
 				t.Fatal(err)
 			}
 			awaitLag(t, f, ports.Lag{Known: true})
-			// Several transactions, each with its marker, between a consumer and the end.
+			// Several transactions, each with its marker, are between a consumer and the end.
 			for range 4 {
 				s.Transact(t, end, topictest.History(1)...)
 			}
@@ -53,8 +53,8 @@ func lagIsAboutEvents(t *testing.T, brokers []string) {
 			}
 			commit(t, again, last.Position)
 			awaitLag(t, f, ports.Lag{Known: true})
-			// Of 7 messages and 5 markers a reader of the topic gets the messages, and reaches the
-			// end.
+			// There are 7 messages and 5 markers. A reader of the topic gets the messages and
+			// reaches the end.
 			ranges, err := newTopicReader(t, config).Ranges(topictest.Within(t))
 			if err != nil || ranges[0].End != 12 {
 				t.Fatalf("ranges %v, %v", ranges, err)
@@ -62,8 +62,8 @@ func lagIsAboutEvents(t *testing.T, brokers []string) {
 			if messages, err := read(t, newTopicReader(t, config), ranges[0]); err != nil || len(messages) != 7 {
 				t.Errorf("%d messages, %v", len(messages), err)
 			}
-			// The offset gets past the last marker, so that a topic that drops everything has not
-			// dropped anything of this consumer.
+			// The offset passes the last marker. So a topic that drops everything has dropped
+			// nothing of this consumer.
 			done := awaitNothing(t, again)
 			group := config.Topic.Name + "." + consumerName
 			for at := int64(0); at != 12; {

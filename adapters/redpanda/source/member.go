@@ -18,8 +18,8 @@ import (
 // The client calls assigned, revoked and lost one at a time, and never while poll is between a poll
 // and AllowRebalance.
 
-// assigned is called when the group has given partitions to this member, before anything of them is
-// read.
+// assigned is called when the group has given partitions to this member, before any of their
+// messages are read.
 func (s *subscription) assigned(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -30,8 +30,8 @@ func (s *subscription) assigned(_ context.Context, _ *kgo.Client, partitions map
 	s.recovered(-1)
 }
 
-// revoked is called when partitions are to go to other members, which wait for it, and when this
-// member leaves. Heartbeats go on meanwhile.
+// revoked is called when partitions go to other members, which wait for it, and when this member
+// leaves. Heartbeats continue during the call.
 func (s *subscription) revoked(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
 	claims := s.claimsOf(partitions[s.feed.config.Topic.Name])
 	late := time.NewTimer(s.feed.config.HandOver)
@@ -58,8 +58,8 @@ func (s *subscription) revoked(_ context.Context, _ *kgo.Client, partitions map[
 	s.forget(partitions[s.feed.config.Topic.Name])
 }
 
-// lost is called when the partitions are somebody else's already, or the group cannot be reached:
-// nothing can be saved.
+// lost is called when the partitions already belong to others, or when the group cannot be reached.
+// Then nothing can be saved.
 func (s *subscription) lost(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
 	for _, c := range s.claimsOf(partitions[s.feed.config.Topic.Name]) {
 		c.lose()
@@ -89,7 +89,7 @@ func (s *subscription) forget(partitions []int32) {
 	}
 }
 
-// poll passes on what is read until the subscription is closed or has expired.
+// poll passes polled messages on until the subscription is closed or has expired.
 func (s *subscription) poll() {
 	for s.ctx.Err() == nil {
 		batch, failed := s.sort(s.client.PollFetches(s.ctx))
@@ -118,19 +118,19 @@ func (s *subscription) passOn(batch []delivery) bool {
 	}
 }
 
-// failure is why a partition, or none in particular, cannot be read.
+// failure says why a partition, or the whole topic, cannot be read.
 type failure struct {
 	partition int32
-	claim     *claim // nil for none in particular
+	claim     *claim // nil for no particular one
 	err       error
 }
 
-// sort puts what was read to the claims that it belongs to.
+// sort assigns polled messages to their claims.
 func (s *subscription) sort(fetches kgo.Fetches) (batch []delivery, failed []failure) {
 	claims := s.claimsOf(s.mine())
 	fetches.EachPartition(func(t kgo.FetchTopicPartition) {
 		c := claims[t.Partition]
-		if c == nil { // an error only
+		if c == nil { // only an error
 			failed = append(failed, failure{t.Partition, nil, t.Err})
 			return
 		}
@@ -167,8 +167,8 @@ func (s *subscription) mine() []int32 {
 	return partitions
 }
 
-// deliver makes a delivery of a message. One that is no event is to be passed over: if it should
-// have been one, the next event of its order shows the hole, and the consumer fills it from the
+// deliver makes a delivery of a message. A message that is no event is skipped. If it should have
+// been an event, the next event of its order shows the hole, and the consumer fills it from the
 // event store.
 func (s *subscription) deliver(c *claim, m topic.Message) delivery {
 	d := delivery{
@@ -190,7 +190,7 @@ func (s *subscription) deliver(c *claim, m topic.Message) delivery {
 	return d
 }
 
-// cope does what is to be done about a failure, and reports whether reading goes on.
+// cope handles a failure, and reports whether reading continues.
 func (s *subscription) cope(f failure) bool {
 	lost, isLost := errors.AsType[*kgo.ErrDataLoss](f.err)
 	switch {
@@ -219,17 +219,17 @@ func (s *subscription) cope(f failure) bool {
 	}
 }
 
-// rest has the client not ask for a partition for a while. It would ask again at once, and the
-// others are not to wait.
+// rest pauses the requests for a partition for a while. Otherwise the client would repeat them at
+// once and delay the others.
 func (s *subscription) rest(partition int32) {
 	paused := map[string][]int32{s.feed.config.Topic.Name: {partition}}
 	s.client.PauseFetchPartitions(paused)
 	time.AfterFunc(client.LongestPause, func() { s.client.ResumeFetchPartitions(paused) })
 }
 
-// skip goes on behind a batch that cannot be read, and returns it. The client alone would ask for
-// it again and again. It must be called while the group waits: of a partition that went away and
-// came back in between, it would skip what was not handled.
+// skip continues after a batch that cannot be read, and returns the batch. The client alone would
+// request it again and again. skip must be called while the group waits. If a partition went away
+// and came back in between, it would skip unhandled events.
 func (s *subscription) skip(partition int32, c *claim, why error) (topic.Message, error) {
 	reader := &topic.Reader{
 		Client: s.feed.link.client, Topic: s.feed.config.Topic.Name, Partition: partition, Bytes: readBytes,
@@ -245,7 +245,7 @@ func (s *subscription) skip(partition int32, c *claim, why error) (topic.Message
 		return topic.Message{}, fmt.Errorf("%w; and it cannot be passed over: %w", why, err)
 	}
 	if len(part.Messages) == 0 || part.Messages[0].Err == nil {
-		return topic.Message{}, why // it was torn on its way to us, or is not there any more
+		return topic.Message{}, why // it was damaged on the network, or it does not exist any more
 	}
 	broken := part.Messages[0]
 	c.fetched = broken.Offset + 1
@@ -255,8 +255,8 @@ func (s *subscription) skip(partition int32, c *claim, why error) (topic.Message
 	return broken, nil
 }
 
-// save tells the coordinator what it does not know yet. What does not work now works the next time,
-// or it is delivered again.
+// save sends the coordinator what it does not have yet. What fails is saved the next time, or
+// delivered again.
 func (s *subscription) save(ctx context.Context) {
 	name := s.feed.config.Topic.Name
 	marks := make(map[int32]kgo.EpochOffset)
@@ -294,7 +294,7 @@ func (s *subscription) save(ctx context.Context) {
 	switch {
 	case failed == nil:
 	case isFenced(failed) || client.Is(failed, kerr.RebalanceInProgress, context.Canceled):
-		// What still is ours is saved the next time.
+		// Partitions that this member still has are saved the next time.
 		s.log.Debug("offsets not saved while the group divides the partitions anew", "error", failed)
 		s.setDirty()
 	default:
@@ -303,7 +303,7 @@ func (s *subscription) save(ctx context.Context) {
 	}
 }
 
-// markTopic adds to a commit what the topic is.
+// markTopic adds the id of the topic to a commit.
 func markTopic(request *kmsg.OffsetCommitRequest) error {
 	for i := range request.Topics {
 		t := &request.Topics[i]

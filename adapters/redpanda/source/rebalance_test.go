@@ -26,7 +26,7 @@ func TestFeed_RebalanceIntegration(t *testing.T) {
 	rebalance(t, servers.Kafka(t))
 }
 
-// rebalance has processes come and go while events are written.
+// rebalance lets processes join and leave while events are written.
 func rebalance(t *testing.T, brokers []string) {
 	config := topictest.NewTopic(brokers)
 	s := topictest.NewShelf(t, config)
@@ -43,7 +43,7 @@ func rebalance(t *testing.T, brokers []string) {
 			workers[0].end()
 			workers = workers[1:]
 		}
-		j.await(t, 40*n) // so that each of them has something to do
+		j.await(t, 40*n) // so that each of them handles something
 	})
 	j.await(t, total)
 	awaitLag(t, first, ports.Lag{Known: true})
@@ -53,9 +53,8 @@ func rebalance(t *testing.T, brokers []string) {
 	}
 }
 
-// A process that loses a partition hands it over in good order: what it was given is committed
-// first, what it had fetched beside that it does not deliver any more, and the other one goes on
-// behind the commit. So nothing comes twice.
+// A process hands a partition over in order: it commits what was delivered, no longer delivers what
+// it had fetched, and the other process continues after the commit. So nothing is delivered twice.
 func TestFeed_HandsOverWhatIsCommitted(t *testing.T) {
 	t.Parallel()
 	config := topictest.NewTopic(topictest.NewCluster(t).ListenAddrs())
@@ -67,7 +66,8 @@ func TestFeed_HandsOverWhatIsCommitted(t *testing.T) {
 	first := subscribe(t, a)
 	came := make(map[uuid.UUID]bool)
 	var given []ports.Delivery
-	for partitions := make(map[string]bool); len(partitions) < 4; { // something of each, whichever is to be handed over
+	// something of each partition, whichever is handed over
+	for partitions := make(map[string]bool); len(partitions) < 4; {
 		d := nextOf(t, first)
 		given = append(given, d)
 		partitions[d.Position.Stream] = true
@@ -85,7 +85,7 @@ func TestFeed_HandsOverWhatIsCommitted(t *testing.T) {
 	}
 	second := subscribe(t, b)
 	go read(second)
-	select { // how long this waits does not matter where it is right
+	select { // the length of this wait does not matter when the feed is correct
 	case d := <-got:
 		t.Fatalf("%v came in another process before the first one had committed what it was given", d.Position)
 	case <-time.After(500 * time.Millisecond):
@@ -104,7 +104,7 @@ func TestFeed_HandsOverWhatIsCommitted(t *testing.T) {
 		case <-time.After(topictest.Bound):
 			t.Fatalf("%d events came", n)
 		}
-		if n == len(given) { // the partitions have been divided anew
+		if n == len(given) { // the partitions have been divided again
 			go read(first)
 		}
 	}
@@ -118,9 +118,9 @@ func TestFeed_HandsOverWhatIsCommitted(t *testing.T) {
 	}
 }
 
-// A process that does not commit in time loses a partition that is to be handed over: what it has
-// not committed comes again elsewhere, and what it commits afterwards changes nothing there. What
-// it keeps goes on without a break.
+// A process that does not commit in time loses a partition that must be handed over. Uncommitted
+// events are delivered elsewhere, and later commits of this process change nothing there. The
+// partitions that it keeps continue without interruption.
 func TestFeed_IgnoresCommitsOfLostPartitions(t *testing.T) {
 	t.Parallel()
 	config := topictest.NewTopic(topictest.NewCluster(t).ListenAddrs())
@@ -152,7 +152,7 @@ func TestFeed_IgnoresCommitsOfLostPartitions(t *testing.T) {
 	}
 	last := moved[len(moved)-1].Position
 	commit(t, first, last)
-	commit(t, second, last) // it was given one event of it
+	commit(t, second, last) // one event of it was delivered
 	ended, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if d, err := first.Next(ended); err == nil {
@@ -174,9 +174,9 @@ func TestFeed_IgnoresCommitsOfLostPartitions(t *testing.T) {
 	}
 }
 
-// A member sends heartbeats while its consumer takes its time, and while it waits for what it has
-// delivered before it hands a partition over. So it is not taken for dead: nothing of it is given
-// away before it is ready, and nothing comes twice.
+// A member sends heartbeats while its consumer is slow, and while it waits for delivered events
+// before it hands a partition over. So it does not count as dead: nothing is taken from it before
+// it is ready, and nothing is delivered twice.
 func TestFeed_AMemberThatWaitsIsNotTakenForDead(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -197,7 +197,7 @@ func TestFeed_AMemberThatWaitsIsNotTakenForDead(t *testing.T) {
 		cluster.KeepControl()
 		select {
 		case beats <- request.(*kmsg.HeartbeatRequest).MemberID:
-		default: // nobody counts now
+		default: // no one counts now
 		}
 		return nil, nil, false
 	})
@@ -229,7 +229,8 @@ func TestFeed_AMemberThatWaitsIsNotTakenForDead(t *testing.T) {
 		}
 	}
 	go read(second)
-	for another := ""; another != member; another = await(20) { // of the first member, and of the second one that has joined
+	// of the first member, and of the second one, which has joined
+	for another := ""; another != member; another = await(20) {
 	}
 	select {
 	case d := <-got:

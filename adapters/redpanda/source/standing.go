@@ -14,19 +14,20 @@ import (
 	"orderflow/ports"
 )
 
-// standing is where a consumer is in the topic.
+// standing is the place of a consumer in the topic.
 type standing struct {
 	topic topic.Topic
-	// committed is what the group has committed, by partition. What it has committed nothing for is
-	// not in it.
+	// committed holds the committed offsets of the group by partition. It has no entry for a
+	// partition without one.
 	committed map[int32]kadm.Offset
 }
 
 func (f *Feed) standing(ctx context.Context, consumer string) (standing, error) {
-	// The offsets come first: a commit in between then only makes the consumer look further behind.
+	// The offsets are read first. A commit in between then only makes the consumer look further
+	// behind.
 	at := standing{committed: make(map[int32]kadm.Offset)}
 	offsets, err := kadm.NewClient(f.link.client).FetchOffsets(ctx, f.group(consumer))
-	// Most brokers answer for a group that does not exist as for one without offsets.
+	// For a group that does not exist, most brokers answer as for one without offsets.
 	if err != nil && !client.Is(err, kerr.GroupIDNotFound) {
 		return at, f.link.explain(ctx, err)
 	}
@@ -45,8 +46,9 @@ func (f *Feed) standing(ctx context.Context, consumer string) (standing, error) 
 	return at, nil
 }
 
-// check says whether the consumer can go on from where it is. A partition that cannot be asked now
-// is not judged: it must not keep the consumer from the others, and reading it tells.
+// check returns an error when the consumer cannot continue from its place. It does not judge a
+// partition that cannot be asked now: that partition must not delay the others, and reading it will
+// show.
 func (s standing) check() error {
 	if len(s.committed) == 0 {
 		return ports.ErrNoOffset
@@ -70,14 +72,14 @@ func (s standing) check() error {
 	return nil
 }
 
-// next returns the next offset to read in a partition. One that the consumer has no offset for was
-// added later, so it is read from its first message on.
+// next returns the next offset to read in a partition. A partition without an offset was added
+// later, so it is read from its first message.
 func (s standing) next(partition int32) int64 { return s.committed[partition].At }
 
 const markPrefix = "topic="
 
-// mark is what is saved beside an offset, so that it is never taken for one of another topic of the
-// same name. It is empty where topics have no identity.
+// mark returns what is saved with an offset, so that the offset is never used for another topic of
+// the same name. It is empty when topics have no id.
 func mark(id topic.ID) string {
 	if id == (topic.ID{}) {
 		return ""

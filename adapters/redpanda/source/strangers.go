@@ -11,8 +11,8 @@ import (
 	"orderflow/ports"
 )
 
-// strangers counts what is in the topic and is no event. The first one of a kind is logged: a
-// stranger that writes a lot must not fill the log.
+// strangers counts messages that are no events. Only the first one of a kind is logged, so that a
+// program that writes many cannot fill the log.
 type strangers struct {
 	log *slog.Logger
 

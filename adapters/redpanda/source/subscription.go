@@ -13,7 +13,7 @@ import (
 	"orderflow/ports"
 )
 
-// answerBytes is how much one broker is asked for at once, of all its partitions together.
+// answerBytes is how much is requested from one broker at once, for all its partitions together.
 const answerBytes = 4 << 20
 
 // subscription is one member of a consumer's group.
@@ -23,29 +23,31 @@ type subscription struct {
 	log      *slog.Logger
 	client   *kgo.Client
 
-	// batches passes on what was polled; due is what Next has not returned of the last one.
+	// batches passes on what was polled. due is the part of the last batch that Next has not
+	// returned.
 	batches chan []delivery
 	due     []delivery
-	// unavailable holds the latest reason why nothing comes, until Next has told it.
+	// unavailable holds the latest reason why nothing comes, until Next has returned it.
 	unavailable chan error
-	// expired is closed, with why set before, when the topic has dropped what is due.
+	// expired is closed when the topic has dropped what is due. why is set before.
 	expired     chan struct{}
 	why         error
 	expiredOnce sync.Once
-	// dirty has something in it while there is something to commit.
+	// dirty contains a value while there is something to commit.
 	dirty chan struct{}
 
-	// ctx ends with the first call of Close, ended is closed when nothing runs any more.
+	// ctx ends with the first call of Close. ended is closed when nothing runs any more.
 	ctx    context.Context
 	cancel context.CancelFunc
 	ended  chan struct{}
 
 	mu     sync.Mutex
-	claims map[int32]*claim // the partitions that this member has now
-	// troubled are the partitions that cannot be read, which was logged; -1 for none in particular.
+	claims map[int32]*claim // the current partitions of this member
+	// troubled holds the partitions that cannot be read, which was logged. -1 stands for no
+	// particular one.
 	troubled map[int32]bool
-	// saving is held while offsets are saved, and while partitions are given up: so what is saved
-	// is saved by the member that the partitions belong to. It comes before mu.
+	// saving is locked while offsets are saved, and while partitions are given up. So only the
+	// member that owns the partitions saves their offsets. It is locked before mu.
 	saving sync.Mutex
 }
 
@@ -56,12 +58,12 @@ type delivery struct {
 	ports.Delivery
 	claim  *claim
 	offset int64
-	// pass says that nobody is to get it, since it is no event: it travels along so that the offset
-	// gets past it in its turn.
+	// pass says that the message is not delivered because it is no event. It is kept in the
+	// sequence so that the offset passes it at the right moment.
 	pass bool
 }
 
-// newSubscription joins the group. Errors are about the configuration.
+// newSubscription joins the group. Its errors are about the configuration.
 func newSubscription(f *Feed, consumer string) (*subscription, error) {
 	s := &subscription{
 		feed: f, consumer: consumer, log: f.config.Logger.With("consumer", consumer),
@@ -131,8 +133,8 @@ func (s *subscription) check(ctx context.Context) error {
 
 // Commit implements [ports.Subscription]. The offset is saved soon: at once if none was saved for a
 // while, and at the latest when the partition is handed over and when the subscription is closed. A
-// position in a partition that another member has got meanwhile is ignored; its events come again
-// there.
+// position in a partition that now belongs to another member is ignored; its events are delivered
+// there again.
 func (s *subscription) Commit(ctx context.Context, p ports.Position) error {
 	partition, offset, err := parsePosition(p)
 	if err == nil {
@@ -171,14 +173,14 @@ func parsePosition(p ports.Position) (partition int32, offset int64, err error) 
 }
 
 // Close implements [ports.Subscription]. It saves what was committed and leaves the group, so that
-// the partitions go to others at once. Brokers that do not answer hold it up for Config.Timeout.
+// the partitions go to others at once. Brokers that do not answer delay it by Config.Timeout.
 func (s *subscription) Close() error {
 	s.cancel()
 	<-s.ended
 	return nil
 }
 
-// run is a member of the group until Close, or until the topic has dropped what is due.
+// run is the loop of a member, until Close or until the topic has dropped what is due.
 func (s *subscription) run() {
 	defer close(s.ended)
 	defer s.feed.release(s.consumer)
@@ -189,7 +191,7 @@ func (s *subscription) run() {
 	stop()
 	committing.Wait()
 	s.leave()
-	<-s.ctx.Done() // an expired subscription keeps its place until it is closed
+	<-s.ctx.Done() // an expired subscription stays reserved until it is closed
 }
 
 // leave gives the partitions up, which saves what was committed, and leaves the group.
@@ -202,8 +204,8 @@ func (s *subscription) leave() {
 	s.client.Close()
 }
 
-// tell has Next return err once, unless a newer reason comes first. partition is -1 for none in
-// particular. An outage is logged once: the client tries again every second.
+// tell makes Next return err once, unless a newer reason comes first. partition is -1 for no
+// particular one. An outage is logged once, although the client tries again every second.
 func (s *subscription) tell(partition int32, err error) {
 	err = s.feed.link.explain(s.ctx, err)
 	s.mu.Lock()
@@ -221,7 +223,7 @@ func (s *subscription) tell(partition int32, err error) {
 	s.unavailable <- err
 }
 
-// recovered is called with mu held when a partition, or the group, can be read.
+// recovered is called when a partition, or the group, can be read again. The caller holds mu.
 func (s *subscription) recovered(partition int32) {
 	if s.troubled[partition] {
 		delete(s.troubled, partition)
@@ -229,7 +231,7 @@ func (s *subscription) recovered(partition int32) {
 	}
 }
 
-// expire ends the deliveries for good.
+// expire ends the deliveries permanently.
 func (s *subscription) expire(err error) {
 	s.expiredOnce.Do(func() {
 		s.why = fmt.Errorf("%w: %w", ports.ErrOffsetExpired, err)

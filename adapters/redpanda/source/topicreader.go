@@ -11,16 +11,17 @@ import (
 	"orderflow/ports"
 )
 
-// readBytes is how much of one partition is asked for at once. A larger batch comes nevertheless.
+// readBytes is how much of one partition is requested at once. A larger batch is returned anyway.
 const readBytes = 256 << 10
 
-// TopicReader reads back what the topic holds. It is not a member of any group. It connects when it
-// is first used. It is safe for concurrent use.
+// TopicReader reads what the topic holds. It is not a member of any group. It connects when it is
+// first used. It is safe for concurrent use.
 type TopicReader struct{ link *link }
 
 var _ ports.TopicReader = (*TopicReader)(nil)
 
-// NewTopicReader returns a reader that is not connected yet. Errors are about the configuration.
+// NewTopicReader returns a reader that is not connected yet. Its errors are about the
+// configuration.
 func NewTopicReader(config redpanda.Config) (*TopicReader, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -47,8 +48,8 @@ func (t *TopicReader) Ranges(ctx context.Context) (ranges []ports.TopicRange, er
 	return ranges, nil
 }
 
-// Read implements [ports.TopicReader]. It waits for what the range has beyond the end of the
-// partition.
+// Read implements [ports.TopicReader]. When the range ends after the end of the partition, it waits
+// for the missing part.
 func (t *TopicReader) Read(ctx context.Context, r ports.TopicRange, visit func(ports.TopicMessage) error) error {
 	reader := &topic.Reader{Client: t.link.client, Topic: t.link.config.Topic.Name, Partition: r.Partition, Bytes: readBytes}
 	if r.Begin >= r.End {
@@ -77,7 +78,7 @@ func topicMessage(m topic.Message) ports.TopicMessage {
 	return ports.TopicMessage{Partition: m.Partition, Offset: m.Offset, Key: string(m.Key), Record: record, Err: err}
 }
 
-// parse returns the event that a message carries.
+// parse returns the event in a message.
 func parse(m topic.Message) (eventsourcing.Record, error) {
 	if m.Err != nil {
 		return eventsourcing.Record{}, m.Err
@@ -85,7 +86,7 @@ func parse(m topic.Message) (eventsourcing.Record, error) {
 	return message.Parse(m.Headers, m.Value)
 }
 
-// Close ends what is under way. It is safe to call twice.
+// Close ends calls in progress. It may be called twice.
 func (t *TopicReader) Close() error {
 	t.link.client.Close()
 	return nil

@@ -26,7 +26,7 @@ import (
 	"orderflow/tests/servers"
 )
 
-// read returns what a range holds.
+// read returns the messages of a range.
 func read(t testing.TB, reader *source.TopicReader, r ports.TopicRange) (messages []ports.TopicMessage, err error) {
 	t.Helper()
 	err = reader.Read(topictest.Within(t), r, func(m ports.TopicMessage) error {
@@ -179,8 +179,8 @@ func topicReader(t *testing.T, brokers []string) {
 	})
 }
 
-// What passes by itself is not told, and callers that have the same trouble at the same time do not
-// get into each other's way.
+// Temporary errors are not reported, and callers with the same problem at the same time do not
+// disturb each other.
 func TestTopicReader_GetsOverTrouble(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -221,7 +221,7 @@ func TestTopicReader_GetsOverTrouble(t *testing.T) {
 	}
 }
 
-// A broker that is killed in the middle of a verification holds it up and does not spoil it.
+// A broker that is killed during a verification delays it and does not spoil it.
 func TestTopicReader_OutlivesTheBroker(t *testing.T) {
 	t.Parallel()
 	b := topictest.StartBroker(t, t.TempDir())
@@ -244,7 +244,7 @@ func TestTopicReader_OutlivesTheBroker(t *testing.T) {
 	}
 }
 
-// What happened to a real topic is what the report says.
+// The report says what really happened to the topic.
 func TestTopicReader_Verify(t *testing.T) {
 	t.Parallel()
 	verifyReal(t, topictest.NewCluster(t).ListenAddrs())
@@ -264,8 +264,8 @@ func verifyReal(t *testing.T, brokers []string) {
 			t.Fatal(err)
 		}
 	}
-	// An order whose third event is not published, and another one whose events come in the wrong
-	// order and doubled.
+	// One order has a third event that is not published. Another one has events in the wrong order,
+	// and twice.
 	var lost, mixed []eventsourcing.Record
 	for _, to := range []*[]eventsourcing.Record{&lost, &mixed} {
 		id := uuid.New()
@@ -291,7 +291,7 @@ func verifyReal(t *testing.T, brokers []string) {
 	}
 }
 
-// Messages of earlier versions have no aggregate type; they are events of orders.
+// Messages of earlier versions have no aggregate type. They are events of orders.
 func TestSource_ReadsWhatAnEarlierVersionPublished(t *testing.T) {
 	t.Parallel()
 	config := topictest.NewTopic(topictest.NewCluster(t).ListenAddrs())

@@ -18,8 +18,8 @@ import (
 	"orderflow/tests/servers"
 )
 
-// A partition that has no leader keeps its own events waiting, and neither the start of a consumer
-// nor the other partitions.
+// A partition without a leader delays its own events, and neither the start of a consumer nor the
+// other partitions.
 func TestFeed_APartitionWithoutALeaderHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -44,7 +44,7 @@ func TestFeed_APartitionWithoutALeaderHoldsNobodyUp(t *testing.T) {
 		}
 		commit(t, sub, d.Position)
 	}
-	awaitLag(t, f, ports.Lag{}) // it cannot be told now
+	awaitLag(t, f, ports.Lag{}) // it is not known now
 	for _, fault := range faults {
 		fault.Remove()
 	}
@@ -54,8 +54,8 @@ func TestFeed_APartitionWithoutALeaderHoldsNobodyUp(t *testing.T) {
 	awaitLag(t, f, ports.Lag{Known: true})
 }
 
-// A topic that is deleted and made anew under a subscription ends it: what was in the old one, and
-// what is in the new one, is for the consumer to get from the event store.
+// A topic that is deleted and created again ends a subscription. The consumer must read from the
+// event store what was in the old topic and what is in the new one.
 func TestFeed_NoticesThatTheTopicIsAnotherOne(t *testing.T) {
 	t.Parallel()
 	noticesAnotherTopic(t, topictest.NewCluster(t).ListenAddrs())
@@ -81,7 +81,8 @@ func noticesAnotherTopic(t *testing.T, brokers []string) {
 		awaitLag(t, f, ports.Lag{Known: true})
 		remake(t, s)
 		another := s.Another(t)
-		appendOrders(t, another, 64, 1, nil) // more than the old one had, so no offset lies behind an end
+		// more than in the old topic, so no offset is beyond an end
+		appendOrders(t, another, 64, 1, nil)
 		for ctx := topictest.Within(t); ; {
 			d, err := sub.Next(ctx)
 			if errors.Is(err, ports.ErrOffsetExpired) {
@@ -121,14 +122,15 @@ func noticesAnotherTopic(t *testing.T, brokers []string) {
 		remake(t, s)
 		appendOrders(t, s.Another(t), 8, 1, nil)
 		_, err := f.Subscribe(topictest.Within(t), consumerName)
-		if !errors.Is(err, ports.ErrOffsetExpired) && !errors.Is(err, ports.ErrNoOffset) { // some brokers drop the offsets with the topic
+		// some brokers drop the offsets with the topic
+		if !errors.Is(err, ports.ErrOffsetExpired) && !errors.Is(err, ports.ErrNoOffset) {
 			t.Errorf("error %v, want %v", err, ports.ErrOffsetExpired)
 		}
 		awaitLag(t, f, ports.Lag{})
 	})
 }
 
-// A message that is larger than any answer is read nevertheless, once the topic takes it.
+// A message that is larger than any answer is read anyway, when the topic allows it.
 func TestFeed_ReadsWhatIsLargerThanAnAnswer(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -156,8 +158,8 @@ func TestFeed_ReadsWhatIsLargerThanAnAnswer(t *testing.T) {
 	awaitLag(t, f, ports.Lag{Known: true})
 }
 
-// A consumer that does not read costs bounded memory, however much there is for it: the feed asks
-// for no more than what it has room for.
+// A consumer that does not read costs bounded memory, however much there is to read: the feed
+// requests only what it has room for.
 func TestFeed_AsksForNoMoreThanItHasRoomFor(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)
@@ -184,15 +186,16 @@ func TestFeed_AsksForNoMoreThanItHasRoomFor(t *testing.T) {
 	sub := subscribe(t, f)
 	nextOf(t, sub)
 	quiet, last := 0, int64(-1)
-	for tick := time.NewTicker(20 * time.Millisecond); quiet < 25; <-tick.C { // how long this waits does not matter where it is right
+	// the length of this wait does not matter when the feed is correct
+	for tick := time.NewTicker(20 * time.Millisecond); quiet < 25; <-tick.C {
 		if now := fetches.Load(); now != last {
 			quiet, last = 0, now
 		} else {
 			quiet++
 		}
 	}
-	// One answer is being handed out, one waits for that, and one waits in the client. The
-	// partitions come up one after the other.
+	// One answer is being delivered, one waits for that, and one waits in the client. The
+	// partitions take turns.
 	if most := int64(6); last > most {
 		t.Errorf("the broker was asked %d times for somebody who took one event, at most %d are expected", last, most)
 	}
@@ -201,8 +204,8 @@ func TestFeed_AsksForNoMoreThanItHasRoomFor(t *testing.T) {
 	}
 }
 
-// What a broker refuses for one partition is told and logged once, and holds up neither the others
-// nor the partition, once it is allowed.
+// When a broker refuses one partition, that is reported and logged once. It delays neither the
+// others nor the partition, when it is allowed again.
 func TestFeed_APartitionThatIsRefusedHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	cluster := topictest.NewCluster(t)

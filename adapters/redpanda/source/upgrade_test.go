@@ -15,9 +15,9 @@ import (
 	"orderflow/tests/servers"
 )
 
-// Processes of the version before this one, which read with another client, share a group with
-// those of this one while they are replaced one after the other: every event is handled, in order,
-// and nobody waits for the last of them to go.
+// Processes of the previous version, which use another client, share a group with those of this
+// version while they are replaced one after the other. Every event is handled, in order, and no one
+// waits until the last of them has left.
 func TestFeed_SharesAGroupWithTheVersionBefore(t *testing.T) {
 	t.Parallel()
 	sharesWithTheVersionBefore(t, topictest.NewCluster(t).ListenAddrs())
@@ -61,14 +61,14 @@ func sharesWithTheVersionBefore(t *testing.T, brokers []string) {
 	}
 }
 
-// before is a process of the version before: a member of a group with sarama's sticky strategy.
+// before is a process of the previous version: a member of a group with sarama's sticky strategy.
 type before struct {
 	group sarama.ConsumerGroup
 	j     *journal
 	stop  context.CancelFunc
 	done  chan struct{}
 	mu    sync.Mutex
-	// handled counts what it was given.
+	// handled counts its deliveries.
 	handled int
 }
 
@@ -144,7 +144,7 @@ func (b *before) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.
 	}
 }
 
-// header is a header as the package of messages takes it.
+// header is a header in the form of package message.
 type header struct {
 	Key   string
 	Value []byte

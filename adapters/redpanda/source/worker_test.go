@@ -65,17 +65,17 @@ func awaitLag(t testing.TB, f *source.Feed, want ports.Lag) {
 	}
 }
 
-// worker is a process that handles what it gets, as application/consumer does: it keeps to the
-// order within each order, and commits afterwards.
+// worker is a process that handles its deliveries like application/consumer: in order within each
+// order, with commits afterwards.
 type worker struct {
 	feed *source.Feed
 	stop context.CancelFunc
 	done chan struct{}
-	// handled counts what it was given.
+	// handled counts its deliveries.
 	handled atomic.Int64
 }
 
-// journal is what all workers have handled, in the views that they share.
+// journal holds what all workers have handled, in the views that they share.
 type journal struct {
 	mu      sync.Mutex
 	last    map[uuid.UUID]uint64
@@ -171,8 +171,8 @@ func (w *worker) end() {
 	<-w.done
 }
 
-// appendOrders writes orders of length events each, from several writers, and tells how many events
-// that were.
+// appendOrders writes orders of length events each, from several writers, and returns the number of
+// events.
 func appendOrders(t testing.TB, s *topictest.Shelf, orders, length int, each func(n int)) int {
 	t.Helper()
 	ids := make([]uuid.UUID, orders)

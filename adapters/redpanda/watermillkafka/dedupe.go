@@ -11,39 +11,40 @@ import (
 	"github.com/google/uuid"
 )
 
-// Handled keeps how far the events of each aggregate were handled. It is safe for concurrent use.
-// Processes that share a consumer group share what it keeps.
+// Handled stores how far the events of each aggregate were handled. It is safe for concurrent use.
+// Processes that share a consumer group share its contents.
 type Handled interface {
-	// Last returns the sequence number of the last event of an aggregate that was handled; 0 for
+	// Last returns the sequence number of the last event of an aggregate that was handled. 0 means
 	// none.
 	Last(ctx context.Context, aggregateID uuid.UUID) (uint64, error)
-	// Set says that an event was handled. A number that is not above the last one changes nothing.
-	// Its context does not end with that of the message, but after 10 seconds.
+	// Set stores that an event was handled. A number that is not above the last one changes
+	// nothing. Its context does not end with that of the message, but after 10 seconds.
 	Set(ctx context.Context, aggregateID uuid.UUID, sequenceNumber uint64) error
 }
 
 // setTimeout bounds a call of Handled.Set.
 const setTimeout = 10 * time.Second
 
-// Dedupe is a middleware that drops what was handled before, and what is no event.
+// Dedupe is a middleware that drops events that were handled before, and messages that are no
+// events.
 type Dedupe struct {
 	// Handled is required.
 	Handled Handled
-	// OnStranger is called for each message that is no event, before it is dropped; nil for nobody.
-	// It is called concurrently.
+	// OnStranger is called for each message that is no event, before it is dropped. It is called
+	// concurrently. It may be nil.
 	OnStranger func(*message.Message, *StrangerError)
 }
 
-// Middleware returns a handler that calls h with an event for which all of this is so: it is an
-// event, and its sequence number is above that of the last event of its aggregate that was handled.
-// What is dropped is acknowledged. After h has succeeded, the event counts as handled.
+// Middleware returns a handler that calls h for each message that is an event whose sequence number
+// is above that of the last handled event of its aggregate. It acknowledges all other messages and
+// drops them. When h has succeeded, the event counts as handled.
 //
-// An event that is not the next one, but further ahead, is given to h: it is what the topic has.
-// Errors are those of h and of Handled; the message comes again then.
+// An event that is further ahead than the next one is given to h, because it is what the topic
+// holds. Errors are those of h and of Handled. After an error the message comes again.
 //
-// h must return no messages, else there is an error: the router would publish them when the event
-// counts as handled already, and what it could not publish would be lost. A handler that publishes
-// does it itself, before it returns.
+// h must return no messages; otherwise there is an error. The router would publish them when the
+// event already counts as handled, and a message that could not be published would be lost. A
+// handler that publishes must do so itself, before it returns.
 func (d Dedupe) Middleware(h message.HandlerFunc) message.HandlerFunc {
 	return func(m *message.Message) ([]*message.Message, error) {
 		event, err := EventOf(m)
@@ -67,7 +68,8 @@ func (d Dedupe) Middleware(h message.HandlerFunc) message.HandlerFunc {
 		if len(produced) > 0 {
 			return nil, errMessages
 		}
-		// The event had its effect: that the process is to stop now is no reason to forget it.
+		// The event has had its effect. It must be stored as handled although the process stops
+		// now.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(m.Context()), setTimeout)
 		defer cancel()
 		if err := d.Handled.Set(ctx, event.AggregateID, event.SequenceNumber); err != nil {
@@ -80,7 +82,7 @@ func (d Dedupe) Middleware(h message.HandlerFunc) message.HandlerFunc {
 
 var errMessages = errors.New("the handler returns messages, which Dedupe cannot see published: have it publish them itself")
 
-// Memory keeps how far events were handled in this process, for as long as it runs. It grows with
+// Memory keeps in memory how far events were handled, as long as the process runs. It grows with
 // the number of aggregates. The zero value is ready.
 type Memory struct {
 	mu   sync.Mutex

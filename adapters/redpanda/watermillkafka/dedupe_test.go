@@ -22,7 +22,7 @@ import (
 
 var _ kafka.Unmarshaler = watermillkafka.Unmarshaler{}
 
-// arrived returns a message of the topic as the router has it.
+// arrived returns a message of the topic as the router gets it.
 func arrived(t testing.TB, m *kgo.Record) *message.Message {
 	t.Helper()
 	c := &sarama.ConsumerMessage{Topic: "order-events", Partition: 1, Offset: 7, Key: m.Key, Value: m.Value}
@@ -101,8 +101,8 @@ func TestDedupe_DropsWhatIsNoEventAndTellsIt(t *testing.T) {
 	}
 }
 
-// Whatever comes again, and whenever the handler fails, the handler succeeds once for each event,
-// in order.
+// The handler succeeds once for each event, in order, whatever is repeated and whenever the handler
+// fails.
 func TestDedupe_PropEachEventSucceedsOnce(t *testing.T) {
 	t.Parallel()
 	histories := [][]eventsourcing.Record{topictest.History(6), topictest.History(6)}
@@ -119,11 +119,12 @@ func TestDedupe_PropEachEventSucceedsOnce(t *testing.T) {
 			}
 			return nil, err
 		})
-		next := []int{0, 0} // the first event of each order that did not come
+		next := []int{0, 0} // the first event of each order that has not come
 		var want []uuid.UUID
 		for range rapid.IntRange(1, 40).Draw(rt, "messages") {
 			order := rapid.IntRange(0, 1).Draw(rt, "order")
-			n := rapid.IntRange(0, min(next[order], 5)).Draw(rt, "event") // the next one, or one that comes again
+			// the next event, or one that comes again
+			n := rapid.IntRange(0, min(next[order], 5)).Draw(rt, "event")
 			fails = rapid.Bool().Draw(rt, "fails")
 			_, err := handle(published(t, histories[order][n]))
 			switch isNext := n == next[order]; {
@@ -140,7 +141,7 @@ func TestDedupe_PropEachEventSucceedsOnce(t *testing.T) {
 	})
 }
 
-// failing keeps nothing.
+// failing stores nothing.
 type failing struct{ last, set error }
 
 func (f failing) Last(context.Context, uuid.UUID) (uint64, error) { return 0, f.last }
@@ -170,7 +171,7 @@ func TestDedupe_AMessageComesAgain(t *testing.T) {
 	}
 }
 
-// A process that is stopped while it handles an event does not forget that it has.
+// A process that is stopped while it handles an event still stores that it has handled it.
 func TestDedupe_KeepsWhatWasHandledWhileTheProcessStops(t *testing.T) {
 	t.Parallel()
 	var handled watermillkafka.Memory

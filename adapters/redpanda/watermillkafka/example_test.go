@@ -20,7 +20,7 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// A service of another team bills what is confirmed. Each event has its effect once, though it may
+// A service of another team bills confirmed orders. Each event has its effect once, although it may
 // come more often.
 func Example() {
 	brokers, stop := exampleTopic()
@@ -47,9 +47,9 @@ func Example() {
 	router.AddMiddleware(watermillkafka.Dedupe{Handled: &watermillkafka.Memory{}}.Middleware)
 	router.AddConsumerHandler("billing", "order-events", subscriber, func(m *message.Message) error {
 		event, err := watermillkafka.EventOf(m)
-		if err == nil && event.EventType == "order.confirmed" { // what this service does not know, it ignores
+		if err == nil && event.EventType == "order.confirmed" { // other events are ignored
 			fmt.Printf("bill order %s: %s\n", event.AggregateID, event.Payload)
-			if billed.Add(1) == 2 { // a real service goes on until it is stopped
+			if billed.Add(1) == 2 { // a real service runs until it is stopped
 				cancel()
 			}
 		}
@@ -63,7 +63,7 @@ func Example() {
 	// bill order 00000000-0000-4000-8000-000000000002: {"payment_reference":"pay-2"}
 }
 
-// exampleTopic is a broker in this process, with the events of two orders, which come twice.
+// exampleTopic starts a broker in this process, with the events of two orders, which come twice.
 func exampleTopic() (brokers []string, stop func()) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {

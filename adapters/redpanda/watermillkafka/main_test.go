@@ -8,7 +8,7 @@ import (
 	"orderflow/adapters/redpanda/internal/topictest"
 )
 
-// The metrics library of the client keeps one goroutine a process for ever.
+// The metrics library of the client keeps one goroutine for ever.
 func TestMain(m *testing.M) {
 	topictest.Main(m, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
 }

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// Another module uses this package as its documentation says, and compiles nothing of the service
-// beside it. The go command gets everything from the module cache, where it is for the tests of
-// this module.
+// Another module uses this package as its documentation says, and compiles nothing else of the
+// service. The go command finds everything in the module cache, because the tests of this module
+// need it as well.
 func TestAnotherModule_UsesThisPackage(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("../../..")
@@ -23,8 +23,7 @@ func TestAnotherModule_UsesThisPackage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// What `go mod tidy` would fetch and choose: the versions and sums of this module, which the
-	// tests of this module need, too.
+	// The versions and sums that `go mod tidy` would choose are those of this module.
 	for _, name := range []string{"go.mod", "go.sum"} {
 		text, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {

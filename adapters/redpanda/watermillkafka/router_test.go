@@ -18,9 +18,9 @@ import (
 	"orderflow/tests/servers"
 )
 
-// A service with two processes reads the topic with watermill-kafka: each event is handled once and
-// in order, though all of them come twice, others write to the topic, too, and a process joins and
-// leaves.
+// A service with two processes reads the topic with watermill-kafka. Each event is handled once and
+// in order, although all of them come twice, other programs write to the topic, and a process joins
+// and leaves.
 func TestRouter_HandlesEachEventOnce(t *testing.T) {
 	t.Parallel()
 	handlesEachEventOnce(t, topictest.NewCluster(t).ListenAddrs())
@@ -67,7 +67,7 @@ func handlesEachEventOnce(t *testing.T, brokers []string) {
 	}
 }
 
-// billing is a service, with what its processes share.
+// billing is a service, with the data that its processes share.
 type billing struct {
 	handled watermillkafka.Memory
 

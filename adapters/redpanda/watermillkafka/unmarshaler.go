@@ -10,12 +10,12 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// Unmarshaler makes Watermill messages of the messages of the topic. It implements Unmarshaler of
-// watermill-kafka. The headers become the metadata, under their names; the UUID of the message is
-// the event id.
+// Unmarshaler turns messages of the topic into Watermill messages. It implements Unmarshaler of
+// watermill-kafka. The headers become the metadata, under the same names. The UUID of the message
+// is the event id.
 type Unmarshaler struct{}
 
-// Unmarshal implements Unmarshaler of watermill-kafka. It never fails: see the package.
+// Unmarshal implements Unmarshaler of watermill-kafka. It never fails, see the package comment.
 func (Unmarshaler) Unmarshal(m *sarama.ConsumerMessage) (*message.Message, error) {
 	metadata := make(message.Metadata, len(m.Headers))
 	for _, h := range m.Headers {
@@ -32,11 +32,11 @@ func (Unmarshaler) Unmarshal(m *sarama.ConsumerMessage) (*message.Message, error
 	return made, nil
 }
 
-// EventOf returns the event that a message of [Unmarshaler] carries. Its metadata is what was
-// published of it: the trace context, and the rest where the publisher is configured to tell it.
-// The payload is shared with the message.
+// EventOf returns the event in a message of [Unmarshaler]. Its metadata is the published part: the
+// trace context, and the rest if the publisher is configured to publish it. The payload is shared
+// with the message.
 //
-// The error of a message that carries none is a [*StrangerError].
+// For a message without an event the error is a [*StrangerError].
 func EventOf(m *message.Message) (eventsourcing.Record, error) {
 	headers := make([]struct {
 		Key   string

@@ -20,25 +20,25 @@ import (
 )
 
 const (
-	// Attempts is how often a request is sent at most; the pauses in between get it over the move
-	// of a leader or a coordinator. What takes longer is for the caller.
+	// Attempts is how often a request is sent at most. The pauses in between cover the move of a
+	// leader or a coordinator. The caller handles what takes longer.
 	Attempts = 5
-	// FirstPause is the pause behind the first attempt. It doubles up to LongestPause.
+	// FirstPause is the pause after the first attempt. It doubles up to LongestPause.
 	FirstPause   = 50 * time.Millisecond
 	LongestPause = time.Second
-	// metadataPause is the least time between two questions to the brokers who leads what.
+	// metadataPause is the shortest time between two requests for the leaders.
 	metadataPause = 100 * time.Millisecond
-	// LargestBatch bounds a batch, whatever the topic takes. A batch of others that unpacks to more
-	// is not read.
+	// LargestBatch bounds a batch, whatever the topic allows. A batch of another program that
+	// unpacks to more is not read.
 	LargestBatch = 64 << 20
-	// largestAnswer bounds what is read from a broker for one request. An answer may have one batch
-	// beyond what was asked for.
+	// largestAnswer bounds what is read from a broker for one request. An answer may contain one
+	// batch more than requested.
 	largestAnswer = 2 * LargestBatch
 )
 
-// Options returns what every client of the adapter needs. c has its defaults. The files that TLS
-// names are read to see whether they are there; they are read again for each connection, so they
-// may be replaced while the process runs.
+// Options returns the options of every client of the adapter. c has its defaults. The files that
+// TLS names are read to check that they exist. They are read again for each connection, so they may
+// be replaced while the process runs.
 func Options(c redpanda.Config) ([]kgo.Opt, error) {
 	if c.TLS != nil {
 		if _, err := encryption(*c.TLS); err != nil {
@@ -56,7 +56,7 @@ func Options(c redpanda.Config) ([]kgo.Opt, error) {
 		kgo.MetadataMinAge(metadataPause),
 		kgo.BrokerMaxReadBytes(largestAnswer),
 		kgo.MaxDecompressBatchBytes(LargestBatch),
-		kgo.DisableClientMetrics(), // else brokers that ask for it are told how the client is doing
+		kgo.DisableClientMetrics(), // otherwise brokers that ask for it get metrics of the client
 	}
 	if c.SASL != nil {
 		options = append(options, kgo.SASL(user(*c.SASL)))
@@ -64,17 +64,17 @@ func Options(c redpanda.Config) ([]kgo.Opt, error) {
 	return options, nil
 }
 
-// Pause is the time between an attempt, which was the tries-th, and the next one.
+// Pause returns the time between an attempt, which was number tries, and the next one.
 func Pause(tries int) time.Duration {
 	return min(FirstPause<<min(max(tries-1, 0), 10), LongestPause)
 }
 
-// ErrMissing is in the error for an answer that does not have what was asked for. It may have it
-// the next time.
+// ErrMissing is in the error for an answer that lacks what was requested. The next answer may
+// contain it.
 var ErrMissing = errors.New("the broker's answer does not have it")
 
-// Persist repeats work over the move of a leader or a coordinator: brokers answer, and say that
-// somebody else is to be asked. Where they do not answer, the client has repeated it already.
+// Persist retries work during the move of a leader or a coordinator, when brokers answer that
+// another one must be asked. When brokers do not answer, the client has already retried.
 func Persist(ctx context.Context, work func() error) error {
 	for tries := 1; ; tries++ {
 		err := work()
@@ -109,7 +109,7 @@ func dialer(c redpanda.Config) func(ctx context.Context, network, address string
 	}
 }
 
-// encrypt agrees with a broker on TLS.
+// encrypt performs the TLS handshake with a broker.
 func encrypt(ctx context.Context, c redpanda.Config, conn net.Conn, address string) (net.Conn, error) {
 	settings, err := encryption(*c.TLS)
 	if err != nil {
@@ -124,7 +124,7 @@ func encrypt(ctx context.Context, c redpanda.Config, conn net.Conn, address stri
 	defer cancel()
 	encrypted := tls.Client(conn, settings)
 	switch err := encrypted.HandshakeContext(bounded); {
-	case ctx.Err() == nil && bounded.Err() != nil: // brokers that do not speak TLS wait for more
+	case ctx.Err() == nil && bounded.Err() != nil: // brokers without TLS wait for more bytes
 		return nil, &redpanda.SettingError{
 			Setting: "TLS", Hint: "the broker may not speak TLS at that address: use another port, or do without TLS",
 			Err: fmt.Errorf("no answer to the TLS handshake within %s", c.Timeout),

@@ -22,18 +22,18 @@ import (
 	"orderflow/ports"
 )
 
-// Request is what kind of request failed; it decides what a failure means.
+// Request is the kind of request that failed. It decides what a failure means.
 type Request int
 
 const (
 	// Read leaves nothing behind, or only what is done again.
 	Read Request = iota
-	// Produce was handed to the client, which may have sent it more than once. That the last
-	// attempt surely did not do it says nothing about those before.
+	// Produce was given to the client, which may have sent it more than once. When the last attempt
+	// has certainly failed, that says nothing about the attempts before.
 	Produce
 )
 
-// Translate turns an error of the client into one of the ports.
+// Translate turns an error of the client into an error of package ports.
 func Translate(err error, kind Request) error {
 	switch {
 	case err == nil || Is(err, ports.ErrUnavailable, ports.ErrOutcomeUnknown,
@@ -54,7 +54,7 @@ func Translate(err error, kind Request) error {
 	}
 }
 
-// Refused tells whether a broker understood, and will say the same tomorrow.
+// Refused reports whether a broker has understood the request and will always refuse it.
 func Refused(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
@@ -62,7 +62,8 @@ func Refused(err error) bool {
 	if isAlert(err) {
 		return true
 	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok { // the broker does not speak TLS there
+	// the broker does not speak TLS there
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return true
 	}
 	return Is(err, redpanda.ErrNoTopic,
@@ -73,19 +74,19 @@ func Refused(err error) bool {
 	)
 }
 
-// isAlert tells whether a broker ended TLS with an alert, which is about our certificate.
+// isAlert reports whether a broker ended TLS with an alert, which is about our certificate.
 func isAlert(err error) bool {
 	failed, ok := errors.AsType[*net.OpError](err)
 	return ok && failed.Op == "remote error"
 }
 
-// Is tells whether err is one of those.
+// Is reports whether err is one of those.
 func Is(err error, any ...error) bool {
 	return slices.ContainsFunc(any, func(known error) bool { return errors.Is(err, known) })
 }
 
-// Explain says where the trouble is and, where that can be told, which setting has to do with it. c
-// has its defaults.
+// Explain adds the broker to an error and, when it is known, the setting behind it. c has its
+// defaults.
 func Explain(c redpanda.Config, err error) error {
 	if err == nil {
 		return nil
@@ -96,8 +97,8 @@ func Explain(c redpanda.Config, err error) error {
 	return fmt.Errorf("topic %s on %s: %w", c.Topic.Name, strings.Join(c.Brokers, ","), err)
 }
 
-// blame returns the setting that an error is about, and why; nothing where there is none to
-// correct, and where it is named already.
+// blame returns the setting behind an error, and the reason. It returns nothing when no setting can
+// be corrected, and when the error already names one.
 func blame(c redpanda.Config, err error) (setting, hint string) {
 	if _, named := errors.AsType[*redpanda.SettingError](err); named || Is(err, context.Canceled, ports.ErrClosed) {
 		return "", ""
@@ -120,7 +121,7 @@ func blame(c redpanda.Config, err error) (setting, hint string) {
 	return "", ""
 }
 
-// blameTLS is for what goes wrong while a connection is made.
+// blameTLS does so for errors while a connection is made.
 func blameTLS(err error) (setting, hint string) {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "TLS.ServerName", "the broker's certificate is for another name"
@@ -140,7 +141,7 @@ func blameTLS(err error) (setting, hint string) {
 	return "", ""
 }
 
-// blameAnswer is for what brokers say.
+// blameAnswer does so for answers of brokers.
 func blameAnswer(c redpanda.Config, err error) (setting, hint string) {
 	switch {
 	case errors.Is(err, kerr.SaslAuthenticationFailed):
@@ -173,7 +174,7 @@ func blameAnswer(c redpanda.Config, err error) (setting, hint string) {
 	return "", ""
 }
 
-// hungUp tells whether a broker ended the connection where it was to answer.
+// hungUp reports whether a broker ended the connection in place of an answer.
 func hungUp(err error) bool {
 	return Is(err, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE)
 }
@@ -192,9 +193,9 @@ func who(c redpanda.Config) string {
 	return "SASL.Username"
 }
 
-// Trouble remembers why the last broker could not be asked. When something has waited for too long,
-// or for a connection that another request has seen break, the client does not say why. It is a
-// hook of the client.
+// Trouble keeps why the last broker could not be asked. When a request has waited for too long, or
+// for a connection that another request has seen break, the client does not say why. It is a hook
+// of the client.
 type Trouble struct {
 	mu  sync.Mutex
 	err error
@@ -224,8 +225,7 @@ func (t *Trouble) set(err error) {
 	t.err = err
 }
 
-// Explain adds the last failure to an error that does not have it, and to nothing else. Answers of
-// brokers need no explanation.
+// Explain adds the last failure to an error that does not contain it.
 func (t *Trouble) Explain(err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

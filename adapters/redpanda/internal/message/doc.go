@@ -1,11 +1,11 @@
-// Package message turns events into messages of the topic and back. The form of a message is
-// described in package redpanda.
+// Package message turns events into messages of the topic and back. Package redpanda describes the
+// form of a message.
 //
-// It knows no Kafka client: headers are any type of name and bytes, as kgo.RecordHeader is. So what
-// others use with another client reads messages with the same code.
+// It knows no Kafka client: headers are any type with a name and bytes, like kgo.RecordHeader. So
+// users of another client read messages with the same code.
 //
-// A message that carries no event has an error with a kind. Two kinds come from headers: one that
-// does not claim to be an event of ours, and one that does and cannot be read. That a message can
-// be read does not make it an event: anyone who may write to the topic can write one that looks
-// right. Whether it is one, only the event store says.
+// The error for a message without an event has a kind. Two kinds come from headers: the message
+// does not claim to be an event of ours, or it does and cannot be read. A message that can be read
+// need not be an event, because anyone who may write to the topic can write one that looks right.
+// Only the event store says whether it is one.
 package message

@@ -14,7 +14,7 @@ import (
 	"orderflow/ports"
 )
 
-// The headers of a message, in this order. The names are a promise to receivers.
+// The headers of a message, in this order. Receivers depend on the names.
 const (
 	SpecVersion   = "ce_specversion"
 	ID            = "ce_id"
@@ -36,14 +36,14 @@ const (
 
 const (
 	specVersion = "1.0"
-	// timeFormat is RFC 3339 with the milliseconds that a record keeps.
+	// timeFormat is RFC 3339 with the milliseconds of a record.
 	timeFormat = "2006-01-02T15:04:05.000Z07:00"
 
 	contentJSON  = "application/json"
 	contentBytes = "application/octet-stream"
 )
 
-// header is a header as every Kafka client for Go has it.
+// header is a header of any Kafka client for Go.
 type header interface {
 	~struct {
 		Key   string
@@ -54,12 +54,12 @@ type header interface {
 // Key returns the key of the message for r.
 func Key(r eventsourcing.Record) []byte { return []byte(r.AggregateID.String()) }
 
-// Value returns the value of the message for r. It shares no memory with r, and it is never nil: a
-// message without a value means deletion.
+// Value returns the value of the message for r. It shares no memory with r. It is never nil,
+// because a message without a value means deletion.
 func Value(r eventsourcing.Record) []byte { return append([]byte{}, r.Payload...) }
 
-// Headers returns the headers of the message for r. The metadata other than the trace context is
-// among them if all is set. The error says why r cannot be a message that others could read.
+// Headers returns the headers of the message for r. With all set, they include the metadata other
+// than the trace context. The error says why r cannot be a message that others could read.
 func Headers[H header](r eventsourcing.Record, source string, all bool) ([]H, error) {
 	if err := check(r); err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func Headers[H header](r eventsourcing.Record, source string, all bool) ([]H, er
 	return headers, nil
 }
 
-// check refuses what receivers could not read.
+// check refuses records that receivers could not read.
 func check(r eventsourcing.Record) error {
 	switch {
 	case r.SequenceNumber == 0:
@@ -134,16 +134,15 @@ func (h *headers[H]) addContentType(payload []byte) {
 	}
 }
 
-// Kind is why a message is no event.
+// Kind says why a message is no event.
 type Kind string
 
 // The kinds.
 const (
-	// Foreign is a message that does not claim to be one of ours: it is no CloudEvent in binary
-	// mode of a version that is known.
+	// Foreign is a message that does not claim to be an event of ours: it is no CloudEvent in
+	// binary mode of a known version.
 	Foreign Kind = "foreign"
-	// Malformed is a CloudEvent that lacks what every event has, or has something in a form that
-	// cannot be read.
+	// Malformed is a CloudEvent without a required attribute, or with one that cannot be read.
 	Malformed Kind = "malformed"
 	// Undecodable is a batch of messages that cannot be unpacked, or would be too large.
 	Undecodable Kind = "undecodable"
@@ -168,9 +167,10 @@ func KindOf(err error) Kind {
 	return Malformed
 }
 
-// Parse returns the record that a message carries, as far as it travelled: where not all of the
-// metadata was published, only the trace context of it did. The error of a message that carries
-// none is an [*Error]; what could be read is returned with it. The record shares memory with value.
+// Parse returns the record in a message, as far as it was published: unless all of the metadata was
+// published, only the trace context is there. For a message without an event the error is an
+// [*Error], and the fields that could be read are returned with it. The record shares memory with
+// value.
 func Parse[H header](all []H, value []byte) (eventsourcing.Record, error) {
 	f := fields{values: make(map[string]string, len(all))}
 	for _, h := range all { // of a header that comes twice, the last one counts
@@ -210,7 +210,7 @@ func Parse[H header](all []H, value []byte) (eventsourcing.Record, error) {
 	return r, nil
 }
 
-// fields reads headers and notes what is wrong with them.
+// fields reads headers and collects what is wrong with them.
 type fields struct {
 	values   map[string]string
 	problems []error
@@ -220,7 +220,7 @@ func (f *fields) problem(name string, err error) {
 	f.problems = append(f.problems, fmt.Errorf("header %s: %w", name, err))
 }
 
-// text returns a header that must be there.
+// text returns a required header.
 func (f *fields) text(name string) string {
 	if f.values[name] == "" {
 		f.problem(name, errors.New("missing"))

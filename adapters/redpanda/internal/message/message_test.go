@@ -41,7 +41,7 @@ func fullRecord() eventsourcing.Record {
 	}
 }
 
-// header is what a Kafka client has for one.
+// header is a header of a Kafka client.
 type header struct {
 	Key   string
 	Value []byte
@@ -64,7 +64,7 @@ func asText(headers []header) [][2]string {
 	return all
 }
 
-// The format is a promise to receivers, so it is written out here in full.
+// Receivers depend on the format, so it is written out here in full.
 func TestMessage_LooksLikeThis(t *testing.T) {
 	t.Parallel()
 	r := fullRecord()
@@ -199,7 +199,8 @@ func TestRecord_PropComesBackFromItsMessage(t *testing.T) {
 func TestRecord_SaysWhatIsWrongWithAMessage(t *testing.T) {
 	t.Parallel()
 	set := func(name, value string) func([]header) []header {
-		return func(all []header) []header { return append(all, header{name, []byte(value)}) } // the last one counts
+		// the last one counts
+		return func(all []header) []header { return append(all, header{name, []byte(value)}) }
 	}
 	drop := func(name string) func([]header) []header {
 		return func(all []header) []header {
@@ -239,8 +240,8 @@ func TestRecord_SaysWhatIsWrongWithAMessage(t *testing.T) {
 	}
 }
 
-// Topics hold messages for as long as their retention says, so what an earlier version has
-// published is read for ever. It wrote no aggregate type.
+// Topics keep messages as long as their retention says, so messages of an earlier version must
+// always be readable. That version wrote no aggregate type.
 func TestRecord_ReadsWhatAnEarlierVersionWrote(t *testing.T) {
 	t.Parallel()
 	file, err := os.Open("testdata/messages-dec7198.jsonl")
@@ -269,7 +270,7 @@ func TestRecord_ReadsWhatAnEarlierVersionWrote(t *testing.T) {
 			r.EventID.String() != texts["ce_id"] || string(r.Payload) != m.Value {
 			t.Errorf("message %d: %+v, %v", read, r, err)
 		}
-		// Published again it is the same message, but for the type that it has now.
+		// When it is published again it is the same message, except for the type that it has now.
 		again := asText(headersOf(t, r, texts["metadata"] != ""))
 		var want [][2]string
 		for _, h := range m.Headers {

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// wait is how long a broker may wait for something to come. certain is how long it may take to
-	// find something where it said that there is nothing.
+	// wait is how long a broker may wait for new messages. certain is how long it may search when
+	// it has answered that there is nothing.
 	wait    = 250 * time.Millisecond
 	certain = 2 * time.Second
 )
@@ -26,38 +26,38 @@ const (
 type Part struct {
 	// Messages are in the order of their offsets, which may have holes.
 	Messages []Message
-	// Next is the offset to go on from. It lies further ahead than the part began, unless the part
-	// began at the end.
+	// Next is the offset to continue from. It is after the start of the part, unless the part began
+	// at the end.
 	Next int64
 }
 
-// Message is a message, or a batch of them that cannot be read.
+// Message is a message, or a batch that cannot be read.
 type Message struct {
-	// Record has no more than partition and offset if Err is not nil: those of the last message of
-	// the batch.
+	// Record has only partition and offset if Err is not nil: those of the last message of the
+	// batch.
 	*kgo.Record
 	Err error
 }
 
-// Reader reads one partition. It is used by one goroutine at a time.
+// Reader reads one partition. Only one goroutine at a time may use it.
 type Reader struct {
 	Client    *kgo.Client
 	Topic     string
 	Partition int32
-	// Bytes is how much is asked for at once. One batch comes even if it is larger.
+	// Bytes is how much is requested at once. One batch is returned even if it is larger.
 	Bytes int32
 
-	// leader is the broker to ask, of the topic with that id; known is set once they are known.
+	// leader is the leading broker, and id the id of the topic. known is set when both are known.
 	leader int32
 	id     ID
 	known  bool
 }
 
-// Read reads on from an offset. At the end of the partition it returns a part without messages
-// after a short time. It repeats what fails, over the move of a leader.
+// Read reads from an offset on. At the end of the partition it returns a part without messages
+// after a short time. It retries failed requests, which covers the move of a leader.
 //
-// Errors: kerr.OffsetOutOfRange when the partition begins behind the offset or ends before it, and
-// those of the client.
+// Errors: kerr.OffsetOutOfRange when the partition begins after the offset or ends before it;
+// errors of the client.
 func (r *Reader) Read(ctx context.Context, from int64) (Part, error) {
 	part, end, err := r.persist(ctx, from, wait)
 	if err != nil || part.Next > from || end <= from {
@@ -70,17 +70,17 @@ func (r *Reader) Read(ctx context.Context, from int64) (Part, error) {
 	return part, err
 }
 
-// persist repeats what fails.
+// persist retries failed requests.
 func (r *Reader) persist(ctx context.Context, from int64, patience time.Duration) (part Part, end int64, err error) {
 	err = client.Persist(ctx, func() (err error) {
 		part, end, err = r.once(ctx, from, patience)
-		r.known = err == nil // else there may be another leader
+		r.known = err == nil // otherwise there may be another leader
 		return err
 	})
 	return part, end, err
 }
 
-// once asks the leader once. end is where the partition ended.
+// once sends one request to the leader. end is the end of the partition.
 func (r *Reader) once(ctx context.Context, from int64, patience time.Duration) (part Part, end int64, err error) {
 	if err := r.locate(ctx); err != nil {
 		return part, 0, err
@@ -131,17 +131,18 @@ func (r *Reader) locate(ctx context.Context) error {
 	return nil
 }
 
-// decode takes an answer apart, batch by batch, so that one that is broken spoils no other.
+// decode splits an answer batch by batch, so that a broken batch does not affect the others.
 func (r *Reader) decode(answer *kmsg.FetchResponseTopicPartition, from int64) (Part, error) {
 	part := Part{Next: from}
-	decompressor := r.Client.OptValue(kgo.WithDecompressor).(kgo.Decompressor) // the client's, which has a bound
+	// the client's decompressor, which has a bound
+	decompressor := r.Client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
 	for rest := answer.RecordBatches; ; {
 		h, ok := headerOf(rest)
 		if !ok {
 			if len(part.Messages) == 0 && part.Next == from && len(answer.RecordBatches) > 0 {
 				return part, fmt.Errorf("the batch at offset %d of partition %d: %w", from, r.Partition, client.ErrMissing)
 			}
-			return part, nil // the last batch is cut
+			return part, nil // the last batch is incomplete
 		}
 		one := *answer
 		one.RecordBatches, rest = rest[:h.length], rest[h.length:]
@@ -155,7 +156,8 @@ func (r *Reader) decode(answer *kmsg.FetchResponseTopicPartition, from int64) (P
 			got.Err = errors.New("it has fewer messages than it says")
 		}
 		if got.Err != nil && h.last >= part.Next {
-			last := min(h.last, max(answer.HighWatermark-1, part.Next)) // nor is its header to be trusted
+			// its header cannot be trusted either
+			last := min(h.last, max(answer.HighWatermark-1, part.Next))
 			why := fmt.Errorf("the batch of %d to %d cannot be read: %w", h.first, last, got.Err)
 			part.Messages = append(part.Messages, Message{
 				Record: &kgo.Record{Topic: r.Topic, Partition: r.Partition, Offset: last, Timestamp: h.at},
@@ -167,14 +169,14 @@ func (r *Reader) decode(answer *kmsg.FetchResponseTopicPartition, from int64) (P
 	}
 }
 
-// header is the beginning of a batch, or of a message of the time before there were batches.
+// header is the beginning of a batch, or of a message in the format before batches.
 type header struct {
 	first, last int64
 	at          time.Time
 	length      int
 }
 
-// headerOf reads the beginning of the first batch. It is not ok if that is not there as a whole.
+// headerOf reads the beginning of the first batch. ok is false if it is incomplete.
 func headerOf(batches []byte) (h header, ok bool) {
 	const shortest, whole, magicAt, deltaAt, timeAt = 17, 61, 16, 23, 35
 	if len(batches) < shortest {
@@ -193,8 +195,8 @@ func headerOf(batches []byte) (h header, ok bool) {
 	return h, true
 }
 
-// IsBroken tells whether an error of the client is about a batch that cannot be read, rather than
-// one that a broker has told.
+// IsBroken reports whether an error of the client is about a batch that cannot be read, and not an
+// answer of a broker.
 func IsBroken(err error) bool {
 	_, told := errors.AsType[*kerr.Error](err)
 	_, lost := errors.AsType[*kgo.ErrDataLoss](err)

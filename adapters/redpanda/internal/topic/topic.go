@@ -16,21 +16,21 @@ import (
 	"orderflow/ports"
 )
 
-// ID is the identity of a topic: one that is deleted and made anew under the same name has another
-// one. It is zero where brokers do not tell, which those before Kafka 2.8 do not.
+// ID is the id of a topic. A topic that is deleted and created again under the same name has
+// another id. It is zero when brokers do not return one, as before Kafka 2.8.
 type ID = kadm.TopicID
 
-// Topic is what a topic was when it was looked at.
+// Topic is the state of a topic at one moment.
 type Topic struct {
 	ID ID
 	// Partitions are in the order of their numbers, which have no holes.
 	Partitions []Partition
 }
 
-// Partition is what a partition held: the offsets from Begin up to, and without, End.
+// Partition is what a partition held: the offsets from Begin (inclusive) to End (exclusive).
 type Partition struct {
 	Begin, End int64
-	// Err says why the offsets are not known, for instance since the partition has no leader; they
+	// Err says why the offsets are not known, for example because the partition has no leader. They
 	// are zero then.
 	Err error
 }
@@ -45,11 +45,11 @@ func (t Topic) Err() error {
 	return nil
 }
 
-// Look looks at a topic. The ends are those that were acknowledged to a writer before the call, or
-// later ones. It repeats what fails, over the move of a leader.
+// Look reads the state of a topic. The ends are those that were acknowledged to a writer before the
+// call, or later ones. It retries failed requests, which covers the move of a leader.
 //
-// Errors: [ports.ErrNotFound] when there is no such topic, and those of the client. That a
-// partition cannot be asked is an error of that partition, unless it is so for all of them.
+// Errors: [ports.ErrNotFound] when there is no such topic; errors of the client. A partition that
+// cannot be asked has its own error, unless that is so for all of them.
 func Look(ctx context.Context, cl *kgo.Client, name string) (t Topic, err error) {
 	err = client.Persist(ctx, func() (err error) {
 		if t, err = look(ctx, cl, name); err == nil {
@@ -70,7 +70,8 @@ func look(ctx context.Context, cl *kgo.Client, name string) (Topic, error) {
 		return Topic{}, err
 	}
 	t := Topic{ID: ID(described.TopicID), Partitions: make([]Partition, len(described.Partitions))}
-	// The beginnings come first: what expires in between then only makes a partition look longer.
+	// The beginnings are read first. What expires in between then only makes a partition look
+	// longer.
 	admin := kadm.NewClient(cl)
 	begins, failed := admin.ListStartOffsets(ctx, name)
 	if !partial(failed) {
@@ -92,7 +93,7 @@ func look(ctx context.Context, cl *kgo.Client, name string) (Topic, error) {
 	return t, nil
 }
 
-// partial tells whether an answer is there at least for some partitions.
+// partial reports whether there is an answer for at least some partitions.
 func partial(err error) bool {
 	if err == nil {
 		return true
@@ -101,7 +102,7 @@ func partial(err error) bool {
 	return ok && !some.AllFailed
 }
 
-// offset returns the offset of a partition. Without one the error is missed, if there is one.
+// offset returns the offset of a partition. Without one the error is missed, if it is not nil.
 func offset(listed kadm.ListedOffsets, name string, partition int32, missed error) (int64, error) {
 	o, found := listed.Lookup(name, partition)
 	switch {

@@ -15,8 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// brokerVariable makes the test binary a broker on the data in the directory that it names, on the
-// port in portVariable.
+// brokerVariable makes the test binary a broker with the data in the directory that it names, on
+// the port in portVariable.
 const (
 	brokerVariable = "REDPANDA_TEST_BROKER"
 	portVariable   = "REDPANDA_TEST_PORT"
@@ -39,8 +39,8 @@ func runBroker() error {
 	return err
 }
 
-// Broker is a broker in a process of its own, which can be killed. The tests of its package must
-// run in [Main].
+// Broker is a broker in its own process, which can be killed. The tests of its package must run in
+// [Main].
 type Broker struct {
 	Address string
 	dir     string
@@ -55,8 +55,8 @@ func StartBroker(t testing.TB, dir string) *Broker {
 	return b
 }
 
-// NewBroker returns one that is not started. Its port is below those that others are given by the
-// system, so that none of them gets it while the broker is away.
+// NewBroker returns a broker that is not started. Its port is outside of the range that the system
+// gives to others, so none of them gets it while the broker is away.
 func NewBroker(t testing.TB, dir string) *Broker {
 	t.Helper()
 	for range 100 {

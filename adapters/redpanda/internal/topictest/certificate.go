@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// NewCertificate returns a certificate for loopback and a file with the authority that it is of.
+// NewCertificate returns a certificate for loopback and a file with its authority.
 func NewCertificate(t testing.TB) (tls.Certificate, string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -1,3 +1,3 @@
-// Package topictest has what the tests of this adapter's packages share: brokers, topics,
-// histories, and readers and writers that are not of this adapter.
+// Package topictest holds what the tests of this adapter's packages share: brokers, topics,
+// histories, and readers and writers that do not use this adapter.
 package topictest

@@ -21,7 +21,7 @@ import (
 	"orderflow/ports"
 )
 
-// Bound is for waits that end by themselves unless something hangs.
+// Bound bounds waits that only a hang makes long.
 const Bound = time.Minute
 
 // Within returns a context for something that must happen.
@@ -43,7 +43,7 @@ func NewCluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 	return cluster
 }
 
-// NewTopic returns a configuration with a topic of its own.
+// NewTopic returns a configuration with a new topic.
 func NewTopic(brokers []string) redpanda.Config {
 	return redpanda.Config{
 		Brokers: brokers,
@@ -66,7 +66,7 @@ func NewPublisher(t testing.TB, config redpanda.Config) *publisher.Publisher {
 	return p
 }
 
-// PublishInTime publishes, again and again while the error says that this makes sense.
+// PublishInTime publishes and retries as long as the error allows it.
 func PublishInTime(t testing.TB, p *publisher.Publisher, records ...eventsourcing.Record) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Bound)
@@ -82,7 +82,7 @@ func PublishInTime(t testing.TB, p *publisher.Publisher, records ...eventsourcin
 	}
 }
 
-// IsRetryable tells whether the runtime would try again.
+// IsRetryable reports whether the runtime would retry.
 func IsRetryable(err error) bool {
 	return errors.Is(err, ports.ErrUnavailable) || errors.Is(err, ports.ErrOutcomeUnknown)
 }
@@ -97,7 +97,7 @@ func NewMessage(config redpanda.Config, r eventsourcing.Record) (*kgo.Record, er
 	return &kgo.Record{Topic: config.Topic.Name, Key: message.Key(r), Value: message.Value(r), Headers: headers}, nil
 }
 
-// NewClient returns a client that knows nothing of this adapter.
+// NewClient returns a client that does not use this adapter.
 func NewClient(t testing.TB, brokers []string, options ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	usual := []kgo.Opt{kgo.SeedBrokers(brokers...), kgo.MetadataMinAge(10 * time.Millisecond)}
@@ -109,7 +109,7 @@ func NewClient(t testing.TB, brokers []string, options ...kgo.Opt) *kgo.Client {
 	return client
 }
 
-// NewAdmin returns an administrator of the brokers.
+// NewAdmin returns an admin client of the brokers.
 func NewAdmin(t testing.TB, brokers []string) *kadm.Client {
 	return kadm.NewClient(NewClient(t, brokers))
 }
@@ -174,7 +174,7 @@ func topicLength(t testing.TB, client *kgo.Client, config redpanda.Config) (leng
 		if err == nil {
 			err = ends.Error()
 		}
-		// A new leader takes a moment to know that it is one.
+		// A new leader needs a moment to know that it is one.
 		if errors.Is(err, kerr.NotLeaderForPartition) && time.Now().Before(deadline) {
 			continue
 		}
@@ -200,7 +200,7 @@ func ReadRecords(t testing.TB, config redpanda.Config) []eventsourcing.Record {
 	return records
 }
 
-// ContainsAll tells whether a text has all of the parts.
+// ContainsAll reports whether a text contains all of the parts.
 func ContainsAll(text string, parts ...string) bool {
 	return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(text, part) })
 }

@@ -20,8 +20,7 @@ func Main(m *testing.M, options ...goleak.Option) {
 		}
 		os.Exit(0)
 	}
-	// Nearly all of the tests wait for most of their time, so together they take a third of the
-	// time.
+	// Nearly all of the tests wait most of the time, so in parallel they take a third of the time.
 	flag.Parse()
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -15,8 +15,8 @@ import (
 	"orderflow/ports"
 )
 
-// Shelf is an event store whose appends are in the topic when they are acknowledged, as a publisher
-// that is never behind would have it.
+// Shelf is an event store whose appends are in the topic when they are acknowledged, as with a
+// publisher that is never behind.
 type Shelf struct {
 	*memory.Store
 	Config redpanda.Config
@@ -33,7 +33,8 @@ func NewShelf(t testing.TB, config redpanda.Config) *Shelf {
 	t.Helper()
 	patient := config
 	patient.Timeout = Bound
-	if err := NewPublisher(t, patient).Connect(Within(t)); err != nil { // which waits until others find it, too
+	// this waits until others find it as well
+	if err := NewPublisher(t, patient).Connect(Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	s := &Shelf{
@@ -48,8 +49,10 @@ func newProducer(t testing.TB, config redpanda.Config) *kgo.Client {
 	t.Helper()
 	return NewClient(
 		t, config.Brokers, kgo.ProducerLinger(0),
-		kgo.UnknownTopicRetries(-1),                       // a real topic is not known everywhere in its first moments
-		kgo.ProducerBatchCompression(kgo.NoCompression()), // else one fetch has the whole backlog of a slow consumer
+		// a real topic is not known everywhere at first
+		kgo.UnknownTopicRetries(-1),
+		// otherwise one fetch returns the whole backlog of a slow consumer
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
 	)
 }
 
@@ -58,7 +61,7 @@ func (s *Shelf) Reopen() *Shelf {
 	return &Shelf{Store: s.Store.Reopen(), Config: s.Config, producer: s.producer, Admin: s.Admin, locks: s.locks}
 }
 
-// Another is another writer on the topic.
+// Another returns another writer to the topic.
 func (s *Shelf) Another(t testing.TB) *Shelf {
 	t.Helper()
 	other := s.Reopen()
@@ -97,7 +100,7 @@ func (s *Shelf) Publish(records ...eventsourcing.Record) error {
 	return s.producer.ProduceSync(context.Background(), messages...).FirstErr()
 }
 
-// Send puts a message into the topic that need not be an event.
+// Send writes a message to the topic. It need not be an event.
 func (s *Shelf) Send(t testing.TB, m *kgo.Record) {
 	t.Helper()
 	m.Topic = s.Config.Topic.Name
@@ -106,7 +109,7 @@ func (s *Shelf) Send(t testing.TB, m *kgo.Record) {
 	}
 }
 
-// Transact publishes records in one transaction of a producer that is not ours, and ends it.
+// Transact publishes records in one transaction of another producer, and ends it.
 func (s *Shelf) Transact(t testing.TB, end kgo.TransactionEndTry, records ...eventsourcing.Record) {
 	t.Helper()
 	producer, err := kgo.NewClient(
