@@ -332,6 +332,7 @@ func TestCommands_ifMatch(t *testing.T) {
 		handler := handlerOf(t, newShop().config())
 		wantProblem(t, do(t, handler, post("/v1/orders", creation).with("If-Match", `"1"`)), http.StatusPreconditionFailed, "precondition_failed", "")
 		wantProblem(t, do(t, handler, post("/v1/orders", creation).with("If-Match", `1`)), http.StatusBadRequest, "invalid_parameter", "If-Match")
+		wantProblem(t, do(t, handler, post("/v1/orders", `{`).with("If-Match", `"1"`)), http.StatusBadRequest, "invalid_body", "")
 		wantStatus(t, do(t, handler, post("/v1/orders", creation).with("If-Match", `*`)), http.StatusCreated)
 	})
 }

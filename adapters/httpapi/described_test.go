@@ -166,6 +166,8 @@ func (d description) keyword(schema object, keyword string, argument, value any,
 	switch keyword {
 	case "description", "examples", "default":
 		return ""
+	case "anyOf":
+		return wrong(slices.ContainsFunc(argument.([]any), func(one any) bool { return d.check(one.(object), value, at) == "" }))
 	case "not":
 		return wrong(d.check(argument.(object), value, at) != "")
 	case "type":
@@ -244,8 +246,7 @@ func hasFormat(format, text string) bool {
 		id, err := uuid.Parse(text)
 		return err == nil && id.String() == strings.ToLower(text)
 	case "date-time":
-		_, err := time.Parse(time.RFC3339, text)
-		return err == nil
+		return new(time.Time).UnmarshalText([]byte(text)) == nil
 	case "uri", "uri-reference":
 		return text != "" && !strings.ContainsAny(text, " \n")
 	default:

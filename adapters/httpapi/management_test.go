@@ -246,7 +246,7 @@ func TestConsumers_schemasAreWhatIsAccepted(t *testing.T) {
 	for path, bodies := range map[string][]string{
 		consumerPath + "/reset": {
 			`{"from":"begin"}`, `{"from":"now","force":true,"dry_run":false}`, `{"from":"2026-03-01T12:00:00Z"}`, `{"from":"2026-03-01T12:00:00.25-01:30"}`,
-			`{"from":"2026-03-01"}`, `{"from":"NOW"}`, `{"from":""}`, `{}`, `{"from":1}`, `{"from":"now","force":0}`, `{"from":"now","more":0}`,
+			`{"from":"2026-03-01"}`, `{"from":"4709-80-98T36497.:Z"}`, `{"from":"2026-02-30T12:00:00Z"}`, `{"from":"2026-03-01T12:00:00,5Z"}`, `{"from":"2026-03-01T1:00:00Z"}`, `{"from":"2026-03-01T12:00:00+02:00"}`, `{"from":"NOW"}`, `{"from":""}`, `{}`, `{"from":1}`, `{"from":"now","force":0}`, `{"from":"now","more":0}`,
 		},
 		consumerPath + "/rebuild": {
 			`{}`, `{"orders_per_second":0}`, `{"orders_per_second":2147483647}`, `{"orders_per_second":2147483648}`, `{"orders_per_second":-1}`,

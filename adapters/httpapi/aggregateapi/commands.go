@@ -96,14 +96,14 @@ func (s Commands[C, E]) Create(command Command[C]) endpoint.Operation {
 		if err != nil {
 			return endpoint.Reply{}, err
 		}
-		if match != nil && !match.any { // the collection that is posted to has no version, so no entity tag matches it
-			return endpoint.Reply{}, endpoint.NewProblem(http.StatusPreconditionFailed, endpoint.CodePreconditionFailed,
-				"a new "+s.noun()+" has no version yet: leave If-Match out")
-		}
 		aggregateID := id.newAggregateID(s.NewID)
 		body := command.Body()
 		if err := s.read(c, true, body, aggregateID); err != nil {
 			return endpoint.Reply{}, err
+		}
+		if match != nil && !match.any { // the collection that is posted to has no version, so no entity tag matches it
+			return endpoint.Reply{}, endpoint.NewProblem(http.StatusPreconditionFailed, endpoint.CodePreconditionFailed,
+				"a new "+s.noun()+" has no version yet: leave If-Match out")
 		}
 		made := body.Command(aggregateID)
 		c.About.AggregateID, c.About.AggregateType = made.AggregateID(), s.Type

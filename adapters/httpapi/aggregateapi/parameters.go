@@ -50,17 +50,21 @@ func momentParameters(k Kind) []endpoint.Parameter {
 	}
 }
 
-// tags is the pattern of * or a list of entity tags.
-const tags = `^[ \t]*\*[ \t]*$|^[ \t,]*` + tag + `([ \t]*,[ \t,]*` + tag + `){0,15}[ \t]*(,[ \t,]*)?$`
-
-const tag = `(W/)?"[!#-~\u0080-\uffff]*"`
+// tagsSchema is that of * or a list of at most maxTags entity tags, in which elements may be empty.
+func tagsSchema() endpoint.Schema {
+	const tag = `(W/)?"[!#-~\x80-\xff]*"`
+	return endpoint.Schema{
+		Type: endpoint.TypeString, MinLength: 1,
+		Pattern: `^([ \t]*\*[ \t]*|[ \t,]*` + tag + `([ \t]*,[ \t,]*` + tag + `){0,15}[ \t]*(,[ \t,]*)?)$`,
+	}
+}
 
 func ifNoneMatchParameter(k Kind) endpoint.Parameter {
 	return endpoint.Parameter{
 		Name: headerIfNoneMatch, In: endpoint.InHeader,
 		Description: "ETags of the " + k.noun() + " that the client knows, or *. The answer is 304 when one of them is still true. " +
 			atMostTags,
-		Schema: endpoint.Schema{Type: endpoint.TypeString, Pattern: tags}, Example: `"3"`,
+		Schema: tagsSchema(), Example: `"3"`,
 	}
 }
 
@@ -72,7 +76,7 @@ func ifMatchParameter(k Kind) endpoint.Parameter {
 		Description: "Change the " + k.noun() + " only if it is at one of these versions: ETags, or * for any. Otherwise the answer is 412, " +
 			"with the version that it is at as actual. Without it, a command that loses against others again and again is answered with 409. " +
 			atMostTags,
-		Schema: endpoint.Schema{Type: endpoint.TypeString, Pattern: tags}, Example: `"3"`,
+		Schema: tagsSchema(), Example: `"3"`,
 	}
 }
 
@@ -80,7 +84,7 @@ func ifMatchNewParameter(k Kind) endpoint.Parameter {
 	return endpoint.Parameter{
 		Name: headerIfMatch, In: endpoint.InHeader,
 		Description: "A new " + k.noun() + " has no version yet, so that the answer to any ETag is 412. * changes nothing.",
-		Schema:      endpoint.Schema{Type: endpoint.TypeString, Pattern: tags}, Example: "*",
+		Schema:      tagsSchema(), Example: "*",
 	}
 }
 

@@ -90,7 +90,7 @@ func (c *Call) Duration(name string, otherwise time.Duration) time.Duration {
 
 // Time returns a parameter of the query that is a time; the zero one when it is not given.
 func (c *Call) Time(name string) time.Time {
-	t, _ := time.Parse(time.RFC3339, c.query.Get(name)) // it was checked
+	t, _ := ParseTime(c.query.Get(name)) // it was checked
 	return t
 }
 

@@ -39,8 +39,9 @@ type Operation struct {
 	Handler http.Handler
 }
 
-// Enumerator is a document that knows the values of some of its members, by their names.
-type Enumerator interface{ Enums() map[string][]any }
+// Describer is a document that says of some members, by their names, what their tags cannot. Its schemas take the place of
+// those of the tags.
+type Describer interface{ Members() map[string]Schema }
 
 // Body describes the body of a request.
 type Body struct {
@@ -92,9 +93,11 @@ const (
 type Schema struct {
 	Type, Format, Pattern string
 	Enum                  []any
-	Minimum, Maximum      *float64
-	MinLength, MaxLength  int
-	Default               any
+	// AnyOf are schemas of which one must be kept, too.
+	AnyOf                []Schema
+	Minimum, Maximum     *float64
+	MinLength, MaxLength int
+	Default              any
 }
 
 // Reply is what an operation answers when nothing went wrong.

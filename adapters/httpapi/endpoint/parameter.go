@@ -43,7 +43,7 @@ func (s Schema) check(value string) string {
 			return MustBeUUID
 		}
 	case s.Format == FormatDateTime:
-		if _, err := time.Parse(time.RFC3339, value); err != nil {
+		if _, ok := ParseTime(value); !ok {
 			return "must be an RFC 3339 time such as 2026-03-01T12:00:00Z (a + in it is written %2B)"
 		}
 	case s.Enum != nil && !slices.Contains(s.Enum, any(value)):
@@ -84,6 +84,12 @@ func ParseUUID(text string) (uuid.UUID, bool) {
 	}
 	id, err := uuid.Parse(text)
 	return id, err == nil && id != uuid.Nil
+}
+
+// ParseTime reads a time as RFC 3339 has it, and no other form of it.
+func ParseTime(text string) (t time.Time, ok bool) {
+	err := t.UnmarshalText([]byte(text)) // time.Parse accepts more
+	return t, err == nil
 }
 
 // Names of parameters that many operations have.

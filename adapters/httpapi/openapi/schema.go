@@ -47,14 +47,17 @@ func (d *describer) schema(document any) *huma.Schema {
 	return d.registry.Schema(reflect.TypeOf(document), true, "")
 }
 
-// enumerate says which values the members of a type have, if it tells.
-func (d *describer) enumerate(t reflect.Type, s *huma.Schema) {
-	enumerator, ok := reflect.New(t).Interface().(endpoint.Enumerator)
+// refine says of the members of a type what their tags cannot, if the type tells.
+func (d *describer) refine(t reflect.Type, s *huma.Schema) {
+	document, ok := reflect.New(t).Interface().(endpoint.Describer)
 	if !ok {
 		return
 	}
-	for name, values := range enumerator.Enums() {
-		s.Properties[name].Enum = values
+	for name, member := range document.Members() {
+		tags := s.Properties[name]
+		refined := schema(member)
+		refined.Description, refined.Examples = tags.Description, tags.Examples
+		s.Properties[name] = refined
 	}
 }
 
@@ -68,7 +71,7 @@ func (d *describer) body(document any) *huma.Schema {
 // finish says of all schemas what their types cannot.
 func (d *describer) finish() {
 	for name, s := range d.registry.Map() {
-		d.enumerate(d.names[name], s)
+		d.refine(d.names[name], s)
 		walk(s, func(s *huma.Schema) {
 			if s.Type == huma.TypeArray {
 				s.Nullable = false
@@ -118,6 +121,9 @@ func asked(s endpoint.Schema) *huma.Schema {
 func schema(s endpoint.Schema) *huma.Schema {
 	described := &huma.Schema{
 		Type: s.Type, Format: s.Format, Pattern: s.Pattern, Enum: s.Enum, Minimum: s.Minimum, Maximum: s.Maximum, Default: s.Default,
+	}
+	for _, one := range s.AnyOf {
+		described.AnyOf = append(described.AnyOf, schema(one))
 	}
 	if s.MinLength > 0 {
 		described.MinLength = &s.MinLength

@@ -12,9 +12,16 @@ import (
 )
 
 type resetBody struct {
-	From   string `json:"from" pattern:"^(begin|now|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))$" example:"begin" doc:"begin, now, or the RFC 3339 time from which on events are handled."`
+	From   string `json:"from" example:"begin" doc:"begin, now, or the RFC 3339 time from which on events are handled."`
 	Force  bool   `json:"force,omitempty" doc:"Do it although something is lost or happens twice. Without it the answer says what that would be."`
 	DryRun bool   `json:"dry_run,omitempty" doc:"Only say what would happen."`
+}
+
+// Members implements [endpoint.Describer].
+func (resetBody) Members() map[string]endpoint.Schema {
+	return map[string]endpoint.Schema{"from": {
+		Type: endpoint.TypeString, AnyOf: []endpoint.Schema{{Enum: []any{"begin", "now"}}, {Format: endpoint.FormatDateTime}},
+	}}
 }
 
 func (b *resetBody) Read(r *strictjson.Reader) {
@@ -33,8 +40,8 @@ func (b *resetBody) from(now time.Time) (from time.Time, wrong []endpoint.FieldE
 	case "now":
 		return now, nil
 	}
-	from, err := time.Parse(time.RFC3339, b.From)
-	if err != nil {
+	from, ok := endpoint.ParseTime(b.From)
+	if !ok {
 		wrong = []endpoint.FieldError{{Field: "from", Message: "must be begin, now, or an RFC 3339 time such as 2026-03-01T12:00:00Z"}}
 	}
 	return from, wrong

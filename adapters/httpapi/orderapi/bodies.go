@@ -3,6 +3,7 @@ package orderapi
 import (
 	"github.com/google/uuid"
 
+	"orderflow/adapters/httpapi/endpoint"
 	"orderflow/adapters/httpapi/strictjson"
 	"orderflow/domain/order"
 )
@@ -31,13 +32,13 @@ type createBody struct {
 	Items      []itemBody `json:"items" minItems:"1" maxItems:"1000" doc:"The lines of the order. Their total must fit into 64 bits."`
 }
 
-// Enums implements [endpoint.Enumerator].
-func (createBody) Enums() map[string][]any {
+// Members implements [endpoint.Describer].
+func (createBody) Members() map[string]endpoint.Schema {
 	var codes []any
 	for _, code := range order.Currencies() {
 		codes = append(codes, string(code))
 	}
-	return map[string][]any{"currency": codes}
+	return map[string]endpoint.Schema{"currency": {Type: endpoint.TypeString, Enum: codes}}
 }
 
 func (b *createBody) Read(r *strictjson.Reader) {

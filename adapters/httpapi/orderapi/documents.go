@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/httpapi/aggregateapi"
+	"orderflow/adapters/httpapi/endpoint"
 	"orderflow/domain/order"
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -41,18 +42,22 @@ type orderDocument struct {
 	UpdatedAt        string         `json:"updated_at" format:"date-time" example:"2026-03-01T12:00:00.000Z" doc:"When its last event happened."`
 }
 
-// Enums implements [endpoint.Enumerator].
-func (orderDocument) Enums() map[string][]any { return map[string][]any{"status": statuses()} }
+// Members implements [endpoint.Describer].
+func (orderDocument) Members() map[string]endpoint.Schema { return statusMember() }
 
-// Enums implements [endpoint.Enumerator].
-func (summaryDocument) Enums() map[string][]any { return map[string][]any{"status": statuses()} }
+// Members implements [endpoint.Describer].
+func (summaryDocument) Members() map[string]endpoint.Schema { return statusMember() }
 
-func statuses() []any {
-	var all []any
+func statusMember() map[string]endpoint.Schema {
+	return map[string]endpoint.Schema{"status": statusSchema()}
+}
+
+func statusSchema() endpoint.Schema {
+	schema := endpoint.Schema{Type: endpoint.TypeString}
 	for _, status := range order.Statuses() {
-		all = append(all, string(status))
+		schema.Enum = append(schema.Enum, string(status))
 	}
-	return all
+	return schema
 }
 
 type summaryDocument struct {

@@ -54,7 +54,7 @@ func (r routes) list() endpoint.Operation {
 		Parameters: append([]endpoint.Parameter{
 			{
 				Name: paramStatus, In: endpoint.InQuery, Description: "List the orders in this status.",
-				Schema: endpoint.Schema{Type: endpoint.TypeString, Enum: statuses()},
+				Schema: statusSchema(),
 			},
 			{
 				Name: paramSKU, In: endpoint.InQuery, Description: "List the orders with this article.",
