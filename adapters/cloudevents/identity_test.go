@@ -100,7 +100,8 @@ func TestIdentity(t *testing.T) {
 
 	t.Run("two files have two", func(t *testing.T) {
 		t.Parallel()
-		if reopened(t, tempPath(t)) == reopened(t, tempPath(t)) {
+		first, second := reopened(t, tempPath(t)), reopened(t, tempPath(t))
+		if first == second {
 			t.Error("they have the same identity")
 		}
 	})
