@@ -55,7 +55,8 @@ func TestBeat_LeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// Heartbeats alone, on an idle store, must make Pebble replace its log, or the directory would grow for as long as nothing happens.
+// Heartbeats alone, on an idle store, must make Pebble replace its log, or the directory would grow
+// for as long as nothing happens.
 func TestBeat_LogsDoNotGrowForEver(t *testing.T) {
 	t.Parallel()
 	const enough = 100_000

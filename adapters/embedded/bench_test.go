@@ -3,24 +3,28 @@ package embedded_test
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/uuid"
 
 	"orderflow/adapters/embedded"
+	"orderflow/adapters/embedded/internal/datadir"
+	"orderflow/adapters/embedded/internal/engine"
+	"orderflow/adapters/embedded/internal/layout"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
 
-// BenchmarkAppend compares Store.Append, at writers=N, with Pebble alone, at raw=N: the same goroutines commit, one batch an
-// append and each waiting for its fsync, exactly the bytes that the store writes, without looking anything up. One operation
-// is one append of one event to an aggregate of its own.
+// BenchmarkAppend compares Store.Append, at writers=N, with Pebble alone, at raw=N. There the same
+// number of goroutines commits the same bytes, one batch for each append, and each waits for its
+// fsync. Nothing is looked up. One operation is one append of one event to an aggregate of its own.
 func BenchmarkAppend(b *testing.B) {
 	for _, writers := range []int{1, 64} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
@@ -31,21 +35,30 @@ func BenchmarkAppend(b *testing.B) {
 			})
 		})
 		b.Run(fmt.Sprintf("raw=%d", writers), func(b *testing.B) {
-			db, err := pebble.Open(b.TempDir(), embedded.PebbleOptions())
+			db, err := engine.Open(b.Context(), engine.Options{Dir: b.TempDir(), CacheBytes: 64 << 20, Logger: slog.New(slog.DiscardHandler), FS: vfs.Default},
+				func(*engine.DB, datadir.Before) error { return nil })
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer func() { b.StopTimer(); _ = db.Close() }()
+			defer func() { b.StopTimer(); _ = db.Close(func() {}) }()
 			var position atomic.Uint64
 			inParallel(b, writers, func(int) error {
 				batch := db.NewBatch()
-				if err := embedded.FillBatch(batch, benchAppend(), position.Add(1)); err != nil {
-					return err
-				}
-				return errors.Join(batch.Commit(pebble.Sync), batch.Close())
+				fillBatch(batch, benchAppend(), position.Add(1))
+				return db.Commit(batch)
 			})
 		})
 	}
+}
+
+// fillBatch puts into batch what the store writes for an append whose record gets a position.
+func fillBatch(batch *pebble.Batch, a ports.Append, position uint64) {
+	value := stored(&a.Records[0])
+	head := layout.Head{Sequence: 1, Position: position, AggregateType: a.Records[0].AggregateType}
+	engine.Put(batch, layout.OutboxKey(position), value)
+	engine.Put(batch, layout.EventKey(a.AggregateID, 1), value)
+	engine.Put(batch, layout.HeadKey(a.AggregateID), head.Encode())
+	engine.Put(batch, layout.CommandKey(a.AggregateID, a.CommandID), layout.Span{First: 1, Count: 1}.Encode())
 }
 
 func openBench(b *testing.B) *embedded.Store {
@@ -94,8 +107,8 @@ func benchAppend() ports.Append {
 
 var benchPayload = binary.BigEndian.AppendUint64(make([]byte, 400), 0)
 
-// BenchmarkFeed delivers what was appended before, and commits each delivery: from the ring in memory, and from disk for a
-// consumer that is behind it. One operation is one record.
+// BenchmarkFeed delivers what was appended before, and commits each delivery: from the ring in
+// memory, and from disk for a consumer that is behind it. One operation is one record.
 func BenchmarkFeed(b *testing.B) {
 	for name, feedBytes := range map[string]int{"ring": 1 << 30, "disk": 1} {
 		b.Run(name, func(b *testing.B) {

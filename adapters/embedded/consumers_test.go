@@ -78,8 +78,8 @@ func TestConsumer_RefusesWhatItCannotRead(t *testing.T) {
 	}
 }
 
-// After a power cut there is no offset that speaks of parked orders that are not there, and what an operator or the manager
-// decided is there at once.
+// After a power cut there is no offset that speaks of parked orders that are not there, and what an
+// operator or the manager decided is there at once.
 func TestStore_WhatIsParkedAndDecidedSurvivesPowerLoss(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {

@@ -114,7 +114,8 @@ func (all files) names() (names []string) {
 	return names
 }
 
-// sample fills a store over three sessions, so that there are tables as well as a log, and returns it still open.
+// sample fills a store over three sessions, so that there are tables as well as a log, and returns
+// it still open.
 func sample(t *testing.T, fs vfs.FS) *embedded.Store {
 	t.Helper()
 	options := embedded.Options{Dir: "data", FS: fs}
@@ -187,8 +188,8 @@ func samples() int {
 	return 300
 }
 
-// TestOpen_ReportsDamageAfterACleanShutdown damages one file after the other. The answer is an error, or exactly what was
-// written.
+// TestOpen_ReportsDamageAfterACleanShutdown damages one file after the other. The answer is an
+// error, or exactly what was written.
 func TestOpen_ReportsDamageAfterACleanShutdown(t *testing.T) {
 	t.Parallel()
 	mem := vfs.NewMem()
@@ -214,8 +215,9 @@ func TestOpen_ReportsDamageAfterACleanShutdown(t *testing.T) {
 	t.Logf("noticed %d of %d", noticed, 2*samples())
 }
 
-// TestOpen_ReportsDamageAfterACrash does the same to what a process that was killed leaves behind. What was acknowledged is
-// there, or there is an error; what was not yet synced, offsets and views, may be older.
+// TestOpen_ReportsDamageAfterACrash does the same to what a process that was killed leaves behind.
+// What was acknowledged is there, or there is an error; what was not yet synced, offsets and views,
+// may be older.
 func TestOpen_ReportsDamageAfterACrash(t *testing.T) {
 	t.Parallel()
 	mem := vfs.NewMem()
@@ -266,8 +268,8 @@ func openAndRead(t *testing.T, fs vfs.FS) (c contents, err error) {
 	return read(store)
 }
 
-// TestOpen_LeavesADamagedDirectoryAlone damages the MANIFEST, by which Pebble knows its tables, and repairs it after the
-// attempt to open: everything is still there.
+// TestOpen_LeavesADamagedDirectoryAlone damages the MANIFEST, by which Pebble knows its tables, and
+// repairs it after the attempt to open: everything is still there.
 func TestOpen_LeavesADamagedDirectoryAlone(t *testing.T) {
 	t.Parallel()
 	mem := vfs.NewMem()
@@ -333,7 +335,8 @@ func TestOpen_ReportsAMissingFile(t *testing.T) {
 	}
 }
 
-// TestOpen_WayOut does what the message of a damaged directory proposes: without the checks, what is left can be read.
+// TestOpen_WayOut does what the message of a damaged directory proposes: without the checks, what
+// is left can be read.
 func TestOpen_WayOut(t *testing.T) {
 	t.Parallel()
 	mem := vfs.NewMem()

@@ -48,8 +48,9 @@ func startChild(t *testing.T, program, dir string) child {
 	return c
 }
 
-// writeUntilKilled appends from many goroutines, and keeps the view. It writes each acknowledged append to its standard output,
-// with one system call, as the aggregate, the last sequence number and the command.
+// writeUntilKilled appends from many goroutines, and keeps the view. It writes each acknowledged
+// append to its standard output, with one system call, as the aggregate, the last sequence number
+// and the command.
 func writeUntilKilled() int {
 	store, err := embedded.Open(context.Background(), embedded.Options{Dir: os.Getenv(childDir)})
 	if err != nil {
@@ -117,7 +118,8 @@ func (c child) killAfter(t *testing.T, n int) (promises []promise) {
 	return promises
 }
 
-// TestStore_SurvivesKill kills a process that writes, again and again, always on the same directory.
+// TestStore_SurvivesKill kills a process that writes, again and again, always on the same
+// directory.
 func TestStore_SurvivesKill(t *testing.T) {
 	t.Parallel()
 	rounds, least, enough := 24, 8, time.Now().Add(10*time.Second) // with the race detector, a round takes ten times as long
@@ -174,7 +176,8 @@ func checkAfterKill(t *testing.T, options embedded.Options, promises []promise) 
 	}
 }
 
-// catchUp lets the consumer of the view go on from its offset to the end of the feed, where a record of our own is the last.
+// catchUp lets the consumer of the view go on from its offset to the end of the feed, where a
+// record of our own is the last.
 func catchUp(t *testing.T, store *embedded.Store) {
 	t.Helper()
 	last := mustAppend(t, store, command(newID(), 0, 1))[0]

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/embedded"
+	"orderflow/adapters/embedded/internal/layout"
 	"orderflow/application/consumer"
 	"orderflow/application/failure"
 	"orderflow/domain/eventsourcing"
@@ -24,10 +25,11 @@ func (progressing) Apply(_ context.Context, _ []byte, records []eventsourcing.Re
 	return progress(records[len(records)-1]), nil
 }
 
-// TestDamage_StopsAConsumerForTheDamagedAggregateOnly runs a real consumer on a store with a row of each kind damaged.
+// TestDamage_StopsAConsumerForTheDamagedAggregateOnly runs a real consumer on a store with a row of
+// each kind damaged.
 func TestDamage_StopsAConsumerForTheDamagedAggregateOnly(t *testing.T) {
 	t.Parallel()
-	store := open(t, nil, embedded.Options{Dir: t.TempDir()})
+	store := open(t, nil, embedded.Options{Dir: t.TempDir(), FeedBytes: 1})
 	c := consumer.New(consumer.Config{
 		Name: view.Consumer, Version: 1, Effect: progressing{}, Table: table,
 		Store: store, Feed: store, Views: store, Registry: store, Parking: store, Skips: store,
@@ -75,11 +77,10 @@ func TestDamage_StopsAConsumerForTheDamagedAggregateOnly(t *testing.T) {
 		mustAppend(t, store.Store, command(id, 2, 2))
 	}
 	mustDamage(t, store.Store,
-		embedded.StateKey(view, ids[1]),
-		embedded.OutboxKey(14), // the fourth event of ids[2]
-		embedded.OutboxKey(15), embedded.EventKey(ids[3], 3),
+		layout.StateKey(view, ids[1]),
+		layout.OutboxKey(14), // the fourth event of ids[2]
+		layout.OutboxKey(15), layout.EventKey(ids[3], 3),
 	)
-	store.ForgetRing()
 	run(func() bool {
 		parked, err := store.Parked(t.Context(), view.Consumer, "", 10)
 		return err == nil && len(parked.Aggregates) > 0 && state(ids[0]) == 4 && state(ids[1]) == 4 && state(ids[2]) == 4

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/embedded"
+	"orderflow/adapters/embedded/internal/layout"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
@@ -63,12 +64,12 @@ func withoutTime(records []eventsourcing.Record) []eventsourcing.Record {
 	return records
 }
 
-// TestDamage_OfTheOutboxIsMadeGoodFromTheEventStore damages rows of the outbox at random. Every consumer gets every event, in
-// order, from wherever it starts.
+// TestDamage_OfTheOutboxIsMadeGoodFromTheEventStore damages rows of the outbox at random. Every
+// consumer gets every event, in order, from wherever it starts.
 func TestDamage_OfTheOutboxIsMadeGoodFromTheEventStore(t *testing.T) {
 	t.Parallel()
 	logged := new(lines)
-	store := open(t, nil, embedded.Options{Dir: t.TempDir(), Logger: logged.logger()})
+	store := open(t, nil, embedded.Options{Dir: t.TempDir(), FeedBytes: 1, Logger: logged.logger()})
 	for _, consumer := range []string{"a", "b", "late"} {
 		mustSeekEnd(t, store.Store, consumer)
 	}
@@ -88,9 +89,8 @@ func TestDamage_OfTheOutboxIsMadeGoodFromTheEventStore(t *testing.T) {
 		damaged[1+rng.Uint64N(uint64(len(want)))] = true
 	}
 	for position := range damaged {
-		mustDamage(t, store.Store, embedded.OutboxKey(position))
+		mustDamage(t, store.Store, layout.OutboxKey(position))
 	}
-	store.ForgetRing()
 
 	for name, sub := range map[string]ports.Subscription{
 		"a": mustSubscribe(t, store.Store, "a"), "b": mustSubscribe(t, store.Store, "b"), "late": late,
@@ -108,16 +108,16 @@ func TestDamage_OfTheOutboxIsMadeGoodFromTheEventStore(t *testing.T) {
 	}
 }
 
-// TestDamage_OfAnEventIsThatOfItsAggregate damages an event in both places. The feed goes on, and names it.
+// TestDamage_OfAnEventIsThatOfItsAggregate damages an event in both places. The feed goes on, and
+// names it.
 func TestDamage_OfAnEventIsThatOfItsAggregate(t *testing.T) {
 	t.Parallel()
 	logged := new(lines)
-	store := open(t, nil, embedded.Options{Dir: t.TempDir(), Logger: logged.logger()})
+	store := open(t, nil, embedded.Options{Dir: t.TempDir(), FeedBytes: 1, Logger: logged.logger()})
 	mustSeekEnd(t, store.Store, "consumer")
 	hit, intact := command(newID(), 0, 3), command(newID(), 0, 2)
 	want := append(mustAppend(t, store.Store, hit), mustAppend(t, store.Store, intact)...)
-	mustDamage(t, store.Store, embedded.OutboxKey(2), embedded.EventKey(hit.AggregateID, 2))
-	store.ForgetRing()
+	mustDamage(t, store.Store, layout.OutboxKey(2), layout.EventKey(hit.AggregateID, 2))
 	want[1] = stub(want[1])
 	got := withoutTime(delivered(t, mustSubscribe(t, store.Store, "consumer"), len(want)))
 	if d := diff(want, got); d != "" {
@@ -142,7 +142,8 @@ func TestDamage_OfAnEventIsThatOfItsAggregate(t *testing.T) {
 	}
 }
 
-// TestDamage_OfABlockOfTheOutbox flips a bit on the disk, which takes a whole block of a table with it.
+// TestDamage_OfABlockOfTheOutbox flips a bit on the disk, which takes a whole block of a table with
+// it.
 func TestDamage_OfABlockOfTheOutbox(t *testing.T) {
 	t.Parallel()
 	mem := vfs.NewMem()
@@ -190,8 +191,8 @@ func TestDamage_OfABlockOfTheOutbox(t *testing.T) {
 	}
 }
 
-// TestDamage_OfAHeadOrACommandIsMadeGoodFromTheHistory damages what an append looks at. The command goes on as if nothing had
-// happened, and so do those of the same group.
+// TestDamage_OfAHeadOrACommandIsMadeGoodFromTheHistory damages what an append looks at. The command
+// goes on as if nothing had happened, and so do those of the same group.
 func TestDamage_OfAHeadOrACommandIsMadeGoodFromTheHistory(t *testing.T) {
 	t.Parallel()
 	logged := new(lines)
@@ -211,7 +212,7 @@ func TestDamage_OfAHeadOrACommandIsMadeGoodFromTheHistory(t *testing.T) {
 		return found
 	}
 	before := heads()
-	mustDamage(t, store.Store, embedded.HeadKey(first.AggregateID), embedded.CommandKey(first.AggregateID, first.CommandID))
+	mustDamage(t, store.Store, layout.HeadKey(first.AggregateID), layout.CommandKey(first.AggregateID, first.CommandID))
 	if d := diff(before, heads()); d != "" {
 		t.Error(d)
 	}
@@ -232,14 +233,14 @@ func TestDamage_OfAHeadOrACommandIsMadeGoodFromTheHistory(t *testing.T) {
 	}
 }
 
-// TestDamage_OfAllThatAnAggregateHasIsItsOwn damages head and events of an aggregate. Its commands fail; those in the same group
-// do not.
+// TestDamage_OfAllThatAnAggregateHasIsItsOwn damages head and events of an aggregate. Its commands
+// fail; those in the same group do not.
 func TestDamage_OfAllThatAnAggregateHasIsItsOwn(t *testing.T) {
 	t.Parallel()
 	store := open(t, nil, embedded.Options{Dir: t.TempDir()})
 	hit := command(newID(), 0, 1)
 	mustAppend(t, store.Store, hit)
-	mustDamage(t, store.Store, embedded.HeadKey(hit.AggregateID), embedded.EventKey(hit.AggregateID, 1))
+	mustDamage(t, store.Store, layout.HeadKey(hit.AggregateID), layout.EventKey(hit.AggregateID, 1))
 	results := make(chan error, 21)
 	go func() { results <- second(store.Append(context.Background(), command(hit.AggregateID, 1, 1))) }()
 	for range 20 {
@@ -262,7 +263,8 @@ func TestDamage_OfAllThatAnAggregateHasIsItsOwn(t *testing.T) {
 	}
 }
 
-// TestScanHeads_FromTheEventsIsTheSame compares the scan that is there for damage with the usual one.
+// TestScanHeads_FromTheEventsIsTheSame compares the scan that is there for damage with the usual
+// one.
 func TestScanHeads_FromTheEventsIsTheSame(t *testing.T) {
 	t.Parallel()
 	store := open(t, nil, embedded.Options{Dir: t.TempDir()})
@@ -294,7 +296,8 @@ func TestScanHeads_FromTheEventsIsTheSame(t *testing.T) {
 	}
 }
 
-// TestDamage_OfWhatAConsumerKeeps damages what a consumer keeps about one aggregate, and its offset.
+// TestDamage_OfWhatAConsumerKeeps damages what a consumer keeps about one aggregate, and its
+// offset.
 func TestDamage_OfWhatAConsumerKeeps(t *testing.T) {
 	t.Parallel()
 	logged := new(lines)
@@ -312,12 +315,12 @@ func TestDamage_OfWhatAConsumerKeeps(t *testing.T) {
 	}
 	mustSeekEnd(t, store.Store, view.Consumer)
 	id := hit[0].AggregateID
-	row, err := embedded.RowKeyOf(view, table, []any{"all", id})
+	row, err := layout.RowKey(view, table, []any{"all", id})
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustDamage(t, store.Store, embedded.StateKey(view, id), row, embedded.ParkedKey(view.Consumer, id),
-		embedded.SkipKey(view.Consumer, id, 2), embedded.OffsetKey(view.Consumer))
+	mustDamage(t, store.Store, layout.StateKey(view, id), row, layout.ParkedKey(view.Consumer, id),
+		layout.SkipKey(view.Consumer, id, 2), layout.OffsetKey(view.Consumer))
 
 	rows := func() map[uuid.UUID]int64 {
 		page, err := store.Rows(t.Context(), ports.RowQuery{View: view, Table: table, Prefix: []any{"all"}, Limit: 10})
@@ -385,7 +388,7 @@ func TestExpire_GoesOnOverDamage(t *testing.T) {
 		for range 20 {
 			mustAppend(t, o.Store, command(newID(), 0, 1))
 		}
-		mustDamage(t, o.Store, embedded.OutboxKey(damaged), embedded.OutboxKey(damaged%40+1))
+		mustDamage(t, o.Store, layout.OutboxKey(damaged), layout.OutboxKey(damaged%40+1))
 		if err := o.Expire(t.Context()); err != nil {
 			t.Fatal(err)
 		}

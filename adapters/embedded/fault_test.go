@@ -45,7 +45,8 @@ func newFaultsOn(mem *vfs.MemFS, err error, match func(op errorfs.Op) bool) *fau
 	return f
 }
 
-// newFaultyFrom returns a file system on which everything fails from operation n on that changes something.
+// newFaultyFrom returns a file system on which everything fails from operation n on that changes
+// something.
 func newFaultyFrom(mem *vfs.MemFS, n int64) *faults {
 	f := &faults{mem: mem}
 	var count atomic.Int64
@@ -160,7 +161,8 @@ func readEvents(store *embedded.Store) (contents, error) {
 	return c, err
 }
 
-// appendUntil makes Pebble begin new logs and write tables, until an append fails or something happened.
+// appendUntil makes Pebble begin new logs and write tables, until an append fails or something
+// happened.
 func appendUntil(store *embedded.Store, happened func() bool, acked *acknowledged) error {
 	for !happened() {
 		a := command(newID(), 0, 1)

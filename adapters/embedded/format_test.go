@@ -125,8 +125,9 @@ func checkOldConsumer(t *testing.T, store *embedded.Store, consumer string) {
 	}
 }
 
-// TestFormat_OldDataIsReadAndContinued opens what an earlier version left behind, after a clean shutdown and after a kill,
-// reads everything, goes on with old and new aggregates, and opens it again.
+// TestFormat_OldDataIsReadAndContinued opens what an earlier version left behind, after a clean
+// shutdown and after a kill, reads everything, goes on with old and new aggregates, and opens it
+// again.
 func TestFormat_OldDataIsReadAndContinued(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"closed", "killed"} {
@@ -192,8 +193,9 @@ func expectFeed(t *testing.T, store *embedded.Store, want []eventsourcing.Record
 	}
 }
 
-// TestFormat_OpeningOldDataMayEndAnywhere lets the machine die at every operation on the file system, while old data is
-// opened for the first time and the first event is written. Opening it again finds all of it.
+// TestFormat_OpeningOldDataMayEndAnywhere lets the machine die at every operation on the file
+// system, while old data is opened for the first time and the first event is written. Opening it
+// again finds all of it.
 func TestFormat_OpeningOldDataMayEndAnywhere(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"closed", "killed"} {

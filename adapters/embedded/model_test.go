@@ -42,7 +42,8 @@ type model struct {
 
 const modelRetention = time.Hour
 
-// TestStore_PropBehavesLikeItsModel makes random calls, closes and opens the store in between, and compares every answer.
+// TestStore_PropBehavesLikeItsModel makes random calls, closes and opens the store in between, and
+// compares every answer.
 func TestStore_PropBehavesLikeItsModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

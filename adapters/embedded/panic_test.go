@@ -29,8 +29,8 @@ func (p *panicking) now() time.Time {
 	return time.Now()
 }
 
-// TestAppend_APanicOfTheLeaderIsItsGroupsAlone lets the leader of a group panic before anything is written. The group is
-// told that nothing was written, and it is so; everybody else goes on.
+// TestAppend_APanicOfTheLeaderIsItsGroupsAlone lets the leader of a group panic before anything is
+// written. The group is told that nothing was written, and it is so; everybody else goes on.
 func TestAppend_APanicOfTheLeaderIsItsGroupsAlone(t *testing.T) {
 	t.Parallel()
 	clock, logged := new(panicking), new(lines)
@@ -63,7 +63,8 @@ func TestAppend_APanicOfTheLeaderIsItsGroupsAlone(t *testing.T) {
 	}
 }
 
-// TestAppend_APanicOfTheLeaderAnswersAllWhoWait lets the leader panic while others wait for the next group.
+// TestAppend_APanicOfTheLeaderAnswersAllWhoWait lets the leader panic while others wait for the
+// next group.
 func TestAppend_APanicOfTheLeaderAnswersAllWhoWait(t *testing.T) {
 	t.Parallel()
 	const callers = 8
@@ -97,7 +98,8 @@ func TestAppend_APanicOfTheLeaderAnswersAllWhoWait(t *testing.T) {
 	}
 }
 
-// TestAppend_APanicBehindTheWriteLeavesTheOutcomeUnknown lets the leader panic when the group may be on the disk already.
+// TestAppend_APanicBehindTheWriteLeavesTheOutcomeUnknown lets the leader panic when the group may
+// be on the disk already.
 func TestAppend_APanicBehindTheWriteLeavesTheOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	var broken atomic.Bool
@@ -131,8 +133,8 @@ func TestAppend_APanicBehindTheWriteLeavesTheOutcomeUnknown(t *testing.T) {
 	}
 }
 
-// TestStore_APanicInsideOfPebbleEndsTheStoreAndNotTheProcess runs as a process of its own, because the goroutines of Pebble
-// go on after that.
+// TestStore_APanicInsideOfPebbleEndsTheStoreAndNotTheProcess runs as a process of its own, because
+// the goroutines of Pebble go on after that.
 func TestStore_APanicInsideOfPebbleEndsTheStoreAndNotTheProcess(t *testing.T) {
 	t.Parallel()
 	c := startChild(t, "panic inside of pebble", t.TempDir())
@@ -148,7 +150,8 @@ func TestStore_APanicInsideOfPebbleEndsTheStoreAndNotTheProcess(t *testing.T) {
 	}
 }
 
-// panicInsideOfPebble lets Pebble panic in the middle of a write, while another call hangs inside of it.
+// panicInsideOfPebble lets Pebble panic in the middle of a write, while another call hangs inside
+// of it.
 func panicInsideOfPebble() int {
 	fail := func(format string, args ...any) int {
 		fmt.Printf(format+"\n", args...)
@@ -159,7 +162,7 @@ func panicInsideOfPebble() int {
 		return fail("%v", err)
 	}
 	store.HangInside()
-	if err := store.PanicInside("inside of Pebble"); !errors.Is(err, ports.ErrOutcomeUnknown) || !strings.Contains(err.Error(), "inside of Pebble") {
+	if err := store.PanicInside(); !errors.Is(err, ports.ErrOutcomeUnknown) || !strings.Contains(err.Error(), "batch db mismatch") {
 		return fail("error %v, want %v", err, ports.ErrOutcomeUnknown)
 	}
 	<-store.Failed()

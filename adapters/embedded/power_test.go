@@ -58,7 +58,8 @@ func (a *acknowledged) snapshot() map[uuid.UUID][]eventsourcing.Record {
 	return s
 }
 
-// workload writes from some goroutines, and keeps a view of it, until the context ends or the store closes.
+// workload writes from some goroutines, and keeps a view of it, until the context ends or the store
+// closes.
 func workload(ctx context.Context, store *embedded.Store, seed uint64, acked *acknowledged) error {
 	var group sync.WaitGroup
 	errs := make(chan error, 10)
@@ -104,7 +105,8 @@ func workload(ctx context.Context, store *embedded.Store, seed uint64, acked *ac
 	return <-errs
 }
 
-// keepView is a consumer as the runtime has them, up to and including the event with that id: effect first, offset after.
+// keepView is a consumer as the runtime has them, up to and including the event with that id:
+// effect first, offset after.
 func keepView(ctx context.Context, store *embedded.Store, last uuid.UUID) error {
 	sub, err := store.Subscribe(ctx, view.Consumer)
 	if err != nil {
@@ -143,7 +145,8 @@ func checkNext(ctx context.Context, store *embedded.Store, r eventsourcing.Recor
 	return err
 }
 
-// checkSurvivors wants everything that was acknowledged to be there, and everything that is there to be consistent.
+// checkSurvivors wants everything that was acknowledged to be there, and everything that is there
+// to be consistent.
 func checkSurvivors(store *embedded.Store, acked map[uuid.UUID][]eventsourcing.Record) error {
 	c, err := read(store)
 	if err != nil {
@@ -161,8 +164,9 @@ func checkSurvivors(store *embedded.Store, acked map[uuid.UUID][]eventsourcing.R
 	return errors.Join(c.checkOutbox(), c.checkViews())
 }
 
-// TestStore_SurvivesPowerLoss lets the power fail again and again under load: what was not synced is lost, in part or
-// altogether. What was acknowledged is there, and offsets, states and rows fall back to one moment.
+// TestStore_SurvivesPowerLoss lets the power fail again and again under load: what was not synced
+// is lost, in part or altogether. What was acknowledged is there, and offsets, states and rows fall
+// back to one moment.
 func TestStore_SurvivesPowerLoss(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4) {
@@ -193,7 +197,8 @@ func startView(t *testing.T, options embedded.Options) {
 	mustClose(t, store)
 }
 
-// untilPowerLoss opens a store, checks it, lets it work, and returns what is on the disk after the power failed.
+// untilPowerLoss opens a store, checks it, lets it work, and returns what is on the disk after the
+// power failed.
 func untilPowerLoss(t *testing.T, fs *vfs.MemFS, rng *rand.Rand, acked *acknowledged) *vfs.MemFS {
 	t.Helper()
 	store, err := embedded.Open(t.Context(), embedded.Options{Dir: "data", FS: fs})
@@ -211,7 +216,8 @@ func untilPowerLoss(t *testing.T, fs *vfs.MemFS, rng *rand.Rand, acked *acknowle
 		t.Fatal(err)
 	case <-enough:
 	}
-	// In this order: what is acknowledged after the snapshot may be on the disk, what was before must be.
+	// In this order: what is acknowledged after the snapshot may be on the disk, what was before
+	// must be.
 	promised := acked.snapshot()
 	crashed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: []int{0, 30, 100}[rng.IntN(3)], RNG: rng})
 	cancel()

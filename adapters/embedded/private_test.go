@@ -34,8 +34,8 @@ func expectPrivate(t *testing.T, dir, when string) {
 	}
 }
 
-// TestOpen_FilesAreTheOwnersAlone looks at the modes of a new directory, of one that somebody has made before, and of one that an
-// earlier version has written.
+// TestOpen_FilesAreTheOwnersAlone looks at the modes of a new directory, of one that somebody has
+// made before, and of one that an earlier version has written.
 func TestOpen_FilesAreTheOwnersAlone(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(t *testing.T, dir string){

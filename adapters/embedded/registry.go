@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"orderflow/adapters/embedded/internal/engine"
+	"orderflow/adapters/embedded/internal/layout"
 	"orderflow/ports"
 )
 
@@ -18,30 +20,30 @@ func (s *Store) Consumer(ctx context.Context, name string) (ports.ConsumerRecord
 }
 
 func (s *Store) consumer(ctx context.Context, name string) (ports.ConsumerRecord, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.db.Enter(ctx); err != nil {
 		return ports.ConsumerRecord{}, err
 	}
-	defer s.ops.Leave()
+	defer s.db.Leave()
 	return s.readConsumer(name)
 }
 
 func (s *Store) readConsumer(name string) (ports.ConsumerRecord, error) {
-	value, err := s.get(nameKey(spaceConsumer, name))
+	value, err := s.db.Get(layout.ConsumerKey(name))
 	if err != nil {
-		return ports.ConsumerRecord{}, translate(err)
+		return ports.ConsumerRecord{}, err
 	}
 	if value == nil {
 		return ports.ConsumerRecord{}, ports.ErrNotFound
 	}
-	record, err := decodeConsumer(name, value)
+	record, err := layout.DecodeConsumer(name, value)
 	if err != nil {
-		return ports.ConsumerRecord{}, corrupt(err)
+		return ports.ConsumerRecord{}, engine.Corrupt(err)
 	}
 	return record, nil
 }
 
-// SaveConsumer implements [ports.ConsumerRegistry]. It is rare and waits for the disk, so that a decision about a consumer
-// outlives a crash by itself and not only when something else is written.
+// SaveConsumer implements [ports.ConsumerRegistry]. It waits for the fsync, because it holds
+// decisions about a consumer. It is called rarely.
 func (s *Store) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
 	saved, err := s.saveConsumer(ctx, record)
 	if err != nil {
@@ -51,10 +53,10 @@ func (s *Store) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) (
 }
 
 func (s *Store) saveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.db.Enter(ctx); err != nil {
 		return record, err
 	}
-	defer s.ops.Leave()
+	defer s.db.Leave()
 	s.saving.Lock()
 	defer s.saving.Unlock()
 	switch current, err := s.readConsumer(record.Name); {
@@ -64,11 +66,11 @@ func (s *Store) saveConsumer(ctx context.Context, record ports.ConsumerRecord) (
 		return record, fmt.Errorf("%w: it is at %d", ports.ErrVersionConflict, current.Revision)
 	}
 	record.Revision++
-	value, err := encodeConsumer(record)
+	value, err := layout.EncodeConsumer(record)
 	if err != nil {
 		return record, err
 	}
 	batch := s.db.NewBatch()
-	put(batch, nameKey(spaceConsumer, record.Name), value)
-	return record, s.writeDurably(batch)
+	engine.Put(batch, layout.ConsumerKey(record.Name), value)
+	return record, s.db.WriteDurably(batch)
 }

@@ -8,7 +8,8 @@ import (
 	"orderflow/adapters/embedded"
 )
 
-// TestClose_APowerCutBehindItLeavesADirectoryThatOpens takes the power away right after a clean shutdown.
+// TestClose_APowerCutBehindItLeavesADirectoryThatOpens takes the power away right after a clean
+// shutdown.
 func TestClose_APowerCutBehindItLeavesADirectoryThatOpens(t *testing.T) {
 	t.Parallel()
 	mem := vfs.NewCrashableMem()

@@ -45,7 +45,8 @@ func TestOpen_OnAFullDiskSaysHowMuchIsNeeded(t *testing.T) {
 	checkOldData(t, open(t, nil, options).Store)
 }
 
-// TestOpen_EndsWhenSomethingCannotBeWritten opens what a killed process left behind, and lets each kind of write fail for good.
+// TestOpen_EndsWhenSomethingCannotBeWritten opens what a killed process left behind, and lets each
+// kind of write fail for good.
 func TestOpen_EndsWhenSomethingCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, errDisk} {
@@ -98,7 +99,8 @@ func TestOpen_IsCancelled(t *testing.T) {
 	}
 }
 
-// expectFull wants a store on a full disk to refuse every write as such, and to answer everything that needs none.
+// expectFull wants a store on a full disk to refuse every write as such, and to answer everything
+// that needs none.
 func expectFull(t *testing.T, store *embedded.Store, intact ports.Append) {
 	t.Helper()
 	ctx := t.Context()
@@ -126,7 +128,8 @@ func expectFull(t *testing.T, store *embedded.Store, intact ports.Append) {
 	}
 }
 
-// TestStore_OnAFullDiskAnswersReadsAndGoesOnWhenThereIsRoom runs out of the reserve, and gets it back.
+// TestStore_OnAFullDiskAnswersReadsAndGoesOnWhenThereIsRoom runs out of the reserve, and gets it
+// back.
 func TestStore_OnAFullDiskAnswersReadsAndGoesOnWhenThereIsRoom(t *testing.T) {
 	t.Parallel()
 	mem, logged := vfs.NewMem(), new(lines)
@@ -198,8 +201,8 @@ func TestStore_WithoutAReserveWritesToTheEnd(t *testing.T) {
 	mustAppend(t, store.Store, command(newID(), 0, 1))
 }
 
-// TestStore_AFlushWithoutRoomStopsWritesUntilItSucceeds runs into a limit that the free space of the disk does not show, such as a
-// quota.
+// TestStore_AFlushWithoutRoomStopsWritesUntilItSucceeds runs into a limit that the free space of
+// the disk does not show, such as a quota.
 func TestStore_AFlushWithoutRoomStopsWritesUntilItSucceeds(t *testing.T) {
 	t.Parallel()
 	fs := newFaults(fmt.Errorf("quota: %w", syscall.EDQUOT), on(".sst", errorfs.OpFileWrite))
@@ -254,8 +257,9 @@ func TestStore_ClosesWhileTheDiskIsFull(t *testing.T) {
 	}
 }
 
-// TestStore_ALogWithoutRoomEndsWritingAndTheProcessWhenThereIsRoom meets a disk that others have filled in an instant: what
-// the log holds is not known, so writing needs a new process, which could not start before there is room.
+// TestStore_ALogWithoutRoomEndsWritingAndTheProcessWhenThereIsRoom meets a disk that others have
+// filled in an instant: what the log holds is not known, so writing needs a new process, which
+// could not start before there is room.
 func TestStore_ALogWithoutRoomEndsWritingAndTheProcessWhenThereIsRoom(t *testing.T) {
 	t.Parallel()
 	var broken atomic.Bool

@@ -1,27 +1,26 @@
 package embedded
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"log/slog"
 	"sync"
-	"sync/atomic"
-	"syscall"
+	"time"
 
-	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/uuid"
 
+	"orderflow/adapters/embedded/internal/commit"
+	"orderflow/adapters/embedded/internal/datadir"
+	"orderflow/adapters/embedded/internal/engine"
+	"orderflow/adapters/embedded/internal/feed"
+	"orderflow/adapters/embedded/internal/history"
+	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
-	"orderflow/ports/portkit"
 )
 
 var (
 	_ ports.EventStore       = (*Store)(nil)
 	_ ports.HeadScanner      = (*Store)(nil)
 	_ ports.ChangeFeed       = (*Store)(nil)
+	_ ports.Pulse            = (*Store)(nil)
 	_ ports.ViewStore        = (*Store)(nil)
 	_ ports.ViewReader       = (*Store)(nil)
 	_ ports.ViewDropper      = (*Store)(nil)
@@ -30,352 +29,134 @@ var (
 	_ ports.ParkingLot       = (*Store)(nil)
 	_ ports.SkipLog          = (*Store)(nil)
 	_ ports.RecordLister     = (*Store)(nil)
+	_ ports.StoreIdentity    = (*Store)(nil)
 )
 
-// Store keeps everything that Orderflow stores, in one directory. All its methods are safe for concurrent use.
+// The errors of [Open] that are no errors of package ports.
+var (
+	ErrNotOurs     = datadir.ErrNotOurs
+	ErrNewerFormat = datadir.ErrNewerFormat
+)
+
+// Owner is the process that has a data directory open.
+type Owner = datadir.Owner
+
+// ReadOwner returns the process that has the data directory dir open, see [datadir.ReadOwner].
+func ReadOwner(dir string) (Owner, error) { return datadir.ReadOwner(dir) }
+
+// Stats are figures about a store since it was opened.
+type Stats struct {
+	engine.Stats
+	// Waiting is how many appends and heartbeats wait for their group.
+	Waiting int
+}
+
+// Store keeps everything that Orderflow stores in one directory. Its methods are safe for
+// concurrent use.
 type Store struct {
-	options   Options
-	log       *slog.Logger
-	fs        vfs.FS
-	dir       string
-	pebbleDir string
-
-	lock      io.Closer
-	watermark *watermark
-	db        *pebble.DB
-	ownerMu   sync.Mutex
-
-	// ops counts the calls that are inside.
-	ops     portkit.Gate
-	closing chan struct{}
-	// closeOnce guards closeErr.
-	closeOnce sync.Once
-	closeErr  error
-	// background counts the expirer.
-	background sync.WaitGroup
-
-	// queue is what waits for the committer.
-	queue     queue
-	committer committer
-	// space knows whether there is room on the disk, and jobs how Pebble's work in the background goes.
-	space *space
-	jobs  *background
-	// durable is the position of the last record that is durable and may be seen.
-	durable atomic.Uint64
-	// oldest is the lowest position that the outbox still has, or will have next.
-	oldest atomic.Uint64
-	ring   *ring
-	feed   feed
-	damage damage
-	// expiring lets one sweep run at a time.
-	expiring sync.Mutex
-	// saving lets one consumer be saved at a time, from the look at its revision to the disk.
+	db      *engine.DB
+	history *history.History
+	feed    *feed.Feed
+	commits *commit.Committer
+	// saving allows one consumer to be saved at a time, from the look at its revision to the disk.
 	saving sync.Mutex
-
-	failure failure
 }
 
-// failure is why the store writes no more.
-type failure struct {
-	cause atomic.Pointer[error]
-	// opened is set once Open is past returning the failure.
-	opened atomic.Bool
-	// happened is closed by end: when cause is set and the process had better start anew.
-	happened chan struct{}
-	ending   sync.Once
-	// wedged is closed when Pebble has panicked: it may hold its locks for ever. wedge guards that.
-	wedged chan struct{}
-	wedge  sync.Once
-	// doubtful holds the aggregates with an append whose outcome is not known.
-	doubtful sync.Map
-}
-
-// end tells the process that it had better start anew.
-func (f *failure) end() { f.ending.Do(func() { close(f.happened) }) }
-
-// Open opens the store in a directory, or makes a new one there. Recovery after a crash reads a log of some tens of
-// megabytes at most. When ctx ends before that is done, Open gives up soon, and the directory is as it was.
+// Open opens the store in a directory, or makes a new one there. Recovery after a crash reads a log
+// of at most some tens of megabytes. When ctx ends before it is done, Open gives up soon, and the
+// directory is as it was.
 //
-// Errors: ports.ErrLocked when another process has the directory open; [ErrNotOurs]; [ErrNewerFormat]; ports.ErrCorrupt when
-// something is damaged or missing; ports.ErrFull when the disk has no room for what opening writes; ports.ErrUnavailable for
-// what else the operating system refuses; the context's.
+// Errors: ports.ErrLocked when another process has the directory open; [ErrNotOurs];
+// [ErrNewerFormat]; ports.ErrCorrupt when something is damaged or missing; ports.ErrFull when the
+// disk has no room for what opening writes; ports.ErrUnavailable for what else the operating system
+// refuses; the error of the context.
 func Open(ctx context.Context, options Options) (*Store, error) {
 	options, err := options.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("open store %s: %w", options.Dir, err)
+	s := &Store{}
+	recover := func(db *engine.DB, before datadir.Before) error {
+		s.history = history.New(db, options.Now)
+		s.feed = feed.New(db, s.history, feed.Options{Retention: options.Retention, Bytes: options.FeedBytes, Now: options.Now})
+		s.commits = commit.New(db, s.history, s.feed, options.Now)
+		return s.feed.Recover(before)
 	}
-	s := &Store{
-		options:   options,
-		log:       options.Logger,
-		fs:        options.FS,
-		dir:       options.Dir,
-		pebbleDir: options.FS.PathJoin(options.Dir, pebbleName),
-		closing:   make(chan struct{}),
-		ring:      newRing(options.FeedBytes),
-		feed:      feed{open: map[string]*subscription{}},
-		damage:    newDamage(),
-		failure:   failure{happened: make(chan struct{}), wedged: make(chan struct{})},
-	}
-	s.jobs = &background{log: s.log, closing: s.closing, noRoom: func() { s.space.left.Store(0) }, givenUp: func() bool { return !s.failure.opened.Load() && s.failed() != nil }}
-	s.space = &space{fs: s.fs, dir: s.dir, reserve: uint64(options.ReserveBytes), jobs: s.jobs, log: s.log}
-	if err := s.open(ctx); err != nil {
-		if isFull(err) && !errors.Is(err, ports.ErrFull) {
-			err = fullError(s.fs, s.dir, s.pebbleDir, err)
-		}
-		return nil, fmt.Errorf("open store %s: %w", s.dir, translateOpen(err))
-	}
-	s.space.look()
-	s.background.Go(s.expire)
-	s.background.Go(s.watchSpace)
-	return s, nil
-}
-
-// open takes the directory, checks it, and reads where the feed ends.
-func (s *Store) open(ctx context.Context) (err error) {
-	if s.lock, err = claimDirectory(s.fs, s.dir); err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = s.lock.Close() // the other error says more
-		}
-	}()
-	tighten(s.fs, s.log, s.dir, s.pebbleDir)
-	if err := checkRoom(s.fs, s.dir, s.pebbleDir); err != nil {
-		return err
-	}
-	before, err := s.check()
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = s.watermark.close() // the other error says more
-		}
-	}()
-	inTime := context.AfterFunc(ctx, func() { s.fail(ctx.Err()) })
-	if s.db, err = openPebble(s.pebbleDir, s.pebbleOptions()); err != nil {
-		inTime()
-		return s.firstOf(err)
-	}
-	if err = s.failed(); err == nil {
-		err = s.recover(before)
-	}
-	if err == nil {
-		err = writeOwner(s.fs, s.dir, "")
-	}
-	if !inTime() {
-		err = cmp.Or(err, ctx.Err())
-	}
-	if err == nil {
-		s.failure.opened.Store(true)
-		err = s.failed()
-	}
-	if err = s.firstOf(err); err != nil {
-		_ = s.db.Close() // the other error says more
-	}
-	return err
-}
-
-// firstOf returns what made opening fail: the operating system or the end of the context, where one of them did, before
-// what came of it.
-func (s *Store) firstOf(err error) error {
-	cause := s.failure.cause.Load()
-	if cause == nil {
-		return err
-	}
-	errno := syscall.Errno(0)
-	if err == nil || errors.As(*cause, &errno) || errors.Is(*cause, context.Canceled) || errors.Is(*cause, context.DeadlineExceeded) {
-		return *cause
-	}
-	return err
-}
-
-// openPebble opens Pebble, which panics on some kinds of damage.
-func openPebble(dir string, options *pebble.Options) (db *pebble.DB, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("pebble: %v", r)
-		}
-	}()
-	return pebble.Open(dir, options)
-}
-
-// apply hands a batch to Pebble: to its memory and to its log. A batch that is to be synced is not durable before syncWait has
-// returned nil.
-//
-// Errors: ports.ErrUnavailable when the store has failed before, ports.ErrOutcomeUnknown when it fails now.
-func (s *Store) apply(batch *pebble.Batch, options *pebble.WriteOptions) error {
-	if err := s.failed(); err != nil {
-		return err
-	}
-	return s.toPebble(func() error {
-		if options.Sync {
-			return s.db.ApplyNoSyncWait(batch, options)
-		}
-		return s.db.Apply(batch, options)
-	})
-}
-
-// toPebble writes something. A write that fails stops the store, and so does a panic of Pebble.
-func (s *Store) toPebble(write func() error) error {
-	err := portkit.Protect(write)
-	if panicked := (*portkit.PanicError)(nil); errors.As(err, &panicked) {
-		s.log.Error("Pebble panicked", "error", err, "stack", string(panicked.Stack))
-		s.failure.wedge.Do(func() { close(s.failure.wedged) })
-	}
-	if err != nil {
-		s.fail(err)
-	}
-	return s.outcome()
-}
-
-// outcome returns ports.ErrOutcomeUnknown when the store has failed while something was being written. Pebble does not tell
-// of such a failure, see watchedFS.
-func (s *Store) outcome() error {
-	if cause := s.failure.cause.Load(); cause != nil {
-		return fmt.Errorf("%w: the store stopped writing: %w", ports.ErrOutcomeUnknown, *cause)
-	}
-	return nil
-}
-
-// write applies a batch without waiting for the disk, if there is room. The log keeps the order, so after a crash the batch is
-// there only if everything before it is.
-func (s *Store) write(batch *pebble.Batch) error {
-	if err := s.space.take(batch.Len()); err != nil {
-		return cmp.Or(s.failed(), err)
-	}
-	return s.writeSmall(batch)
-}
-
-// writeSmall is write for what may go into the reserve, because it makes room.
-func (s *Store) writeSmall(batch *pebble.Batch) error {
-	if err := s.apply(batch, pebble.NoSync); err != nil {
-		return err
-	}
-	_ = batch.Close() // it only returns memory
-	return nil
-}
-
-// writeDurably applies a batch, if there is room, and waits for the disk.
-func (s *Store) writeDurably(batch *pebble.Batch) error {
-	if err := s.space.take(batch.Len()); err != nil {
-		return cmp.Or(s.failed(), err)
-	}
-	return s.commitBatch(batch)
-}
-
-// commitBatch applies a batch and waits for the disk.
-func (s *Store) commitBatch(batch *pebble.Batch) error {
-	if err := s.apply(batch, pebble.Sync); err != nil {
-		return err
-	}
-	return s.syncWait(batch)
-}
-
-// syncWait waits until a batch that was applied is durable. A batch that is not must not be closed: Pebble may still use it.
-func (s *Store) syncWait(batch *pebble.Batch) error {
-	if err := s.toPebble(batch.SyncWait); err != nil {
-		return err
-	}
-	_ = batch.Close() // it only returns memory
-	return nil
-}
-
-// get returns a copy of the value of key, or nil.
-func (s *Store) get(key []byte) ([]byte, error) {
-	value, closer, err := s.db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, nil
-	}
+	s.db, err = engine.Open(ctx, engine.Options{
+		Dir: options.Dir, CacheBytes: options.CacheBytes, ReserveBytes: uint64(options.ReserveBytes), Logger: options.Logger, FS: options.FS,
+	}, recover)
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte{}, value...), closer.Close()
+	s.db.Go(s.feed.RunExpiry)
+	return s, nil
 }
 
-// fail stops all writing. What an fsync did before it failed cannot be found out, and trying it again would not tell: the
-// operating system may have dropped the data. A new process reads what is really there.
-func (s *Store) fail(cause error) {
-	if s.failure.cause.CompareAndSwap(nil, &cause) {
-		if s.failure.opened.Load() {
-			s.log.Error("the store writes no more; find the cause and restart, nothing acknowledged is lost", "dir", s.dir, "error", cause)
-		}
-		if !isFull(cause) || !s.space.known.Load() {
-			s.failure.end()
-		}
-	}
+// Close ends the store. Appends that a group has taken get their true answers, and those that wait
+// get ports.ErrClosed. Subscriptions end. Close waits for all of that, see [engine.DB.Close].
+// Closing again does nothing and returns the same error.
+func (s *Store) Close() error { return s.db.Close(s.commits.Shut) }
+
+// Failed is closed when a write has failed and the process has to start again, see
+// [engine.DB.Failed].
+func (s *Store) Failed() <-chan struct{} { return s.db.Failed() }
+
+// Err returns nil while the store writes, and after a failure why it does not, see [engine.DB.Err].
+func (s *Store) Err() error { return s.db.Err() }
+
+// Stats returns figures about the store. It does no I/O.
+func (s *Store) Stats() Stats { return Stats{Stats: s.db.Stats(), Waiting: s.commits.Waiting()} }
+
+// SetAddress tells other processes where this one answers, see [ReadOwner].
+func (s *Store) SetAddress(address string) error { return s.db.SetAddress(address) }
+
+// StoreID implements [ports.StoreIdentity].
+func (s *Store) StoreID(ctx context.Context) (uuid.UUID, error) { return s.db.StoreID(ctx) }
+
+// Load implements [ports.EventStore].
+func (s *Store) Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error) {
+	return s.history.Load(ctx, aggregateID, after)
 }
 
-// failed returns ports.ErrUnavailable when the store has failed, ports.ErrFull when that was for want of room.
-func (s *Store) failed() error {
-	cause := s.failure.cause.Load()
-	switch {
-	case cause == nil:
-		return nil
-	case isFull(*cause):
-		return fmt.Errorf("%w: the store stopped writing: %w; make room and restart the process", ports.ErrFull, *cause)
-	default:
-		return fmt.Errorf("%w: the store stopped writing: %w; restart the process after removing the cause", ports.ErrUnavailable, *cause)
-	}
+// Append implements [ports.EventStore]. A context that ends while the request waits for its group
+// withdraws it. After that the answer takes one or two fsyncs, and is true.
+func (s *Store) Append(ctx context.Context, a ports.Append) (ports.Appended, error) {
+	return s.commits.Append(ctx, a)
 }
 
-// Failed is closed when a write or an fsync has failed and the store therefore writes no more, see [Store.Err]. Reading goes
-// on as far as it can. Where the disk was full it is closed only when there is room again: before that, a process that ended
-// could not start anew, and nobody would answer reads.
-func (s *Store) Failed() <-chan struct{} { return s.failure.happened }
-
-// Err returns why the store writes no more, as a ports.ErrUnavailable; nil while it does.
-func (s *Store) Err() error { return s.failed() }
-
-// enter lets a call in, unless it must not go on. After nil, the caller must call s.ops.Leave.
-func (s *Store) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if !s.ops.Enter() {
-		return ports.ErrClosed
-	}
-	return nil
+// ScanHeads implements [ports.HeadScanner]. Aggregates come in the order of their ids.
+func (s *Store) ScanHeads(ctx context.Context, after ports.Cursor, limit int) (ports.HeadPage, error) {
+	return s.history.ScanHeads(ctx, after, limit)
 }
 
-// Close ends the store. Appends that the committer has taken get their true answers, those that wait get ports.ErrClosed,
-// subscriptions end. It waits for all of that, and for other calls that are inside, unless Pebble has panicked: then some
-// of them may hang for ever, and Close leaves the directory as it is. Closing again does nothing and returns the same.
-func (s *Store) Close() error {
-	s.closeOnce.Do(func() {
-		if err := s.close(); err != nil {
-			s.closeErr = fmt.Errorf("close store %s: %w", s.dir, translate(err))
-		}
-	})
-	return s.closeErr
+// Subscribe implements [ports.ChangeFeed].
+func (s *Store) Subscribe(ctx context.Context, consumer string) (ports.Subscription, error) {
+	return s.feed.Subscribe(ctx, consumer)
 }
 
-func (s *Store) close() error {
-	s.ops.Shut()
-	close(s.closing)
-	s.queue.close()
-	idle := make(chan struct{})
-	go func() { s.background.Wait(); s.ops.Drain(); close(idle) }()
-	select {
-	case <-idle:
-	case <-s.failure.wedged:
-	}
-	select {
-	case <-s.failure.wedged: // Pebble may still write, so the directory stays locked until the process ends
-		return fmt.Errorf("%w; the directory stays in use until the process ends", s.failed())
-	default:
-	}
+// SeekEnd implements [ports.ChangeFeed].
+func (s *Store) SeekEnd(ctx context.Context, consumer string) error {
+	return s.feed.SeekEnd(ctx, consumer)
+}
 
-	errs := []error{s.db.Close(), s.watermark.close()}
-	if s.failed() == nil && errors.Join(errs...) == nil {
-		errs = append(errs, s.seal())
-	}
-	if err := s.fs.Remove(s.fs.PathJoin(s.dir, ownerName)); !isNotExist(err) {
-		errs = append(errs, err)
-	}
-	return errors.Join(append(errs, s.lock.Close())...)
+// Lag implements [ports.ChangeFeed].
+func (s *Store) Lag(ctx context.Context, consumer string) (ports.Lag, error) {
+	return s.feed.Lag(ctx, consumer)
+}
+
+// Beat implements [ports.Pulse].
+func (s *Store) Beat(ctx context.Context, at time.Time) error { return s.commits.Beat(ctx, at) }
+
+// Expire deletes the records from the feed that are older than Options.Retention. The store does so
+// once a minute; this is for a caller who cannot wait.
+func (s *Store) Expire(ctx context.Context) error { return s.feed.Expire(ctx) }
+
+// ListEvents implements [ports.RecordLister].
+func (s *Store) ListEvents(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error) {
+	return s.history.List(ctx, after, limit)
+}
+
+// ListOutbox implements [ports.RecordLister].
+func (s *Store) ListOutbox(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error) {
+	return s.feed.List(ctx, after, limit)
 }

@@ -158,12 +158,13 @@ func appendLater(ctx context.Context, store *embedded.Store, a ports.Append) <-c
 	return done
 }
 
-// waiting waits until n appends wait for their group. There is no signal for that; it takes a moment only.
+// waiting waits until n appends wait for their group. There is no signal for that; it takes a
+// moment only.
 func waiting(t *testing.T, store *embedded.Store, n int) {
 	t.Helper()
-	for store.Waiting() != n {
+	for store.Stats().Waiting != n {
 		if t.Context().Err() != nil {
-			t.Fatalf("%d appends wait, not %d", store.Waiting(), n)
+			t.Fatalf("%d appends wait, not %d", store.Stats().Waiting, n)
 		}
 		runtime.Gosched()
 	}

@@ -8,54 +8,55 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
 
+	"orderflow/adapters/embedded/internal/engine"
+	"orderflow/adapters/embedded/internal/layout"
 	"orderflow/domain/projection"
 	"orderflow/ports"
 )
 
 // State implements [ports.ViewStore].
-func (s *Store) State(ctx context.Context, view ports.ViewID, orderID uuid.UUID) (ports.ViewState, error) {
-	state, err := s.state(ctx, stateKey(view, orderID))
+func (s *Store) State(ctx context.Context, view ports.ViewID, aggregateID uuid.UUID) (ports.ViewState, error) {
+	state, err := s.state(ctx, layout.StateKey(view, aggregateID))
 	if err != nil {
-		return ports.ViewState{}, fmt.Errorf("state of %s in %s/%d: %w", orderID, view.Consumer, view.Generation, err)
+		return ports.ViewState{}, fmt.Errorf("state of %s in %s/%d: %w", aggregateID, view.Consumer, view.Generation, err)
 	}
 	return state, nil
 }
 
 func (s *Store) state(ctx context.Context, key []byte) (ports.ViewState, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.db.Enter(ctx); err != nil {
 		return ports.ViewState{}, err
 	}
-	defer s.ops.Leave()
+	defer s.db.Leave()
 	return s.readState(key)
 }
 
 func (s *Store) readState(key []byte) (ports.ViewState, error) {
-	value, err := s.get(key)
+	value, err := s.db.Get(key)
 	if err != nil || value == nil {
-		return ports.ViewState{}, translate(err)
+		return ports.ViewState{}, err
 	}
-	state, err := decodeState(value)
+	state, err := layout.DecodeState(value)
 	if err != nil {
-		return ports.ViewState{}, corrupt(err)
+		return ports.ViewState{}, engine.Corrupt(err)
 	}
 	return state, nil
 }
 
-// readSequence reads the sequence number of a state, and not what is kept with it.
+// readSequence reads only the sequence number of a state.
 func (s *Store) readSequence(key []byte) (uint64, error) {
-	value, err := s.get(key)
+	value, err := s.db.Get(key)
 	if err != nil || value == nil {
-		return 0, translate(err)
+		return 0, err
 	}
-	d := decode(value, formatState)
-	sequence := d.uvarint()
-	if d.err != nil {
-		return 0, corrupt(fmt.Errorf("state: %w", d.err))
+	sequence, err := layout.DecodeStateSequence(value)
+	if err != nil {
+		return 0, engine.Corrupt(err)
 	}
 	return sequence, nil
 }
 
-// Apply implements [ports.ViewStore]. Rows and states of all changes are one atomic write, which is not synced.
+// Apply implements [ports.ViewStore]. All changes are one atomic write without an fsync.
 func (s *Store) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
 	newer := func(change *ports.Change, now uint64) (bool, error) { return change.State.SequenceNumber > now, nil }
 	if err := s.applyChanges(ctx, view, changes, newer); err != nil {
@@ -78,14 +79,15 @@ func (s *Store) Replace(ctx context.Context, view ports.ViewID, change ports.Cha
 	return nil
 }
 
-// applyChanges applies the changes whose stored sequence numbers are ones that they may take the place of.
+// applyChanges applies the changes that may replace what is stored. may gets the stored sequence
+// number.
 func (s *Store) applyChanges(
 	ctx context.Context, view ports.ViewID, changes []ports.Change, may func(change *ports.Change, now uint64) (bool, error),
 ) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.db.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.ops.Leave()
+	defer s.db.Leave()
 	batch := s.db.NewBatch()
 	for i := range changes {
 		if err := s.addChange(batch, view, &changes[i], may); err != nil {
@@ -96,17 +98,17 @@ func (s *Store) applyChanges(
 	if batch.Empty() {
 		return batch.Close()
 	}
-	return s.write(batch)
+	return s.db.Write(batch)
 }
 
 // addChange adds a change to a batch, if it may be applied.
 func (s *Store) addChange(
 	batch *pebble.Batch, view ports.ViewID, change *ports.Change, may func(change *ports.Change, now uint64) (bool, error),
 ) error {
-	key := stateKey(view, change.AggregateID)
+	key := layout.StateKey(view, change.AggregateID)
 	now, err := s.readSequence(key)
 	if errors.Is(err, ports.ErrCorrupt) {
-		s.note("state of "+change.AggregateID.String(), key, err, "it is written anew")
+		s.db.Damaged("state of "+change.AggregateID.String(), key, err, "it is replaced")
 		now, err = 0, nil
 	}
 	if err != nil {
@@ -119,15 +121,16 @@ func (s *Store) addChange(
 		return err
 	}
 	if change.State.SequenceNumber == 0 {
-		_ = batch.Delete(key, nil) // it fails for a batch with an index only
+		engine.Delete(batch, key)
 	} else {
-		put(batch, key, encodeState(change.State))
+		engine.Put(batch, key, layout.EncodeState(change.State))
 	}
 	return nil
 }
 
-// DropView implements [ports.ViewDropper]: two range deletions, whatever the size of the view. Rows of all tables go, so it does
-// not matter which one the view had. Pebble gives the space back little by little.
+// DropView implements [ports.ViewDropper] with two range deletions, whatever the size of the view.
+// They cover all tables, so it does not matter which one the view had. Pebble frees the space in
+// the background.
 func (s *Store) DropView(ctx context.Context, view ports.ViewID, _ *projection.Table) error {
 	if err := s.dropView(ctx, view); err != nil {
 		return fmt.Errorf("drop %s/%d: %w", view.Consumer, view.Generation, err)
@@ -136,16 +139,16 @@ func (s *Store) DropView(ctx context.Context, view ports.ViewID, _ *projection.T
 }
 
 func (s *Store) dropView(ctx context.Context, view ports.ViewID) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.db.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.ops.Leave()
+	defer s.db.Leave()
 	batch := s.db.NewBatch()
-	for _, space := range []byte{spaceState, spaceRow} {
-		prefix := viewKey(space, view)
-		_ = batch.DeleteRange(prefix, prefixEnd(prefix), nil) // it fails for a batch with an index only
+	for _, space := range []byte{layout.SpaceState, layout.SpaceRow} {
+		prefix := layout.ViewPrefix(space, view)
+		engine.DeleteRange(batch, prefix, layout.PrefixEnd(prefix))
 	}
-	return s.writeSmall(batch)
+	return s.db.WriteSmall(batch)
 }
 
 // putRows adds the rows of a change to a batch.
@@ -161,18 +164,18 @@ func putRows(batch *pebble.Batch, view ports.ViewID, change ports.Change) error 
 		if err != nil {
 			return err
 		}
-		_ = batch.Delete(key, nil) // it fails for a batch with an index only
+		engine.Delete(batch, key)
 	}
 	for _, row := range change.Put {
 		key, err := checkedKey(view, change.Table, row)
 		if err != nil {
 			return err
 		}
-		value, err := encodeRow(change.Table, row)
+		value, err := layout.EncodeRow(change.Table, row)
 		if err != nil {
 			return err
 		}
-		put(batch, key, value)
+		engine.Put(batch, key, value)
 	}
 	return nil
 }
@@ -181,10 +184,11 @@ func checkedKey(view ports.ViewID, table *projection.Table, row projection.Row) 
 	if err := table.CheckRow(row); err != nil {
 		return nil, err
 	}
-	return rowKey(view, table, table.Key(row))
+	return layout.RowKey(view, table, table.Key(row))
 }
 
-// Rows implements [ports.ViewReader]. A page is read from one consistent state of the view.
+// Rows implements [ports.ViewReader]. A page shows one consistent state of the view. A row that
+// cannot be read is left out of a list, and is a ports.ErrCorrupt where it alone is asked for.
 func (s *Store) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
 	page, err := s.rows(ctx, q)
 	if err != nil {
@@ -197,22 +201,22 @@ func (s *Store) rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, erro
 	if err := checkPrefix(q); err != nil {
 		return ports.RowPage{}, err
 	}
-	prefix, err := rowKey(q.View, q.Table, q.Prefix)
+	prefix, err := layout.RowKey(q.View, q.Table, q.Prefix)
 	if err != nil {
 		return ports.RowPage{}, err
 	}
-	whole, err := rowKey(q.View, q.Table, nil)
+	whole, err := layout.RowKey(q.View, q.Table, nil)
 	if err != nil {
 		return ports.RowPage{}, err
 	}
 	var page ports.RowPage
-	page.Next, err = s.list(ctx, listing{prefix: prefix, after: q.After, limit: q.Limit}, func(key, value []byte) (bool, error) {
-		row, err := decodeRow(q.Table, key[len(whole):], value)
+	page.Next, err = s.db.List(ctx, engine.Listing{Prefix: prefix, After: q.After, Limit: q.Limit}, func(key, value []byte) (bool, error) {
+		row, err := layout.DecodeRow(q.Table, key[len(whole):], value)
 		if err != nil && len(q.Prefix) == q.Table.KeyLen() {
-			return false, corrupt(err)
+			return false, engine.Corrupt(err)
 		}
 		if err != nil {
-			s.note("row of "+q.Table.Name, key, err, "lists go on without it; verify finds it missing, and its repair writes it anew")
+			s.db.Damaged("row of "+q.Table.Name, key, err, "lists leave it out; verify finds that it is missing, and verify --repair replaces it")
 			return false, nil
 		}
 		page.Rows = append(page.Rows, row)

@@ -19,6 +19,8 @@ func Store(store *embedded.Store) prometheus.Collector {
 		func(s embedded.Stats) float64 { return float64(s.DamagedRows) })
 	figure(prometheus.GaugeValue, "free_bytes", "Free space on the disk that holds the data directory.",
 		func(s embedded.Stats) float64 { return float64(s.FreeBytes) })
+	figure(prometheus.GaugeValue, "appends_waiting", "Appends that wait for their turn to be written.",
+		func(s embedded.Stats) float64 { return float64(s.Waiting) })
 	figure(prometheus.GaugeValue, "full", "1 while the disk has too little free space and writes are refused, else 0.",
 		func(s embedded.Stats) float64 { return oneIf(s.Full) })
 	figure(prometheus.GaugeValue, "failed", "1 when a write has failed and writes are refused until the process starts again, else 0.",

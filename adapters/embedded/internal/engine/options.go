@@ -1,0 +1,54 @@
+package engine
+
+import (
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Options are the settings of a [DB]. All are required.
+type Options struct {
+	Dir string
+	// CacheBytes is the size of the cache for blocks of tables.
+	CacheBytes int64
+	// ReserveBytes is the free space on the disk below which nothing is written.
+	ReserveBytes uint64
+	Logger       *slog.Logger
+	FS           vfs.FS
+}
+
+const (
+	memTableBytes = 32 << 20
+	// memTables is how many memtables may wait for their flush. More make writers wait in Pebble. A
+	// flush that finds no room stops the writing long before that.
+	memTables = 4
+	// bloomBits is bits per key. One lookup in a hundred of a key that does not exist reads a
+	// block.
+	bloomBits = 10
+)
+
+// pebbleOptions returns the options of Pebble. Appends look up heads and commands that often do not
+// exist, so there are filters on all levels.
+func (db *DB) pebbleOptions() *pebble.Options {
+	options := &pebble.Options{
+		// Memtables are taken out of the cache. Most of the time there are two, one of which is
+		// being flushed.
+		CacheSize: db.options.CacheBytes + 2*memTableBytes,
+		// The newest format, for its checksums. A change of it is a change of the format of the
+		// directory.
+		FormatMajorVersion:          pebble.FormatValueSeparation,
+		MemTableSize:                memTableBytes,
+		MemTableStopWritesThreshold: memTables,
+		FS: &watchedFS{
+			FS: db.options.FS, opened: &db.failure.opened, failed: db.Fail, stopped: db.Err, synced: db.watermark.Manifest, table: db.jobs.pause,
+		},
+		Logger:        pebbleLogger{log: db.log, fail: db.Fail},
+		EventListener: db.jobs.listener(),
+	}
+	for i := range options.Levels {
+		options.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
+	}
+	return options
+}
