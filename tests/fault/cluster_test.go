@@ -183,6 +183,7 @@ func (c *cluster) do(ctx context.Context, s step) {
 	case kill:
 		c.kill(s.process)
 	case generation:
+		c.sim.DescribeLate(s.late)
 		c.sim.NewGeneration(s.by)
 	case drop:
 		c.sim.DropConnections()

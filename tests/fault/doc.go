@@ -12,7 +12,9 @@
 //   - requests fail, before or after they took effect, in each phase of Paxos, by a timeout, a lost
 //     connection, an overloaded node, or an answer after the driver has given up; nodes go down and
 //     forget prepared statements;
-//   - rows of the CDC log come late, with an old time, or twice; generations of streams change;
+//   - the driver sends a conditional batch twice, and gets the answer to the second one;
+//   - rows of the CDC log come late, with an old time, or twice; generations of streams change, and
+//     may be listed after they are in use;
 //   - processes are killed, at any moment or at a chosen request: their network is cut and their
 //     memory is gone, without a drain and without a last offset, and another process starts;
 //   - clocks of processes jump, which is what a process that was stopped between its intent and its

@@ -38,6 +38,7 @@ type step struct {
 	process  int           // for kill and crash; bothProcesses means all
 	node     int           // for stop and start
 	by       time.Duration // for generation and clock
+	late     time.Duration // for generation: how long after it is announced its streams are listed
 	times    int           // for refuse
 	consumer string        // for the actions of operators
 	fault    scyllasim.Fault
@@ -95,6 +96,7 @@ func newSchedule(seed uint64, size int) schedule {
 		s.steps = append(s.steps, step{after: s.total() - 1 - d.IntN(10), what: crash, process: bothProcesses, fault: d.moment()})
 	}
 	s.steps = append(s.steps, d.operator(s.total())...)
+	s.steps = append(s.steps, d.surprises(s.total())...)
 	slices.SortStableFunc(s.steps, func(a, b step) int { return a.after - b.after })
 	return s
 }
@@ -141,6 +143,24 @@ func (d draw) doubt(after int) []step {
 		scyllasim.DropBefore, scyllasim.DropAfter, scyllasim.TimeoutAfter, scyllasim.PaxosNotLearned, scyllasim.PaxosLearnTimeout)}
 	read := scyllasim.Fault{Table: "event_store", Kind: scyllasim.KindSelect, Nth: 2, Times: 30 + d.IntN(60), Effect: scyllasim.Unavailable}
 	return []step{{after: after, what: inject, fault: commit}, {after: after, what: inject, fault: read}}
+}
+
+// surprises draws what a server or the driver does rarely: a conditional batch is sent twice, and the
+// streams of a generation are listed after it is in use. It draws last, so the steps before it are the
+// same as without it.
+func (d draw) surprises(total int) (steps []step) {
+	for range d.IntN(4) {
+		steps = append(steps, step{after: d.IntN(total), what: inject, fault: scyllasim.Fault{
+			Table: "event_store", Kind: scyllasim.KindLWT, Nth: 1 + d.IntN(5), Times: 1 + d.IntN(3), Effect: scyllasim.Resent,
+		}})
+	}
+	if d.IntN(2) == 0 {
+		steps = append(steps, step{
+			after: d.IntN(total), what: generation, by: time.Duration(d.IntN(500)) * time.Millisecond,
+			late: time.Duration(d.IntN(int(confidence/time.Millisecond))) * time.Millisecond,
+		})
+	}
+	return steps
 }
 
 // target is a kind of request that a fault can hit.
@@ -235,7 +255,7 @@ var effectNames = map[scyllasim.Effect]string{
 	scyllasim.Unavailable: "Unavailable", scyllasim.Overloaded: "Overloaded", scyllasim.DropBefore: "DropBefore",
 	scyllasim.DropAfter: "DropAfter", scyllasim.PaxosNotAccepted: "PaxosNotAccepted", scyllasim.PaxosNotLearned: "PaxosNotLearned",
 	scyllasim.PaxosLearnFailed: "PaxosLearnFailed", scyllasim.PaxosLearnTimeout: "PaxosLearnTimeout", scyllasim.LateLog: "LateLog",
-	scyllasim.HeldLog: "HeldLog", scyllasim.DuplicateLog: "DuplicateLog", scyllasim.Ignored: "Ignored",
+	scyllasim.HeldLog: "HeldLog", scyllasim.DuplicateLog: "DuplicateLog", scyllasim.Ignored: "Ignored", scyllasim.Resent: "Resent",
 }
 
 // String describes a step.
@@ -264,8 +284,10 @@ func (s step) String() string {
 		return fmt.Sprintf("crash %s at %s, %s", who, where(), effectNames[s.fault.Effect])
 	case kill:
 		return "kill " + who
-	case generation, clock:
-		return fmt.Sprintf("%s %s", s.what, s.by)
+	case generation:
+		return fmt.Sprintf("generation %s, its streams are listed after %s", s.by, s.late)
+	case clock:
+		return fmt.Sprintf("clock %s", s.by)
 	case stop, start:
 		return fmt.Sprintf("%s node %d", s.what, s.node)
 	case refuse:
