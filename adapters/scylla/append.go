@@ -10,8 +10,9 @@ import (
 	"orderflow/ports"
 )
 
-// Append implements [ports.EventStore]; its steps are those of the package comment. Until the commit point a context that ends
-// stops the append. From there on the answer is waited for, as it is the truth and the wait is bounded, see patience.
+// Append implements [ports.EventStore]; its steps are those of the package comment. Until the
+// commit point a context that ends stops the append. From there on the answer is waited for, as it
+// is the truth and the wait is bounded, see patience.
 func (s *Store) Append(ctx context.Context, a ports.Append) (ports.Appended, error) {
 	appended, err := s.append(ctx, a)
 	if err != nil {
@@ -48,7 +49,8 @@ func (s *Store) append(ctx context.Context, a ports.Append) (ports.Appended, err
 		return appended, err
 	}
 	if err := s.publish(ctx, appended.Records); err != nil {
-		// The events are stored and so is their intent: the append stands, and the sweeper delivers.
+		// The events are stored and so is their intent: the append stands, and the sweeper
+		// delivers.
 		s.cluster.Config.Logger.Warn("the outbox did not take the events of a command; the sweeper will try again",
 			"aggregate_id", a.AggregateID, "command_id", a.CommandID, "error", err)
 		return appended, nil
@@ -63,8 +65,9 @@ func (s *Store) patience(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithTimeout(context.WithoutCancel(ctx), 3*s.cluster.Config.Timeout)
 }
 
-// answerTo tells the outcome of an append from what is stored behind its expected head, which is not nothing. mine says
-// that records of this very append may be among it; otherwise they are those of an earlier try.
+// answerTo tells the outcome of an append from what is stored behind its expected head, which is
+// not nothing. mine says that records of this very append may be among it; otherwise they are those
+// of an earlier try.
 func answerTo(a ports.Append, stored []eventsourcing.Record, mine bool) (ports.Appended, error) {
 	same := eventsourcing.ByCommand(stored, a.CommandID)
 	switch {
@@ -79,8 +82,9 @@ func answerTo(a ports.Append, stored []eventsourcing.Record, mine bool) (ports.A
 	}
 }
 
-// wrote tells whether stored records of the command come from this very append: no two have an event id in common. A batch that was
-// refused may have been applied all the same, when the driver has sent it twice.
+// wrote tells whether stored records of the command come from this very append: no two have an
+// event id in common. A batch that was refused may have been applied all the same, when the driver
+// has sent it twice.
 func wrote(a ports.Append, stored []eventsourcing.Record) bool {
 	return len(stored) > 0 && stored[0].EventID == a.Records[0].EventID
 }

@@ -18,9 +18,10 @@ const (
 
 // commit is the commit point: it makes the events of a part of the history, or finds out why not.
 //
-// A batch whose outcome is unknown is looked for by a serial read, which also completes or discards for ever what the server
-// left unfinished. When it is not there, the same batch is sent again. That cannot write the events twice, because of the
-// condition; and should the first one still be on its way somewhere, then one of the two loses, and the command id shows.
+// A batch whose outcome is unknown is looked for by a serial read, which also completes or discards
+// for ever what the server left unfinished. When it is not there, the same batch is sent again.
+// That cannot write the events twice, because of the condition; and should the first one still be
+// on its way somewhere, then one of the two loses, and the command id shows.
 func (s *Store) commit(ctx context.Context, a ports.Append, mark *intent) (ports.Appended, error) {
 	var failure error
 	doubt, onItsWay := false, false
@@ -50,8 +51,9 @@ func (s *Store) commit(ctx context.Context, a ports.Append, mark *intent) (ports
 	return ports.Appended{}, cluster.Undecided(failure, onItsWay)
 }
 
-// tryCommit sends the conditional batch once. When it is refused, head is the one that was found. The first statement decides
-// where the driver sends the batch, and is recognised as conditional because all its values are bound.
+// tryCommit sends the conditional batch once. When it is refused, head is the one that was found.
+// The first statement decides where the driver sends the batch, and is recognised as conditional
+// because all its values are bound.
 func (s *Store) tryCommit(ctx context.Context, a ports.Append) (applied bool, head uint64, err error) {
 	batch := s.cluster.ConditionalBatch(ctx)
 	if next := int64(a.Expected) + int64(len(a.Records)); a.Expected > 0 {
@@ -62,7 +64,8 @@ func (s *Store) tryCommit(ctx context.Context, a ports.Append) (applied bool, he
 	for i := range a.Records {
 		batch.Query(insertEvent, bindRecord(&a.Records[i])...)
 	}
-	// The server answers with one row a statement, applied or not. Only the first has a condition, but all show the old head.
+	// The server answers with one row a statement, applied or not. Only the first has a condition,
+	// but all show the old head.
 	found := map[string]any{}
 	applied, iter, err := s.cluster.Session.MapExecuteBatchCAS(batch, found)
 	if iter == nil {
@@ -83,8 +86,9 @@ func (s *Store) tryCommit(ctx context.Context, a ports.Append) (applied bool, he
 	return applied && err == nil, head, err
 }
 
-// refusal answers an append that another one was faster than. What the refusal saw, a plain read might miss on replicas that
-// have not learned it yet; then the read is made again at the serial level.
+// refusal answers an append that another one was faster than. What the refusal saw, a plain read
+// might miss on replicas that have not learned it yet; then the read is made again at the serial
+// level.
 func (s *Store) refusal(ctx context.Context, a ports.Append, head uint64) (ports.Appended, error) {
 	if head <= a.Expected {
 		return ports.Appended{}, &ports.VersionConflictError{AggregateID: a.AggregateID, Expected: a.Expected, Actual: head}

@@ -110,8 +110,8 @@ func TestSaveConsumer_DoesNotKnow(t *testing.T) {
 	}
 }
 
-// When the outcome is unknown and somebody else's save is there, that says nothing about this one any more, unless it took the
-// very revision that was to be given.
+// When the outcome is unknown and somebody else's save is there, that says nothing about this one
+// any more, unless it took the very revision that was to be given.
 func TestSaveConsumer_OthersHaveSaved(t *testing.T) {
 	t.Parallel()
 	for others, want := range map[int]error{1: ports.ErrVersionConflict, 2: ports.ErrOutcomeUnknown} {
@@ -208,7 +208,8 @@ func TestReleaseLease_FindsOutWhatHappened(t *testing.T) {
 	})
 }
 
-// The server counts in whole seconds from the beginning of one, so a lease that is taken late in a second must not be short.
+// The server counts in whole seconds from the beginning of one, so a lease that is taken late in a
+// second must not be short.
 func TestAcquireLease_LastsAtLeastAsLongAsAsked(t *testing.T) {
 	t.Parallel()
 	at := time.Now().Truncate(time.Second).Add(999 * time.Millisecond)
@@ -228,7 +229,8 @@ func TestAcquireLease_LastsAtLeastAsLongAsAsked(t *testing.T) {
 	}
 }
 
-// A holder that was paused for longer than its lease lasted wakes up and saves: its offsets do not count, whenever they arrive.
+// A holder that was paused for longer than its lease lasted wakes up and saves: its offsets do not
+// count, whenever they arrive.
 func TestOffsets_OfFormerHoldersDoNotCount(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})

@@ -46,7 +46,8 @@ type contractOptions struct {
 	// hosts returns the servers for one test.
 	hosts  func(t testing.TB) []string
 	tuning porttest.Tuning
-	// expiring returns other servers, whose outbox can be made to expire; nil where there is no such thing.
+	// expiring returns other servers, whose outbox can be made to expire; nil where there is no
+	// such thing.
 	expiring func(t testing.TB) (hosts []string, expire func())
 	// timed returns servers and what lets time pass for them.
 	timed func(t testing.TB) (hosts []string, advance func(time.Duration))

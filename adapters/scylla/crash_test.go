@@ -33,8 +33,8 @@ func (c *clock) now() time.Time {
 
 func (c *clock) advance(d time.Duration) { c.shift.Add(int64(d)) }
 
-// die makes the n-th request from now on the last one that the process sends: it never arrives, or it takes effect and nobody
-// hears of that. revive lets others go on.
+// die makes the n-th request from now on the last one that the process sends: it never arrives, or
+// it takes effect and nobody hears of that. revive lets others go on.
 func die(sim *scyllasim.Sim, n int, arrives bool) (revive func()) {
 	last := scyllasim.Fault{Nth: n, Effect: scyllasim.DropBefore}
 	if arrives {
@@ -139,7 +139,8 @@ func expectNoIntents(t testing.TB, sim *scyllasim.Sim, c scylla.Config) {
 	}
 }
 
-// A writer that is paused between its intent and its commit renews the intent, so that the sweeper still knows of it.
+// A writer that is paused between its intent and its commit renews the intent, so that the sweeper
+// still knows of it.
 func TestAppend_RenewsAnIntentThatIsOld(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})

@@ -63,7 +63,8 @@ func (f *fragile) DialContext(ctx context.Context, network, addr string) (net.Co
 	return &fragileConn{Conn: conn, dialer: f}, nil
 }
 
-// fragileConn is lost with the answer to USE, which is the last request before the driver takes it into its pool.
+// fragileConn is lost with the answer to USE, which is the last request before the driver takes it
+// into its pool.
 type fragileConn struct {
 	net.Conn
 	dialer     *fragile

@@ -21,7 +21,8 @@ const (
 	headListing = "heads"
 	// headPage is how many heads one answer of the server carries at most.
 	headPage = 1000
-	// headRanges is how many ranges of tokens are read at the same time, of at least minRange heads each.
+	// headRanges is how many ranges of tokens are read at the same time, of at least minRange heads
+	// each.
 	headRanges = 8
 	minRange   = 64
 )
@@ -30,14 +31,15 @@ const (
 type headPlace struct {
 	// Token is that of the last aggregate.
 	Token int64 `json:"t"`
-	// Gap is about how many tokens there are for one aggregate; 0 when nothing is known about that. Tokens are hashes, so what
-	// held for one page holds for the next.
+	// Gap is about how many tokens there are for one aggregate; 0 when nothing is known about that.
+	// Tokens are hashes, so what held for one page holds for the next.
 	Gap uint64 `json:"g"`
 }
 
-// ScanHeads implements [ports.HeadScanner], in the order of tokens. The part of the ring that a page should fill is read as several
-// ranges at the same time, and nothing that is read is kept for the next call: it would be older than the call. (Two
-// aggregates with the same token would have to meet at the end of a page for one to be skipped. Tokens have 64 bits.)
+// ScanHeads implements [ports.HeadScanner], in the order of tokens. The part of the ring that a
+// page should fill is read as several ranges at the same time, and nothing that is read is kept for
+// the next call: it would be older than the call. (Two aggregates with the same token would have to
+// meet at the end of a page for one to be skipped. Tokens have 64 bits.)
 func (s *Store) ScanHeads(ctx context.Context, after ports.Cursor, limit int) (ports.HeadPage, error) {
 	page, err := s.scanHeads(ctx, after, limit)
 	if err != nil {
@@ -83,7 +85,8 @@ func (s *Store) scanHeads(ctx context.Context, after ports.Cursor, limit int) (p
 	return page, nil
 }
 
-// headsBehind reads about the next so many heads, or all that are left, and tells up to which token it got.
+// headsBehind reads about the next so many heads, or all that are left, and tells up to which token
+// it got.
 func (s *Store) headsBehind(ctx context.Context, place headPlace, want int) (heads []ports.Head, end int64, err error) {
 	ends := rangesBehind(place, want)
 	found := make([][]ports.Head, len(ends))
@@ -110,8 +113,9 @@ func (s *Store) headsBehind(ctx context.Context, place headPlace, want int) (hea
 	return heads, end, nil
 }
 
-// rangesBehind divides the part of the ring that should hold so many heads, and some more because hashes are not that even. It
-// returns the ends of the ranges; one range up to the end of the ring when nothing is known.
+// rangesBehind divides the part of the ring that should hold so many heads, and some more because
+// hashes are not that even. It returns the ends of the ranges; one range up to the end of the ring
+// when nothing is known.
 func rangesBehind(place headPlace, want int) []int64 {
 	left, some := span(place.Token, math.MaxInt64), uint64(want+want/8+1)
 	if place.Gap == 0 || place.Gap > left/some {

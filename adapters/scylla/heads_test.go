@@ -125,13 +125,15 @@ func TestToken_IsTheServers(t *testing.T) {
 		id := uuid.New()
 		run(t, s, "INSERT INTO k.t (a) VALUES (?)", gocql.UUID(id))
 		var got gocql.UUID
-		if err := s.Query("SELECT a FROM k.t WHERE token(a) = ?", scylla.Token(id)).Scan(&got); err != nil || uuid.UUID(got) != id {
+		if err := s.Query("SELECT a FROM k.t WHERE token(a) = ?",
+			scylla.Token(id)).Scan(&got); err != nil || uuid.UUID(got) != id {
 			t.Fatalf("at the token of %s is %s: %v", id, got, err)
 		}
 	}
 }
 
-// BenchmarkScanHeads is the time for one scan of many aggregates, in pages as consumers ask for them.
+// BenchmarkScanHeads is the time for one scan of many aggregates, in pages as consumers ask for
+// them.
 func BenchmarkScanHeads(b *testing.B) {
 	n, err := strconv.Atoi(os.Getenv("SCAN_HEADS"))
 	if err != nil {

@@ -17,12 +17,14 @@ const (
 )
 
 const (
-	// slotLength and shards make the buckets of intents: a slot is read when all its intents are old enough, so that nobody
-	// reads over the tombstones of those that served; shards spread one slot over the cluster.
+	// slotLength and shards make the buckets of intents: a slot is read when all its intents are
+	// old enough, so that nobody reads over the tombstones of those that served; shards spread one
+	// slot over the cluster.
 	slotLength = 10 * time.Second
 	shards     = 16
-	// intentFresh is how old an intent may be when its append commits. It is far below the age at which the sweeper gives an
-	// intent up. So a batch may be on its way for almost that long, which is an hour, and still be found when it commits.
+	// intentFresh is how old an intent may be when its append commits. It is far below the age at
+	// which the sweeper gives an intent up. So a batch may be on its way for almost that long,
+	// which is an hour, and still be found when it commits.
 	intentFresh = 3 * time.Second
 )
 
@@ -63,10 +65,11 @@ func (s *Store) announce(ctx context.Context, a ports.Append) (intent, error) {
 	}
 }
 
-// renew replaces an intent that is no longer fresh: a process that was paused must not commit when the sweeper has, or will
-// soon have, given its intent up.
+// renew replaces an intent that is no longer fresh: a process that was paused must not commit when
+// the sweeper has, or will soon have, given its intent up.
 func (s *Store) renew(ctx context.Context, a ports.Append, mark *intent) error {
-	// By the time of day, and not by a clock that stands still while the machine is suspended. The time of day may also be put back.
+	// By the time of day, and not by a clock that stands still while the machine is suspended. The
+	// time of day may also be put back.
 	if age := s.cluster.Local().Sub(mark.at); 0 <= age && age <= intentFresh {
 		return nil
 	}
@@ -79,8 +82,8 @@ func (s *Store) renew(ctx context.Context, a ports.Append, mark *intent) error {
 	return nil
 }
 
-// forget deletes an intent that has served, in the background; with too many deletions under way, the caller does its own.
-// When that fails, the sweeper will do it.
+// forget deletes an intent that has served, in the background; with too many deletions under way,
+// the caller does its own. When that fails, the sweeper will do it.
 func (s *Store) forget(mark intent) {
 	remove := func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), s.cluster.Config.Timeout)

@@ -22,7 +22,8 @@ const (
 	childKeyspace = "SCYLLA_TEST_CHILD_KEYSPACE"
 )
 
-// appendUntilKilled is the program of the child: several writers that print the id of each command that was acknowledged.
+// appendUntilKilled is the program of the child: several writers that print the id of each command
+// that was acknowledged.
 func appendUntilKilled(hosts, keyspace string) int {
 	store, err := scylla.Open(context.Background(), scylla.Config{Hosts: []string{hosts}, Keyspace: keyspace})
 	if err != nil {
@@ -47,7 +48,8 @@ func appendUntilKilled(hosts, keyspace string) int {
 	return 1
 }
 
-// Real processes, killed in the middle of whatever they do, one after the other on the same keyspace.
+// Real processes, killed in the middle of whatever they do, one after the other on the same
+// keyspace.
 func TestAppend_ProcessIsKilled(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -80,7 +82,8 @@ func TestAppend_ProcessIsKilled(t *testing.T) {
 	expectNoIntents(t, sim, config)
 }
 
-// killAfter runs a child, kills it when it has printed so many ids, and returns all ids that it printed.
+// killAfter runs a child, kills it when it has printed so many ids, and returns all ids that it
+// printed.
 func killAfter(t *testing.T, c scylla.Config, lines int) (printed []uuid.UUID) {
 	t.Helper()
 	child := exec.Command(os.Args[0]) //nolint:gosec // this very program

@@ -59,9 +59,10 @@ func (s *Store) listEvents(ctx context.Context, after ports.Cursor, limit int) (
 	return cut(page.Records, limit, eventListing), nil
 }
 
-// ListOutbox implements [ports.RecordLister], in the order of creation. The table has no such order: each page reads all of
-// it and keeps the oldest records behind the cursor. So it costs little memory but a whole scan of what the last day brought,
-// which is for people who look, not for programs.
+// ListOutbox implements [ports.RecordLister], in the order of creation. The table has no such
+// order: each page reads all of it and keeps the oldest records behind the cursor. So it costs
+// little memory but a whole scan of what the last day brought, which is for people who look, not
+// for programs.
 func (s *Store) ListOutbox(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error) {
 	page, err := s.listOutbox(ctx, after, limit)
 	if err != nil {
@@ -102,7 +103,8 @@ func placeIn(r eventsourcing.Record) paging.Place {
 	return paging.Place{AggregateID: r.AggregateID, Sequence: int64(r.SequenceNumber), Millis: r.CreatedAt.UnixMilli()}
 }
 
-// compareAge orders records by time, and those of one aggregate by sequence number: time never runs backwards in a history.
+// compareAge orders records by time, and those of one aggregate by sequence number: time never runs
+// backwards in a history.
 func compareAge(a, b paging.Place) int {
 	return cmp.Or(
 		cmp.Compare(a.Millis, b.Millis),
@@ -111,7 +113,8 @@ func compareAge(a, b paging.Place) int {
 	)
 }
 
-// beginListing reads the cursor of a listing and enters the store; the caller leaves when the error is nil.
+// beginListing reads the cursor of a listing and enters the store; the caller leaves when the error
+// is nil.
 func (s *Store) beginListing(ctx context.Context, listing string, after ports.Cursor) (paging.Place, bool, error) {
 	from, behind, err := paging.PlaceOf(listing, after)
 	if err != nil {

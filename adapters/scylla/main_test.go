@@ -10,7 +10,8 @@ import (
 	"orderflow/tests/servers"
 )
 
-// reconnecting is where the driver waits for seconds before it notices that a session whose connection was lost is closed.
+// reconnecting is where the driver waits for seconds before it notices that a session whose
+// connection was lost is closed.
 const reconnecting = "github.com/gocql/gocql.(*hostConnPool).connect"
 
 func TestMain(m *testing.M) {

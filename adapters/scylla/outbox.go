@@ -12,12 +12,13 @@ import (
 // insertMessage gives a message the id of its event: writing it again writes the same row.
 const insertMessage = `INSERT INTO outbox_messages (` + recordColumns + `, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// publishAttempts is how often the events of a command are written to the outbox before that is left to
-// the sweeper, which takes much longer: long enough for a lost connection to come back.
+// publishAttempts is how often the events of a command are written to the outbox before that is
+// left to the sweeper, which takes much longer: long enough for a lost connection to come back.
 const publishAttempts = cluster.LookAttempts
 
-// publish writes the events of one command to the outbox. Every try has a timestamp of its own, from the server, so one that
-// succeeds is read by the change feed; consumers drop what comes twice.
+// publish writes the events of one command to the outbox. Every try has a timestamp of its own,
+// from the server, so one that succeeds is read by the change feed; consumers drop what comes
+// twice.
 func (s *Store) publish(ctx context.Context, records []eventsourcing.Record) error {
 	return s.cluster.Insist(ctx, publishAttempts, func() error {
 		batch := s.cluster.Session.Batch(gocql.UnloggedBatch).WithContext(ctx)

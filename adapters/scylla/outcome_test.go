@@ -67,7 +67,8 @@ func TestAppend_FindsOutWhatHappened(t *testing.T) {
 	}
 }
 
-// With the servers silent during the look, the append says that it does not know, and the sweeper finds out.
+// With the servers silent during the look, the append says that it does not know, and the sweeper
+// finds out.
 func TestAppend_DoesNotKnow(t *testing.T) {
 	t.Parallel()
 	for _, happens := range []bool{true, false} {
@@ -98,7 +99,8 @@ func TestAppend_DoesNotKnow(t *testing.T) {
 	}
 }
 
-// A try that was given up and a second one by someone else: the command happens once, and the second one is told so.
+// A try that was given up and a second one by someone else: the command happens once, and the
+// second one is told so.
 func TestAppend_SecondTryFindsTheFirst(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -118,8 +120,8 @@ func TestAppend_SecondTryFindsTheFirst(t *testing.T) {
 	}
 }
 
-// Writers of two processes compete for a few orders while requests fail in every way. What was acknowledged is there once, what
-// was refused is not there, and at last the outbox is the history.
+// Writers of two processes compete for a few orders while requests fail in every way. What was
+// acknowledged is there once, what was refused is not there, and at last the outbox is the history.
 func TestAppend_WritersUnderFaults(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -194,7 +196,8 @@ func appendSomehow(t *testing.T, store *scylla.Store, id uuid.UUID) result {
 	return result{a.CommandID, err}
 }
 
-// The proposal was accepted, and every later try comes to nothing: only a serial read shows that the append happens.
+// The proposal was accepted, and every later try comes to nothing: only a serial read shows that
+// the append happens.
 func TestAppend_LooksAtTheSerialLevel(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -214,7 +217,8 @@ func TestAppend_LooksAtTheSerialLevel(t *testing.T) {
 	expectDelivered(t, store, a.AggregateID)
 }
 
-// The driver gives up on a batch that is still on its way; it arrives between the look and the second try, which it beats.
+// The driver gives up on a batch that is still on its way; it arrives between the look and the
+// second try, which it beats.
 func TestAppend_KnowsItsOwnLateBatch(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -234,8 +238,8 @@ func TestAppend_KnowsItsOwnLateBatch(t *testing.T) {
 	}
 }
 
-// The driver gets no answer to a batch that was applied, and sends it again. The second answer is a refusal, with the head that the
-// append itself has written.
+// The driver gets no answer to a batch that was applied, and sends it again. The second answer is a
+// refusal, with the head that the append itself has written.
 func TestAppend_KnowsItsOwnBatchThatWasSentTwice(t *testing.T) {
 	t.Parallel()
 	for _, expected := range []uint64{0, 2} {

@@ -10,16 +10,17 @@ import (
 	"orderflow/ports"
 )
 
-// eventColumns are the columns that each row of event_store and of outbox_messages has, in the order of
-// bindRecord. recordColumns are all that a record is made of, in the order of row.destinations.
+// eventColumns are the columns that each row of event_store and of outbox_messages has, in the
+// order of bindRecord. recordColumns are all that a record is made of, in the order of
+// row.destinations.
 const (
 	eventColumns = `aggregate_id, sequence_number, event_id, event_type, event_version, payload, command_id,
 	correlation_id, causation_id, metadata, created_at`
 	recordColumns = eventColumns + `, aggregate_type`
 )
 
-// bindRecord returns the values of eventColumns. What is absent stays unset: a null would be a tombstone in the table, and a
-// row of its own in the CDC log.
+// bindRecord returns the values of eventColumns. What is absent stays unset: a null would be a
+// tombstone in the table, and a row of its own in the CDC log.
 func bindRecord(r *eventsourcing.Record) []any {
 	metadata := any(gocql.UnsetValue)
 	if len(r.Metadata) > 0 {
@@ -73,8 +74,8 @@ func (r *row) take() (eventsourcing.Record, error) {
 	return record, nil
 }
 
-// typeOf is the aggregate type that a column holds. It is null in what was written before there were
-// types, and by processes that know none.
+// typeOf is the aggregate type that a column holds. It is null in what was written before there
+// were types, and by processes that know none.
 func typeOf(column *string) string {
 	if column == nil {
 		return ports.LegacyAggregateType

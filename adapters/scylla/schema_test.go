@@ -22,7 +22,8 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// The tables of the projections are derived from their declarations, and written out for those who look after the cluster.
+// The tables of the projections are derived from their declarations, and written out for those who
+// look after the cluster.
 func TestSchema_HasTheTablesOfTheProjections(t *testing.T) {
 	t.Parallel()
 	texts := statementTexts(t)
@@ -50,7 +51,8 @@ func TestSchema_StatementsMayBeRepeated(t *testing.T) {
 	}
 }
 
-// A process dies after some of the statements of a file, and before it notes that the file is applied.
+// A process dies after some of the statements of a file, and before it notes that the file is
+// applied.
 func TestApplySchema_GoesOnWhereAProcessDied(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -221,7 +223,8 @@ func TestApplySchema_ReplicatesAsConfigured(t *testing.T) {
 	for want, config := range map[string]scylla.Config{"3": factor, "2": byName} {
 		prepare(t, config)
 		replication := map[string]string{}
-		if err := s.Query("SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?", config.Keyspace).Scan(&replication); err != nil {
+		if err := s.Query("SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?",
+			config.Keyspace).Scan(&replication); err != nil {
 			t.Fatal(err)
 		}
 		if replication["datacenter1"] != want || !strings.HasSuffix(replication["class"], "NetworkTopologyStrategy") {

@@ -49,7 +49,8 @@ func Connect(ctx context.Context, c Config) (*gocql.Session, error) {
 	return cluster.Connect(ctx, c.WithDefaults(), c.Keyspace)
 }
 
-// Store implements the storage ports on one keyspace. Several processes may use the same keyspace at the same time.
+// Store implements the storage ports on one keyspace. Several processes may use the same keyspace
+// at the same time.
 type Store struct {
 	*views.Views
 	*consumers.Records
@@ -75,12 +76,14 @@ var (
 	_ ports.Leases           = (*Store)(nil)
 )
 
-// backgroundDeletes bounds the intents that are being deleted while their appends are already acknowledged.
+// backgroundDeletes bounds the intents that are being deleted while their appends are already
+// acknowledged.
 const backgroundDeletes = 64
 
 // Open connects and checks that the schema is the one that this program knows.
 //
-// Errors: ErrUnavailable when nothing answers; [ErrSchemaMissing], [ErrSchemaOlder], [ErrSchemaNewer] and [ErrSchemaDiffers].
+// Errors: ErrUnavailable when nothing answers; [ErrSchemaMissing], [ErrSchemaOlder],
+// [ErrSchemaNewer] and [ErrSchemaDiffers].
 func Open(ctx context.Context, c Config) (*Store, error) {
 	status, err := Status(ctx, c)
 	if err != nil {
@@ -98,11 +101,12 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// Now is what time it is on the servers, whatever the clock of this process says: that is compared with
-// theirs when the store is opened, and in every pass of the sweeper. It does no I/O.
+// Now is what time it is on the servers, whatever the clock of this process says: that is compared
+// with theirs when the store is opened, and in every pass of the sweeper. It does no I/O.
 func (s *Store) Now() time.Time { return s.cluster.Now() }
 
-// Close waits for the calls that are under way, and for the intents of acknowledged appends to be deleted.
+// Close waits for the calls that are under way, and for the intents of acknowledged appends to be
+// deleted.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.cluster.Drain()

@@ -11,7 +11,8 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// Intents are deleted behind the backs of their writers, more slowly than they come, and Close waits for that.
+// Intents are deleted behind the backs of their writers, more slowly than they come, and Close
+// waits for that.
 func TestStore_CloseWaitsForIntents(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})

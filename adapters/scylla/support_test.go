@@ -76,7 +76,8 @@ func prepare(t testing.TB, c scylla.Config) scylla.Config {
 	return c
 }
 
-// borrow makes a keyspace on servers that others use, too, with the tables of the views suite. It is dropped at the end.
+// borrow makes a keyspace on servers that others use, too, with the tables of the views suite. It
+// is dropped at the end.
 func borrow(t testing.TB, hosts []string) scylla.Config {
 	t.Helper()
 	c := on(hosts)
@@ -150,8 +151,9 @@ func outbox(t testing.TB, store ports.RecordLister) []eventsourcing.Record {
 	return page.Records
 }
 
-// tableDDL returns the statement that creates the table of a projection. The consumer and the generation of the view lead the
-// partition key, then come the partition columns and the bucket of the table.
+// tableDDL returns the statement that creates the table of a projection. The consumer and the
+// generation of the view lead the partition key, then come the partition columns and the bucket of
+// the table.
 func tableDDL(table *projection.Table) string {
 	columns := []string{"consumer text", "generation int"}
 	partition := []string{"consumer", "generation"}

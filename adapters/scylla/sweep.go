@@ -22,26 +22,29 @@ const (
 )
 
 const (
-	// fullInterval is the pause between two passes over all intents there are: those of a time when nobody swept, and those whose
-	// writer's clock was wrong, so that they are in the slot of another time.
+	// fullInterval is the pause between two passes over all intents there are: those of a time when
+	// nobody swept, and those whose writer's clock was wrong, so that they are in the slot of
+	// another time.
 	fullInterval = time.Hour
-	// maxSlots bounds what a pass reads slot by slot, and maxMissed the buckets that could not be read and are tried again; with
-	// more to do, a pass reads everything.
+	// maxSlots bounds what a pass reads slot by slot, and maxMissed the buckets that could not be
+	// read and are tried again; with more to do, a pass reads everything.
 	maxSlots  = 30
 	maxMissed = 256
 	// looksAtOnce is how many intents are decided at the same time.
 	looksAtOnce = 16
-	// An intent that cannot be decided is tried again by itself, after pauses that double up to longestPause. maxPostponed bounds how
-	// many there are; the next pass over everything finds the others.
+	// An intent that cannot be decided is tried again by itself, after pauses that double up to
+	// longestPause. maxPostponed bounds how many there are; the next pass over everything finds the
+	// others.
 	longestPause = time.Minute
 	maxPostponed = 10_000
 )
 
-// ages are when an intent is looked at. An append that is not found then may still commit, if its process was only paused, so
-// it is looked for again; after the last age its intent is dropped.
+// ages are when an intent is looked at. An append that is not found then may still commit, if its
+// process was only paused, so it is looked for again; after the last age its intent is dropped.
 //
-// An age is told by the clocks of the servers alone, which is what they wrote with the intent and what they say the time is now. The
-// clocks of processes have no part in it: one that is wrong cannot drop the intent of a writer that may still commit.
+// An age is told by the clocks of the servers alone, which is what they wrote with the intent and
+// what they say the time is now. The clocks of processes have no part in it: one that is wrong
+// cannot drop the intent of a writer that may still commit.
 func ages() []time.Duration {
 	return []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute, time.Hour}
 }
@@ -56,7 +59,8 @@ type Swept struct {
 	Waiting int
 }
 
-// RunSweeper sweeps until ctx ends, whose error it returns. Every process runs it; several at a time are harmless.
+// RunSweeper sweeps until ctx ends, whose error it returns. Every process runs it; several at a
+// time are harmless.
 func (s *Store) RunSweeper(ctx context.Context) error {
 	ticker := time.NewTicker(s.cluster.Config.SweepInterval)
 	defer ticker.Stop()
@@ -123,8 +127,8 @@ type round struct {
 	failures []error // guarded by mu
 }
 
-// pass looks at every intent that came of an age since the last one. Whatever cannot be read, be it an intent's order or some of the
-// intents, is tried again by itself and does not hold up the rest.
+// pass looks at every intent that came of an age since the last one. Whatever cannot be read, be it
+// an intent's order or some of the intents, is tried again by itself and does not hold up the rest.
 func (w *sweeper) pass(ctx context.Context) (Swept, error) {
 	s := w.store
 	if err := s.cluster.Enter(ctx); err != nil {
@@ -154,8 +158,8 @@ func (w *sweeper) pass(ctx context.Context) (Swept, error) {
 	return r.swept, nil
 }
 
-// due tells what a pass at now has to look at: everything, if it is time for that, and the slots that came of an age since the last
-// pass.
+// due tells what a pass at now has to look at: everything, if it is time for that, and the slots
+// that came of an age since the last pass.
 func (w *sweeper) due(now time.Time) (full bool, slots []int64) {
 	full = w.full.IsZero() || now.Sub(w.full) >= fullInterval
 	for i, last := range ready(now) {
@@ -189,8 +193,8 @@ func (r *round) readAll(ctx context.Context) bool {
 	return true
 }
 
-// readSlots looks at the intents of some slots, and of the buckets that could not be read before. A slot that cannot be read at once is
-// read bucket by bucket.
+// readSlots looks at the intents of some slots, and of the buckets that could not be read before. A
+// slot that cannot be read at once is read bucket by bucket.
 func (r *round) readSlots(ctx context.Context, slots []int64) {
 	var single []int64
 	for bucket := range r.missed {
@@ -292,8 +296,9 @@ func (w *sweeper) duePostponed(now time.Time) (due []postponed) {
 	return due
 }
 
-// settle decides about one intent. The read at the serial level completes, or discards for ever, what the server left
-// unfinished. When other events are behind the expected head, the append can no longer happen.
+// settle decides about one intent. The read at the serial level completes, or discards for ever,
+// what the server left unfinished. When other events are behind the expected head, the append can
+// no longer happen.
 func (r *round) settle(ctx context.Context, f found) (swept Swept, err error) {
 	s := r.store
 	stored, err := s.history(ctx, f.aggregateID, uint64(f.expected), s.cluster.Config.SerialConsistency)

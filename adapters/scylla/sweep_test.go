@@ -146,7 +146,8 @@ func TestSweeper_ReadsEverythingAfterAPause(t *testing.T) {
 	expectDelivered(t, s.Store, b.AggregateID)
 }
 
-// An order whose history cannot be read, or the servers not being there, does not make the sweeper skip the others.
+// An order whose history cannot be read, or the servers not being there, does not make the sweeper
+// skip the others.
 func TestSweeper_ComesBackToWhatFailed(t *testing.T) {
 	t.Parallel()
 	s := newSweeping(t)

@@ -18,7 +18,8 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// sweepUntil makes passes, five seconds apart, until so many appends were delivered, which must be within a time.
+// sweepUntil makes passes, five seconds apart, until so many appends were delivered, which must be
+// within a time.
 func (s *sweeping) sweepUntil(t *testing.T, delivered int, within time.Duration) {
 	t.Helper()
 	for got, waited := 0, time.Duration(0); got < delivered; waited += 5 * time.Second {
@@ -31,7 +32,8 @@ func (s *sweeping) sweepUntil(t *testing.T, delivered int, within time.Duration)
 	}
 }
 
-// One order cannot be read for hours. Those of the same slot, and of later ones, are delivered as if it could.
+// One order cannot be read for hours. Those of the same slot, and of later ones, are delivered as
+// if it could.
 func TestSweeper_OrderThatCannotBeReadDelaysOnlyItself(t *testing.T) {
 	t.Parallel()
 	s := newSweeping(t)
@@ -90,8 +92,8 @@ func TestSweeper_BucketThatCannotBeReadDelaysOnlyItself(t *testing.T) {
 	expectNoIntents(t, s.sim, s.config)
 }
 
-// The clock of a process that sweeps is hours ahead or behind. It must not give up an append that may still commit, however it looks:
-// in its first pass over everything, or slot by slot.
+// The clock of a process that sweeps is hours ahead or behind. It must not give up an append that
+// may still commit, however it looks: in its first pass over everything, or slot by slot.
 func TestSweeper_ClockOfAProcessDropsNothing(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{time.Hour, 30 * 24 * time.Hour, -time.Hour} {
@@ -111,8 +113,8 @@ func TestSweeper_ClockOfAProcessDropsNothing(t *testing.T) {
 	}
 }
 
-// The clock of a process that writes jumps. What it leaves behind is in the slot of another time, and is delivered when its bucket's
-// turn comes, or by the hourly pass over everything.
+// The clock of a process that writes jumps. What it leaves behind is in the slot of another time,
+// and is delivered when its bucket's turn comes, or by the hourly pass over everything.
 func TestSweeper_ClockOfAWriterThatJumpsDelaysForAnHourAtMost(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{40 * time.Minute, 30 * 24 * time.Hour, -40 * time.Minute, -30 * 24 * time.Hour} {
@@ -130,7 +132,8 @@ func TestSweeper_ClockOfAWriterThatJumpsDelaysForAnHourAtMost(t *testing.T) {
 	}
 }
 
-// A writer whose clock is put back while it is paused cannot tell how long the pause was, so it renews its intent.
+// A writer whose clock is put back while it is paused cannot tell how long the pause was, so it
+// renews its intent.
 func TestAppend_RenewsAnIntentFromTheFuture(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -144,8 +147,8 @@ func TestAppend_RenewsAnIntentFromTheFuture(t *testing.T) {
 	}
 }
 
-// The holder of a lease is suspended, with its clock, for longer than the lease lasts. It goes on as if nothing had happened, and
-// whatever it still writes as a consumer must not show.
+// The holder of a lease is suspended, with its clock, for longer than the lease lasts. It goes on
+// as if nothing had happened, and whatever it still writes as a consumer must not show.
 func TestLease_HolderThatWasSuspendedDoesNoHarm(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -178,7 +181,8 @@ func TestLease_HolderThatWasSuspendedDoesNoHarm(t *testing.T) {
 	offsets, err := other.LoadOffsets(t.Context(), "c")
 	state, stateErr := other.State(t.Context(), view, id)
 	if err != nil || stateErr != nil || offsets["log"] != newer || string(state.Data) != "new" || after <= before {
-		t.Errorf("epochs %d and %d: the offset is %s, want %s, and the state is %q; %v, %v", before, after, offsets["log"], newer, state.Data, err, stateErr)
+		t.Errorf("epochs %d and %d: the offset is %s, want %s, and the state is %q; %v, %v",
+			before, after, offsets["log"], newer, state.Data, err, stateErr)
 	}
 }
 
@@ -224,7 +228,8 @@ func mustSave(t *testing.T, store *scylla.Store, epoch uint64, at uuid.UUID) {
 	}
 }
 
-// The clock of the machine is wrong from the start, and is put right, or made worse, while the store is open.
+// The clock of the machine is wrong from the start, and is put right, or made worse, while the
+// store is open.
 func TestStore_NowIsTheTimeOfTheServers(t *testing.T) {
 	t.Parallel()
 	s := newSweeping(t)

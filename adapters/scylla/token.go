@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// token is where an aggregate's partition is in the ring, as the servers work it out: the first half of Murmur3 (x64, 128 bits)
-// of the 16 bytes of the id, which are just one block of it.
+// token is where an aggregate's partition is in the ring, as the servers work it out: the first
+// half of Murmur3 (x64, 128 bits) of the 16 bytes of the id, which are just one block of it.
 func token(id uuid.UUID) int64 {
 	const c1, c2 = 0x87c37b91114253d5, 0x4cf5ad432745937f
 	k1, k2 := binary.LittleEndian.Uint64(id[:8]), binary.LittleEndian.Uint64(id[8:])

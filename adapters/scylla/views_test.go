@@ -71,7 +71,8 @@ func expectRows(t *testing.T, store *scylla.Store, changes ...ports.Change) {
 	}
 }
 
-// Another process, which read the state before a newer change, writes after it: nothing of what it writes shows.
+// Another process, which read the state before a newer change, writes after it: nothing of what it
+// writes shows.
 func TestApply_LateWritesLose(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -98,7 +99,8 @@ func TestApply_LateWritesLose(t *testing.T) {
 	expectRows(t, store, last)
 }
 
-// A change that stopped half way leaves rows that are ahead of the state, and the next change puts them right.
+// A change that stopped half way leaves rows that are ahead of the state, and the next change puts
+// them right.
 func TestApply_CompletesWhatWasLeftHalfDone(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -137,7 +139,8 @@ func expectOrder(t *testing.T, store *scylla.Store, c ports.Change) {
 	}
 }
 
-// A status that most orders have left is a long row of empty buckets: a page reads some of them, and the next one goes on.
+// A status that most orders have left is a long row of empty buckets: a page reads some of them,
+// and the next one goes on.
 func TestRows_GoOnBehindEmptyBuckets(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})

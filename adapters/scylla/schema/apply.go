@@ -21,10 +21,12 @@ const (
 	lockPause   = 100 * time.Millisecond
 )
 
-// Apply creates the keyspace if need be and applies what is pending. It may be repeated, and called by several processes
-// at once: one works, the others wait for it. It creates tables and adds columns, and nothing is ever dropped or changed by it.
+// Apply creates the keyspace if need be and applies what is pending. It may be repeated, and called
+// by several processes at once: one works, the others wait for it. It creates tables and adds
+// columns, and nothing is ever dropped or changed by it.
 //
-// Errors: [ErrNewer] and [ErrDiffers], nothing done; the context's error when another process holds the lock.
+// Errors: [ErrNewer] and [ErrDiffers], nothing done; the context's error when another process holds
+// the lock.
 func Apply(ctx context.Context, c cluster.Config) (Status, error) {
 	if err := c.Validate(); err != nil {
 		return Status{}, err
@@ -89,7 +91,8 @@ func (a *admin) apply(ctx context.Context, c cluster.Config) (Status, error) {
 		err := session.Query(`INSERT INTO schema_versions (component, version, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?)`,
 			component, m.version, m.name, m.checksum, c.Now().UTC()).WithContext(ctx).Exec()
 		if err != nil {
-			return status, fmt.Errorf("%s: note that it is applied: %w", m.name, cluster.Translate(ctx, err, cluster.PlainWrite))
+			return status, fmt.Errorf("%s: note that it is applied: %w",
+				m.name, cluster.Translate(ctx, err, cluster.PlainWrite))
 		}
 	}
 	return a.status(ctx)
@@ -108,7 +111,8 @@ func (a *admin) createKeyspace(ctx context.Context, c cluster.Config, version st
 		}
 		replication = strings.Join(copies, ", ")
 	}
-	cql := fmt.Sprintf("CREATE KEYSPACE IF NOT EXISTS %s WITH replication = {'class': 'NetworkTopologyStrategy', %s}%s", c.Keyspace, replication, tablets)
+	cql := fmt.Sprintf("CREATE KEYSPACE IF NOT EXISTS %s WITH replication = {'class': 'NetworkTopologyStrategy', %s}%s",
+		c.Keyspace, replication, tablets)
 	if err := a.session.Query(cql).WithContext(ctx).Exec(); err != nil {
 		return fmt.Errorf("create keyspace %s: %w", c.Keyspace, cluster.Translate(ctx, err, cluster.PlainWrite))
 	}
@@ -135,9 +139,9 @@ func run(ctx context.Context, session *gocql.Session, keyspace string, m migrati
 // AddsColumn is a statement that adds one column to a table.
 var AddsColumn = regexp.MustCompile(`^ALTER TABLE (\w+) ADD (\w+) `)
 
-// addsColumnThatIsThere tells whether a statement adds a column that the table has. The language has no
-// way to say so, and such a statement fails: the process that made it may have died before it noted
-// that. The system tables are asked, as the driver's own metadata may be behind.
+// addsColumnThatIsThere tells whether a statement adds a column that the table has. The language
+// has no way to say so, and such a statement fails: the process that made it may have died before
+// it noted that. The system tables are asked, as the driver's own metadata may be behind.
 func addsColumnThatIsThere(ctx context.Context, session *gocql.Session, keyspace, cql string) (bool, error) {
 	names := AddsColumn.FindStringSubmatch(cql)
 	if names == nil {
@@ -177,5 +181,6 @@ func lock(ctx context.Context, session *gocql.Session) (unlock func(), err error
 
 // free gives the lock back. When that fails it expires.
 func free(ctx context.Context, session *gocql.Session, owner gocql.UUID) {
-	_, _ = session.Query(`DELETE FROM schema_lock WHERE name = 'schema' IF owner = ?`, owner).WithContext(ctx).MapScanCAS(map[string]any{})
+	_, _ = session.Query(`DELETE FROM schema_lock WHERE name = 'schema' IF owner = ?`,
+		owner).WithContext(ctx).MapScanCAS(map[string]any{})
 }

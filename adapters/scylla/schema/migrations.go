@@ -20,7 +20,8 @@ type migration struct {
 	checksum   string
 }
 
-// migrations returns the embedded files in order. The first one, version 0, keeps the books about the others.
+// migrations returns the embedded files in order. The first one, version 0, keeps the books about
+// the others.
 func migrations() ([]migration, error) {
 	entries, err := files.ReadDir(".") // sorted by name
 	if err != nil {
@@ -44,8 +45,8 @@ func migrations() ([]migration, error) {
 	return list, nil
 }
 
-// StatementsOf splits CQL text and drops comments and the spaces that do not matter. No literal in the files contains "--" or
-// a semicolon.
+// StatementsOf splits CQL text and drops comments and the spaces that do not matter. No literal in
+// the files contains "--" or a semicolon.
 func StatementsOf(text string) []string {
 	var code strings.Builder
 	for line := range strings.Lines(text) {

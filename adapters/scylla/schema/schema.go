@@ -1,5 +1,5 @@
-// Package schema keeps the schema of a keyspace: the files *.cql, with comments for those who look after
-// the cluster, and what applies them, each once, and compares them with what is there.
+// Package schema keeps the schema of a keyspace: the files *.cql, with comments for those who look
+// after the cluster, and what applies them, each once, and compares them with what is there.
 package schema
 
 import (
@@ -33,8 +33,9 @@ type Status struct {
 	ServerVersion string
 	// Exists is whether the keyspace has the tables that keep the books about the schema.
 	Exists bool
-	// Applied are the names of the parts that are there, Pending of those that this program knows and that are not, Unknown
-	// of those that are there and that this program does not know, and Changed of those with other contents.
+	// Applied are the names of the parts that are there, Pending of those that this program knows
+	// and that are not, Unknown of those that are there and that this program does not know, and
+	// Changed of those with other contents.
 	Applied, Pending, Unknown, Changed []string
 }
 
@@ -44,11 +45,14 @@ func (s Status) Check() error {
 	case !s.Exists:
 		return fmt.Errorf("keyspace %s: %w: run `orderflow schema apply`", s.Keyspace, ErrMissing)
 	case len(s.Unknown) > 0:
-		return fmt.Errorf("keyspace %s: %w: it has %s; start a newer version of this program", s.Keyspace, ErrNewer, strings.Join(s.Unknown, ", "))
+		return fmt.Errorf("keyspace %s: %w: it has %s; start a newer version of this program",
+			s.Keyspace, ErrNewer, strings.Join(s.Unknown, ", "))
 	case len(s.Changed) > 0:
-		return fmt.Errorf("keyspace %s: %w: %s was applied in another form; use another keyspace", s.Keyspace, ErrDiffers, strings.Join(s.Changed, ", "))
+		return fmt.Errorf("keyspace %s: %w: %s was applied in another form; use another keyspace",
+			s.Keyspace, ErrDiffers, strings.Join(s.Changed, ", "))
 	case len(s.Pending) > 0:
-		return fmt.Errorf("keyspace %s: %w: %s is to be applied: run `orderflow schema apply`", s.Keyspace, ErrOlder, strings.Join(s.Pending, ", "))
+		return fmt.Errorf("keyspace %s: %w: %s is to be applied: run `orderflow schema apply`",
+			s.Keyspace, ErrOlder, strings.Join(s.Pending, ", "))
 	}
 	return nil
 }
@@ -117,7 +121,8 @@ func (a *admin) status(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
-// exists tells whether the table of versions exists. It asks the system tables, as the driver's own metadata may be behind.
+// exists tells whether the table of versions exists. It asks the system tables, as the driver's own
+// metadata may be behind.
 func (a *admin) exists(ctx context.Context) (bool, error) {
 	var table string
 	err := a.session.Query(`SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'schema_versions'`,
@@ -129,7 +134,8 @@ func (a *admin) exists(ctx context.Context) (bool, error) {
 }
 
 func (a *admin) applied(ctx context.Context) (map[int]migration, error) {
-	iter := a.session.Query(fmt.Sprintf(`SELECT version, name, checksum FROM %s.schema_versions WHERE component = ?`, a.keyspace), component).
+	iter := a.session.Query(fmt.Sprintf(`SELECT version, name, checksum FROM %s.schema_versions WHERE component = ?`,
+		a.keyspace), component).
 		WithContext(ctx).Idempotent(true).Iter()
 	applied := map[int]migration{}
 	var m migration

@@ -22,8 +22,9 @@ func serverVersion(ctx context.Context, session *gocql.Session) (string, error) 
 	return version, cluster.Translate(ctx, err, cluster.Read)
 }
 
-// TabletsOption is what CREATE KEYSPACE has to say about tablets. Servers before 6.0 do not know the option, and up to 2025.3
-// tables with tablets have neither conditional writes nor CDC. After that both work, and the server's default stands.
+// TabletsOption is what CREATE KEYSPACE has to say about tablets. Servers before 6.0 do not know
+// the option, and up to 2025.3 tables with tablets have neither conditional writes nor CDC. After
+// that both work, and the server's default stands.
 func TabletsOption(version string) (string, error) {
 	parts := strings.FieldsFunc(version, func(r rune) bool { return r < '0' || r > '9' })
 	if len(parts) < 2 {

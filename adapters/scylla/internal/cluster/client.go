@@ -15,8 +15,8 @@ import (
 const (
 	// CommitAttempts is how often a conditional write is sent until it is given up.
 	CommitAttempts = 3
-	// LookAttempts is how often the outcome is looked for after each of them; long enough for a lost
-	// connection to come back.
+	// LookAttempts is how often the outcome is looked for after each of them; long enough for a
+	// lost connection to come back.
 	LookAttempts = 5
 	firstPause   = 50 * time.Millisecond
 )
@@ -76,8 +76,8 @@ func (c *Client) Exec(ctx context.Context, cql string, args ...any) error {
 	return Translate(ctx, c.Session.Query(cql, args...).WithContext(ctx).Exec(), PlainWrite)
 }
 
-// Conditional makes a conditional statement once, and returns what it found: of the columns that its condition names, the values
-// from before.
+// Conditional makes a conditional statement once, and returns what it found: of the columns that
+// its condition names, the values from before.
 func (c *Client) Conditional(ctx context.Context, cql string, args ...any) (applied bool, found map[string]any, err error) {
 	found = map[string]any{}
 	q := c.Session.Query(cql, args...).WithContext(ctx).RetryPolicy(ConditionalPolicy{RetryPolicy{requestAttempts}})

@@ -12,12 +12,13 @@ import (
 
 // Config says where the cluster is and how to talk to it. Hosts and Keyspace are needed.
 type Config struct {
-	// Hosts are the nodes to connect to first, as "host" or "host:port"; the others are found through them.
+	// Hosts are the nodes to connect to first, as "host" or "host:port"; the others are found
+	// through them.
 	Hosts []string
 	// Keyspace holds all tables: small letters, digits and underscores.
 	Keyspace string
-	// LocalDC is the data centre that requests go to; empty means whichever node comes first, which is right for one data
-	// centre only.
+	// LocalDC is the data centre that requests go to; empty means whichever node comes first, which
+	// is right for one data centre only.
 	LocalDC string
 
 	// Username and Password, both or neither.
@@ -25,36 +26,40 @@ type Config struct {
 	// TLS is nil for plain connections.
 	TLS *TLS
 
-	// Timeout bounds one request; 0 means 11 seconds. It should be above the timeouts of the server (2 seconds for a write, 5
-	// for a read), or many outcomes that the server could tell stay unknown.
+	// Timeout bounds one request; 0 means 11 seconds. It should be above the timeouts of the server
+	// (2 seconds for a write, 5 for a read), or many outcomes that the server could tell stay
+	// unknown.
 	Timeout time.Duration
 	// ConnectTimeout bounds one attempt to connect; 0 means 5 seconds.
 	ConnectTimeout time.Duration
 
-	// ReplicationFactor is the number of copies in every data centre, and Replication the number in each one by name, which
-	// wins; neither means 1. They are used when the keyspace is created and never again.
+	// ReplicationFactor is the number of copies in every data centre, and Replication the number in
+	// each one by name, which wins; neither means 1. They are used when the keyspace is created and
+	// never again.
 	ReplicationFactor int
 	Replication       map[string]int
 
-	// SerialConsistency is what conditional writes agree at: LOCAL_SERIAL, which is the default and needs all writers of an order
-	// in one data centre, or SERIAL. All processes must use the same.
+	// SerialConsistency is what conditional writes agree at: LOCAL_SERIAL, which is the default and
+	// needs all writers of an order in one data centre, or SERIAL. All processes must use the same.
 	SerialConsistency gocql.Consistency
 
-	// DisableInitialHostLookup uses Hosts as they are, for nodes whose own addresses cannot be reached, as behind NAT or in a
-	// container. Requests are then not routed to the node that has the data.
+	// DisableInitialHostLookup uses Hosts as they are, for nodes whose own addresses cannot be
+	// reached, as behind NAT or in a container. Requests are then not routed to the node that has
+	// the data.
 	DisableInitialHostLookup bool
 	// DisableShardAwarePort stays on the ordinary port, for networks that change the client's port.
 	DisableShardAwarePort bool
 
-	// Dialer opens the connections, for a proxy, to watch them or to cut them; nil means a plain TCP dialer. With TLS, the
-	// encryption is put on what it returns.
+	// Dialer opens the connections, for a proxy, to watch them or to cut them; nil means a plain
+	// TCP dialer. With TLS, the encryption is put on what it returns.
 	Dialer gocql.Dialer
 
 	// SweepInterval is the pause between two passes of the sweeper; 0 means 5 seconds.
 	SweepInterval time.Duration
 
-	// Appended is called after the events of an append went to the outbox, so that a reader of the change feed in this process
-	// need not wait for its next poll. It must not block; nil means nobody is told.
+	// Appended is called after the events of an append went to the outbox, so that a reader of the
+	// change feed in this process need not wait for its next poll. It must not block; nil means
+	// nobody is told.
 	Appended func()
 	// Now is the clock of this machine; nil means time.Now. It need not be right, see [Client.Now].
 	Now func() time.Time
@@ -62,13 +67,16 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// TLS is how connections are encrypted. The name in the certificate of each node is always verified.
+// TLS is how connections are encrypted. The name in the certificate of each node is always
+// verified.
 type TLS struct {
-	// CA is the file with the certificates of the authorities to trust; empty means those of the system.
+	// CA is the file with the certificates of the authorities to trust; empty means those of the
+	// system.
 	CA string
 	// Cert and Key are the files with the client's own certificate, both or neither.
 	Cert, Key string
-	// ServerName is the name that certificates must be for; empty means the address that was dialled.
+	// ServerName is the name that certificates must be for; empty means the address that was
+	// dialled.
 	ServerName string
 }
 
@@ -90,7 +98,8 @@ func (c Config) Validate() error {
 	for i, host := range c.Hosts {
 		problem(host == "", "Hosts: entry %d is empty", i+1)
 	}
-	problem(!regexp.MustCompile(keyspaceName).MatchString(c.Keyspace), "Keyspace: %q is not a small letter followed by up to 47 small letters, digits or underscores", c.Keyspace)
+	problem(!regexp.MustCompile(keyspaceName).MatchString(c.Keyspace),
+		"Keyspace: %q is not a small letter followed by up to 47 small letters, digits or underscores", c.Keyspace)
 	problem((c.Username == "") != (c.Password == ""), "Username and Password: only one of them given")
 	problem(c.Timeout < 0, "Timeout: %s is negative", c.Timeout)
 	problem(c.ConnectTimeout < 0, "ConnectTimeout: %s is negative", c.ConnectTimeout)
@@ -100,7 +109,8 @@ func (c Config) Validate() error {
 		problem(!regexp.MustCompile(dataCenterName).MatchString(dc), "Replication: %q is not the name of a data centre", dc)
 		problem(n < 1, "Replication: %d copies in %s", n, dc)
 	}
-	problem(c.SerialConsistency != 0 && !c.SerialConsistency.IsSerial(), "SerialConsistency: %s is neither SERIAL nor LOCAL_SERIAL", c.SerialConsistency)
+	problem(c.SerialConsistency != 0 && !c.SerialConsistency.IsSerial(),
+		"SerialConsistency: %s is neither SERIAL nor LOCAL_SERIAL", c.SerialConsistency)
 	if c.TLS != nil {
 		problem((c.TLS.Cert == "") != (c.TLS.Key == ""), "TLS.Cert and TLS.Key: only one of them given")
 	}

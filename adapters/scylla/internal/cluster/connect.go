@@ -18,8 +18,9 @@ import (
 // Connect opens a session; without a keyspace, as long as there may be none. The configuration is
 // complete, see [Config.WithDefaults].
 //
-// The driver sends no timestamps of its own: those of plain writes come from the servers, whose clocks are looked after.
-// Only requests that are marked as idempotent are made twice, see RetryPolicy.
+// The driver sends no timestamps of its own: those of plain writes come from the servers, whose
+// clocks are looked after. Only requests that are marked as idempotent are made twice, see
+// RetryPolicy.
 func Connect(ctx context.Context, c Config, keyspace string) (*gocql.Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -28,7 +29,8 @@ func Connect(ctx context.Context, c Config, keyspace string) (*gocql.Session, er
 	if err != nil {
 		return nil, err
 	}
-	// The driver leaks what it started when it fails to connect, unless it is asked not to wait: then there is a session to close.
+	// The driver leaks what it started when it fails to connect, unless it is asked not to wait:
+	// then there is a session to close.
 	session, err := cluster.CreateSessionNonBlocking()
 	if err != nil {
 		return nil, c.explain(err)
@@ -61,7 +63,8 @@ func (c Config) explain(err error) error {
 	case strings.Contains(text, "certificate") || strings.Contains(text, "tls:"):
 		return fmt.Errorf("connect to ScyllaDB at %s: %w: check the certificates and the name they are for", hosts, err)
 	default:
-		return fmt.Errorf("connect to ScyllaDB at %s: %w: %w: check that the nodes are up and can be reached from here, and the port, the encryption and the data centre (%q)",
+		return fmt.Errorf("connect to ScyllaDB at %s: %w: %w: check that the nodes are up and can be reached from here, "+
+			"and the port, the encryption and the data centre (%q)",
 			hosts, ports.ErrUnavailable, err, c.LocalDC)
 	}
 }
@@ -73,8 +76,9 @@ func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	cluster.Timeout, cluster.WriteTimeout, cluster.ReadTimeout = c.Timeout, c.Timeout, c.Timeout
 	cluster.ConnectTimeout = c.ConnectTimeout
 	cluster.Dialer = c.dialer(cluster.SocketKeepalive)
-	// What the driver does about them races with the start of a session, and with its control connection when that is made anew. It
-	// is about replicas: after an ALTER KEYSPACE requests take one hop more, until a restart.
+	// What the driver does about them races with the start of a session, and with its control
+	// connection when that is made anew. It is about replicas: after an ALTER KEYSPACE requests
+	// take one hop more, until a restart.
 	cluster.Events.DisableSchemaEvents = true
 	cluster.Consistency = gocql.LocalQuorum
 	cluster.SerialConsistency = c.SerialConsistency

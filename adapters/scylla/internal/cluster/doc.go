@@ -8,8 +8,8 @@
 // prepared there. Callers are then told that the store is unavailable or the outcome unknown; of a
 // context that has ended they hear only if it was theirs.
 //
-// And it keeps for ever what is lost in the moment in which it gets into the pool of connections. So it
-// is told of the loss of a connection a tenth of a second later, see patientDialer.
+// And it keeps for ever what is lost in the moment in which it gets into the pool of connections.
+// So it is told of the loss of a connection a tenth of a second later, see patientDialer.
 //
 // Its own retry policy believes the server's answers about timeouts to mean "not executed", and it
 // learns late which statements are conditional; see [RetryPolicy] and [ConditionalPolicy].

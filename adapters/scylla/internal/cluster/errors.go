@@ -31,13 +31,14 @@ func own() []error {
 
 // Translate turns an error of the driver into one of the ports.
 //
-// What the driver says about itself, QueryError.PotentiallyExecuted, is false for every failure that the server reports, also
-// for a conditional write that was accepted and becomes visible with the next one. So it is not asked: a write may have happened
-// unless it is known that it did not.
+// What the driver says about itself, QueryError.PotentiallyExecuted, is false for every failure
+// that the server reports, also for a conditional write that was accepted and becomes visible with
+// the next one. So it is not asked: a write may have happened unless it is known that it did not.
 //
-// ctx is the context of the request. When that has ended its error passes through. The driver ends contexts of its own, too: that of a
-// connection which it loses, or of a statement that it prepares for several requests. Such an error is a failure like any other,
-// and is hidden from those who would take it for theirs.
+// ctx is the context of the request. When that has ended its error passes through. The driver ends
+// contexts of its own, too: that of a connection which it loses, or of a statement that it prepares
+// for several requests. Such an error is a failure like any other, and is hidden from those who
+// would take it for theirs.
 func Translate(ctx context.Context, err error, kind Request) error {
 	ended := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	switch {
@@ -63,7 +64,8 @@ func Translate(ctx context.Context, err error, kind Request) error {
 // NotApplied tells whether a write surely did not happen and never will.
 func NotApplied(err error, kind Request) bool {
 	if unavailable, ok := errors.AsType[*gocql.RequestErrUnavailable](err); ok {
-		// At the serial level too few replicas were there to begin; at the other one too few to learn what was decided.
+		// At the serial level too few replicas were there to begin; at the other one too few to
+		// learn what was decided.
 		return kind != ConditionalWrite || unavailable.Consistency.IsSerial()
 	}
 	if notSent(err) || Refused(err) {
@@ -79,7 +81,8 @@ func NotApplied(err error, kind Request) bool {
 	return limited && kind != ConditionalWrite
 }
 
-// notSent tells whether a request never left this process. About a connection that closed, the driver can be believed.
+// notSent tells whether a request never left this process. About a connection that closed, the
+// driver can be believed.
 func notSent(err error) bool {
 	query, ok := errors.AsType[*gocql.QueryError](err)
 	if ok && errors.Is(err, gocql.ErrConnectionClosed) && !query.PotentiallyExecuted() {
@@ -90,7 +93,8 @@ func notSent(err error) bool {
 	}, func(known error) bool { return errors.Is(err, known) })
 }
 
-// Refused tells whether the server understood a request and will not do it, now or later: a bug, or missing rights.
+// Refused tells whether the server understood a request and will not do it, now or later: a bug, or
+// missing rights.
 func Refused(err error) bool {
 	switch code(err) {
 	case gocql.ErrCodeProtocol, gocql.ErrCodeCredentials, gocql.ErrCodeSyntax, gocql.ErrCodeUnauthorized,
@@ -106,7 +110,8 @@ type answer interface {
 	GetCode() int
 }
 
-// code is the code of the server's answer; 0, which stands for any trouble inside the server, when it gave none.
+// code is the code of the server's answer; 0, which stands for any trouble inside the server, when
+// it gave none.
 func code(err error) int {
 	if a, ok := errors.AsType[answer](err); ok {
 		return a.GetCode()
@@ -114,7 +119,8 @@ func code(err error) int {
 	return gocql.ErrCodeServer
 }
 
-// Answered tells whether the server gave an answer at all. Without one the request may still be on its way.
+// Answered tells whether the server gave an answer at all. Without one the request may still be on
+// its way.
 func Answered(err error) bool {
 	_, ok := errors.AsType[answer](err)
 	return ok

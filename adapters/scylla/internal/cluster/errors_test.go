@@ -14,7 +14,8 @@ import (
 	"orderflow/ports"
 )
 
-// failure returns an error of the server with a code, as the driver has it when it has no type of its own.
+// failure returns an error of the server with a code, as the driver has it when it has no type of
+// its own.
 func failure(code int) error {
 	err := &gocql.UnknownServerError{}
 	err.Code, err.Message = code, fmt.Sprintf("code %#x", code)
@@ -35,8 +36,8 @@ func writeTimeout(at gocql.Consistency, kind string) error {
 	return err
 }
 
-// What each failure means for each kind of request. The ones of conditional writes were all seen on a real server, where the
-// driver said of each but the last that nothing was executed.
+// What each failure means for each kind of request. The ones of conditional writes were all seen on
+// a real server, where the driver said of each but the last that nothing was executed.
 func TestTranslate(t *testing.T) {
 	t.Parallel()
 	const read, plain, conditional = cluster.Read, cluster.PlainWrite, cluster.ConditionalWrite
@@ -105,7 +106,8 @@ func TestTranslate(t *testing.T) {
 	}
 }
 
-// The driver works with contexts of its own, such as that of a connection. Only a context that the caller has ended is told.
+// The driver works with contexts of its own, such as that of a connection. Only a context that the
+// caller has ended is told.
 func TestTranslate_TellsWhoseContextEnded(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []error{

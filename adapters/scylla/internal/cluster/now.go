@@ -10,16 +10,16 @@ import (
 // selectNow asks the node that answers what time it is.
 const selectNow = `SELECT now() FROM system.local`
 
-// Now is what time it is on the servers, whatever the clock of this process says: that is compared with
-// theirs when the client is opened, and in every pass of the sweeper. It does no I/O.
+// Now is what time it is on the servers, whatever the clock of this process says: that is compared
+// with theirs when the client is opened, and in every pass of the sweeper. It does no I/O.
 func (c *Client) Now() time.Time { return c.Local().Add(time.Duration(c.skew.Load())) }
 
-// Local is the time of day on this machine, without the reading of a clock that stands still while the
-// machine is suspended.
+// Local is the time of day on this machine, without the reading of a clock that stands still while
+// the machine is suspended.
 func (c *Client) Local() time.Time { return c.Config.Now().Round(0) }
 
-// AskTime returns the time of a node, and corrects [Client.Now] by it. The answer was right at some time
-// between the question and its arrival; while what is known is within that, it is not touched.
+// AskTime returns the time of a node, and corrects [Client.Now] by it. The answer was right at some
+// time between the question and its arrival; while what is known is within that, it is not touched.
 func (c *Client) AskTime(ctx context.Context) (time.Time, error) {
 	asked := c.Local()
 	var now gocql.UUID

@@ -36,15 +36,16 @@ func TestRetryPolicy_TriesAgainOnlyWhatDidNotHappen(t *testing.T) {
 		if got := policy.GetRetryTypeLWT(tt.err); got != tt.lwt {
 			t.Errorf("%s, conditional: %d, want %d", tt.name, got, tt.lwt)
 		}
-		// The driver asks the first question when it does not know yet that a statement is conditional.
+		// The driver asks the first question when it does not know yet that a statement is
+		// conditional.
 		if got := (cluster.ConditionalPolicy{}).GetRetryType(tt.err); got != tt.lwt {
 			t.Errorf("%s, not known to be conditional: %d, want %d", tt.name, got, tt.lwt)
 		}
 	}
 }
 
-// What the driver makes of it, on a cluster where every request could go to another node. The row is where the driver takes the
-// first node for all three replicas, see hosts.go.
+// What the driver makes of it, on a cluster where every request could go to another node. The row
+// is where the driver takes the first node for all three replicas, see hosts.go.
 func TestRetryPolicy_InTheDriver(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{Nodes: 3, Tokens: [][]int64{{-4e18, -3e18, -2e18}, {0, 1e18, 2e18}, {4e18, 5e18, 6e18}}})

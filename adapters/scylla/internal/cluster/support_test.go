@@ -15,7 +15,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(reconnecting)) }
 
-// reconnecting is where the driver waits for seconds before it notices that a session whose connection was lost is closed.
+// reconnecting is where the driver waits for seconds before it notices that a session whose
+// connection was lost is closed.
 const reconnecting = "github.com/gocql/gocql.(*hostConnPool).connect"
 
 // start runs a simulated cluster for one test.

@@ -13,8 +13,8 @@ import (
 	"orderflow/ports"
 )
 
-// A condition on address decides nothing that those on owner and epoch do not. It is there because the server shows the columns of
-// the condition, so that who loses a race is told by whom.
+// A condition on address decides nothing that those on owner and epoch do not. It is there because
+// the server shows the columns of the condition, so that who loses a race is told by whom.
 const (
 	selectLease  = `SELECT owner, address, epoch FROM consumer_leases WHERE name = ?`
 	countHolder  = `UPDATE consumer_leases SET epoch = ? WHERE name = ? IF owner = ? AND epoch = ? AND address = ?`
@@ -41,8 +41,9 @@ func (s *Records) AcquireLease(ctx context.Context, name string, owner ports.Lea
 	return epoch, nil
 }
 
-// acquireLease looks who holds the lease and writes on condition that this is still so. A write whose outcome is unknown is
-// followed by another look: if it happened the lease is held by owner, and is renewed.
+// acquireLease looks who holds the lease and writes on condition that this is still so. A write
+// whose outcome is unknown is followed by another look: if it happened the lease is held by owner,
+// and is renewed.
 func (s *Records) acquireLease(ctx context.Context, name string, owner ports.LeaseOwner, ttl time.Duration) (uint64, error) {
 	if ttl < time.Second {
 		return 0, fmt.Errorf("a lease of %s, where a second is the least", ttl)
@@ -100,11 +101,13 @@ func (s *Records) readLease(ctx context.Context, name string) (now lease, err er
 	return now, cluster.Translate(ctx, err, cluster.Read)
 }
 
-// writeLease takes a lease that is free, in a new epoch, or renews it. Otherwise the epoch is 0, and found whom the server has
-// found in possession.
+// writeLease takes a lease that is free, in a new epoch, or renews it. Otherwise the epoch is 0,
+// and found whom the server has found in possession.
 //
 // The server counts the time of a cell from the beginning of a second, so there is one more.
-func (s *Records) writeLease(ctx context.Context, name string, now lease, owner ports.LeaseOwner, ttl time.Duration) (epoch uint64, found ports.LeaseOwner, err error) {
+func (s *Records) writeLease(
+	ctx context.Context, name string, now lease, owner ports.LeaseOwner, ttl time.Duration,
+) (epoch uint64, found ports.LeaseOwner, err error) {
 	seconds := int(ttl/time.Second) + 1
 	condition := now.condition()
 	epoch = now.epoch
@@ -142,8 +145,8 @@ func (l lease) condition() []any {
 	return condition
 }
 
-// ReleaseLease implements [ports.Leases]. The condition on the epoch keeps a try that arrives late from ending a lease that the
-// owner has taken anew.
+// ReleaseLease implements [ports.Leases]. The condition on the epoch keeps a try that arrives late
+// from ending a lease that the owner has taken anew.
 func (s *Records) ReleaseLease(ctx context.Context, name string, owner ports.LeaseOwner) error {
 	if err := s.releaseLease(ctx, name, owner); err != nil {
 		return fmt.Errorf("release lease of %s: %w", name, err)

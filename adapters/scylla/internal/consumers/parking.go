@@ -26,17 +26,19 @@ const (
 	selectSkips = `SELECT ` + skipColumns + ` FROM skipped_events WHERE consumer = ?`
 )
 
-// confirmAttempts is how often something is written until it shows. The pauses between them add up to three seconds, which is
-// more than clocks differ that anybody looks after.
+// confirmAttempts is how often something is written until it shows. The pauses between them add up
+// to three seconds, which is more than clocks differ that anybody looks after.
 const confirmAttempts = 7
 
-var errHidden = fmt.Errorf("%w: what was written does not show; the clocks of the nodes differ by seconds", ports.ErrUnavailable)
+var errHidden = fmt.Errorf("%w: what was written does not show; the clocks of the nodes differ by seconds",
+	ports.ErrUnavailable)
 
 // confirm writes until a read shows what was written.
 //
-// Plain writes are put in order by the clocks of the nodes that happened to coordinate them, and of two of the same microsecond a
-// deletion wins. So an order that is parked right after it was taken out could vanish, and one that is taken out right after it
-// was parked could stay. It is rare that anything is parked, so a read each time is cheaper than conditional writes.
+// Plain writes are put in order by the clocks of the nodes that happened to coordinate them, and of
+// two of the same microsecond a deletion wins. So an order that is parked right after it was taken
+// out could vanish, and one that is taken out right after it was parked could stay. It is rare that
+// anything is parked, so a read each time is cheaper than conditional writes.
 func (s *Records) confirm(ctx context.Context, write func() error, shows func() (bool, error)) error {
 	return s.c.Insist(ctx, confirmAttempts, func() error {
 		if err := write(); err != nil {
@@ -52,8 +54,8 @@ func (s *Records) confirm(ctx context.Context, write func() error, shows func() 
 	})
 }
 
-// Park implements [ports.ParkingLot]. Once it has returned the entry is on a quorum of nodes, and no offset that is saved later
-// can be there without it.
+// Park implements [ports.ParkingLot]. Once it has returned the entry is on a quorum of nodes, and
+// no offset that is saved later can be there without it.
 func (s *Records) Park(ctx context.Context, parked ports.ParkedAggregate) error {
 	if err := s.park(ctx, parked); err != nil {
 		return fmt.Errorf("park %s for %s: %w", parked.AggregateID, parked.Consumer, err)
@@ -244,7 +246,8 @@ func (s *Records) selectSkips(ctx context.Context, consumer, condition string, a
 	return skips, cluster.Translate(ctx, iter.Close(), cluster.Read)
 }
 
-// storable is text as the server takes it. What went wrong with bytes that nobody could read may quote them.
+// storable is text as the server takes it. What went wrong with bytes that nobody could read may
+// quote them.
 func storable(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // inMillis is a time as it comes back.

@@ -22,7 +22,8 @@ const (
 		WHERE consumer = ? IF revision = ?`
 )
 
-// Consumer implements [ports.ConsumerRegistry]. It reads at the serial level, which sees every earlier save.
+// Consumer implements [ports.ConsumerRegistry]. It reads at the serial level, which sees every
+// earlier save.
 func (s *Records) Consumer(ctx context.Context, name string) (ports.ConsumerRecord, error) {
 	record, err := s.consumer(ctx, name)
 	if err != nil {
@@ -43,7 +44,8 @@ func (s *Records) consumer(ctx context.Context, name string) (ports.ConsumerReco
 	return record, err
 }
 
-// readConsumer returns a record and the id of the save that it comes from; revision 0 when there is none.
+// readConsumer returns a record and the id of the save that it comes from; revision 0 when there is
+// none.
 func (s *Records) readConsumer(ctx context.Context, name string) (record ports.ConsumerRecord, saveID uuid.UUID, err error) {
 	record.Name = name
 	var from, switched *int64
@@ -66,8 +68,9 @@ func (s *Records) SaveConsumer(ctx context.Context, record ports.ConsumerRecord)
 	return saved, nil
 }
 
-// saveConsumer saves like an append commits: when the outcome is unknown a serial read tells, and if nothing happened the same
-// statement is sent again. The condition keeps it from happening twice.
+// saveConsumer saves like an append commits: when the outcome is unknown a serial read tells, and
+// if nothing happened the same statement is sent again. The condition keeps it from happening
+// twice.
 func (s *Records) saveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
 	if err := s.c.Enter(ctx); err != nil {
 		return record, err
@@ -80,7 +83,8 @@ func (s *Records) saveConsumer(ctx context.Context, record ports.ConsumerRecord)
 	onItsWay := false
 	for range cluster.CommitAttempts {
 		applied, found, err := s.c.Conditional(ctx, updateConsumer, args...)
-		// A refusal that shows the revision of this very save may be one of its second copy, when the driver has sent it twice.
+		// A refusal that shows the revision of this very save may be one of its second copy, when
+		// the driver has sent it twice.
 		revision, _ := found["revision"].(int64)
 		switch {
 		case applied:

@@ -17,13 +17,16 @@ const (
 )
 
 const (
-	// maxKnownBuckets bounds the memory of knownBuckets; that is thirty years of one partition, or a day of ten thousand.
+	// maxKnownBuckets bounds the memory of knownBuckets; that is thirty years of one partition, or
+	// a day of ten thousand.
 	maxKnownBuckets = 10_000
-	// MaxBuckets bounds the buckets that are read for one page. A listing whose rows have moved away leaves empty ones behind.
+	// MaxBuckets bounds the buckets that are read for one page. A listing whose rows have moved
+	// away leaves empty ones behind.
 	MaxBuckets = 64
 )
 
-// knownBuckets are buckets that this process has noted, so that it need not note them with every row.
+// knownBuckets are buckets that this process has noted, so that it need not note them with every
+// row.
 type knownBuckets struct {
 	mu    sync.Mutex
 	names map[string]bool
@@ -49,7 +52,8 @@ func bucketColumn(table *projection.Table) int {
 	return slices.IndexFunc(table.Columns, func(c projection.Column) bool { return c.Role == projection.Bucket })
 }
 
-// noteBucket makes the bucket of a row known to listings. The note is there before the row; it is never taken away.
+// noteBucket makes the bucket of a row known to listings. The note is there before the row; it is
+// never taken away.
 func (s *Views) noteBucket(ctx context.Context, view ports.ViewID, table *projection.Table, row projection.Row) error {
 	at := bucketColumn(table)
 	if at < 0 {
@@ -67,8 +71,8 @@ func (s *Views) noteBucket(ctx context.Context, view ports.ViewID, table *projec
 	return nil
 }
 
-// bucketsFrom returns buckets of a partition, the greatest first, up to one more than are read for a page: all, or those
-// that compare to the given one as the operator says.
+// bucketsFrom returns buckets of a partition, the greatest first, up to one more than are read for
+// a page: all, or those that compare to the given one as the operator says.
 func (s *Views) bucketsFrom(ctx context.Context, q ports.RowQuery, operator string, bucket any) ([]string, error) {
 	cql, args := selectBuckets, []any{q.View.Consumer, q.View.Generation, q.Table.Name, string(encodeKey(q.Prefix))}
 	if operator != "" {

@@ -13,16 +13,19 @@ import (
 )
 
 const (
-	// dropPage is how many partition keys are fetched at a time, and dropsAtOnce how many partitions are deleted at a time.
+	// dropPage is how many partition keys are fetched at a time, and dropsAtOnce how many
+	// partitions are deleted at a time.
 	dropPage    = 1000
 	dropsAtOnce = 16
 )
 
-// DropView implements [ports.ViewDropper]. The tables are shared by all views, so it reads the partition keys of all of them, page
-// by page, and deletes those partitions that belong to the view: rows, notes about buckets, and states.
+// DropView implements [ports.ViewDropper]. The tables are shared by all views, so it reads the
+// partition keys of all of them, page by page, and deletes those partitions that belong to the
+// view: rows, notes about buckets, and states.
 //
-// The deletions carry the time as their timestamp, and not a sequence number. That is far above any sequence number, so they win
-// over whatever was or still will be written to the view, which is never used again.
+// The deletions carry the time as their timestamp, and not a sequence number. That is far above any
+// sequence number, so they win over whatever was or still will be written to the view, which is
+// never used again.
 func (s *Views) DropView(ctx context.Context, view ports.ViewID, table *projection.Table) error {
 	if err := s.dropView(ctx, view, table); err != nil {
 		return fmt.Errorf("drop %s/%d: %w", view.Consumer, view.Generation, err)
@@ -62,10 +65,11 @@ var (
 	}}
 )
 
-// dropPartitions deletes the partitions of a view in a table, of which only the columns of the partition key behind consumer and
-// generation are given.
+// dropPartitions deletes the partitions of a view in a table, of which only the columns of the
+// partition key behind consumer and generation are given.
 func (s *Views) dropPartitions(ctx context.Context, view ports.ViewID, table *projection.Table) error {
-	find := fmt.Sprintf(`SELECT DISTINCT consumer, generation, %s FROM %s`, strings.Join(columnNames(table.Columns), ", "), table.Name)
+	find := fmt.Sprintf(`SELECT DISTINCT consumer, generation, %s FROM %s`,
+		strings.Join(columnNames(table.Columns), ", "), table.Name)
 	remove := fmt.Sprintf(`DELETE FROM %s WHERE consumer = ? AND generation = ?%s`, table.Name, equals(table.Columns))
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(dropsAtOnce)

@@ -18,9 +18,9 @@ import (
 // tablePage is how many rows of a whole table are fetched at a time, at least.
 const tablePage = 100
 
-// Rows implements [ports.ViewReader]. A listing with buckets goes from bucket to bucket and may return a short page when many of
-// them are empty. The whole table is read in the order of tokens; it is shared by all views, so the rows of others are read,
-// too, and left out here.
+// Rows implements [ports.ViewReader]. A listing with buckets goes from bucket to bucket and may
+// return a short page when many of them are empty. The whole table is read in the order of tokens;
+// it is shared by all views, so the rows of others are read, too, and left out here.
 func (s *Views) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
 	page, err := s.rows(ctx, q)
 	if err != nil {
@@ -61,8 +61,8 @@ type rowReader struct {
 	listing string
 	// partition is the number of partition columns and the bucket.
 	partition int
-	// after is the key behind which the page starts, or of such a key as much as the bucket, which is then behind it as a whole;
-	// nil at the beginning.
+	// after is the key behind which the page starts, or of such a key as much as the bucket, which
+	// is then behind it as a whole; nil at the beginning.
 	after projection.Row
 	rows  []projection.Row
 	// done is where the page ends when it is short, but not the last one.
@@ -116,7 +116,8 @@ func (r *rowReader) page() ports.RowPage {
 // missing is how many rows are still to be read.
 func (r *rowReader) missing() int { return r.query.Limit + 1 - len(r.rows) }
 
-// readTable reads what is left of the partition of the last row, and then the partitions with greater tokens.
+// readTable reads what is left of the partition of the last row, and then the partitions with
+// greater tokens.
 func (r *rowReader) readTable() error {
 	table := r.query.Table
 	partition := append([]string{"consumer", "generation"}, columnNames(table.Columns[:r.partition])...)
@@ -175,10 +176,12 @@ func (r *rowReader) readBuckets() error {
 	return nil
 }
 
-// readPartition reads rows of one partition whose key starts with prefix, and that come behind the key after, if there is one.
+// readPartition reads rows of one partition whose key starts with prefix, and that come behind the
+// key after, if there is one.
 //
-// Behind a key (a, b) with b descending come first the rows with the same a and a smaller b, and then those with a greater a.
-// That is one query for each column, and none needs a comparison of several columns in several directions.
+// Behind a key (a, b) with b descending come first the rows with the same a and a smaller b, and
+// then those with a greater a. That is one query for each column, and none needs a comparison of
+// several columns in several directions.
 func (r *rowReader) readPartition(prefix []any, after projection.Row) error {
 	columns := r.query.Table.Columns[:r.query.Table.KeyLen()]
 	if after == nil {

@@ -12,8 +12,8 @@ import (
 	"orderflow/ports"
 )
 
-// bindRow returns the values of a whole row, the view first. The zero time is null, which as a write of its own takes the place
-// of an earlier time.
+// bindRow returns the values of a whole row, the view first. The zero time is null, which as a
+// write of its own takes the place of an earlier time.
 func bindRow(view ports.ViewID, table *projection.Table, row projection.Row) []any {
 	values := bindKey(view, table.Key(row))
 	for _, value := range row[table.KeyLen():] {
@@ -25,7 +25,8 @@ func bindRow(view ports.ViewID, table *projection.Table, row projection.Row) []a
 	return values
 }
 
-// bindKey returns the values of leading key columns, the view first. A key has no nulls: the zero time is the time that it is.
+// bindKey returns the values of leading key columns, the view first. A key has no nulls: the zero
+// time is the time that it is.
 func bindKey(view ports.ViewID, key []any) []any {
 	values := []any{view.Consumer, view.Generation}
 	for _, value := range key {

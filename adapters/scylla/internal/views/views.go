@@ -66,14 +66,16 @@ func (s *Views) readState(ctx context.Context, view ports.ViewID, orderID uuid.U
 	return ports.ViewState{SequenceNumber: uint64(sequence), Data: data}, cluster.Translate(ctx, err, cluster.Read)
 }
 
-// Apply implements [ports.ViewStore]: the rows, which are several writes, and when all are done the state.
+// Apply implements [ports.ViewStore]: the rows, which are several writes, and when all are done the
+// state.
 //
-// Every write carries the sequence number of the change as its timestamp. So whatever another process, or a try that was given
-// up, writes late loses against what is newer, and what it left half done is completed by the next change, which puts and
-// deletes also the rows of the steps in between.
+// Every write carries the sequence number of the change as its timestamp. So whatever another
+// process, or a try that was given up, writes late loses against what is newer, and what it left
+// half done is completed by the next change, which puts and deletes also the rows of the steps in
+// between.
 //
-// Changes of different aggregates are written at the same time, as many as a bound allows: a batch of them would be slower for
-// the server, as its partitions are on different nodes.
+// Changes of different aggregates are written at the same time, as many as a bound allows: a batch
+// of them would be slower for the server, as its partitions are on different nodes.
 func (s *Views) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
 	if len(changes) == 1 {
 		return s.applyOne(ctx, view, changes[0])
@@ -91,7 +93,8 @@ const changesAtOnce = 16
 
 func (s *Views) applyOne(ctx context.Context, view ports.ViewID, change ports.Change) error {
 	if err := s.apply(ctx, view, change); err != nil {
-		return fmt.Errorf("apply %s at %d to %s/%d: %w", change.AggregateID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
+		return fmt.Errorf("apply %s at %d to %s/%d: %w",
+			change.AggregateID, change.State.SequenceNumber, view.Consumer, view.Generation, err)
 	}
 	return nil
 }
