@@ -2,10 +2,10 @@ package bootstrap
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"orderflow/adapters/cloudevents"
 	"orderflow/application/filling"
@@ -62,29 +62,21 @@ func sameTarget(a, b string) bool {
 	return slices.ContainsFunc(strings.Split(brokersB, ","), func(broker string) bool { return slices.Contains(known, broker) })
 }
 
-// publisherName returns the name of the consumer that publishes to a target. The first target of a
-// kind has the plain name. A further target has a digest appended: it has not received what the
-// first one has, so it is another consumer. Events that an earlier version has published without
-// storing a target belong to the first target that is configured.
+// publisherName returns the name of the consumer that publishes to a target, and binds it to the
+// target.
 func (a *App) publisherName(ctx context.Context, target sink, identity string) (string, error) {
 	plain := target.consumer()
-	sum := sha256.Sum256([]byte(identity))
-	for _, name := range []string{plain, plain + "-" + hex.EncodeToString(sum[:4])} {
-		bound, err := filling.BoundTarget(ctx, a.store, name)
-		if err != nil {
-			return "", err
-		}
-		if bound != "" && !sameTarget(bound, identity) {
-			continue
-		}
-		if name != plain && bound == "" && !a.config.Passive {
-			a.log.Warn("the publisher has a new target and starts as a new consumer",
-				"consumer", name, "target", identity, "publish_from", a.config.PublishFrom)
-		}
-		if bound != identity && !a.config.Passive {
-			return name, filling.BindTarget(ctx, a.store, name, identity)
-		}
-		return name, nil
+	binder := filling.Binder{
+		Views: a.store, Leases: a.store.leases, Owner: ports.LeaseOwner{ID: uuid.New(), Address: a.URL()}, Same: sameTarget,
 	}
-	return "", &ports.RefusedError{Reason: "two targets have the same digest: " + identity}
+	if a.config.Passive {
+		name, _, err := binder.Find(ctx, plain, identity)
+		return name, err
+	}
+	name, bound, err := binder.Bind(ctx, plain, identity)
+	if err == nil && name != plain && bound == "" {
+		a.log.Warn("the publisher has a new target and starts as a new consumer",
+			"consumer", name, "target", identity, "publish_from", a.config.PublishFrom)
+	}
+	return name, err
 }
