@@ -1,4 +1,4 @@
-// Package consumers works on all consumers of a process, by their names.
+// Package consumers manages all consumers of a process, by their names.
 package consumers
 
 import (
@@ -13,7 +13,7 @@ import (
 	"orderflow/ports"
 )
 
-// Manager works on a set of consumers by their names.
+// Manager manages a set of consumers by their names.
 type Manager []*consumer.Consumer
 
 var (
@@ -25,7 +25,7 @@ var (
 	_ ports.LiveViews       = Manager(nil)
 )
 
-// Refresh reads what is noted about each consumer, so that LiveView is right before they run.
+// Refresh reads the record of each consumer, so that LiveView is right before they run.
 func (m Manager) Refresh(ctx context.Context) error {
 	for _, c := range m {
 		if err := c.Refresh(ctx); err != nil {
@@ -35,8 +35,8 @@ func (m Manager) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// Consumers returns the status of each, in their order. They are asked at the same time, so that
-// one that does not answer holds up no other.
+// Consumers returns the status of each consumer, in their order. They are asked concurrently, so
+// that a consumer that does not answer does not delay the others.
 func (m Manager) Consumers(ctx context.Context) []ports.ConsumerStatus {
 	statuses := make([]ports.ConsumerStatus, len(m))
 	var asked sync.WaitGroup
@@ -47,8 +47,8 @@ func (m Manager) Consumers(ctx context.Context) []ports.ConsumerStatus {
 	return statuses
 }
 
-// LiveView returns the view that queries read; for a consumer that there is not, a view that nobody
-// fills.
+// LiveView returns the view that queries read. For an unknown consumer it returns a view that is
+// never filled.
 func (m Manager) LiveView(name string) ports.ViewID {
 	c, err := m.named(name)
 	if err != nil {
@@ -57,14 +57,14 @@ func (m Manager) LiveView(name string) ports.ViewID {
 	return c.LiveView()
 }
 
-// Takes says whether a consumer takes events of an aggregate type. One that there is not takes
+// Takes reports whether a consumer takes events of an aggregate type. An unknown consumer takes
 // none.
 func (m Manager) Takes(name, aggregateType string) bool {
 	c, err := m.named(name)
 	return err == nil && c.Takes(aggregateType)
 }
 
-// Epoch returns the epoch of the lease that a consumer works under; 0 without one.
+// Epoch returns the epoch of the lease under which a consumer works. It is 0 without a lease.
 func (m Manager) Epoch(name string) uint64 {
 	c, err := m.named(name)
 	if err != nil {
@@ -149,7 +149,7 @@ func (m Manager) Rollback(ctx context.Context, name string) error {
 	return m.do(name, func(c *consumer.Consumer) error { return c.Rollback(ctx) })
 }
 
-// RepairAggregate repairs what one order has in the view of one consumer.
+// RepairAggregate repairs what one aggregate has in the view of one consumer.
 func (m Manager) RepairAggregate(ctx context.Context, name string, aggregateID uuid.UUID, stray []projection.Row) error {
 	return m.do(name, func(c *consumer.Consumer) error { return c.RepairAggregate(ctx, aggregateID, stray) })
 }

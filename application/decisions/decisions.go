@@ -12,9 +12,9 @@ import (
 	"orderflow/ports"
 )
 
-// Decisions is the newest record of a consumer that this process knows of, and who waits for the
-// next one. Several processes may change the record, each by comparing revisions. It is safe for
-// concurrent use.
+// Decisions keeps the newest record of a consumer that this process knows of, and wakes those who
+// wait for the next one. Several processes may change the record; each compares revisions. It is
+// safe for concurrent use.
 type Decisions struct {
 	registry ports.ConsumerRegistry
 	// first is the record of a consumer that never ran.
@@ -25,8 +25,8 @@ type Decisions struct {
 	changed chan struct{}
 }
 
-// New returns the Decisions about a consumer. first is its record if it never ran. Until something
-// was read, its view is that of generation 1, whatever has filled it.
+// New returns the Decisions about a consumer. first is its record if it never ran. Until the record
+// was read, the view is that of generation 1, whichever program filled it.
 func New(registry ports.ConsumerRegistry, first ports.ConsumerRecord) *Decisions {
 	return &Decisions{
 		registry: registry,
@@ -50,14 +50,14 @@ func (d *Decisions) Next() <-chan struct{} {
 	return d.changed
 }
 
-// Nudge wakes those who wait although the record is the same.
+// Nudge wakes those who wait, although the record is the same.
 func (d *Decisions) Nudge() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.wake()
 }
 
-// adopt takes record over if it is newer than what is known.
+// adopt replaces the known record if record is newer.
 func (d *Decisions) adopt(record ports.ConsumerRecord) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -72,8 +72,8 @@ func (d *Decisions) wake() {
 	d.changed = make(chan struct{})
 }
 
-// Watch looks every so often at what other processes have written, until ctx ends. What it cannot
-// read it reads later; whoever depends on the registry meets the error.
+// Watch reads at an interval what other processes have written, until ctx ends. It ignores errors:
+// it reads again later, and whoever depends on the registry gets the error.
 func (d *Decisions) Watch(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -102,11 +102,13 @@ func (d *Decisions) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// maxRaces bounds how often a change of the record is decided anew because others were first.
+// maxRaces bounds how often a change of the record is tried again because another process was
+// first.
 const maxRaces = 20
 
-// Update reads the record, changes it and saves it, until nobody else comes in between. change may
-// be called several times; when it returns an error or changes nothing, nothing is saved.
+// Update reads the record, changes it and saves it. It repeats that until no other process has
+// changed the record in between. change may be called several times. When it returns an error or
+// changes nothing, nothing is saved.
 func (d *Decisions) Update(ctx context.Context, change func(*ports.ConsumerRecord) error) (ports.ConsumerRecord, error) {
 	var err error
 	for range maxRaces {

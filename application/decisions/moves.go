@@ -7,26 +7,27 @@ import (
 	"orderflow/ports"
 )
 
-// Subject is what a decision must know of a consumer. Its methods change a record in the way that
-// is asked for, or refuse with a *ports.RefusedError that names the way out.
+// Subject is what a decision must know of a consumer. Its methods change a record as requested, or
+// refuse with a *ports.RefusedError that names the way out.
 type Subject struct {
 	Name string
 	// Version is that of the effect in this program.
 	Version int
-	// View says that the consumer fills a table.
+	// View reports whether the consumer fills a table.
 	View bool
 	Now  func() time.Time
 }
 
-// Settle is what follows from the version of the effect, without anybody's decision. It returns
-// what is worth a line in the log; empty for nothing.
+// Settle makes the changes that follow from the version of the effect, without a decision of an
+// operator. It returns a note for the log. The note is empty when there is nothing to say.
 func (s Subject) Settle(record *ports.ConsumerRecord) (note string) {
 	switch {
 	case record.Live.Version == s.Version:
-	case !s.View: // nobody reads what a publisher keeps
+	case !s.View: // a publisher keeps nothing that is read
 		record.Live.Version = s.Version
-	case record.Next.Number != 0 && record.Next.Version == s.Version: // on its way
-	case record.Previous.Number != 0 && record.Previous.Version == s.Version: // the program was rolled back
+	case record.Next.Number != 0 && record.Next.Version == s.Version: // being filled already
+	// the program was rolled back
+	case record.Previous.Number != 0 && record.Previous.Version == s.Version:
 		record.Next, record.Previous = record.Previous, record.Next
 		return "the live generation is of another version of the reducer, going back to the previous one"
 	case record.Next.Number != 0: // of a third version: it must be dropped first
@@ -38,8 +39,8 @@ func (s Subject) Settle(record *ports.ConsumerRecord) (note string) {
 	return ""
 }
 
-// Consequence says what a reset to events from a time on would do; the zero time is the first
-// event. An error says that it could only do harm.
+// Consequence says what a reset to the events after from would do. The zero time means the first
+// event. It returns an error when the reset could only do harm.
 func (s Subject) Consequence(from time.Time) (string, error) {
 	switch {
 	case s.View && !from.IsZero():
@@ -58,12 +59,12 @@ func (s Subject) Consequence(from time.Time) (string, error) {
 	}
 }
 
-// Reset gives the consumer a new live generation, which knows of no effect.
+// Reset gives the consumer a new live generation, which has no effects yet.
 func (s Subject) Reset(record *ports.ConsumerRecord, from time.Time) error {
 	if record.Next.Number != 0 || record.Previous.Version == 0 && record.Previous.Number != 0 {
 		return refuse("a generation of %s is being built or dropped: wait for that, or abort it", s.Name)
 	}
-	// What was there is dropped: an even older generation at once, this one by the next life.
+	// What was there is dropped: an even older generation now, this one by the next life.
 	record.Next, record.Previous = record.Previous, record.Live
 	record.Next.Version, record.Previous.Version = 0, 0
 	record.Live = ports.Generation{Number: int(record.Revision) + 1, Version: s.Version}

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Backoff says how long to wait between attempts: First after the first one, doubling up to Max,
-// each shortened by a random part of up to a half so that retries of many aggregates spread.
+// Backoff computes how long to wait between attempts. The first wait is First. Each further one is
+// twice as long, up to Max. Each is shortened by a random part of up to a half, so that the retries
+// of many aggregates spread.
 type Backoff struct {
 	First, Max time.Duration
 }
@@ -28,7 +29,7 @@ func (b Backoff) pause(attempt int) time.Duration {
 var ErrStopping = errors.New("the consumer is stopping")
 
 // Wait pauses after the given attempt, counted from 1. It returns early, with an error, when ctx
-// ends or stop is closed; a nil channel never closes.
+// ends or stop is closed. A nil channel never closes.
 func (b Backoff) Wait(ctx context.Context, stop <-chan struct{}, attempt int) error {
 	timer := time.NewTimer(b.pause(attempt))
 	defer timer.Stop()

@@ -41,7 +41,7 @@ func KindOf(err error) ports.FailureKind {
 	return ports.FailureBug
 }
 
-// Transient says whether err is about a store or a target as a whole, and not about one event.
+// Transient reports whether err is about a store or a target as a whole, and not about one event.
 func Transient(err error) bool {
 	for _, passing := range []error{
 		ports.ErrUnavailable, ports.ErrOutcomeUnknown, ports.ErrFull, ports.ErrClosed, ports.ErrLocked, context.Canceled, context.DeadlineExceeded,
@@ -53,7 +53,7 @@ func Transient(err error) bool {
 	return false
 }
 
-// Newer says whether err is about an event that only a newer program can read.
+// Newer reports whether err is about an event that only a newer program can read.
 func Newer(err error) bool { return errors.Is(err, ports.ErrNewer) }
 
 // eventError says which event could not be applied.
@@ -64,7 +64,7 @@ type eventError struct {
 
 func (e *eventError) Unwrap() error { return e.error }
 
-// Of says that err is about record.
+// Of returns an error that says that err is about record.
 func Of(record eventsourcing.Record, err error) error { return &eventError{record, err} }
 
 // Event returns the event that err is about; otherwise when err does not say.

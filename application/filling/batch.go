@@ -12,7 +12,8 @@ import (
 
 // HandleAll does what [View.Handle] does for several records, of any aggregates, in the order of
 // delivery. All effects go to the view store in one call. After an error, some of them may have
-// happened. Handling the records one by one then tells which one is to blame, and does no harm.
+// happened. Then the caller handles the records one by one: that is safe, and shows which record
+// fails.
 func (v *View) HandleAll(ctx context.Context, records []eventsourcing.Record) (Step, error) {
 	var total Step
 	changes := make([]ports.Change, 0, len(records))
@@ -56,7 +57,8 @@ func (v *View) due(ctx context.Context, state ports.ViewState, records []eventso
 		switch {
 		case r.SequenceNumber <= at:
 			did.Duplicates++
-		case r.SequenceNumber == at+1 && !v.config.Untrusted && r.EventType != "": // else see ports.Delivery
+		// else see ports.Delivery
+		case r.SequenceNumber == at+1 && !v.config.Untrusted && r.EventType != "":
 			fresh, at = append(fresh, r), at+1
 		default:
 			return v.dueFromStore(ctx, state, records)
@@ -66,7 +68,7 @@ func (v *View) due(ctx context.Context, state ports.ViewState, records []eventso
 	return fresh, did, nil
 }
 
-// dueFromStore is due where the records have a hole, or are hints only.
+// dueFromStore does what due does where the records have a gap, or are only hints.
 func (v *View) dueFromStore(ctx context.Context, state ports.ViewState, records []eventsourcing.Record) (next []eventsourcing.Record, did Step, err error) {
 	id, upTo := records[0].AggregateID, uint64(0)
 	if !v.config.Untrusted {
@@ -74,7 +76,7 @@ func (v *View) dueFromStore(ctx context.Context, state ports.ViewState, records 
 			upTo = max(upTo, r.SequenceNumber)
 		}
 	}
-	// This may read more than is due. What is behind it, the feed will bring again.
+	// This may read more than is due. The feed will deliver the rest again.
 	stored, err := v.missing(ctx, id, state.SequenceNumber, upTo)
 	if err != nil {
 		return nil, did, err
@@ -103,7 +105,7 @@ func (v *View) dueFromStore(ctx context.Context, state ports.ViewState, records 
 	return stored, did, nil
 }
 
-// sameEvent says whether a record that was delivered names the event that is stored.
+// sameEvent reports whether a record that was delivered names the event that is stored.
 func sameEvent(stored, delivered eventsourcing.Record) bool {
 	return stored.EventID == delivered.EventID && stored.AggregateType == delivered.AggregateType
 }

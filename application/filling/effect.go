@@ -12,14 +12,14 @@ import (
 
 // Effect is what a consumer does with events.
 type Effect interface {
-	// Apply performs records, the next ones of one aggregate, and returns what is to be kept; the
-	// sequence number and the aggregate id are filled in by the caller. state is what the previous
-	// Apply for that aggregate returned, nil at first. It may be called again with the same
+	// Apply performs records, the next ones of one aggregate, and returns what is to be kept. The
+	// caller fills in the sequence number and the aggregate id. state is what the previous Apply
+	// for that aggregate returned; it is nil at first. Apply may be called again with the same
 	// arguments after an error or a crash.
 	Apply(ctx context.Context, state []byte, records []eventsourcing.Record) (ports.Change, error)
 }
 
-// Project is the effect of a projection: the rows of its table.
+// Project returns the effect of a projection: it keeps the rows of its table.
 func Project(p *projection.Projection, codec ports.Decoder) Effect {
 	return projecting{projection: p, codec: codec}
 }
@@ -49,9 +49,9 @@ func (p projecting) Apply(_ context.Context, state []byte, records []eventsourci
 	}, nil
 }
 
-// Publish is the effect of a publisher: each record goes out, in order. A publisher that is a
-// [ports.Probe], too, is asked with each heartbeat, so that one whose target is gone falls behind
-// although there is nothing to publish.
+// Publish returns the effect of a publisher: it publishes each record, in order. A publisher that
+// is a [ports.Probe], too, is probed with each heartbeat. So a publisher whose target is gone falls
+// behind even when there is nothing to publish.
 func Publish(publisher ports.Publisher) Effect {
 	if probe, ok := publisher.(ports.Probe); ok {
 		return probed{publishing{publisher}, probe}

@@ -19,7 +19,7 @@ import (
 	"orderflow/ports"
 )
 
-// The feed has lost the first event of an order. The view fills the hole from the event store.
+// The feed has lost the first event of an order. The view fills the gap from the event store.
 func ExampleView_Handle() {
 	ctx, store, id := context.Background(), memory.New(memory.Options{}), uuid.New()
 	commands := orders.NewCommands(orderjson.New(), command.Config{Store: store, Now: time.Now, NewID: uuid.New})

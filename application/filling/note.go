@@ -47,7 +47,7 @@ func (n *Note) read(ctx context.Context) ([]byte, error) {
 	return state.Data, nil
 }
 
-// Save stores data in place of whatever was saved last, by any process.
+// Save stores data in place of what was saved last, by any process.
 func (n *Note) Save(ctx context.Context, data []byte) error {
 	if _, err := n.read(ctx); err != nil {
 		return err

@@ -10,13 +10,13 @@ import (
 	"orderflow/ports"
 )
 
-// Place remembers durably how far a walk has got. Two processes do no harm to each other: what is
-// before a place is done, whoever did it.
+// Place stores how far a walk has got. Two processes that write one Place do no harm to each other:
+// what is before a place is done, whichever process did it.
 //
 // Its methods are safe for concurrent use.
 type Place struct {
-	// Before, when set, is called before a place is stored. An error of it keeps the place where it
-	// was.
+	// Before is called before a place is stored, unless it is nil. When it returns an error, the
+	// place is not stored.
 	Before func(ctx context.Context) error
 
 	mu     sync.Mutex
@@ -28,23 +28,23 @@ type Place struct {
 type walked struct {
 	// Version of this form.
 	Version int `json:"version"`
-	// Begun says that a walk is in progress.
+	// Begun reports whether a walk is in progress.
 	Begun bool `json:"begun"`
-	// Cursor is behind what is done; empty for nothing.
+	// Cursor is after what is done. It is empty when nothing is done.
 	Cursor ports.Cursor `json:"cursor,omitempty"`
 	// Done counts the aggregates before Cursor.
 	Done uint64 `json:"done,omitempty"`
-	// Spoilt says that the walk must begin anew after an interruption.
+	// Spoilt reports whether the walk must start from the beginning after an interruption.
 	Spoilt bool `json:"spoilt,omitempty"`
-	// CompletedAt is when the last walk has ended.
+	// CompletedAt is when the last walk ended.
 	CompletedAt time.Time `json:"completed_at,omitzero"`
 }
 
 // walkedVersion is the version that is written, and the only one that is read.
 const walkedVersion = 1
 
-// OpenPlace reads the place of the walk of that name. What cannot be read counts as none: the walk
-// begins anew.
+// OpenPlace reads the place of the walk of that name. A place that cannot be read counts as none:
+// the walk starts from the beginning.
 func OpenPlace(ctx context.Context, views ports.ViewStore, consumer, walk string) (*Place, error) {
 	note, data, err := OpenNote(ctx, views, consumer, "place of "+walk)
 	if err != nil {
@@ -57,21 +57,21 @@ func OpenPlace(ctx context.Context, views ports.ViewStore, consumer, walk string
 	return p, nil
 }
 
-// Begun says whether a walk is in progress that can continue.
+// Begun reports whether a walk is in progress that can continue.
 func (p *Place) Begun() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.walked.Begun && !p.walked.Spoilt
 }
 
-// Done counts the aggregates that are done.
+// Done returns how many aggregates are done.
 func (p *Place) Done() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.walked.Done
 }
 
-// CompletedAt is when the last walk has ended; zero for never.
+// CompletedAt returns when the last walk ended. It is zero if none did.
 func (p *Place) CompletedAt() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,7 +83,8 @@ func (p *Place) Begin(ctx context.Context) error {
 	return p.save(ctx, (*Note).Save, func(w *walked) { *w = walked{Begun: true, CompletedAt: w.CompletedAt} })
 }
 
-// Spoil makes the walk begin anew after an interruption. Without one it continues.
+// Spoil makes the walk start from the beginning after an interruption. Without an interruption it
+// continues.
 func (p *Place) Spoil(ctx context.Context) error {
 	p.mu.Lock()
 	spoilt := p.walked.Spoilt
@@ -94,8 +95,8 @@ func (p *Place) Spoil(ctx context.Context) error {
 	return p.save(ctx, (*Note).Save, func(w *walked) { w.Spoilt = true })
 }
 
-// End notes that the walk has ended, or that there is none; at is zero when it did not end by
-// itself.
+// End records that the walk has ended, or that there is none. at is zero when the walk did not end
+// by itself.
 func (p *Place) End(ctx context.Context, at time.Time) error {
 	return p.save(ctx, (*Note).Save, func(w *walked) {
 		if at.IsZero() {
@@ -105,7 +106,7 @@ func (p *Place) End(ctx context.Context, at time.Time) error {
 	})
 }
 
-// cursor is where the walk continues.
+// cursor returns where the walk continues.
 func (p *Place) cursor() ports.Cursor {
 	if p == nil {
 		return ""
@@ -115,7 +116,7 @@ func (p *Place) cursor() ports.Cursor {
 	return p.walked.Cursor
 }
 
-// reached notes that everything before cursor is done, some more aggregates among them.
+// reached records that everything before cursor is done. more is how many aggregates that adds.
 func (p *Place) reached(ctx context.Context, cursor ports.Cursor, more uint64) error {
 	if p.Before != nil {
 		if err := p.Before(ctx); err != nil {

@@ -11,11 +11,11 @@ import (
 	"orderflow/ports"
 )
 
-// Repair makes what the view has of one aggregate what its events say. stray are rows of the
-// aggregate to be removed that the events do not say. An aggregate without events is removed. A
-// view without rows is only brought up to the last event.
+// Repair changes what the view has of one aggregate to what its events say. stray are rows of the
+// aggregate that do not follow from the events; they are removed. An aggregate without events is
+// removed. A view without rows is only brought up to the last event.
 //
-// Errors: *ports.RefusedError where the store cannot replace rows.
+// Repair returns *ports.RefusedError where the store cannot replace rows.
 func (v *View) Repair(ctx context.Context, aggregateID uuid.UUID, stray []projection.Row) error {
 	if v.config.Table == nil {
 		_, err := v.BringUpToEnd(ctx, aggregateID)
@@ -24,7 +24,7 @@ func (v *View) Repair(ctx context.Context, aggregateID uuid.UUID, stray []projec
 	if v.config.Repairer == nil {
 		return &ports.RefusedError{Reason: fmt.Sprintf("the store cannot replace rows of %s: rebuild it", v.config.View.Consumer)}
 	}
-	// The state is read first. When the view moves on meanwhile, it is not at what was seen, and
+	// The state is read first. If the view moves on meanwhile, it is no longer at that state, and
 	// nothing is replaced.
 	state, err := v.State(ctx, aggregateID)
 	if err != nil {
@@ -47,7 +47,7 @@ func (v *View) Repair(ctx context.Context, aggregateID uuid.UUID, stray []projec
 	return v.config.Repairer.Replace(ctx, v.config.View, change, state.SequenceNumber)
 }
 
-// holds says whether one of rows has the key of row.
+// holds reports whether one of rows has the key of row.
 func holds(table *projection.Table, rows []projection.Row, row projection.Row) bool {
 	return slices.ContainsFunc(rows, func(r projection.Row) bool { return projection.SameRow(table.Key(r), table.Key(row)) })
 }

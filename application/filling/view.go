@@ -17,13 +17,13 @@ import (
 
 // Loader reads histories.
 type Loader interface {
-	// Load is that of ports.EventStore.
+	// Load is as in ports.EventStore.
 	Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error)
 }
 
-// Skips tells which events are to be passed over.
+// Skips knows which events are to be skipped.
 type Skips interface {
-	// Skipped says so of one event, from memory.
+	// Skipped reports, from memory, whether an event is to be skipped.
 	Skipped(aggregateID uuid.UUID, sequence uint64) bool
 	// RefreshSkips reads what is stored about one aggregate into memory.
 	RefreshSkips(ctx context.Context, aggregateID uuid.UUID) error
@@ -34,41 +34,41 @@ type Config struct {
 	// View is the generation that is filled.
 	View   ports.ViewID
 	Effect Effect
-	// Table is the table that the effect fills; nil for a publisher.
+	// Table is the table that the effect fills. It is nil for a publisher.
 	Table *projection.Table
 	Store Loader
 	Views ports.ViewStore
 	Skips Skips
-	// Repairer replaces rows that are wrong; nil where the store cannot.
+	// Repairer replaces rows that are wrong. It is nil where the store cannot do that.
 	Repairer ports.ViewRepairer
-	// From is the time of the first event that has an effect; zero for all events.
+	// From is the time of the first event that has an effect. The zero time means all events.
 	From time.Time
-	// Untrusted says that records which a feed delivers are hints: the events are read from Store.
+	// Untrusted reports whether the records that the feed delivers are only hints. Then the events
+	// are read from Store.
 	Untrusted bool
 	Logger    *slog.Logger
 }
 
-// View is one generation of what a consumer keeps. Calls for one aggregate must come one after the
-// other.
+// View is one generation of what a consumer keeps. Calls for one aggregate must not be concurrent.
 type View struct{ config Config }
 
 // NewView returns a View.
 func NewView(config Config) *View { return &View{config: config} }
 
-// ID is the generation that is filled.
+// ID returns the generation that is filled.
 func (v *View) ID() ports.ViewID { return v.config.View }
 
 // Step is what handling some records did.
 type Step struct {
-	// Applied is how many events were applied, Healed how many of them the feed had left out, and
-	// Duplicates how many records were dropped because their events had been applied before.
+	// Applied is how many events were applied. Healed is how many of them the feed had left out.
+	// Duplicates is how many records were dropped because their events had been applied before.
 	Applied, Healed, Duplicates int
 	// Foreign holds the records that are not in the event store. They had no effect.
 	Foreign []eventsourcing.Record
 }
 
-// Handle applies record, and before it what is missing. The error names the event that is to blame;
-// see [failure.Event].
+// Handle applies record, and before it what is missing. The error names the event that failed; see
+// [failure.Event].
 func (v *View) Handle(ctx context.Context, record eventsourcing.Record) (Step, error) {
 	state, err := v.State(ctx, record.AggregateID)
 	if err != nil {
@@ -82,8 +82,8 @@ func (v *View) Handle(ctx context.Context, record eventsourcing.Record) (Step, e
 	return did, err
 }
 
-// BringUp applies what the event store holds of one aggregate, which is at least up to head, and
-// the view does not.
+// BringUp applies the events of one aggregate that the view does not have. The event store has them
+// at least up to head.
 func (v *View) BringUp(ctx context.Context, head ports.Head) (advanced int, err error) {
 	state, err := v.State(ctx, head.AggregateID)
 	if err != nil || state.SequenceNumber >= head.SequenceNumber {
@@ -92,7 +92,7 @@ func (v *View) BringUp(ctx context.Context, head ports.Head) (advanced int, err 
 	return v.bringUp(ctx, head.AggregateID, state, head.SequenceNumber)
 }
 
-// BringUpToEnd applies all that the event store holds of one aggregate and the view does not.
+// BringUpToEnd applies all events of one aggregate that the event store has and the view does not.
 func (v *View) BringUpToEnd(ctx context.Context, aggregateID uuid.UUID) (advanced int, err error) {
 	state, err := v.State(ctx, aggregateID)
 	if err != nil {
@@ -109,7 +109,7 @@ func (v *View) bringUp(ctx context.Context, aggregateID uuid.UUID, state ports.V
 	return v.advance(ctx, aggregateID, state, records)
 }
 
-// Take applies what the view does not have of a history that was read as a whole.
+// Take applies the part of a complete history that the view does not have.
 func (v *View) Take(ctx context.Context, history []eventsourcing.Record) error {
 	aggregateID := history[0].AggregateID
 	if err := check(history, aggregateID, 0); err != nil {
@@ -123,8 +123,8 @@ func (v *View) Take(ctx context.Context, history []eventsourcing.Record) error {
 	return err
 }
 
-// State tells how far the view is with one aggregate. A state that cannot be read counts as none:
-// the view is derived from the events, and begins with the first one again.
+// State returns how far the view is with one aggregate. A state that cannot be read counts as none:
+// the view is derived from the events, and starts with the first one again.
 func (v *View) State(ctx context.Context, aggregateID uuid.UUID) (ports.ViewState, error) {
 	state, err := v.config.Views.State(ctx, v.config.View, aggregateID)
 	if errors.Is(err, ports.ErrCorrupt) {
@@ -135,7 +135,7 @@ func (v *View) State(ctx context.Context, aggregateID uuid.UUID) (ports.ViewStat
 	return state, failure.Mark(ports.FailureStore, err)
 }
 
-// missing reads what is behind after, which must reach at least up to the given sequence number.
+// missing reads the events after the sequence number after. They must reach at least up to upTo.
 func (v *View) missing(ctx context.Context, aggregateID uuid.UUID, after, upTo uint64) ([]eventsourcing.Record, error) {
 	records, err := v.config.Store.Load(ctx, aggregateID, after)
 	if err != nil {
@@ -151,7 +151,7 @@ func (v *View) missing(ctx context.Context, aggregateID uuid.UUID, after, upTo u
 	return records, nil
 }
 
-// check makes a broken history an error of the store.
+// check returns an error of the store if a history is broken.
 func check(records []eventsourcing.Record, aggregateID uuid.UUID, after uint64) error {
 	if err := eventsourcing.CheckHistory(records, aggregateID, after); err != nil {
 		return failure.Mark(ports.FailureStore, fmt.Errorf("%w: %w", ports.ErrCorrupt, err))
@@ -159,8 +159,8 @@ func check(records []eventsourcing.Record, aggregateID uuid.UUID, after uint64) 
 	return nil
 }
 
-// advance applies records, which follow state: all at once, or when one of them fails as far as
-// possible and that one by one, so that the error names it; see [failure.Event].
+// advance applies records, which follow state, all at once. When one of them fails, it applies them
+// one by one, as far as possible, so that the error names the event; see [failure.Event].
 func (v *View) advance(ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record) (advanced int, err error) {
 	if _, err = v.apply(ctx, aggregateID, state, records); err == nil {
 		return len(records), nil
@@ -174,7 +174,7 @@ func (v *View) advance(ctx context.Context, aggregateID uuid.UUID, state ports.V
 		if failure.Transient(err) {
 			return i, err
 		}
-		// Another process may have been told to skip it.
+		// An operator may have told another process to skip it.
 		if refreshed := v.config.Skips.RefreshSkips(ctx, aggregateID); refreshed != nil {
 			return i, refreshed
 		}

@@ -23,7 +23,7 @@ const (
 // Scanner is what a [Walk] reads.
 type Scanner interface {
 	ports.HeadScanner
-	// ListEvents is that of ports.RecordLister.
+	// ListEvents is as in ports.RecordLister.
 	ListEvents(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error)
 	Loader
 }
@@ -31,24 +31,23 @@ type Scanner interface {
 // Walk visits every aggregate of some types in the event store, several at once.
 type Walk struct {
 	Store Scanner
-	// Takes says which aggregate types are visited.
+	// Takes reports which aggregate types are visited.
 	Takes func(aggregateType string) bool
 	// Workers is how many aggregates are visited at once.
 	Workers int
 	Backoff failure.Backoff
-	// Place is where the walk begins, and is told how far it has got; nil for a walk that begins at
-	// the first aggregate and remembers nothing.
+	// Place is where the walk begins, and it stores how far the walk has got. If it is nil, the
+	// walk begins at the first aggregate and stores nothing.
 	Place *Place
-	// Stuck, when set, is told of each failed attempt that will be repeated. id is the nil UUID
-	// when the listing failed.
+	// Stuck, unless nil, is called for each failed attempt that will be repeated. id is the nil
+	// UUID when the listing failed.
 	Stuck func(ctx context.Context, id uuid.UUID, attempt int, err error)
-	// Flows, when set, is told when an attempt that Stuck was told of has been repeated with
-	// success.
+	// Flows, unless nil, is called when a repeated attempt has succeeded after calls of Stuck.
 	Flows func(ctx context.Context, id uuid.UUID)
 }
 
 // Heads visits the head of every aggregate. Calls of visit are concurrent. A transient error of
-// visit is tried again for that aggregate alone, until ctx ends; any other error ends the walk.
+// visit is retried for that aggregate alone, until ctx ends. Any other error ends the walk.
 func (w Walk) Heads(ctx context.Context, visit func(context.Context, ports.Head) error) error {
 	list := func(ctx context.Context, cursor ports.Cursor) (heads []ports.Head, next ports.Cursor, err error) {
 		page, err := w.Store.ScanHeads(ctx, cursor, headPage)
@@ -63,10 +62,11 @@ func (w Walk) Heads(ctx context.Context, visit func(context.Context, ports.Head)
 }
 
 // Histories visits the history of every aggregate, as it is when it is read, in the way of Heads.
-// Read one after the other, as they are stored, they cost less than half of what loading them by
-// their heads does (BenchmarkRebuild).
+// It reads the events in the order in which they are stored. That costs less than half of loading
+// each history by its head (BenchmarkRebuild).
 func (w Walk) Histories(ctx context.Context, visit func(context.Context, []eventsourcing.Record) error) error {
-	var last []eventsourcing.Record // the last history of a page, which may continue on the next page
+	// the last history of a page, which may continue on the next page
+	var last []eventsourcing.Record
 	list := func(ctx context.Context, cursor ports.Cursor) (histories [][]eventsourcing.Record, next ports.Cursor, err error) {
 		page, err := w.Store.ListEvents(ctx, cursor, historyPage)
 		if err != nil {
@@ -97,7 +97,7 @@ func (w Walk) Histories(ctx context.Context, visit func(context.Context, []event
 	})
 }
 
-// walk lists pages and has workers visit what is on them.
+// walk lists pages, and workers visit what is on them.
 func walk[T any](
 	ctx context.Context, w Walk, list func(context.Context, ports.Cursor) ([]T, ports.Cursor, error),
 	id func(T) uuid.UUID, visit func(context.Context, T) error,
@@ -137,7 +137,7 @@ func walk[T any](
 			}
 		}
 	})
-	for range w.Workers { // which keep their stacks: they grow with the first aggregate
+	for range w.Workers { // the workers keep their stacks, which grow with the first aggregate
 		all.Go(func() error {
 			for it := range due {
 				if err := w.persist(ctx, id(it.value), func() error { return visit(ctx, it.value) }); err != nil {
@@ -205,10 +205,10 @@ func (s *sheets) finish(ctx context.Context, of *sheet) error {
 		first := s.open[0]
 		s.open = s.open[1:]
 		s.done += uint64(first.size)
-		if s.place == nil || first.next == "" { // the end is for the owner of the place to note
+		if s.place == nil || first.next == "" { // the owner of the place records the end
 			continue
 		}
-		// A place that is not stored costs work after a restart, and nothing else.
+		// A place that is not stored costs only repeated work after a restart.
 		if err := s.place.reached(ctx, first.next, uint64(first.size)); err != nil && (!failure.Transient(err) || ctx.Err() != nil) {
 			return err
 		}

@@ -15,14 +15,14 @@ import (
 
 // Counters count since the process started.
 type Counters struct {
-	// Handled counts the events that had their effect, Duplicates those that had it before, Healed
-	// those that the feed had left out, Retries failed attempts, Expired offsets that were too old,
-	// Reconciled the aggregates that the background check has brought up, Foreign the records of
-	// the feed that the event store does not have.
+	// Handled counts the events that had their effect. Duplicates counts those that had it before.
+	// Healed counts those that the feed had left out. Retries counts failed attempts. Expired
+	// counts offsets that were too old. Reconciled counts the aggregates that the background check
+	// has brought up. Foreign counts the records of the feed that the event store does not have.
 	Handled, Duplicates, Healed, Retries, Expired, Reconciled, Foreign atomic.Uint64
 }
 
-// Health is how one consumer is. It is safe for concurrent use.
+// Health is the health of one consumer. It is safe for concurrent use.
 type Health struct {
 	Counters
 	now       func() time.Time
@@ -34,14 +34,14 @@ type Health struct {
 	wasExpired bool
 	holder     ports.LeaseOwner
 	rebuild    *ports.RebuildStatus
-	// stuck holds the aggregates that failed at least once and have not succeeded since, loop the
-	// error of the loop itself, stop why the consumer has stopped itself.
+	// stuck holds the aggregates that have failed at least once and have not succeeded since. loop
+	// is the error of the loop itself. stop is why the consumer has stopped itself.
 	stuck      map[uuid.UUID]*ports.ConsumerFailure
 	loop, stop *ports.ConsumerFailure
 }
 
-// New returns the Health of a consumer that is stopped. An aggregate counts as stuck from attempt
-// failAfter on.
+// New returns the Health of a consumer that is stopped. An aggregate counts as stuck from its
+// attempt number failAfter on.
 func New(now func() time.Time, failAfter int) *Health {
 	return &Health{
 		now: now, failAfter: failAfter, state: ports.ConsumerStopped, stuck: make(map[uuid.UUID]*ports.ConsumerFailure),
@@ -106,7 +106,7 @@ func (h *Health) Halt(err error) {
 	}
 }
 
-// Halted says whether Halt was called and Unhalt was not.
+// Halted reports whether Halt was called and Unhalt was not.
 func (h *Health) Halted() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -135,7 +135,7 @@ func (h *Health) Failed(at ports.Head, attempt int, err error) (newly bool) {
 	return attempt == h.failAfter
 }
 
-// Since tells when an aggregate failed first; zero when it does not fail.
+// Since returns when an aggregate failed first. It is zero when the aggregate does not fail.
 func (h *Health) Since(aggregateID uuid.UUID) time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -1,4 +1,4 @@
-// Package holds keeps two pieces of work from one aggregate at the same time.
+// Package holds keeps two pieces of work from using the same aggregate at the same time.
 package holds
 
 import (
@@ -8,8 +8,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// Holds are the aggregates that work is done on. One piece of work may hold several aggregates; it
-// gets all of them at once or none, so no two can wait for each other. The zero value is ready.
+// Holds is the set of aggregates that work is being done on. One piece of work may hold several
+// aggregates. It gets all of them at once or none, so that two pieces of work cannot wait for each
+// other. The zero value is ready.
 type Holds struct {
 	mu   sync.Mutex
 	held map[uuid.UUID]*Hold
@@ -17,11 +18,11 @@ type Holds struct {
 
 // Hold is one piece of work.
 type Hold struct {
-	// over is closed when the work is over; nil while nobody waits for that.
+	// over is closed when the work is over. It is nil while nothing waits for that.
 	over chan struct{}
 }
 
-// Acquire waits until nobody holds any of ids, and holds them. ids has no repetitions.
+// Acquire waits until none of ids is held, and holds them. ids has no repetitions.
 func (h *Holds) Acquire(ids ...uuid.UUID) *Hold {
 	for {
 		own, wait := h.try(ids)
@@ -53,7 +54,7 @@ func (h *Holds) try(ids []uuid.UUID) (own *Hold, wait <-chan struct{}) {
 	return own, nil
 }
 
-// Release lets go of what Acquire has returned.
+// Release releases what Acquire returned.
 func (h *Holds) Release(own *Hold, ids ...uuid.UUID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -69,7 +70,8 @@ func (h *Holds) Release(own *Hold, ids ...uuid.UUID) {
 func Distinct[T any](values []T, get func(*T) uuid.UUID) []uuid.UUID {
 	ids := make([]uuid.UUID, 0, len(values))
 	for i := range values {
-		if id := get(&values[i]); !slices.Contains(ids, id) { // there are few, and neighbours are often the same
+		// there are few ids, and neighbours are often the same
+		if id := get(&values[i]); !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}

@@ -1,9 +1,9 @@
 // Package lease lets one of several processes do a piece of work at a time.
 //
 // A process that cannot renew its lease for half of its time stops, while the lease still protects
-// it. One that was asleep for longer does not know that it lost the lease: the renewal rests on a
-// clock that stands still meanwhile. So a lease protects nothing by itself: what must not be
-// overwritten by such a process carries the epoch of the lease, and loses against a higher one.
+// it. A process that was suspended for longer does not know that it lost the lease, because the
+// clock that the renewal uses stood still meanwhile. So a lease protects nothing by itself. What
+// such a process must not overwrite carries the epoch of the lease, and a higher epoch wins.
 package lease
 
 import (
@@ -17,22 +17,22 @@ import (
 	"orderflow/ports"
 )
 
-// StandbyPoll is how often a process that stands by tries to take the lease over.
+// StandbyPoll is how often a process on standby tries to take the lease over.
 const StandbyPoll = time.Second
 
-// ErrLost is why the work ends whose lease is lost.
+// ErrLost is the cause with which the work ends when the lease is lost.
 var ErrLost = errors.New("the lease is lost")
 
 // Config is what a [Holder] needs. All fields are required.
 type Config struct {
 	Leases ports.Leases
-	// Name is that of the lease, and Owner this process.
+	// Name is the name of the lease. Owner is this process.
 	Name  string
 	Owner ports.LeaseOwner
-	// TTL is how long a lease outlives its holder.
+	// TTL is how long a lease lasts after its last renewal.
 	TTL time.Duration
 	Now func() time.Time
-	// Standby is told that another process holds the lease.
+	// Standby is called when another process holds the lease.
 	Standby func(owner ports.LeaseOwner)
 	Logger  *slog.Logger
 }
@@ -44,15 +44,15 @@ type Holder struct{ config Config }
 // New returns a Holder that holds nothing.
 func New(config Config) *Holder { return &Holder{config} }
 
-// held is a lease that this process holds: its epoch, and a moment at which it had not begun to run
-// out.
+// held is a lease that this process holds: its epoch, and a moment at which its time had not begun
+// to run.
 type held struct {
 	epoch uint64
 	since time.Time
 }
 
 // Hold waits for the lease and runs work while this process holds it. The context of work ends with
-// [ErrLost] as its cause, in time before another process may have the lease.
+// [ErrLost] as its cause before another process can have the lease.
 func (h *Holder) Hold(ctx context.Context, work func(ctx context.Context, epoch uint64) error) error {
 	current, err := h.acquire(ctx)
 	if err != nil {
@@ -73,7 +73,7 @@ func (h *Holder) Hold(ctx context.Context, work func(ctx context.Context, epoch 
 	return err
 }
 
-// acquire waits until the lease is ours.
+// acquire waits until this process has the lease.
 func (h *Holder) acquire(ctx context.Context) (held, error) {
 	for {
 		current, err := h.try(ctx)
@@ -92,7 +92,8 @@ func (h *Holder) acquire(ctx context.Context) (held, error) {
 	}
 }
 
-// Try takes or renews the lease once. *ports.LeaseHeldError when another process holds it.
+// Try takes or renews the lease once. It returns *ports.LeaseHeldError when another process holds
+// it.
 func (h *Holder) Try(ctx context.Context) error {
 	_, err := h.try(ctx)
 	return err
@@ -109,8 +110,8 @@ func (h *Holder) try(ctx context.Context) (held, error) {
 	return held{epoch, since}, nil
 }
 
-// renew renews the lease until ctx ends. It counts as lost when another process holds it or has
-// held it, and while it still protects when renewing has not worked for half of its time.
+// renew renews the lease until ctx ends. The lease counts as lost when another process holds it or
+// has held it, or when no renewal has succeeded for half of its time; then it still protects.
 func (h *Holder) renew(ctx context.Context, current held, lose context.CancelCauseFunc) {
 	tick := time.NewTicker(h.config.TTL / 8)
 	defer tick.Stop()

@@ -17,20 +17,21 @@ import (
 	"orderflow/ports"
 )
 
-// Config is what a [Desk] needs. Fields are required but for flags.
+// Config is what a [Desk] needs. All fields but the flags are required.
 type Config struct {
-	// Name is that of the consumer.
+	// Name is the name of the consumer.
 	Name string
 	Lot  *Lot
 	// Max is the number of parked aggregates beyond which the consumer stops instead of parking
 	// more.
 	Max int
-	// Shared says that other processes work as the consumer, too.
+	// Shared reports whether other processes work as the consumer, too.
 	Shared bool
-	// Publishes says that the consumer fills no table, and Repairable that the store can replace
-	// the rows of one aggregate.
+	// Publishes reports whether the consumer fills no table. Repairable reports whether the store
+	// can replace the rows of one aggregate.
 	Publishes, Repairable bool
-	// Alone does work on one aggregate while nothing else does, and turns a panic into an error.
+	// Alone runs work on one aggregate while no other work on it runs, and turns a panic into an
+	// error.
 	Alone func(id uuid.UUID, work func() error) error
 	// Enter returns the view that is read, and keeps the consumer from ending its life until leave
 	// is called. Its error says why the consumer does not work in this process.
@@ -42,7 +43,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Desk parks aggregates, and lets people retry and skip. Its methods are safe for concurrent use.
+// Desk parks aggregates, and lets operators retry and skip. Its methods are safe for concurrent
+// use.
 type Desk struct {
 	config Config
 	lot    *Lot
@@ -54,16 +56,16 @@ func NewDesk(config Config) *Desk { return &Desk{config, config.Lot} }
 // now is the time as it is stored.
 func (d *Desk) now() time.Time { return eventsourcing.Timestamp(d.config.Now()) }
 
-// errTooManyParked stops the consumer: when so many aggregates fail, it is not about the
+// errTooManyParked stops the consumer: when so many aggregates fail, the cause is not in the
 // aggregates.
 var errTooManyParked = errors.New(
 	"too many aggregates are parked: find the cause, retry or skip some of them, and resume the consumer")
 
-// errTooManyWait keeps the consumer where it is until a newer program takes over.
+// errTooManyWait keeps the consumer at its position until a newer program takes over.
 var errTooManyWait = errors.New("too many aggregates wait for a newer version of the program: start that version")
 
-// Park sets the aggregate of record aside. The entry is stored before the record counts as done, so
-// the offset never passes an event that is neither applied nor parked.
+// Park parks the aggregate of record. The entry is stored before the record counts as done, so the
+// offset never passes an event that is neither applied nor parked.
 func (d *Desk) Park(ctx context.Context, record eventsourcing.Record, attempts int, cause error) error {
 	return d.config.Alone(record.AggregateID, func() error {
 		if d.lot.Count() >= d.config.Max {
@@ -73,8 +75,8 @@ func (d *Desk) Park(ctx context.Context, record eventsourcing.Record, attempts i
 	})
 }
 
-// tooMany is the error for an aggregate that cannot be parked any more. The consumer stops itself,
-// unless the program is just too old: then it keeps trying, so that no operator has to resume it
+// tooMany is the error for an aggregate that cannot be parked any more. The consumer stops itself.
+// If the program is only too old, the consumer keeps trying, so that no operator has to resume it
 // after the upgrade.
 func (d *Desk) tooMany(record eventsourcing.Record, cause error) error {
 	if failure.Newer(cause) {
@@ -106,15 +108,15 @@ func (d *Desk) setAside(
 	return nil
 }
 
-// Retry handles an aggregate that was parked, from the event that failed to the last one.
+// Retry applies the events of a parked aggregate, from the event that failed to the last one.
 func (d *Desk) Retry(ctx context.Context, id uuid.UUID) error {
 	return d.release(ctx, id, func(ports.ParkedAggregate) error { return nil })
 }
 
-// Skip passes over the event that failed, notes why, and handles the rest.
+// Skip skips the event that failed, records the reason, and applies the rest.
 func (d *Desk) Skip(ctx context.Context, id uuid.UUID, reason string) error {
 	return d.release(ctx, id, func(parked ports.ParkedAggregate) error {
-		// From here on every generation passes over the event by itself, this one included.
+		// From now on every generation skips the event by itself, this one included.
 		err := d.lot.Skip(ctx, ports.Skip{
 			AggregateID: id, SequenceNumber: parked.SequenceNumber, EventID: parked.EventID, EventType: parked.EventType,
 			Reason: reason, Error: parked.Error, SkippedAt: d.now(),
@@ -126,8 +128,8 @@ func (d *Desk) Skip(ctx context.Context, id uuid.UUID, reason string) error {
 	})
 }
 
-// release prepares a parked aggregate and brings it up to its last event; then it is parked no
-// longer.
+// release prepares a parked aggregate and brings it up to its last event. Then it is not parked any
+// more.
 func (d *Desk) release(ctx context.Context, id uuid.UUID, prepare func(ports.ParkedAggregate) error) error {
 	view, leave, err := d.config.Enter()
 	if err != nil {
@@ -151,7 +153,7 @@ func (d *Desk) release(ctx context.Context, id uuid.UUID, prepare func(ports.Par
 	})
 }
 
-// bringBack brings a parked aggregate up. The caller holds it.
+// bringBack brings a parked aggregate up to its last event. The caller holds the aggregate.
 func (d *Desk) bringBack(ctx context.Context, view *filling.View, parked ports.ParkedAggregate) error {
 	id := parked.AggregateID
 	err := d.bringUpParked(ctx, parked, func() (int, error) {
@@ -163,7 +165,7 @@ func (d *Desk) bringBack(ctx context.Context, view *filling.View, parked ports.P
 	if err := d.lot.Unpark(ctx, id); err != nil {
 		return err
 	}
-	if d.config.Shared { // what another process has passed over until then, the event store has by now
+	if d.config.Shared { // the event store has by now what another process has skipped until then
 		err := d.bringUpParked(ctx, parked, func() (int, error) { return view.BringUpToEnd(ctx, id) })
 		if err != nil {
 			return fmt.Errorf("aggregate %s is not parked any more, but may miss its last events until the next one: %w", id, err)
@@ -174,8 +176,8 @@ func (d *Desk) bringBack(ctx context.Context, view *filling.View, parked ports.P
 	return nil
 }
 
-// bringUpParked calls bringUp for a parked aggregate, and parks it once more if that fails. The
-// caller holds it.
+// bringUpParked calls bringUp for a parked aggregate, and parks it again if that fails. The caller
+// holds the aggregate.
 func (d *Desk) bringUpParked(ctx context.Context, parked ports.ParkedAggregate, bringUp func() (advanced int, err error)) error {
 	err := failure.Protect(d.config.Logger, func() error {
 		advanced, err := bringUp()
@@ -207,7 +209,7 @@ func (d *Desk) RetryWaiting(ctx context.Context) {
 		}
 		err := d.release(ctx, parked.AggregateID, func(ports.ParkedAggregate) error { return nil })
 		if still := (*ports.StillParkedError)(nil); errors.As(err, &still) && still.Parked.Kind == ports.FailureNewer {
-			continue // and so will most of the others; each is one read
+			continue // most of the others will fail, too; each costs one read
 		}
 		if err != nil && ctx.Err() == nil {
 			d.config.Logger.Warn("aggregate that waited for a newer program stays parked", "aggregate_id", parked.AggregateID, "error", err)

@@ -14,8 +14,7 @@ import (
 // page is how many entries are read at once.
 const page = 256
 
-// Lot is what one consumer leaves out, as far as this process knows. It is safe for concurrent
-// use.
+// Lot is what one consumer leaves out, as far as this process knows. It is safe for concurrent use.
 type Lot struct {
 	consumer string
 	parked   ports.ParkingLot
@@ -26,7 +25,7 @@ type Lot struct {
 	skipped    map[event]bool
 }
 
-// event is the place of an event in the history of its aggregate.
+// event identifies an event: its aggregate, and its place in the history of that aggregate.
 type event struct {
 	aggregateID uuid.UUID
 	sequence    uint64
@@ -85,7 +84,7 @@ func (l *Lot) LoadParked(ctx context.Context) error {
 	return nil
 }
 
-// Has says whether an aggregate is parked.
+// Has reports whether an aggregate is parked.
 func (l *Lot) Has(id uuid.UUID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -119,11 +118,12 @@ func (l *Lot) Count() int {
 	return len(l.aggregates)
 }
 
-// Summary is what a status tells about a [Lot].
+// Summary is what a status says about a [Lot].
 type Summary struct {
-	// Parked is how many aggregates are parked, Waiting how many of them wait for a newer program.
+	// Parked is how many aggregates are parked. Waiting is how many of them wait for a newer
+	// program.
 	Parked, Waiting int
-	// Oldest is when the first of them was parked; zero for none.
+	// Oldest is when the first of them was parked. It is zero if there is none.
 	Oldest time.Time
 }
 

@@ -9,15 +9,15 @@ import (
 	"orderflow/ports"
 )
 
-// Skipped says whether an event is to be passed over.
+// Skipped reports whether an event is to be skipped.
 func (l *Lot) Skipped(aggregateID uuid.UUID, sequence uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.skipped) > 0 && l.skipped[event{aggregateID, sequence}]
 }
 
-// RefreshSkips reads which events of one aggregate are skipped, as another process may have decided
-// that.
+// RefreshSkips reads which events of one aggregate are skipped, because another process may have
+// changed that.
 func (l *Lot) RefreshSkips(ctx context.Context, aggregateID uuid.UUID) error {
 	var found []event
 	for query := (ports.SkipQuery{Consumer: l.consumer, AggregateID: aggregateID, Limit: page}); ; {
@@ -45,7 +45,7 @@ func (l *Lot) RefreshSkips(ctx context.Context, aggregateID uuid.UUID) error {
 	return nil
 }
 
-// Skip stores the decision to pass over an event.
+// Skip stores the decision to skip an event.
 func (l *Lot) Skip(ctx context.Context, skip ports.Skip) error {
 	skip.Consumer = l.consumer
 	if err := l.skips.RecordSkip(ctx, skip); err != nil {
@@ -57,7 +57,7 @@ func (l *Lot) Skip(ctx context.Context, skip ports.Skip) error {
 	return nil
 }
 
-// Unskip takes the decision about an event back.
+// Unskip takes the decision to skip an event back.
 func (l *Lot) Unskip(ctx context.Context, aggregateID uuid.UUID, sequence uint64) error {
 	if err := l.skips.ForgetSkip(ctx, l.consumer, aggregateID, sequence); err != nil {
 		return err

@@ -9,11 +9,11 @@ import (
 	"orderflow/ports"
 )
 
-// Unskip takes back the decision to pass over an event, and makes the view of its aggregate what it
+// Unskip takes back the decision to skip an event, and changes the view of its aggregate to what it
 // is with the event.
 //
-// The decision goes first. A crash in between leaves a view without the event, which verification
-// finds and repair mends.
+// The decision is removed first. A crash in between leaves a view without the event. Verification
+// finds that and repair corrects it.
 func (d *Desk) Unskip(ctx context.Context, id uuid.UUID, sequence uint64) error {
 	view, leave, err := d.config.Enter()
 	if err != nil {

@@ -22,18 +22,19 @@ import (
 // Config is what a [Builder] needs. All fields but Live and Verify are required.
 type Config struct {
 	Generation ports.Generation
-	// Next is the generation that is filled, Filled how far that has got, and Live the one that is
-	// read; nil when another version of the effect has filled it.
+	// Next is the generation that is filled, and Filled is how far that is. Live is the generation
+	// that is read. It is nil when another version of the effect filled it.
 	Next, Live *filling.View
 	Filled     *filling.Place
 	// Walk returns a walk over the aggregates of the consumer.
 	Walk func(*filling.Place) filling.Walk
-	// Alone does work on one aggregate while nothing else does, and turns a panic into an error.
+	// Alone runs work on one aggregate while no other work on it runs, and turns a panic into an
+	// error.
 	Alone func(id uuid.UUID, work func() error) error
-	// Forget forgets what the delivery has left out of Next until now: every aggregate will be
-	// looked at.
+	// Forget forgets what the delivery has left out of Next so far: every aggregate will be
+	// visited.
 	Forget func()
-	// Verify holds one generation against the events; without it nothing is compared.
+	// Verify compares one generation with the events. When it is nil, nothing is compared.
 	Verify  func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error)
 	Wishes  *Wishes
 	Health  *health.Health
@@ -48,12 +49,12 @@ type Builder struct{ config Config }
 // New returns a Builder.
 func New(config Config) *Builder { return &Builder{config} }
 
-// errRefused: the rebuild has found differences and waits for an operator.
+// errRefused says that the rebuild has found differences and waits for an operator.
 var errRefused = errors.New("differences were found")
 
-// Run fills and verifies the next generation, until that worked or ctx ends; then it returns the
-// error of ctx. The delivery continues beside it, for the next generation too. A rebuild that has
-// found differences waits until an operator wishes it again.
+// Run fills and verifies the next generation. It returns nil when that worked, and the error of ctx
+// when ctx ended first. The delivery of new events continues meanwhile, for the next generation
+// too. A rebuild that has found differences waits until an operator asks for it again.
 func (b *Builder) Run(ctx context.Context) error {
 	started := b.config.Now()
 	for attempt := 1; ; attempt++ {
@@ -84,7 +85,7 @@ func (b *Builder) Run(ctx context.Context) error {
 func (b *Builder) once(ctx context.Context, request ports.RebuildRequest, started time.Time) error {
 	status := ports.RebuildStatus{Phase: ports.RebuildFilling, Generation: b.config.Generation, StartedAt: started}
 	b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { *s = status })
-	var total atomic.Uint64 // so that people can see how long it will take
+	var total atomic.Uint64 // so that operators see how long it will take
 	err := b.config.Walk(nil).Heads(ctx, func(context.Context, ports.Head) error { total.Add(1); return nil })
 	if err != nil {
 		return fmt.Errorf("count the aggregates: %w", err)
@@ -110,8 +111,8 @@ func (b *Builder) once(ctx context.Context, request ports.RebuildRequest, starte
 	return errRefused
 }
 
-// fill brings every aggregate of the next generation up to its head. Those that cannot be brought
-// up are in the report. After an interruption it continues where it was, unless the delivery has
+// fill brings every aggregate of the next generation up to its head. The report names those that
+// cannot be brought up. After an interruption it continues where it was, unless the delivery has
 // left something out meanwhile.
 func (b *Builder) fill(ctx context.Context, request ports.RebuildRequest, total uint64) (ports.VerifyReport, error) {
 	f := &fill{Builder: b, total: total, limit: rate.NewLimiter(rate.Inf, 1)}
@@ -124,7 +125,7 @@ func (b *Builder) fill(ctx context.Context, request ports.RebuildRequest, total 
 		if err := b.config.Filled.Begin(ctx); err != nil {
 			return f.report, err
 		}
-		b.config.Forget() // every aggregate is looked at below, after this
+		b.config.Forget() // every aggregate is visited below, after this
 	}
 	err := b.config.Walk(b.config.Filled).Histories(ctx, f.take)
 	if errors.Is(err, ports.ErrCorrupt) && ctx.Err() == nil {
@@ -136,7 +137,7 @@ func (b *Builder) fill(ctx context.Context, request ports.RebuildRequest, total 
 		}
 	}
 	if err == nil {
-		err = b.config.Filled.End(ctx, b.now()) // who asks again wants all of it looked at again
+		err = b.config.Filled.End(ctx, b.now()) // a repeated request visits all aggregates again
 	}
 	return f.report, err
 }
@@ -190,8 +191,8 @@ func (f *fill) visit(ctx context.Context, end eventsourcing.Record, work func() 
 // maxShown bounds how many differences are described; all are counted.
 const maxShown = 20
 
-// compare holds the next generation against the events, and the live one too, if the same reducer
-// has filled it: then both equal the same fold, and so each other.
+// compare compares the next generation with the events. It compares the live generation too, if the
+// same reducer filled it: if both equal the same fold, they equal each other.
 func (b *Builder) compare(ctx context.Context) (ports.VerifyReport, error) {
 	report, err := b.config.Verify(ctx, b.config.Next.ID())
 	if err != nil || report.Differences > 0 || b.config.Live == nil {

@@ -1,12 +1,13 @@
-// Package rebuild fills a new generation of a view beside the live one, and proves that it is right
-// before anybody reads it.
+// Package rebuild fills a new generation of a view beside the live one, and verifies it before it
+// is read.
 //
-// A [Builder] walks over all aggregates and brings each one up to its last event. Then it holds the
-// rows against the fold of the events, in the next and in the live generation. If anything differs,
-// the rebuild is refused: it stays as it is, and waits until an operator repairs the cause and asks
-// again, or aborts it. Switching to the generation that was built is the business of who has
-// started the Builder.
+// A [Builder] walks over all aggregates and brings each one up to its last event. Then it compares
+// the rows with the fold of the events, in the next and in the live generation. If anything
+// differs, the rebuild is refused: the new generation stays as it is, and the Builder waits until
+// an operator removes the cause and asks again, or aborts the rebuild. The caller of the Builder
+// switches to the new generation.
 //
-// The delivery of new events to the next generation continues meanwhile. What it has to leave out
-// is noted by the consumer, and makes a filling that is interrupted begin anew; see filling.Place.
+// The delivery of new events to the next generation continues meanwhile. The consumer records what
+// the delivery has to leave out. An interrupted filling then starts from the beginning; see
+// filling.Place.
 package rebuild

@@ -6,8 +6,8 @@ import (
 	"orderflow/ports"
 )
 
-// Wishes carry what people ask for to the [Builder]. They do not survive a restart: after one, a
-// rebuild continues with verification and without a limit. They are safe for concurrent use.
+// Wishes carry the requests of operators to the [Builder]. They do not survive a restart: after
+// one, a rebuild continues with verification and without a limit. They are safe for concurrent use.
 type Wishes struct {
 	mu      sync.Mutex
 	request ports.RebuildRequest
@@ -15,10 +15,10 @@ type Wishes struct {
 	again chan struct{}
 }
 
-// NewWishes returns Wishes for a rebuild without anything special.
+// NewWishes returns Wishes for a rebuild with verification and without a limit.
 func NewWishes() *Wishes { return &Wishes{again: make(chan struct{}, 1)} }
 
-// Wish asks for a rebuild, or for another try of one that was refused.
+// Wish requests a rebuild, or another try of a rebuild that was refused.
 func (w *Wishes) Wish(request ports.RebuildRequest) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -29,7 +29,7 @@ func (w *Wishes) Wish(request ports.RebuildRequest) {
 	}
 }
 
-// wished returns what was asked for last, and takes the wish for answered.
+// wished returns the last request, and counts an outstanding one as answered.
 func (w *Wishes) wished() ports.RebuildRequest {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,10 +1,10 @@
-// Package reconcile looks now and then whether a consumer has left an aggregate behind. It is the
-// net below everything else, and should never catch anything. What it catches is counted, and
-// it should be asked why.
+// Package reconcile checks from time to time whether a consumer has left an aggregate behind. It is
+// the last safety net and should never find anything. What it finds is counted, and the cause
+// should be searched for.
 //
-// A [Check] walks over all aggregates. One that is behind is given some time, as its event is
-// usually on its way. Then it is brought up. A check outlives the lives of its consumer, and goes
-// on after a restart at the place that it had reached.
+// A [Check] walks over all aggregates. An aggregate that is behind is given some time, because its
+// event is usually on its way. Then the Check brings it up to its last event. A Check outlives the
+// lives of its consumer. After a restart it continues at the place that it had reached.
 package reconcile
 
 import (
@@ -27,7 +27,7 @@ import (
 const (
 	// patience is how long an aggregate may be behind before it is brought up.
 	patience = 10 * time.Second
-	// maxBehind bounds how many aggregates wait for that.
+	// maxBehind bounds how many aggregates may be behind and wait at once.
 	maxBehind = 10_000
 	// retry is the time between the failure of a check and its continuation.
 	retry = time.Minute
@@ -39,12 +39,13 @@ var ErrNotFollowing = fmt.Errorf("the consumer does not follow the feed here: %w
 
 // Subject is the consumer that is checked.
 type Subject interface {
-	// Walk returns a walk over the aggregates of the live generation, with its place.
-	// [ErrNotFollowing].
+	// Walk returns a walk over the aggregates of the live generation, with its place. It returns
+	// [ErrNotFollowing] while the consumer does not follow its feed.
 	Walk(ctx context.Context) (filling.Walk, error)
-	// Behind says whether the live generation has not reached head. [ErrNotFollowing].
+	// Behind reports whether the live generation has not reached head. It returns [ErrNotFollowing]
+	// as Walk does.
 	Behind(ctx context.Context, head ports.Head) (bool, error)
-	// BringUp applies what is missing up to head. [ErrNotFollowing].
+	// BringUp applies what is missing up to head. It returns [ErrNotFollowing] as Walk does.
 	BringUp(ctx context.Context, head ports.Head) error
 }
 
@@ -53,7 +54,7 @@ type Config struct {
 	Subject Subject
 	// Every is the time between the end of one check and the beginning of the next one.
 	Every time.Duration
-	// Rate is how many aggregates a second a check looks at.
+	// Rate is how many aggregates a check visits a second.
 	Rate    int
 	Backoff failure.Backoff
 	Now     func() time.Time
@@ -66,7 +67,7 @@ type Check struct{ config Config }
 // New returns a Check.
 func New(config Config) *Check { return &Check{config} }
 
-// Run checks now and then, until ctx ends.
+// Run starts a check whenever one is due, until ctx ends.
 func (c *Check) Run(ctx context.Context) {
 	pause := c.config.Every
 	for portkit.Sleep(ctx, pause) == nil {
@@ -80,7 +81,7 @@ func (c *Check) Run(ctx context.Context) {
 	}
 }
 
-// ifDue completes a check, and returns the time until the next one is due.
+// ifDue completes a check if one is due, and returns the time until the next one is due.
 func (c *Check) ifDue(ctx context.Context) (left time.Duration, err error) {
 	walk, err := c.config.Subject.Walk(ctx)
 	if err != nil {
@@ -103,7 +104,7 @@ func (c *Check) ifDue(ctx context.Context) (left time.Duration, err error) {
 	return c.config.Every, place.End(ctx, eventsourcing.Timestamp(c.config.Now()))
 }
 
-// check looks at every aggregate from the place of walk on.
+// check visits every aggregate from the place of walk on.
 func (c *Check) check(ctx context.Context, walk filling.Walk) error {
 	late := &latecomers{config: c.config}
 	walk.Place.Before = late.settle
@@ -145,7 +146,8 @@ func (l *latecomers) add(ctx context.Context, head ports.Head) error {
 	return nil
 }
 
-// settle gives the aggregates time to come up by themselves, and brings up those that have not.
+// settle gives the aggregates time to be brought up by the delivery, and brings up those that are
+// still behind.
 func (l *latecomers) settle(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -164,7 +166,7 @@ func (l *latecomers) settle(ctx context.Context) error {
 	return nil
 }
 
-// bringUp brings up an aggregate that nothing else has brought up.
+// bringUp brings up an aggregate that the delivery has not brought up.
 func (l *latecomers) bringUp(ctx context.Context, head ports.Head) error {
 	for attempt := 1; ; attempt++ {
 		err := l.config.Subject.BringUp(ctx, head)

@@ -9,22 +9,22 @@ import (
 	"orderflow/ports"
 )
 
-// Mark keeps the positions. Its memory is bounded by what is in flight. It is safe for concurrent
-// use.
+// Mark keeps the positions. Its memory is bounded by the number of deliveries in flight. It is safe
+// for concurrent use.
 type Mark struct {
 	mu      sync.Mutex
 	streams map[string]*inFlight
 }
 
-// Reach is how far a stream is done: the position, and the newest heartbeat on the way there, zero
-// for none.
+// Reach is how far a stream is done: the position, and the newest heartbeat up to there. The
+// heartbeat is zero if there was none.
 type Reach struct {
 	Position ports.Position
 	Beat     time.Time
 }
 
-// inFlight is a queue of the deliveries of one stream that are not yet behind the mark, in the
-// order of delivery.
+// inFlight is a queue of the deliveries of one stream that the mark has not passed, in the order of
+// delivery.
 type inFlight struct {
 	first   uint64 // number of the delivery at the head of the queue
 	entries []entry
