@@ -7,13 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"runtime/debug"
 	"sync"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"orderflow/domain/eventsourcing"
+	"orderflow/ports/portkit"
 )
 
 // feeder feeds the records of one consumer to Watermill, in lanes. For Watermill it is the
@@ -83,7 +82,7 @@ func (f *feeder) pull(ctx, handling context.Context) {
 			err = errPullEnded
 		}
 		f.report("a consumer's pull ended and will be started again", fmt.Errorf("pull: %w", err))
-		if !pause(ctx, f.config.RetryPause) {
+		if portkit.Sleep(ctx, f.config.RetryPause) != nil {
 			return
 		}
 	}
@@ -143,7 +142,7 @@ func (f *feeder) deliver(ctx context.Context, d *delivery) {
 		if ctx.Err() == nil {
 			f.config.OnError(f.name, d.failure) // Watermill has logged it
 		}
-		if !pause(ctx, f.config.RetryPause) {
+		if portkit.Sleep(ctx, f.config.RetryPause) != nil {
 			return
 		}
 	}
@@ -193,26 +192,13 @@ func (f *feeder) report(msg string, err error) {
 	f.config.OnError(f.name, err)
 }
 
-// protect calls f and turns a panic into an error.
-func protect(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return f()
-}
-
-// pause waits for d. It returns false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
+// protect calls f and turns a panic into an error with the stack.
+func protect(f func() error) error {
+	err := portkit.Protect(f)
+	if panicked := (*portkit.PanicError)(nil); errors.As(err, &panicked) {
+		return fmt.Errorf("%w\n%s", panicked, panicked.Stack)
 	}
+	return err
 }
 
 // laneOf distributes aggregates over lanes. It uses all bytes of the id: UUIDv7 begins with the

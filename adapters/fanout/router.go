@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,11 +49,11 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Lanes < 0 || c.Batch < 0 || c.LaneBuffer < 0 || c.RetryPause < 0 || c.DrainTimeout < 0 {
 		return c, errors.New("fanout: a negative number in the configuration")
 	}
-	setDefault(&c.Lanes, 16)
-	setDefault(&c.LaneBuffer, 64)
-	setDefault(&c.Batch, 128)
-	setDefault(&c.RetryPause, 500*time.Millisecond)
-	setDefault(&c.DrainTimeout, 10*time.Second)
+	c.Lanes = cmp.Or(c.Lanes, 16)
+	c.LaneBuffer = cmp.Or(c.LaneBuffer, 64)
+	c.Batch = cmp.Or(c.Batch, 128)
+	c.RetryPause = cmp.Or(c.RetryPause, 500*time.Millisecond)
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, 10*time.Second)
 	if c.LanesOf == nil {
 		c.LanesOf = func(string) int { return 0 }
 	}
@@ -66,13 +67,6 @@ func (c Config) withDefaults() (Config, error) {
 		c.OnError = func(string, error) {}
 	}
 	return c, nil
-}
-
-func setDefault[T comparable](value *T, standard T) {
-	var zero T
-	if *value == zero {
-		*value = standard
-	}
 }
 
 // topic is the name under which every consumer subscribes. It appears only in Watermill's logs and

@@ -14,6 +14,7 @@ import (
 
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 const (
@@ -97,7 +98,7 @@ func (h *Handler[C, S, E]) Handle(ctx context.Context, request ports.CommandRequ
 			return ports.CommandResult[E]{}, fmt.Errorf("%s on %s: gave up after %d attempts: %w",
 				request.Command.Name(), cause.AggregateID, attempts, err)
 		}
-		if err := sleep(ctx, rand.N(longest)); err != nil {
+		if err := portkit.Sleep(ctx, rand.N(longest)); err != nil {
 			return ports.CommandResult[E]{}, err
 		}
 		longest = min(2*longest, maxPause)
@@ -249,15 +250,4 @@ func (h *Handler[C, S, E]) cause(request ports.CommandRequest[C]) eventsourcing.
 	}
 	cause.Metadata[digestKey] = h.aggregate.Digest(request.Command)
 	return cause
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -106,16 +107,16 @@ func (c Config) withDefaults() Config {
 	if c.Backoff == (failure.Backoff{}) {
 		c.Backoff = failure.Backoff{First: 20 * time.Millisecond, Max: 10 * time.Second}
 	}
-	setDefault(&c.FailAfter, 3)
-	setDefault(&c.ParkAfter, 6)
-	setDefault(&c.MaxParked, 1_000)
-	setDefault(&c.Workers, 8)
-	setDefault(&c.Poll, time.Second)
-	setDefault(&c.LeaseTTL, 10*time.Second)
-	setDefault(&c.DrainTimeout, 10*time.Second)
-	setDefault(&c.Grace, time.Hour)
-	setDefault(&c.ReconcileEvery, time.Hour)
-	setDefault(&c.ReconcileRate, 1_000)
+	c.FailAfter = cmp.Or(c.FailAfter, 3)
+	c.ParkAfter = cmp.Or(c.ParkAfter, 6)
+	c.MaxParked = cmp.Or(c.MaxParked, 1_000)
+	c.Workers = cmp.Or(c.Workers, 8)
+	c.Poll = cmp.Or(c.Poll, time.Second)
+	c.LeaseTTL = cmp.Or(c.LeaseTTL, 10*time.Second)
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, 10*time.Second)
+	c.Grace = cmp.Or(c.Grace, time.Hour)
+	c.ReconcileEvery = cmp.Or(c.ReconcileEvery, time.Hour)
+	c.ReconcileRate = cmp.Or(c.ReconcileRate, 1_000)
 	if c.Beats == nil {
 		c.Beats = noBeats{}
 	}
@@ -125,13 +126,6 @@ func (c Config) withDefaults() Config {
 // takes says whether the consumer takes events of an aggregate type.
 func (c *Config) takes(aggregateType string) bool {
 	return len(c.Types) == 0 || slices.Contains(c.Types, aggregateType)
-}
-
-func setDefault[T comparable](value *T, standard T) {
-	var zero T
-	if *value == zero {
-		*value = standard
-	}
 }
 
 // Beats is told how far heartbeats have come, and tells how old what was not handled may be; see

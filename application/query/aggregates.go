@@ -10,6 +10,7 @@ import (
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 // The pauses of a waiting read. A view is usually a few milliseconds behind. A view that is further
@@ -61,7 +62,7 @@ func (q *Aggregates) Row(ctx context.Context, aggregateID uuid.UUID, minSequence
 			return nil, fmt.Errorf("%s %s: %s is at sequence number %d, not yet at %d: %w",
 				q.config.Type, aggregateID, q.config.Projection.Table.Name, at, minSequence, ports.ErrUnavailable)
 		}
-		if err := sleep(ctx, min(pause, left)); err != nil {
+		if err := portkit.Sleep(ctx, min(pause, left)); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, err)
 		}
 	}
@@ -158,15 +159,4 @@ func upTo(records []eventsourcing.Record, moment ports.Moment) []eventsourcing.R
 		}
 	}
 	return records
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"orderflow/domain/projection"
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 // MaxLimit is the highest number of rows in a page. A greater limit gets a page of this size, and a
@@ -72,7 +73,7 @@ func (l *Lists) Await(ctx context.Context, table string, aggregateID uuid.UUID, 
 			return fmt.Errorf("list %s: aggregate %s is at sequence number %d there, not yet at %d: %w",
 				table, aggregateID, state.SequenceNumber, sequence, ports.ErrUnavailable)
 		}
-		if err := sleep(ctx, min(pause, left)); err != nil {
+		if err := portkit.Sleep(ctx, min(pause, left)); err != nil {
 			return fmt.Errorf("list %s: %w", table, err)
 		}
 	}
