@@ -1,38 +1,66 @@
 package portkit_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"orderflow/ports"
 	"orderflow/ports/portkit"
 )
 
-// A component counts the calls that are inside, so that Close can wait for them.
+// A component lets calls in until Close, and Close waits for the calls that are inside.
 func ExampleGate() {
 	var gate portkit.Gate
-	call := func() error {
+	load := func() error {
 		if !gate.Enter() {
 			return ports.ErrClosed
 		}
 		defer gate.Leave()
 		return nil
 	}
-	fmt.Println(call())
-	gate.Drain()
-	fmt.Println(call())
+
+	fmt.Println(load())
+	gate.Drain() // what Close calls
+	fmt.Println(load())
+
 	// Output:
 	// <nil>
 	// closed
 }
 
-// A cursor belongs to one listing. For another listing it is refused.
+// A cursor belongs to its listing. A cursor of another listing is refused.
 func ExampleCursorAt() {
-	cursor := portkit.CursorAt("orders of ada", "order 7")
-	fmt.Println(portkit.PlaceOf("orders of ada", cursor))
-	_, err := portkit.PlaceOf("orders of bob", cursor)
+	next := portkit.CursorAt("orders of ada", "order-17")
+
+	place, err := portkit.PlaceOf("orders of ada", next)
+	fmt.Println(place, err)
+	_, err = portkit.PlaceOf("orders of bob", next)
 	fmt.Println(errors.Is(err, ports.ErrBadCursor))
+
 	// Output:
-	// order 7 <nil>
+	// order-17 <nil>
 	// true
+}
+
+// A panic of a callback becomes an error.
+func ExampleProtect() {
+	err := portkit.Protect(func() error { panic("no such column") })
+
+	var panicked *portkit.PanicError
+	fmt.Println(errors.As(err, &panicked), err)
+
+	// Output:
+	// true panic: no such column
+}
+
+// A pause between attempts ends with its context.
+func ExampleSleep() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	fmt.Println(portkit.Sleep(ctx, time.Hour))
+
+	// Output:
+	// context canceled
 }
