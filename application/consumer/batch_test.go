@@ -22,7 +22,7 @@ import (
 type countedViews struct {
 	*memory.Store
 	calls, changes atomic.Int64
-	// fail, when set, is asked before a call.
+	// fail, unless nil, is called before each call.
 	fail func(changes []ports.Change) error
 }
 
@@ -39,7 +39,7 @@ func (v *countedViews) Apply(ctx context.Context, view ports.ViewID, changes ...
 	return v.Store.Apply(ctx, view, changes...)
 }
 
-// Records that come together are applied together, and are as independent as if they had come one
+// Records that come together are applied together. They are as independent as if they had come one
 // by one.
 func TestConsumer_Handle_several(t *testing.T) {
 	t.Parallel()

@@ -59,7 +59,7 @@ func TestConsumer_Heartbeats(t *testing.T) {
 		b := setup(store, func(c *consumer.Config) { c.Beats = monitor })
 		defer b.follow(t)()
 		<-time.After(time.Minute)
-		still() // as good as a reader that finds none
+		still() // the same as a reader that finds no heartbeat
 		<-time.After(10 * time.Second)
 		if s := b.status(t); s.Lag.Age < 8*time.Second || !monitor.Silent("recorder", time.Now()) {
 			t.Errorf("status = %+v", s)
@@ -90,7 +90,7 @@ func TestConsumer_Heartbeats(t *testing.T) {
 	})
 }
 
-// probedTarget is a publisher that can be asked.
+// probedTarget is a publisher that can be probed.
 type probedTarget struct {
 	mu  sync.Mutex
 	err error

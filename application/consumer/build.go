@@ -10,8 +10,8 @@ import (
 // build completes the next generation, and ends the life for the switch to it.
 func (c *Consumer) build(ctx context.Context, l *life, end context.CancelCauseFunc) {
 	if c.config.Shared {
-		// Every other process must have seen that there is a next generation, and have finished
-		// what it took without knowing.
+		// Wait until every other process has seen that there is a next generation, and has finished
+		// the records that it took before.
 		if portkit.Sleep(ctx, 2*c.config.Poll+c.config.DrainTimeout) != nil {
 			return
 		}

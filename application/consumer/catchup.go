@@ -15,7 +15,7 @@ import (
 	"orderflow/ports"
 )
 
-// plan reads what is noted about the consumer, and settles what follows from the version of the
+// plan reads the record of the consumer, and makes the changes that follow from the version of the
 // effect.
 func (c *Consumer) plan(ctx context.Context) (ports.ConsumerRecord, error) {
 	return c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
@@ -26,11 +26,11 @@ func (c *Consumer) plan(ctx context.Context) (ports.ConsumerRecord, error) {
 	})
 }
 
-// noteCatchUp asks the next life to catch up, from the first aggregate on.
+// noteCatchUp makes the next life catch up, from the first aggregate on.
 func (c *Consumer) noteCatchUp(ctx context.Context) error {
 	_, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
-		// What an earlier catch-up has brought up is behind again. That is noted first: else the
-		// next one would continue there.
+		// What an earlier catch-up has brought up is behind again. That is stored first. Otherwise
+		// the next catch-up would continue where the earlier one ended.
 		place, err := c.place(ctx, walkCatchUp, record.Live)
 		if err == nil && place.Begun() {
 			err = place.End(ctx, time.Time{})
@@ -43,8 +43,8 @@ func (c *Consumer) noteCatchUp(ctx context.Context) error {
 
 // catchUpIfDue brings every aggregate up to its head if the consumer is new, was reset, has lost
 // its place in the feed, or has not finished an earlier catch-up. The offset moves before the first
-// read of history, and only then: a catch-up that continues after an interruption has read
-// histories that the feed must bring on from the old offset.
+// read of history, and only then. A catch-up that continues after an interruption does not move it:
+// the feed must deliver from the old offset what the earlier reads did not contain.
 func (c *Consumer) catchUpIfDue(ctx context.Context, l *life) error {
 	if !c.decisions.Record().CatchingUp {
 		return nil
@@ -69,8 +69,8 @@ func (c *Consumer) catchUpIfDue(ctx context.Context, l *life) error {
 			return fmt.Errorf("catch up %s: %w", c.config.Name, err)
 		}
 	}
-	// What an expired offset has cost the next generation, its builder brings in: it looks at every
-	// aggregate once more.
+	// The builder of the next generation makes up for what an expired offset has lost: it visits
+	// every aggregate again.
 	if l.next != nil {
 		if err := l.filled.Spoil(ctx); err != nil {
 			return err
@@ -97,12 +97,12 @@ const (
 	walkReconcile = "reconcile"
 )
 
-// place is how far a walk over one generation has got.
+// place returns how far a walk over one generation has got.
 func (c *Consumer) place(ctx context.Context, walk string, of ports.Generation) (*filling.Place, error) {
 	return filling.OpenPlace(ctx, c.config.Views, c.config.Name, fmt.Sprintf("%s/%d", walk, of.Number))
 }
 
-// walk visits the aggregates that the consumer takes, from place on.
+// walk returns a walk over the aggregates that the consumer takes, from place on.
 func (c *Consumer) walk(place *filling.Place) filling.Walk {
 	return filling.Walk{
 		Store: c.config.Store, Takes: c.config.takes, Workers: c.config.Workers, Backoff: c.config.Backoff, Place: place,
@@ -115,8 +115,8 @@ func (c *Consumer) walk(place *filling.Place) filling.Walk {
 	}
 }
 
-// catchUp brings one aggregate up to its head. One that fails again and again is parked. Transient
-// errors are returned.
+// catchUp brings one aggregate up to its head. It parks an aggregate that fails repeatedly. It
+// returns transient errors.
 func (c *Consumer) catchUp(ctx context.Context, l *life, head ports.Head) error {
 	for attempt := 1; ; attempt++ {
 		err := c.withAggregate(head.AggregateID, func() error {

@@ -24,7 +24,7 @@ import (
 	"orderflow/ports"
 )
 
-// Views is where effects are kept, and dropped when a generation is over.
+// Views keeps the effects, and drops those of a generation that is over.
 type Views interface {
 	ports.ViewStore
 	ports.ViewDropper
@@ -32,15 +32,15 @@ type Views interface {
 
 // Config is what a [Consumer] needs. Fields without a stated default are required.
 type Config struct {
-	// Name is the consumer's name in offsets, states, parked orders and metrics.
+	// Name is the consumer's name in offsets, states, parked aggregates and metrics.
 	Name string
-	// Version is the version of the effect: the projection's, or 1 for a publisher.
+	// Version is the version of the effect: that of the projection, or 1 for a publisher.
 	Version int
 	Effect  filling.Effect
-	// Types are the aggregate types whose events the consumer takes; none for all types. Events of
-	// other types are passed over: nothing is read or written for them, and the offset moves on.
+	// Types are the aggregate types whose events the consumer takes. No types means all types. For
+	// events of other types nothing is read or written, and the offset passes them.
 	Types []string
-	// Table is the table that the effect fills; nil for a publisher.
+	// Table is the table that the effect fills. It is nil for a publisher.
 	Table *projection.Table
 
 	Store    filling.Scanner
@@ -49,46 +49,47 @@ type Config struct {
 	Registry ports.ConsumerRegistry
 	Parking  ports.ParkingLot
 	Skips    ports.SkipLog
-	// Leases let one of several processes work as the consumer; nil where there is only one
+	// Leases let one of several processes work as the consumer. It is nil where there is only one
 	// process.
 	Leases ports.Leases
 	Owner  ports.LeaseOwner
-	// Untrusted says that others may write to the feed, too: what it delivers is checked against
-	// Store.
+	// Untrusted reports whether others may write to the feed, too. Then what it delivers is checked
+	// against Store.
 	Untrusted bool
-	// StartFrom is, for a consumer that never ran, the time of the first event that has an effect;
-	// zero for all events.
+	// StartFrom is used by a consumer that never ran. It is the time of the first event that has an
+	// effect. The zero time means all events.
 	StartFrom time.Time
-	// Shared says that the feed spreads the orders over the processes: all of them work as the
-	// consumer, each on its part, and the lease is for what one must do alone.
+	// Shared reports whether the feed spreads the aggregates over the processes. Then all of them
+	// work as the consumer, each on its part, and the lease protects what only one of them may do.
 	Shared bool
-	// Verify holds one generation of the view against the events; rebuilds switch without it when
-	// it is nil.
+	// Verify compares one generation of the view with the events. When it is nil, rebuilds switch
+	// without it.
 	Verify func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error)
-	// Repairer replaces rows that are wrong; nil where the store cannot.
+	// Repairer replaces rows that are wrong. It is nil where the store cannot do that.
 	Repairer ports.ViewRepairer
-	// Beats is told of heartbeats; nil for nobody.
+	// Beats is told about heartbeats. It may be nil.
 	Beats Beats
 
 	Now    func() time.Time
 	Logger *slog.Logger
 
-	// Backoff between attempts; 20 ms to 10 s by default.
+	// Backoff is the pause between attempts; 20 ms to 10 s by default.
 	Backoff failure.Backoff
-	// FailAfter is the number of attempts after which a stuck event is reported, 3 by default, and
-	// ParkAfter that after which its order is parked, 6 by default.
+	// FailAfter is the number of attempts after which a stuck event is reported; 3 by default.
+	// ParkAfter is the number after which its aggregate is parked; 6 by default.
 	FailAfter, ParkAfter int
-	// MaxParked is the number of parked orders beyond which the consumer stops instead of parking
-	// more; 1,000 by default.
+	// MaxParked is the number of parked aggregates beyond which the consumer stops instead of
+	// parking more; 1,000 by default.
 	MaxParked int
-	// Workers is how many orders are brought up to date at once while catching up; 8 by default.
-	Workers int
-	// Retention is how long the feed holds an event; 0 when that is not known.
-	Retention time.Duration
-	// Poll is how often the registry is looked at for what other processes have decided; 1 s by
+	// Workers is how many aggregates are brought up to date at once while catching up; 8 by
 	// default.
+	Workers int
+	// Retention is how long the feed keeps an event. It is 0 when that is not known.
+	Retention time.Duration
+	// Poll is how often the consumer reads in the registry what other processes have decided; 1 s
+	// by default.
 	Poll time.Duration
-	// LeaseTTL is how long a lease outlives its holder; 10 s by default.
+	// LeaseTTL is how long a lease lasts after its last renewal; 10 s by default.
 	LeaseTTL time.Duration
 	// DrainTimeout bounds how long records in flight may take before a pause, a reset or a switch;
 	// 10 s by default.
@@ -123,24 +124,25 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// takes says whether the consumer takes events of an aggregate type.
+// takes reports whether the consumer takes events of an aggregate type.
 func (c *Config) takes(aggregateType string) bool {
 	return len(c.Types) == 0 || slices.Contains(c.Types, aggregateType)
 }
 
-// Beats is told how far heartbeats have come, and tells how old what was not handled may be; see
+// Beats is told how far heartbeats have come, and knows how old what was not handled may be; see
 // application/pulse.
 type Beats interface {
-	// Waiting: the consumer asks for the next delivery. Delivered: it got an event.
+	// Waiting is called when the consumer asks for the next delivery. Delivered is called when it
+	// got an event.
 	Waiting(consumer string)
 	Delivered(consumer string)
-	// Arrived: the heartbeat came out of the feed. Passed: so it did, and everything before it has
-	// had its effect.
+	// Arrived is called when the heartbeat came out of the feed. Passed is called when, in
+	// addition, everything before it has had its effect.
 	Arrived(consumer string, at time.Time)
 	Passed(consumer string, at time.Time)
-	// Stopped: the consumer does not ask any more.
+	// Stopped is called when the consumer does not ask any more.
 	Stopped(consumer string)
-	// Age is how old what the consumer has not handled may be.
+	// Age returns how old the events that the consumer has not handled may be.
 	Age(consumer string, now time.Time) (age time.Duration, known bool)
 }
 
@@ -153,8 +155,8 @@ func (noBeats) Passed(string, time.Time)                    {}
 func (noBeats) Stopped(string)                              {}
 func (noBeats) Age(string, time.Time) (time.Duration, bool) { return 0, false }
 
-// Consumer is one consumer of the change feed. Its methods are safe for concurrent use, except that
-// Pull runs once at a time and that Handle is not called concurrently for one order.
+// Consumer is one consumer of the change feed. Its methods are safe for concurrent use, with two
+// exceptions: Pull runs once at a time, and Handle is not called concurrently for one aggregate.
 type Consumer struct {
 	config  Config
 	log     *slog.Logger
@@ -162,25 +164,25 @@ type Consumer struct {
 	lot     *parking.Lot
 	desk    *parking.Desk
 	subject decisions.Subject
-	// decisions is what an operator has decided about the consumer.
+	// decisions keeps what operators have decided about the consumer.
 	decisions *decisions.Decisions
 
-	// life is what runs at the moment; nil while nothing does.
+	// life is the life that runs now. It is nil while none does.
 	life atomic.Pointer[life]
 	// lease is nil where there is only one process.
 	lease *lease.Holder
-	// epoch is that of the lease under which life runs.
+	// epoch is the epoch of the lease under which life runs.
 	epoch atomic.Uint64
-	// alone says that there is such a lease. Only Pull looks at it.
+	// alone reports whether there is such a lease. Only Pull uses it.
 	alone bool
-	// handedOver is when the lease was last left to a newer program. Only Pull looks at it.
+	// handedOver is when the lease was last left to a newer program. Only Pull uses it.
 	handedOver time.Time
-	// wishes carry what a rebuild was asked with from Rebuild to the builder.
+	// wishes carries the request of a rebuild from Rebuild to the builder.
 	wishes *rebuild.Wishes
 	// foreign is set when the first foreign record was logged.
 	foreign atomic.Bool
 
-	// holds keep catching up, following, retrying and rebuilding from working on one aggregate at
+	// holds keeps catching up, following, retrying and rebuilding from working on one aggregate at
 	// the same time.
 	holds holds.Holds
 }
@@ -216,28 +218,29 @@ func New(config Config) *Consumer {
 // Name returns the consumer's name.
 func (c *Consumer) Name() string { return c.config.Name }
 
-// Takes says whether the consumer takes events of an aggregate type.
+// Takes reports whether the consumer takes events of an aggregate type.
 func (c *Consumer) Takes(aggregateType string) bool { return c.config.takes(aggregateType) }
 
-// Refresh reads what is decided about the consumer, so that LiveView is right before Pull runs.
+// Refresh reads the record of the consumer, so that LiveView is right before Pull runs.
 func (c *Consumer) Refresh(ctx context.Context) error { return c.decisions.Refresh(ctx) }
 
-// Epoch is the epoch of the lease that the consumer works under; 0 when there are no leases, or
-// before the first.
+// Epoch returns the epoch of the lease under which the consumer works. It is 0 when there are no
+// leases, or before the first one.
 func (c *Consumer) Epoch() uint64 { return c.epoch.Load() }
 
-// LiveView is the view that queries read.
+// LiveView returns the view that queries read.
 func (c *Consumer) LiveView() ports.ViewID {
 	return ports.ViewID{Consumer: c.config.Name, Generation: c.decisions.Record().Live.Number}
 }
 
-// withAggregate does work on one aggregate while nothing else does, and turns a panic into an
-// error.
+// withAggregate runs work on one aggregate while no other work on it runs, and turns a panic into
+// an error.
 func (c *Consumer) withAggregate(id uuid.UUID, work func() error) error {
 	return c.withAggregates([]uuid.UUID{id}, work)
 }
 
-// withAggregates does work on several aggregates, whose ids differ, while nothing else does.
+// withAggregates runs work on several aggregates, whose ids differ, while no other work on them
+// runs.
 func (c *Consumer) withAggregates(ids []uuid.UUID, work func() error) error {
 	own := c.holds.Acquire(ids...)
 	defer c.holds.Release(own, ids...)
@@ -250,8 +253,7 @@ func (c *Consumer) protect(work func() error) error { return failure.Protect(c.l
 // now is the time as it is stored.
 func (c *Consumer) now() time.Time { return eventsourcing.Timestamp(c.config.Now()) }
 
-// notHere says why something cannot be done to a consumer that does not run in this process at the
-// moment.
+// notHere returns why something cannot be done to a consumer that does not run in this process now.
 func (c *Consumer) notHere() error {
 	status := c.health.Status()
 	if status.State == ports.ConsumerStandby {

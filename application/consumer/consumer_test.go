@@ -43,13 +43,13 @@ func setup(store *memory.Store, change ...func(*consumer.Config)) *bundle {
 	return b
 }
 
-// recorder is an effect that notes the sequence numbers that it was given, order by order.
+// recorder is an effect that records the sequence numbers that it was given, for each aggregate.
 type recorder struct {
 	mu   sync.Mutex
 	seen map[uuid.UUID][]uint64
-	// held, when set, is waited for first.
+	// held, unless nil, is waited for first.
 	held chan struct{}
-	// fail, when set, is asked before anything is noted.
+	// fail, unless nil, is called before anything is recorded.
 	fail func(eventsourcing.Record) error
 }
 
@@ -153,7 +153,8 @@ func (b *bundle) follow(t *testing.T) (stop func()) {
 	}
 }
 
-// silentFeed is a feed in which nothing happens, so that what is handled is what a test hands over.
+// silentFeed is a feed in which nothing happens, so that a consumer handles only what a test gives
+// it.
 type silentFeed struct{ *memory.Store }
 
 func (f silentFeed) Subscribe(context.Context, string) (ports.Subscription, error) { return f, nil }

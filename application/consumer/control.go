@@ -8,7 +8,7 @@ import (
 	"orderflow/ports"
 )
 
-// Pause stops the consumer, after what is in flight, until Resume.
+// Pause stops the consumer until Resume. It completes what is in flight first.
 func (c *Consumer) Pause(ctx context.Context) error {
 	_, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
 		record.Paused = true
@@ -17,9 +17,9 @@ func (c *Consumer) Pause(ctx context.Context) error {
 	return err
 }
 
-// Resume starts a consumer that was paused or has stopped itself. Why it has stopped itself is
-// known to the process that works as the consumer only, so when it was not paused, that one has to
-// be asked.
+// Resume starts a consumer that was paused or has stopped itself. Only the process that works as
+// the consumer knows why it has stopped itself. So when the consumer was not paused, that process
+// has to be asked.
 func (c *Consumer) Resume(ctx context.Context) error {
 	paused := false
 	_, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
@@ -37,8 +37,8 @@ func (c *Consumer) Resume(ctx context.Context) error {
 	return nil
 }
 
-// Reset moves the consumer to another place in the history. Its effects happen anew, from a
-// generation that knows of none.
+// Reset moves the consumer to another place in the history. Its effects happen again, in a new
+// generation without effects.
 func (c *Consumer) Reset(ctx context.Context, request ports.ResetRequest) (consequence string, err error) {
 	from := time.Time{}
 	if !request.From.IsZero() {

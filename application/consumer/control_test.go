@@ -202,7 +202,8 @@ func TestConsumer_Reset(t *testing.T) {
 	})
 }
 
-// A consumer that is held up sees its headroom shrink with the time that the feed keeps an event.
+// The headroom of a consumer that is held up shrinks with the time for which the feed keeps an
+// event.
 func TestConsumer_Headroom(t *testing.T) {
 	t.Parallel()
 	outcome(t, "is what the age of the oldest event leaves of the retention", func(t *testing.T) {
@@ -239,8 +240,8 @@ func TestConsumer_Headroom(t *testing.T) {
 	})
 }
 
-// A consumer that drains for a pause waits for what the lanes hold. When the process stops
-// meanwhile, the lanes let go of it, and there is nothing to wait for any more.
+// A consumer that drains for a pause waits for the records in the lanes. When the process stops
+// meanwhile, the lanes drop their records, and there is nothing to wait for.
 func TestConsumer_Pause_thatAStopInterrupts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -248,7 +249,7 @@ func TestConsumer_Pause_thatAStopInterrupts(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			// A lane that has taken the record, and does not get to it.
+			// A lane that has taken the record and does not come to handle it.
 			ended <- b.consumer.Pull(ctx, func(context.Context, eventsourcing.Record, func()) error { return nil })
 		}()
 		synctest.Wait()

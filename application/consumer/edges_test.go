@@ -19,8 +19,8 @@ import (
 	"orderflow/ports"
 )
 
-// typed returns n events of an aggregate of another type than those of bundle.write, behind head,
-// as they are stored.
+// typed returns n events of an aggregate of another type than those of bundle.write, after head, as
+// they are stored.
 func (b *bundle) typed(t *testing.T, aggregateType string, id uuid.UUID, n int) []eventsourcing.Record {
 	t.Helper()
 	var written []eventsourcing.Record
@@ -43,7 +43,7 @@ func (b *bundle) typed(t *testing.T, aggregateType string, id uuid.UUID, n int) 
 	return written
 }
 
-// A consumer never touches aggregates of a type that it does not take: not in delivery, not in
+// A consumer never uses aggregates of a type that it does not take: not in delivery, not in
 // catch-up, not in the check.
 func TestConsumer_types(t *testing.T) {
 	t.Parallel()
@@ -92,7 +92,7 @@ func TestConsumer_types(t *testing.T) {
 	})
 }
 
-// withStrangers is a feed that has passed over messages.
+// withStrangers is a feed that has skipped foreign messages.
 type withStrangers struct{ ports.ChangeFeed }
 
 // Strangers implements [ports.Strangers].
@@ -219,7 +219,7 @@ func (flickeringFeed) Next(ctx context.Context) (ports.Delivery, error) {
 	}
 }
 
-// flakyViews fails one read of a state in so many.
+// flakyViews fails one of so many reads of a state.
 type flakyViews struct {
 	*memory.Store
 	calls atomic.Int64
@@ -297,7 +297,8 @@ func TestConsumer_walksEnd(t *testing.T) {
 		})
 		stop := b.follow(t)
 		<-time.After(time.Second)
-		late := b.write(t, uuid.New(), 1)[0].AggregateID // the feed brings it, from the offset of the first attempt
+		// the feed delivers it, from the offset of the first attempt
+		late := b.write(t, uuid.New(), 1)[0].AggregateID
 		stop()
 
 		heads := &countingHeads{Store: store.Reopen()}
@@ -328,7 +329,7 @@ func TestConsumer_walksEnd(t *testing.T) {
 		})
 		defer b.follow(t)()
 		<-time.After(time.Second)
-		b.write(t, first, 1) // behind what was read, and the feed forgets it
+		b.write(t, first, 1) // after what was read, and the feed forgets it
 		store.Expire()
 		b.effect.setFail(nil)
 		<-time.After(time.Minute)
@@ -341,7 +342,7 @@ func TestConsumer_walksEnd(t *testing.T) {
 	})
 }
 
-// newer fails the events of some aggregates as a codec does that does not know their version.
+// newer makes the events of some aggregates fail as a codec does that does not know their version.
 func newer(ids ...uuid.UUID) func(eventsourcing.Record) error {
 	return func(r eventsourcing.Record) error {
 		if slices.Contains(ids, r.AggregateID) {
@@ -351,7 +352,7 @@ func newer(ids ...uuid.UUID) func(eventsourcing.Record) error {
 	}
 }
 
-// What a newer program has written waits for one, and needs nobody.
+// Events of a newer program wait for such a program, and no operator has to act.
 func TestConsumer_newerEvents(t *testing.T) {
 	t.Parallel()
 

@@ -21,8 +21,8 @@ import (
 	"orderflow/domain/order/views"
 )
 
-// A whole service in one function: a store, a command handler, one read model that follows the
-// feed, and a query that waits until the read model has the event.
+// A whole service in one function: a store, a command handler, a read model that follows the feed,
+// and a query that waits until the read model has the event.
 func Example() {
 	ctx, store := context.Background(), memory.New(memory.Options{})
 	commands := orders.NewCommands(orderjson.New(), command.Config{Store: store, Now: time.Now, NewID: uuid.New})

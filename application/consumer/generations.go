@@ -9,7 +9,7 @@ import (
 	"orderflow/ports"
 )
 
-// switchOver makes the next generation live. Nothing of l is in flight any more.
+// switchOver makes the next generation live. No record of l is in flight any more.
 func (c *Consumer) switchOver(ctx context.Context, l *life) error {
 	orders, all := l.untaint()
 	if !all {
@@ -41,8 +41,8 @@ func (c *Consumer) switchOver(ctx context.Context, l *life) error {
 	return errChanged
 }
 
-// retryAfterSwitch gives aggregates that were parked for the old generation free: the new one holds
-// all their events.
+// retryAfterSwitch releases aggregates that were parked for the old generation: the new one has all
+// their events.
 func (c *Consumer) retryAfterSwitch(ctx context.Context, record ports.ConsumerRecord) {
 	for _, parked := range c.lot.All() {
 		view := ports.ViewID{Consumer: c.config.Name, Generation: record.Live.Number}

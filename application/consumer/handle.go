@@ -15,11 +15,11 @@ import (
 
 // Handle applies the effects of records and of everything before them that is missing. It retries
 // until that worked, or until the aggregates that fail are parked. It returns an error only when
-// ctx ends. When the consumer stops meanwhile, it returns nil without an effect; the offset then
-// stays behind the records, and the feed delivers them again.
+// ctx ends. When the consumer stops meanwhile, it returns nil without an effect. Then the offset
+// stays before the records, and the feed delivers them again.
 //
-// Several records are applied together, with one write. When that fails they are tried one by one,
-// those of other aggregates before those that fail again.
+// Several records are applied together, with one write. When that fails they are applied one by
+// one; aggregates that have not failed come first.
 func (c *Consumer) Handle(ctx context.Context, records ...eventsourcing.Record) error {
 	l := c.life.Load()
 	if l == nil || !l.enter() {
@@ -50,7 +50,7 @@ func (c *Consumer) Handle(ctx context.Context, records ...eventsourcing.Record) 
 }
 
 // handleTogether applies records with one write, or one by one when that fails. It returns those
-// that still fail, and what comes behind them of the same aggregates.
+// that still fail, and the later records of the same aggregates.
 func (c *Consumer) handleTogether(ctx context.Context, l *life, records []eventsourcing.Record) (failed []eventsourcing.Record) {
 	if c.handle(ctx, l, records) == nil {
 		return nil
@@ -68,8 +68,8 @@ func (c *Consumer) handleTogether(ctx context.Context, l *life, records []events
 	return failed
 }
 
-// insist applies record until that worked, or until its aggregate is parked. done is false when it
-// was given up.
+// insist applies record until that worked, or until its aggregate is parked. done is false when the
+// record was given up.
 func (c *Consumer) insist(ctx context.Context, l *life, record eventsourcing.Record) (done bool, err error) {
 	for attempt := 1; ; attempt++ {
 		err := c.handle(ctx, l, []eventsourcing.Record{record})
@@ -94,14 +94,15 @@ func (c *Consumer) insist(ctx context.Context, l *life, record eventsourcing.Rec
 	}
 }
 
-// hopeless says whether the aggregate of an event that has failed so often is to be parked.
+// hopeless reports whether the aggregate of an event that has failed so often is to be parked.
 func (c *Consumer) hopeless(err error, attempt int) bool {
 	return failure.Newer(err) || !failure.Transient(err) && attempt >= c.config.ParkAfter
 }
 
-// handle brings every generation up to records while nothing else works on their aggregates.
-// Generations that nobody reads come first, so that a query never sees an aggregate in the live
-// generation that is older in the one that takes its place; their failures hold nobody up.
+// handle brings every generation up to records while no other work on their aggregates runs.
+// Generations that are not read come first. So a query never sees an aggregate older in the
+// generation that becomes live than in the live one before it. Failures in generations that are not
+// read delay nothing.
 func (c *Consumer) handle(ctx context.Context, l *life, records []eventsourcing.Record) error {
 	return c.withAggregates(holds.Distinct(records, aggregateOf), func() error {
 		for _, view := range l.others {
@@ -125,7 +126,7 @@ func (c *Consumer) handle(ctx context.Context, l *life, records []eventsourcing.
 	})
 }
 
-// handleIn applies records to a view. A single one is applied so that an error names the event.
+// handleIn applies records to a view. It applies a single record so that an error names the event.
 func handleIn(ctx context.Context, view *filling.View, records []eventsourcing.Record) (filling.Step, error) {
 	if len(records) == 1 {
 		return view.Handle(ctx, records[0])
@@ -133,8 +134,8 @@ func handleIn(ctx context.Context, view *filling.View, records []eventsourcing.R
 	return view.HandleAll(ctx, records)
 }
 
-// handleBeside applies records to a generation that is not live. What it cannot take is noted. An
-// error is about the note.
+// handleBeside applies records to a generation that is not live. It records what could not be
+// applied. Its error is about that record.
 func (c *Consumer) handleBeside(ctx context.Context, l *life, view *filling.View, records []eventsourcing.Record) error {
 	if c.protect(func() error { _, err := handleIn(ctx, view, records); return err }) == nil {
 		return nil
@@ -153,7 +154,7 @@ func (c *Consumer) handleBeside(ctx context.Context, l *life, view *filling.View
 	return nil
 }
 
-// count notes what handling records did.
+// count counts what handling records did.
 func (c *Consumer) count(did filling.Step) {
 	c.health.Handled.Add(uint64(did.Applied))
 	c.health.Duplicates.Add(uint64(did.Duplicates))
@@ -183,8 +184,8 @@ func (c *Consumer) withoutParked(ctx context.Context, records []eventsourcing.Re
 
 func aggregateOf(r *eventsourcing.Record) uuid.UUID { return r.AggregateID }
 
-// isParked tells whether an aggregate was parked. Where others may have released it, they are
-// asked.
+// isParked reports whether an aggregate is parked. Where other processes may have released it, it
+// asks the store.
 func (c *Consumer) isParked(ctx context.Context, id uuid.UUID) (bool, error) {
 	if !c.lot.Has(id) {
 		return false, nil

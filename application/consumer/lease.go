@@ -9,8 +9,8 @@ import (
 	"orderflow/ports/portkit"
 )
 
-// hold runs work while this process holds the consumer's lease. Where there are no leases, or what
-// is to be done may be shared, work just runs.
+// hold runs work while this process holds the consumer's lease. Where there are no leases, or where
+// the work may be shared, work runs without one.
 func (c *Consumer) hold(ctx context.Context, work func(context.Context) error) error {
 	c.alone = false
 	if c.lease == nil {
@@ -32,9 +32,9 @@ func (c *Consumer) hold(ctx context.Context, work func(context.Context) error) e
 	})
 }
 
-// wantsLease says whether a life on this record is for one process only: always, unless the
-// consumer is shared; then while it catches up, as the end of the feed is set for all, and while a
-// generation is built, as it must get every event.
+// wantsLease reports whether a life on this record is for one process only. It always is, unless
+// the consumer is shared. Then it is so while the consumer catches up, which sets the end of the
+// feed for all, and while a generation is built, which must get every event.
 func (c *Consumer) wantsLease(record ports.ConsumerRecord) bool {
 	return c.lease != nil && (!c.config.Shared || record.CatchingUp || record.Next.Number != 0)
 }
@@ -43,12 +43,12 @@ const (
 	// handOverPause is how long a process that cannot read an event stays away from the lease, so
 	// that another one can take it.
 	handOverPause = 3 * lease.StandbyPoll
-	// handOverEvery bounds how often it does so: where no other process can read the event either,
-	// the work continues here.
+	// handOverEvery bounds how often it does so. If no other process can read the event either, the
+	// work continues here.
 	handOverEvery = 10 * time.Minute
 )
 
-// mayHandOver says whether another process might take over what this one cannot read.
+// mayHandOver reports whether another process may be able to take over what this one cannot read.
 func (c *Consumer) mayHandOver() bool {
 	return c.alone && !c.config.Shared && (c.handedOver.IsZero() || c.config.Now().Sub(c.handedOver) >= handOverEvery)
 }

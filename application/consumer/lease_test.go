@@ -16,7 +16,7 @@ import (
 	"orderflow/ports"
 )
 
-// process is a consumer of its own process, with leases.
+// process returns a consumer of its own process, with leases.
 func process(store *memory.Store, leases ports.Leases, address string) *bundle {
 	return setup(store, func(c *consumer.Config) {
 		c.Leases, c.Owner = leases, ports.LeaseOwner{ID: uuid.New(), Address: address}
@@ -97,7 +97,7 @@ func TestConsumer_Lease(t *testing.T) {
 	})
 }
 
-// deaf never gives a lease back, as a process that dies does not.
+// deaf never gives a lease back, like a process that has died.
 type deaf struct{ *memory.Store }
 
 func (deaf) ReleaseLease(context.Context, string, ports.LeaseOwner) error { return nil }

@@ -13,46 +13,49 @@ import (
 	"orderflow/ports"
 )
 
-// life is one uninterrupted run of a consumer on one plan: from the moment when it takes up work
-// until everything it took is done or given up.
+// life is one uninterrupted run of a consumer on one plan: from the moment when it begins to take
+// records until everything it took is done or given up.
 type life struct {
 	plan ports.ConsumerRecord
-	// live is the generation that is read; nil when another version of the effect has filled it.
+	// live is the generation that is read. It is nil when another version of the effect filled it.
 	live *filling.View
-	// others are generations that are kept up to date beside it, next among them while a rebuild
-	// fills it.
+	// others are generations that are kept up to date beside live. While a rebuild fills next, it
+	// is among them.
 	others []*filling.View
 	next   *filling.View
-	// filled is how far the filling of next has got; nil without next.
+	// filled is how far the filling of next is. It is nil without next.
 	filled *filling.Place
-	// newer ends the life so that a newer program can take over; it does nothing where there is no
+	// newer ends the life so that a newer program can take over. It does nothing where there is no
 	// other process.
 	newer func()
 
-	// stopping is closed when no more records are taken, and attempts are not waited for any
+	// stopping is closed when the life takes no more records, and does not wait for attempts any
 	// longer.
 	stopping <-chan struct{}
 	// aborted ends when effects must end.
 	aborted context.Context
 	abort   context.CancelFunc
 
-	// probing is set while the target of a publisher is being asked.
+	// probing is set while the target of a publisher is being probed.
 	probing atomic.Bool
 
 	mu      sync.Mutex
-	changed chan struct{} // closed when one of these changes; nil while nobody waits for that
-	// emitted and done count records; active are with a Handle, succeeded had their effect.
+	changed chan struct{} // closed when one of these changes; nil while nothing waits for that
+	// emitted and done count records; active counts records in a Handle, succeeded those that had
+	// their effect.
 	emitted, done, active, succeeded int
-	// following: caught up, and following the feed.
+	// following reports whether the consumer has caught up and follows the feed.
 	following bool
-	// closed: nothing is committed any more, as a record was given up, or the end has come.
+	// closed reports whether nothing is committed any more, because a record was given up or the
+	// life is over.
 	closed bool
-	// tainted are orders that next may have missed something of; unsure means that there are more.
+	// tainted are aggregates of which next may have missed something. unsure reports whether there
+	// are more.
 	tainted map[uuid.UUID]bool
 	unsure  bool
 }
 
-// maxTainted bounds what is remembered about orders that next has missed something of.
+// maxTainted bounds how many tainted aggregates are kept.
 const maxTainted = 10_000
 
 func (c *Consumer) newLife(record ports.ConsumerRecord, stopping <-chan struct{}) *life {
@@ -75,7 +78,7 @@ func (c *Consumer) newLife(record ports.ConsumerRecord, stopping <-chan struct{}
 	}
 	l.live = keep(record.Live)
 	if config.Table == nil {
-		return l // what was published cannot be published beside
+		return l // a publisher cannot publish to a second generation
 	}
 	if l.next = keep(record.Next); l.next != nil {
 		l.others = append(l.others, l.next)
@@ -86,9 +89,9 @@ func (c *Consumer) newLife(record ports.ConsumerRecord, stopping <-chan struct{}
 	return l
 }
 
-// planOf is the part of a record that a life is bound to: when it changes, the life ends and
-// another one begins. Catching up is a part of the life that does it, unless others have to make
-// way.
+// planOf returns the part of a record that a life is bound to: when it changes, the life ends and
+// another one begins. Catching up is a part of the life that does it, unless other processes have
+// to be on standby for it.
 func (c *Config) planOf(record ports.ConsumerRecord) ports.ConsumerRecord {
 	record.Revision = 0
 	record.CatchingUp = record.CatchingUp && c.Shared
@@ -106,7 +109,7 @@ func (l *life) update(change func()) {
 	}
 }
 
-// enter counts a Handle in, unless the life is over.
+// enter counts a Handle as begun, unless the life is over.
 func (l *life) enter() (ok bool) {
 	l.update(func() {
 		if ok = !l.closed; ok {
@@ -116,7 +119,7 @@ func (l *life) enter() (ok bool) {
 	return ok
 }
 
-// leave counts a Handle out, and the records that had their effect.
+// leave counts a Handle as ended, and the records that had their effect.
 func (l *life) leave(succeeded int) {
 	l.update(func() {
 		l.active--
@@ -124,9 +127,9 @@ func (l *life) leave(succeeded int) {
 	})
 }
 
-// abandon is for a record that is given up. From then on nothing is committed, so it comes again.
-// When the life was aborted or is stopping, there is nobody who should try again, and the error is
-// nil.
+// abandon is called for a record that is given up. From then on nothing is committed, so the feed
+// delivers the record again. When the life was aborted or is stopping, nothing should be retried,
+// and the error is nil.
 func (l *life) abandon(err error) error {
 	select {
 	case <-l.stopping:
@@ -140,14 +143,14 @@ func (l *life) abandon(err error) error {
 	return err
 }
 
-// mayCommit notes that a record is done, and says whether that may be committed.
+// mayCommit counts a record as done, and reports whether that may be committed.
 func (l *life) mayCommit() (ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.closed
 }
 
-// is says whether condition holds, which is checked under the lock.
+// is reports whether condition holds, which is checked under the lock.
 func (l *life) is(condition func() bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -176,9 +179,10 @@ func (l *life) await(ctx context.Context, condition func() bool) bool {
 	}
 }
 
-// taint notes that a generation may have missed something of an aggregate. Only the next generation
-// must know: the previous one is brought up to date before it is used again. What is noted here is
-// forgotten with the life, so the filling is noted durably as one that must begin anew after that.
+// taint records that a generation may have missed something of an aggregate. Only the next
+// generation needs that: the previous one is brought up to date before it is used again. The
+// tainted aggregates are forgotten with the life. So the place of the filling is stored as one that
+// must start from the beginning after that.
 func (l *life) taint(ctx context.Context, view *filling.View, id uuid.UUID) error {
 	if view != l.next {
 		return nil
@@ -196,15 +200,15 @@ func (l *life) taint(ctx context.Context, view *filling.View, id uuid.UUID) erro
 	return nil
 }
 
-// handOver ends the life, if there may be another process that can do more.
+// handOver ends the life, if there may be another process that can read more.
 func (l *life) handOver() {
 	if l.newer != nil {
 		l.newer()
 	}
 }
 
-// untaint returns the tainted orders and forgets them; all is false when there are more than it
-// remembers.
+// untaint returns the tainted aggregates and forgets them. all is false when there are more than it
+// kept.
 func (l *life) untaint() (orders []uuid.UUID, all bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"orderflow/ports"
 )
 
-// park sets the aggregate of record aside. When only a newer program can read the event, the life
-// makes way for one.
+// park parks the aggregate of record. When only a newer program can read the event, the life ends
+// so that such a program can take over.
 func (c *Consumer) park(ctx context.Context, l *life, record eventsourcing.Record, attempts int, cause error) error {
 	err := c.desk.Park(ctx, record, attempts, cause)
 	if err == nil && failure.Newer(cause) {
@@ -37,25 +37,25 @@ func (c *Consumer) halt(err error) {
 	c.decisions.Nudge()
 }
 
-// ListParked lists the aggregates that were parked, whichever process works as the consumer.
+// ListParked lists the parked aggregates, whichever process works as the consumer.
 func (c *Consumer) ListParked(ctx context.Context, after ports.Cursor, limit int) (ports.ParkedPage, error) {
 	return c.lot.List(ctx, after, limit)
 }
 
-// Retry handles an aggregate that was parked, from the event that failed to the last one.
+// Retry applies the events of a parked aggregate, from the event that failed to the last one.
 func (c *Consumer) Retry(ctx context.Context, id uuid.UUID) error { return c.desk.Retry(ctx, id) }
 
-// Skip passes over the event that failed, notes why, and handles the rest.
+// Skip skips the event that failed, records the reason, and applies the rest.
 func (c *Consumer) Skip(ctx context.Context, id uuid.UUID, reason string) error {
 	return c.desk.Skip(ctx, id, reason)
 }
 
-// ListSkips lists the events that the consumer passes over, whichever process works as it.
+// ListSkips lists the events that the consumer skips, whichever process works as the consumer.
 func (c *Consumer) ListSkips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, error) {
 	return c.lot.ListSkips(ctx, q)
 }
 
-// Unskip takes back the decision to pass over an event, and makes the view of its aggregate what it
+// Unskip takes back the decision to skip an event, and changes the view of its aggregate to what it
 // is with the event.
 func (c *Consumer) Unskip(ctx context.Context, id uuid.UUID, sequence uint64) error {
 	return c.desk.Unskip(ctx, id, sequence)

@@ -16,7 +16,7 @@ import (
 	"orderflow/ports"
 )
 
-// poison makes every event of one order fail.
+// poison makes every event of one aggregate fail.
 func poison(id uuid.UUID) func(eventsourcing.Record) error {
 	return func(r eventsourcing.Record) error {
 		if r.AggregateID == id {
@@ -26,7 +26,7 @@ func poison(id uuid.UUID) func(eventsourcing.Record) error {
 	}
 }
 
-// parked returns the parked orders as stored.
+// parked returns the parked aggregates as stored.
 func (b *bundle) parked(t *testing.T) []ports.ParkedAggregate {
 	t.Helper()
 	page, err := b.store.Parked(t.Context(), "recorder", "", 100)
@@ -200,7 +200,7 @@ func TestConsumer_Parking(t *testing.T) {
 	})
 }
 
-// noParking is a parking lot that takes nothing.
+// noParking is a parking lot that stores nothing.
 type noParking struct{ *memory.Store }
 
 func (noParking) Park(context.Context, ports.ParkedAggregate) error { return ports.ErrUnavailable }

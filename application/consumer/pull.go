@@ -14,11 +14,11 @@ import (
 	"orderflow/ports"
 )
 
-// Emit passes a record on towards [Consumer.Handle] and blocks while there is no room. done is to
-// be called once, after Handle returned nil for the record, from any goroutine.
+// Emit passes a record on towards [Consumer.Handle] and blocks while there is no room. done must be
+// called once, after Handle returned nil for the record, from any goroutine.
 type Emit = func(ctx context.Context, record eventsourcing.Record, done func()) error
 
-// Why a life ends although nothing is wrong.
+// The causes with which a life ends although nothing is wrong.
 var (
 	errChanged  = errors.New("the consumer's plan has changed")
 	errHalted   = errors.New("the consumer has stopped itself")
@@ -28,7 +28,7 @@ var (
 )
 
 // Pull brings the consumer up to date and then follows the feed, until ctx ends; then it returns
-// nil. Everything else that goes wrong is reported in the status and tried again.
+// nil. Every other failure is shown in the status and retried.
 func (c *Consumer) Pull(ctx context.Context, emit Emit) error {
 	defer c.health.Set(ports.ConsumerStopped)
 	var beside sync.WaitGroup
@@ -113,7 +113,7 @@ func (c *Consumer) live(ctx context.Context, emit Emit, progress func()) error {
 	beside.Go(func() { c.endOnChange(living, l, end) })
 	err = c.follow(living, ctx, l, emit, progress, &beside, end)
 	if cause := context.Cause(living); !errors.Is(cause, errOver) {
-		err = cause // what ended it comes before what that made fail
+		err = cause // the cause matters more than the errors that it led to
 	}
 	beside.Wait()
 	c.health.GivenUp()
@@ -123,7 +123,7 @@ func (c *Consumer) live(ctx context.Context, emit Emit, progress func()) error {
 	return err
 }
 
-// rest waits while the consumer is not to do anything.
+// rest waits while the consumer has nothing to do.
 func (c *Consumer) rest(ctx context.Context, record ports.ConsumerRecord, changed <-chan struct{}) error {
 	if record.Paused {
 		c.health.Set(ports.ConsumerPaused)
@@ -158,8 +158,8 @@ func (c *Consumer) endOnChange(ctx context.Context, l *life, end context.CancelC
 	}
 }
 
-// follow catches up where that is due, and then delivers until ctx, which ends with the life, ends
-// or something goes wrong. When it returns, nothing of this life is in flight any more.
+// follow catches up where that is due, and then delivers until ctx ends or something goes wrong.
+// ctx ends with the life. When follow returns, no record of this life is in flight any more.
 func (c *Consumer) follow(
 	ctx, process context.Context, l *life, emit Emit, progress func(), beside *sync.WaitGroup, end context.CancelCauseFunc,
 ) error {
@@ -193,7 +193,7 @@ func (c *Consumer) follow(
 	return c.deliver(ctx, l, subscription, emit, progress)
 }
 
-// deliver passes on what the subscription brings.
+// deliver passes on what the subscription delivers.
 func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subscription, emit Emit, progress func()) error {
 	mark := watermark.New()
 	reached := func(done func() (watermark.Reach, bool)) {
@@ -235,15 +235,15 @@ func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subs
 	}
 }
 
-// pass tells that a heartbeat has come to the end of its way. Where the effect has a target that
-// can be asked, that is there.
+// pass reports that a heartbeat has passed through the consumer. If the effect has a target that
+// can be probed, that is done first.
 func (c *Consumer) pass(l *life, beat time.Time) {
 	probe, ok := c.config.Effect.(ports.Probe)
 	if !ok {
 		c.config.Beats.Passed(c.config.Name, beat)
 		return
 	}
-	if !l.probing.CompareAndSwap(false, true) { // the one before has not been answered yet
+	if !l.probing.CompareAndSwap(false, true) { // the probe before has not been answered yet
 		return
 	}
 	if !l.enter() {
@@ -263,9 +263,9 @@ func (c *Consumer) pass(l *life, beat time.Time) {
 	}()
 }
 
-// drain waits until what was taken is done, for as long as it may, and ends the life. When process
-// ends, the lanes let go of the records that wait there, and only those that are being handled are
-// waited for.
+// drain waits, for a bounded time, until the records that were taken are done, and ends the life.
+// When process ends, the lanes drop the records that wait there, and only those that are being
+// handled are waited for.
 func (c *Consumer) drain(ctx, process context.Context, l *life, end context.CancelCauseFunc) {
 	cause := context.Cause(ctx)
 	end(errOver)
@@ -274,7 +274,7 @@ func (c *Consumer) drain(ctx, process context.Context, l *life, end context.Canc
 	handled := func() bool { return l.active == 0 && l.done >= l.succeeded || l.closed }
 	switch {
 	case errors.Is(cause, lease.ErrLost):
-		// Somebody else works already: be quick.
+		// Another process works already: be quick.
 	case cause == nil, errors.Is(cause, errChanged), errors.Is(cause, errSwitch), errors.Is(cause, errHandOver):
 		unlessStopped, cancel := context.WithTimeout(process, c.config.DrainTimeout)
 		defer cancel()
@@ -287,7 +287,7 @@ func (c *Consumer) drain(ctx, process context.Context, l *life, end context.Canc
 		}
 	default:
 		// The process stops, or the consumer stops itself. Records that still wait in a lane are
-		// let go.
+		// dropped.
 		l.await(wait, handled)
 	}
 	l.update(func() { l.closed = true })
@@ -296,8 +296,8 @@ func (c *Consumer) drain(ctx, process context.Context, l *life, end context.Canc
 	l.await(context.WithoutCancel(ctx), func() bool { return l.active == 0 })
 }
 
-// commit saves the offset. When that fails the next one covers it, and at worst some records come
-// again.
+// commit saves the offset. When that fails, the next commit covers it. At worst some records are
+// delivered again.
 func (c *Consumer) commit(ctx context.Context, subscription ports.Subscription, position ports.Position) {
 	err := subscription.Commit(context.WithoutCancel(ctx), position)
 	if err != nil && !errors.Is(err, ports.ErrClosed) {

@@ -26,7 +26,7 @@ func TestConsumer_Pull(t *testing.T) {
 	run("brings a new consumer up to date from the event store, then follows", func(t *testing.T) {
 		b, old, fresh := setup(memory.New(memory.Options{})), uuid.New(), uuid.New()
 		b.write(t, old, 3)
-		b.store.Expire() // the feed cannot help
+		b.store.Expire() // the feed does not have the events any more
 		defer b.follow(t)()
 		synctest.Wait()
 		b.write(t, old, 1)

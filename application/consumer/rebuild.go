@@ -21,9 +21,9 @@ func (c *Consumer) Rebuild(ctx context.Context, request ports.RebuildRequest) er
 	return c.begin(ctx, request, c.subject.Rebuild)
 }
 
-// begin changes the record so that there is a next generation, which this process is then to build
-// as it was asked to: where all processes work as the consumer it takes the lease first, which its
-// next life needs.
+// begin changes the record so that there is a next generation, which this process then builds as
+// requested. Where all processes work as the consumer, it takes the lease first, which its next
+// life needs.
 func (c *Consumer) begin(ctx context.Context, request ports.RebuildRequest, change func(*ports.ConsumerRecord) error) error {
 	if c.config.Shared && c.lease != nil {
 		if err := c.lease.Try(ctx); err != nil {
@@ -31,7 +31,7 @@ func (c *Consumer) begin(ctx context.Context, request ports.RebuildRequest, chan
 		}
 	}
 	if _, err := c.decisions.Update(ctx, change); err != nil {
-		return err // the lease is let go by the next life, or runs out
+		return err // the next life releases the lease, or it expires
 	}
 	c.wishes.Wish(request)
 	return nil

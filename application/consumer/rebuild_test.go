@@ -23,8 +23,8 @@ import (
 	"orderflow/ports"
 )
 
-// counts has one row an order, which counts its events, in a way that depends on the version of the
-// reducer.
+// counts has one row an order. It counts the order's events, in a way that depends on the version
+// of the reducer.
 var counts = &projection.Table{Name: "counts", Owner: "order_id", Columns: []projection.Column{
 	{Name: "order_id", Kind: projection.UUID, Role: projection.Partition},
 	{Name: "n", Kind: projection.BigInt, Role: projection.Regular},
@@ -85,7 +85,7 @@ func setupTable(store *memory.Store, version int, change ...func(*consumer.Confi
 	return b
 }
 
-// row reads what a query would see of one order; -1 for nothing.
+// row reads what a query would see of one order. It is -1 when there is no row.
 func (b *tables) row(t *testing.T, id uuid.UUID) int64 {
 	t.Helper()
 	return b.rowOf(t, b.consumer.LiveView(), id)
@@ -327,8 +327,8 @@ func TestConsumer_Rebuild(t *testing.T) {
 		}
 	})
 
-	// interrupted fills half of a generation, whose first aggregate misses an event if spoilt, and
-	// goes on after a restart.
+	// interrupted fills half of a generation and continues after a restart. If spoilt, its first
+	// aggregate misses an event.
 	interrupted := func(t *testing.T, spoilt bool) (again *tables, store *pagedStore, first uuid.UUID) {
 		t.Helper()
 		before := &pagedStore{Store: memory.New(memory.Options{})}
@@ -494,7 +494,7 @@ func TestConsumer_Rebuild(t *testing.T) {
 	})
 }
 
-// deafViews takes nothing for other generations than the first while deaf is set.
+// deafViews stores nothing for other generations than the first while deaf is set.
 type deafViews struct {
 	*memory.Store
 	deaf atomic.Bool
@@ -507,7 +507,8 @@ func (v *deafViews) Apply(ctx context.Context, view ports.ViewID, changes ...por
 	return v.Store.Apply(ctx, view, changes...)
 }
 
-// pagedStore lists a few events at a time, without those of a sequence number if one is given.
+// pagedStore lists a few events at a time. If a sequence number is given, it leaves out the events
+// that have it.
 type pagedStore struct {
 	*memory.Store
 	pages atomic.Int64

@@ -35,7 +35,7 @@ func (c checked) Walk(ctx context.Context) (filling.Walk, error) {
 	return c.walk(place), err
 }
 
-// Behind implements [reconcile.Subject]. What is parked is not behind.
+// Behind implements [reconcile.Subject]. A parked aggregate is not behind.
 func (c checked) Behind(ctx context.Context, head ports.Head) (bool, error) {
 	l, err := c.following()
 	if err != nil {
@@ -70,8 +70,8 @@ func (c checked) BringUp(ctx context.Context, head ports.Head) error {
 	return nil
 }
 
-// RepairAggregate makes what the live view has of one aggregate what its events say. stray are rows
-// to be removed that the events do not say.
+// RepairAggregate changes what the live view has of one aggregate to what its events say. stray are
+// rows that do not follow from the events; they are removed.
 func (c *Consumer) RepairAggregate(ctx context.Context, id uuid.UUID, stray []projection.Row) error {
 	view, leave, err := c.enter()
 	if err != nil {

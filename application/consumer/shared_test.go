@@ -18,7 +18,7 @@ import (
 	"orderflow/ports"
 )
 
-// group is a feed that several processes share: a test says which of them gets a record.
+// group is a feed that several processes share: a test decides which of them gets a record.
 type group struct {
 	mu      sync.Mutex
 	members map[string]chan eventsourcing.Record
@@ -100,7 +100,7 @@ func (g *group) deliver(t *testing.T, name string, records ...eventsourcing.Reco
 	}
 }
 
-// sharedBy makes config that of one process of a group.
+// sharedBy returns a change of a Config that makes it that of one process of a group.
 func sharedBy(store *memory.Store, g *group, name string) func(*consumer.Config) {
 	return func(c *consumer.Config) {
 		c.Feed, c.Shared = member{store, g, name}, true
@@ -161,7 +161,7 @@ func TestConsumer_Shared(t *testing.T) {
 		a, b := setup(store, sharedBy(store, g, "a")), setup(store, sharedBy(store, g, "b"))
 		defer a.follow(t)()
 		<-time.After(time.Minute)
-		a.write(t, id, 2) // and nobody gets to know
+		a.write(t, id, 2) // and no other process learns of it
 		record, err := store.Consumer(t.Context(), "recorder")
 		if err != nil {
 			t.Fatal(err)
@@ -191,7 +191,7 @@ func TestConsumer_Shared(t *testing.T) {
 		}
 		defer b.follow(t)()
 		<-time.After(time.Minute)
-		g.deliver(t, "b", a.write(t, id, 1)...) // it waits behind the first
+		g.deliver(t, "b", a.write(t, id, 1)...) // it waits for the first record
 		a.effect.setFail(nil)
 		if err := a.consumer.Retry(t.Context(), id); err != nil {
 			t.Fatal(err)
@@ -304,7 +304,7 @@ func TestConsumer_Shared(t *testing.T) {
 	})
 }
 
-// watchedLot calls unparking before an order is released.
+// watchedLot calls unparking before an aggregate is released.
 type watchedLot struct {
 	*memory.Store
 	unparking func()
@@ -315,7 +315,8 @@ func (l *watchedLot) Unpark(ctx context.Context, consumer string, aggregateID uu
 	return l.Store.Unpark(ctx, consumer, aggregateID)
 }
 
-// lateRegistry notes that the consumer is to catch up as soon as somebody has read that it is not.
+// lateRegistry records that the consumer is to catch up as soon as a process has read that it is
+// not.
 type lateRegistry struct {
 	*memory.Store
 	once sync.Once

@@ -16,14 +16,14 @@ import (
 	"orderflow/ports"
 )
 
-// A skipped event is passed over everywhere and for good, until the decision is taken back.
+// A skipped event is skipped everywhere, until the decision is taken back.
 func TestConsumer_Skip_oneRuleEverywhere(t *testing.T) {
 	t.Parallel()
 	repairable := func(store *memory.Store) func(*consumer.Config) {
 		return func(c *consumer.Config) { c.Repairer = store }
 	}
-	// parkAndSkip parks the second of three events of an aggregate and skips it. It returns how the
-	// reducer is mended.
+	// parkAndSkip parks the second of three events of an aggregate and skips it. It returns how to
+	// repair the reducer.
 	parkAndSkip := func(t *testing.T, b *bundle, fail func(func(eventsourcing.Record) error), bug func()) uuid.UUID {
 		t.Helper()
 		id := uuid.New()
@@ -159,7 +159,7 @@ func TestConsumer_Skip_oneRuleEverywhere(t *testing.T) {
 	})
 }
 
-// Repair ends clean whatever was in the view.
+// Repair works whatever was in the view.
 func TestConsumer_RepairAggregate_whateverIsThere(t *testing.T) {
 	t.Parallel()
 	outcome(t, "removes an aggregate that has no events", func(t *testing.T) {

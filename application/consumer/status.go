@@ -11,8 +11,9 @@ import (
 // lagPatience bounds how long a status waits for the lag of a feed that should answer at once.
 const lagPatience = 250 * time.Millisecond
 
-// Status says how the consumer is. It waits for nothing but the feed's lag, and for that at most a
-// quarter of a second: a figure that cannot be told is unknown, and says why.
+// Status returns the state of the consumer. It waits for nothing but the feed's lag, and for that
+// at most a quarter of a second. A figure that is not available is unknown, and the status says
+// why.
 func (c *Consumer) Status(ctx context.Context) ports.ConsumerStatus {
 	status := c.health.Status()
 	record := c.decisions.Record()
@@ -24,7 +25,8 @@ func (c *Consumer) Status(ctx context.Context) ports.ConsumerStatus {
 		status.State = ports.ConsumerParked
 	}
 	if age, known := c.config.Beats.Age(c.config.Name, c.config.Now()); known && status.Lag.Known {
-		status.Lag.Age = max(status.Lag.Age, age) // a feed whose reader is dead says that there is nothing to come
+		// a feed whose reader has ended reports that nothing is left to deliver
+		status.Lag.Age = max(status.Lag.Age, age)
 	}
 	switch status.State {
 	case ports.ConsumerCatchingUp, ports.ConsumerExpired, ports.ConsumerRebuilding:
