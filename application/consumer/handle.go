@@ -224,6 +224,6 @@ func headOf(r eventsourcing.Record) ports.Head {
 
 func (c *Consumer) flows(ctx context.Context, id uuid.UUID, sequence uint64) {
 	if c.health.Recovered(id) {
-		c.log.InfoContext(ctx, "aggregate flows again", "aggregate_id", id, "sequence_number", sequence)
+		c.log.InfoContext(ctx, "aggregate works again", "aggregate_id", id, "sequence_number", sequence)
 	}
 }

@@ -45,9 +45,9 @@ func (s Subject) Consequence(from time.Time) (string, error) {
 	switch {
 	case s.View && !from.IsZero():
 		return "", refuse(
-			"%s is a view, which is made of all events of an order: starting later would make it wrong for ever; rebuild it instead", s.Name)
+			"%s is a view, which is made of all events of an aggregate: starting later would make it wrong for ever; rebuild it instead", s.Name)
 	case s.View:
-		return fmt.Sprintf("%s would be emptied and filled again, and queries would miss orders meanwhile; a rebuild does the same without that",
+		return fmt.Sprintf("%s would be emptied and filled again, and queries would miss aggregates meanwhile; a rebuild does the same without that",
 			s.Name), nil
 	case from.IsZero():
 		return fmt.Sprintf("%s would publish every event again, from the first one; receivers must know duplicates by their event id", s.Name), nil

@@ -100,7 +100,7 @@ func (v *View) dueFromStore(ctx context.Context, state ports.ViewState, records 
 	}
 	did.Applied = len(stored)
 	if did.Healed = int(due-state.SequenceNumber) - len(announced); did.Healed > 0 {
-		v.config.Logger.Warn("filled a hole in the feed from the event store", "aggregate_id", id, "before", due, "events", did.Healed)
+		v.config.Logger.Warn("filled a gap in the feed from the event store", "aggregate_id", id, "before", due, "events", did.Healed)
 	}
 	return stored, did, nil
 }

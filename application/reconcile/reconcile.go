@@ -75,7 +75,7 @@ func (c *Check) Run(ctx context.Context) {
 		if pause = left; err != nil {
 			pause = min(retry, c.config.Every)
 			if ctx.Err() == nil && !errors.Is(err, ErrNotFollowing) {
-				c.config.Logger.Warn("background check is interrupted and will go on", "error", err)
+				c.config.Logger.Warn("background check is interrupted and will continue", "error", err)
 			}
 		}
 	}
