@@ -55,8 +55,8 @@ func TestBeat_LeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// Heartbeats alone, on an idle store, must make Pebble replace its log, or the directory would grow
-// for as long as nothing happens.
+// Heartbeats alone, on an idle store, must make Pebble replace its log. Otherwise the directory
+// grows for as long as nothing happens.
 func TestBeat_LogsDoNotGrowForEver(t *testing.T) {
 	t.Parallel()
 	const enough = 100_000
@@ -134,7 +134,8 @@ func TestBeat_WaitsForASubscriptionThatIsBehindTheRing(t *testing.T) {
 	slow := mustSubscribe(t, o.Store, "slow")
 	id := newID()
 	const events = 2000
-	for n := range uint64(events) { // more heartbeats than are kept, and far more records than the ring holds
+	// more heartbeats than are kept, and far more records than the ring holds
+	for n := range uint64(events) {
 		mustAppend(t, o.Store, command(id, n, 1))
 		mustBeat(t, o.Store, time.UnixMilli(int64(n+1)))
 	}

@@ -133,7 +133,7 @@ func BenchmarkFeed(b *testing.B) {
 	}
 }
 
-// BenchmarkApply applies changes of one row each, half of them to an order that is there.
+// BenchmarkApply applies changes of one row each, half of them to an order that exists.
 func BenchmarkApply(b *testing.B) {
 	store := openBench(b)
 	orders := make([]uuid.UUID, b.N/2+1)

@@ -17,7 +17,8 @@ import (
 	"orderflow/ports"
 )
 
-// What a program wrote that knew format 1 is read, and goes on from there in the newest format.
+// What a program wrote that knew format 1 is read, and the store continues from there in the newest
+// format.
 func TestOpen_UpgradesTheFirstFormat(t *testing.T) {
 	t.Parallel()
 	o := openNew(t)
@@ -78,8 +79,8 @@ func TestConsumer_RefusesWhatItCannotRead(t *testing.T) {
 	}
 }
 
-// After a power cut there is no offset that speaks of parked orders that are not there, and what an
-// operator or the manager decided is there at once.
+// After a power cut no offset is after parked orders that are lost, and decisions of an operator or
+// the manager are there.
 func TestStore_WhatIsParkedAndDecidedSurvivesPowerLoss(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {

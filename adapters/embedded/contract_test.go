@@ -14,7 +14,7 @@ import (
 type opened struct {
 	*embedded.Store
 	options embedded.Options
-	// shift is what the clock of the store is ahead of the real one.
+	// shift is how far the clock of the store is ahead of the real one.
 	shift *atomic.Int64
 }
 

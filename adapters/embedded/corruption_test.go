@@ -140,7 +140,8 @@ func sample(t *testing.T, fs vfs.FS) *embedded.Store {
 			} else {
 				heads = append(heads, a)
 			}
-			for i := range a.Records { // bytes that do not compress, so that there is more to damage
+			// bytes that do not compress, so that there is more to damage
+			for i := range a.Records {
 				a.Records[i].Payload = make([]byte, 300)
 				for j := range a.Records[i].Payload {
 					a.Records[i].Payload[j] = byte(rng.Uint32())
@@ -170,7 +171,7 @@ func (all files) damages(n int, rng *rand.Rand) (list []damage) {
 		name := names[i%len(names)]
 		content := bytes.Clone(all[name])
 		at, bit := rng.IntN(len(content)), rng.IntN(8)
-		if i%3 == 0 { // the ends of files are where logs are forgiving
+		if i%3 == 0 { // logs tolerate damage at the ends of files
 			at = len(content) - 1 - rng.IntN(min(len(content), 64))
 		}
 		content[at] ^= 1 << bit
@@ -215,9 +216,9 @@ func TestOpen_ReportsDamageAfterACleanShutdown(t *testing.T) {
 	t.Logf("noticed %d of %d", noticed, 2*samples())
 }
 
-// TestOpen_ReportsDamageAfterACrash does the same to what a process that was killed leaves behind.
-// What was acknowledged is there, or there is an error; what was not yet synced, offsets and views,
-// may be older.
+// TestOpen_ReportsDamageAfterACrash does the same to what a killed process leaves. What was
+// acknowledged is there, or there is an error. What was not yet synced, offsets and views, may be
+// older.
 func TestOpen_ReportsDamageAfterACrash(t *testing.T) {
 	t.Parallel()
 	mem := vfs.NewMem()
@@ -252,7 +253,7 @@ func TestOpen_ReportsDamageAfterACrash(t *testing.T) {
 	t.Logf("noticed %d of %d; %d left older views", noticed, 2*samples(), older)
 }
 
-// isDamage tells whether an error of Open says that the directory is damaged, or not what it was.
+// isDamage reports whether an error of Open says that the directory is damaged, or not what it was.
 func isDamage(err error) bool {
 	return errors.Is(err, ports.ErrCorrupt) || errors.Is(err, embedded.ErrNewerFormat) || errors.Is(err, embedded.ErrNotOurs)
 }
@@ -291,7 +292,7 @@ func TestOpen_LeavesADamagedDirectoryAlone(t *testing.T) {
 		for _, d := range manifests.damages(samples()/4, rand.New(rand.NewPCG(7, 8))) {
 			fs := all.fs(t, d.file, d.content)
 			if _, err := openAndRead(t, fs); err == nil {
-				continue // not the one that is in force, or not what it needs of it
+				continue // not the MANIFEST that is in use, or not a part that it needs
 			}
 			noticed++
 			after := filesOf(t, fs)
@@ -335,8 +336,8 @@ func TestOpen_ReportsAMissingFile(t *testing.T) {
 	}
 }
 
-// TestOpen_WayOut does what the message of a damaged directory proposes: without the checks, what
-// is left can be read.
+// TestOpen_WayOut does what the message about a damaged directory proposes: without the checks,
+// what is left can be read.
 func TestOpen_WayOut(t *testing.T) {
 	t.Parallel()
 	mem := vfs.NewMem()

@@ -57,7 +57,7 @@ func writeUntilKilled() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	heads, err := store.ScanHeads(context.Background(), "", 8) // to go on with some that exist
+	heads, err := store.ScanHeads(context.Background(), "", 8) // to continue with some that exist
 	var group sync.WaitGroup
 	fail := func(err error) {
 		if err != nil {
@@ -118,11 +118,11 @@ func (c child) killAfter(t *testing.T, n int) (promises []promise) {
 	return promises
 }
 
-// TestStore_SurvivesKill kills a process that writes, again and again, always on the same
-// directory.
+// TestStore_SurvivesKill repeatedly kills a process that writes, always on the same directory.
 func TestStore_SurvivesKill(t *testing.T) {
 	t.Parallel()
-	rounds, least, enough := 24, 8, time.Now().Add(10*time.Second) // with the race detector, a round takes ten times as long
+	// with the race detector, a round takes ten times as long
+	rounds, least, enough := 24, 8, time.Now().Add(10*time.Second)
 	if testing.Short() {
 		rounds = 6
 	}
@@ -133,7 +133,7 @@ func TestStore_SurvivesKill(t *testing.T) {
 	for ; done < rounds && (done < least || time.Now().Before(enough)); done++ {
 		c := startChild(t, "write until killed", options.Dir)
 		promises = append(promises, c.killAfter(t, 1+rand.IntN(300))...)
-		if done%3 != 1 { // else the next process finds the directory as this one left it
+		if done%3 != 1 { // otherwise the next process finds the directory as this one left it
 			checkAfterKill(t, options, promises)
 		}
 	}
@@ -176,7 +176,7 @@ func checkAfterKill(t *testing.T, options embedded.Options, promises []promise) 
 	}
 }
 
-// catchUp lets the consumer of the view go on from its offset to the end of the feed, where a
+// catchUp lets the consumer of the view continue from its offset to the end of the feed, where a
 // record of our own is the last.
 func catchUp(t *testing.T, store *embedded.Store) {
 	t.Helper()

@@ -29,7 +29,7 @@ func mustDamage(t *testing.T, store *embedded.Store, keys ...[]byte) {
 	}
 }
 
-// expectDamage wants so many rows to be counted, each of them logged once.
+// expectDamage expects so many rows to be counted, each of them logged once.
 func expectDamage(t *testing.T, store *embedded.Store, logged *lines, want int) {
 	t.Helper()
 	if n := store.Stats().DamagedRows; n != uint64(want) {
@@ -49,7 +49,7 @@ func delivered(t *testing.T, sub ports.Subscription, n int) (records []eventsour
 	return records
 }
 
-// stub is what stands for an event that cannot be read.
+// stub is the record that replaces an event that cannot be read.
 func stub(r eventsourcing.Record) eventsourcing.Record {
 	return eventsourcing.Record{Header: eventsourcing.Header{AggregateType: r.AggregateType, AggregateID: r.AggregateID, SequenceNumber: r.SequenceNumber}}
 }
@@ -108,7 +108,7 @@ func TestDamage_OfTheOutboxIsMadeGoodFromTheEventStore(t *testing.T) {
 	}
 }
 
-// TestDamage_OfAnEventIsThatOfItsAggregate damages an event in both places. The feed goes on, and
+// TestDamage_OfAnEventIsThatOfItsAggregate damages an event in both places. The feed continues, and
 // names it.
 func TestDamage_OfAnEventIsThatOfItsAggregate(t *testing.T) {
 	t.Parallel()
@@ -163,7 +163,8 @@ func TestDamage_OfABlockOfTheOutbox(t *testing.T) {
 		want = append(want, mustAppend(t, store, a)...)
 	}
 	mustClose(t, store)
-	if store, err = embedded.Open(t.Context(), options); err != nil { // which writes the log to a table
+	// which writes the log to a table
+	if store, err = embedded.Open(t.Context(), options); err != nil {
 		t.Fatal(err)
 	}
 	mustClose(t, store)
@@ -171,7 +172,7 @@ func TestDamage_OfABlockOfTheOutbox(t *testing.T) {
 	hits := 0
 	for name, content := range all {
 		if strings.HasSuffix(name, ".sst") {
-			// The outbox sorts behind the events.
+			// The outbox sorts after the events.
 			if at := bytes.LastIndex(content, want[100].Payload[100:300]); at > 0 {
 				content[at] ^= 1
 				hits++
@@ -191,8 +192,8 @@ func TestDamage_OfABlockOfTheOutbox(t *testing.T) {
 	}
 }
 
-// TestDamage_OfAHeadOrACommandIsMadeGoodFromTheHistory damages what an append looks at. The command
-// goes on as if nothing had happened, and so do those of the same group.
+// TestDamage_OfAHeadOrACommandIsMadeGoodFromTheHistory damages what an append reads. The command
+// and those of the same group work as without the damage.
 func TestDamage_OfAHeadOrACommandIsMadeGoodFromTheHistory(t *testing.T) {
 	t.Parallel()
 	logged := new(lines)
@@ -263,7 +264,7 @@ func TestDamage_OfAllThatAnAggregateHasIsItsOwn(t *testing.T) {
 	}
 }
 
-// TestScanHeads_FromTheEventsIsTheSame compares the scan that is there for damage with the usual
+// TestScanHeads_FromTheEventsIsTheSame compares the scan that is used after damage with the usual
 // one.
 func TestScanHeads_FromTheEventsIsTheSame(t *testing.T) {
 	t.Parallel()
@@ -362,7 +363,7 @@ func TestDamage_OfWhatAConsumerKeeps(t *testing.T) {
 		t.Errorf("the lag of a damaged offset is %+v, error %v", lag, err)
 	}
 
-	// The way out of each: write it anew.
+	// What repairs each of them: write it again.
 	if err := store.Apply(t.Context(), view, progress(hit[1])); err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func (s *Store) Damage(key []byte) error {
 	return s.db.Commit(batch)
 }
 
-// ScanEvents is the scan of the heads that is there for damage.
+// ScanEvents is the scan of the heads that is used after damage.
 func (s *Store) ScanEvents(ctx context.Context, after ports.Cursor, limit int) (ports.HeadPage, error) {
 	return s.history.ScanEvents(ctx, after, limit)
 }

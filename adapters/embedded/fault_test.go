@@ -71,7 +71,7 @@ func on(suffix string, kinds ...errorfs.OpKind) func(op errorfs.Op) bool {
 	}
 }
 
-// expectStopped wants a store that has failed to refuse all writes, and to read on.
+// expectStopped expects a store that has failed to refuse all writes, and to continue to read.
 func expectStopped(t *testing.T, store *embedded.Store, intact ports.Append) {
 	t.Helper()
 	<-store.Failed()
@@ -121,7 +121,7 @@ func TestAppend_AnFsyncThatFailsLeavesTheOutcomeUnknown(t *testing.T) {
 			if _, err := store.Append(t.Context(), lost); !errors.Is(err, ports.ErrOutcomeUnknown) {
 				t.Fatalf("error %v, want %v", err, ports.ErrOutcomeUnknown)
 			}
-			fs.broken.Store(false) // an fsync that works now does not make up for it
+			fs.broken.Store(false) // an fsync that works now does not undo the failure
 			expectStopped(t, store, intact)
 			if _, err := store.Load(t.Context(), lost.AggregateID, 0); !errors.Is(err, ports.ErrUnavailable) {
 				t.Errorf("load of what may be there: error %v, want %v", err, ports.ErrUnavailable)

@@ -154,7 +154,8 @@ func TestExpire_DropsWhatIsOlderThanTheRetention(t *testing.T) {
 		t.Errorf("the event store: %s", d)
 	}
 
-	now.Store(3 * time.Hour.Milliseconds()) // everything goes, and positions still count on, also after a restart
+	// everything goes, and positions still count on, also after a restart
+	now.Store(3 * time.Hour.Milliseconds())
 	if err := o.Expire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -181,8 +182,8 @@ func TestExpire_NeverWithANegativeRetention(t *testing.T) {
 	}
 }
 
-// TestExpire_UnderLoad lets sweeps run against writers and a reader: what the reader gets has no
-// hole, and in the end it is told that it is too late or it has everything.
+// TestExpire_UnderLoad lets sweeps run against writers and a reader. What the reader gets has no
+// gap. In the end it has everything, or is told that it is too late.
 func TestExpire_UnderLoad(t *testing.T) {
 	t.Parallel()
 	now := new(atomic.Int64)
@@ -213,7 +214,8 @@ func TestExpire_UnderLoad(t *testing.T) {
 			_ = sub.Close()
 			mustSeekEnd(t, o.Store, "reader")
 			var next ports.Subscription
-			if next, err = o.Subscribe(t.Context(), "reader"); err == nil { // else it was too slow again
+			// else it was too slow again
+			if next, err = o.Subscribe(t.Context(), "reader"); err == nil {
 				sub = next
 				d, err = sub.Next(t.Context())
 			}

@@ -63,7 +63,7 @@ func oldData(t *testing.T, name string) files {
 	}
 }
 
-// checkOldData wants everything that the directory of format 2 held to be there, as orders.
+// checkOldData expects everything that the directory of format 2 held to be there, as orders.
 func checkOldData(t *testing.T, store *embedded.Store) {
 	t.Helper()
 	c, err := readEvents(store)
@@ -125,9 +125,8 @@ func checkOldConsumer(t *testing.T, store *embedded.Store, consumer string) {
 	}
 }
 
-// TestFormat_OldDataIsReadAndContinued opens what an earlier version left behind, after a clean
-// shutdown and after a kill, reads everything, goes on with old and new aggregates, and opens it
-// again.
+// TestFormat_OldDataIsReadAndContinued opens what an earlier version left, after a clean shutdown
+// and after a kill. It reads everything, continues with old and new aggregates, and opens it again.
 func TestFormat_OldDataIsReadAndContinued(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"closed", "killed"} {
@@ -182,7 +181,7 @@ func expectRepeated(t *testing.T, store *embedded.Store, history []eventsourcing
 	}
 }
 
-// expectFeed wants an old consumer to go on from its offset.
+// expectFeed expects an old consumer to continue from its offset.
 func expectFeed(t *testing.T, store *embedded.Store, want []eventsourcing.Record) {
 	t.Helper()
 	sub := mustSubscribe(t, store, "orders-by-sku")

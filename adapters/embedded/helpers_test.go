@@ -123,7 +123,7 @@ type contents struct {
 	Outbox []eventsourcing.Record
 	Rows   map[uuid.UUID]int64
 	States map[uuid.UUID]ports.ViewState
-	// Offset is that of the consumer of the view, as far as its lag tells.
+	// Offset is the offset of the consumer of the view, computed from its lag.
 	Offset   int64
 	Consumer ports.ConsumerRecord
 }
@@ -222,7 +222,7 @@ func stored(r *eventsourcing.Record) []byte {
 	return value
 }
 
-// checkViews wants the view to be the fold of a prefix of each history, and the offset not to be
+// checkViews expects the view to be the fold of a prefix of each history, and the offset not to be
 // ahead of the view.
 func (c contents) checkViews() error {
 	for id, state := range c.States {
@@ -243,8 +243,8 @@ func (c contents) checkViews() error {
 	return nil
 }
 
-// checkOutbox wants every event exactly once in the outbox, those of each aggregate in order. It
-// must hold everything.
+// checkOutbox expects every event exactly once in the outbox, those of each aggregate in order.
+// Nothing may have expired.
 func (c contents) checkOutbox() error {
 	last := map[uuid.UUID]uint64{}
 	for i, r := range c.Outbox {

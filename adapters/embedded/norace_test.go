@@ -2,5 +2,5 @@
 
 package embedded_test
 
-// raceDetector tells that everything takes ten times as long.
+// raceDetector reports whether everything takes ten times as long.
 const raceDetector = false

@@ -30,7 +30,7 @@ func (p *panicking) now() time.Time {
 }
 
 // TestAppend_APanicOfTheLeaderIsItsGroupsAlone lets the leader of a group panic before anything is
-// written. The group is told that nothing was written, and it is so; everybody else goes on.
+// written. The group is told that nothing was written, and that is true. All others continue.
 func TestAppend_APanicOfTheLeaderIsItsGroupsAlone(t *testing.T) {
 	t.Parallel()
 	clock, logged := new(panicking), new(lines)
@@ -52,7 +52,7 @@ func TestAppend_APanicOfTheLeaderIsItsGroupsAlone(t *testing.T) {
 	if records := mustLoad(t, store.Store, lost.AggregateID); len(records) > 0 {
 		t.Errorf("what was refused is there: %+v", records)
 	}
-	after := mustAppend(t, store.Store, lost) // the positions must have no hole
+	after := mustAppend(t, store.Store, lost) // the positions must have no gap
 	store = store.reopen(t)
 	c, err := readEvents(store.Store)
 	if err != nil {
@@ -134,7 +134,7 @@ func TestAppend_APanicBehindTheWriteLeavesTheOutcomeUnknown(t *testing.T) {
 }
 
 // TestStore_APanicInsideOfPebbleEndsTheStoreAndNotTheProcess runs as a process of its own, because
-// the goroutines of Pebble go on after that.
+// the goroutines of Pebble continue after that.
 func TestStore_APanicInsideOfPebbleEndsTheStoreAndNotTheProcess(t *testing.T) {
 	t.Parallel()
 	c := startChild(t, "panic inside of pebble", t.TempDir())
@@ -222,7 +222,7 @@ func TestAppend_APanicUnderPebbleStopsTheStore(t *testing.T) {
 	}
 }
 
-// TestExpire_APanicInTheBackgroundEndsNothing lets the sweep panic that nobody has called.
+// TestExpire_APanicInTheBackgroundEndsNothing lets the background sweep panic.
 func TestExpire_APanicInTheBackgroundEndsNothing(t *testing.T) {
 	t.Parallel()
 	clock, logged := new(panicking), new(lines)

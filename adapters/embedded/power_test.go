@@ -105,8 +105,8 @@ func workload(ctx context.Context, store *embedded.Store, seed uint64, acked *ac
 	return <-errs
 }
 
-// keepView is a consumer as the runtime has them, up to and including the event with that id:
-// effect first, offset after.
+// keepView is a consumer like those of the runtime, up to and including the event with that id: the
+// effect first, then the offset.
 func keepView(ctx context.Context, store *embedded.Store, last uuid.UUID) error {
 	sub, err := store.Subscribe(ctx, view.Consumer)
 	if err != nil {
@@ -136,7 +136,7 @@ func keepView(ctx context.Context, store *embedded.Store, last uuid.UUID) error 
 	}
 }
 
-// checkNext wants a record to be a repetition or the next one of its aggregate.
+// checkNext expects a record to be a repetition or the next one of its aggregate.
 func checkNext(ctx context.Context, store *embedded.Store, r eventsourcing.Record) error {
 	state, err := store.State(ctx, view, r.AggregateID)
 	if err == nil && r.SequenceNumber > state.SequenceNumber+1 {
@@ -145,7 +145,7 @@ func checkNext(ctx context.Context, store *embedded.Store, r eventsourcing.Recor
 	return err
 }
 
-// checkSurvivors wants everything that was acknowledged to be there, and everything that is there
+// checkSurvivors expects everything that was acknowledged to be there, and everything that is there
 // to be consistent.
 func checkSurvivors(store *embedded.Store, acked map[uuid.UUID][]eventsourcing.Record) error {
 	c, err := read(store)
@@ -164,8 +164,8 @@ func checkSurvivors(store *embedded.Store, acked map[uuid.UUID][]eventsourcing.R
 	return errors.Join(c.checkOutbox(), c.checkViews())
 }
 
-// TestStore_SurvivesPowerLoss lets the power fail again and again under load: what was not synced
-// is lost, in part or altogether. What was acknowledged is there, and offsets, states and rows fall
+// TestStore_SurvivesPowerLoss lets the power fail repeatedly under load: what was not synced is
+// lost, in part or completely. What was acknowledged is there, and offsets, states and rows fall
 // back to one moment.
 func TestStore_SurvivesPowerLoss(t *testing.T) {
 	t.Parallel()
@@ -216,8 +216,8 @@ func untilPowerLoss(t *testing.T, fs *vfs.MemFS, rng *rand.Rand, acked *acknowle
 		t.Fatal(err)
 	case <-enough:
 	}
-	// In this order: what is acknowledged after the snapshot may be on the disk, what was before
-	// must be.
+	// In this order: what is acknowledged after the snapshot may be on the disk, and what was
+	// acknowledged before it must be.
 	promised := acked.snapshot()
 	crashed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: []int{0, 30, 100}[rng.IntN(3)], RNG: rng})
 	cancel()

@@ -9,7 +9,7 @@ import (
 	"orderflow/adapters/embedded"
 )
 
-// expectPrivate wants every directory of a data directory to be 0700 and every file 0600.
+// expectPrivate expects every directory of a data directory to be 0700 and every file 0600.
 func expectPrivate(t *testing.T, dir, when string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -34,8 +34,8 @@ func expectPrivate(t *testing.T, dir, when string) {
 	}
 }
 
-// TestOpen_FilesAreTheOwnersAlone looks at the modes of a new directory, of one that somebody has
-// made before, and of one that an earlier version has written.
+// TestOpen_FilesAreTheOwnersAlone checks the modes of a new directory, of one that existed before,
+// and of one that an earlier version has written.
 func TestOpen_FilesAreTheOwnersAlone(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(t *testing.T, dir string){

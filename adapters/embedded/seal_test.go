@@ -8,8 +8,7 @@ import (
 	"orderflow/adapters/embedded"
 )
 
-// TestClose_APowerCutBehindItLeavesADirectoryThatOpens takes the power away right after a clean
-// shutdown.
+// TestClose_APowerCutBehindItLeavesADirectoryThatOpens cuts the power right after a clean shutdown.
 func TestClose_APowerCutBehindItLeavesADirectoryThatOpens(t *testing.T) {
 	t.Parallel()
 	mem := vfs.NewCrashableMem()

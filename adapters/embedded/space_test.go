@@ -45,8 +45,8 @@ func TestOpen_OnAFullDiskSaysHowMuchIsNeeded(t *testing.T) {
 	checkOldData(t, open(t, nil, options).Store)
 }
 
-// TestOpen_EndsWhenSomethingCannotBeWritten opens what a killed process left behind, and lets each
-// kind of write fail for good.
+// TestOpen_EndsWhenSomethingCannotBeWritten opens what a killed process left, and lets each kind of
+// write fail permanently.
 func TestOpen_EndsWhenSomethingCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, errDisk} {
@@ -99,7 +99,7 @@ func TestOpen_IsCancelled(t *testing.T) {
 	}
 }
 
-// expectFull wants a store on a full disk to refuse every write as such, and to answer everything
+// expectFull expects a store on a full disk to refuse every write as such, and to answer everything
 // that needs none.
 func expectFull(t *testing.T, store *embedded.Store, intact ports.Append) {
 	t.Helper()
@@ -147,7 +147,8 @@ func TestStore_OnAFullDiskAnswersReadsAndGoesOnWhenThereIsRoom(t *testing.T) {
 		expectFull(t, store.Store, intact)
 	}
 	if err := store.Beat(t.Context(), time.UnixMilli(7)); err != nil {
-		t.Errorf("a heartbeat: error %v", err) // it shows that the feed works, and leaves nothing on the disk
+		// it shows that the feed works, and leaves nothing on the disk
+		t.Errorf("a heartbeat: error %v", err)
 	}
 	if d := mustNext(t, sub); !d.Beat.Equal(time.UnixMilli(7)) {
 		t.Errorf("delivered %+v, want the heartbeat", d)
@@ -159,7 +160,7 @@ func TestStore_OnAFullDiskAnswersReadsAndGoesOnWhenThereIsRoom(t *testing.T) {
 		t.Errorf("the store has failed: %v", store.Err())
 	}
 
-	free(mem, 80<<20) // not enough to begin anew
+	free(mem, 80<<20) // not enough to start writing again
 	store.LookAtSpace()
 	expectFull(t, store.Store, intact)
 	free(mem, 90<<20)
@@ -174,7 +175,8 @@ func TestStore_OnAFullDiskAnswersReadsAndGoesOnWhenThereIsRoom(t *testing.T) {
 	}
 }
 
-// TestStore_LooksAtTheFreeSpaceWhenMuchIsWritten fills the disk between two looks of the clock.
+// TestStore_LooksAtTheFreeSpaceWhenMuchIsWritten fills the disk between two periodic checks of the
+// free space.
 func TestStore_LooksAtTheFreeSpaceWhenMuchIsWritten(t *testing.T) {
 	t.Parallel()
 	mem := vfs.NewMem()
@@ -257,8 +259,8 @@ func TestStore_ClosesWhileTheDiskIsFull(t *testing.T) {
 	}
 }
 
-// TestStore_ALogWithoutRoomEndsWritingAndTheProcessWhenThereIsRoom meets a disk that others have
-// filled in an instant: what the log holds is not known, so writing needs a new process, which
+// TestStore_ALogWithoutRoomEndsWritingAndTheProcessWhenThereIsRoom uses a disk that others have
+// filled in an instant. What the log holds is not known, so writing needs a new process, which
 // could not start before there is room.
 func TestStore_ALogWithoutRoomEndsWritingAndTheProcessWhenThereIsRoom(t *testing.T) {
 	t.Parallel()

@@ -118,8 +118,8 @@ func (s *Store) Load(ctx context.Context, aggregateID uuid.UUID, after uint64) (
 	return s.history.Load(ctx, aggregateID, after)
 }
 
-// Append implements [ports.EventStore]. A context that ends while the request waits for its group
-// withdraws it. After that the answer takes one or two fsyncs, and is true.
+// Append implements [ports.EventStore]. If the context ends while the request waits for its group,
+// the request is withdrawn. After that the answer takes one or two fsyncs, and is true.
 func (s *Store) Append(ctx context.Context, a ports.Append) (ports.Appended, error) {
 	return s.commits.Append(ctx, a)
 }

@@ -33,7 +33,7 @@ func TestOpen_RefusesADirectoryInUse(t *testing.T) {
 			t.Errorf("%q does not say %q", err, want)
 		}
 	}
-	mustAppend(t, first.Store, command(newID(), 0, 1)) // and the owner goes on
+	mustAppend(t, first.Store, command(newID(), 0, 1)) // and the owner continues
 	first.reopen(t)
 }
 
@@ -113,7 +113,7 @@ type gate struct {
 	open    chan struct{}
 }
 
-// fs returns a file system in memory behind the gate, which is open.
+// fs returns a file system in memory with this gate in front of it, which is open.
 func (g *gate) fs() vfs.FS {
 	g.open = make(chan struct{})
 	close(g.open)

@@ -34,7 +34,7 @@ func (s *strangers) count(consumer string, m topic.Message, err error) {
 	if known == nil {
 		known = &ports.Stranger{Kind: string(kind)}
 		s.found[consumer][kind] = known
-		s.log.Error("a message of the topic is no event and is passed over; further ones of the kind are only counted",
+		s.log.Error("a message of the topic is no event and is skipped; further ones of the kind are only counted",
 			"consumer", consumer, "kind", kind, "topic", m.Topic, "partition", m.Partition, "offset", m.Offset, "error", err)
 	}
 	known.Count++

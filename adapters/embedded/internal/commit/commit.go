@@ -185,8 +185,8 @@ func (c *Committer) lead() {
 
 var errEnded = errors.New("the goroutine of the commit was ended")
 
-// abort answers a group whose commit has panicked. Unless the group may be on the disk, writing
-// continues.
+// abort answers a group whose commit has panicked. Writing continues, unless the group may be on
+// the disk.
 func (c *Committer) abort(requests []*request, cause error) {
 	var stack []byte
 	if panicked := (*portkit.PanicError)(nil); errors.As(cause, &panicked) {
@@ -259,7 +259,8 @@ func (g *group) commit(requests []*request) {
 		if r.verdict = g.decide(r); r.verdict.err != nil || r.verdict.duplicate {
 			continue
 		}
-		if r.verdict.err = g.db.Room(2 * r.bytes); r.verdict.err == nil { // a record is stored twice
+		// a record is stored twice
+		if r.verdict.err = g.db.Room(2 * r.bytes); r.verdict.err == nil {
 			g.accept(r)
 			accepted = append(accepted, r)
 		}
@@ -288,8 +289,8 @@ func (g *group) commit(requests []*request) {
 	}
 }
 
-// split returns the appends of a group, and its newest heartbeat. That one stands for all
-// heartbeats, and comes behind the whole group. It is zero when there is none.
+// split returns the appends of a group, and its newest heartbeat. The heartbeat replaces all
+// heartbeats of the group, and comes after all its records. It is zero when there is none.
 func split(requests []*request) (appends []*request, beat time.Time) {
 	appends = make([]*request, 0, len(requests))
 	for _, r := range requests {
@@ -303,7 +304,7 @@ func split(requests []*request) (appends []*request, beat time.Time) {
 	return appends, beat
 }
 
-// decide says what becomes of a request, after everything before it.
+// decide returns the verdict on a request, given everything before it.
 func (g *group) decide(r *request) verdict {
 	if err := g.broken[r.aggregateID]; err != nil {
 		return verdict{err: err}
@@ -314,7 +315,8 @@ func (g *group) decide(r *request) verdict {
 	switch now := g.heads[r.aggregateID]; {
 	case now.Sequence != r.expected:
 		return verdict{err: &ports.VersionConflictError{AggregateID: r.aggregateID, Expected: r.expected, Actual: now.Sequence}}
-	case now.Sequence > 0 && now.AggregateType != r.aggregateType: // a history of two types could not be read
+	// a history of two types could not be read
+	case now.Sequence > 0 && now.AggregateType != r.aggregateType:
 		return verdict{err: &ports.OtherTypeError{AggregateID: r.aggregateID, Type: now.AggregateType, Wanted: r.aggregateType}}
 	default:
 		return verdict{}

@@ -1,12 +1,12 @@
 // Package commit appends events, in groups that share one fsync.
 //
 // Callers that append at the same time form a group, and the caller of the first request leads it.
-// The leader decides every request in the order of arrival, against heads and commands, including
-// those of the same group. It gives the accepted requests their positions in the feed, writes one
-// batch, waits for one fsync, and answers. Meanwhile the next group gathers, and its first caller
-// leads next. So an append is atomic (events, outbox rows, head and command together), positions
-// have no holes, and callers share the price of the fsync. Nobody sees a record before it is
-// durable.
+// The leader decides every request in the order of arrival. It compares each with heads and
+// commands, including those of the same group. It gives the accepted requests their positions in
+// the feed, writes one batch, waits for one fsync, and answers. Meanwhile the next group gathers,
+// and its first caller leads next. So an append is atomic (events, outbox rows, head and command
+// together), positions have no gaps, and callers share the cost of the fsync. A record becomes
+// visible only when it is durable.
 //
 // A request whose context ends before a group takes it is withdrawn. After that its caller waits
 // for one or two fsyncs, and gets the true answer. Close, too, waits for what was taken.
@@ -16,9 +16,9 @@
 // disk. Then the outcome is unknown, and the engine writes no more.
 //
 // A heartbeat is a request like an append. It is in the batch and the fsync of its group, and
-// reaches the subscriptions behind the records of the group. It leaves nothing on the disk: it
-// deletes a key that never exists. So it takes the whole way, recovery finds nothing of it, and the
-// directory does not grow.
+// reaches the subscriptions after the records of the group. It leaves nothing on the disk: it
+// deletes a key that never exists. So it tests the complete way of an append, recovery finds
+// nothing of it, and the directory does not grow.
 //
 // # Rejected
 //

@@ -37,7 +37,7 @@ type request struct {
 
 func (r *request) key() commandID { return commandID{r.aggregateID, r.commandID} }
 
-// head is the head of the aggregate behind the records of the request.
+// head is the head of the aggregate after the records of the request.
 func (r *request) head() layout.Head {
 	n := uint64(len(r.bodies))
 	return layout.Head{Sequence: r.expected + n, Position: r.position + n - 1, AggregateType: r.aggregateType}

@@ -6,7 +6,7 @@ import "github.com/cockroachdb/pebble/v2/vfs"
 type Before struct {
 	// Position is the position of the last record that was durable, as far as the watermark knows.
 	Position uint64
-	// Marked says whether there was a watermark, and Sealed whether the last shutdown was clean.
+	// Marked reports whether there was a watermark, and Sealed whether the last shutdown was clean.
 	Marked, Sealed bool
 }
 

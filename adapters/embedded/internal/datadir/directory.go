@@ -169,5 +169,5 @@ func syncDir(fs vfs.FS, dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// IsNotExist says whether err means that a file does not exist.
+// IsNotExist reports whether err means that a file does not exist.
 func IsNotExist(err error) bool { return errors.Is(err, iofs.ErrNotExist) }

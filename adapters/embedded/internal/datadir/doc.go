@@ -18,9 +18,9 @@
 // # Damage
 //
 // Pebble verifies a checksum for every block of a table that it reads. But it reads its logs and
-// its MANIFEST only up to the first piece that is not whole, and takes that for the place where
-// writing stopped. A flipped bit there would end the history early. Or it would bring back an older
-// list of tables, and Pebble would delete the newer ones. SEAL and WATERMARK make it possible to
+// its MANIFEST only up to the first piece that is not whole, and assumes that writing stopped
+// there. A flipped bit there would end the history early. Or it would bring back an older list of
+// tables, and Pebble would delete the newer ones. SEAL and WATERMARK make it possible to
 // distinguish damage from a write that was interrupted.
 //
 // SEAL is written by a clean shutdown. It has the sizes of all files, and the checksums of those
@@ -33,8 +33,8 @@
 //
 // A difference is an ErrCorrupt that names the file and the way out ([WayOut]).
 //
-// WATERMARK is not synced with every record, because that would double the price of an append. If
+// WATERMARK is not synced with every record, because that would double the cost of an append. If
 // the process is killed, nothing of it is lost. After a power cut it may be as old as the operating
-// system's write-back allows, about half a minute. If the log is then damaged as well, behind the
-// mark, the damage passes for an interrupted write.
+// system's write-back allows, about half a minute. If the log is then also damaged after the mark,
+// the damage is taken for an interrupted write.
 package datadir

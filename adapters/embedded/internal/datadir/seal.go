@@ -103,8 +103,8 @@ func firstDifference(want, got []byte) string {
 }
 
 // WriteSeal writes the seal of a directory that Pebble has closed. The deletions of Pebble are made
-// durable first: otherwise a deleted file could be back after a power cut, and would pass for one
-// that somebody has added.
+// durable first. Otherwise a deleted file could be back after a power cut, and would look like a
+// file that was added.
 func WriteSeal(fs vfs.FS, dir string) error {
 	pebbleDir := fs.PathJoin(dir, PebbleName)
 	if err := syncDir(fs, pebbleDir); err != nil {

@@ -99,8 +99,9 @@ func openWatermark(fs vfs.FS, dir string) (w *Watermark, found bool, err error) 
 	return w, found, err
 }
 
-// Advance notes that the records up to position are durable. It is not synced. If the process dies,
-// the operating system still has the mark. If the machine dies, an older mark is correct as well.
+// Advance records that the records up to position are durable. It is not synced. If the process
+// dies, the operating system still has the mark. If the machine dies, an older mark is correct as
+// well.
 func (w *Watermark) Advance(position uint64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -108,7 +109,7 @@ func (w *Watermark) Advance(position uint64) error {
 	return w.write()
 }
 
-// Manifest notes that a MANIFEST is durable up to size.
+// Manifest records that a MANIFEST is durable up to size.
 func (w *Watermark) Manifest(name string, size int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -151,7 +152,7 @@ func (m marks) checkManifest(fs vfs.FS, dir string) error {
 		return err
 	}
 	if m.manifests[0].name == "" {
-		return nil // nobody has completed the store yet
+		return nil // the store was not completed yet
 	}
 	if !current.Exists {
 		return fmt.Errorf("%w: %s: its MANIFEST is gone; %s", ports.ErrCorrupt, dir, WayOut)
@@ -162,7 +163,7 @@ func (m marks) checkManifest(fs vfs.FS, dir string) error {
 			return readableUpTo(fs, current.ManifestFilename, mark.size)
 		}
 	}
-	return fmt.Errorf("%w: %s: %s is in force, but %s was written last; %s", ports.ErrCorrupt, dir, name, m.manifests[0].name, WayOut)
+	return fmt.Errorf("%w: %s: %s is in use, but %s was written last; %s", ports.ErrCorrupt, dir, name, m.manifests[0].name, WayOut)
 }
 
 func readableUpTo(fs vfs.FS, path string, size int64) error {
@@ -178,7 +179,7 @@ func readableUpTo(fs vfs.FS, path string, size int64) error {
 			_, err = io.Copy(io.Discard, r)
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %s cannot be read behind byte %d, but was durable up to byte %d: %w; %s",
+			return fmt.Errorf("%w: %s cannot be read after byte %d, but was durable up to byte %d: %w; %s",
 				ports.ErrCorrupt, path, reader.Offset(), size, err, WayOut)
 		}
 	}

@@ -150,7 +150,7 @@ func (db *DB) firstOf(err error) error {
 	return err
 }
 
-// givenUp says whether opening has failed already.
+// givenUp reports whether opening has failed already.
 func (db *DB) givenUp() bool { return !db.failure.opened.Load() && db.Err() != nil }
 
 // Enter begins a call. After nil, the caller must call Leave. It returns ports.ErrClosed after
@@ -175,7 +175,7 @@ func (db *DB) Go(work func()) { db.background.Go(work) }
 func (db *DB) Closing() <-chan struct{} { return db.closing }
 
 // Interrupted returns why a long call has to end: the error of ctx, or ports.ErrClosed when Close
-// waits for it. It returns nil when the call may go on.
+// waits for it. It returns nil when the call may continue.
 func (db *DB) Interrupted(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -193,7 +193,7 @@ func (db *DB) Dir() string { return db.options.Dir }
 // Log returns the logger.
 func (db *DB) Log() *slog.Logger { return db.log }
 
-// Advance notes that the records of the feed up to position are durable.
+// Advance records that the records of the feed up to position are durable.
 func (db *DB) Advance(position uint64) error { return db.watermark.Advance(position) }
 
 // Close ends the DB. It waits for the calls that are inside, and for the goroutines of Go. shut is
@@ -233,7 +233,7 @@ func (db *DB) close(shut func()) error {
 	return errors.Join(append(errs, datadir.RemoveOwner(db.options.FS, db.options.Dir), db.lock.Close())...)
 }
 
-// watchSpace looks at the free space once in a while, until Close.
+// watchSpace looks at the free space at an interval, until Close.
 func (db *DB) watchSpace() {
 	ticker := time.NewTicker(lookInterval)
 	defer ticker.Stop()

@@ -32,7 +32,7 @@ func (db *DB) Fail(cause error) {
 		return
 	}
 	if db.failure.opened.Load() {
-		db.log.Error("the store writes no more; find the cause and restart, nothing acknowledged is lost", "dir", db.options.Dir, "error", cause)
+		db.log.Error("the store writes no more; find the cause and restart the process; nothing acknowledged is lost", "dir", db.options.Dir, "error", cause)
 	}
 	if !isFull(cause) || !db.space.known.Load() {
 		db.failure.end()
@@ -58,7 +58,7 @@ func (db *DB) Err() error {
 // process that ended earlier could not start again, and nobody would answer reads.
 func (db *DB) Failed() <-chan struct{} { return db.failure.happened }
 
-// Outcome is for a write that was under way. It returns ports.ErrOutcomeUnknown when the DB has
+// Outcome is for a write that was in progress. It returns ports.ErrOutcomeUnknown when the DB has
 // failed, else nil. Pebble does not report such a failure, see watchedFS.
 func (db *DB) Outcome() error {
 	if cause := db.failure.cause.Load(); cause != nil {

@@ -190,7 +190,7 @@ func (f *watchedFile) Close() error {
 	return f.told(err)
 }
 
-// final says whether a failure of the file is final.
+// final reports whether a failure of the file is final.
 func (f *watchedFile) final() bool { return f.log || f.manifest || !f.fs.opened.Load() }
 
 // do runs an operation on the file, unless there was a failure before.
@@ -201,7 +201,7 @@ func (f *watchedFile) do(what string, operation func() error) error {
 	if err := f.fs.stopped(); err != nil {
 		return f.told(err)
 	}
-	err := portkit.Protect(operation) // nobody recovers in the goroutines of Pebble
+	err := portkit.Protect(operation) // no function recovers in the goroutines of Pebble
 	if err != nil {
 		f.fs.failed(fmt.Errorf("%s %s: %w", what, f.name, err))
 	}

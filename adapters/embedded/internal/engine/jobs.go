@@ -43,7 +43,7 @@ type jobs struct {
 	closing <-chan struct{}
 	// noRoom is called when a job has found the disk full.
 	noRoom func()
-	// givenUp says whether opening has failed. Then jobs fail as well, and nobody needs to know.
+	// givenUp reports whether opening has failed. Then jobs fail as well, and that is not reported.
 	givenUp func() bool
 	// Nanoseconds since 1970: failed is when a job failed last, and logged when that was logged
 	// last. full is when a job found no room last, and 0 after a job has succeeded.
@@ -53,7 +53,7 @@ type jobs struct {
 // fullTime is how long a job that found no room counts, if no other job succeeds.
 const fullTime = 10 * time.Second
 
-// foundNoRoom says whether a job has found the disk full a moment ago.
+// foundNoRoom reports whether a job has found the disk full a moment ago.
 func (j *jobs) foundNoRoom() bool { return time.Now().UnixNano()-j.full.Load() < int64(fullTime) }
 
 // ended notes how a job has ended.
@@ -107,6 +107,6 @@ func (j *jobs) listener() *pebble.EventListener {
 		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
 			j.log.Warn("writes wait for the background jobs of the store", "reason", info.Reason)
 		},
-		WriteStallEnd: func() { j.log.Info("writes go on") },
+		WriteStallEnd: func() { j.log.Info("writes continue") },
 	}
 }

@@ -58,7 +58,8 @@ func (db *DB) Lookup(keys [][]byte, found func(key, value []byte) error) (unread
 			unread = append(unread, key)
 		}
 	}
-	if err = Translate(it.Close()); errors.Is(err, ports.ErrCorrupt) { // from one key on, nothing was found
+	// from one key on, nothing was found
+	if err = Translate(it.Close()); errors.Is(err, ports.ErrCorrupt) {
 		return db.lookupEach(keys, found)
 	}
 	return unread, err
@@ -130,7 +131,8 @@ func (db *DB) List(ctx context.Context, l Listing, each func(key, value []byte) 
 // as far as key.
 func CursorAt(prefix, key []byte) ports.Cursor { return portkit.CursorAt(prefix, key[len(prefix):]) }
 
-// Behind returns the first key that a listing of the keys that begin with prefix has to read.
+// Behind returns the first key that a listing after cursor, of the keys that begin with prefix, has
+// to read.
 func Behind(cursor ports.Cursor, prefix []byte) ([]byte, error) {
 	place, err := portkit.PlaceOf(prefix, cursor)
 	if err != nil || place == "" {

@@ -38,7 +38,7 @@ type space struct {
 	left atomic.Int64
 	// short is why nothing is written. It is nil while there is room.
 	short atomic.Pointer[error]
-	// free is the free space at the last look. known says whether the file system reports it.
+	// free is the free space at the last look. known reports whether the file system reports it.
 	free  atomic.Uint64
 	known atomic.Bool
 	// looking allows one look at a time.
@@ -72,7 +72,7 @@ func (s *space) look() {
 	var short error
 	switch {
 	case err == nil && usage.AvailBytes < wanted:
-		short = fmt.Errorf("%w: the disk that holds %s has %s free, and writing goes on at %s", ports.ErrFull, s.dir, size(usage.AvailBytes), size(wanted))
+		short = fmt.Errorf("%w: the disk that holds %s has %s free, and writing continues at %s", ports.ErrFull, s.dir, size(usage.AvailBytes), size(wanted))
 	case s.jobs.foundNoRoom():
 		short = fmt.Errorf("%w: the store could not write a table in %s", ports.ErrFull, s.dir)
 	}
@@ -80,7 +80,7 @@ func (s *space) look() {
 	case short != nil && before == nil:
 		s.log.Error("the disk is full: the store answers reads and refuses writes until there is room", "dir", s.dir, "error", short)
 	case short == nil && before != nil:
-		s.log.Info("there is room on the disk again: writes go on", "dir", s.dir, "free", size(usage.AvailBytes))
+		s.log.Info("there is room on the disk again: writes continue", "dir", s.dir, "free", size(usage.AvailBytes))
 	}
 	if short == nil {
 		s.short.Store(nil)
@@ -142,7 +142,7 @@ func fullError(fs vfs.FS, dir, pebbleDir string, cause error) error {
 	return err
 }
 
-// isFull says whether an error of the file system means that there is no room.
+// isFull reports whether an error of the file system means that there is no room.
 func isFull(err error) bool { return vfs.IsNoSpaceError(err) || errors.Is(err, syscall.EDQUOT) }
 
 // size returns a number of bytes as a message shows it.

@@ -53,7 +53,7 @@ func (db *DB) WriteDurably(batch *pebble.Batch) error {
 	return db.Commit(batch)
 }
 
-// Commit is WriteDurably for a caller that has asked Room already.
+// Commit is WriteDurably for a caller that has called Room already.
 func (db *DB) Commit(batch *pebble.Batch) error {
 	if err := db.apply(batch, pebble.Sync); err != nil {
 		return err

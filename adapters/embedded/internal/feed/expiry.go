@@ -19,7 +19,7 @@ const (
 	expiryStep = 100_000
 )
 
-// RunExpiry sweeps the outbox once in a while, until the DB closes.
+// RunExpiry sweeps the outbox at an interval, until the DB closes.
 func (f *Feed) RunExpiry() {
 	if f.options.Retention < 0 {
 		return
@@ -81,7 +81,7 @@ func (f *Feed) firstAfter(t time.Time, low, high uint64) (uint64, error) {
 			return 0, err
 		case known && at.Before(t):
 			low = middle + 1
-		default: // if it is not known, no time behind it is known either
+		default: // if it is not known, no later time is known either
 			high = middle
 		}
 	}

@@ -56,7 +56,7 @@ func (f *Feed) Publish(entries []Entry, last uint64) {
 	f.ring.publish(entries, func() { f.history.SetDurable(last) })
 }
 
-// Beat sends a heartbeat to the subscriptions, behind the records so far. The caller is inside of
+// Beat sends a heartbeat to the subscriptions, after the records so far. The caller is inside of
 // the DB.
 func (f *Feed) Beat(at time.Time) { f.ring.beat(at) }
 
@@ -126,8 +126,8 @@ func (f *Feed) seekEnd(ctx context.Context, consumer string) error {
 	return f.saveOffset(consumer, f.history.Durable())
 }
 
-// saveOffset saves the offset of a consumer without an fsync. In the log it comes behind the
-// effects that it is about.
+// saveOffset saves the offset of a consumer without an fsync. In the log it comes after the effects
+// that it covers.
 func (f *Feed) saveOffset(consumer string, position uint64) error {
 	batch := f.db.NewBatch()
 	engine.Put(batch, layout.OffsetKey(consumer), layout.EncodePosition(position))

@@ -78,7 +78,7 @@ func (f *Feed) ends() (oldest, newest uint64, err error) {
 	return oldest, newest, it.Close()
 }
 
-// checkTail refuses a hole in the newest rows.
+// checkTail refuses a gap in the newest rows.
 func (f *Feed) checkTail(oldest, newest uint64) error {
 	first := oldest
 	if newest > tailRows {
@@ -235,8 +235,8 @@ func (f *Feed) row(position uint64) (*eventsourcing.Record, error) {
 func (f *Feed) remember(position uint64, e Entry) {
 	instead := "the consumers get the event as the event store has it"
 	if e.lost() {
-		instead = "the event store has no event for its position, so it is passed over; the check of the consumers in the " +
-			"background finds the aggregate that lacks it"
+		instead = "the event store has no event for its position, so it is skipped; the background check of the " +
+			"consumers finds the aggregate that lacks it"
 	}
 	f.db.Damaged(fmt.Sprintf("outbox %d", position), layout.OutboxKey(position), ports.ErrCorrupt, instead)
 	if len(f.salvaged.entries) >= mostSalvaged {

@@ -54,7 +54,7 @@ func newRing(maxBytes int) *ring {
 	return &ring{maxBytes: maxBytes, changed: make(chan struct{})}
 }
 
-// reset empties the ring. The next record is the one behind the position end.
+// reset empties the ring. The next record is the one after the position end.
 func (r *ring) reset(end uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,7 +128,7 @@ type heartbeat struct {
 	after uint64
 }
 
-// beat adds a heartbeat behind the records so far. It replaces one at the same place.
+// beat adds a heartbeat after the records so far. It replaces one at the same place.
 func (r *ring) beat(at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

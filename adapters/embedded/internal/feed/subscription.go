@@ -80,7 +80,7 @@ func (sub *subscription) deliver(ctx context.Context) (ports.Delivery, error) {
 	}
 }
 
-// positionAt returns the place of a record, and of the heartbeats behind it.
+// positionAt returns the position of a record, which is also that of the heartbeats after it.
 func positionAt(position uint64) ports.Position {
 	return ports.Position{Offset: strconv.FormatUint(position, 10)}
 }
@@ -153,7 +153,7 @@ func (sub *subscription) commit(ctx context.Context, p ports.Position) error {
 // Close implements [ports.Subscription].
 func (sub *subscription) Close() error {
 	sub.closeOnce.Do(func() {
-		// A Commit that is under way must not come after the next Subscribe or SeekEnd of the
+		// A Commit that is in progress must not come after the next Subscribe or SeekEnd of the
 		// consumer.
 		sub.committing.Lock()
 		close(sub.closed)

@@ -88,7 +88,7 @@ func (s *search) visit(key, value []byte) bool {
 }
 
 // guess gives each row that does not say its position a position for which nothing else was found.
-// A wrong guess does no harm: a consumer looks at an aggregate that it has handled already.
+// A wrong guess does no harm: a consumer then visits an aggregate that it has handled already.
 func (s *search) guess() {
 	open := slices.Sorted(maps.Keys(s.wanted))
 	open = slices.DeleteFunc(open, func(position uint64) bool { _, ok := s.found[position]; return ok })
@@ -123,7 +123,7 @@ func (h *History) walk(ctx context.Context, from, end []byte, each func(key, val
 	return last, errors.Join(err, engine.Translate(it.Close()))
 }
 
-// nextAggregate returns where the events of the first aggregate behind a key of an event begin; nil
+// nextAggregate returns the key of the first event of the first aggregate after a key. It is nil
 // when there is none.
 func (h *History) nextAggregate(key []byte) ([]byte, error) {
 	from := []byte{layout.SpaceHead}

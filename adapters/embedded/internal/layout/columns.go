@@ -47,7 +47,7 @@ func RowKey(view ports.ViewID, table *projection.Table, values []any) ([]byte, e
 	return key, nil
 }
 
-// reversed says whether the bytes of a key column are inverted.
+// reversed reports whether the bytes of a key column are inverted.
 func reversed(c *projection.Column) bool {
 	return c.Role == projection.Bucket || c.Role == projection.Clustering && c.Descending
 }
@@ -195,7 +195,7 @@ func EncodeRow(table *projection.Table, row projection.Row) ([]byte, error) {
 	return value, nil
 }
 
-// DecodeRow reads a row. key is the part of its key behind the name of the table.
+// DecodeRow reads a row. key is the part of its key after the name of the table.
 func DecodeRow(table *projection.Table, key, value []byte) (projection.Row, error) {
 	row := make(projection.Row, 0, len(table.Columns))
 	k, v := decoder{rest: key}, decode(value, formatRow)

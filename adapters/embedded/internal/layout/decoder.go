@@ -13,7 +13,7 @@ import (
 
 var (
 	errShort     = errors.New("ends too early")
-	errLong      = errors.New("continues behind its end")
+	errLong      = errors.New("continues after its end")
 	errFormat    = errors.New("unknown format")
 	errCanonical = errors.New("not in canonical form")
 )

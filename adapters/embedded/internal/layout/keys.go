@@ -8,16 +8,16 @@ import (
 	"orderflow/ports"
 )
 
-// The spaces of keys. Each line shows what a key holds behind its space, and the value.
+// The spaces of keys. Each line shows what a key holds after its space, and the value.
 const (
 	SpaceBeat     byte = 'b' // nothing, ever                             → see BeatKey
 	SpaceCommand  byte = 'c' // aggregate id, command id                  → Span
-	SpaceEvent    byte = 'e' // aggregate id, sequence number             → record, with its position in the feed
+	SpaceEvent    byte = 'e' // aggregate id, sequence number             → record and position
 	SpaceConsumer byte = 'g' // consumer                                  → ports.ConsumerRecord
 	SpaceHead     byte = 'h' // aggregate id                              → Head
 	SpaceParked   byte = 'k' // consumer, aggregate id                    → ports.ParkedAggregate
 	SpaceMeta     byte = 'm' // name                                      → see OldestKey
-	SpaceOutbox   byte = 'o' // position                                  → record, with its commit time
+	SpaceOutbox   byte = 'o' // position                                  → record and commit time
 	SpaceOffset   byte = 'p' // consumer                                  → position
 	SpaceRow      byte = 'r' // view, table, key columns                  → regular columns
 	SpaceState    byte = 's' // view, aggregate id                        → ports.ViewState
@@ -103,7 +103,7 @@ func StateKey(view ports.ViewID, aggregateID uuid.UUID) []byte {
 	return append(ViewPrefix(SpaceState, view), aggregateID[:]...)
 }
 
-// PrefixEnd returns the first key behind all keys that begin with prefix. A prefix must not consist
+// PrefixEnd returns the first key after all keys that begin with prefix. A prefix must not consist
 // of the byte 0xff only.
 func PrefixEnd(prefix []byte) []byte {
 	end := append([]byte(nil), prefix...)
@@ -115,5 +115,5 @@ func PrefixEnd(prefix []byte) []byte {
 	}
 }
 
-// After returns the first key behind key.
+// After returns the first key after key.
 func After(key []byte) []byte { return append(append(make([]byte, 0, len(key)+1), key...), 0) }

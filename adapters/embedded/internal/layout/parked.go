@@ -32,7 +32,7 @@ func EncodeParked(p ports.ParkedAggregate) ([]byte, error) {
 	return appendString(value, p.AggregateType), errors.Join(errFailed, errParked, errRetried)
 }
 
-// DecodeParked reads a parked aggregate. key is the part of its key behind ParkedPrefix. The
+// DecodeParked reads a parked aggregate. key is the part of its key after ParkedPrefix. The
 // consumer is in that prefix and not in the result.
 func DecodeParked(key, value []byte) (ports.ParkedAggregate, error) {
 	k := decoder{rest: key}
@@ -58,7 +58,7 @@ func EncodeSkip(s ports.Skip) ([]byte, error) {
 	return appendTime(value, s.SkippedAt)
 }
 
-// DecodeSkip reads a skip. key is the part of its key behind SkipPrefix. The consumer is in that
+// DecodeSkip reads a skip. key is the part of its key after SkipPrefix. The consumer is in that
 // prefix and not in the result.
 func DecodeSkip(key, value []byte) (ports.Skip, error) {
 	k, v := decoder{rest: key}, decode(value, formatSkip)

@@ -21,7 +21,7 @@ import (
 //
 //	event id, aggregate id, command id, correlation id, causation id   16 bytes each
 //	sequence number                                                    uvarint
-//	created at                                                         varint, milliseconds since 1970
+//	created at                                                         varint, ms since 1970
 //	aggregate type                                                     string
 //	event type                                                         string
 //	event version                                                      uvarint
@@ -120,7 +120,7 @@ func decodeMetadata(d *decoder) map[string]string {
 // RecordSize is the length of the value of a record with that body.
 func RecordSize(b Body) int { return recordPrefix + len(b.bytes) }
 
-// FillRecord writes the value of a record: its body behind a number. dst has RecordSize bytes.
+// FillRecord writes the value of a record: a number, and then its body. dst has RecordSize bytes.
 func FillRecord(dst []byte, number uint64, b Body) {
 	dst[0] = b.format
 	binary.BigEndian.PutUint64(dst[1:], number)

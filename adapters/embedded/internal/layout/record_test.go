@@ -96,8 +96,8 @@ func TestRecord_RefusesATimeThatMillisecondsCannotHold(t *testing.T) {
 	}
 }
 
-// FuzzDecodeRecord feeds the decoders anything. They must not panic, and a record has one encoding
-// only: whatever is accepted is what would have been written.
+// FuzzDecodeRecord gives the decoders arbitrary bytes. They must not panic, and a record has one
+// encoding only: what is accepted is what would have been written.
 func FuzzDecodeRecord(f *testing.F) {
 	f.Add(stored(f, 1, aRecord(uuid.UUID{1})))
 	f.Add([]byte{})
