@@ -7,17 +7,19 @@ import (
 	"orderflow/adapters/cdc/hub"
 )
 
-// inspect returns how long the log keeps rows (0 means for ever) and when its first stream set
-// starts.
-func (f *Feed) inspect(ctx context.Context) (keep time.Duration, first time.Time, err error) {
+// inspect returns how long the log keeps rows (0 means for ever), when its first stream set starts,
+// and what time it is on a server.
+func (f *Feed) inspect(ctx context.Context) (keep time.Duration, first, now time.Time, err error) {
 	if keep, err = f.log.Retention(ctx); err != nil {
-		return 0, first, hub.Unavailable(ctx, err)
+		return 0, first, now, hub.Unavailable(ctx, err)
 	}
-	now := f.config.Now()
+	if now, err = f.log.Time(ctx); err != nil {
+		return 0, first, now, hub.Unavailable(ctx, err)
+	}
 	if _, first, err = f.log.Sets(ctx, now, now); err != nil {
-		return 0, first, hub.Unavailable(ctx, err)
+		return 0, first, now, hub.Unavailable(ctx, err)
 	}
-	return keep, first, nil
+	return keep, first, now, nil
 }
 
 // believe checks now and then how long the log keeps rows, until ctx ends. The current option of
@@ -31,14 +33,14 @@ func (f *Feed) believe(ctx context.Context) {
 			return
 		case <-again.C:
 		}
-		keep, first, err := f.inspect(ctx)
+		keep, first, now, err := f.inspect(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil && !failing:
 			f.config.Logger.Warn("cannot see how long the CDC log keeps rows; what it was goes on to count", "error", err)
 		case err == nil:
-			if before := f.hub.Keep(keep, first); before != keep {
+			if before := f.hub.Keep(keep, first, now); before != keep {
 				f.config.Logger.Warn("the CDC log keeps rows for another time now", "now", keep, "before", before)
 			}
 		}

@@ -11,6 +11,6 @@ func (f *Feed) Expire() {
 	for f.hub.Confirmed().Before(now) {
 		<-again.C
 	}
-	f.hub.Keep(f.hub.Stats().Retention, now)
+	f.hub.Keep(f.hub.Stats().Retention, now, now)
 	f.hub.Expire()
 }

@@ -48,17 +48,13 @@ func Open(ctx context.Context, config Config) (*Feed, error) {
 		woken: make(chan struct{}, 1),
 		busy:  map[string]chan struct{}{},
 	}
-	keep, first, err := f.inspect(ctx)
+	keep, first, now, err := f.inspect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open the change feed: %w", err)
 	}
 	if keep > 0 && config.Retention > keep {
 		return nil, fmt.Errorf("open the change feed: the retention is %s, but the CDC log of %s.%s keeps rows for %s only: set the retention to %s or less, or run: %s",
 			config.Retention, config.Keyspace, config.Table, keep, keep, f.log.RetentionStatement(config.Retention))
-	}
-	now, err := f.log.Time(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("open the change feed: %w", hub.Unavailable(ctx, err))
 	}
 	start := now.Add(-config.Confidence).Truncate(cdclog.Tick)
 	if first.After(start) {
@@ -69,7 +65,7 @@ func Open(ctx context.Context, config Config) (*Feed, error) {
 		TailRecords: config.TailRecords, TailBytes: config.TailBytes, Remembered: config.Remembered, CatchUpRecords: config.CatchUpRecords,
 		Now: config.Now, Logger: config.Logger, OnMalformed: config.OnMalformed, Read: f.readLog,
 	}, start, now)
-	f.hub.Keep(keep, first)
+	f.hub.Keep(keep, first, now)
 	return f, nil
 }
 
@@ -183,7 +179,7 @@ func (f *Feed) seekEnd(ctx context.Context, name string) error {
 	if err != nil {
 		return hub.Unavailable(ctx, err)
 	}
-	end, err := f.hub.End(name, now.Add(-f.config.Confidence).Truncate(cdclog.Tick))
+	end, err := f.hub.End(name, now.Add(-f.config.Confidence).Truncate(cdclog.Tick), now)
 	if err != nil {
 		return err
 	}

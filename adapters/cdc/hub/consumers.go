@@ -85,8 +85,8 @@ type End struct {
 }
 
 // End returns the end of the feed. Everything up to the given time was in the event store before
-// the call.
-func (h *Hub) End(name string, at time.Time) (End, error) {
+// the call. now is the time of a server.
+func (h *Hub) End(name string, at, now time.Time) (End, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if c := h.consumers[name]; c != nil && c.open != nil {
@@ -94,7 +94,7 @@ func (h *Hub) End(name string, at time.Time) (End, error) {
 	}
 	end := &consumer{name: name}
 	h.seekEnd(end)
-	return End{end, latest(at, h.floor())}, nil // before that there was no log
+	return End{end, latest(at, h.floorAt(now))}, nil // before that there was no log
 }
 
 // Seek moves the consumer to the end whose offset was saved.

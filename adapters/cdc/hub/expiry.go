@@ -2,23 +2,27 @@ package hub
 
 import "time"
 
-// floor returns the time up to which the log has expired.
-func (h *Hub) floor() time.Time {
+// floor returns the time up to which the log has expired. While the clock of this process is ahead
+// it is too late: then more counts as expired, which costs a catch-up and loses nothing.
+func (h *Hub) floor() time.Time { return h.floorAt(h.config.Now()) }
+
+// floorAt returns the time up to which the log has expired, when now is the time of the servers.
+func (h *Hub) floorAt(now time.Time) time.Time {
 	if h.kept == 0 {
 		return h.dropped
 	}
-	return latest(h.dropped, h.config.Now().Add(-h.kept))
+	return latest(h.dropped, now.Add(-h.kept))
 }
 
 // Keep sets how long the log keeps a row (0 means for ever), and when its first stream set starts.
 // Before that there are no rows that can be found. It returns the previous time. A shorter time in
-// the configuration wins. What has expired stays expired.
-func (h *Hub) Keep(log time.Duration, first time.Time) (before time.Duration) {
+// the configuration wins. What has expired stays expired. So now must be the time of a server.
+func (h *Hub) Keep(log time.Duration, first, now time.Time) (before time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	before, h.logKeeps = h.logKeeps, log
-	h.dropped = h.floor()
-	if !first.After(h.config.Now()) {
+	h.dropped = h.floorAt(now)
+	if !first.After(now) {
 		h.dropped = latest(h.dropped, first)
 	}
 	h.kept = log
