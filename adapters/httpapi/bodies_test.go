@@ -112,7 +112,8 @@ func TestBodies_messagesSayWhatToDo(t *testing.T) {
 	}
 }
 
-// What an escape sequence stands for is kept as it is, so that two texts that differ are never stored as one.
+// What an escape sequence stands for is kept as it is, so that two texts that differ are never
+// stored as one.
 func TestBodies_escapesAreKept(t *testing.T) {
 	t.Parallel()
 	for written, want := range map[string]string{
@@ -137,7 +138,8 @@ func TestBodies_escapesAreKept(t *testing.T) {
 	}
 }
 
-// Everything that is wrong with a body is said at once: its shape, and what the domain refuses of the fields that could be read.
+// Everything that is wrong with a body is said at once: its shape, and what the domain refuses of
+// the fields that could be read.
 func TestBodies_everythingThatIsWrongIsSaid(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string][]string{
@@ -255,8 +257,8 @@ func TestBodies_compressed(t *testing.T) {
 // madeID is the id of an order that the client did not name.
 var madeID = uuid.UUID{6: 0x70, 8: 0x80, 15: 1}
 
-// Whatever the body: never a status of 5xx, always a problem on 4xx, and what is accepted is what encoding/json reads and
-// what the description allows.
+// Whatever the body: never a status of 5xx, always a problem on 4xx, and what is accepted is what
+// encoding/json reads and what the description allows.
 func FuzzCreateOrder(f *testing.F) {
 	for _, seed := range []string{
 		creation, bodyWith(3), creating(`{"sku":"\u0041","quantity":-0,"unit_price":9223372036854775807}`), `{"customer_id":null}`,

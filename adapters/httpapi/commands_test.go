@@ -153,7 +153,8 @@ func TestCommands_ids(t *testing.T) {
 	})
 }
 
-// Ids of other systems are of many kinds. None is refused, each is kept as it came, and the same text is the same UUID each time.
+// Ids of other systems are of many kinds. None is refused, each is kept as it came, and the same
+// text is the same UUID each time.
 func TestCommands_idsOfOtherSystems(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -89,7 +89,8 @@ func (d description) bodySchema(method, path string) object {
 	return body["content"].(object)["application/json"].(object)["schema"].(object)
 }
 
-// checkDescribed holds an answer against the description: its status, its headers, its media type and its body.
+// checkDescribed holds an answer against the description: its status, its headers, its media type
+// and its body.
 func checkDescribed(t testing.TB, r request, answer *httptest.ResponseRecorder) {
 	t.Helper()
 	op := served().operation(r.method, r.path)
@@ -140,8 +141,9 @@ func (d description) header(schema object, text, name string) string {
 	return d.check(schema, text, name)
 }
 
-// check reports the first place where value is not what schema says; "" when there is none. It knows the keywords that the
-// description uses, and fails on any other, so that none is taken for checked that is not.
+// check reports the first place where value is not what schema says; "" when there is none. It
+// knows the keywords that the description uses, and fails on any other, so that none is taken for
+// checked that is not.
 func (d description) check(schema object, value any, at string) string {
 	schema = d.resolve(schema)
 	for keyword, argument := range schema {

@@ -22,8 +22,9 @@ type gate struct {
 
 // newGate returns the gate of a server that listens on address, which may be nil.
 //
-// A page that a browser shows may have a name that its owner points to the loopback interface: then the browser sends
-// the page's requests to a service there as if it were the page's own. The name in Host gives that away.
+// A page that a browser shows may have a name that its owner points to the loopback interface: then
+// the browser sends the page's requests to a service there as if it were the page's own. The name
+// in Host gives that away.
 func newGate(next http.Handler, address net.Addr, allowed []string) *gate {
 	g := &gate{next: next}
 	for _, host := range allowed {
@@ -38,13 +39,14 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch host := hostname(r.Host); {
 	case host != "" && !g.admits(host):
 		endpoint.WriteProblem(w, endpoint.NewProblem(http.StatusMisdirectedRequest, codeMisdirected, fmt.Sprintf(
-			"this service is not known as %.100s: use localhost or its IP address, or start it with --allowed-hosts=%.100s", host, host)))
+			"this service is not known as %.100s: use localhost or its IP address, or start it with --allowed-hosts=%.100s",
+			host, host)))
 	case headerBytes(r) > maxHeaderBytes:
 		endpoint.WriteProblem(w, endpoint.NewProblem(http.StatusRequestHeaderFieldsTooLarge, codeHeadersTooLarge, fmt.Sprintf(
 			"the path and the headers must have at most %d KiB together", maxHeaderBytes>>10)))
 	case !isClean(r.URL.EscapedPath()):
 		endpoint.WriteProblem(w, endpoint.NewProblem(http.StatusNotFound, codeRouteNotFound,
-			"there is nothing at this path, as it has an empty segment or one that is . or .."))
+			"there is no route with this path: it has an empty segment, or one that is . or .."))
 	default:
 		g.next.ServeHTTP(w, r)
 	}
@@ -67,8 +69,8 @@ func hostname(host string) string {
 }
 
 const (
-	// maxHeaderBytes bounds what a request has before its body. net/http stops reading at hardHeaderBytes, and answers
-	// in plain text.
+	// maxHeaderBytes bounds what a request has before its body. net/http stops reading at
+	// hardHeaderBytes, and answers in plain text.
 	maxHeaderBytes  = 64 << 10
 	hardHeaderBytes = 256 << 10
 )
@@ -83,8 +85,8 @@ func headerBytes(r *http.Request) int {
 	return n
 }
 
-// isClean reports whether http.ServeMux takes a path as it is. Others it would answer with a redirection, which a client
-// that has put a path together from parts does not expect.
+// isClean reports whether http.ServeMux takes a path as it is. Others it would answer with a
+// redirection, which a client that has put a path together from parts does not expect.
 func isClean(p string) bool {
 	cleaned := path.Clean("/" + p)
 	return p == cleaned || p == cleaned+"/"

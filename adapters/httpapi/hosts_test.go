@@ -16,8 +16,8 @@ type wildcard struct{ net.Listener }
 
 func (wildcard) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4zero, Port: 8080} }
 
-// A page on evil.example may have its name lead to the loopback interface. The browser then sends its requests here, and they pass for
-// ones of the same origin.
+// A page on evil.example may have its name lead to the loopback interface. The browser then sends
+// its requests here, and they pass for ones of the same origin.
 func TestServer_namesOnlyTheHostsItHas(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -147,12 +147,12 @@ func TestConsumers_unknown(t *testing.T) {
 			t.Parallel()
 			config := (&keeper{}).config()
 			p := wantProblem(t, do(t, handlerOf(t, config), r), http.StatusNotFound, "not_found", "")
-			if !strings.Contains(p.Detail, "there is no such consumer as nobody") {
+			if !strings.Contains(p.Detail, "there is no such consumer") {
 				t.Errorf("detail %q does not say what is not there", p.Detail)
 			}
 			config.Consumers = statuses{{Name: kept}, {Name: "a"}, {Name: "b"}}
 			p = wantProblem(t, do(t, handlerOf(t, config), r), http.StatusNotFound, "not_found", "")
-			if want := "there is no such consumer as nobody; there are " + kept + ", a and b"; p.Detail != want {
+			if want := "there is no such consumer: nobody; the consumers are " + kept + ", a and b"; p.Detail != want {
 				t.Errorf("detail %q, want %q", p.Detail, want)
 			}
 		})

@@ -15,7 +15,8 @@ import (
 	"orderflow/adapters/httpapi/endpoint"
 )
 
-// observer is around all operations: it catches panics, counts, times and traces requests, and logs them.
+// observer is around all operations: it catches panics, counts, times and traces requests, and logs
+// them.
 type observer struct {
 	next    http.Handler
 	logger  *slog.Logger
@@ -87,7 +88,8 @@ func (o *observer) record(rec *recorder, r *http.Request, took time.Duration) {
 	}
 }
 
-// route is the pattern that r matched, without its method: there are only so many of them, whatever clients send.
+// route is the pattern that r matched, without its method: there are only so many of them, whatever
+// clients send.
 func route(r *http.Request) string {
 	_, path, found := strings.Cut(r.Pattern, " ")
 	if !found {
@@ -105,7 +107,8 @@ func route(r *http.Request) string {
 // method keeps what clients make up out of the labels.
 func method(name string) string {
 	switch name {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions:
 		return name
 	default:
 		return "other"

@@ -129,8 +129,8 @@ func resolves(root object, ref string) bool {
 	return at != nil
 }
 
-// Whatever is described is served, by a route of its own; and whatever is served is described, as far as requests for every
-// path that anybody knows of can tell.
+// Whatever is described is served, by a route of its own; and whatever is served is described, as
+// far as requests for every path that anybody knows of can tell.
 func TestOpenAPI_isWhatIsServed(t *testing.T) {
 	t.Parallel()
 	config := newShop().config()

@@ -114,7 +114,8 @@ func TestProblems_ofAFailedPrecondition_sayBothVersions(t *testing.T) {
 	}
 }
 
-// A creation whose outcome is unknown can be repeated with what the problem says, also when it had neither key nor order_id.
+// A creation whose outcome is unknown can be repeated with what the problem says, also when it had
+// neither key nor order_id.
 func TestProblems_ofAnUnknownOutcome_tellHowToRepeat(t *testing.T) {
 	t.Parallel()
 	shop := newShop()

@@ -123,52 +123,6 @@ func TestGetOrder_timeTravel(t *testing.T) {
 	})
 }
 
-func TestGetOrder_beyondTheHead(t *testing.T) {
-	t.Parallel()
-	shop := newShop()
-	shop.orderAt = func(_ context.Context, id uuid.UUID, moment ports.Moment) (projection.Row, error) {
-		return nil, fmt.Errorf("order: %w", &ports.BeyondHeadError{AggregateID: id, SequenceNumber: moment.SequenceNumber, Head: 3})
-	}
-	p := wantProblem(t, do(t, handlerOf(t, shop.config()), get("/v1/orders/"+orderID+"?at_sequence=5")), http.StatusNotFound, "no_such_version", "")
-	if p.Detail != "the order has no event 5 yet; its last one is 3" || *p.Expected != 5 || *p.Actual != 3 || p.OrderID != orderID {
-		t.Errorf("%+v", p)
-	}
-}
-
-// What parameters have to do with each other is said as it is described.
-func TestQueries_saysWhatGoesTogether(t *testing.T) {
-	t.Parallel()
-	const (
-		one    = "exactly one of status and sku must be given"
-		both   = "min_sequence and order_id must be given together or not at all"
-		moment = "at most one of min_sequence, at_time and at_sequence may be given"
-		id     = "order_id=" + orderID
-	)
-	for path, want := range map[string][]string{
-		"/v1/orders":                              {one, "status", "sku"},
-		"/v1/orders?limit=1":                      {one, "status", "sku"},
-		"/v1/orders?status=ACTIVE&sku=A-1":        {one, "status", "sku"},
-		"/v1/orders?status=ACTIVE&" + id:          {both, "min_sequence", "order_id"},
-		"/v1/customers/ann/orders?min_sequence=1": {both, "min_sequence", "order_id"},
-		"/v1/orders/" + orderID + "?at_sequence=1&at_time=2026-03-01T12:00:00Z":                {moment, "at_time", "at_sequence"},
-		"/v1/orders/" + orderID + "?at_sequence=1&min_sequence=1":                              {moment, "min_sequence", "at_sequence"},
-		"/v1/orders/" + orderID + "?at_sequence=1&min_sequence=1&at_time=2026-03-01T12:00:00Z": {moment, "min_sequence", "at_time", "at_sequence"},
-		// What is wrong by itself comes first, all of it.
-		"/v1/orders?status=LOST&sku=&limit=0&cursor=*&sort=up&order_id=x": {
-			"cursor was not issued for this listing; start over without it; errors has 5 more", "cursor", "limit", "order_id", "sku", "sort", "status",
-		},
-	} {
-		p := wantProblem(t, do(t, handlerOf(t, newShop().config()), get(path)), 400, "", "")
-		got := []string{p.Detail}
-		for _, e := range p.Errors {
-			got = append(got, e.Field)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", path, diff)
-		}
-	}
-}
-
 func TestGetOrder_behind(t *testing.T) {
 	t.Parallel()
 	id := uuid.MustParse(orderID)

@@ -59,7 +59,8 @@ func newHandler(config Config, service *endpoint.Service) (http.Handler, error) 
 		mux.Handle(pattern(path), refuseMethod(methods))
 	}
 	mux.HandleFunc(unmatched, func(w http.ResponseWriter, _ *http.Request) {
-		endpoint.WriteProblem(w, endpoint.NewProblem(http.StatusNotFound, codeRouteNotFound, "there is nothing at this path; / lists what there is"))
+		endpoint.WriteProblem(w, endpoint.NewProblem(http.StatusNotFound, codeRouteNotFound,
+			"there is no route with this path; GET / lists the routes"))
 	})
 	g := newGate(mux, nil, config.AllowedHosts)
 	if config.Listener != nil {
@@ -71,7 +72,8 @@ func newHandler(config Config, service *endpoint.Service) (http.Handler, error) 
 // unmatched is the pattern of everything that no operation serves.
 const unmatched = "/"
 
-// pattern is a path in the language of http.ServeMux, in which / alone would stand for everything below.
+// pattern is a path in the language of http.ServeMux, in which / alone would stand for everything
+// below.
 func pattern(path string) string {
 	if path == "/" {
 		return "/{$}"
@@ -159,11 +161,13 @@ func (s self) resource() endpoint.Resource {
 		Operations: []endpoint.Operation{
 			live, ready,
 			get(indexID, "/", "List the routes", "The routes.", indexDocument{}, 400),
-			get(openAPIID, "/openapi.json", "Read this description of the API", "OpenAPI 3.1.", endpoint.Schema{Type: endpoint.TypeObject}, 400),
+			get(openAPIID, "/openapi.json", "Read this description of the API", "OpenAPI 3.1.",
+				endpoint.Schema{Type: endpoint.TypeObject}, 400),
 		},
 	}
 	if s.config.Metrics != nil {
-		metrics := get("get-metrics", "/metrics", "Read the metrics, for Prometheus", "Prometheus text format.", endpoint.Schema{Type: endpoint.TypeString})
+		metrics := get("get-metrics", "/metrics", "Read the metrics, for Prometheus", "Prometheus text format.",
+			endpoint.Schema{Type: endpoint.TypeString})
 		metrics.Answers[0].Media = "text/plain"
 		metrics.Handler = s.config.Metrics
 		resource.Operations = append(resource.Operations, metrics)
@@ -173,7 +177,8 @@ func (s self) resource() endpoint.Resource {
 
 func (s self) ready(c *endpoint.Call) (endpoint.Reply, error) {
 	if err := s.config.Ready(c.Context()); err != nil {
-		return endpoint.Reply{}, endpoint.NewProblem(http.StatusServiceUnavailable, codeNotReady, err.Error()).Because(slog.LevelDebug, err)
+		p := endpoint.NewProblem(http.StatusServiceUnavailable, codeNotReady, err.Error())
+		return endpoint.Reply{}, p.Because(slog.LevelDebug, err)
 	}
 	return endpoint.Reply{Body: healthDocument{Status: "ok"}}, nil
 }

@@ -16,10 +16,11 @@ import (
 	"orderflow/adapters/httpapi/endpoint"
 )
 
-// Config is what a [Server] needs. Everything has a default, which the zero value stands for, but for Run the Listener.
+// Config is what a [Server] needs. Everything has a default, which the zero value stands for, but
+// for Run the Listener.
 type Config struct {
-	// Resources are the parts of the API. The server adds what is about itself: /, /openapi.json, /livez, /readyz and
-	// /metrics.
+	// Resources are the parts of the API. The server adds what is about itself: /, /openapi.json,
+	// /livez, /readyz and /metrics.
 	Resources []endpoint.Resource
 
 	// StoreID is the id of the store, which the index at / tells. Default: it tells none.
@@ -31,26 +32,31 @@ type Config struct {
 	Metrics http.Handler
 	// Registerer gets the metrics of the requests. Default: none are made.
 	Registerer prometheus.Registerer
-	// Trace, when set, is told of each request before it is served. It returns the context that the request has from then on,
-	// and a function that is told of the end: the route, one of a fixed number, and the status, which is 499 for a client that
-	// left. Default: nothing is traced.
+	// Trace, when set, is told of each request before it is served. It returns the context that the
+	// request has from then on, and a function that is told of the end: the route, one of a fixed
+	// number, and the status, which is 499 for a client that left. Default: nothing is traced.
 	Trace func(r *http.Request) (ctx context.Context, end func(route string, status int))
-	// Logger gets each request at debug level, and failures of the service above that. Default: nothing is logged.
+	// Logger gets each request at debug level, and failures of the service above that. Default:
+	// nothing is logged.
 	Logger *slog.Logger
 
 	// Listener is served and closed by Run.
 	Listener net.Listener
-	// AllowedHosts are the names that requests may have in Host, without ports, besides localhost and the loopback addresses.
-	// Default: on a Listener of the loopback interface no others, elsewhere any.
+	// AllowedHosts are the names that requests may have in Host, without ports, besides localhost
+	// and the loopback addresses. Default: on a Listener of the loopback interface no others,
+	// elsewhere any.
 	AllowedHosts []string
 
 	// MaxBodyBytes bounds a request body. Default: 1 MiB, enough for an order with 1,000 items.
 	MaxBodyBytes int64
-	// ReadHeaderTimeout, ReadTimeout, WriteTimeout and IdleTimeout are those of http.Server. Defaults: 5 s, 30 s, 60 s, 2 min.
+	// ReadHeaderTimeout, ReadTimeout, WriteTimeout and IdleTimeout are those of http.Server.
+	// Defaults: 5 s, 30 s, 60 s, 2 min.
 	ReadHeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
-	// RequestTimeout bounds the work on one request. Default: 45 s, more than the longest wait for a view.
+	// RequestTimeout bounds the work on one request. Default: 45 s, more than the longest wait for
+	// a view.
 	RequestTimeout time.Duration
-	// ShutdownTimeout is how long requests in flight may go on when the server stops. Default: 10 s.
+	// ShutdownTimeout is how long requests in flight may go on when the server stops. Default: 10
+	// s.
 	ShutdownTimeout time.Duration
 }
 
@@ -83,7 +89,8 @@ func (c Config) withDefaults() Config {
 }
 
 func (c Config) validate() error {
-	if c.MaxBodyBytes < 0 || min(c.ReadHeaderTimeout, c.ReadTimeout, c.WriteTimeout, c.IdleTimeout, c.RequestTimeout, c.ShutdownTimeout) < 0 {
+	shortest := min(c.ReadHeaderTimeout, c.ReadTimeout, c.WriteTimeout, c.IdleTimeout, c.RequestTimeout, c.ShutdownTimeout)
+	if c.MaxBodyBytes < 0 || shortest < 0 {
 		return errors.New("http api: a limit is negative")
 	}
 	return nil
@@ -123,9 +130,10 @@ func New(config Config) (*Server, error) {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Run serves until ctx ends. Then it accepts no more connections, and ends at once what may take long: requests that wait for a
-// view, and those without a time limit. It lets other requests in flight finish for at most ShutdownTimeout, cancels the
-// contexts of those that are left, and returns nil when all of them have been answered. It can be called once.
+// Run serves until ctx ends. Then it accepts no more connections, and ends at once what may take
+// long: requests that wait for a view, and those without a time limit. It lets other requests in
+// flight finish for at most ShutdownTimeout, cancels the contexts of those that are left, and
+// returns nil when all of them have been answered. It can be called once.
 func (s *Server) Run(ctx context.Context) error {
 	if s.ran.Swap(true) {
 		return errors.New("http api: run twice")
@@ -168,7 +176,8 @@ func (s *Server) stop(ctx context.Context, server *http.Server, cancel context.C
 	if err := drain(s.config.ShutdownTimeout); err == nil {
 		return nil
 	}
-	s.config.Logger.LogAttrs(ctx, slog.LevelWarn, "requests are still in flight and are cancelled", slog.Duration("after", s.config.ShutdownTimeout))
+	s.config.Logger.LogAttrs(ctx, slog.LevelWarn, "requests are still in flight and are cancelled",
+		slog.Duration("after", s.config.ShutdownTimeout))
 	cancel(endpoint.ErrStopping)
 	if err := drain(lastWords); err != nil {
 		return errors.Join(fmt.Errorf("http api: requests that do not end: %w", err), server.Close())

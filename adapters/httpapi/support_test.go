@@ -19,9 +19,6 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
-	"orderflow/adapters/httpapi"
-	"orderflow/adapters/httpapi/opsapi"
-	"orderflow/adapters/httpapi/orderapi"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/domain/order/views"
@@ -62,7 +59,8 @@ func (codec) Decode(eventsourcing.Record) (projection.Event, error) {
 	return projection.Event{}, errors.New("the API does not decode")
 }
 
-// shop is a small order service in memory, behind the driving ports. Where a field is set, it is called instead.
+// shop is a small order service in memory, behind the driving ports. Where a field is set, it is
+// called instead.
 type shop struct {
 	handle    func(context.Context, ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error)
 	order     func(context.Context, uuid.UUID, uint64, time.Duration) (projection.Row, error)
@@ -240,54 +238,6 @@ func (s *shop) Explain(ctx context.Context, id uuid.UUID) (ports.Explanation, er
 	return ports.Explanation{}, fmt.Errorf("explain order %s: %w", id, ports.ErrNotFound)
 }
 
-// apiConfig is that of a whole API: the server, and the routes of orders and for operators.
-type apiConfig struct {
-	serverConfig
-	orderConfig
-	opsConfig
-}
-
-type (
-	serverConfig = httpapi.Config
-	orderConfig  = orderapi.Config
-	opsConfig    = opsapi.Config
-)
-
-// server puts the parts together.
-func (c apiConfig) server() (*httpapi.Server, error) {
-	orders, err := orderapi.New(c.orderConfig)
-	if err != nil {
-		return nil, err
-	}
-	operators, err := opsapi.New(c.opsConfig)
-	if err != nil {
-		return nil, err
-	}
-	c.Resources = append(c.Resources, orders, operators)
-	return httpapi.New(c.serverConfig)
-}
-
-// config wires a shop, with a keeper of the consumers who has nothing to do.
-func (s *shop) config() apiConfig {
-	k := &keeper{}
-	return apiConfig{
-		orderConfig: orderConfig{Commands: s, Orders: s, Lists: s, Explainer: s, Codec: codec{}, NewID: s.newID},
-		opsConfig: opsConfig{
-			Consumers: s, Tables: s, Verifier: s, TopicVerifier: s, AsyncAPI: []byte("asyncapi: 3.0.0\n"), Explainer: s,
-			Manager: k, Rebuilder: k, Parked: k, Skips: k, Records: k, Now: func() time.Time { return noon },
-		},
-	}
-}
-
-func handlerOf(t testing.TB, config apiConfig) http.Handler {
-	t.Helper()
-	server, err := config.server()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return server
-}
-
 // request is one request of a test.
 type request struct {
 	method, path, body string
@@ -321,7 +271,8 @@ func (r request) http(ctx context.Context) *http.Request {
 	return made
 }
 
-// do sends a request to a handler and returns the answer, after a look at what is true of every answer.
+// do sends a request to a handler and returns the answer, after a look at what is true of every
+// answer.
 func do(t testing.TB, handler http.Handler, r request) *httptest.ResponseRecorder {
 	t.Helper()
 	recorder := httptest.NewRecorder()

@@ -17,7 +17,8 @@ import (
 // Body is the body of a command: a pointer to a type whose tags are the schema.
 type Body[C any] interface {
 	Read(*strictjson.Reader)
-	// Command returns the command for an aggregate. A creation is passed an id that it uses if the body has none.
+	// Command returns the command for an aggregate. A creation is passed an id that it uses if the
+	// body has none.
 	Command(aggregateID uuid.UUID) C
 }
 
@@ -27,9 +28,11 @@ type Commands[C eventsourcing.Command, E any] struct {
 	Handler ports.CommandHandler[C, E]
 	// Codec renders the events.
 	Codec ports.Codec[any]
-	// Check, when set, says what else is malformed in a command of which some fields could not be read.
+	// Check, when set, says what else is malformed in a command of which some fields could not be
+	// read.
 	Check func(C) error
-	// NewID makes the ids of commands and aggregates that clients did not name. It must be safe for concurrent use.
+	// NewID makes the ids of commands and aggregates that clients did not name. It must be safe for
+	// concurrent use.
 	NewID func() uuid.UUID
 }
 
@@ -37,7 +40,8 @@ type Commands[C eventsourcing.Command, E any] struct {
 type Command[C any] struct {
 	// ID is that of the operation.
 	ID string
-	// Method and Suffix are those of the route. Suffix follows the path of the aggregate; it is empty for a creation.
+	// Method and Suffix are those of the route. Suffix follows the path of the aggregate; it is
+	// empty for a creation.
 	Method, Suffix string
 	// Summary and Description are those of the operation.
 	Summary, Description string
@@ -163,12 +167,15 @@ func (s Commands[C, E]) read(c *endpoint.Call, required bool, body Body[C], aggr
 	})
 }
 
-// submit hands a command in. Of several versions that will do, the port takes one at a time: the lowest is
-// tried, and when the aggregate turns out to be at another one of them, that one. Versions only grow, so none
-// has to be tried twice.
-func (s Commands[C, E]) submit(ctx context.Context, id identity, command C, expected []uint64) (ports.CommandResult[E], error) {
+// submit hands a command in. Of several versions that will do, the port takes one at a time: the
+// lowest is tried, and when the aggregate turns out to be at another one of them, that one.
+// Versions only grow, so none has to be tried twice.
+func (s Commands[C, E]) submit(
+	ctx context.Context, id identity, command C, expected []uint64,
+) (ports.CommandResult[E], error) {
 	request := ports.CommandRequest[C]{
-		Command: command, CommandID: id.commandID, CorrelationID: id.correlationID, CausationID: id.causationID, Metadata: id.metadata,
+		Command: command, CommandID: id.commandID, CorrelationID: id.correlationID, CausationID: id.causationID,
+		Metadata: id.metadata,
 	}
 	for {
 		if len(expected) > 0 {

@@ -50,16 +50,17 @@ type placementDocument struct {
 	Offset    int64 `json:"offset" doc:"The offset in the partition."`
 }
 
-// Explain returns the operation that tells what became of every event of an aggregate. A Kind without a type is
-// for the aggregates of all types.
+// Explain returns the operation that tells what became of every event of an aggregate. A Kind
+// without a type is for the aggregates of all types.
 func Explain(kind Kind, explainer ports.Explainer, tag string) endpoint.Operation {
 	return endpoint.Operation{
 		ID: "explain-" + kind.id(), Method: http.MethodGet, Path: kind.one("/explain"), Tag: tag,
-		Summary:     "See what became of every event of " + kind.a(),
-		Description: "Whether an event was applied is what the views say; when that was is what this process has seen, and it remembers the newest events only.",
-		Parameters:  []endpoint.Parameter{kind.parameter()},
-		Answers:     []endpoint.Answer{{Status: http.StatusOK, Description: "The way of every event.", Document: explanationDocument{}}},
-		Problems:    []int{400, 404, 500, 503, 504},
+		Summary: "See what became of every event of " + kind.a(),
+		Description: "The views say whether an event was applied. " +
+			"The times are what this process has seen, and it remembers the newest events only.",
+		Parameters: []endpoint.Parameter{kind.parameter()},
+		Answers:    endpoint.OK("The way of every event.", explanationDocument{}),
+		Problems:   []int{400, 404, 500, 503, 504},
 		Run: func(c *endpoint.Call) (endpoint.Reply, error) {
 			explanation, err := explainer.Explain(c.Context(), c.ReadAggregate(endpoint.ParamID, kind.Type))
 			if err == nil && kind.Type != "" && explanation.AggregateType != kind.Type {
@@ -94,7 +95,8 @@ func explained(explanation ports.Explanation) explanationDocument {
 
 func explainedConsumer(told ports.ExplainedConsumer) explainedConsumerDocument {
 	document := explainedConsumerDocument{
-		Consumer: told.Consumer, Applied: told.Applied, SeenAt: endpoint.Instant(told.SeenAt), HandledAt: endpoint.Instant(told.HandledAt),
+		Consumer: told.Consumer, Applied: told.Applied,
+		SeenAt: endpoint.Instant(told.SeenAt), HandledAt: endpoint.Instant(told.HandledAt),
 		Deliveries: told.Deliveries, Unknown: string(told.Unknown),
 	}
 	if p := told.Placement; p != nil {

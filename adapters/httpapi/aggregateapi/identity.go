@@ -21,7 +21,8 @@ const (
 	headerIfNoneMatch    = "If-None-Match"
 )
 
-// The keys of the metadata that keeps the ids of other systems as they came, where they are no UUIDs.
+// The keys of the metadata that keeps the ids of other systems as they came, where they are no
+// UUIDs.
 const (
 	metadataCorrelationID = "correlation_id"
 	metadataCausationID   = "causation_id"
@@ -32,8 +33,8 @@ const (
 	maxID  = 128 // characters of an id of another system
 )
 
-// The namespaces of the ids that are derived (UUIDv5). They never change: a retry after an upgrade must derive
-// the same ids.
+// The namespaces of the ids that are derived (UUIDv5). They never change: a retry after an upgrade
+// must derive the same ids.
 func commandNamespace() uuid.UUID { return namespace(0x01) }
 
 func aggregateNamespace() uuid.UUID { return namespace(0x02) }
@@ -53,12 +54,13 @@ type identity struct {
 	correlation string
 	// metadata has what no UUID can keep; nil for nothing.
 	metadata map[string]string
-	// repeatable is set when the client can send the same command again: it came with an Idempotency-Key.
+	// repeatable is set when the client can send the same command again: it came with an
+	// Idempotency-Key.
 	repeatable bool
 }
 
-// identify reads the headers of a command. Without an Idempotency-Key its id is new; correlation and causation
-// default to it.
+// identify reads the headers of a command. Without an Idempotency-Key its id is new; correlation
+// and causation default to it.
 func identify(header http.Header, newID func() uuid.UUID) (identity, error) {
 	var wrong []endpoint.FieldError
 	blame := func(name, message string) {
@@ -104,8 +106,8 @@ func foreignID(header http.Header, name string) (text string, ok bool) {
 		!strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) })
 }
 
-// own returns the UUID that stands for an id of another system. Unless it is a UUID itself, the text is kept in
-// the metadata.
+// own returns the UUID that stands for an id of another system. Unless it is a UUID itself, the
+// text is kept in the metadata.
 func (id *identity) own(key, text string) uuid.UUID {
 	if same, ok := endpoint.ParseUUID(text); ok {
 		return same
@@ -117,7 +119,8 @@ func (id *identity) own(key, text string) uuid.UUID {
 	return uuid.NewSHA1(foreignNamespace(), []byte(text))
 }
 
-// commandIDOf returns the command id that an Idempotency-Key stands for: itself, or one derived from it.
+// commandIDOf returns the command id that an Idempotency-Key stands for: itself, or one derived
+// from it.
 func commandIDOf(key string) (uuid.UUID, bool) {
 	if key == "" || len(key) > maxKey || strings.ContainsFunc(key, func(c rune) bool { return c < '!' || c > '~' }) {
 		return uuid.Nil, false
@@ -128,8 +131,8 @@ func commandIDOf(key string) (uuid.UUID, bool) {
 	return uuid.NewSHA1(commandNamespace(), []byte(key)), true
 }
 
-// newAggregateID returns the id of the aggregate that a creation makes when it names none: the same one for the
-// same command, so that a repeated creation does not make a second one.
+// newAggregateID returns the id of the aggregate that a creation makes when it names none: the same
+// one for the same command, so that a repeated creation does not make a second one.
 func (id identity) newAggregateID(newID func() uuid.UUID) uuid.UUID {
 	if !id.repeatable {
 		return newID()

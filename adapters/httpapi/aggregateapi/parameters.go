@@ -31,7 +31,7 @@ func minSequenceParameter(k Kind) endpoint.Parameter {
 func timeoutParameter() endpoint.Parameter {
 	return endpoint.Parameter{
 		Name: paramTimeout, In: endpoint.InQuery,
-		Description: "How long to wait for min_sequence: a number of seconds or milliseconds with its unit, at most 30s.",
+		Description: "How long to wait for min_sequence: a number with its unit s or ms, at most 30s.",
 		Schema:      endpoint.Schema{Type: endpoint.TypeString, Pattern: upTo30s, Default: defaultWait.String()},
 		Must:        "must be a duration such as 2s or 500ms, at most 30s", Example: "500ms",
 	}
@@ -62,8 +62,8 @@ func tagsSchema() endpoint.Schema {
 func ifNoneMatchParameter(k Kind) endpoint.Parameter {
 	return endpoint.Parameter{
 		Name: headerIfNoneMatch, In: endpoint.InHeader,
-		Description: "ETags of the " + k.noun() + " that the client knows, or *. The answer is 304 when one of them is still true. " +
-			atMostTags,
+		Description: "ETags of the " + k.noun() + " that the client knows, or *. " +
+			"The answer is 304 when one of them is still true. " + atMostTags,
 		Schema: tagsSchema(), Example: `"3"`,
 	}
 }
@@ -73,8 +73,9 @@ var atMostTags = fmt.Sprintf("A list has at most %d entity tags.", maxTags)
 func ifMatchParameter(k Kind) endpoint.Parameter {
 	return endpoint.Parameter{
 		Name: headerIfMatch, In: endpoint.InHeader,
-		Description: "Change the " + k.noun() + " only if it is at one of these versions: ETags, or * for any. Otherwise the answer is 412, " +
-			"with the version that it is at as actual. Without it, a command that loses against others again and again is answered with 409. " +
+		Description: "Change the " + k.noun() + " only if it is at one of these versions: ETags, or * for any. " +
+			"Otherwise the answer is 412, and actual has the version that it is at. " +
+			"Without it, a command that loses against others again and again is answered with 409. " +
 			atMostTags,
 		Schema: tagsSchema(), Example: `"3"`,
 	}
@@ -93,10 +94,13 @@ func commandParameters(k Kind) []endpoint.Parameter {
 	return []endpoint.Parameter{
 		{
 			Name: headerIdempotencyKey, In: endpoint.InHeader,
-			Description: "Makes the request repeatable: within one " + k.noun() + ", the same key gives the same answer and no second event. " +
-				"A UUID is the command id itself; from anything else it is derived. A key that stands for another command of this " + k.noun() +
+			Description: "Makes the request repeatable: within one " + k.noun() +
+				", the same key gives the same answer and no second event. " +
+				"A UUID is the command id itself; from anything else it is derived. " +
+				"A key that stands for another command of this " + k.noun() +
 				" already is answered with 422 and the code command_id_reused.",
-			Schema: endpoint.Schema{Type: endpoint.TypeString, MinLength: 1, MaxLength: maxKey, Pattern: "^[!-~]+$"}, Example: "order-4711-confirm",
+			Schema:  endpoint.Schema{Type: endpoint.TypeString, MinLength: 1, MaxLength: maxKey, Pattern: "^[!-~]+$"},
+			Example: "order-4711-confirm",
 		},
 		foreignIDParameter(headerCorrelationID, "What the command belongs to; by default the command id. The answer repeats it."),
 		foreignIDParameter(headerCausationID, "The message that caused the command; by default the command id."),
@@ -106,8 +110,9 @@ func commandParameters(k Kind) []endpoint.Parameter {
 func foreignIDParameter(name, description string) endpoint.Parameter {
 	return endpoint.Parameter{
 		Name: name, In: endpoint.InHeader,
-		Description: description + " Any printable text. Unless it is a UUID, events have a UUID that is derived from it, and the text in their metadata.",
-		Schema:      foreignIDSchema(), Example: "4bf92f3577b34da6a3ce929d0e0e4736",
+		Description: description + " Any printable text. " +
+			"If it is no UUID, events have a UUID that is derived from it, and the text in their metadata.",
+		Schema: foreignIDSchema(), Example: "4bf92f3577b34da6a3ce929d0e0e4736",
 	}
 }
 
@@ -130,5 +135,7 @@ func locationHeader(k Kind) endpoint.Parameter {
 }
 
 func correlationHeader() endpoint.Parameter {
-	return endpoint.Parameter{Name: headerCorrelationID, Description: "What the command belongs to.", Schema: foreignIDSchema()}
+	return endpoint.Parameter{
+		Name: headerCorrelationID, Description: "What the command belongs to.", Schema: foreignIDSchema(),
+	}
 }

@@ -9,8 +9,8 @@ import (
 	"orderflow/adapters/httpapi/endpoint"
 )
 
-// The entity tag of an aggregate is its sequence number in quotes: "7". It is a strong one. RFC 9110, sections
-// 8.8 and 13.
+// The entity tag of an aggregate is its sequence number in quotes: "7". It is a strong one. RFC
+// 9110, sections 8.8 and 13.
 
 // maxTags bounds a list of entity tags.
 const maxTags = 16
@@ -31,7 +31,8 @@ func etag(sequence uint64) string {
 	return string(append(strconv.AppendUint([]byte{'"'}, sequence, 10), '"'))
 }
 
-// parsePreconditions reads a header that holds * or a list of entity tags, on one line or several; none at all is nil.
+// parsePreconditions reads a header that holds * or a list of entity tags, on one line or several;
+// none at all is nil.
 func parsePreconditions(header http.Header, name string) (*preconditions, error) {
 	lines := header[name]
 	if len(lines) == 0 {
@@ -88,9 +89,9 @@ func sequenceOf(value string) uint64 {
 	return n
 }
 
-// expected returns the sequence numbers of which the aggregate must be at one, in ascending order, for If-Match,
-// which compares strongly: a weak tag never matches, and neither does one of another kind. It returns nil when
-// any version will do.
+// expected returns the sequence numbers of which the aggregate must be at one, in ascending order,
+// for If-Match, which compares strongly: a weak tag never matches, and neither does one of another
+// kind. It returns nil when any version will do.
 func (p *preconditions) expected() []uint64 {
 	if p == nil || p.any {
 		return nil

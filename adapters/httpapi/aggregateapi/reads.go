@@ -18,7 +18,8 @@ type Reads struct {
 	Lists   ports.ViewLists
 	// Codec renders events.
 	Codec ports.Codec[any]
-	// Render returns the document for a row of the aggregates' view, and the sequence number that it is at.
+	// Render returns the document for a row of the aggregates' view, and the sequence number that
+	// it is at.
 	Render func(projection.Row) (document any, sequence uint64, err error)
 	// Document is a value of the type that Render returns.
 	Document any
@@ -27,14 +28,17 @@ type Reads struct {
 // Get returns the operation that reads one aggregate, now or in the past.
 func (s Reads) Get() endpoint.Operation {
 	return endpoint.Operation{
-		ID: "get-" + s.id(), Method: http.MethodGet, Path: s.one(""), Tag: s.QueryTag, Summary: "Read " + s.a() + ", now or in the past",
-		Description: "Now is what the read model knows, which is a little behind what was written: pass the sequence_number of a command's answer " +
-			"as min_sequence to read what it wrote. The past is folded from the history and never behind.",
-		Parameters: append([]endpoint.Parameter{s.parameter(), minSequenceParameter(s.Kind), timeoutParameter(), ifNoneMatchParameter(s.Kind)},
-			momentParameters(s.Kind)...),
+		ID: "get-" + s.id(), Method: http.MethodGet, Path: s.one(""), Tag: s.QueryTag,
+		Summary: "Read " + s.a() + ", now or in the past",
+		Description: "The present comes from the read model, which is a little behind what was written. " +
+			"Pass the sequence_number of a command's answer as min_sequence to read what the command wrote. " +
+			"The past is folded from the history and never behind.",
+		Parameters: append([]endpoint.Parameter{
+			s.parameter(), minSequenceParameter(s.Kind), timeoutParameter(), ifNoneMatchParameter(s.Kind),
+		}, momentParameters(s.Kind)...),
 		Rules: []endpoint.Rule{{Kind: endpoint.AtMostOne, Names: []string{paramMinSequence, paramAtTime, paramAtSequence}}},
 		Answers: []endpoint.Answer{
-			{Status: http.StatusOK, Description: "The " + s.noun() + ".", Document: s.Document, Headers: []endpoint.Parameter{etagHeader(s.Kind)}},
+			s.tagged(http.StatusOK, "The "+s.noun()+".", s.Document),
 			s.notModified("The " + s.noun() + " is as it was when its ETag was received."),
 		},
 		Problems: []int{400, 404, 500, 503, 504},
@@ -47,10 +51,10 @@ func (s Reads) Events() endpoint.Operation {
 	return endpoint.Operation{
 		ID: "get-" + s.id() + "-events", Method: http.MethodGet, Path: s.one("/events"), Tag: s.QueryTag,
 		Summary:     "Read the history of " + s.a(),
-		Description: "The audit trail: every event from the first on, with the command that caused it. Never behind.",
+		Description: "The audit trail: every event from the first on, with the command that caused it. It is never behind.",
 		Parameters:  []endpoint.Parameter{s.parameter(), ifNoneMatchParameter(s.Kind)},
 		Answers: []endpoint.Answer{
-			{Status: http.StatusOK, Description: "The history.", Document: EventsDocument{}, Headers: []endpoint.Parameter{etagHeader(s.Kind)}},
+			s.tagged(http.StatusOK, "The history.", EventsDocument{}),
 			s.notModified("The history is as it was when its ETag was received."),
 		},
 		Problems: []int{400, 404, 500, 503, 504},
@@ -59,7 +63,14 @@ func (s Reads) Events() endpoint.Operation {
 }
 
 func (s Reads) notModified(description string) endpoint.Answer {
-	return endpoint.Answer{Status: http.StatusNotModified, Description: description, Headers: []endpoint.Parameter{etagHeader(s.Kind)}}
+	return s.tagged(http.StatusNotModified, description, nil)
+}
+
+// tagged is an answer with an ETag.
+func (s Reads) tagged(status int, description string, document any) endpoint.Answer {
+	return endpoint.Answer{
+		Status: status, Description: description, Document: document, Headers: []endpoint.Parameter{etagHeader(s.Kind)},
+	}
 }
 
 func (s Reads) get(c *endpoint.Call) (endpoint.Reply, error) {
@@ -83,7 +94,8 @@ func (s Reads) get(c *endpoint.Call) (endpoint.Reply, error) {
 func (s Reads) row(c *endpoint.Call) (row projection.Row, err error) {
 	id := c.About.AggregateID
 	if c.Has(paramAtSequence) || c.Has(paramAtTime) {
-		return s.Queries.RowAt(c.Context(), id, ports.Moment{SequenceNumber: c.Number(paramAtSequence), Time: c.Time(paramAtTime)})
+		moment := ports.Moment{SequenceNumber: c.Number(paramAtSequence), Time: c.Time(paramAtTime)}
+		return s.Queries.RowAt(c.Context(), id, moment)
 	}
 	minSequence, wait := c.Number(paramMinSequence), c.Duration(paramTimeout, defaultWait)
 	if minSequence == 0 {
@@ -99,8 +111,8 @@ func (s Reads) row(c *endpoint.Call) (row projection.Row, err error) {
 	return row, err
 }
 
-// behind looks at the view once more after a wait in vain, to say where it stands, or that it cannot be read
-// at all.
+// behind looks at the view once more after a wait in vain, to say where it stands, or that it
+// cannot be read at all.
 func (s Reads) behind(c *endpoint.Call, minSequence uint64) (projection.Row, error) {
 	row, err := s.Queries.Row(c.Context(), c.About.AggregateID, 0, 0)
 	var at uint64
@@ -114,7 +126,8 @@ func (s Reads) behind(c *endpoint.Call, minSequence uint64) (projection.Row, err
 		return nil, err
 	}
 	p := endpoint.NewProblem(http.StatusServiceUnavailable, endpoint.CodeViewBehind, fmt.Sprintf(
-		"the read model is at sequence number %d of this %s, not yet at %d; try again, or ask without min_sequence", at, s.noun(), minSequence))
+		"the read model is at sequence number %d of this %s, not yet at %d; try again, or ask without min_sequence",
+		at, s.noun(), minSequence))
 	p.Expected, p.Actual = &minSequence, &at
 	return nil, p
 }
@@ -146,9 +159,11 @@ func unlessKnown(known *preconditions, sequence uint64, document any) endpoint.R
 
 // ListParameters are those of a list: the page, and what [Reads.Page] waits for.
 func (s Reads) ListParameters() []endpoint.Parameter {
-	written := endpoint.IDParameter(s.IDName, "Together with min_sequence: wait until the list has that event of this "+s.noun()+".")
+	written := endpoint.IDParameter(s.IDName,
+		"Together with min_sequence: wait until the list has that event of this "+s.noun()+".")
 	written.In = endpoint.InQuery
-	return append([]endpoint.Parameter{written, minSequenceParameter(s.Kind), timeoutParameter()}, endpoint.PageParameters()...)
+	wait := []endpoint.Parameter{written, minSequenceParameter(s.Kind), timeoutParameter()}
+	return append(wait, endpoint.PageParameters()...)
 }
 
 // ListRule says which of the ListParameters go together.
@@ -156,8 +171,8 @@ func (s Reads) ListRule() endpoint.Rule {
 	return endpoint.Rule{Kind: endpoint.AllOrNone, Names: []string{paramMinSequence, s.IDName}}
 }
 
-// Page returns the entries of a table under a key, after it has waited for what the client says that it has
-// written. The operation has ListParameters and ListRule.
+// Page returns the entries of a table under a key, after it has waited for what the client says
+// that it has written. The operation has ListParameters and ListRule.
 func (s Reads) Page(c *endpoint.Call, table, key string) (ports.RowPage, error) {
 	after, limit, err := c.Page()
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 	"orderflow/ports"
 )
 
-// Call is a request on its way through an operation. Its path and query have been checked. It is for one
-// goroutine.
+// Call is a request on its way through an operation. Its path and query have been checked. It is
+// for one goroutine.
 type Call struct {
 	// About is what the request is about, for its problems to name. An operation completes it.
 	About Subject
@@ -32,8 +32,8 @@ type Call struct {
 	service  *Service
 }
 
-// Context ends at the time limit of the request, when its client leaves, and when the server has no patience
-// left while it stops.
+// Context ends at the time limit of the request, when its client leaves, and when the server has no
+// patience left while it stops.
 func (c *Call) Context() context.Context { return c.request.Context() }
 
 // Header is that of the request.
@@ -42,8 +42,8 @@ func (c *Call) Header() http.Header { return c.request.Header }
 // SetHeader sets a header of the answer, whether it is a document or a problem.
 func (c *Call) SetHeader(name, value string) { c.response.Header().Set(name, value) }
 
-// Wait calls f, which waits for something that may take long. The context of f ends when the one of the call
-// does, and at once when the server begins to stop. Then the error is an [ErrStopping].
+// Wait calls f, which waits for something that may take long. The context of f ends when the one of
+// the call does, and at once when the server begins to stop. Then the error is an [ErrStopping].
 func (c *Call) Wait(f func(ctx context.Context) error) error {
 	ctx, cancel := c.service.patient(c.Context())
 	defer cancel()
@@ -94,8 +94,8 @@ func (c *Call) Time(name string) time.Time {
 	return t
 }
 
-// ReadAggregate returns the id of the aggregate that a parameter of the path names, see [IDParameter], and
-// notes what the call is about. The type is empty where a path is for any.
+// ReadAggregate returns the id of the aggregate that a parameter of the path names, see
+// [IDParameter], and notes what the call is about. The type is empty where a path is for any.
 func (c *Call) ReadAggregate(parameter, aggregateType string) uuid.UUID {
 	c.About.AggregateID, _ = ParseUUID(c.Path(parameter)) // it was checked
 	c.About.AggregateType = aggregateType
@@ -116,25 +116,28 @@ func (c *Call) Page() (ports.Cursor, int, error) {
 	return ports.Cursor(cursor), limit, nil
 }
 
-// ShowCursor returns what clients see of a cursor. Those of the ports are arbitrary bytes, and what clients see
-// must fit into URLs and JSON.
+// ShowCursor returns what clients see of a cursor. Those of the ports are arbitrary bytes, and what
+// clients see must fit into URLs and JSON.
 func ShowCursor(cursor ports.Cursor) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(cursor))
 }
 
 var errBody = errors.New("read body")
 
-// ReadBody reads the body of the request. An empty one is fine unless required; read is not called then.
-// All that is wrong with its shape becomes one problem. So that a client learns of everything at once, check,
-// which may be nil, is then asked what else is wrong with the fields that could be read.
+// ReadBody reads the body of the request. An empty one is fine unless required; read is not called
+// then. All that is wrong with its shape becomes one problem. So that a client learns of everything
+// at once, check, which may be nil, is then asked what else is wrong with the fields that could be
+// read.
 func (c *Call) ReadBody(required bool, read func(*strictjson.Reader), check func() []FieldError) error {
 	if coding := c.request.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		c.SetHeader("Accept-Encoding", "identity")
-		return NewProblem(http.StatusUnsupportedMediaType, CodeMediaType, "the body must not be compressed: send it without Content-Encoding")
+		return NewProblem(http.StatusUnsupportedMediaType, CodeMediaType,
+			"the body must not be compressed: send it without Content-Encoding")
 	}
 	buffer := c.service.buffer()
 	defer c.service.recycle(buffer)
-	if _, err := buffer.ReadFrom(http.MaxBytesReader(c.response, c.request.Body, c.service.config.MaxBodyBytes)); err != nil {
+	body := http.MaxBytesReader(c.response, c.request.Body, c.service.config.MaxBodyBytes)
+	if _, err := buffer.ReadFrom(body); err != nil {
 		return fmt.Errorf("%w: %w", errBody, err)
 	}
 	switch {
@@ -143,7 +146,8 @@ func (c *Call) ReadBody(required bool, read func(*strictjson.Reader), check func
 	case buffer.Len() == 0:
 		return Invalid(CodeInvalidBody, FieldError{Message: "a JSON document is required"})
 	case !isJSON(c.request.Header.Get("Content-Type")):
-		return NewProblem(http.StatusUnsupportedMediaType, CodeMediaType, "the body must be JSON and have Content-Type: application/json")
+		return NewProblem(http.StatusUnsupportedMediaType, CodeMediaType,
+			"the body must be JSON and have Content-Type: application/json")
 	}
 	return readDocument(buffer, read, check)
 }
@@ -169,8 +173,8 @@ func readDocument(document *bytes.Buffer, read func(*strictjson.Reader), check f
 	return Invalid(CodeInvalidBody, wrong...)
 }
 
-// covers reports whether a fault of one field explains one of another: of the same, or of a part of it, or of
-// what it is a part of.
+// covers reports whether a fault of one field explains one of another: of the same, or of a part of
+// it, or of what it is a part of.
 func covers(known, other string) bool {
 	return known == "" || other == "" || within(known, other) || within(other, known)
 }
@@ -214,8 +218,8 @@ func (l *Lines) Send(document any) {
 	_ = http.NewResponseController(l.call.response).Flush()
 }
 
-// Problem is what err amounts to, for the last line. It is logged like any other. It is nil when there is
-// nobody left to be told.
+// Problem is what err amounts to, for the last line. It is logged like any other. It is nil when
+// there is nobody left to be told.
 func (l *Lines) Problem(err error) *Problem { return l.call.problem(err) }
 
 // Done is the reply of an operation that has sent its lines.

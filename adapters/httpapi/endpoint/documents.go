@@ -8,8 +8,8 @@ import (
 	"orderflow/ports"
 )
 
-// Documents that several resources have, and problems, too. Answers may get more members in future versions,
-// which is why additionalProperties is true.
+// Documents that several resources have, and problems, too. Answers may get more members in future
+// versions, which is why additionalProperties is true.
 
 // Aggregate names an aggregate in a document.
 type Aggregate struct {
@@ -37,7 +37,8 @@ type MaybeAggregate struct {
 	OrderID       string `json:"order_id,omitempty" format:"uuid" doc:"The same as aggregate_id, unless the type is known to be another one than order. It goes away with 1.0."`
 }
 
-// NameMaybe returns the name of an aggregate, whose type need not be known; an empty one for the nil UUID.
+// NameMaybe returns the name of an aggregate, whose type need not be known; an empty one for the
+// nil UUID.
 func NameMaybe(id uuid.UUID, aggregateType string) MaybeAggregate {
 	if id == uuid.Nil {
 		return MaybeAggregate{}
@@ -70,7 +71,8 @@ func Parked(p ports.ParkedAggregate) ParkedDocument {
 	document := ParkedDocument{
 		Aggregate:      Name(p.AggregateID, p.AggregateType),
 		SequenceNumber: p.SequenceNumber, EventID: p.EventID, EventType: p.EventType,
-		Kind: string(p.Kind), Error: p.Error, Attempts: p.Attempts, FailedAt: Timestamp(p.FailedAt), ParkedAt: Timestamp(p.ParkedAt),
+		Kind: string(p.Kind), Error: p.Error, Attempts: p.Attempts,
+		FailedAt: Timestamp(p.FailedAt), ParkedAt: Timestamp(p.ParkedAt),
 	}
 	if !p.RetriedAt.IsZero() {
 		document.RetriedAt = Timestamp(p.RetriedAt)
@@ -100,7 +102,8 @@ const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 // Timestamp renders a time that is stored.
 func Timestamp(t time.Time) string { return t.UTC().Format(timeLayout) }
 
-// Instant renders a time that was measured and not stored, so it is as fine as the clock; "" for none.
+// Instant renders a time that was measured and not stored, so it is as fine as the clock; "" for
+// none.
 func Instant(t time.Time) string {
 	if t.IsZero() {
 		return ""

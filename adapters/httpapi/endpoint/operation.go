@@ -15,7 +15,8 @@ type Tag struct{ Name, Description string }
 type Operation struct {
 	// ID is unique over all operations.
 	ID string
-	// Method and Path are those of the route. Parameters of the path are in braces, as in /v1/orders/{id}.
+	// Method and Path are those of the route. Parameters of the path are in braces, as in
+	// /v1/orders/{id}.
 	Method, Path string
 	// Tag is the name of one of the tags of the resource.
 	Tag string
@@ -26,11 +27,12 @@ type Operation struct {
 	Rules []Rule
 	// Body is that of the request; nil when none is read.
 	Body *Body
-	// Answers are the responses when all goes well, Problems the statuses of the problems that it can end in.
+	// Answers are the responses when all goes well, Problems the statuses of the problems that it
+	// can end in.
 	Answers  []Answer
 	Problems []int
-	// Unbounded operations take as long as they take: no limit of the server applies. They end when the server
-	// begins to stop.
+	// Unbounded operations take as long as they take: no limit of the server applies. They end when
+	// the server begins to stop.
 	Unbounded bool
 
 	// Run serves the request. It is called by many goroutines at once.
@@ -39,13 +41,14 @@ type Operation struct {
 	Handler http.Handler
 }
 
-// Describer is a document that says of some members, by their names, what their tags cannot. Its schemas take the place of
-// those of the tags.
+// Describer is a document that says of some members, by their names, what their tags cannot. Its
+// schemas take the place of those of the tags.
 type Describer interface{ Members() map[string]Schema }
 
 // Body describes the body of a request.
 type Body struct {
-	// Document is a value of the type whose fields and tags are the schema, as package openapi says.
+	// Document is a value of the type whose fields and tags are the schema, as package openapi
+	// says.
 	Document any
 	Required bool
 }
@@ -74,7 +77,8 @@ type Parameter struct {
 	In          string // empty in answers
 	Description string
 	Schema      Schema
-	// Must says what is wrong with a value that breaks the pattern of the schema: "must be a duration".
+	// Must says what is wrong with a value that breaks the pattern of the schema: "must be a
+	// duration".
 	Must string
 	// Code is that of the problem of a wrong value. Default: invalid_parameter.
 	Code string
@@ -89,7 +93,8 @@ const (
 	TypeObject  = "object"
 )
 
-// Schema says which values there are, in the words of JSON Schema. Zero values stand for no such bound.
+// Schema says which values there are, in the words of JSON Schema. Zero values stand for no such
+// bound.
 type Schema struct {
 	Type, Format, Pattern string
 	Enum                  []any
@@ -114,3 +119,8 @@ type Reply struct {
 
 // MediaJSON is the media type of documents.
 const MediaJSON = "application/json"
+
+// OK is the one answer of an operation whose status is 200.
+func OK(description string, document any) []Answer {
+	return []Answer{{Status: http.StatusOK, Description: description, Document: document}}
+}

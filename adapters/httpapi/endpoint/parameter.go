@@ -30,8 +30,8 @@ func WholeSchema(least float64) Schema {
 	return Schema{Type: TypeInteger, Format: FormatInt64, Minimum: &least}
 }
 
-// check says what is wrong with a value in a path or query; "" when it is as the schema says. What it accepts
-// is what the description says, as both come from the same value.
+// check says what is wrong with a value in a path or query; "" when it is as the schema says. What
+// it accepts is what the description says, as both come from the same value.
 func (s Schema) check(value string) string {
 	switch {
 	case s.Type == TypeInteger:
@@ -119,7 +119,7 @@ func PageParameters() []Parameter {
 	return []Parameter{
 		{Name: ParamLimit, In: InQuery, Description: "How many entries a page has at most.", Schema: limit},
 		{
-			Name: ParamCursor, In: InQuery, Description: "next_cursor of the page before. Other texts are refused.",
+			Name: ParamCursor, In: InQuery, Description: "next_cursor of the page before. Any other text is refused.",
 			Schema: Schema{Type: TypeString, Pattern: "^[A-Za-z0-9_-]*$"}, Must: mustBeOurs, Code: CodeBadCursor,
 		},
 	}

@@ -53,7 +53,8 @@ type FieldError struct {
 const maxErrors = 20
 
 const (
-	// retryAfter is the Retry-After of every 503, in seconds: what is behind or away is usually back by then.
+	// retryAfter is the Retry-After of every 503, in seconds: what is behind or away is usually
+	// back by then.
 	retryAfter = "1"
 	typePrefix = "urn:orderflow:problem:"
 )
@@ -144,16 +145,16 @@ func Refusals(refusal eventsourcing.Refusal) []FieldError {
 
 // Subject is what a request is about, as far as its problems name it.
 type Subject struct {
-	// AggregateID is the nil UUID when it is not about one aggregate, AggregateType empty when the path is for any
-	// type.
+	// AggregateID is the nil UUID when it is not about one aggregate, AggregateType empty when the
+	// path is for any type.
 	AggregateID   uuid.UUID
 	AggregateType string
 	// CommandID is that of a command.
 	CommandID uuid.UUID
 	// Conditional is set for a command that carries If-Match.
 	Conditional bool
-	// Consumer is set for what looks after a consumer, and Table for what looks into a table. Known returns the
-	// names that there are, and may be nil.
+	// Consumer is set for what looks after a consumer, and Table for what looks into a table. Known
+	// returns the names that there are, and may be nil.
 	Consumer, Table string
 	Known           func() []string
 	// ReadsOnly is set for requests that change nothing.
@@ -196,12 +197,13 @@ func (s *Subject) missingAggregate() *Problem {
 	return NewProblem(http.StatusNotFound, code, "there is no such "+s.noun())
 }
 
-// missingName is the problem of a consumer or table that there is not. It lists those that there are.
+// missingName is the problem of a consumer or table that there is not. It lists those that there
+// are.
 func (s *Subject) missingName(kind, name string) *Problem {
-	detail := fmt.Sprintf("there is no such %s as %s", kind, shortened(name))
+	detail := fmt.Sprintf("there is no such %s: %s", kind, shortened(name))
 	if s.Known != nil {
 		if known := s.Known(); len(known) > 0 {
-			detail += "; there are " + enumerated(known)
+			detail += fmt.Sprintf("; the %ss are %s", kind, enumerated(known))
 		}
 	}
 	return NewProblem(http.StatusNotFound, CodeNotFound, detail)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Rule says which parameters of a query go together. It is a part of the description: as a sentence, and for
-// programs as an element of the extension x-parameter-rules.
+// Rule says which parameters of a query go together. It is a part of the description: as a
+// sentence, and for programs as an element of the extension x-parameter-rules.
 type Rule struct {
 	Kind  RuleKind `json:"rule"`
 	Names []string `json:"parameters"`
@@ -37,7 +37,8 @@ func (r Rule) String() string {
 	}
 }
 
-// blames returns the parameters that are to blame for breaking the rule; none when a query keeps it.
+// blames returns the parameters that are to blame for breaking the rule; none when a query keeps
+// it.
 func (r Rule) blames(query url.Values) []string {
 	var given []string
 	for _, name := range r.Names {

@@ -23,7 +23,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// ErrStopping is why the context of a request ends that the server does not wait for while it stops.
+// ErrStopping is why the context of a request ends that the server does not wait for while it
+// stops.
 var ErrStopping = errors.New("the server is shutting down")
 
 // ServiceConfig is what a [Service] needs. All fields are required.
@@ -67,8 +68,8 @@ func (p checkedParameter) check(value string) string {
 	return p.Schema.check(value)
 }
 
-// Handler returns the handler of an operation. It must be served under the operation's method and path by an
-// http.ServeMux. A pattern that is no regular expression is an error.
+// Handler returns the handler of an operation. It must be served under the operation's method and
+// path by an http.ServeMux. A pattern that is no regular expression is an error.
 func (s *Service) Handler(op Operation) (http.Handler, error) {
 	if op.Handler != nil {
 		return op.Handler, nil
@@ -111,7 +112,8 @@ func (s *Service) Handler(op Operation) (http.Handler, error) {
 	}), nil
 }
 
-// limit bounds the work on a request, and the time to write its answer, unless the operation is unbounded.
+// limit bounds the work on a request, and the time to write its answer, unless the operation is
+// unbounded.
 func (s *Service) limit(w http.ResponseWriter, r *http.Request, unbounded bool) (context.Context, context.CancelFunc) {
 	if !unbounded {
 		return context.WithTimeout(r.Context(), s.config.Timeout)
@@ -132,8 +134,9 @@ func (s *Service) patient(ctx context.Context) (context.Context, context.CancelF
 	}
 }
 
-// admit turns away what pages of other sites would have a visitor's browser send, and paths and queries that
-// make no sense. A parameter that is misspelt must not turn into an answer to another question.
+// admit turns away what pages of other sites would have a visitor's browser send, and paths and
+// queries that make no sense. A parameter that is misspelt must not turn into an answer to another
+// question.
 func (c *Call) admit(inPath []checkedParameter, inQuery map[string]checkedParameter, rules []Rule) error {
 	if err := c.service.origins.Check(c.request); err != nil { // methods that only read always pass
 		return NewProblem(http.StatusForbidden, CodeCrossOrigin, "a browser sent this on behalf of another site")
@@ -158,8 +161,11 @@ func (c *Call) admit(inPath []checkedParameter, inQuery map[string]checkedParame
 	return nil
 }
 
-// wrongParameters says which parameters make no sense by themselves, and the code of the first of them.
-func (c *Call) wrongParameters(inPath []checkedParameter, inQuery map[string]checkedParameter) (wrong []FieldError, code string) {
+// wrongParameters says which parameters make no sense by themselves, and the code of the first of
+// them.
+func (c *Call) wrongParameters(
+	inPath []checkedParameter, inQuery map[string]checkedParameter,
+) (wrong []FieldError, code string) {
 	blame := func(name, message, itsCode string) {
 		if len(wrong) == 0 {
 			code = cmp.Or(itsCode, CodeInvalidParameter)
@@ -232,8 +238,8 @@ func (c *Call) fail(err error) {
 	}
 }
 
-// problem is what err amounts to, after it was logged if an operator should know; nil when there is nobody
-// left to be told.
+// problem is what err amounts to, after it was logged if an operator should know; nil when there is
+// nobody left to be told.
 func (c *Call) problem(err error) *Problem {
 	p := problemOf(c.Context(), err, &c.About)
 	if p == nil || p.cause == nil {

@@ -17,11 +17,12 @@ import (
 	"orderflow/ports"
 )
 
-// NoVersion is a sequence number that no aggregate ever has. As the expected one of a version conflict it
-// stands for an entity tag that is not of this API.
+// NoVersion is a sequence number that no aggregate ever has. As the expected one of a version
+// conflict it stands for an entity tag that is not of this API.
 const NoVersion = math.MaxUint64
 
-// problemOf is the one table from errors to problems. It returns nil when there is nobody left to be told.
+// problemOf is the one table from errors to problems. It returns nil when there is nobody left to
+// be told.
 func problemOf(ctx context.Context, err error, about *Subject) *Problem {
 	p := fromOperation(err, about)
 	if p == nil && about.Consumer != "" {
@@ -47,7 +48,8 @@ func (p *Problem) inDoubt() bool {
 	return p.Code == CodeOutcomeUnknown || p.Code == CodeTimeout || p.Code == CodeShuttingDown || p.Code == CodeInternal
 }
 
-// fromOperation maps what operations and domains refuse, and what is cut off by the end of the service.
+// fromOperation maps what operations and domains refuse, and what is cut off by the end of the
+// service.
 func fromOperation(err error, about *Subject) *Problem {
 	var own *Problem
 	var refused eventsourcing.Refused
@@ -89,7 +91,8 @@ func fromConsumers(err error, about *Subject) *Problem {
 	}
 }
 
-// missingOfConsumer is the problem of a consumer that there is not, or of one that has not set an aggregate aside.
+// missingOfConsumer is the problem of a consumer that there is not, or of one that has not set an
+// aggregate aside.
 func (s *Subject) missingOfConsumer() *Problem {
 	if s.AggregateID == uuid.Nil {
 		return s.missingName("consumer", s.Consumer)
@@ -148,14 +151,17 @@ func fromStores(err error, about *Subject) *Problem {
 		return NewProblem(http.StatusServiceUnavailable, CodeOutcomeUnknown, about.doubt()).Because(slog.LevelWarn, err)
 	case errors.Is(err, ports.ErrFull):
 		return NewProblem(http.StatusInsufficientStorage, CodeStorageFull,
-			"the disk of the service is full, and nothing was written; reads still work: free disk space on its machine, then try again").
+			"the disk of the service is full, and nothing was written; reads still work: "+
+				"free disk space on its machine, then try again").
 			Because(slog.LevelError, err)
 	case errors.Is(err, ports.ErrUnavailable):
-		return NewProblem(http.StatusServiceUnavailable, CodeUnavailable, "nothing happened; try again after a pause").
+		return NewProblem(http.StatusServiceUnavailable, CodeUnavailable,
+			"a part of the service does not answer, and nothing happened; try again after a pause").
 			Because(slog.LevelWarn, err)
 	case errors.Is(err, ports.ErrNewer):
 		return NewProblem(http.StatusServiceUnavailable, CodeNewerData,
-			"a newer version of the program has written this, and this one cannot read it; ask a process of that version").Because(slog.LevelWarn, err)
+			"a newer version of the program has written this, and this one cannot read it; ask a process of that version").
+			Because(slog.LevelWarn, err)
 	case errors.Is(err, ports.ErrCorrupt):
 		return NewProblem(http.StatusInternalServerError, CodeCorruptData,
 			"stored data cannot be read; the log of the service tells more").Because(slog.LevelError, err)
@@ -186,7 +192,8 @@ func conflict(err error, about *Subject) *Problem {
 	return p
 }
 
-// fromTransport maps what happens to requests on their way, and every error that the table does not know.
+// fromTransport maps what happens to requests on their way, and every error that the table does not
+// know.
 func fromTransport(ctx context.Context, err error, about *Subject) *Problem {
 	var tooLarge *http.MaxBytesError
 	var network net.Error
@@ -201,7 +208,8 @@ func fromTransport(ctx context.Context, err error, about *Subject) *Problem {
 	case errors.Is(err, errBody):
 		return invalid(CodeInvalidBody, "", "the body did not arrive whole")
 	case errors.Is(err, context.DeadlineExceeded):
-		return NewProblem(http.StatusGatewayTimeout, CodeTimeout, "there was no answer in time; "+about.doubt()).Because(slog.LevelWarn, err)
+		return NewProblem(http.StatusGatewayTimeout, CodeTimeout, "there was no answer in time; "+about.doubt()).
+			Because(slog.LevelWarn, err)
 	default:
 		return NewProblem(http.StatusInternalServerError, CodeInternal, "an internal error; the log of the service tells more").
 			Because(slog.LevelError, err)

@@ -15,19 +15,20 @@ import (
 // apiVersion is that of the API, not of the program.
 const apiVersion = "1.0.0"
 
-// Document returns the description of an API, as JSON. It panics when a type has no schema, as that is a bug of the
-// package that the type belongs to.
+// Document returns the description of an API, as JSON. It panics when a type has no schema, as that
+// is a bug of the package that the type belongs to.
 func Document(tags []endpoint.Tag, operations []endpoint.Operation) ([]byte, error) {
 	d := newDescriber()
 	api := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{
 			Title: "Orderflow", Version: apiVersion,
-			Description: "An event-sourced order service. Commands change orders; what they changed comes back as events. " +
+			Description: "An event-sourced order service. Commands change orders, and the answers have the events. " +
 				"Queries read what the projections have made of the events, a little later.\n\n" +
-				"What a description cannot say with schemas: a path that has an empty segment is answered with 404, a request whose " +
-				"Host is not one of the service with 421, and headers above 64 KiB with 431, each with a problem. " +
-				"Numbers are whole when their value is: 206.0 is 206.",
+				"Some answers are not in the list of an operation, because they say nothing about it: " +
+				"404 for a path that has an empty segment, 421 for a request whose Host is not one of the service, " +
+				"and 431 for headers above 64 KiB, each with a problem.\n\n" +
+				"A number is whole if its value is: 206.0 is the same as 206.",
 			License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 		},
 		Servers:    []*huma.Server{{URL: "/", Description: "Where this document came from."}},
@@ -62,7 +63,8 @@ func (d *describer) operation(op endpoint.Operation) *huma.Operation {
 	}
 	for _, p := range op.Parameters {
 		described.Parameters = append(described.Parameters, &huma.Param{
-			Name: p.Name, In: p.In, Description: p.Description, Required: p.In == endpoint.InPath, Schema: asked(p.Schema), Example: p.Example,
+			Name: p.Name, In: p.In, Description: p.Description, Required: p.In == endpoint.InPath,
+			Schema: asked(p.Schema), Example: p.Example,
 		})
 	}
 	if op.Body != nil {
@@ -93,7 +95,9 @@ func (d *describer) answer(answer endpoint.Answer) *huma.Response {
 		if response.Headers == nil {
 			response.Headers = make(map[string]*huma.Header)
 		}
-		response.Headers[header.Name] = &huma.Header{Description: header.Description, Schema: schema(header.Schema), Example: header.Example}
+		response.Headers[header.Name] = &huma.Header{
+			Description: header.Description, Schema: schema(header.Schema), Example: header.Example,
+		}
 	}
 	return response
 }
@@ -102,19 +106,29 @@ func (d *describer) answer(answer endpoint.Answer) *huma.Response {
 func (d *describer) problems() map[string]*huma.Response {
 	described := make(map[string]*huma.Response)
 	for status, description := range map[int]string{
-		http.StatusBadRequest:            "The request makes no sense, whatever is stored: see errors, which has all that is wrong.",
-		http.StatusForbidden:             "A browser sent this on behalf of another site.",
-		http.StatusNotFound:              "There is no such thing.",
-		http.StatusRequestTimeout:        "The body did not arrive in time.",
-		http.StatusConflict:              "Not as things are now: see code. version_conflict: others changed the aggregate at the same time, again and again, and nothing happened. other_aggregate_type: the id belongs to an aggregate of another type. The others come from consumers: refused says why, held_elsewhere names the process to ask, still_parked shows what could not be handled.",
-		http.StatusPreconditionFailed:    "The aggregate is not at a version that If-Match names; actual has the one that it is at. Nothing happened.",
+		http.StatusBadRequest:     "The request is not valid, whatever is stored. errors names all that is wrong with it.",
+		http.StatusForbidden:      "A browser sent the request on behalf of another site.",
+		http.StatusNotFound:       "What the request names does not exist.",
+		http.StatusRequestTimeout: "The body did not arrive in time.",
+		http.StatusConflict: "The request conflicts with the present state; code tells how. " +
+			"version_conflict: others changed the aggregate at the same time, again and again, and nothing happened. " +
+			"other_aggregate_type: the id belongs to an aggregate of another type. " +
+			"refused: a consumer does not do it, for the reason in detail. " +
+			"held_elsewhere: another process works as the consumer; holder names it. " +
+			"still_parked: the consumer could not handle the aggregate this time either; parked tells why.",
+		http.StatusPreconditionFailed: "The aggregate is not at a version that If-Match names, and nothing happened. " +
+			"actual is the version that it is at.",
 		http.StatusRequestEntityTooLarge: "The body is too large.",
 		http.StatusUnsupportedMediaType:  "The body is not application/json, or it is compressed.",
-		http.StatusUnprocessableEntity:   "A rule refuses the command in the state that the aggregate is in, or with the code command_id_reused, its Idempotency-Key stands for another command.",
-		http.StatusInternalServerError:   "Something is broken. The log of the service tells more. With the code internal a command may have taken effect.",
-		http.StatusServiceUnavailable:    "Not now. With the codes outcome_unknown and shutting_down what was asked for may have taken effect; with any other, nothing happened.",
-		http.StatusGatewayTimeout:        "There was no answer in time. What was asked for may have taken effect.",
-		http.StatusInsufficientStorage:   "The disk of the service is full. Nothing was written, and reads still work.",
+		http.StatusUnprocessableEntity: "A rule refuses the command in the state that the aggregate is in. " +
+			"With the code command_id_reused, its Idempotency-Key stands for another command.",
+		http.StatusInternalServerError: "The service has a fault, and its log tells more. " +
+			"With the code internal, a command may have taken effect.",
+		http.StatusServiceUnavailable: "The service cannot do it now; try again. " +
+			"With the codes outcome_unknown and shutting_down the request may have taken effect; " +
+			"with all others it had no effect.",
+		http.StatusGatewayTimeout:      "There was no answer in time. The request may have taken effect.",
+		http.StatusInsufficientStorage: "The disk of the service is full. Nothing was written, and reads still work.",
 	} {
 		response := &huma.Response{
 			Description: description,

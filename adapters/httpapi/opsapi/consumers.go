@@ -80,8 +80,9 @@ type rebuildDocument struct {
 
 func (r routes) consumers() endpoint.Operation {
 	return endpoint.Operation{
-		ID: "get-consumers", Method: http.MethodGet, Path: "/v1/consumers", Tag: tag, Summary: "See how the consumers are, and how far behind",
-		Answers:  []endpoint.Answer{{Status: http.StatusOK, Description: "Every consumer.", Document: consumersDocument{}}},
+		ID: "get-consumers", Method: http.MethodGet, Path: "/v1/consumers", Tag: tag,
+		Summary:  "See how the consumers are, and how far behind",
+		Answers:  endpoint.OK("Every consumer.", consumersDocument{}),
 		Problems: []int{400, 500, 503, 504},
 		Run:      r.getConsumers,
 	}
@@ -100,7 +101,8 @@ func consumerStatus(s ports.ConsumerStatus) consumerDocument {
 	document := consumerDocument{
 		Name: s.Name, State: string(s.State), Live: generation(s.Live),
 		Lag:    lagDocument{Events: s.Lag.Events, AgeSeconds: s.Lag.Age.Seconds(), Known: s.Lag.Known, Error: s.LagError},
-		Parked: s.Parked, Waiting: s.Waiting, Rebuild: rebuildStatus(s.Rebuild), Holder: endpoint.Process(s.Holder), Failure: failure(s.Failure),
+		Parked: s.Parked, Waiting: s.Waiting, Rebuild: rebuildStatus(s.Rebuild),
+		Holder: endpoint.Process(s.Holder), Failure: failure(s.Failure),
 		Handled: s.Handled, Duplicates: s.Duplicates, Healed: s.Healed, Retries: s.Retries, Expired: s.Expired,
 		Reconciled: s.Reconciled, Foreign: s.Foreign,
 	}
@@ -125,7 +127,8 @@ func rebuildStatus(s *ports.RebuildStatus) *rebuildDocument {
 		return nil
 	}
 	document := &rebuildDocument{
-		Phase: string(s.Phase), Generation: generation(s.Generation), Done: s.Done, Total: s.Total, StartedAt: endpoint.Instant(s.StartedAt), Error: s.Error,
+		Phase: string(s.Phase), Generation: generation(s.Generation), Done: s.Done, Total: s.Total,
+		StartedAt: endpoint.Instant(s.StartedAt), Error: s.Error,
 	}
 	if s.Report != nil {
 		document.Report = new(verified(*s.Report))
@@ -139,6 +142,7 @@ func failure(f *ports.ConsumerFailure) *failureDocument {
 	}
 	return &failureDocument{
 		MaybeAggregate: endpoint.NameMaybe(f.AggregateID, f.AggregateType),
-		SequenceNumber: f.SequenceNumber, Kind: string(f.Kind), Error: f.Error, Attempts: f.Attempts, Since: f.Since.UTC().Format(time.RFC3339Nano),
+		SequenceNumber: f.SequenceNumber, Kind: string(f.Kind), Error: f.Error, Attempts: f.Attempts,
+		Since: f.Since.UTC().Format(time.RFC3339Nano),
 	}
 }

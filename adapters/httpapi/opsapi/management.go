@@ -42,7 +42,9 @@ func (b *resetBody) from(now time.Time) (from time.Time, wrong []endpoint.FieldE
 	}
 	from, ok := endpoint.ParseTime(b.From)
 	if !ok {
-		wrong = []endpoint.FieldError{{Field: "from", Message: "must be begin, now, or an RFC 3339 time such as 2026-03-01T12:00:00Z"}}
+		wrong = []endpoint.FieldError{{
+			Field: "from", Message: "must be begin, now, or an RFC 3339 time such as 2026-03-01T12:00:00Z",
+		}}
 	}
 	return from, wrong
 }
@@ -89,9 +91,11 @@ func (b *rebuildBody) check() []endpoint.FieldError {
 	}}
 }
 
-// forConsumer completes an operation on the consumer that the path names. When all goes well the answer is status,
-// and has no body.
-func (r routes) forConsumer(status int, description string, op endpoint.Operation, run func(*endpoint.Call) error) endpoint.Operation {
+// forConsumer completes an operation on the consumer that the path names. When all goes well the
+// answer is status, and has no body.
+func (r routes) forConsumer(
+	status int, description string, op endpoint.Operation, run func(*endpoint.Call) error,
+) endpoint.Operation {
 	op.Method, op.Tag = http.MethodPost, tag
 	op.Parameters = append([]endpoint.Parameter{consumerParameter()}, op.Parameters...)
 	op.Answers = []endpoint.Answer{{Status: status, Description: description}}
@@ -119,21 +123,25 @@ func (r routes) management() []endpoint.Operation {
 	}
 	return []endpoint.Operation{
 		r.forConsumer(http.StatusNoContent, "The consumer is paused, or will be in a moment.", endpoint.Operation{
-			ID: "pause-consumer", Path: "/v1/consumers/{name}/pause", Summary: "Pause a consumer until it is resumed",
-			Description: "The answer says that the decision is stored, and it outlasts restarts. The consumer finishes what is in flight and is paused then.",
+			ID: "pause-consumer", Path: "/v1/consumers/{name}/pause",
+			Summary: "Pause a consumer until it is resumed",
+			Description: "The decision is stored when the answer comes, and outlasts restarts. " +
+				"The consumer finishes what is in flight, and is paused then.",
 		}, func(c *endpoint.Call) error { return r.Manager.Pause(c.Context(), c.About.Consumer) }),
 		r.forConsumer(http.StatusNoContent, "The consumer goes on where it was.", endpoint.Operation{
-			ID: "resume-consumer", Path: "/v1/consumers/{name}/resume", Summary: "Resume a consumer that is paused or has failed",
+			ID: "resume-consumer", Path: "/v1/consumers/{name}/resume",
+			Summary: "Resume a consumer that is paused or has failed",
 		}, func(c *endpoint.Call) error { return r.Manager.Resume(c.Context(), c.About.Consumer) }),
 		{
 			ID: "reset-consumer", Method: http.MethodPost, Path: "/v1/consumers/{name}/reset", Tag: tag,
-			Summary:     "Move a consumer to another place in the history",
-			Description: "It is refused where something would be lost or happen twice, unless it is forced; the answer says what that is.",
-			Parameters:  []endpoint.Parameter{consumerParameter()},
-			Body:        &endpoint.Body{Document: resetBody{}, Required: true},
-			Answers:     []endpoint.Answer{{Status: http.StatusOK, Description: "What happens now, or for a dry run would happen.", Document: resetDocument{}}},
-			Problems:    []int{400, 403, 404, 408, 409, 413, 415, 500, 503, 504, 507},
-			Run:         r.reset,
+			Summary: "Move a consumer to another place in the history",
+			Description: "It is refused where something would be lost or happen twice, unless it is forced. " +
+				"The answer says what that is.",
+			Parameters: []endpoint.Parameter{consumerParameter()},
+			Body:       &endpoint.Body{Document: resetBody{}, Required: true},
+			Answers:    endpoint.OK("What happens now, or for a dry run would happen.", resetDocument{}),
+			Problems:   []int{400, 403, 404, 408, 409, 413, 415, 500, 503, 504, 507},
+			Run:        r.reset,
 		},
 	}
 }
@@ -160,17 +168,23 @@ func (r routes) rebuilds() []endpoint.Operation {
 	const started = "It is under way; the status of the consumer tells how far."
 	return []endpoint.Operation{
 		r.forConsumer(http.StatusAccepted, started, endpoint.Operation{
-			ID: "rebuild-consumer", Path: "/v1/consumers/{name}/rebuild", Summary: "Fill a new generation of a view and switch to it",
-			Description: "The new generation is filled from the event store beside live traffic, compared with the events and the live generation, and takes its place at once. " +
-				"When there are differences the live generation stays, and the status of the consumer shows them; then the same request starts again.",
+			ID: "rebuild-consumer", Path: "/v1/consumers/{name}/rebuild",
+			Summary: "Fill a new generation of a view and switch to it",
+			Description: "The new generation is filled from the event store beside live traffic. " +
+				"Then it is compared with the events and with the live generation, and takes its place. " +
+				"When there are differences, the live generation stays, and the status of the consumer shows them; " +
+				"the same request then starts again.",
 			Body: &endpoint.Body{Document: rebuildBody{}},
 		}, r.rebuild),
 		r.forConsumer(http.StatusNoContent, "The live generation stays.", endpoint.Operation{
-			ID: "abort-rebuild", Path: "/v1/consumers/{name}/rebuild/abort", Summary: "End a rebuild and drop what it has filled",
+			ID: "abort-rebuild", Path: "/v1/consumers/{name}/rebuild/abort",
+			Summary: "End a rebuild and drop what it has filled",
 		}, func(c *endpoint.Call) error { return r.Rebuilder.AbortRebuild(c.Context(), c.About.Consumer) }),
 		r.forConsumer(http.StatusAccepted, started, endpoint.Operation{
-			ID: "roll-back-consumer", Path: "/v1/consumers/{name}/rollback", Summary: "Make the previous generation of a view live again",
-			Description: "The previous generation is brought up to date first, as in a rebuild. It is there for a while after a switch.",
+			ID: "roll-back-consumer", Path: "/v1/consumers/{name}/rollback",
+			Summary: "Make the previous generation of a view live again",
+			Description: "The previous generation is brought up to date first, as in a rebuild. " +
+				"It is there for a while after a switch.",
 		}, func(c *endpoint.Call) error { return r.Rebuilder.Rollback(c.Context(), c.About.Consumer) }),
 	}
 }

@@ -1,12 +1,13 @@
-// Package opsapi has the routes for operators: how the consumers are, what looks after them, verification, and a
-// look into what is stored. It knows no aggregate type.
+// Package opsapi has the routes for operators: how the consumers are, what looks after them,
+// verification, and a look into what is stored. It knows no aggregate type.
 //
 // # Consumers
 //
-// What looks after consumers is below /v1/consumers: see how they are, pause, resume, reset and rebuild them, and
-// retry or skip what they have set aside. These requests change how the service works and no aggregate. Each can be
-// repeated: to pause what is paused changes nothing. The exception is skipping, which passes over the event that
-// fails at the moment; a repetition passes over the next one, if that fails too, unless the request names the event.
+// What looks after consumers is below /v1/consumers: see how they are, pause, resume, reset and
+// rebuild them, and retry or skip what they have set aside. These requests change how the service
+// works and no aggregate. Each can be repeated: to pause what is paused changes nothing. The
+// exception is skipping, which passes over the event that fails at the moment; a repetition passes
+// over the next one, if that fails too, unless the request names the event.
 package opsapi
 
 import (
@@ -27,8 +28,8 @@ import (
 type Config struct {
 	Consumers ports.ConsumerMonitor
 	Tables    ports.Tables
-	// Manager, Rebuilder and Parked are behind the routes below /v1/consumers/{name}. Default: there are no such
-	// routes.
+	// Manager, Rebuilder and Parked are behind the routes below /v1/consumers/{name}. Default:
+	// there are no such routes.
 	Manager   ports.ConsumerManager
 	Rebuilder ports.Rebuilder
 	Parked    ports.ParkingManager
@@ -36,19 +37,21 @@ type Config struct {
 	Skips ports.SkipManager
 	// Records tells which events of a parked aggregate wait. It is required with Parked.
 	Records Records
-	// Verifier is behind /v1/verify, and TopicVerifier behind /v1/verify/topic. Default: there are no such routes.
+	// Verifier is behind /v1/verify, and TopicVerifier behind /v1/verify/topic. Default: there are
+	// no such routes.
 	Verifier      ports.Verifier
 	TopicVerifier ports.TopicVerifier
 	// Explainer is behind /v1/aggregates/{id}/explain. Default: there is no such route.
 	Explainer ports.Explainer
-	// AsyncAPI is the document behind /asyncapi.yaml, which describes the messages that are published. Default: there
-	// is no such route.
+	// AsyncAPI is the document behind /asyncapi.yaml, which describes the messages that are
+	// published. Default: there is no such route.
 	AsyncAPI []byte
 	// Now is the clock for what is asked for as of now.
 	Now func() time.Time
 }
 
-// Records is what is read of the event store as it is stored: what waits may be waiting because it cannot be decoded.
+// Records is what is read of the event store as it is stored: what waits may be waiting because it
+// cannot be decoded.
 type Records interface {
 	// Load is that of ports.EventStore.
 	Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error)
@@ -66,21 +69,26 @@ func New(config Config) (endpoint.Resource, error) {
 	}
 	r := routes{config}
 	resource := endpoint.Resource{Tags: []endpoint.Tag{{
-		Name: tag, Description: "Look after the service. Like the rest of the API, they ask nobody who they are: see to it that only those reach them who may.",
+		Name: tag, Description: "Look after the service. The API asks nobody who they are: " +
+			"see to it that only operators reach these paths.",
 	}}}
 	resource.Operations = append(resource.Operations, r.consumers())
-	for _, some := range [][]endpoint.Operation{r.management(), r.rebuilds(), r.parked(), r.skips(), r.looks(), r.verification(), r.topic()} {
+	for _, some := range [][]endpoint.Operation{
+		r.management(), r.rebuilds(), r.parked(), r.skips(), r.looks(), r.verification(), r.topic(),
+	} {
 		resource.Operations = append(resource.Operations, some...)
 	}
 	if config.Explainer != nil {
-		resource.Operations = append(resource.Operations, aggregateapi.Explain(aggregateapi.Kind{Path: "/v1/aggregates"}, config.Explainer, tag))
+		ofAnyType := aggregateapi.Kind{Path: "/v1/aggregates"}
+		resource.Operations = append(resource.Operations, aggregateapi.Explain(ofAnyType, config.Explainer, tag))
 	}
 	if len(config.AsyncAPI) > 0 {
 		resource.Operations = append(resource.Operations, endpoint.Operation{
 			ID: "get-asyncapi", Method: http.MethodGet, Path: "/asyncapi.yaml", Tag: tag,
 			Summary: "Read the description of the messages that are published",
 			Answers: []endpoint.Answer{{
-				Status: http.StatusOK, Description: "AsyncAPI 3.", Media: mediaYAML, Document: endpoint.Schema{Type: endpoint.TypeObject},
+				Status: http.StatusOK, Description: "AsyncAPI 3.", Media: mediaYAML,
+				Document: endpoint.Schema{Type: endpoint.TypeObject},
 			}},
 			Handler: document{mediaYAML, config.AsyncAPI},
 		})
@@ -143,9 +151,10 @@ const upTo10m = `^(0|([0-9]{1,2}|[1-5][0-9]{2})(\.[0-9]{1,9})?s|600s|([0-9]{1,5}
 
 func patienceParameter() endpoint.Parameter {
 	return endpoint.Parameter{
-		Name: paramPatience, In: endpoint.InQuery, Description: "How long a difference may last that traffic explains, such as 10s or 1m30s, at most 10m.",
-		Schema: endpoint.Schema{Type: endpoint.TypeString, Pattern: upTo10m, Default: "0s"},
-		Must:   "must be a duration such as 10s or 1m30s, at most 10m", Example: "10s",
+		Name: paramPatience, In: endpoint.InQuery,
+		Description: "How long a difference may last that traffic explains, such as 10s or 1m30s, at most 10m.",
+		Schema:      endpoint.Schema{Type: endpoint.TypeString, Pattern: upTo10m, Default: "0s"},
+		Must:        "must be a duration such as 10s or 1m30s, at most 10m", Example: "10s",
 	}
 }
 
@@ -154,8 +163,9 @@ const mustBeOffset = "must be " + fromBegin + " or an offset"
 func fromParameter() endpoint.Parameter {
 	return endpoint.Parameter{
 		Name: paramFrom, In: endpoint.InQuery,
-		Description: "The offset in each partition to begin with, or begin for the whole topic. From an offset, an order is compared from its first event behind it on.",
-		Schema:      endpoint.Schema{Type: endpoint.TypeString, Pattern: `^(begin|[0-9]{1,18})$`, Default: fromBegin},
-		Must:        mustBeOffset, Example: "1000",
+		Description: "The offset in each partition to begin with, or begin for the whole topic. " +
+			"From an offset on, an aggregate is compared from its first event behind the offset.",
+		Schema: endpoint.Schema{Type: endpoint.TypeString, Pattern: `^(begin|[0-9]{1,18})$`, Default: fromBegin},
+		Must:   mustBeOffset, Example: "1000",
 	}
 }

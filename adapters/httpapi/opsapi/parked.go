@@ -69,14 +69,17 @@ func (b *skipBody) Read(r *strictjson.Reader) {
 var notBlank = regexp.MustCompile(`\S`)
 
 func (b *skipBody) check() (wrong []endpoint.FieldError) {
+	blame := func(field, message string) {
+		wrong = append(wrong, endpoint.FieldError{Field: field, Message: message})
+	}
 	switch n := utf8.RuneCountInString(b.Reason); {
 	case n == 0 || !notBlank.MatchString(b.Reason):
-		wrong = append(wrong, endpoint.FieldError{Field: "reason", Message: "must not be empty"})
+		blame("reason", "must not be empty")
 	case n > maxReason:
-		wrong = append(wrong, endpoint.FieldError{Field: "reason", Message: fmt.Sprintf("must have at most %d characters, has %d", maxReason, n)})
+		blame("reason", fmt.Sprintf("must have at most %d characters, has %d", maxReason, n))
 	}
 	if b.named && b.SequenceNumber < 1 {
-		wrong = append(wrong, endpoint.FieldError{Field: "sequence_number", Message: fmt.Sprintf("must be at least 1, is %d", b.SequenceNumber)})
+		blame("sequence_number", fmt.Sprintf("must be at least 1, is %d", b.SequenceNumber))
 	}
 	return wrong
 }
@@ -92,7 +95,7 @@ func (r routes) parked() []endpoint.Operation {
 			ID: "list-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked", Tag: tag,
 			Summary:    "List what a consumer has set aside",
 			Parameters: append([]endpoint.Parameter{consumerParameter()}, endpoint.PageParameters()...),
-			Answers:    []endpoint.Answer{{Status: http.StatusOK, Description: "A page of the list.", Document: parkedListDocument{}}},
+			Answers:    endpoint.OK("A page of the list.", parkedListDocument{}),
 			Problems:   []int{400, 404, 500, 503, 504},
 			Run:        r.listParked,
 		},
@@ -100,7 +103,7 @@ func (r routes) parked() []endpoint.Operation {
 			ID: "get-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked/{aggregate_id}", Tag: tag,
 			Summary:    "See why an aggregate is set aside, and what waits",
 			Parameters: []endpoint.Parameter{consumerParameter(), parkedParameter()},
-			Answers:    []endpoint.Answer{{Status: http.StatusOK, Description: "The aggregate.", Document: parkedAggregateDocument{}}},
+			Answers:    endpoint.OK("The aggregate.", parkedAggregateDocument{}),
 			Problems:   []int{400, 404, 500, 503, 504},
 			Run:        r.getParked,
 		},
@@ -108,7 +111,7 @@ func (r routes) parked() []endpoint.Operation {
 			ID: "retry-all-parked", Method: http.MethodPost, Path: "/v1/consumers/{name}/retry-parked", Tag: tag,
 			Summary:    "Handle everything that is set aside, from the events that failed",
 			Parameters: []endpoint.Parameter{consumerParameter()},
-			Answers:    []endpoint.Answer{{Status: http.StatusOK, Description: "What became of them.", Document: retriedDocument{}}},
+			Answers:    endpoint.OK("What became of them.", retriedDocument{}),
 			Problems:   []int{400, 403, 404, 409, 500, 503, 507},
 			Unbounded:  true,
 			Run:        r.retryAllParked,
@@ -120,10 +123,11 @@ func (r routes) parked() []endpoint.Operation {
 		}, r.retryParked),
 		r.forConsumer(http.StatusNoContent, flows, endpoint.Operation{
 			ID: "skip-parked", Path: "/v1/consumers/{name}/parked/{aggregate_id}/skip",
-			Summary:     "Pass over the event that failed, and handle the rest of its aggregate",
-			Description: "The consumer passes over that event from now on, and so does a rebuild, until the skip is taken back. The reason is kept.",
-			Parameters:  []endpoint.Parameter{parkedParameter()},
-			Body:        &endpoint.Body{Document: skipBody{}, Required: true},
+			Summary: "Pass over the event that failed, and handle the rest of its aggregate",
+			Description: "The consumer and every rebuild pass over that event, until the skip is taken back. " +
+				"The reason is kept.",
+			Parameters: []endpoint.Parameter{parkedParameter()},
+			Body:       &endpoint.Body{Document: skipBody{}, Required: true},
 		}, r.skipParked),
 	}
 }
@@ -218,7 +222,8 @@ func (r routes) skipParked(c *endpoint.Call) error {
 		}
 		if parked.SequenceNumber != uint64(body.SequenceNumber) {
 			p := endpoint.NewProblem(http.StatusConflict, endpoint.CodeRefused,
-				fmt.Sprintf("event %d is not the one that fails, which is %d: look at it first", body.SequenceNumber, parked.SequenceNumber))
+				fmt.Sprintf("event %d is not the one that fails, which is %d: look at it first",
+					body.SequenceNumber, parked.SequenceNumber))
 			p.Parked = new(endpoint.Parked(parked))
 			return p
 		}
@@ -226,8 +231,8 @@ func (r routes) skipParked(c *endpoint.Call) error {
 	return r.Parked.SkipParked(c.Context(), c.About.Consumer, id, body.Reason)
 }
 
-// retryAllParked tries once everything that is parked at its beginning. What stops it halfway is told beside what was
-// done.
+// retryAllParked tries once everything that is parked at its beginning. What stops it halfway is
+// told beside what was done.
 func (r routes) retryAllParked(c *endpoint.Call) (endpoint.Reply, error) {
 	r.readConsumer(c)
 	var ids []uuid.UUID

@@ -60,12 +60,13 @@ func (r routes) skips() []endpoint.Operation {
 			ID: "list-skips", Method: http.MethodGet, Path: "/v1/consumers/{name}/skips", Tag: tag,
 			Summary:    "List the events that a consumer passes over",
 			Parameters: append([]endpoint.Parameter{consumerParameter(), ofOne}, endpoint.PageParameters()...),
-			Answers:    []endpoint.Answer{{Status: http.StatusOK, Description: "A page of the list.", Document: skipsDocument{}}},
+			Answers:    endpoint.OK("A page of the list.", skipsDocument{}),
 			Problems:   []int{400, 404, 500, 503, 504},
 			Run:        r.listSkips,
 		},
 		r.forConsumer(http.StatusNoContent, "The view is what it is with the event.", endpoint.Operation{
-			ID: "unskip-event", Path: "/v1/consumers/{name}/unskip", Summary: "Take the decision to pass over an event back",
+			ID: "unskip-event", Path: "/v1/consumers/{name}/unskip",
+			Summary: "Take the decision to pass over an event back",
 			Description: "The view of the event's aggregate becomes what it is with the event. " +
 				"It is refused where the effect cannot be brought in afterwards.",
 			Body: &endpoint.Body{Document: unskipBody{}, Required: true},

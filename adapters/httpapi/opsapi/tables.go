@@ -23,17 +23,19 @@ type tableDocument struct {
 func (r routes) looks() []endpoint.Operation {
 	return []endpoint.Operation{
 		{
-			ID: "list-tables", Method: http.MethodGet, Path: "/v1/tables", Tag: tag, Summary: "List the tables that can be looked into",
-			Answers:  []endpoint.Answer{{Status: http.StatusOK, Description: "Their names.", Document: tablesDocument{}}},
+			ID: "list-tables", Method: http.MethodGet, Path: "/v1/tables", Tag: tag,
+			Summary:  "List the tables that can be looked into",
+			Answers:  endpoint.OK("Their names.", tablesDocument{}),
 			Problems: []int{400, 500},
 			Run: func(*endpoint.Call) (endpoint.Reply, error) {
 				return endpoint.Reply{Body: tablesDocument{Tables: append([]string{}, r.Tables.Names()...)}}, nil
 			},
 		},
 		{
-			ID: "get-table", Method: http.MethodGet, Path: "/v1/tables/{name}", Tag: tag, Summary: "Look into a table",
+			ID: "get-table", Method: http.MethodGet, Path: "/v1/tables/{name}", Tag: tag,
+			Summary:    "Look into a table",
 			Parameters: append([]endpoint.Parameter{tableParameter()}, endpoint.PageParameters()...),
-			Answers:    []endpoint.Answer{{Status: http.StatusOK, Description: "A page of the table.", Document: tableDocument{}}},
+			Answers:    endpoint.OK("A page of the table.", tableDocument{}),
 			Problems:   []int{400, 404, 500, 503, 504},
 			Run:        r.table,
 		},

@@ -9,7 +9,8 @@ import (
 	"orderflow/ports"
 )
 
-// The answer to a verification of the topic is a stream of lines, so that whoever waits for minutes sees that it gets on.
+// The answer to a verification of the topic is a stream of lines, so that whoever waits for minutes
+// sees that it gets on.
 type topicLineDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
@@ -61,9 +62,11 @@ func (r routes) topic() []endpoint.Operation {
 		return nil
 	}
 	return []endpoint.Operation{{
-		ID: "verify-topic", Method: http.MethodPost, Path: "/v1/verify/topic", Tag: tag, Summary: "Compare the topic with the event store",
-		Description: "Reads the topic, beside live traffic: an event counts as missing only if nothing has come of what is missing for as long as patience.",
-		Parameters:  []endpoint.Parameter{fromParameter(), patienceParameter()},
+		ID: "verify-topic", Method: http.MethodPost, Path: "/v1/verify/topic", Tag: tag,
+		Summary: "Compare the topic with the event store",
+		Description: "The topic is read beside live traffic. " +
+			"An event counts as missing if nothing of what is missing has come for as long as patience.",
+		Parameters: []endpoint.Parameter{fromParameter(), patienceParameter()},
 		Answers: []endpoint.Answer{{
 			Status: http.StatusOK, Description: "Lines of JSON: progress, and at the end the result.",
 			Document: topicLineDocument{}, Media: endpoint.MediaLines,

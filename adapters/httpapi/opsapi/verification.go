@@ -29,34 +29,38 @@ type differenceDocument struct {
 	Detail   string `json:"detail" doc:"What is wrong."`
 }
 
-// verification has the operations that compare everything. Their work grows with what is stored, so that they have no
-// time limit but the client's.
+// verification has the operations that compare everything. Their work grows with what is stored, so
+// that they have no time limit but the client's.
 func (r routes) verification() []endpoint.Operation {
 	if r.Verifier == nil {
 		return nil
 	}
 	return []endpoint.Operation{{
-		ID: "verify", Method: http.MethodPost, Path: "/v1/verify", Tag: tag, Summary: "Compare every view with the fold of its events",
-		Description: "Reads everything that is stored, beside live traffic: a difference, or a consumer that is behind, counts only if it is still there after patience.",
-		Parameters:  []endpoint.Parameter{patienceParameter()},
-		Answers:     []endpoint.Answer{{Status: http.StatusOK, Description: "What was compared, and what differs.", Document: verificationDocument{}}},
-		Problems:    []int{400, 403, 500, 503},
-		Unbounded:   true,
-		Run:         func(c *endpoint.Call) (endpoint.Reply, error) { return verify(c, r.Verifier.Verify) },
+		ID: "verify", Method: http.MethodPost, Path: "/v1/verify", Tag: tag,
+		Summary: "Compare every view with the fold of its events",
+		Description: "Everything that is stored is read, beside live traffic. " +
+			"A difference, or a consumer that is behind, counts if it is still there after patience.",
+		Parameters: []endpoint.Parameter{patienceParameter()},
+		Answers:    endpoint.OK("What was compared, and what differs.", verificationDocument{}),
+		Problems:   []int{400, 403, 500, 503},
+		Unbounded:  true,
+		Run:        func(c *endpoint.Call) (endpoint.Reply, error) { return verify(c, r.Verifier.Verify) },
 	}, {
-		ID: "repair", Method: http.MethodPost, Path: "/v1/verify/repair", Tag: tag, Summary: "Compare every view with the fold of its events, and put right what differs",
-		Description: "Does what verify does. Aggregates that lag behind or whose rows are wrong are put right, and looked at again; what is still wrong then is a difference. Histories are never changed.",
-		Parameters:  []endpoint.Parameter{patienceParameter()},
-		Answers: []endpoint.Answer{{
-			Status: http.StatusOK, Description: "What was compared, what was put right, and what still differs.", Document: verificationDocument{},
-		}},
-		Problems:  []int{400, 403, 500, 503, 507},
-		Unbounded: true,
-		Run:       func(c *endpoint.Call) (endpoint.Reply, error) { return verify(c, r.Verifier.Repair) },
+		ID: "repair", Method: http.MethodPost, Path: "/v1/verify/repair", Tag: tag,
+		Summary: "Compare every view with the fold of its events, and put right what differs",
+		Description: "It does what verify does. Aggregates that lag behind, or whose rows are wrong, are put right and " +
+			"looked at again; what is still wrong then is a difference. Histories are never changed.",
+		Parameters: []endpoint.Parameter{patienceParameter()},
+		Answers:    endpoint.OK("What was compared, what was put right, and what still differs.", verificationDocument{}),
+		Problems:   []int{400, 403, 500, 503, 507},
+		Unbounded:  true,
+		Run:        func(c *endpoint.Call) (endpoint.Reply, error) { return verify(c, r.Verifier.Repair) },
 	}}
 }
 
-func verify(c *endpoint.Call, work func(context.Context, time.Duration) (ports.VerifyReport, error)) (endpoint.Reply, error) {
+func verify(
+	c *endpoint.Call, work func(context.Context, time.Duration) (ports.VerifyReport, error),
+) (endpoint.Reply, error) {
 	report, err := work(c.Context(), c.Duration(paramPatience, 0))
 	if err != nil {
 		return endpoint.Reply{}, err

@@ -8,8 +8,9 @@ import (
 	"orderflow/domain/order"
 )
 
-// The bodies of the commands. The tags are their schema in the OpenAPI document; read is what is really accepted, and a test
-// holds the two together. What a value may be is the domain's to say: read only takes care of names and types.
+// The bodies of the commands. The tags are their schema in the OpenAPI document; read is what is
+// really accepted, and a test holds the two together. What a value may be is the domain's to say:
+// read only takes care of names and types.
 
 type itemBody struct {
 	SKU       string `json:"sku" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9._-]+$" example:"A-1" doc:"The article. An order has one line for each."`

@@ -13,8 +13,8 @@ import (
 	"orderflow/ports"
 )
 
-// The documents of the answers. The tags are their schema in the OpenAPI document as well. Answers may get more members in
-// future versions, which is why additionalProperties is true.
+// The documents of the answers. The tags are their schema in the OpenAPI document as well. Answers
+// may get more members in future versions, which is why additionalProperties is true.
 
 type lineDocument struct {
 	_ struct{} `additionalProperties:"true"`

@@ -39,7 +39,7 @@ func (r routes) ofCustomer() endpoint.Operation {
 			Schema: endpoint.Schema{Type: endpoint.TypeString, MinLength: 1, MaxLength: maxKey}, Example: "ann",
 		}}, r.reads.ListParameters()...),
 		Rules:    []endpoint.Rule{r.reads.ListRule()},
-		Answers:  []endpoint.Answer{{Status: http.StatusOK, Description: "A page of the list.", Document: listDocument{}}},
+		Answers:  endpoint.OK("A page of the list.", listDocument{}),
 		Problems: []int{400, 500, 503, 504},
 		Run: func(c *endpoint.Call) (endpoint.Reply, error) {
 			return r.page(c, listByCustomer, c.Path(endpoint.ParamID))
@@ -62,7 +62,7 @@ func (r routes) list() endpoint.Operation {
 			},
 		}, r.reads.ListParameters()...),
 		Rules:    []endpoint.Rule{{Kind: endpoint.ExactlyOne, Names: []string{paramStatus, paramSKU}}, r.reads.ListRule()},
-		Answers:  []endpoint.Answer{{Status: http.StatusOK, Description: "A page of the list.", Document: listDocument{}}},
+		Answers:  endpoint.OK("A page of the list.", listDocument{}),
 		Problems: []int{400, 500, 503, 504},
 		Run: func(c *endpoint.Call) (endpoint.Reply, error) {
 			if c.Has(paramSKU) {

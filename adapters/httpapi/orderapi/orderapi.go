@@ -54,7 +54,8 @@ type Config struct {
 	Explainer ports.Explainer
 	// Codec renders events.
 	Codec ports.Codec[any]
-	// NewID makes the ids of commands and orders that clients did not name. It must be safe for concurrent use.
+	// NewID makes the ids of commands and orders that clients did not name. It must be safe for
+	// concurrent use.
 	NewID func() uuid.UUID
 }
 
@@ -95,7 +96,9 @@ func New(config Config) (endpoint.Resource, error) {
 }
 
 func kind() aggregateapi.Kind {
-	return aggregateapi.Kind{Type: order.Type, Path: "/v1/orders", IDName: "order_id", CommandTag: tagCommands, QueryTag: tagQueries}
+	return aggregateapi.Kind{
+		Type: order.Type, Path: "/v1/orders", IDName: "order_id", CommandTag: tagCommands, QueryTag: tagQueries,
+	}
 }
 
 func commands(config Config) []endpoint.Operation {
@@ -107,28 +110,34 @@ func commands(config Config) []endpoint.Operation {
 	return []endpoint.Operation{
 		serve.Create(command{
 			ID: "create-order", Method: http.MethodPost, Summary: "Create an order",
-			Description: "A repeated request with the same Idempotency-Key, or with the same order_id and content, makes no second order.",
-			Body:        func() body { return new(createBody) },
+			Description: "A repeated request with the same Idempotency-Key, or with the same order_id and content, " +
+				"makes no second order.",
+			Body: func() body { return new(createBody) },
 		}),
 		serve.Change(command{
-			ID: "update-items", Method: http.MethodPut, Suffix: "/items", Summary: "Replace the items of an ACTIVE order",
-			Body: func() body { return new(itemsBody) },
+			ID: "update-items", Method: http.MethodPut, Suffix: "/items",
+			Summary: "Replace the items of an ACTIVE order",
+			Body:    func() body { return new(itemsBody) },
 		}),
 		serve.Change(command{
-			ID: "confirm-order", Method: http.MethodPost, Suffix: "/confirm", Summary: "Record that an ACTIVE order is paid",
-			Body: func() body { return new(confirmBody) },
+			ID: "confirm-order", Method: http.MethodPost, Suffix: "/confirm",
+			Summary: "Record that an ACTIVE order is paid",
+			Body:    func() body { return new(confirmBody) },
 		}),
 		serve.Change(command{
-			ID: "ship-order", Method: http.MethodPost, Suffix: "/ship", Summary: "Record that a CONFIRMED order was handed to a carrier",
-			Body: func() body { return new(shipBody) },
+			ID: "ship-order", Method: http.MethodPost, Suffix: "/ship",
+			Summary: "Record that a CONFIRMED order was handed to a carrier",
+			Body:    func() body { return new(shipBody) },
 		}),
 		serve.Change(command{
-			ID: "deliver-order", Method: http.MethodPost, Suffix: "/deliver", Summary: "Record that a SHIPPED order arrived",
-			Body: func() body { return new(deliverBody) }, BodyOptional: true,
+			ID: "deliver-order", Method: http.MethodPost, Suffix: "/deliver",
+			Summary: "Record that a SHIPPED order arrived",
+			Body:    func() body { return new(deliverBody) }, BodyOptional: true,
 		}),
 		serve.Change(command{
-			ID: "cancel-order", Method: http.MethodPost, Suffix: "/cancel", Summary: "Cancel an ACTIVE or CONFIRMED order",
-			Body: func() body { return new(cancelBody) },
+			ID: "cancel-order", Method: http.MethodPost, Suffix: "/cancel",
+			Summary: "Cancel an ACTIVE or CONFIRMED order",
+			Body:    func() body { return new(cancelBody) },
 		}),
 	}
 }

@@ -8,8 +8,8 @@ import (
 
 func isNumber(c byte) bool { return c == '-' || '0' <= c && c <= '9' }
 
-// Integer reads a number that is whole and fits into 64 bits. As in JSON Schema its value counts and not how
-// it is written: 206, 206.0 and 2.06e2 are the same. A value is never rounded.
+// Integer reads a number that is whole and fits into 64 bits. As in JSON Schema its value counts
+// and not how it is written: 206, 206.0 and 2.06e2 are the same. A value is never rounded.
 func (r *Reader) Integer() int64 {
 	if r.broken {
 		return 0
@@ -59,8 +59,8 @@ func isPlain(literal []byte) bool {
 
 const tooLarge = "does not fit into 64 bits"
 
-// whole returns the value of a valid JSON number, or what is wrong with it. Its cost does not grow with the
-// exponent.
+// whole returns the value of a valid JSON number, or what is wrong with it. Its cost does not grow
+// with the exponent.
 func whole(literal string) (n int64, fault string) {
 	unsigned, negative := strings.CutPrefix(literal, "-")
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(unsigned), "e")

@@ -1,12 +1,14 @@
-// Package strictjson reads JSON documents of a known shape, and says everything that is wrong with one.
+// Package strictjson reads JSON documents of a known shape, and says everything that is wrong with
+// one.
 //
-// A member that is unknown, repeated, missing, null or of the wrong type is a fault, and so is anything
-// behind the document. Each fault has the path of the value, such as items[3].quantity. The reader goes on
-// after a fault and reports up to [MaxFaults] of them. It stops where the text is no JSON.
+// A member that is unknown, repeated, missing, null or of the wrong type is a fault, and so is
+// anything behind the document. Each fault has the path of the value, such as items[3].quantity.
+// The reader goes on after a fault and reports up to [MaxFaults] of them. It stops where the text
+// is no JSON.
 //
-// encoding/json is no help here. It matches names without regard to case, takes the last of repeated
-// members, reads null and absence as zero, reads half of a surrogate pair as U+FFFD, and does not say which
-// element of a list was wrong.
+// encoding/json is no help here. It matches names without regard to case, takes the last of
+// repeated members, reads null and absence as zero, reads half of a surrogate pair as U+FFFD, and
+// does not say which element of a list was wrong.
 package strictjson
 
 import (
@@ -32,8 +34,9 @@ type Fault struct {
 	Message string
 }
 
-// Reader reads one document, from its beginning to its end. Its methods are called in front of a value and
-// step over it. After a fault they return zero values, so that callers read on and ask [Reader.End] once.
+// Reader reads one document, from its beginning to its end. Its methods are called in front of a
+// value and step over it. After a fault they return zero values, so that callers read on and ask
+// [Reader.End] once.
 //
 // A Reader is for one goroutine. It does not copy what it does not return.
 type Reader struct {
@@ -47,15 +50,16 @@ type Reader struct {
 // New returns a Reader of a document.
 func New(document []byte) *Reader { return &Reader{data: document} }
 
-// Member is one member of an object: Read is called with the reader in front of its value, and must read
-// exactly that value.
+// Member is one member of an object: Read is called with the reader in front of its value, and must
+// read exactly that value.
 type Member struct {
 	Name     string
 	Required bool
 	Read     func()
 }
 
-// Object reads an object with these members, at most 64 of them, in any order. Other members are faults.
+// Object reads an object with these members, at most 64 of them, in any order. Other members are
+// faults.
 func (r *Reader) Object(members ...Member) {
 	if !r.open('{', "an object") {
 		return
@@ -92,8 +96,8 @@ func (r *Reader) member(members []Member, seen *uint64) {
 	})
 }
 
-// Members reads an object whose members are not known in advance. It calls read in front of the value of
-// each; a name that comes again is a fault.
+// Members reads an object whose members are not known in advance. It calls read in front of the
+// value of each; a name that comes again is a fault.
 func (r *Reader) Members(read func(name string)) {
 	if !r.open('{', "an object") {
 		return
@@ -145,7 +149,8 @@ func (r *Reader) Array(element func()) {
 	})
 }
 
-// elements calls element in front of each element of a list with commas, up to and with the closing byte.
+// elements calls element in front of each element of a list with commas, up to and with the closing
+// byte.
 func (r *Reader) elements(closing byte, element func()) {
 	if r.next(closing) {
 		return
@@ -218,8 +223,8 @@ func (r *Reader) word(w string) bool {
 	return true
 }
 
-// Value reads any value and returns it as it was written, without the white space around it; nil after a
-// fault. It is a part of the document.
+// Value reads any value and returns it as it was written, without the white space around it; nil
+// after a fault. It is a part of the document.
 func (r *Reader) Value() []byte {
 	if r.broken {
 		return nil
@@ -233,15 +238,16 @@ func (r *Reader) Value() []byte {
 	return r.data[start:r.pos]
 }
 
-// Fail notes a fault of the value that is being read, or was read last within the same member or element.
+// Fail notes a fault of the value that is being read, or was read last within the same member or
+// element.
 func (r *Reader) Fail(message string) {
 	if len(r.faults) < MaxFaults {
 		r.faults = append(r.faults, Fault{Field: string(r.path), Message: message})
 	}
 }
 
-// End returns what is wrong with the document, in the order in which it was found, after the last read; nil
-// when nothing is.
+// End returns what is wrong with the document, in the order in which it was found, after the last
+// read; nil when nothing is.
 func (r *Reader) End() []Fault {
 	if !r.broken {
 		if r.peek(); r.pos < len(r.data) {

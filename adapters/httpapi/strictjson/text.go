@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// quoted reads a string, the reader being in front of its quote. The result may be a part of the document.
+// quoted reads a string, the reader being in front of its quote. The result may be a part of the
+// document.
 func (r *Reader) quoted() []byte {
 	start := r.pos + 1
 	plain := true
@@ -37,8 +38,8 @@ func (r *Reader) quoted() []byte {
 	return nil
 }
 
-// unescaped returns what a string in quotes stands for. encoding/json would read half of a surrogate pair as
-// U+FFFD, so that different texts would become the same one.
+// unescaped returns what a string in quotes stands for. encoding/json would read half of a
+// surrogate pair as U+FFFD, so that different texts would become the same one.
 func (r *Reader) unescaped(literal []byte) []byte {
 	var s string
 	switch err := json.Unmarshal(literal, &s); {
@@ -50,7 +51,8 @@ func (r *Reader) unescaped(literal []byte) []byte {
 	return []byte(s)
 }
 
-// hasHalfPair reports whether a valid string in quotes has an escaped surrogate that is not one of a pair.
+// hasHalfPair reports whether a valid string in quotes has an escaped surrogate that is not one of
+// a pair.
 func hasHalfPair(literal []byte) bool {
 	for i := 0; i < len(literal); i++ {
 		if literal[i] != '\\' {
@@ -77,8 +79,8 @@ func hasHalfPair(literal []byte) bool {
 	return false
 }
 
-// escapedUnit returns the UTF-16 code unit of the escape sequence \uXXXX, without its backslash, that text
-// begins with.
+// escapedUnit returns the UTF-16 code unit of the escape sequence \uXXXX, without its backslash,
+// that text begins with.
 func escapedUnit(text []byte) (rune, bool) {
 	if len(text) < 5 || text[0] != 'u' {
 		return 0, false

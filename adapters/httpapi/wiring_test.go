@@ -1,0 +1,59 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"orderflow/adapters/httpapi"
+	"orderflow/adapters/httpapi/opsapi"
+	"orderflow/adapters/httpapi/orderapi"
+)
+
+// apiConfig is that of a whole API: the server, and the routes of orders and for operators.
+type apiConfig struct {
+	serverConfig
+	orderConfig
+	opsConfig
+}
+
+type (
+	serverConfig = httpapi.Config
+	orderConfig  = orderapi.Config
+	opsConfig    = opsapi.Config
+)
+
+// server puts the parts together.
+func (c apiConfig) server() (*httpapi.Server, error) {
+	orders, err := orderapi.New(c.orderConfig)
+	if err != nil {
+		return nil, err
+	}
+	operators, err := opsapi.New(c.opsConfig)
+	if err != nil {
+		return nil, err
+	}
+	c.Resources = append(c.Resources, orders, operators)
+	return httpapi.New(c.serverConfig)
+}
+
+// config wires a shop, with a keeper of the consumers who has nothing to do.
+func (s *shop) config() apiConfig {
+	k := &keeper{}
+	return apiConfig{
+		orderConfig: orderConfig{Commands: s, Orders: s, Lists: s, Explainer: s, Codec: codec{}, NewID: s.newID},
+		opsConfig: opsConfig{
+			Consumers: s, Tables: s, Verifier: s, TopicVerifier: s, AsyncAPI: []byte("asyncapi: 3.0.0\n"), Explainer: s,
+			Manager: k, Rebuilder: k, Parked: k, Skips: k, Records: k, Now: func() time.Time { return noon },
+		},
+	}
+}
+
+func handlerOf(t testing.TB, config apiConfig) http.Handler {
+	t.Helper()
+	server, err := config.server()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server
+}
