@@ -21,7 +21,8 @@ type Options struct {
 	// MiB.
 	FeedBytes int
 	// ReserveBytes is the free space on the disk below which nothing is written, so that the jobs
-	// of Pebble in the background do not fail. 0 means 128 MiB, negative means no reserve.
+	// of Pebble in the background do not fail. 0 means 128 MiB, negative means no reserve. A tenth
+	// of the disk is enough in any case.
 	ReserveBytes int64
 	// Now is the clock. It gives commit times and the age of records. nil means time.Now.
 	Now func() time.Time

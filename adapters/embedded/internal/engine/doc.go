@@ -16,13 +16,13 @@
 //
 // # When the disk is full
 //
-// The engine stops writing before the disk is full. Below [Options].ReserveBytes of free space
-// every write is a ports.ErrFull, and reads continue. So the tables that Pebble writes in the
-// background still fit. The free space is looked at once a second, and after every few mebibytes of
-// writes. A flush or a compaction that finds no room counts as well, because a quota may limit what
-// the disk does not. Nothing has failed then and no outcome is unknown. So writes continue by
-// themselves when there is room again, without a restart. Writes that free space, such as the
-// deletion of a view, may use the reserve.
+// The engine stops writing before the disk is full. Below [Options].ReserveBytes of free space, or
+// a tenth of a small disk, every write is a ports.ErrFull, and reads continue. So the tables that
+// Pebble writes in the background still fit. The free space is looked at once a second, and after
+// every few mebibytes of writes. A flush or a compaction that finds no room counts as well, because
+// a quota may limit what the disk does not. Nothing has failed then and no outcome is unknown. So
+// writes continue by themselves when there is room again, without a restart. Writes that free
+// space, such as the deletion of a view, may use the reserve.
 //
 // If another program fills the disk within an instant, the log itself finds no room. That is a
 // failed write as above. Only reading the log again shows what it holds, and what consumers keep in

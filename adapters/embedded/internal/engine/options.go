@@ -13,7 +13,8 @@ type Options struct {
 	Dir string
 	// CacheBytes is the size of the cache for blocks of tables.
 	CacheBytes int64
-	// ReserveBytes is the free space on the disk below which nothing is written.
+	// ReserveBytes is the free space on the disk below which nothing is written. A tenth of the
+	// disk is enough in any case.
 	ReserveBytes uint64
 	Logger       *slog.Logger
 	FS           vfs.FS

@@ -62,11 +62,11 @@ func (s *space) look() {
 	s.looking.Lock()
 	defer s.looking.Unlock()
 	s.left.Store(lookBytes)
-	wanted, before := s.reserve, s.short.Load()
-	if before != nil {
-		wanted += s.reserve / 8
-	}
 	usage, err := s.fs.GetDiskUsage(s.dir)
+	wanted, before := min(s.reserve, usage.TotalBytes/10), s.short.Load()
+	if before != nil {
+		wanted += wanted / 8
+	}
 	s.known.Store(err == nil)
 	s.free.Store(usage.AvailBytes)
 	var short error
