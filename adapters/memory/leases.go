@@ -26,7 +26,7 @@ func (s *Store) AcquireLease(ctx context.Context, name string, owner ports.Lease
 
 func (s *Store) acquire(ctx context.Context, name string, owner ports.LeaseOwner, ttl time.Duration) (uint64, error) {
 	if ttl < time.Second {
-		return 0, fmt.Errorf("%s: a lease of %s, where a second is the least", name, ttl)
+		return 0, fmt.Errorf("%s: a lease of %s; the minimum is a second", name, ttl)
 	}
 	if err := s.enter(ctx); err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)

@@ -45,7 +45,7 @@ func (s *Store) Unpark(ctx context.Context, consumer string, orderID uuid.UUID) 
 func (s *Store) Parked(ctx context.Context, consumer string, after ports.Cursor, limit int) (ports.ParkedPage, error) {
 	page, err := s.listParked(ctx, consumer, after, limit)
 	if err != nil {
-		return ports.ParkedPage{}, fmt.Errorf("parked orders of %s: %w", consumer, err)
+		return ports.ParkedPage{}, fmt.Errorf("parked aggregates of %s: %w", consumer, err)
 	}
 	return page, nil
 }

@@ -10,9 +10,9 @@ import (
 	"orderflow/ports"
 )
 
-// Append implements [ports.EventStore]; its steps are those of the package comment. Until the
-// commit point a context that ends stops the append. From there on the answer is waited for, as it
-// is the truth and the wait is bounded, see patience.
+// Append implements [ports.EventStore]. Its steps are those of the package comment. Before the
+// commit point, the append stops when the context ends. After it, Append waits for the answer even
+// so: the answer is the truth, and the wait is bounded, see patience.
 func (s *Store) Append(ctx context.Context, a ports.Append) (ports.Appended, error) {
 	appended, err := s.append(ctx, a)
 	if err != nil {
@@ -43,14 +43,13 @@ func (s *Store) append(ctx context.Context, a ports.Append) (ports.Appended, err
 	appended, err := s.commit(ctx, a, &mark)
 	switch {
 	case errors.Is(err, ports.ErrOutcomeUnknown):
-		return ports.Appended{}, err // the sweeper will find out, by the intent
+		return ports.Appended{}, err // the intent is there, so the sweeper will find out
 	case err != nil || appended.Duplicate && !wrote(a, appended.Records):
-		s.forget(mark) // an earlier try of the command has an intent of its own
+		s.forget(mark) // an earlier attempt of the command has an intent of its own
 		return appended, err
 	}
 	if err := s.publish(ctx, appended.Records); err != nil {
-		// The events are stored and so is their intent: the append stands, and the sweeper
-		// delivers.
+		// The events and the intent are stored. So the append is done, and the sweeper delivers.
 		s.cluster.Config.Logger.Warn("the outbox did not take the events of a command; the sweeper will try again",
 			"aggregate_id", a.AggregateID, "command_id", a.CommandID, "error", err)
 		return appended, nil
@@ -60,14 +59,15 @@ func (s *Store) append(ctx context.Context, a ports.Append) (ports.Appended, err
 	return appended, nil
 }
 
-// patience is the context of what must not be left half done: it outlives ctx, by a few requests.
+// patience returns the context of work that must not be left half done: it ends later than ctx, by
+// the time of a few requests.
 func (s *Store) patience(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 3*s.cluster.Config.Timeout)
 }
 
-// answerTo tells the outcome of an append from what is stored behind its expected head, which is
-// not nothing. mine says that records of this very append may be among it; otherwise they are those
-// of an earlier try.
+// answerTo returns the outcome of an append, given what is stored after its expected head, which is
+// not nothing. mine reports whether records of this very append may be among it. Otherwise they are
+// those of an earlier attempt.
 func answerTo(a ports.Append, stored []eventsourcing.Record, mine bool) (ports.Appended, error) {
 	same := eventsourcing.ByCommand(stored, a.CommandID)
 	switch {
@@ -82,9 +82,9 @@ func answerTo(a ports.Append, stored []eventsourcing.Record, mine bool) (ports.A
 	}
 }
 
-// wrote tells whether stored records of the command come from this very append: no two have an
-// event id in common. A batch that was refused may have been applied all the same, when the driver
-// has sent it twice.
+// wrote reports whether stored records of the command come from this very append: no two appends
+// have an event id in common. A batch that was refused may have been applied all the same, when the
+// driver has sent it twice.
 func wrote(a ports.Append, stored []eventsourcing.Record) bool {
 	return len(stored) > 0 && stored[0].EventID == a.Records[0].EventID
 }

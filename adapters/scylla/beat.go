@@ -14,24 +14,24 @@ import (
 
 var _ ports.Pulse = (*Store)(nil)
 
-// A heartbeat is a row of the outbox like no event's: number 0 of a partition of its own, with this
-// type and its time and nothing else. The reader of the CDC log knows it by that, and a program
-// from before there were heartbeats ignores an update without payload. It is for the log; the row
-// itself is gone after a minute.
+// A heartbeat is a special row of the outbox: its number is 0, in a partition of its own, with this
+// type and its time and nothing else. So the reader of the CDC log recognises it. A program from
+// before there were heartbeats ignores an update without payload. Only the log needs the row: it
+// expires after a minute.
 const (
 	heartbeatType = "orderflow.heartbeat"
 	writeBeat     = `UPDATE outbox_messages USING TTL 60 SET event_type = ?, created_at = ? WHERE aggregate_id = ? AND sequence_number = 0`
 )
 
-// beatKeys is the number of partitions that heartbeats take turns in. Each hashes to another stream
-// of the log, so that in some minutes most streams are shown to be read. More would show little
-// more: readers say for all streams together how far they are.
+// beatKeys is the number of partitions that heartbeats use in turn. Each hashes to another stream
+// of the log, so in some minutes most streams are shown to be read. More partitions would show
+// little more: readers report one position for all streams together.
 const beatKeys = 256
 
 // beatFamily is the id of the first of these partitions; the last two bytes count. They are UUIDs
-// of version 8, whose contents are free ("heartb", in ASCII); the ids that Orderflow makes are of
-// versions 5 and 7. Should somebody give an order such an id, then nothing happens, because no
-// event has number 0.
+// of version 8, whose contents are free ("heartb", in ASCII). The ids that Orderflow makes are of
+// versions 5 and 7. If an aggregate gets such an id all the same, nothing happens, because no event
+// has number 0.
 var beatFamily = uuid.UUID{'h', 'e', 'a', 'r', 't', 'b', 0x80, 0, 0x80}
 
 // beatID is the partition of a heartbeat.
@@ -58,5 +58,5 @@ func (s *Store) beat(ctx context.Context, at time.Time) error {
 	return s.cluster.Exec(ctx, writeBeat, heartbeatType, eventsourcing.Timestamp(at), beatID(s.beats.Add(1)-1))
 }
 
-// isBeat tells whether a row of the outbox is a heartbeat.
+// isBeat reports whether a row of the outbox is a heartbeat.
 func (r *row) isBeat() bool { return r.sequence == 0 && r.record.EventType == heartbeatType }

@@ -18,10 +18,10 @@ const (
 
 // commit is the commit point: it makes the events of a part of the history, or finds out why not.
 //
-// A batch whose outcome is unknown is looked for by a serial read, which also completes or discards
-// for ever what the server left unfinished. When it is not there, the same batch is sent again.
-// That cannot write the events twice, because of the condition; and should the first one still be
-// on its way somewhere, then one of the two loses, and the command id shows.
+// If the outcome of a batch is unknown, a serial read looks for it. That read also completes what
+// the server left unfinished, or discards it for ever. When the batch is not there, commit sends
+// the same batch again. Because of the condition, that cannot write the events twice. If the first
+// batch is still on its way, one of the two loses, and the command id shows which one won.
 func (s *Store) commit(ctx context.Context, a ports.Append, mark *intent) (ports.Appended, error) {
 	var failure error
 	doubt, onItsWay := false, false
@@ -51,9 +51,9 @@ func (s *Store) commit(ctx context.Context, a ports.Append, mark *intent) (ports
 	return ports.Appended{}, cluster.Undecided(failure, onItsWay)
 }
 
-// tryCommit sends the conditional batch once. When it is refused, head is the one that was found.
-// The first statement decides where the driver sends the batch, and is recognised as conditional
-// because all its values are bound.
+// tryCommit sends the conditional batch once. When it is refused, head is the head that was found.
+// The first statement decides where the driver sends the batch. The driver recognises it as
+// conditional because all its values are bound.
 func (s *Store) tryCommit(ctx context.Context, a ports.Append) (applied bool, head uint64, err error) {
 	batch := s.cluster.ConditionalBatch(ctx)
 	if next := int64(a.Expected) + int64(len(a.Records)); a.Expected > 0 {
@@ -86,8 +86,8 @@ func (s *Store) tryCommit(ctx context.Context, a ports.Append) (applied bool, he
 	return applied && err == nil, head, err
 }
 
-// refusal answers an append that another one was faster than. What the refusal saw, a plain read
-// might miss on replicas that have not learned it yet; then the read is made again at the serial
+// refusal answers an append that another append has overtaken. A plain read might miss what the
+// refusal saw, on replicas that have not learned it yet. Then the read is repeated at the serial
 // level.
 func (s *Store) refusal(ctx context.Context, a ports.Append, head uint64) (ports.Appended, error) {
 	if head <= a.Expected {
@@ -101,12 +101,12 @@ func (s *Store) refusal(ctx context.Context, a ports.Append, head uint64) (ports
 		return ports.Appended{}, cluster.Undecided(err, false)
 	}
 	if len(stored) == 0 {
-		return ports.Appended{}, cluster.Corrupt("%s has no events behind %d, but its head is %d", a.AggregateID, a.Expected, head)
+		return ports.Appended{}, cluster.Corrupt("%s has no events after %d, but its head is %d", a.AggregateID, a.Expected, head)
 	}
 	return answerTo(a, stored, false)
 }
 
-// settled reads what is stored behind the expected head, at the serial level.
+// settled reads what is stored after the expected head, at the serial level.
 func (s *Store) settled(ctx context.Context, a ports.Append) (stored []eventsourcing.Record, err error) {
 	err = s.cluster.Insist(ctx, cluster.LookAttempts, func() error {
 		stored, err = s.history(ctx, a.AggregateID, a.Expected, s.cluster.Config.SerialConsistency)

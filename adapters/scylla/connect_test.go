@@ -98,7 +98,7 @@ func TestOpen_VerifiesTheServer(t *testing.T) {
 	}
 }
 
-// Behind an address that is not the nodes' own, only the given hosts are used.
+// Behind an address that is not that of a node, only the given hosts are used.
 func TestOpen_UsesOnlyTheGivenHosts(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{Nodes: 2})

@@ -91,7 +91,8 @@ func TestSaveConsumer_FindsOutWhatHappened(t *testing.T) {
 	}
 }
 
-// With the servers silent during the look, the caller is told that nobody knows, and reading tells.
+// The servers are silent during the read of the outcome. The caller is told that the outcome is
+// unknown, and a later read shows it.
 func TestSaveConsumer_DoesNotKnow(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -110,8 +111,8 @@ func TestSaveConsumer_DoesNotKnow(t *testing.T) {
 	}
 }
 
-// When the outcome is unknown and somebody else's save is there, that says nothing about this one
-// any more, unless it took the very revision that was to be given.
+// The outcome is unknown, and a save of another process is there. That says nothing about this save
+// any more, unless the other one has the very revision that this one was to get.
 func TestSaveConsumer_OthersHaveSaved(t *testing.T) {
 	t.Parallel()
 	for others, want := range map[int]error{1: ports.ErrVersionConflict, 2: ports.ErrOutcomeUnknown} {
@@ -157,7 +158,7 @@ func then(calls ...func(context.Context, *scylla.Store) error) func(context.Cont
 	}
 }
 
-// expectHeld wants a lease to be held by me, or to be free; whoever has it gets that epoch.
+// expectHeld expects a lease to be held by me, or to be free. Its holder has, or gets, that epoch.
 func expectHeld(t *testing.T, store *scylla.Store, held bool, epoch uint64) {
 	t.Helper()
 	_, err := store.AcquireLease(t.Context(), "a", you, time.Hour)
@@ -229,7 +230,7 @@ func TestAcquireLease_LastsAtLeastAsLongAsAsked(t *testing.T) {
 	}
 }
 
-// A holder that was paused for longer than its lease lasted wakes up and saves: its offsets do not
+// A holder that was paused for longer than its lease lasted wakes up and saves. Its offsets do not
 // count, whenever they arrive.
 func TestOffsets_OfFormerHoldersDoNotCount(t *testing.T) {
 	t.Parallel()
@@ -261,7 +262,7 @@ func TestOffsets_OfFormerHoldersDoNotCount(t *testing.T) {
 	save(zombie, 7, "log", at[2])
 	expect(map[string]uuid.UUID{"log": at[2], "other": at[1]}) // later saves win within an epoch
 
-	save(holder, 8, "log", at[1]) // from where it stands, although the zombie was further
+	save(holder, 8, "log", at[1]) // continues from its own offset, although the zombie was further
 	expect(map[string]uuid.UUID{"log": at[1], "other": at[1]})
 	save(zombie, 7, "log", at[5])
 	save(zombie, 0, "log", at[5])

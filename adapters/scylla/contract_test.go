@@ -46,14 +46,14 @@ type contractOptions struct {
 	// hosts returns the servers for one test.
 	hosts  func(t testing.TB) []string
 	tuning porttest.Tuning
-	// expiring returns other servers, whose outbox can be made to expire; nil where there is no
-	// such thing.
+	// expiring returns other servers, whose outbox can be made to expire. It is nil where that is
+	// not possible.
 	expiring func(t testing.TB) (hosts []string, expire func())
-	// timed returns servers and what lets time pass for them.
+	// timed returns servers and a function that lets time pass for them.
 	timed func(t testing.TB) (hosts []string, advance func(time.Duration))
 }
 
-// opened is an open store and what it takes to open it again.
+// opened is an open store and what is needed to open it again.
 type opened struct {
 	*scylla.Store
 	config scylla.Config

@@ -16,9 +16,9 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// clock is a clock that tests put forward.
+// clock is a clock that tests set.
 type clock struct {
-	// stopped is where it stands otherwise; the zero value runs.
+	// stopped is the time of a clock that stands still. A clock with the zero value runs.
 	stopped time.Time
 	shift   atomic.Int64
 }
@@ -33,8 +33,8 @@ func (c *clock) now() time.Time {
 
 func (c *clock) advance(d time.Duration) { c.shift.Add(int64(d)) }
 
-// die makes the n-th request from now on the last one that the process sends: it never arrives, or
-// it takes effect and nobody hears of that. revive lets others go on.
+// die makes the n-th request from now on the last one that the process sends. The request never
+// arrives, or it takes effect and the process gets no answer. revive lets other processes continue.
 func die(sim *scyllasim.Sim, n int, arrives bool) (revive func()) {
 	last := scyllasim.Fault{Nth: n, Effect: scyllasim.DropBefore}
 	if arrives {
@@ -100,7 +100,7 @@ func mustSweep(t testing.TB, store *scylla.Store) scylla.Swept {
 	return swept
 }
 
-// expectDelivered wants the outbox to hold the history of an aggregate, no more and no less.
+// expectDelivered expects the outbox to hold exactly the history of an aggregate.
 func expectDelivered(t testing.TB, store *scylla.Store, aggregateID uuid.UUID) []eventsourcing.Record {
 	t.Helper()
 	history, err := store.Load(context.Background(), aggregateID, 0)
@@ -140,7 +140,7 @@ func expectNoIntents(t testing.TB, sim *scyllasim.Sim, c scylla.Config) {
 }
 
 // A writer that is paused between its intent and its commit renews the intent, so that the sweeper
-// still knows of it.
+// still knows it.
 func TestAppend_RenewsAnIntentThatIsOld(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -168,7 +168,7 @@ func TestAppend_RenewsAnIntentThatIsOld(t *testing.T) {
 	expectDelivered(t, survivor, a.AggregateID)
 }
 
-// When the outbox refuses, the append stands and the sweeper delivers.
+// When the outbox refuses, the append is done and the sweeper delivers.
 func TestAppend_IsAcknowledgedWithoutTheOutbox(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})

@@ -48,7 +48,7 @@ func TestConnect_GoesThroughTheDialer(t *testing.T) {
 	}
 }
 
-// fragile is a dialer whose connections are lost as soon as they are set up, the first ones.
+// fragile is a dialer whose first connections are lost as soon as they are set up.
 type fragile struct {
 	net.Dialer
 	left atomic.Int64
@@ -101,7 +101,8 @@ func TestConnect_OutlivesConnectionsThatAreLostAtOnce(t *testing.T) {
 	for range 10 {
 		dialer.left.Store(2)
 		sim.DropConnections()
-		deadline := time.Now().Add(2 * time.Minute) // after a minute the driver looks again for nodes that it believes to be down
+		// after a minute the driver tries again the nodes that it considers down
+		deadline := time.Now().Add(2 * time.Minute)
 		for {
 			_, err := store.Append(t.Context(), command(newID(), 0, 1))
 			if err == nil && dialer.left.Load() <= 0 {

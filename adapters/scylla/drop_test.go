@@ -14,8 +14,7 @@ import (
 // in puts the keyspace of a test into a statement.
 func in(config scylla.Config, cql string) string { return fmt.Sprintf(cql, config.Keyspace) }
 
-// A drop that comes to an end in the middle is repeated, and leaves nothing of the view in any
-// table.
+// A drop that fails in the middle is repeated, and leaves nothing of the view in any table.
 func TestDropView_GoesOnAfterAFailure(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -50,8 +49,8 @@ func TestDropView_GoesOnAfterAFailure(t *testing.T) {
 	}
 }
 
-// A process that was paused still writes to a view that is gone, with a sequence number for a
-// timestamp: it does not show.
+// A process that was paused still writes to a view that was dropped, with a sequence number as
+// timestamp. The write does not show.
 func TestDropView_WinsAgainstLateWrites(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})

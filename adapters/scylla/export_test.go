@@ -7,10 +7,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// Token is where a partition is in the ring.
+// Token is the place of a partition in the ring.
 var Token = token
 
-// RangesBehind returns the ends of the ranges that are read for so many heads behind a token.
+// RangesBehind returns the ends of the ranges that are read for so many heads after a token.
 func RangesBehind(token int64, gap uint64, want int) []int64 {
 	return rangesBehind(headPlace{Token: token, Gap: gap}, want)
 }
@@ -20,7 +20,7 @@ func SweeperOf(s *Store) func(ctx context.Context) (Swept, error) {
 	return (&sweeper{store: s}).pass
 }
 
-// BeatKeys is the number of partitions that heartbeats take turns in.
+// BeatKeys is the number of partitions that heartbeats use in turn.
 const BeatKeys = beatKeys
 
 // BeatID is the partition of a heartbeat.

@@ -19,27 +19,27 @@ const (
 	// selectHeads reads the static columns of each partition in a range of tokens.
 	selectHeads = `SELECT DISTINCT aggregate_id, head, aggregate_type FROM event_store WHERE token(aggregate_id) > ? AND token(aggregate_id) <= ? LIMIT ?`
 	headListing = "heads"
-	// headPage is how many heads one answer of the server carries at most.
+	// headPage is how many heads one answer of the server has at most.
 	headPage = 1000
-	// headRanges is how many ranges of tokens are read at the same time, of at least minRange heads
-	// each.
+	// headRanges is how many ranges of tokens are read at the same time. Each has at least minRange
+	// heads.
 	headRanges = 8
 	minRange   = 64
 )
 
-// headPlace is where a scan of heads has got to.
+// headPlace is how far a scan of heads is.
 type headPlace struct {
-	// Token is that of the last aggregate.
+	// Token is the token of the last aggregate.
 	Token int64 `json:"t"`
-	// Gap is about how many tokens there are for one aggregate; 0 when nothing is known about that.
-	// Tokens are hashes, so what held for one page holds for the next.
+	// Gap is about how many tokens there are for one aggregate. It is 0 when that is not known.
+	// Tokens are hashes, so the gap of one page is a good guess for the next one.
 	Gap uint64 `json:"g"`
 }
 
-// ScanHeads implements [ports.HeadScanner], in the order of tokens. The part of the ring that a
-// page should fill is read as several ranges at the same time, and nothing that is read is kept for
-// the next call: it would be older than the call. (Two aggregates with the same token would have to
-// meet at the end of a page for one to be skipped. Tokens have 64 bits.)
+// ScanHeads implements [ports.HeadScanner], in the order of tokens. It reads the part of the ring
+// that should fill a page as several ranges at the same time. It keeps nothing for the next call,
+// because that would be older than the call. (Two aggregates with the same token would have to be
+// at the end of a page for one to be left out. Tokens have 64 bits.)
 func (s *Store) ScanHeads(ctx context.Context, after ports.Cursor, limit int) (ports.HeadPage, error) {
 	page, err := s.scanHeads(ctx, after, limit)
 	if err != nil {
@@ -68,7 +68,8 @@ func (s *Store) scanHeads(ctx context.Context, after ports.Cursor, limit int) (p
 	}
 	defer s.cluster.Leave()
 	start, end := place.Token, place.Token
-	for end < math.MaxInt64 && len(page.Heads) <= limit { // one more than asked for shows that there are more
+	// one more than asked for shows that there are more
+	for end < math.MaxInt64 && len(page.Heads) <= limit {
 		var heads []ports.Head
 		heads, end, err = s.headsBehind(ctx, headPlace{end, place.Gap}, limit+1-len(page.Heads))
 		if err != nil {
@@ -79,14 +80,15 @@ func (s *Store) scanHeads(ctx context.Context, after ports.Cursor, limit int) (p
 	if len(page.Heads) > limit {
 		page.Heads = page.Heads[:limit]
 		last := token(page.Heads[limit-1].AggregateID)
-		at, _ := json.Marshal(headPlace{last, span(start, last) / uint64(limit)}) // numbers always marshal
+		// numbers always marshal
+		at, _ := json.Marshal(headPlace{last, span(start, last) / uint64(limit)})
 		page.Next = portkit.CursorAt(headListing, at)
 	}
 	return page, nil
 }
 
-// headsBehind reads about the next so many heads, or all that are left, and tells up to which token
-// it got.
+// headsBehind reads about the next so many heads, or all that are left, and returns the token up to
+// which it has read.
 func (s *Store) headsBehind(ctx context.Context, place headPlace, want int) (heads []ports.Head, end int64, err error) {
 	ends := rangesBehind(place, want)
 	found := make([][]ports.Head, len(ends))
@@ -113,9 +115,9 @@ func (s *Store) headsBehind(ctx context.Context, place headPlace, want int) (hea
 	return heads, end, nil
 }
 
-// rangesBehind divides the part of the ring that should hold so many heads, and some more because
-// hashes are not that even. It returns the ends of the ranges; one range up to the end of the ring
-// when nothing is known.
+// rangesBehind divides the part of the ring that should hold so many heads, plus a reserve because
+// hashes are not that even. It returns the ends of the ranges. When nothing is known, that is one
+// range up to the end of the ring.
 func rangesBehind(place headPlace, want int) []int64 {
 	left, some := span(place.Token, math.MaxInt64), uint64(want+want/8+1)
 	if place.Gap == 0 || place.Gap > left/some {

@@ -14,8 +14,8 @@ import (
 var _ ports.StoreIdentity = (*Store)(nil)
 
 // StoreID implements [ports.StoreIdentity]. It is the id that the server gave the table event_store
-// when it was created: so every process on a keyspace knows the same one, and a keyspace that is
-// created anew, or restored into another cluster, has another.
+// when it was created. So all processes on a keyspace know the same id. A keyspace that is created
+// again, or restored into another cluster, has another id.
 func (s *Store) StoreID(ctx context.Context) (uuid.UUID, error) {
 	if err := s.cluster.Enter(ctx); err != nil {
 		return uuid.Nil, err

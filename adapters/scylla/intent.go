@@ -17,18 +17,18 @@ const (
 )
 
 const (
-	// slotLength and shards make the buckets of intents: a slot is read when all its intents are
-	// old enough, so that nobody reads over the tombstones of those that served; shards spread one
-	// slot over the cluster.
+	// slotLength and shards define the buckets of intents. A slot is read when all its intents are
+	// old enough. So the tombstones of intents that are done are not read again and again. Shards
+	// spread one slot over the cluster.
 	slotLength = 10 * time.Second
 	shards     = 16
 	// intentFresh is how old an intent may be when its append commits. It is far below the age at
-	// which the sweeper gives an intent up. So a batch may be on its way for almost that long,
-	// which is an hour, and still be found when it commits.
+	// which the sweeper gives an intent up, which is an hour. So a batch may be on its way for
+	// almost that hour, and its events are still found when it commits.
 	intentFresh = 3 * time.Second
 )
 
-// intent is the note that an append is about to happen.
+// intent says that an append is about to happen.
 type intent struct {
 	bucket int64
 	id     gocql.UUID
@@ -41,7 +41,7 @@ func bucketOf(slot int64, aggregateID uuid.UUID) int64 {
 	return slot*shards + int64(aggregateID[len(aggregateID)-1]%shards)
 }
 
-// bucketsOf are the buckets of a slot.
+// bucketsOf returns the buckets of a slot.
 func bucketsOf(slot int64) []int64 {
 	buckets := make([]int64, shards)
 	for i := range buckets {
@@ -60,16 +60,16 @@ func (s *Store) announce(ctx context.Context, a ports.Append) (intent, error) {
 		return mark, nil
 	case ctx.Err() != nil:
 		return intent{}, ctx.Err()
-	default: // whether the intent is there or not: nothing was appended, as if this were a read
+	default: // nothing was appended, whether or not the intent was written, as after a read
 		return intent{}, cluster.Translate(ctx, err, cluster.Read)
 	}
 }
 
-// renew replaces an intent that is no longer fresh: a process that was paused must not commit when
-// the sweeper has, or will soon have, given its intent up.
+// renew replaces an intent that is no longer fresh. A process that was paused must not commit when
+// the sweeper has given its intent up, or will do so soon.
 func (s *Store) renew(ctx context.Context, a ports.Append, mark *intent) error {
 	// By the time of day, and not by a clock that stands still while the machine is suspended. The
-	// time of day may also be put back.
+	// time of day may also be set back.
 	if age := s.cluster.Local().Sub(mark.at); 0 <= age && age <= intentFresh {
 		return nil
 	}
@@ -82,14 +82,14 @@ func (s *Store) renew(ctx context.Context, a ports.Append, mark *intent) error {
 	return nil
 }
 
-// forget deletes an intent that has served, in the background; with too many deletions under way,
-// the caller does its own. When that fails, the sweeper will do it.
+// forget deletes an intent that is not needed any more, in the background. When too many deletions
+// are in progress, the caller does it itself. When a deletion fails, the sweeper does it.
 func (s *Store) forget(mark intent) {
 	remove := func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), s.cluster.Config.Timeout)
 		defer cancel()
 		if err := s.cluster.Exec(ctx, deleteIntent, mark.bucket, mark.id); err != nil {
-			s.cluster.Config.Logger.Debug("an intent that has served is left to the sweeper", "error", err)
+			s.cluster.Config.Logger.Debug("an intent could not be deleted; the sweeper will do it", "error", err)
 		}
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// What tells a child process of the tests what to do.
+// What a child process of the tests reads to know what to do.
 const (
 	childHosts    = "SCYLLA_TEST_CHILD_HOSTS"
 	childKeyspace = "SCYLLA_TEST_CHILD_KEYSPACE"
@@ -48,8 +48,7 @@ func appendUntilKilled(hosts, keyspace string) int {
 	return 1
 }
 
-// Real processes, killed in the middle of whatever they do, one after the other on the same
-// keyspace.
+// Real processes are killed while they write, one after the other on the same keyspace.
 func TestAppend_ProcessIsKilled(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})

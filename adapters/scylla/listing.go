@@ -60,9 +60,9 @@ func (s *Store) listEvents(ctx context.Context, after ports.Cursor, limit int) (
 }
 
 // ListOutbox implements [ports.RecordLister], in the order of creation. The table has no such
-// order: each page reads all of it and keeps the oldest records behind the cursor. So it costs
-// little memory but a whole scan of what the last day brought, which is for people who look, not
-// for programs.
+// order: each page reads all of it and keeps the oldest records after the cursor. So it needs
+// little memory, but it scans all that the last day brought. It is for people who look, and not for
+// programs.
 func (s *Store) ListOutbox(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error) {
 	page, err := s.listOutbox(ctx, after, limit)
 	if err != nil {
@@ -103,8 +103,8 @@ func placeIn(r eventsourcing.Record) paging.Place {
 	return paging.Place{AggregateID: r.AggregateID, Sequence: int64(r.SequenceNumber), Millis: r.CreatedAt.UnixMilli()}
 }
 
-// compareAge orders records by time, and those of one aggregate by sequence number: time never runs
-// backwards in a history.
+// compareAge orders records by time, and those of one aggregate by sequence number. Times never
+// fall within a history.
 func compareAge(a, b paging.Place) int {
 	return cmp.Or(
 		cmp.Compare(a.Millis, b.Millis),
@@ -123,7 +123,7 @@ func (s *Store) beginListing(ctx context.Context, listing string, after ports.Cu
 	return from, behind, s.cluster.Enter(ctx)
 }
 
-// scanRecords calls take with each record that q finds. Heartbeats are none.
+// scanRecords calls take with each record that q finds. Heartbeats are left out.
 func (s *Store) scanRecords(ctx context.Context, q *gocql.Query, take func(eventsourcing.Record)) error {
 	iter := q.PageSize(recordPage).Iter()
 	var next row

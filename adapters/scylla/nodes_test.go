@@ -10,8 +10,8 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// One of three nodes is lost: after a moment everything goes on. With two lost nothing is written,
-// and it says so.
+// One of three nodes is lost: after a moment everything continues. With two nodes lost nothing is
+// written, and the errors say so.
 func TestStore_OutlivesANode(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{Nodes: 3})
@@ -20,8 +20,8 @@ func TestStore_OutlivesANode(t *testing.T) {
 	store := open(t, prepare(t, config))
 	id := newID()
 	head := uint64(0)
-	// grow appends until it was acknowledged n times in a row, as a caller does: a conflict, or an
-	// outcome that nobody knows, sends it back to the history.
+	// grow appends until n appends in a row were acknowledged, as a caller does: after a conflict,
+	// or an unknown outcome, it loads the history again.
 	grow := func(n int) {
 		t.Helper()
 		deadline := time.Now().Add(time.Minute)

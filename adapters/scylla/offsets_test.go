@@ -15,7 +15,7 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// position is a place in a stream of the CDC log.
+// position returns a position in a stream of the CDC log.
 func position() uuid.UUID { return uuid.UUID(gocql.TimeUUID()) }
 
 func TestOffsets(t *testing.T) {

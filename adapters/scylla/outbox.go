@@ -9,15 +9,16 @@ import (
 	"orderflow/domain/eventsourcing"
 )
 
-// insertMessage gives a message the id of its event: writing it again writes the same row.
+// insertMessage gives a message the id of its event. So writing it again writes the same row.
 const insertMessage = `INSERT INTO outbox_messages (` + recordColumns + `, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// publishAttempts is how often the events of a command are written to the outbox before that is
-// left to the sweeper, which takes much longer: long enough for a lost connection to come back.
+// publishAttempts is how often the events of a command are written to the outbox. That takes long
+// enough for a lost connection to come back. After that the sweeper does it, which takes much
+// longer.
 const publishAttempts = cluster.LookAttempts
 
-// publish writes the events of one command to the outbox. Every try has a timestamp of its own,
-// from the server, so one that succeeds is read by the change feed; consumers drop what comes
+// publish writes the events of one command to the outbox. Every attempt has a timestamp of its own,
+// from the server. So the change feed reads an attempt that succeeds. Consumers drop what comes
 // twice.
 func (s *Store) publish(ctx context.Context, records []eventsourcing.Record) error {
 	return s.cluster.Insist(ctx, publishAttempts, func() error {

@@ -15,7 +15,7 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// What becomes of an append whose conditional batch fails in every way there is.
+// The outcome of an append whose conditional batch fails in every possible way.
 func TestAppend_FindsOutWhatHappened(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -67,8 +67,8 @@ func TestAppend_FindsOutWhatHappened(t *testing.T) {
 	}
 }
 
-// With the servers silent during the look, the append says that it does not know, and the sweeper
-// finds out.
+// The servers are silent during the read of the outcome. The append says that the outcome is
+// unknown, and the sweeper finds it out.
 func TestAppend_DoesNotKnow(t *testing.T) {
 	t.Parallel()
 	for _, happens := range []bool{true, false} {
@@ -99,8 +99,8 @@ func TestAppend_DoesNotKnow(t *testing.T) {
 	}
 }
 
-// A try that was given up and a second one by someone else: the command happens once, and the
-// second one is told so.
+// One process gives up an attempt, and another process makes a second one. The command happens
+// once, and the second process is told so.
 func TestAppend_SecondTryFindsTheFirst(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -121,7 +121,8 @@ func TestAppend_SecondTryFindsTheFirst(t *testing.T) {
 }
 
 // Writers of two processes compete for a few orders while requests fail in every way. What was
-// acknowledged is there once, what was refused is not there, and at last the outbox is the history.
+// acknowledged is there once, what was refused is not there, and in the end the outbox equals the
+// history.
 func TestAppend_WritersUnderFaults(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -196,8 +197,8 @@ func appendSomehow(t *testing.T, store *scylla.Store, id uuid.UUID) result {
 	return result{a.CommandID, err}
 }
 
-// The proposal was accepted, and every later try comes to nothing: only a serial read shows that
-// the append happens.
+// The proposal was accepted, and every later attempt fails: only a serial read shows that the
+// append happens.
 func TestAppend_LooksAtTheSerialLevel(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -217,8 +218,8 @@ func TestAppend_LooksAtTheSerialLevel(t *testing.T) {
 	expectDelivered(t, store, a.AggregateID)
 }
 
-// The driver gives up on a batch that is still on its way; it arrives between the look and the
-// second try, which it beats.
+// The driver gives up on a batch that is still on its way. The batch arrives between the read of
+// the outcome and the second attempt, which it beats.
 func TestAppend_KnowsItsOwnLateBatch(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})

@@ -23,8 +23,8 @@ func parkedNow(t *testing.T, store *scylla.Store) []ports.ParkedAggregate {
 	return page.Aggregates
 }
 
-// A node whose clock is ahead has taken the order out, or parked it: what comes next carries an
-// older timestamp and does not show. It is written again until it does.
+// A node whose clock is ahead has parked or released the order. The next write has an older
+// timestamp and does not show. It is repeated until it does.
 func TestPark_WinsAgainstClocksThatDiffer(t *testing.T) {
 	t.Parallel()
 	parked := ports.ParkedAggregate{Consumer: "a", AggregateID: newID(), SequenceNumber: 2, EventID: newID(), Kind: ports.FailureBug, Attempts: 3}
@@ -88,8 +88,8 @@ func TestPark_SaysWhenItDoesNotShow(t *testing.T) {
 	}
 }
 
-// The text of an error about bytes that nobody can read may hold such bytes, which the server does
-// not take.
+// The text of an error about invalid bytes may contain such bytes, which the server does not
+// accept.
 func TestPark_TakesAnyText(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})

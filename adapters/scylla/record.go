@@ -11,15 +11,14 @@ import (
 )
 
 // eventColumns are the columns that each row of event_store and of outbox_messages has, in the
-// order of bindRecord. recordColumns are all that a record is made of, in the order of
-// row.destinations.
+// order of bindRecord. recordColumns are all columns of a record, in the order of row.destinations.
 const (
 	eventColumns = `aggregate_id, sequence_number, event_id, event_type, event_version, payload, command_id,
 	correlation_id, causation_id, metadata, created_at`
 	recordColumns = eventColumns + `, aggregate_type`
 )
 
-// bindRecord returns the values of eventColumns. What is absent stays unset: a null would be a
+// bindRecord returns the values of eventColumns. What is absent is not set. A null would be a
 // tombstone in the table, and a row of its own in the CDC log.
 func bindRecord(r *eventsourcing.Record) []any {
 	metadata := any(gocql.UnsetValue)
@@ -39,7 +38,7 @@ func optional(id uuid.UUID) any {
 	return id
 }
 
-// row reads recordColumns, and what a query selects behind them.
+// row reads recordColumns, and what a query selects after them.
 type row struct {
 	record   eventsourcing.Record
 	typed    *string
@@ -48,7 +47,7 @@ type row struct {
 	millis   int64
 }
 
-// destinations are where Scan puts recordColumns.
+// destinations returns where Scan puts recordColumns.
 func (r *row) destinations(more ...any) []any {
 	h := &r.record.Header
 	return append([]any{
@@ -57,7 +56,7 @@ func (r *row) destinations(more ...any) []any {
 	}, more...)
 }
 
-// take returns the record that was scanned and makes room for the next one.
+// take returns the record that was scanned, and prepares for the next one.
 func (r *row) take() (eventsourcing.Record, error) {
 	record := r.record
 	record.AggregateType = typeOf(r.typed)
@@ -74,8 +73,8 @@ func (r *row) take() (eventsourcing.Record, error) {
 	return record, nil
 }
 
-// typeOf is the aggregate type that a column holds. It is null in what was written before there
-// were types, and by processes that know none.
+// typeOf returns the aggregate type that a column holds. It is null in rows from before there were
+// types, and in rows of processes that know none.
 func typeOf(column *string) string {
 	if column == nil {
 		return ports.LegacyAggregateType

@@ -22,8 +22,8 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// The tables of the projections are derived from their declarations, and written out for those who
-// look after the cluster.
+// The tables of the projections are derived from their declarations, and written out for the
+// operators of the cluster.
 func TestSchema_HasTheTablesOfTheProjections(t *testing.T) {
 	t.Parallel()
 	texts := statementTexts(t)
@@ -40,18 +40,19 @@ func TestSchema_HasTheTablesOfTheProjections(t *testing.T) {
 	}
 }
 
-// Applying twice, or by several at once, must find every statement harmless.
+// Every statement must be harmless when it is applied twice, or by several processes at once.
 func TestSchema_StatementsMayBeRepeated(t *testing.T) {
 	t.Parallel()
 	texts := statementTexts(t)
 	for _, text := range texts {
-		if !strings.HasPrefix(text, "CREATE TABLE IF NOT EXISTS ") && !schema.AddsColumn.MatchString(text) { // see the next test
+		// see the next test
+		if !strings.HasPrefix(text, "CREATE TABLE IF NOT EXISTS ") && !schema.AddsColumn.MatchString(text) {
 			t.Errorf("not harmless when it is repeated: %s", text)
 		}
 	}
 }
 
-// A process dies after some of the statements of a file, and before it notes that the file is
+// A process dies after some of the statements of a file, and before it records that the file is
 // applied.
 func TestApplySchema_GoesOnWhereAProcessDied(t *testing.T) {
 	t.Parallel()
@@ -136,7 +137,7 @@ func TestApplySchema_MayBeCalledByManyAtOnce(t *testing.T) {
 	open(t, config)
 }
 
-// A process that died with the lock holds the others up until its lock expires.
+// A process that died with the lock delays the others until its lock expires.
 func TestApplySchema_OutlivesADeadProcess(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})

@@ -17,7 +17,7 @@ import (
 )
 
 type (
-	// Config says where the cluster is and how to talk to it. Hosts and Keyspace are needed.
+	// Config says where the cluster is and how to connect to it. Hosts and Keyspace are required.
 	Config = cluster.Config
 	// TLS is how connections are encrypted. The name in the certificate of each node is always
 	// verified.
@@ -56,9 +56,9 @@ type Store struct {
 	*consumers.Records
 
 	cluster *cluster.Client
-	// beats counts heartbeats, which take turns in their partitions.
+	// beats counts heartbeats, which use their partitions in turn.
 	beats atomic.Uint32
-	// background deletes intents that have served; see forget.
+	// background deletes intents that are not needed any more; see forget.
 	background errgroup.Group
 	closing    sync.Once
 }
@@ -82,7 +82,7 @@ const backgroundDeletes = 64
 
 // Open connects and checks that the schema is the one that this program knows.
 //
-// Errors: ErrUnavailable when nothing answers; [ErrSchemaMissing], [ErrSchemaOlder],
+// Errors: ErrUnavailable when no node answers; [ErrSchemaMissing], [ErrSchemaOlder],
 // [ErrSchemaNewer] and [ErrSchemaDiffers].
 func Open(ctx context.Context, c Config) (*Store, error) {
 	status, err := Status(ctx, c)
@@ -101,12 +101,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// Now is what time it is on the servers, whatever the clock of this process says: that is compared
-// with theirs when the store is opened, and in every pass of the sweeper. It does no I/O.
+// Now returns the time of the servers, also when the clock of this process is wrong: that clock is
+// compared with theirs when the store is opened, and in every pass of the sweeper. Now does no I/O.
 func (s *Store) Now() time.Time { return s.cluster.Now() }
 
-// Close waits for the calls that are under way, and for the intents of acknowledged appends to be
-// deleted.
+// Close waits for the calls in progress, and for the intents of acknowledged appends to be deleted.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.cluster.Drain()

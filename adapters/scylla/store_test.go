@@ -11,8 +11,8 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// Intents are deleted behind the backs of their writers, more slowly than they come, and Close
-// waits for that.
+// Intents are deleted in the background, more slowly than they are written, and Close waits for
+// that.
 func TestStore_CloseWaitsForIntents(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -32,7 +32,7 @@ func TestStore_CloseWaitsForIntents(t *testing.T) {
 	expectNoIntents(t, sim, config)
 }
 
-// An append that is refused leaves nothing behind, either.
+// An append that is refused leaves no intent, either.
 func TestStore_ConflictsLeaveNoIntents(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -54,7 +54,7 @@ func TestStore_ConflictsLeaveNoIntents(t *testing.T) {
 	}
 }
 
-// What is stored and cannot be is told, and not passed on.
+// Stored data that is corrupt is reported, and not passed on.
 func TestStore_TellsWhatIsCorrupt(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})

@@ -29,7 +29,7 @@ func start(t testing.TB, o scyllasim.Options) *scyllasim.Sim {
 	return sim
 }
 
-// on is the configuration of a keyspace of the test's own.
+// on returns the configuration of a keyspace of the test's own.
 func on(hosts []string) scylla.Config {
 	return scylla.Config{
 		Hosts:    hosts,

@@ -22,45 +22,46 @@ const (
 )
 
 const (
-	// fullInterval is the pause between two passes over all intents there are: those of a time when
-	// nobody swept, and those whose writer's clock was wrong, so that they are in the slot of
-	// another time.
+	// fullInterval is the pause between two passes over all intents. Such a pass finds intents of a
+	// time when no sweeper ran. It also finds those of a writer whose clock was wrong, which are in
+	// the slot of another time.
 	fullInterval = time.Hour
-	// maxSlots bounds what a pass reads slot by slot, and maxMissed the buckets that could not be
-	// read and are tried again; with more to do, a pass reads everything.
+	// maxSlots bounds what a pass reads slot by slot. maxMissed bounds the buckets that could not
+	// be read and are retried. When there is more to do, a pass reads everything.
 	maxSlots  = 30
 	maxMissed = 256
 	// looksAtOnce is how many intents are decided at the same time.
 	looksAtOnce = 16
-	// An intent that cannot be decided is tried again by itself, after pauses that double up to
-	// longestPause. maxPostponed bounds how many there are; the next pass over everything finds the
+	// An intent that cannot be decided is retried by itself, after pauses that double up to
+	// longestPause. maxPostponed bounds how many there are. The next pass over everything finds the
 	// others.
 	longestPause = time.Minute
 	maxPostponed = 10_000
 )
 
-// ages are when an intent is looked at. An append that is not found then may still commit, if its
-// process was only paused, so it is looked for again; after the last age its intent is dropped.
+// ages returns the ages at which an intent is looked at. An append that is not found then may still
+// commit, if its process was only paused. So it is looked for again. After the last age its intent
+// is dropped.
 //
-// An age is told by the clocks of the servers alone, which is what they wrote with the intent and
-// what they say the time is now. The clocks of processes have no part in it: one that is wrong
-// cannot drop the intent of a writer that may still commit.
+// Only the clocks of the servers tell an age: what they wrote with the intent, and what they say
+// the time is now. The clocks of processes are not used. So a wrong one cannot drop the intent of a
+// writer that may still commit.
 func ages() []time.Duration {
 	return []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute, time.Hour}
 }
 
 // Swept counts what a pass of the sweeper did.
 type Swept struct {
-	// Delivered appends had committed, and their events were written to the outbox again.
+	// Delivered counts appends that had committed. Their events were written to the outbox again.
 	Delivered int
-	// Dropped intents belonged to appends that did not commit and cannot any more.
+	// Dropped counts intents of appends that did not commit and cannot commit any more.
 	Dropped int
-	// Waiting intents belong to appends that did not commit so far.
+	// Waiting counts intents of appends that did not commit so far.
 	Waiting int
 }
 
-// RunSweeper sweeps until ctx ends, whose error it returns. Every process runs it; several at a
-// time are harmless.
+// RunSweeper sweeps until ctx ends, and returns the error of ctx. Every process runs it. Several at
+// a time are harmless.
 func (s *Store) RunSweeper(ctx context.Context) error {
 	ticker := time.NewTicker(s.cluster.Config.SweepInterval)
 	defer ticker.Stop()
@@ -73,7 +74,7 @@ func (s *Store) RunSweeper(ctx context.Context) error {
 		case err != nil:
 			s.cluster.Config.Logger.Warn("the sweeper could not look at all intents; it will try again", "error", err)
 		case swept.Delivered > 0:
-			s.cluster.Config.Logger.Info("delivered events whose writer did not get that far", "commands", swept.Delivered)
+			s.cluster.Config.Logger.Info("delivered events that their writers had not published", "commands", swept.Delivered)
 		}
 		select {
 		case <-ctx.Done():
@@ -88,7 +89,7 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 	return (&sweeper{store: s}).pass(ctx)
 }
 
-// sweeper remembers which slots were looked at, at each age, and what could not be looked at.
+// sweeper keeps which slots were read, at each age, and what could not be read.
 type sweeper struct {
 	store *Store
 	full  time.Time // of the last pass over everything, zero when one is due
@@ -117,7 +118,7 @@ type found struct {
 	written time.Time
 }
 
-// round is one pass: the intents that it looks at, several at a time, and what came of it.
+// round is one pass: the intents that it looks at, several at a time, and the result.
 type round struct {
 	*sweeper
 	now     time.Time // by the servers
@@ -127,8 +128,8 @@ type round struct {
 	failures []error // guarded by mu
 }
 
-// pass looks at every intent that came of an age since the last one. Whatever cannot be read, be it
-// an intent's order or some of the intents, is tried again by itself and does not hold up the rest.
+// pass looks at every intent that reached an age since the last pass. What cannot be read, an
+// aggregate or some of the intents, is retried by itself and does not delay the rest.
 func (w *sweeper) pass(ctx context.Context) (Swept, error) {
 	s := w.store
 	if err := s.cluster.Enter(ctx); err != nil {
@@ -158,8 +159,8 @@ func (w *sweeper) pass(ctx context.Context) (Swept, error) {
 	return r.swept, nil
 }
 
-// due tells what a pass at now has to look at: everything, if it is time for that, and the slots
-// that came of an age since the last pass.
+// due returns what a pass at now has to look at: everything, if it is time for that, and the slots
+// that reached an age since the last pass.
 func (w *sweeper) due(now time.Time) (full bool, slots []int64) {
 	full = w.full.IsZero() || now.Sub(w.full) >= fullInterval
 	for i, last := range ready(now) {
@@ -182,7 +183,7 @@ func ready(now time.Time) []int64 {
 	return last
 }
 
-// readAll looks at all intents, and tells whether all could be read.
+// readAll looks at all intents, and reports whether all could be read.
 func (r *round) readAll(ctx context.Context) bool {
 	if err := r.read(ctx, selectAllIntents); err != nil {
 		r.failed(err)
@@ -231,10 +232,10 @@ func (r *round) read(ctx context.Context, cql string, args ...any) error {
 	return cluster.Translate(ctx, iter.Close(), cluster.Read)
 }
 
-// look decides about an intent beside others.
+// look decides about an intent, concurrently with others.
 func (r *round) look(ctx context.Context, f found) {
 	r.looking.Go(func() error {
-		// An order whose servers do not answer takes one of the places, for a bounded time.
+		// An aggregate whose servers do not answer takes one of the places, for a bounded time.
 		ctx, cancel := context.WithTimeout(ctx, r.store.cluster.Config.Timeout)
 		defer cancel()
 		swept, err := r.settle(ctx, f)
@@ -244,7 +245,7 @@ func (r *round) look(ctx context.Context, f found) {
 		r.swept.Dropped += swept.Dropped
 		r.swept.Waiting += swept.Waiting
 		switch {
-		case errors.Is(err, ports.ErrCorrupt): // it will not get better by itself
+		case errors.Is(err, ports.ErrCorrupt): // a retry will not help
 			r.store.cluster.Config.Logger.Error("an intent stays, because the history it is about cannot be read", "error", err)
 			delete(r.postponed, f.id)
 		case err != nil:
@@ -257,14 +258,14 @@ func (r *round) look(ctx context.Context, f found) {
 	})
 }
 
-// failed notes a failure.
+// failed records a failure.
 func (r *round) failed(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failures = append(r.failures, err)
 }
 
-// postpone makes an intent be tried again by itself. The caller holds the mutex.
+// postpone makes an intent be retried by itself. The caller holds the mutex.
 func (r *round) postpone(f found) {
 	p, again := r.postponed[f.id]
 	p = postponed{found: f, pause: min(longestPause, max(2*p.pause, r.store.cluster.Config.SweepInterval))}
@@ -296,9 +297,9 @@ func (w *sweeper) duePostponed(now time.Time) (due []postponed) {
 	return due
 }
 
-// settle decides about one intent. The read at the serial level completes, or discards for ever,
-// what the server left unfinished. When other events are behind the expected head, the append can
-// no longer happen.
+// settle decides about one intent. The read at the serial level completes what the server left
+// unfinished, or discards it for ever. When other events are stored after the expected head, the
+// append can no longer happen.
 func (r *round) settle(ctx context.Context, f found) (swept Swept, err error) {
 	s := r.store
 	stored, err := s.history(ctx, f.aggregateID, uint64(f.expected), s.cluster.Config.SerialConsistency)

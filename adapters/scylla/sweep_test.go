@@ -36,7 +36,7 @@ func newSweeping(t *testing.T) *sweeping {
 	return s
 }
 
-// after lets time pass and wants the next pass to do just that.
+// after lets time pass and expects the next pass to do exactly that.
 func (s *sweeping) after(t *testing.T, d time.Duration, want scylla.Swept) {
 	t.Helper()
 	s.hands.advance(d)
@@ -46,7 +46,7 @@ func (s *sweeping) after(t *testing.T, d time.Duration, want scylla.Swept) {
 	}
 }
 
-// half appends a command and fails at a table, with everything that has to do with it.
+// half appends a command and lets all its requests to one table fail.
 func (s *sweeping) half(t *testing.T, a ports.Append, table string, want error) ports.Append {
 	t.Helper()
 	for kind, effect := range map[scyllasim.Kind]scyllasim.Effect{scyllasim.KindBatch: scyllasim.TimeoutBefore, scyllasim.KindSelect: scyllasim.Unavailable} {
@@ -82,11 +82,12 @@ func TestSweeper_LooksAgainAtWhatDidNotCommit(t *testing.T) {
 	for range 11 {
 		s.after(t, 4*time.Minute, scylla.Swept{})
 	}
-	s.after(t, 6*time.Minute, scylla.Swept{Dropped: 1}) // more than an hour: this pass reads everything
+	// more than an hour: this pass reads everything
+	s.after(t, 6*time.Minute, scylla.Swept{Dropped: 1})
 	expectNoIntents(t, s.sim, s.config)
 }
 
-// A batch that was lost on its way arrives after minutes.
+// A batch that was delayed on its way arrives after minutes.
 func TestSweeper_DeliversWhatCommitsLate(t *testing.T) {
 	t.Parallel()
 	s := newSweeping(t)
@@ -110,13 +111,14 @@ func TestSweeper_DeliversWhatCommitsLate(t *testing.T) {
 	expectNoIntents(t, s.sim, s.config)
 }
 
-// Nothing can commit any more at a head that others have left behind.
+// Nothing can commit any more at a head that other appends have moved.
 func TestSweeper_DropsWhatWasOvertaken(t *testing.T) {
 	t.Parallel()
 	s := newSweeping(t)
 	a := s.half(t, command(newID(), 0, 1), "event_store", ports.ErrOutcomeUnknown)
 	mustAppend(t, s, command(a.AggregateID, 0, 1))
-	// The winner deletes its intent in the background; a sweep before that delivers it once more.
+	// The winner deletes its intent in the background; a sweep before that delivers the events a
+	// second time.
 	admin := session(t, s.sim.Hosts())
 	for deadline, n := time.After(time.Minute), 0; n != 1; {
 		if err := admin.Query("SELECT COUNT(*) FROM " + s.config.Keyspace + ".append_intents").Scan(&n); err != nil {
@@ -134,7 +136,7 @@ func TestSweeper_DropsWhatWasOvertaken(t *testing.T) {
 	}
 }
 
-// Nobody swept for a day: everything there is gets looked at.
+// No sweeper ran for a day: the next pass reads everything.
 func TestSweeper_ReadsEverythingAfterAPause(t *testing.T) {
 	t.Parallel()
 	s := newSweeping(t)
@@ -146,8 +148,8 @@ func TestSweeper_ReadsEverythingAfterAPause(t *testing.T) {
 	expectDelivered(t, s.Store, b.AggregateID)
 }
 
-// An order whose history cannot be read, or the servers not being there, does not make the sweeper
-// skip the others.
+// An order whose history cannot be read, or servers that do not answer, do not make the sweeper
+// leave out the others.
 func TestSweeper_ComesBackToWhatFailed(t *testing.T) {
 	t.Parallel()
 	s := newSweeping(t)

@@ -18,8 +18,8 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// sweepUntil makes passes, five seconds apart, until so many appends were delivered, which must be
-// within a time.
+// sweepUntil makes passes, five seconds apart, until so many appends were delivered. That must be
+// so within the given time.
 func (s *sweeping) sweepUntil(t *testing.T, delivered int, within time.Duration) {
 	t.Helper()
 	for got, waited := 0, time.Duration(0); got < delivered; waited += 5 * time.Second {
@@ -57,7 +57,7 @@ func TestSweeper_OrderThatCannotBeReadDelaysOnlyItself(t *testing.T) {
 	expectDelivered(t, s.Store, sick.AggregateID)
 }
 
-// Some intents cannot be read: those of one bucket, and whoever asks for all of them.
+// Some intents cannot be read: those of one bucket, and a read of all intents.
 func TestSweeper_BucketThatCannotBeReadDelaysOnlyItself(t *testing.T) {
 	t.Parallel()
 	s := &sweeping{hands: &clock{stopped: time.Now()}}
@@ -92,8 +92,8 @@ func TestSweeper_BucketThatCannotBeReadDelaysOnlyItself(t *testing.T) {
 	expectNoIntents(t, s.sim, s.config)
 }
 
-// The clock of a process that sweeps is hours ahead or behind. It must not give up an append that
-// may still commit, however it looks: in its first pass over everything, or slot by slot.
+// The clock of a process that sweeps is hours ahead or behind. The sweeper must not give up an
+// append that may still commit, neither in its first pass over everything, nor slot by slot.
 func TestSweeper_ClockOfAProcessDropsNothing(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{time.Hour, 30 * 24 * time.Hour, -time.Hour} {
@@ -113,8 +113,8 @@ func TestSweeper_ClockOfAProcessDropsNothing(t *testing.T) {
 	}
 }
 
-// The clock of a process that writes jumps. What it leaves behind is in the slot of another time,
-// and is delivered when its bucket's turn comes, or by the hourly pass over everything.
+// The clock of a process that writes jumps. What it leaves behind is in the slot of another time.
+// It is delivered when its bucket is read, or by the hourly pass over everything.
 func TestSweeper_ClockOfAWriterThatJumpsDelaysForAnHourAtMost(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{40 * time.Minute, 30 * 24 * time.Hour, -40 * time.Minute, -30 * 24 * time.Hour} {
@@ -132,7 +132,7 @@ func TestSweeper_ClockOfAWriterThatJumpsDelaysForAnHourAtMost(t *testing.T) {
 	}
 }
 
-// A writer whose clock is put back while it is paused cannot tell how long the pause was, so it
+// A writer whose clock is set back while it is paused cannot know how long the pause was. So it
 // renews its intent.
 func TestAppend_RenewsAnIntentFromTheFuture(t *testing.T) {
 	t.Parallel()
@@ -147,8 +147,8 @@ func TestAppend_RenewsAnIntentFromTheFuture(t *testing.T) {
 	}
 }
 
-// The holder of a lease is suspended, with its clock, for longer than the lease lasts. It goes on
-// as if nothing had happened, and whatever it still writes as a consumer must not show.
+// The holder of a lease is suspended, with its clock, for longer than the lease lasts. It continues
+// as if nothing had happened, and what it still writes as a consumer must not show.
 func TestLease_HolderThatWasSuspendedDoesNoHarm(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -210,7 +210,7 @@ func TestSweeper_IsNotHeldUpByOneThatDoesNotAnswer(t *testing.T) {
 	for range healthy { // while the first one waits
 		select {
 		case <-delivered:
-		case <-time.After(s.config.Timeout / 2): // else the first one has been given up
+		case <-time.After(s.config.Timeout / 2): // otherwise the first one has been given up
 			t.Fatal("orders wait for one that does not answer")
 		}
 	}
@@ -228,8 +228,8 @@ func mustSave(t *testing.T, store *scylla.Store, epoch uint64, at uuid.UUID) {
 	}
 }
 
-// The clock of the machine is wrong from the start, and is put right, or made worse, while the
-// store is open.
+// The clock of the machine is wrong from the start. While the store is open, it is corrected, or
+// becomes worse.
 func TestStore_NowIsTheTimeOfTheServers(t *testing.T) {
 	t.Parallel()
 	s := newSweeping(t)
@@ -245,7 +245,8 @@ func TestStore_NowIsTheTimeOfTheServers(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.hands.advance(time.Second)
-		if diff := store.Now().Sub(s.sim.Now()).Abs(); diff > time.Millisecond { // the clocks stand still meanwhile
+		// the clocks stand still meanwhile
+		if diff := store.Now().Sub(s.sim.Now()).Abs(); diff > time.Millisecond {
 			t.Errorf("with a clock that is %s ahead it is %s off", by, diff)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// token is where an aggregate's partition is in the ring, as the servers work it out: the first
-// half of Murmur3 (x64, 128 bits) of the 16 bytes of the id, which are just one block of it.
+// token returns where an aggregate's partition is in the ring, as the servers compute it: the first
+// half of Murmur3 (x64, 128 bits) of the 16 bytes of the id, which are exactly one block.
 func token(id uuid.UUID) int64 {
 	const c1, c2 = 0x87c37b91114253d5, 0x4cf5ad432745937f
 	k1, k2 := binary.LittleEndian.Uint64(id[:8]), binary.LittleEndian.Uint64(id[8:])
@@ -33,5 +33,5 @@ func mix(h uint64) uint64 {
 	return h ^ h>>33
 }
 
-// span is the number of tokens behind from, up to to.
+// span returns the number of tokens after from, up to and including to.
 func span(from, to int64) uint64 { return uint64(to) - uint64(from) }

@@ -105,7 +105,8 @@ func TestUpgrade_FromBeforeAggregateTypes(t *testing.T) {
 	}
 }
 
-// A process of the version before still runs: it names the columns that it knows, and no types.
+// A process of the version before still runs. Its statements name the columns that it knows, and no
+// types.
 func TestUpgrade_BesideTheVersionBefore(t *testing.T) {
 	t.Parallel()
 	sim, config, s := before(t)

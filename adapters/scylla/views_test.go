@@ -44,7 +44,7 @@ func mustApply(t *testing.T, store *scylla.Store, c ports.Change) {
 	}
 }
 
-// expectRows wants the whole table to be what the changes put.
+// expectRows expects the whole table to be what the changes put.
 func expectRows(t *testing.T, store *scylla.Store, changes ...ports.Change) {
 	t.Helper()
 	page, err := store.Rows(t.Context(), ports.RowQuery{View: view, Table: views.OrdersByStatus().Table, Limit: 1000})
@@ -71,8 +71,8 @@ func expectRows(t *testing.T, store *scylla.Store, changes ...ports.Change) {
 	}
 }
 
-// Another process, which read the state before a newer change, writes after it: nothing of what it
-// writes shows.
+// Another process read the state before a newer change, and writes after it. Nothing that it writes
+// shows.
 func TestApply_LateWritesLose(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -99,8 +99,8 @@ func TestApply_LateWritesLose(t *testing.T) {
 	expectRows(t, store, last)
 }
 
-// A change that stopped half way leaves rows that are ahead of the state, and the next change puts
-// them right.
+// A change that stopped half way leaves rows that are ahead of the state, and the next change
+// corrects them.
 func TestApply_CompletesWhatWasLeftHalfDone(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -108,7 +108,7 @@ func TestApply_CompletesWhatWasLeftHalfDone(t *testing.T) {
 	for _, table := range []string{"consumer_state", "orders_by_status", "view_buckets"} {
 		for n := 1; n <= 2; n++ {
 			id := newID()
-			day := int(id[15]) + n*1000 // a bucket that nobody knows yet
+			day := int(id[15]) + n*1000 // a bucket that was never used
 			mustApply(t, store, change(id, 1, day, "ACTIVE"))
 			remove := sim.Inject(scyllasim.Fault{Table: config.Keyspace + "." + table, Kind: scyllasim.KindInsert, Nth: n, Times: -1, Effect: scyllasim.TimeoutBefore})
 			err := store.Apply(t.Context(), view, change(id, 2, day, "CONFIRMED", "ACTIVE"))
@@ -124,7 +124,7 @@ func TestApply_CompletesWhatWasLeftHalfDone(t *testing.T) {
 	}
 }
 
-// expectOrder wants a listing by each status to show one order as the change says.
+// expectOrder expects a listing by each status to show one order as the change says.
 func expectOrder(t *testing.T, store *scylla.Store, c ports.Change) {
 	t.Helper()
 	for _, status := range []string{"ACTIVE", "CONFIRMED", "SHIPPED"} {
@@ -139,8 +139,8 @@ func expectOrder(t *testing.T, store *scylla.Store, c ports.Change) {
 	}
 }
 
-// A status that most orders have left is a long row of empty buckets: a page reads some of them,
-// and the next one goes on.
+// A status that most orders have left is a long row of empty buckets. A page reads some of them,
+// and the next one continues.
 func TestRows_GoOnBehindEmptyBuckets(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
@@ -180,7 +180,8 @@ func TestRows_GoOnBehindEmptyBuckets(t *testing.T) {
 	}
 }
 
-// A bucket that could not be noted is noted with the next try, or listings would not find its rows.
+// A bucket that could not be recorded is recorded with the next attempt. Otherwise listings would
+// not find its rows.
 func TestApply_NotesABucketAgain(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})

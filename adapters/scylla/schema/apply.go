@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	// schemaLease is how long the lock on the schema outlives a process that died with it.
+	// schemaLease is how long the lock on the schema lasts after a process that held it has died.
 	schemaLease = time.Minute
 	lockPause   = 100 * time.Millisecond
 )
 
-// Apply creates the keyspace if need be and applies what is pending. It may be repeated, and called
-// by several processes at once: one works, the others wait for it. It creates tables and adds
-// columns, and nothing is ever dropped or changed by it.
+// Apply creates the keyspace if it does not exist, and applies what is pending. It may be repeated,
+// and called by several processes at once: one works, and the others wait for it. It creates tables
+// and adds columns. It never drops or changes anything.
 //
 // Errors: [ErrNewer] and [ErrDiffers], nothing done; the context's error when another process holds
 // the lock.
@@ -49,7 +49,8 @@ func (a *admin) apply(ctx context.Context, c cluster.Config) (Status, error) {
 	if err != nil {
 		return status, err
 	}
-	if status.Check() == nil { // also so that a service without the right to change anything may call this
+	// this also lets a service without the right to change anything call Apply
+	if status.Check() == nil {
 		return status, nil
 	}
 	known, err := migrations()
@@ -91,7 +92,7 @@ func (a *admin) apply(ctx context.Context, c cluster.Config) (Status, error) {
 		err := session.Query(`INSERT INTO schema_versions (component, version, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?)`,
 			component, m.version, m.name, m.checksum, c.Now().UTC()).WithContext(ctx).Exec()
 		if err != nil {
-			return status, fmt.Errorf("%s: note that it is applied: %w",
+			return status, fmt.Errorf("%s: record that it is applied: %w",
 				m.name, cluster.Translate(ctx, err, cluster.PlainWrite))
 		}
 	}
@@ -119,7 +120,7 @@ func (a *admin) createKeyspace(ctx context.Context, c cluster.Config, version st
 	return nil
 }
 
-// run makes the statements of a file, which wait for the nodes to agree on the schema.
+// run executes the statements of a file, which wait for the nodes to agree on the schema.
 func run(ctx context.Context, session *gocql.Session, keyspace string, m migration) error {
 	for _, cql := range m.statements {
 		there, err := addsColumnThatIsThere(ctx, session, keyspace, cql)
@@ -136,12 +137,13 @@ func run(ctx context.Context, session *gocql.Session, keyspace string, m migrati
 	return nil
 }
 
-// AddsColumn is a statement that adds one column to a table.
+// AddsColumn matches a statement that adds one column to a table.
 var AddsColumn = regexp.MustCompile(`^ALTER TABLE (\w+) ADD (\w+) `)
 
-// addsColumnThatIsThere tells whether a statement adds a column that the table has. The language
-// has no way to say so, and such a statement fails: the process that made it may have died before
-// it noted that. The system tables are asked, as the driver's own metadata may be behind.
+// addsColumnThatIsThere reports whether a statement adds a column that the table has. CQL has no
+// way to say "if not exists" for a column, and such a statement fails: the process that executed it
+// before may have died before it recorded that. The system tables are asked, because the driver's
+// own metadata may be old.
 func addsColumnThatIsThere(ctx context.Context, session *gocql.Session, keyspace, cql string) (bool, error) {
 	names := AddsColumn.FindStringSubmatch(cql)
 	if names == nil {
@@ -163,7 +165,8 @@ func lock(ctx context.Context, session *gocql.Session) (unlock func(), err error
 	for {
 		found := map[string]any{}
 		applied, err := session.Query(take, owner, int(schemaLease/time.Second)).WithContext(ctx).MapScanCAS(found)
-		if applied || err == nil && found["owner"] == owner { // or it was, by a try whose answer got lost
+		// or it was applied by an attempt whose answer got lost
+		if applied || err == nil && found["owner"] == owner {
 			return func() { free(context.WithoutCancel(ctx), session, owner) }, nil
 		}
 		if err != nil && (cluster.NotApplied(err, cluster.ConditionalWrite) || ctx.Err() != nil) {
@@ -179,7 +182,7 @@ func lock(ctx context.Context, session *gocql.Session) (unlock func(), err error
 	}
 }
 
-// free gives the lock back. When that fails it expires.
+// free releases the lock. When that fails, the lock expires.
 func free(ctx context.Context, session *gocql.Session, owner gocql.UUID) {
 	_, _ = session.Query(`DELETE FROM schema_lock WHERE name = 'schema' IF owner = ?`,
 		owner).WithContext(ctx).MapScanCAS(map[string]any{})

@@ -20,8 +20,8 @@ type migration struct {
 	checksum   string
 }
 
-// migrations returns the embedded files in order. The first one, version 0, keeps the books about
-// the others.
+// migrations returns the embedded files in order. The first one, version 0, creates the tables that
+// record the others.
 func migrations() ([]migration, error) {
 	entries, err := files.ReadDir(".") // sorted by name
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package schema keeps the schema of a keyspace: the files *.cql, with comments for those who look
-// after the cluster, and what applies them, each once, and compares them with what is there.
+// Package schema keeps the schema of a keyspace: the files *.cql, with comments for the operators
+// of the cluster. It applies each file once, and compares them with what is there.
 package schema
 
 import (
@@ -16,26 +16,27 @@ import (
 
 // The reasons not to start on a schema.
 var (
-	// ErrMissing: the keyspace, or all of its tables, do not exist.
+	// ErrMissing says that the keyspace, or all of its tables, do not exist.
 	ErrMissing = errors.New("the schema is missing")
-	// ErrOlder: the schema lacks something that this program needs.
+	// ErrOlder says that the schema lacks something that this program needs.
 	ErrOlder = errors.New("the schema is older than this program")
-	// ErrNewer: the schema has something that this program does not know.
+	// ErrNewer says that the schema has something that this program does not know.
 	ErrNewer = errors.New("the schema is newer than this program")
-	// ErrDiffers: a part of the schema that was applied is not the one that this program knows.
+	// ErrDiffers says that a part of the schema that was applied is not the one that this program
+	// knows.
 	ErrDiffers = errors.New("the schema differs from the one of this program")
 )
 
 // Status compares the schema of a keyspace with the one that this program knows.
 type Status struct {
 	Keyspace string
-	// ServerVersion is that of the node that answered.
+	// ServerVersion is the version of the node that answered.
 	ServerVersion string
-	// Exists is whether the keyspace has the tables that keep the books about the schema.
+	// Exists reports whether the keyspace has the tables that record the schema.
 	Exists bool
-	// Applied are the names of the parts that are there, Pending of those that this program knows
-	// and that are not, Unknown of those that are there and that this program does not know, and
-	// Changed of those with other contents.
+	// These are names of parts of the schema. Applied are those that are there. Pending are those
+	// that this program knows and that are not there. Unknown are those that are there and that
+	// this program does not know. Changed are those with other contents.
 	Applied, Pending, Unknown, Changed []string
 }
 
@@ -80,7 +81,7 @@ type admin struct {
 	keyspace string
 }
 
-// component is whose schema the rows of schema_versions are about.
+// component says whose schema the rows of schema_versions are about.
 const component = "orderflow"
 
 func (a *admin) status(ctx context.Context) (Status, error) {
@@ -121,8 +122,8 @@ func (a *admin) status(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
-// exists tells whether the table of versions exists. It asks the system tables, as the driver's own
-// metadata may be behind.
+// exists reports whether the table of versions exists. It asks the system tables, because the
+// driver's own metadata may be old.
 func (a *admin) exists(ctx context.Context) (bool, error) {
 	var table string
 	err := a.session.Query(`SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'schema_versions'`,

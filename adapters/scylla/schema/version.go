@@ -22,9 +22,9 @@ func serverVersion(ctx context.Context, session *gocql.Session) (string, error) 
 	return version, cluster.Translate(ctx, err, cluster.Read)
 }
 
-// TabletsOption is what CREATE KEYSPACE has to say about tablets. Servers before 6.0 do not know
-// the option, and up to 2025.3 tables with tablets have neither conditional writes nor CDC. After
-// that both work, and the server's default stands.
+// TabletsOption returns what CREATE KEYSPACE has to say about tablets. Servers before 6.0 do not
+// know the option. Up to 2025.3, tables with tablets have neither conditional writes nor CDC. After
+// that both work, and the server's default is used.
 func TabletsOption(version string) (string, error) {
 	parts := strings.FieldsFunc(version, func(r rune) bool { return r < '0' || r > '9' })
 	if len(parts) < 2 {
@@ -35,7 +35,8 @@ func TabletsOption(version string) (string, error) {
 	if err := errors.Join(err, err2); err != nil {
 		return "", fmt.Errorf("version %q of ScyllaDB is not understood: %w", version, err)
 	}
-	const byYear = 2000 // versions of the enterprise edition, and of all since 2025; 2024.2 goes back to 6.0
+	// versions of the enterprise edition, and of all since 2025; 2024.2 goes back to 6.0
+	const byYear = 2000
 	known := major >= 6 && major < byYear || major == 2024 && minor >= 2 || major > 2024
 	needless := major > 2025 || major == 2025 && minor >= 4
 	if known && !needless {

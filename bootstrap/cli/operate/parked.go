@@ -116,7 +116,7 @@ when a later event fails as well.`,
 	return cmd
 }
 
-// listParked lists the parked orders of the consumer in args, or of all.
+// listParked lists the parked aggregates of the consumer in args, or of all.
 func (sh tools) listParked(ctx context.Context, c *client.Client, args []string) error {
 	consumers := args
 	if len(consumers) == 0 {

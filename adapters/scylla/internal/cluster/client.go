@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// CommitAttempts is how often a conditional write is sent until it is given up.
+	// CommitAttempts is how often a conditional write is sent.
 	CommitAttempts = 3
-	// LookAttempts is how often the outcome is looked for after each of them; long enough for a
+	// LookAttempts is how often the outcome is read after each of them. That is long enough for a
 	// lost connection to come back.
 	LookAttempts = 5
 	firstPause   = 50 * time.Millisecond
@@ -28,7 +28,7 @@ type Client struct {
 	Session *gocql.Session
 
 	gate portkit.Gate
-	// skew is by how much the clock of this process is behind those of the servers, in nanoseconds.
+	// skew is how far the clock of this process is behind those of the servers, in nanoseconds.
 	skew atomic.Int64
 }
 
@@ -46,7 +46,7 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 	return client, nil
 }
 
-// Drain lets no more calls in and waits for those that are inside.
+// Drain lets no more calls enter and waits for those that have entered.
 func (c *Client) Drain() { c.gate.Drain() }
 
 // Close ends the session. The caller has called Drain.
@@ -66,7 +66,7 @@ func (c *Client) Enter(ctx context.Context) error {
 	return nil
 }
 
-// Query makes a read, which may be made twice.
+// Query prepares a read, which may be sent twice.
 func (c *Client) Query(ctx context.Context, cql string, args ...any) *gocql.Query {
 	return c.Session.Query(cql, args...).WithContext(ctx).Idempotent(true)
 }
@@ -76,8 +76,8 @@ func (c *Client) Exec(ctx context.Context, cql string, args ...any) error {
 	return Translate(ctx, c.Session.Query(cql, args...).WithContext(ctx).Exec(), PlainWrite)
 }
 
-// Conditional makes a conditional statement once, and returns what it found: of the columns that
-// its condition names, the values from before.
+// Conditional sends a conditional statement once. It returns what the server found: the previous
+// values of the columns that the condition names.
 func (c *Client) Conditional(ctx context.Context, cql string, args ...any) (applied bool, found map[string]any, err error) {
 	found = map[string]any{}
 	q := c.Session.Query(cql, args...).WithContext(ctx).RetryPolicy(ConditionalPolicy{RetryPolicy{requestAttempts}})
@@ -85,12 +85,12 @@ func (c *Client) Conditional(ctx context.Context, cql string, args ...any) (appl
 	return applied && err == nil, found, err
 }
 
-// ConditionalBatch is an empty batch whose first statement will have a condition.
+// ConditionalBatch returns an empty batch whose first statement will have a condition.
 func (c *Client) ConditionalBatch(ctx context.Context) *gocql.Batch {
 	return c.Session.Batch(gocql.UnloggedBatch).WithContext(ctx).RetryPolicy(ConditionalPolicy{RetryPolicy{requestAttempts}})
 }
 
-// ExecConditional is conditional for a batch, whose first statement has the condition.
+// ExecConditional does what Conditional does, for a batch whose first statement has the condition.
 func (c *Client) ExecConditional(batch *gocql.Batch) (applied bool, found map[string]any, err error) {
 	found = map[string]any{}
 	applied, iter, err := c.Session.MapExecuteBatchCAS(batch, found)
@@ -102,7 +102,7 @@ func (c *Client) ExecConditional(batch *gocql.Batch) (applied bool, found map[st
 	return applied && err == nil, found, err
 }
 
-// Insist calls f until it succeeds, a few times and with a growing pause.
+// Insist calls f until it succeeds, a few times and with growing pauses.
 func (c *Client) Insist(ctx context.Context, attempts int, f func() error) error {
 	pause := firstPause
 	for {

@@ -10,15 +10,15 @@ import (
 	"github.com/gocql/gocql"
 )
 
-// Config says where the cluster is and how to talk to it. Hosts and Keyspace are needed.
+// Config says where the cluster is and how to connect to it. Hosts and Keyspace are required.
 type Config struct {
 	// Hosts are the nodes to connect to first, as "host" or "host:port"; the others are found
 	// through them.
 	Hosts []string
 	// Keyspace holds all tables: small letters, digits and underscores.
 	Keyspace string
-	// LocalDC is the data centre that requests go to; empty means whichever node comes first, which
-	// is right for one data centre only.
+	// LocalDC is the data centre that requests go to. Empty means any node, which is right only
+	// when there is one data centre.
 	LocalDC string
 
 	// Username and Password, both or neither.
@@ -27,43 +27,45 @@ type Config struct {
 	TLS *TLS
 
 	// Timeout bounds one request; 0 means 11 seconds. It should be above the timeouts of the server
-	// (2 seconds for a write, 5 for a read), or many outcomes that the server could tell stay
-	// unknown.
+	// (2 seconds for a write, 5 for a read). Otherwise many outcomes that the server could report
+	// stay unknown.
 	Timeout time.Duration
 	// ConnectTimeout bounds one attempt to connect; 0 means 5 seconds.
 	ConnectTimeout time.Duration
 
-	// ReplicationFactor is the number of copies in every data centre, and Replication the number in
-	// each one by name, which wins; neither means 1. They are used when the keyspace is created and
-	// never again.
+	// ReplicationFactor is the number of copies in every data centre. Replication is the number in
+	// each one by name, and takes precedence. Neither means 1. They are used only when the keyspace
+	// is created.
 	ReplicationFactor int
 	Replication       map[string]int
 
-	// SerialConsistency is what conditional writes agree at: LOCAL_SERIAL, which is the default and
-	// needs all writers of an order in one data centre, or SERIAL. All processes must use the same.
+	// SerialConsistency is the level of conditional writes: LOCAL_SERIAL, which is the default and
+	// needs all writers of an aggregate in one data centre, or SERIAL. All processes must use the
+	// same.
 	SerialConsistency gocql.Consistency
 
 	// DisableInitialHostLookup uses Hosts as they are, for nodes whose own addresses cannot be
 	// reached, as behind NAT or in a container. Requests are then not routed to the node that has
 	// the data.
 	DisableInitialHostLookup bool
-	// DisableShardAwarePort stays on the ordinary port, for networks that change the client's port.
+	// DisableShardAwarePort uses only the ordinary port, for networks that change the client's
+	// port.
 	DisableShardAwarePort bool
 
-	// Dialer opens the connections, for a proxy, to watch them or to cut them; nil means a plain
-	// TCP dialer. With TLS, the encryption is put on what it returns.
+	// Dialer opens the connections, for a proxy, or to watch or cut them. nil means a plain TCP
+	// dialer. With TLS, its connections are encrypted.
 	Dialer gocql.Dialer
 
 	// SweepInterval is the pause between two passes of the sweeper; 0 means 5 seconds.
 	SweepInterval time.Duration
 
 	// Appended is called after the events of an append went to the outbox, so that a reader of the
-	// change feed in this process need not wait for its next poll. It must not block; nil means
-	// nobody is told.
+	// change feed in this process need not wait for its next poll. It must not block. It may be
+	// nil.
 	Appended func()
 	// Now is the clock of this machine; nil means time.Now. It need not be right, see [Client.Now].
 	Now func() time.Time
-	// Logger is told what an operator should know; nil means silence.
+	// Logger gets what an operator should know. nil means that nothing is logged.
 	Logger *slog.Logger
 }
 

@@ -15,11 +15,11 @@ import (
 	"orderflow/ports"
 )
 
-// Connect opens a session; without a keyspace, as long as there may be none. The configuration is
-// complete, see [Config.WithDefaults].
+// Connect opens a session. Without a keyspace, it works when the keyspace does not exist yet. The
+// configuration is complete, see [Config.WithDefaults].
 //
-// The driver sends no timestamps of its own: those of plain writes come from the servers, whose
-// clocks are looked after. Only requests that are marked as idempotent are made twice, see
+// The driver sends no timestamps of its own. Those of plain writes come from the servers, whose
+// clocks are synchronised. Only requests that are marked as idempotent are sent twice, see
 // RetryPolicy.
 func Connect(ctx context.Context, c Config, keyspace string) (*gocql.Session, error) {
 	if err := ctx.Err(); err != nil {
@@ -29,7 +29,7 @@ func Connect(ctx context.Context, c Config, keyspace string) (*gocql.Session, er
 	if err != nil {
 		return nil, err
 	}
-	// The driver leaks what it started when it fails to connect, unless it is asked not to wait:
+	// When the driver fails to connect, it leaks what it started, unless it is asked not to wait:
 	// then there is a session to close.
 	session, err := cluster.CreateSessionNonBlocking()
 	if err != nil {
@@ -40,7 +40,8 @@ func Connect(ctx context.Context, c Config, keyspace string) (*gocql.Session, er
 	select {
 	case err = <-ready:
 	case <-ctx.Done():
-		<-ready // it cannot be interrupted, and gives up by itself after ConnectTimeout for each node
+		// it cannot be interrupted, and gives up by itself after ConnectTimeout for each node
+		<-ready
 		err = ctx.Err()
 	}
 	if err == nil {
@@ -72,13 +73,14 @@ func (c Config) explain(err error) error {
 func (c Config) cluster(keyspace string) (*gocql.ClusterConfig, error) {
 	cluster := gocql.NewCluster(c.Hosts...)
 	cluster.Keyspace = keyspace
-	cluster.ProtoVersion = 4 // what every ScyllaDB speaks, and the first with values that are not set
+	// what every ScyllaDB speaks, and the first with values that are not set
+	cluster.ProtoVersion = 4
 	cluster.Timeout, cluster.WriteTimeout, cluster.ReadTimeout = c.Timeout, c.Timeout, c.Timeout
 	cluster.ConnectTimeout = c.ConnectTimeout
 	cluster.Dialer = c.dialer(cluster.SocketKeepalive)
-	// What the driver does about them races with the start of a session, and with its control
-	// connection when that is made anew. It is about replicas: after an ALTER KEYSPACE requests
-	// take one hop more, until a restart.
+	// The driver's handling of schema events races with the start of a session, and with a new
+	// control connection. The events only matter for the choice of replicas: after an ALTER
+	// KEYSPACE, requests take one more hop until a restart.
 	cluster.Events.DisableSchemaEvents = true
 	cluster.Consistency = gocql.LocalQuorum
 	cluster.SerialConsistency = c.SerialConsistency
@@ -130,7 +132,7 @@ func (t *TLS) config() (*tls.Config, error) {
 	return config, nil
 }
 
-// driverLogger passes on what the driver has to say, which is about nodes that come and go.
+// driverLogger passes on the messages of the driver, which are about nodes that come and go.
 type driverLogger struct{ log *slog.Logger }
 
 func (l driverLogger) Print(v ...any) { l.log.Warn("driver: " + strings.TrimSpace(fmt.Sprint(v...))) }

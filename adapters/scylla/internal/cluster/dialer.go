@@ -10,17 +10,17 @@ import (
 	"github.com/gocql/gocql"
 )
 
-// lossNotice is how long the driver is not told that a connection is lost: far more than it takes
-// to get one that is set up into its pool.
+// lossNotice is how much later the driver is told that a connection is lost. It is far more than a
+// new connection needs to get into the pool.
 const lossNotice = 100 * time.Millisecond
 
 // patientDialer opens connections whose loss the driver learns of a moment later.
 //
-// When the driver (v1.18.3 of ScyllaDB's fork) learns of it after a connection was set up and
-// before that is in the pool, it takes out what is not there yet, puts in what is dead, and picks
-// that for ever: nothing that is not prepared on the node already gets through any more, and no
-// other connection is made. That happens to many at once, when a cluster drops connections twice in
-// a row.
+// The driver (v1.18.3 of ScyllaDB's fork) has a fault when a connection is lost after it was set up
+// and before it is in the pool. The driver removes what is not there yet, adds what is dead, and
+// picks that for ever. Then no statement gets through that is not prepared on the node already, and
+// no other connection is made. That happens to many connections at once, when a cluster drops
+// connections twice in a row.
 type patientDialer struct{ gocql.Dialer }
 
 // DialContext implements [gocql.Dialer].
@@ -54,8 +54,8 @@ func readPatiently(conn net.Conn, b []byte) (int, error) {
 	return n, err
 }
 
-// dialer is what the driver opens connections with: that of the configuration, or what the driver
-// would use.
+// dialer returns what the driver opens connections with: the dialer of the configuration, or the
+// one that the driver would use.
 func (c Config) dialer(keepalive time.Duration) gocql.Dialer {
 	if c.Dialer != nil {
 		return patientDialer{c.Dialer}

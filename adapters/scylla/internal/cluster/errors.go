@@ -11,7 +11,7 @@ import (
 	"orderflow/ports"
 )
 
-// Request is what kind of request failed; it decides what a failure means.
+// Request is the kind of a request. It decides what a failure means.
 type Request int
 
 // The kinds of request.
@@ -21,7 +21,7 @@ const (
 	ConditionalWrite
 )
 
-// own are the errors that are right as they are.
+// own returns the errors that need no translation.
 func own() []error {
 	return []error{
 		ports.ErrNotFound, ports.ErrVersionConflict, ports.ErrOutcomeUnknown, ports.ErrUnavailable, ports.ErrCorrupt,
@@ -31,14 +31,14 @@ func own() []error {
 
 // Translate turns an error of the driver into one of the ports.
 //
-// What the driver says about itself, QueryError.PotentiallyExecuted, is false for every failure
+// The driver has its own opinion, QueryError.PotentiallyExecuted. It is false for every failure
 // that the server reports, also for a conditional write that was accepted and becomes visible with
-// the next one. So it is not asked: a write may have happened unless it is known that it did not.
+// the next one. So it is not used: a write may have happened unless it is known that it did not.
 //
-// ctx is the context of the request. When that has ended its error passes through. The driver ends
+// ctx is the context of the request. When it has ended, its error passes through. The driver ends
 // contexts of its own, too: that of a connection which it loses, or of a statement that it prepares
-// for several requests. Such an error is a failure like any other, and is hidden from those who
-// would take it for theirs.
+// for several requests. Such an error is a failure like any other. It is hidden, so that callers do
+// not take it for that of their own context.
 func Translate(ctx context.Context, err error, kind Request) error {
 	ended := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	switch {
@@ -61,11 +61,11 @@ func Translate(ctx context.Context, err error, kind Request) error {
 	return fmt.Errorf("%w: %w", outcome, err)
 }
 
-// NotApplied tells whether a write surely did not happen and never will.
+// NotApplied reports whether a write certainly did not happen and never will.
 func NotApplied(err error, kind Request) bool {
 	if unavailable, ok := errors.AsType[*gocql.RequestErrUnavailable](err); ok {
-		// At the serial level too few replicas were there to begin; at the other one too few to
-		// learn what was decided.
+		// At the serial level too few replicas were there to begin. At the other level too few were
+		// there to learn what was decided.
 		return kind != ConditionalWrite || unavailable.Consistency.IsSerial()
 	}
 	if notSent(err) || Refused(err) {
@@ -81,8 +81,8 @@ func NotApplied(err error, kind Request) bool {
 	return limited && kind != ConditionalWrite
 }
 
-// notSent tells whether a request never left this process. About a connection that closed, the
-// driver can be believed.
+// notSent reports whether a request never left this process. What the driver says about a
+// connection that closed is reliable.
 func notSent(err error) bool {
 	query, ok := errors.AsType[*gocql.QueryError](err)
 	if ok && errors.Is(err, gocql.ErrConnectionClosed) && !query.PotentiallyExecuted() {
@@ -93,8 +93,8 @@ func notSent(err error) bool {
 	}, func(known error) bool { return errors.Is(err, known) })
 }
 
-// Refused tells whether the server understood a request and will not do it, now or later: a bug, or
-// missing rights.
+// Refused reports whether the server understood a request and will not do it, now or later: a bug,
+// or missing rights.
 func Refused(err error) bool {
 	switch code(err) {
 	case gocql.ErrCodeProtocol, gocql.ErrCodeCredentials, gocql.ErrCodeSyntax, gocql.ErrCodeUnauthorized,
@@ -104,14 +104,14 @@ func Refused(err error) bool {
 	return errors.Is(err, gocql.ErrTooManyStmts) || errors.Is(err, gocql.ErrQueryArgLength)
 }
 
-// answer is an error that the server Answered with.
+// answer is an error with which the server answered.
 type answer interface {
 	error
 	GetCode() int
 }
 
-// code is the code of the server's answer; 0, which stands for any trouble inside the server, when
-// it gave none.
+// code returns the code of the server's answer. It is 0 when the server gave none. 0 also means any
+// failure inside the server.
 func code(err error) int {
 	if a, ok := errors.AsType[answer](err); ok {
 		return a.GetCode()
@@ -119,8 +119,8 @@ func code(err error) int {
 	return gocql.ErrCodeServer
 }
 
-// Answered tells whether the server gave an answer at all. Without one the request may still be on
-// its way.
+// Answered reports whether the server gave an answer at all. Without an answer the request may
+// still be on its way.
 func Answered(err error) bool {
 	_, ok := errors.AsType[answer](err)
 	return ok
@@ -131,7 +131,7 @@ func Corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ports.ErrCorrupt, fmt.Errorf(format, args...))
 }
 
-// Undecided is the error of a conditional write that did not get an answer.
+// Undecided returns the error of a conditional write whose outcome could not be found out.
 func Undecided(failure error, onItsWay bool) error {
 	switch {
 	case onItsWay:

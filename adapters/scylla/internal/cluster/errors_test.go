@@ -36,8 +36,8 @@ func writeTimeout(at gocql.Consistency, kind string) error {
 	return err
 }
 
-// What each failure means for each kind of request. The ones of conditional writes were all seen on
-// a real server, where the driver said of each but the last that nothing was executed.
+// What each failure means for each kind of request. Those of conditional writes were all seen on a
+// real server. The driver said of each but the last that nothing was executed.
 func TestTranslate(t *testing.T) {
 	t.Parallel()
 	const read, plain, conditional = cluster.Read, cluster.PlainWrite, cluster.ConditionalWrite
@@ -106,8 +106,8 @@ func TestTranslate(t *testing.T) {
 	}
 }
 
-// The driver works with contexts of its own, such as that of a connection. Only a context that the
-// caller has ended is told.
+// The driver uses contexts of its own, such as that of a connection. Only the end of the caller's
+// own context is reported as such.
 func TestTranslate_TellsWhoseContextEnded(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []error{

@@ -6,10 +6,10 @@ import (
 	"github.com/gocql/gocql"
 )
 
-// DistinctHosts names each node once for a request. The driver's list of replicas may start with
+// DistinctHosts returns each node once for a request. The driver's list of replicas may start with
 // the same node several times, where neighbouring tokens belong to one node of a rack
-// (networkTopology.replicaMap of v1.18.3), and then every attempt of a request goes to the node,
-// and over the connection, that has just failed.
+// (networkTopology.replicaMap of v1.18.3). Then every attempt of a request goes to the node, and
+// over the connection, that has just failed.
 type DistinctHosts struct{ gocql.HostSelectionPolicy }
 
 // Pick implements [gocql.HostSelectionPolicy].
@@ -27,8 +27,8 @@ func (p DistinctHosts) Pick(q gocql.ExecutableQuery) gocql.NextHost {
 	}
 }
 
-// AddHosts hands over all nodes at once if it can, which the driver asks for in this way: the
-// replicas are worked out once then.
+// AddHosts passes on all nodes at once if possible, which is how the driver calls it. Then the
+// replicas are computed only once.
 func (p DistinctHosts) AddHosts(hosts []*gocql.HostInfo) {
 	if all, ok := p.HostSelectionPolicy.(interface{ AddHosts([]*gocql.HostInfo) }); ok {
 		all.AddHosts(hosts)

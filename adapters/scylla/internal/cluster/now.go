@@ -7,19 +7,21 @@ import (
 	"github.com/gocql/gocql"
 )
 
-// selectNow asks the node that answers what time it is.
+// selectNow asks the node that answers for its time.
 const selectNow = `SELECT now() FROM system.local`
 
-// Now is what time it is on the servers, whatever the clock of this process says: that is compared
-// with theirs when the client is opened, and in every pass of the sweeper. It does no I/O.
+// Now returns the time of the servers, also when the clock of this process is wrong: that clock is
+// compared with theirs when the client is opened, and in every pass of the sweeper. Now does no
+// I/O.
 func (c *Client) Now() time.Time { return c.Local().Add(time.Duration(c.skew.Load())) }
 
-// Local is the time of day on this machine, without the reading of a clock that stands still while
-// the machine is suspended.
+// Local returns the time of day on this machine, without the reading of a clock that stands still
+// while the machine is suspended.
 func (c *Client) Local() time.Time { return c.Config.Now().Round(0) }
 
-// AskTime returns the time of a node, and corrects [Client.Now] by it. The answer was right at some
-// time between the question and its arrival; while what is known is within that, it is not touched.
+// AskTime returns the time of a node, and corrects [Client.Now] with it. The answer was right at
+// some time between the request and its arrival. While the known time is within that, it is not
+// changed.
 func (c *Client) AskTime(ctx context.Context) (time.Time, error) {
 	asked := c.Local()
 	var now gocql.UUID
@@ -36,5 +38,5 @@ func (c *Client) AskTime(ctx context.Context) (time.Time, error) {
 	return now.Time(), nil
 }
 
-// wrongClock is by how much a clock may differ, or change, without a word.
+// wrongClock is how far a clock may differ, or change, without a log message.
 const wrongClock = time.Second

@@ -6,9 +6,9 @@ import (
 	"github.com/gocql/gocql"
 )
 
-// RetryPolicy tries again only what surely did not happen, and reads. The driver's own policy
-// believes the server's answers about timeouts to mean "not executed" and would write a second
-// time; see gocql#1075.
+// RetryPolicy repeats only reads, and writes that certainly did not happen. The driver's own policy
+// takes the server's answers about timeouts to mean "not executed" and would write a second time;
+// see gocql#1075.
 type RetryPolicy struct {
 	// Attempts is how often a request is made, the first time included.
 	Attempts int
@@ -23,8 +23,8 @@ var _ interface {
 } = RetryPolicy{}
 
 // ConditionalPolicy is the part of RetryPolicy for conditional writes, and is given to each of
-// them. The driver learns that a statement is conditional when it prepares it, and would choose the
-// part for plain writes before that (gocql#1071).
+// them. The driver learns that a statement is conditional only when it prepares it. Before that it
+// would use the part for plain writes (gocql#1071).
 type ConditionalPolicy struct{ RetryPolicy }
 
 // GetRetryType implements [gocql.RetryPolicy].
@@ -44,9 +44,9 @@ func (p RetryPolicy) GetRetryType(err error) gocql.RetryType {
 // AttemptLWT implements [gocql.LWTRetryPolicy].
 func (p RetryPolicy) AttemptLWT(q gocql.RetryableQuery) bool { return p.Attempt(q) }
 
-// GetRetryTypeLWT implements [gocql.LWTRetryPolicy]. What was never sent goes to another node. A
-// serial read, which is the only conditional request that is idempotent, does as well: the driver
-// would stay with a node that may be down.
+// GetRetryTypeLWT implements [gocql.LWTRetryPolicy]. What was never sent goes to another node. So
+// does a serial read, which is the only conditional request that is idempotent: the driver would
+// stay with a node that may be down.
 func (p RetryPolicy) GetRetryTypeLWT(err error) gocql.RetryType {
 	if notSent(err) || idempotent(err) && !Refused(err) {
 		return gocql.RetryNextHost

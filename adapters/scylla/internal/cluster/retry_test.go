@@ -44,8 +44,8 @@ func TestRetryPolicy_TriesAgainOnlyWhatDidNotHappen(t *testing.T) {
 	}
 }
 
-// What the driver makes of it, on a cluster where every request could go to another node. The row
-// is where the driver takes the first node for all three replicas, see hosts.go.
+// What the driver does with the policy, on a cluster where every request could go to another node.
+// The row is where the driver takes the first node for all three replicas, see hosts.go.
 func TestRetryPolicy_InTheDriver(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{Nodes: 3, Tokens: [][]int64{{-4e18, -3e18, -2e18}, {0, 1e18, 2e18}, {4e18, 5e18, 6e18}}})
@@ -107,7 +107,7 @@ func TestRetryPolicy_InTheDriver(t *testing.T) {
 	}
 }
 
-// awaitNodes waits until the driver is connected to all nodes, which it does in its own time.
+// awaitNodes waits until the driver is connected to all nodes, which it does at its own pace.
 func awaitNodes(t *testing.T, s *gocql.Session, nodes int) {
 	t.Helper()
 	deadline, tick := time.After(time.Minute), time.NewTicker(time.Millisecond)

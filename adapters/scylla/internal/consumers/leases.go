@@ -13,8 +13,9 @@ import (
 	"orderflow/ports"
 )
 
-// A condition on address decides nothing that those on owner and epoch do not. It is there because
-// the server shows the columns of the condition, so that who loses a race is told by whom.
+// The condition on address decides nothing that those on owner and epoch do not decide. It is there
+// because the server returns the columns of the condition. So a process that loses a race learns
+// who has won.
 const (
 	selectLease  = `SELECT owner, address, epoch FROM consumer_leases WHERE name = ?`
 	countHolder  = `UPDATE consumer_leases SET epoch = ? WHERE name = ? IF owner = ? AND epoch = ? AND address = ?`
@@ -23,10 +24,10 @@ const (
 	removeHolder = `DELETE owner, address FROM consumer_leases WHERE name = ? IF owner = ? AND epoch = ?`
 )
 
-// leaseAttempts is how often a lease is looked at and written until a call is given up.
+// leaseAttempts is how often a lease is read and written in one call.
 const leaseAttempts = 5
 
-// lease is what is stored about one. Without a holder, owner is the nil UUID.
+// lease is a stored lease. Without a holder, owner is the nil UUID.
 type lease struct {
 	owner ports.LeaseOwner
 	epoch uint64
@@ -41,12 +42,12 @@ func (s *Records) AcquireLease(ctx context.Context, name string, owner ports.Lea
 	return epoch, nil
 }
 
-// acquireLease looks who holds the lease and writes on condition that this is still so. A write
-// whose outcome is unknown is followed by another look: if it happened the lease is held by owner,
+// acquireLease reads who holds the lease, and writes on condition that this is still so. After a
+// write whose outcome is unknown it reads again: if the write happened the lease is held by owner,
 // and is renewed.
 func (s *Records) acquireLease(ctx context.Context, name string, owner ports.LeaseOwner, ttl time.Duration) (uint64, error) {
 	if ttl < time.Second {
-		return 0, fmt.Errorf("a lease of %s, where a second is the least", ttl)
+		return 0, fmt.Errorf("a lease of %s; the minimum is a second", ttl)
 	}
 	if err := s.c.Enter(ctx); err != nil {
 		return 0, err
@@ -76,7 +77,7 @@ func (s *Records) acquireLease(ctx context.Context, name string, owner ports.Lea
 		}
 	}
 	if failure == nil {
-		failure = errors.New("it changes hands all the time")
+		failure = errors.New("its holder changes all the time")
 	}
 	return 0, cluster.Undecided(failure, onItsWay)
 }
@@ -102,9 +103,9 @@ func (s *Records) readLease(ctx context.Context, name string) (now lease, err er
 }
 
 // writeLease takes a lease that is free, in a new epoch, or renews it. Otherwise the epoch is 0,
-// and found whom the server has found in possession.
+// and found is the holder that the server has found.
 //
-// The server counts the time of a cell from the beginning of a second, so there is one more.
+// The server counts the TTL of a cell from the beginning of a second, so a second is added.
 func (s *Records) writeLease(
 	ctx context.Context, name string, now lease, owner ports.LeaseOwner, ttl time.Duration,
 ) (epoch uint64, found ports.LeaseOwner, err error) {
@@ -133,7 +134,7 @@ func (s *Records) writeLease(
 	return 0, found, err
 }
 
-// condition are the values of owner, epoch and address, each of which is null when there is none.
+// condition returns the values of owner, epoch and address. Each is null when there is none.
 func (l lease) condition() []any {
 	condition := []any{nil, nil, nil}
 	if l.owner.ID != uuid.Nil {
@@ -145,8 +146,8 @@ func (l lease) condition() []any {
 	return condition
 }
 
-// ReleaseLease implements [ports.Leases]. The condition on the epoch keeps a try that arrives late
-// from ending a lease that the owner has taken anew.
+// ReleaseLease implements [ports.Leases]. The condition on the epoch keeps an attempt that arrives
+// late from ending a lease that the owner has taken again.
 func (s *Records) ReleaseLease(ctx context.Context, name string, owner ports.LeaseOwner) error {
 	if err := s.releaseLease(ctx, name, owner); err != nil {
 		return fmt.Errorf("release lease of %s: %w", name, err)
@@ -172,7 +173,7 @@ func (s *Records) releaseLease(ctx context.Context, name string, owner ports.Lea
 		}
 		_, _, err = s.c.Conditional(ctx, removeHolder, name, owner.ID, int64(now.epoch))
 		switch {
-		case err == nil: // if it was not applied the lease has ended just now
+		case err == nil: // if it was not applied, the lease has ended already
 			return nil
 		case cluster.NotApplied(err, cluster.ConditionalWrite):
 			return cluster.Undecided(err, onItsWay)

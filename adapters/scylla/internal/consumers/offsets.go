@@ -17,12 +17,13 @@ const (
 )
 
 // SaveOffsets stores, for each stream, the time up to which a consumer has handled everything in
-// it: a version 1 UUID, as the CDC log has. Streams that are not named keep what they have; one
-// that is not saved for a week is forgotten. After an error some may be saved and some not.
+// it: a version 1 UUID, as in the CDC log. Streams that are not named keep their offsets. An offset
+// that is not saved for a week is forgotten. After an error some offsets may be saved and others
+// not.
 //
-// The epoch is that of the lease under which the consumer runs, see [Store.AcquireLease]; 0 without
-// a lease. What is saved in a lower epoch than something else for the same stream does not count,
-// whichever comes later.
+// The epoch is that of the lease under which the consumer runs, see [Store.AcquireLease]. It is 0
+// without a lease. For each stream, only the offsets of the highest epoch count, whichever comes
+// later.
 func (s *Records) SaveOffsets(ctx context.Context, consumer string, epoch uint64, offsets map[string]uuid.UUID) error {
 	if err := s.saveOffsets(ctx, consumer, epoch, offsets); err != nil {
 		return fmt.Errorf("save offsets of %s in epoch %d: %w", consumer, epoch, err)
@@ -52,8 +53,8 @@ func (s *Records) saveOffsets(ctx context.Context, consumer string, epoch uint64
 	return cluster.Translate(ctx, s.c.Session.ExecuteBatch(batch), cluster.PlainWrite)
 }
 
-// LoadOffsets returns what SaveOffsets stored in the highest epoch of each stream; nothing for a
-// consumer that never saved, or that was away for a week.
+// LoadOffsets returns what SaveOffsets stored in the highest epoch of each stream. It returns
+// nothing for a consumer that never saved, or that has not saved for a week.
 func (s *Records) LoadOffsets(ctx context.Context, consumer string) (map[string]uuid.UUID, error) {
 	offsets, err := s.loadOffsets(ctx, consumer)
 	if err != nil {

@@ -26,8 +26,8 @@ const (
 	selectSkips = `SELECT ` + skipColumns + ` FROM skipped_events WHERE consumer = ?`
 )
 
-// confirmAttempts is how often something is written until it shows. The pauses between them add up
-// to three seconds, which is more than clocks differ that anybody looks after.
+// confirmAttempts is how often something is written until it shows. The pauses between the attempts
+// add up to three seconds, which is more than synchronised clocks differ.
 const confirmAttempts = 7
 
 var errHidden = fmt.Errorf("%w: what was written does not show; the clocks of the nodes differ by seconds",
@@ -35,10 +35,10 @@ var errHidden = fmt.Errorf("%w: what was written does not show; the clocks of th
 
 // confirm writes until a read shows what was written.
 //
-// Plain writes are put in order by the clocks of the nodes that happened to coordinate them, and of
-// two of the same microsecond a deletion wins. So an order that is parked right after it was taken
-// out could vanish, and one that is taken out right after it was parked could stay. It is rare that
-// anything is parked, so a read each time is cheaper than conditional writes.
+// The order of plain writes is given by the clocks of the nodes that happened to coordinate them,
+// and of two in the same microsecond a deletion wins. So an aggregate that is parked right after it
+// was released could vanish, and one that is released right after it was parked could stay. Parking
+// is rare, so a read each time is cheaper than conditional writes.
 func (s *Records) confirm(ctx context.Context, write func() error, shows func() (bool, error)) error {
 	return s.c.Insist(ctx, confirmAttempts, func() error {
 		if err := write(); err != nil {
@@ -54,8 +54,8 @@ func (s *Records) confirm(ctx context.Context, write func() error, shows func() 
 	})
 }
 
-// Park implements [ports.ParkingLot]. Once it has returned the entry is on a quorum of nodes, and
-// no offset that is saved later can be there without it.
+// Park implements [ports.ParkingLot]. When it returns, the entry is on a quorum of nodes. So no
+// offset that is saved later can be there without it.
 func (s *Records) Park(ctx context.Context, parked ports.ParkedAggregate) error {
 	if err := s.park(ctx, parked); err != nil {
 		return fmt.Errorf("park %s for %s: %w", parked.AggregateID, parked.Consumer, err)
@@ -72,7 +72,7 @@ func (s *Records) park(ctx context.Context, parked ports.ParkedAggregate) error 
 	parked.FailedAt, parked.ParkedAt, parked.RetriedAt = inMillis(parked.FailedAt), inMillis(parked.ParkedAt), inMillis(parked.RetriedAt)
 	return s.confirm(ctx,
 		func() error {
-			// No nulls: each would be a tombstone. The zero time is the time that it is.
+			// No nulls: each would be a tombstone. The zero time is stored as it is.
 			return s.c.Exec(ctx, insertParked, parked.Consumer, parked.AggregateID, parked.AggregateType, int64(parked.SequenceNumber), parked.EventID, parked.EventType,
 				string(parked.Kind), parked.Error, parked.Attempts, parked.FailedAt.UnixMilli(), parked.ParkedAt.UnixMilli(), parked.RetriedAt.UnixMilli())
 		},
@@ -107,7 +107,7 @@ func (s *Records) unpark(ctx context.Context, consumer string, orderID uuid.UUID
 func (s *Records) Parked(ctx context.Context, consumer string, after ports.Cursor, limit int) (ports.ParkedPage, error) {
 	page, err := s.listParked(ctx, consumer, after, limit)
 	if err != nil {
-		return ports.ParkedPage{}, fmt.Errorf("parked orders of %s: %w", consumer, err)
+		return ports.ParkedPage{}, fmt.Errorf("parked aggregates of %s: %w", consumer, err)
 	}
 	return page, nil
 }
@@ -139,7 +139,8 @@ func (s *Records) listParked(ctx context.Context, consumer string, after ports.C
 func (s *Records) selectParked(ctx context.Context, consumer, condition string, args ...any) (orders []ports.ParkedAggregate, err error) {
 	iter := s.c.Query(ctx, selectParked+condition, append([]any{consumer}, args...)...).Iter()
 	var p ports.ParkedAggregate
-	var kind, typed string // a type is empty, as null is, where an earlier version has stored the entry
+	// typed is null in an entry that an earlier version has stored. It is read as empty.
+	var kind, typed string
 	var failed, parked, retried int64
 	for iter.Scan(&p.AggregateID, &typed, &p.SequenceNumber, &p.EventID, &p.EventType, &kind, &p.Error, &p.Attempts, &failed, &parked, &retried) {
 		p.Consumer, p.AggregateType, p.Kind = consumer, typed, ports.FailureKind(kind)
@@ -246,11 +247,11 @@ func (s *Records) selectSkips(ctx context.Context, consumer, condition string, a
 	return skips, cluster.Translate(ctx, iter.Close(), cluster.Read)
 }
 
-// storable is text as the server takes it. What went wrong with bytes that nobody could read may
-// quote them.
+// storable returns text in a form that the server accepts. The text of an error about invalid bytes
+// may quote them.
 func storable(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
-// inMillis is a time as it comes back.
+// inMillis returns a time as it is read back.
 func inMillis(t time.Time) time.Time { return fromMillis(t.UnixMilli()) }
 
 func fromMillis(millis int64) time.Time { return time.UnixMilli(millis).UTC() }

@@ -44,8 +44,8 @@ func (s *Records) consumer(ctx context.Context, name string) (ports.ConsumerReco
 	return record, err
 }
 
-// readConsumer returns a record and the id of the save that it comes from; revision 0 when there is
-// none.
+// readConsumer returns a record and the id of the save that wrote it. The revision is 0 when there
+// is none.
 func (s *Records) readConsumer(ctx context.Context, name string) (record ports.ConsumerRecord, saveID uuid.UUID, err error) {
 	record.Name = name
 	var from, switched *int64
@@ -68,9 +68,9 @@ func (s *Records) SaveConsumer(ctx context.Context, record ports.ConsumerRecord)
 	return saved, nil
 }
 
-// saveConsumer saves like an append commits: when the outcome is unknown a serial read tells, and
-// if nothing happened the same statement is sent again. The condition keeps it from happening
-// twice.
+// saveConsumer saves in the same way as an append commits: when the outcome is unknown, a serial
+// read shows it, and if nothing happened the same statement is sent again. The condition keeps it
+// from happening twice.
 func (s *Records) saveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
 	if err := s.c.Enter(ctx); err != nil {
 		return record, err
@@ -102,7 +102,8 @@ func (s *Records) saveConsumer(ctx context.Context, record ports.ConsumerRecord)
 			return record, cluster.Undecided(err, true)
 		case savedBy == saveID:
 			return record, nil
-		case now.Revision > record.Revision: // what is there came after one that may have been this one
+		// the stored record was saved after one that may have been this one
+		case now.Revision > record.Revision:
 			return record, cluster.Undecided(cmp.Or(failure, errOvertaken), true)
 		case now.Revision != expected:
 			return record, ports.ErrVersionConflict

@@ -1,4 +1,4 @@
-// Package paging is how listings of records go on from page to page.
+// Package paging implements how listings of records continue from page to page.
 package paging
 
 import (
@@ -14,8 +14,8 @@ import (
 // maxPage bounds every page, whatever the caller's limit.
 const maxPage = 100_000
 
-// Limit returns how many entries a page may have, or an error for a limit that would never get
-// anywhere.
+// Limit returns how many entries a page may have, or an error for a limit with which a listing
+// would make no progress.
 func Limit(limit int) (int, error) { return min(limit, maxPage), portkit.CheckLimit(limit) }
 
 // Place is the place of a listing of records.
@@ -32,7 +32,7 @@ func (p Place) Cursor(listing string) ports.Cursor {
 	return portkit.CursorAt(listing, place)
 }
 
-// PlaceOf returns the place behind which a listing goes on; false at the beginning.
+// PlaceOf returns the place after which a listing continues. ok is false at the beginning.
 func PlaceOf(listing string, cursor ports.Cursor) (p Place, ok bool, err error) {
 	place, err := portkit.PlaceOf(listing, cursor)
 	if err != nil || place == "" {

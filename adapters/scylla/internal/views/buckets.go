@@ -17,16 +17,16 @@ const (
 )
 
 const (
-	// maxKnownBuckets bounds the memory of knownBuckets; that is thirty years of one partition, or
-	// a day of ten thousand.
+	// maxKnownBuckets bounds the memory of knownBuckets. That is enough for thirty years of one
+	// partition, or a day of ten thousand.
 	maxKnownBuckets = 10_000
 	// MaxBuckets bounds the buckets that are read for one page. A listing whose rows have moved
-	// away leaves empty ones behind.
+	// away leaves empty buckets.
 	MaxBuckets = 64
 )
 
-// knownBuckets are buckets that this process has noted, so that it need not note them with every
-// row.
+// knownBuckets are buckets that this process has recorded, so that it does not record them with
+// every row.
 type knownBuckets struct {
 	mu    sync.Mutex
 	names map[string]bool
@@ -47,13 +47,14 @@ func (k *knownBuckets) add(name string) {
 	k.names[name] = true
 }
 
-// bucketColumn returns the place of the bucket among the columns of a table; -1 when it has none.
+// bucketColumn returns the index of the bucket among the columns of a table. It is -1 when there is
+// none.
 func bucketColumn(table *projection.Table) int {
 	return slices.IndexFunc(table.Columns, func(c projection.Column) bool { return c.Role == projection.Bucket })
 }
 
-// noteBucket makes the bucket of a row known to listings. The note is there before the row; it is
-// never taken away.
+// noteBucket makes the bucket of a row known to listings. The bucket is recorded before the row is
+// written, and stays recorded.
 func (s *Views) noteBucket(ctx context.Context, view ports.ViewID, table *projection.Table, row projection.Row) error {
 	at := bucketColumn(table)
 	if at < 0 {

@@ -13,19 +13,19 @@ import (
 )
 
 const (
-	// dropPage is how many partition keys are fetched at a time, and dropsAtOnce how many
-	// partitions are deleted at a time.
+	// dropPage is how many partition keys are fetched at a time. dropsAtOnce is how many partitions
+	// are deleted at a time.
 	dropPage    = 1000
 	dropsAtOnce = 16
 )
 
-// DropView implements [ports.ViewDropper]. The tables are shared by all views, so it reads the
-// partition keys of all of them, page by page, and deletes those partitions that belong to the
-// view: rows, notes about buckets, and states.
+// DropView implements [ports.ViewDropper]. The tables are shared by all views. So it reads the
+// partition keys of all of them, page by page, and deletes the partitions that belong to the view:
+// rows, recorded buckets, and states.
 //
 // The deletions carry the time as their timestamp, and not a sequence number. That is far above any
-// sequence number, so they win over whatever was or still will be written to the view, which is
-// never used again.
+// sequence number, so they win over whatever was or will be written to the view, which is never
+// used again.
 func (s *Views) DropView(ctx context.Context, view ports.ViewID, table *projection.Table) error {
 	if err := s.dropView(ctx, view, table); err != nil {
 		return fmt.Errorf("drop %s/%d: %w", view.Consumer, view.Generation, err)
@@ -55,7 +55,7 @@ func (s *Views) dropView(ctx context.Context, view ports.ViewID, table *projecti
 	return s.dropPartitions(ctx, view, statePartitions)
 }
 
-// The rest of the partition keys of two tables that are not those of projections.
+// The other columns of the partition keys of two tables that are not those of projections.
 var (
 	bucketPartitions = &projection.Table{Name: "view_buckets", Columns: []projection.Column{
 		{Name: "table_name", Kind: projection.Text}, {Name: "partition_values", Kind: projection.Text},
@@ -65,8 +65,8 @@ var (
 	}}
 )
 
-// dropPartitions deletes the partitions of a view in a table, of which only the columns of the
-// partition key behind consumer and generation are given.
+// dropPartitions deletes the partitions of a view in a table. columns are those of the partition
+// key after consumer and generation.
 func (s *Views) dropPartitions(ctx context.Context, view ports.ViewID, table *projection.Table) error {
 	find := fmt.Sprintf(`SELECT DISTINCT consumer, generation, %s FROM %s`,
 		strings.Join(columnNames(table.Columns), ", "), table.Name)

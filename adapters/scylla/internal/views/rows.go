@@ -19,8 +19,8 @@ import (
 const tablePage = 100
 
 // Rows implements [ports.ViewReader]. A listing with buckets goes from bucket to bucket and may
-// return a short page when many of them are empty. The whole table is read in the order of tokens;
-// it is shared by all views, so the rows of others are read, too, and left out here.
+// return a short page when many of them are empty. The whole table is read in the order of tokens.
+// All views share the table, so the rows of others are read, too, and left out here.
 func (s *Views) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
 	page, err := s.rows(ctx, q)
 	if err != nil {
@@ -61,11 +61,11 @@ type rowReader struct {
 	listing string
 	// partition is the number of partition columns and the bucket.
 	partition int
-	// after is the key behind which the page starts, or of such a key as much as the bucket, which
-	// is then behind it as a whole; nil at the beginning.
+	// after is the key after which the page starts. It may be only the columns up to the bucket;
+	// then the page starts after that bucket. It is nil at the beginning.
 	after projection.Row
 	rows  []projection.Row
-	// done is where the page ends when it is short, but not the last one.
+	// done is where a page ends that is short, but not the last one.
 	done projection.Row
 }
 
@@ -113,7 +113,7 @@ func (r *rowReader) page() ports.RowPage {
 	}
 }
 
-// missing is how many rows are still to be read.
+// missing returns how many rows are still to be read.
 func (r *rowReader) missing() int { return r.query.Limit + 1 - len(r.rows) }
 
 // readTable reads what is left of the partition of the last row, and then the partitions with
@@ -176,10 +176,10 @@ func (r *rowReader) readBuckets() error {
 	return nil
 }
 
-// readPartition reads rows of one partition whose key starts with prefix, and that come behind the
-// key after, if there is one.
+// readPartition reads rows of one partition whose key starts with prefix. If after is given, it
+// reads those that come after that key.
 //
-// Behind a key (a, b) with b descending come first the rows with the same a and a smaller b, and
+// After a key (a, b) with b descending come first the rows with the same a and a smaller b, and
 // then those with a greater a. That is one query for each column, and none needs a comparison of
 // several columns in several directions.
 func (r *rowReader) readPartition(prefix []any, after projection.Row) error {
@@ -199,7 +199,7 @@ func (r *rowReader) readPartition(prefix []any, after projection.Row) error {
 	return nil
 }
 
-// find reads the rows whose key starts with prefix and that fit one more condition.
+// find reads the rows whose key starts with prefix and that meet one more condition.
 func (r *rowReader) find(prefix []any, condition string, value any) error {
 	table := r.query.Table
 	cql := fmt.Sprintf(`SELECT %s FROM %s WHERE consumer = ? AND generation = ?%s%s LIMIT ?`,

@@ -12,8 +12,8 @@ import (
 	"orderflow/ports"
 )
 
-// bindRow returns the values of a whole row, the view first. The zero time is null, which as a
-// write of its own takes the place of an earlier time.
+// bindRow returns the values of a whole row, the view first. The zero time is null, which is a
+// write that replaces an earlier time.
 func bindRow(view ports.ViewID, table *projection.Table, row projection.Row) []any {
 	values := bindKey(view, table.Key(row))
 	for _, value := range row[table.KeyLen():] {
@@ -26,7 +26,7 @@ func bindRow(view ports.ViewID, table *projection.Table, row projection.Row) []a
 }
 
 // bindKey returns the values of leading key columns, the view first. A key has no nulls: the zero
-// time is the time that it is.
+// time is stored as it is.
 func bindKey(view ports.ViewID, key []any) []any {
 	values := []any{view.Consumer, view.Generation}
 	for _, value := range key {
@@ -86,7 +86,7 @@ func (s *scanned) row() projection.Row {
 	return row
 }
 
-// encodeKey renders the values of key columns, for cursors and as the name of a partition.
+// encodeKey encodes the values of key columns, for cursors and as the name of a partition.
 func encodeKey(key []any) []byte {
 	values := make([]any, len(key))
 	for i, value := range key {

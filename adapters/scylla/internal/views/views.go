@@ -66,15 +66,15 @@ func (s *Views) readState(ctx context.Context, view ports.ViewID, orderID uuid.U
 	return ports.ViewState{SequenceNumber: uint64(sequence), Data: data}, cluster.Translate(ctx, err, cluster.Read)
 }
 
-// Apply implements [ports.ViewStore]: the rows, which are several writes, and when all are done the
-// state.
+// Apply implements [ports.ViewStore]: it writes the rows, which are several writes, and when all
+// are done the state.
 //
-// Every write carries the sequence number of the change as its timestamp. So whatever another
-// process, or a try that was given up, writes late loses against what is newer, and what it left
-// half done is completed by the next change, which puts and deletes also the rows of the steps in
+// Every write carries the sequence number of the change as its timestamp. So a late write of
+// another process, or of an attempt that was given up, loses against what is newer. What it left
+// half done is completed by the next change, which also puts and deletes the rows of the steps in
 // between.
 //
-// Changes of different aggregates are written at the same time, as many as a bound allows: a batch
+// Changes of different aggregates are written at the same time, as many as a bound allows. A batch
 // of them would be slower for the server, as its partitions are on different nodes.
 func (s *Views) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
 	if len(changes) == 1 {
@@ -180,7 +180,7 @@ func columnNames(columns []projection.Column) []string {
 	return names
 }
 
-// equals is the end of a condition that the columns have given values.
+// equals returns the end of a condition that the columns have given values.
 func equals(columns []projection.Column) string {
 	var condition strings.Builder
 	for _, c := range columns {
