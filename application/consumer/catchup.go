@@ -19,24 +19,33 @@ import (
 // effect.
 func (c *Consumer) plan(ctx context.Context) (ports.ConsumerRecord, error) {
 	return c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
-		if note := c.subject.Settle(record); note != "" {
+		note, behind := c.subject.Settle(record)
+		if note != "" {
 			c.log.Warn(note, "live", record.Live, "next", record.Next)
+		}
+		if behind {
+			return c.forgetCatchUp(ctx, record.Live)
 		}
 		return nil
 	})
 }
 
+// forgetCatchUp makes the next catch-up of a generation begin at the first aggregate. What an
+// earlier one has brought up is behind again. That is stored before the catch-up is requested.
+// Otherwise the next one would continue where the earlier one ended.
+func (c *Consumer) forgetCatchUp(ctx context.Context, live ports.Generation) error {
+	place, err := c.place(ctx, walkCatchUp, live)
+	if err == nil && place.Begun() {
+		err = place.End(ctx, time.Time{})
+	}
+	return err
+}
+
 // noteCatchUp makes the next life catch up, from the first aggregate on.
 func (c *Consumer) noteCatchUp(ctx context.Context) error {
 	_, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
-		// What an earlier catch-up has brought up is behind again. That is stored first. Otherwise
-		// the next catch-up would continue where the earlier one ended.
-		place, err := c.place(ctx, walkCatchUp, record.Live)
-		if err == nil && place.Begun() {
-			err = place.End(ctx, time.Time{})
-		}
 		record.CatchingUp = true
-		return err
+		return c.forgetCatchUp(ctx, record.Live)
 	})
 	return err
 }

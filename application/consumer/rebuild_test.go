@@ -423,6 +423,55 @@ func TestConsumer_Rebuild(t *testing.T) {
 		}
 	})
 
+	outcome(t, "is given up when the program goes back before it is complete, and the live generation is up to date", func(t *testing.T) {
+		store, id, other := memory.New(memory.Options{}), uuid.New(), uuid.New()
+		first := setupTable(store, 1)
+		stop := first.follow(t)
+		synctest.Wait()
+		first.write(t, id, 2)
+		synctest.Wait()
+		stop()
+
+		second := setupTable(store, 10)
+		second.found = []ports.VerifyDifference{{Detail: "not yet"}}
+		stop = second.follow(t)
+		synctest.Wait()
+		second.write(t, id, 1)
+		second.write(t, other, 3)
+		synctest.Wait()
+		stop()
+
+		third := setupTable(store, 1)
+		defer third.follow(t)()
+		synctest.Wait()
+		if err := third.consumer.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s := third.status(t); s.State != ports.ConsumerRunning || third.row(t, id) != 3 || third.row(t, other) != 3 || s.Live.Number != 1 {
+			t.Errorf("status = %+v, the rows say %d and %d, want 3 and 3 in generation 1", s, third.row(t, id), third.row(t, other))
+		}
+		if err := third.consumer.Rebuild(t.Context(), ports.RebuildRequest{}); err != nil {
+			t.Errorf("the generation that nobody builds any more is in the way: %v", err)
+		}
+	})
+
+	outcome(t, "is not aborted by a program of another version, as it would begin again", func(t *testing.T) {
+		store := memory.New(memory.Options{})
+		first := setupTable(store, 1)
+		stop := first.follow(t)
+		synctest.Wait()
+		stop()
+		second := setupTable(store, 10)
+		second.found = []ports.VerifyDifference{{Detail: "not yet"}}
+		stop = second.follow(t)
+		synctest.Wait()
+		defer stop()
+		refused := (*ports.RefusedError)(nil)
+		if err := first.consumer.AbortRebuild(t.Context()); !errors.As(err, &refused) {
+			t.Errorf("error %v, want a refusal", err)
+		}
+	})
+
 	outcome(t, "can be rolled back, to rows that are up to date", func(t *testing.T) {
 		b, id := setupTable(memory.New(memory.Options{}), 1), uuid.New()
 		defer b.follow(t)()

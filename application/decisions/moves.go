@@ -20,8 +20,15 @@ type Subject struct {
 
 // Settle makes the changes that follow from the version of the effect, without a decision of an
 // operator. It returns a note for the log. The note is empty when there is nothing to say.
-func (s Subject) Settle(record *ports.ConsumerRecord) (note string) {
+//
+// behind reports that a program of another version has run the consumer, and has gone back before
+// its generation was complete. It has moved the offset and has not kept the live generation up to
+// date. So every aggregate must be brought up to its head, from the first one on.
+func (s Subject) Settle(record *ports.ConsumerRecord) (note string, behind bool) {
 	switch {
+	case record.Live.Version == s.Version && s.buildsOther(*record):
+		record.Next.Version, record.CatchingUp = 0, true
+		return "another version of the program has begun to build a generation, which is dropped; the live one is brought up to date", true
 	case record.Live.Version == s.Version:
 	case !s.View: // a publisher keeps nothing that is read
 		record.Live.Version = s.Version
@@ -29,14 +36,20 @@ func (s Subject) Settle(record *ports.ConsumerRecord) (note string) {
 	// the program was rolled back
 	case record.Previous.Number != 0 && record.Previous.Version == s.Version:
 		record.Next, record.Previous = record.Previous, record.Next
-		return "the live generation is of another version of the reducer, going back to the previous one"
+		record.Previous.Version = 0 // it was not completed
+		return "the live generation is of another version of the reducer, going back to the previous one", false
 	case record.Next.Number != 0: // of a third version: it must be dropped first
 		record.Next.Version = 0
 	default:
 		record.Next = ports.Generation{Number: int(record.Revision) + 1, Version: s.Version}
-		return "the live generation is of another version of the reducer and is served as it is while the next one is built"
+		return "the live generation is of another version of the reducer and is served as it is while the next one is built", false
 	}
-	return ""
+	return "", false
+}
+
+// buildsOther reports whether a program of another version builds the next generation.
+func (s Subject) buildsOther(record ports.ConsumerRecord) bool {
+	return s.View && record.Next.Number != 0 && record.Next.Version != 0 && record.Next.Version != s.Version
 }
 
 // Consequence says what a reset to the events after from would do. The zero time means the first
@@ -88,6 +101,9 @@ func (s Subject) Abort(record *ports.ConsumerRecord) error {
 		return refuse("there is no rebuild of %s", s.Name)
 	case record.Live.Version != s.Version:
 		return refuse("the live generation of %s cannot be kept up to date by this version of the program: the rebuild has to be completed", s.Name)
+	case s.buildsOther(*record):
+		return refuse("generation %d of %s is built by another version of the program, which would begin again: stop the processes of that version",
+			record.Next.Number, s.Name)
 	}
 	record.Next.Version = 0
 	return nil
