@@ -3,9 +3,11 @@ package bootstrap_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"orderflow/bootstrap"
@@ -64,4 +66,46 @@ func TestOutage_figuresStandAlone(t *testing.T) {
 			t.Errorf("/v1/consumers: %+v", c)
 		}
 	}
+}
+
+// fullDisk is an event store that can write nothing while it is full.
+type fullDisk struct {
+	ports.EventStore
+	full *atomic.Bool
+}
+
+// Append implements [ports.EventStore].
+func (f fullDisk) Append(ctx context.Context, a ports.Append) (ports.Appended, error) {
+	if f.full.Load() {
+		return ports.Appended{}, fmt.Errorf("append: %w", ports.ErrFull)
+	}
+	return f.EventStore.Append(ctx, a)
+}
+
+// A full disk stops commands, and says what to do. All else goes on.
+func TestOutage_aFullDiskStopsWritesOnly(t *testing.T) {
+	t.Parallel()
+	var full atomic.Bool
+	app, _ := runAround(t, func(s *bootstrap.Storage) { s.EventStore = fullDisk{s.EventStore, &full} })
+	place(t, app)
+	await(t, "event with every consumer", func() error { return handled(t, app, 1) })
+
+	full.Store(true)
+	resp, err := http.Post(app.URL()+"/v1/orders", "application/json",
+		strings.NewReader(`{"customer_id":"ada","currency":"EUR","items":[{"sku":"A","quantity":1,"unit_price":5}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusInsufficientStorage || !strings.Contains(string(body), "free disk space") {
+		t.Errorf("status %d, %v: %s", resp.StatusCode, err, body)
+	}
+	for _, path := range []string{"/v1/orders?sku=A", "/v1/consumers", "/v1/tables/event_store", "/metrics", "/readyz"} {
+		if status, body := get(t, app.URL()+path); status != http.StatusOK {
+			t.Errorf("%s: status %d: %s", path, status, body)
+		}
+	}
+	full.Store(false)
+	placeAnother(t, app)
 }

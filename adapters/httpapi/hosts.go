@@ -36,8 +36,9 @@ func newGate(next http.Handler, address net.Addr, allowed []string) *gate {
 }
 
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch host := hostname(r.Host); {
-	case host != "" && !g.admits(host):
+	switch {
+	case !g.admits(r.Host):
+		host := hostname(r.Host)
 		endpoint.WriteProblem(w, endpoint.NewProblem(http.StatusMisdirectedRequest, codeMisdirected, fmt.Sprintf(
 			"this service is not known as %.100s: use localhost or its IP address, or start it with --allowed-hosts=%.100s",
 			host, host)))
@@ -52,8 +53,13 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// admits reports whether a request may name a host. HTTP/1.0 names none.
 func (g *gate) admits(host string) bool {
-	if g.any || host == "localhost" || strings.HasSuffix(host, ".localhost") || slices.Contains(g.allowed, host) {
+	if g.any {
+		return true
+	}
+	host = hostname(host)
+	if host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") || slices.Contains(g.allowed, host) {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)
@@ -88,6 +94,9 @@ func headerBytes(r *http.Request) int {
 // isClean reports whether http.ServeMux takes a path as it is. Others it would answer with a
 // redirection, which a client that has put a path together from parts does not expect.
 func isClean(p string) bool {
-	cleaned := path.Clean("/" + p)
-	return p == cleaned || p == cleaned+"/"
+	if p == "" || p[0] != '/' {
+		return false
+	}
+	cleaned := path.Clean(p)
+	return p == cleaned || cleaned != "/" && strings.TrimSuffix(p, "/") == cleaned
 }

@@ -85,6 +85,7 @@ func TestServer_oddRequestsAreProblems(t *testing.T) {
 		"an empty segment":           {"GET //v1/orders HTTP/1.1\r\n", 404, "route_not_found"},
 		"an empty segment inside":    {"POST /v1/orders//confirm HTTP/1.1\r\n", 404, "route_not_found"},
 		"an empty segment at an end": {"GET /v1/orders// HTTP/1.1\r\n", 404, "route_not_found"},
+		"nothing but slashes":        {"GET // HTTP/1.1\r\n", 404, "route_not_found"},
 		"a dot":                      {"GET /v1/customers/./orders HTTP/1.1\r\n", 404, "route_not_found"},
 		"two dots":                   {"GET /v1/customers/../orders?status=ACTIVE HTTP/1.1\r\n", 404, "route_not_found"},
 		"a slash at the end":         {"GET /v1/orders/ HTTP/1.1\r\n", 404, "route_not_found"},

@@ -141,16 +141,17 @@ func (c *Call) admit(inPath []checkedParameter, inQuery map[string]checkedParame
 	if err := c.service.origins.Check(c.request); err != nil { // methods that only read always pass
 		return NewProblem(http.StatusForbidden, CodeCrossOrigin, "a browser sent this on behalf of another site")
 	}
-	query, err := url.ParseQuery(c.request.URL.RawQuery)
-	if err != nil {
-		return Invalid(CodeInvalidParameter, FieldError{Message: "the query of the URL is not well-formed"})
+	if raw := c.request.URL.RawQuery; raw != "" {
+		var err error
+		if c.query, err = url.ParseQuery(raw); err != nil {
+			return Invalid(CodeInvalidParameter, FieldError{Message: "the query of the URL is not well-formed"})
+		}
 	}
-	c.query = query
 	if wrong, code := c.wrongParameters(inPath, inQuery); wrong != nil {
 		return Invalid(code, wrong...)
 	}
 	for _, rule := range rules {
-		if names := rule.blames(query); names != nil {
+		if names := rule.blames(c.query); names != nil {
 			p := NewProblem(http.StatusBadRequest, CodeInvalidParameter, rule.String())
 			for _, name := range names {
 				p.Errors = append(p.Errors, FieldError{Field: name, Message: rule.String()})
