@@ -94,8 +94,8 @@ func (f *file) deleted() error {
 	if _, _, links := inodeOf(info); links > 0 {
 		return nil
 	}
-	return fmt.Errorf("%s was deleted, and with it the events that were published before; restart the service, which takes what is at the "+
-		"path then for a new target", f.path)
+	return fmt.Errorf("%s was deleted, and with it the events that were published before; restart the service, "+
+		"which takes what is at the path then for a new target", f.path)
 }
 
 // undisturbed says whether the path still leads to the open file, and no other program has changed

@@ -148,8 +148,8 @@ func readIncarnation(path string) (incarnation, error) {
 	}
 	var i incarnation
 	if err := json.Unmarshal(content, &i); err != nil || i.ID == "" {
-		return incarnation{}, fmt.Errorf("%w: %s does not hold an identity; delete it, and the publisher begins with a new one", ports.ErrCorrupt,
-			path+identitySuffix)
+		return incarnation{}, fmt.Errorf("%w: %s does not hold an identity; delete it, and the publisher begins with a new one",
+			ports.ErrCorrupt, path+identitySuffix)
 	}
 	return i, nil
 }

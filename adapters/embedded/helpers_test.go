@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"reflect"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -279,4 +280,16 @@ func (l *lines) String() string {
 
 func (l *lines) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// waiting waits until n appends wait for their group. There is no signal for that; it takes a
+// moment only.
+func waiting(t *testing.T, store *embedded.Store, n int) {
+	t.Helper()
+	for store.Stats().Waiting != n {
+		if t.Context().Err() != nil {
+			t.Fatalf("%d appends wait, not %d", store.Stats().Waiting, n)
+		}
+		runtime.Gosched()
+	}
 }

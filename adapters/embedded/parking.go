@@ -57,7 +57,8 @@ func (s *Store) unpark(ctx context.Context, consumer string, aggregateID uuid.UU
 func (s *Store) Parked(ctx context.Context, consumer string, after ports.Cursor, limit int) (ports.ParkedPage, error) {
 	var page ports.ParkedPage
 	prefix := layout.ParkedPrefix(consumer)
-	next, err := s.db.List(ctx, engine.Listing{Prefix: prefix, After: after, Limit: limit}, func(key, value []byte) (bool, error) {
+	listing := engine.Listing{Prefix: prefix, After: after, Limit: limit}
+	next, err := s.db.List(ctx, listing, func(key, value []byte) (bool, error) {
 		parked, err := layout.DecodeParked(key[len(prefix):], value)
 		if err != nil {
 			if len(key) != len(prefix)+16 {
@@ -126,14 +127,16 @@ func (s *Store) Skips(ctx context.Context, q ports.SkipQuery) (ports.SkipPage, e
 	if q.AggregateID != uuid.Nil {
 		prefix = append(prefix, q.AggregateID[:]...)
 	}
-	next, err := s.db.List(ctx, engine.Listing{Prefix: prefix, After: q.After, Limit: q.Limit}, func(key, value []byte) (bool, error) {
+	listing := engine.Listing{Prefix: prefix, After: q.After, Limit: q.Limit}
+	next, err := s.db.List(ctx, listing, func(key, value []byte) (bool, error) {
 		skip, err := layout.DecodeSkip(key[len(below):], value)
 		if err != nil {
 			if len(key) != len(below)+16+8 {
 				return false, engine.Corrupt(err)
 			}
 			skip = ports.Skip{
-				AggregateID: uuid.UUID(key[len(below):][:16]), SequenceNumber: binary.BigEndian.Uint64(key[len(key)-8:]), Reason: unreadableEntry,
+				AggregateID: uuid.UUID(key[len(below):][:16]), SequenceNumber: binary.BigEndian.Uint64(key[len(key)-8:]),
+				Reason: unreadableEntry,
 			}
 			s.db.Damaged("skip of "+skip.AggregateID.String(), key, err, "the event stays skipped")
 		}

@@ -83,7 +83,8 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		return s.feed.Recover(before)
 	}
 	s.db, err = engine.Open(ctx, engine.Options{
-		Dir: options.Dir, CacheBytes: options.CacheBytes, ReserveBytes: uint64(options.ReserveBytes), Logger: options.Logger, FS: options.FS,
+		Dir: options.Dir, CacheBytes: options.CacheBytes, ReserveBytes: uint64(options.ReserveBytes),
+		Logger: options.Logger, FS: options.FS,
 	}, recover)
 	if err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -156,18 +155,6 @@ func appendLater(ctx context.Context, store *embedded.Store, a ports.Append) <-c
 		done <- outcome{a, err}
 	}()
 	return done
-}
-
-// waiting waits until n appends wait for their group. There is no signal for that; it takes a
-// moment only.
-func waiting(t *testing.T, store *embedded.Store, n int) {
-	t.Helper()
-	for store.Stats().Waiting != n {
-		if t.Context().Err() != nil {
-			t.Fatalf("%d appends wait, not %d", store.Stats().Waiting, n)
-		}
-		runtime.Gosched()
-	}
 }
 
 func TestAppend_CancelledWhileItWaitsIsWithdrawn(t *testing.T) {

@@ -210,13 +210,15 @@ func (s *Store) rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, erro
 		return ports.RowPage{}, err
 	}
 	var page ports.RowPage
-	page.Next, err = s.db.List(ctx, engine.Listing{Prefix: prefix, After: q.After, Limit: q.Limit}, func(key, value []byte) (bool, error) {
+	listing := engine.Listing{Prefix: prefix, After: q.After, Limit: q.Limit}
+	page.Next, err = s.db.List(ctx, listing, func(key, value []byte) (bool, error) {
 		row, err := layout.DecodeRow(q.Table, key[len(whole):], value)
 		if err != nil && len(q.Prefix) == q.Table.KeyLen() {
 			return false, engine.Corrupt(err)
 		}
 		if err != nil {
-			s.db.Damaged("row of "+q.Table.Name, key, err, "lists leave it out; verify finds that it is missing, and verify --repair replaces it")
+			s.db.Damaged("row of "+q.Table.Name, key, err,
+				"lists leave it out; verify finds that it is missing, and verify --repair replaces it")
 			return false, nil
 		}
 		page.Rows = append(page.Rows, row)

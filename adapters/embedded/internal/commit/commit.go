@@ -43,7 +43,10 @@ type Committer struct {
 // first append.
 func New(db *engine.DB, h *history.History, f *feed.Feed, now func() time.Time) *Committer {
 	c := &Committer{db: db, history: h, feed: f, now: now}
-	c.group = group{Committer: c, heads: map[uuid.UUID]layout.Head{}, commands: map[commandID]layout.Span{}, broken: map[uuid.UUID]error{}}
+	c.group = group{
+		Committer: c,
+		heads:     map[uuid.UUID]layout.Head{}, commands: map[commandID]layout.Span{}, broken: map[uuid.UUID]error{},
+	}
 	return c
 }
 

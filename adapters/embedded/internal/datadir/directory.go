@@ -92,7 +92,8 @@ func checkVersion(fs vfs.FS, dir string) (int, error) {
 		return 0, fmt.Errorf("%w: %s holds %q", ports.ErrCorrupt, fs.PathJoin(dir, versionName), content)
 	}
 	if version > formatVersion {
-		return 0, fmt.Errorf("%s: %w: it has format %d, and this program knows format %d; use the newer program, or another directory",
+		return 0, fmt.Errorf("%s: %w: it has format %d, and this program knows format %d; "+
+			"use the newer program, or another directory",
 			dir, ErrNewerFormat, version, formatVersion)
 	}
 	return version, nil
@@ -127,7 +128,8 @@ func lockDirectory(fs vfs.FS, dir string) (io.Closer, error) {
 	if owner, err := readOwner(fs, dir); err == nil {
 		who = owner.String()
 	}
-	return nil, fmt.Errorf("%w: data directory %s is in use by %s; stop it, or use another directory (%w)", ports.ErrLocked, dir, who, err)
+	return nil, fmt.Errorf("%w: data directory %s is in use by %s; stop it, or use another directory (%w)",
+		ports.ErrLocked, dir, who, err)
 }
 
 // readFile returns the content of a file.

@@ -163,7 +163,8 @@ func (m marks) checkManifest(fs vfs.FS, dir string) error {
 			return readableUpTo(fs, current.ManifestFilename, mark.size)
 		}
 	}
-	return fmt.Errorf("%w: %s: %s is in use, but %s was written last; %s", ports.ErrCorrupt, dir, name, m.manifests[0].name, WayOut)
+	return fmt.Errorf("%w: %s: %s is in use, but %s was written last; %s",
+		ports.ErrCorrupt, dir, name, m.manifests[0].name, WayOut)
 }
 
 func readableUpTo(fs vfs.FS, path string, size int64) error {

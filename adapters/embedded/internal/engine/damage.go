@@ -62,6 +62,7 @@ func (db *DB) Stats() Stats {
 	rows := db.damage.rows
 	db.damage.mu.Unlock()
 	return Stats{
-		DamagedRows: rows, FreeBytes: db.space.free.Load(), Full: db.space.short.Load() != nil, Failed: db.failure.cause.Load() != nil,
+		DamagedRows: rows, FreeBytes: db.space.free.Load(),
+		Full: db.space.short.Load() != nil, Failed: db.failure.cause.Load() != nil,
 	}
 }

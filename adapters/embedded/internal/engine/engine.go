@@ -144,7 +144,8 @@ func (db *DB) firstOf(err error) error {
 		return err
 	}
 	errno := syscall.Errno(0)
-	if err == nil || errors.As(*cause, &errno) || errors.Is(*cause, context.Canceled) || errors.Is(*cause, context.DeadlineExceeded) {
+	if err == nil || errors.As(*cause, &errno) ||
+		errors.Is(*cause, context.Canceled) || errors.Is(*cause, context.DeadlineExceeded) {
 		return *cause
 	}
 	return err

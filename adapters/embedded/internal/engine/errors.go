@@ -16,7 +16,8 @@ import (
 // own are the errors that need no translation.
 var own = []error{
 	context.Canceled, context.DeadlineExceeded,
-	ports.ErrNotFound, ports.ErrVersionConflict, ports.ErrOutcomeUnknown, ports.ErrUnavailable, ports.ErrCorrupt, ports.ErrClosed,
+	ports.ErrNotFound, ports.ErrVersionConflict, ports.ErrOutcomeUnknown, ports.ErrUnavailable,
+	ports.ErrCorrupt, ports.ErrClosed,
 	ports.ErrOffsetExpired, ports.ErrNoOffset, ports.ErrBadCursor, ports.ErrLocked, datadir.ErrNotOurs, datadir.ErrNewerFormat,
 }
 

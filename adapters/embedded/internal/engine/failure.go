@@ -32,7 +32,8 @@ func (db *DB) Fail(cause error) {
 		return
 	}
 	if db.failure.opened.Load() {
-		db.log.Error("the store writes no more; find the cause and restart the process; nothing acknowledged is lost", "dir", db.options.Dir, "error", cause)
+		db.log.Error("the store writes no more; find the cause and restart the process; nothing acknowledged is lost",
+			"dir", db.options.Dir, "error", cause)
 	}
 	if !isFull(cause) || !db.space.known.Load() {
 		db.failure.end()
@@ -49,7 +50,8 @@ func (db *DB) Err() error {
 	case isFull(*cause):
 		return fmt.Errorf("%w: the store stopped writing: %w; make room and restart the process", ports.ErrFull, *cause)
 	default:
-		return fmt.Errorf("%w: the store stopped writing: %w; restart the process after removing the cause", ports.ErrUnavailable, *cause)
+		return fmt.Errorf("%w: the store stopped writing: %w; restart the process after removing the cause",
+			ports.ErrUnavailable, *cause)
 	}
 }
 

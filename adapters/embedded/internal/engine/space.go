@@ -72,13 +72,15 @@ func (s *space) look() {
 	var short error
 	switch {
 	case err == nil && usage.AvailBytes < wanted:
-		short = fmt.Errorf("%w: the disk that holds %s has %s free, and writing continues at %s", ports.ErrFull, s.dir, size(usage.AvailBytes), size(wanted))
+		short = fmt.Errorf("%w: the disk that holds %s has %s free, and writing continues at %s",
+			ports.ErrFull, s.dir, size(usage.AvailBytes), size(wanted))
 	case s.jobs.foundNoRoom():
 		short = fmt.Errorf("%w: the store could not write a table in %s", ports.ErrFull, s.dir)
 	}
 	switch {
 	case short != nil && before == nil:
-		s.log.Error("the disk is full: the store answers reads and refuses writes until there is room", "dir", s.dir, "error", short)
+		s.log.Error("the disk is full: the store answers reads and refuses writes until there is room",
+			"dir", s.dir, "error", short)
 	case short == nil && before != nil:
 		s.log.Info("there is room on the disk again: writes continue", "dir", s.dir, "free", size(usage.AvailBytes))
 	}
@@ -135,7 +137,8 @@ func fullError(fs vfs.FS, dir, pebbleDir string, cause error) error {
 	if n, err := neededToOpen(fs, pebbleDir); err == nil {
 		needed = size(n)
 	}
-	err := fmt.Errorf("%w: the disk that holds %s has %s free, and opening needs about %s; make room and start again", ports.ErrFull, dir, free, needed)
+	err := fmt.Errorf("%w: the disk that holds %s has %s free, and opening needs about %s; make room and start again",
+		ports.ErrFull, dir, free, needed)
 	if cause != nil {
 		err = fmt.Errorf("%w (%w)", err, cause)
 	}

@@ -82,7 +82,8 @@ func (f *Feed) subscribe(ctx context.Context, consumer string) (*subscription, e
 	offset, known, err := f.offset(consumer)
 	switch oldest := f.oldest.Load(); {
 	case errors.Is(err, ports.ErrCorrupt):
-		f.db.Damaged("offset of "+consumer, layout.OffsetKey(consumer), err, "the consumer is brought up to date from the event store")
+		f.db.Damaged("offset of "+consumer, layout.OffsetKey(consumer), err,
+			"the consumer is brought up to date from the event store")
 		return nil, fmt.Errorf("%w: %w", ports.ErrOffsetExpired, err)
 	case err != nil:
 		return nil, err
@@ -91,7 +92,10 @@ func (f *Feed) subscribe(ctx context.Context, consumer string) (*subscription, e
 	case offset+1 < oldest:
 		return nil, fmt.Errorf("%w: it is at %d, and the feed starts at %d", ports.ErrOffsetExpired, offset, oldest)
 	}
-	sub := &subscription{feed: f, consumer: consumer, closed: make(chan struct{}), next: offset + 1, committed: offset, hadBeats: f.ring.beaten()}
+	sub := &subscription{
+		feed: f, consumer: consumer, closed: make(chan struct{}),
+		next: offset + 1, committed: offset, hadBeats: f.ring.beaten(),
+	}
 	sub.delivered.Store(offset)
 	f.open[consumer] = sub
 	return sub, nil

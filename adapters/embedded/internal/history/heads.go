@@ -32,7 +32,8 @@ func (h *History) Head(aggregateID uuid.UUID) (head layout.Head, found bool, err
 
 // HeadOfEvents returns what a head that cannot be read would say. cause is why it cannot be read.
 func (h *History) HeadOfEvents(aggregateID uuid.UUID, cause error) (head layout.Head, found bool, err error) {
-	h.db.Damaged("head of "+aggregateID.String(), layout.HeadKey(aggregateID), cause, "the last event says how long the history is")
+	h.db.Damaged("head of "+aggregateID.String(), layout.HeadKey(aggregateID), cause,
+		"the last event says how long the history is")
 	it, err := h.db.Prefix(layout.EventPrefix(aggregateID))
 	if err != nil {
 		return head, false, err
@@ -42,7 +43,8 @@ func (h *History) HeadOfEvents(aggregateID uuid.UUID, cause error) (head layout.
 		if decodeErr != nil {
 			err = engine.Corrupt(fmt.Errorf("the head of %s and its last event: %w", aggregateID, decodeErr))
 		}
-		head, found = layout.Head{Sequence: layout.SequenceOf(it.Key()), Position: position, AggregateType: record.AggregateType}, true
+		found = true
+		head = layout.Head{Sequence: layout.SequenceOf(it.Key()), Position: position, AggregateType: record.AggregateType}
 	}
 	return head, found, errors.Join(err, engine.Translate(it.Close()))
 }
@@ -63,7 +65,8 @@ func (h *History) ScanHeads(ctx context.Context, after ports.Cursor, limit int) 
 
 func (h *History) scanHeads(ctx context.Context, after ports.Cursor, limit int) (page ports.HeadPage, err error) {
 	durable := h.Durable()
-	page.Next, err = h.db.List(ctx, engine.Listing{Prefix: []byte{layout.SpaceHead}, After: after, Limit: limit}, func(key, value []byte) (bool, error) {
+	listing := engine.Listing{Prefix: []byte{layout.SpaceHead}, After: after, Limit: limit}
+	page.Next, err = h.db.List(ctx, listing, func(key, value []byte) (bool, error) {
 		id := layout.AggregateOf(key)
 		head, err := layout.DecodeHead(value)
 		if err != nil {
@@ -77,7 +80,9 @@ func (h *History) scanHeads(ctx context.Context, after ports.Cursor, limit int) 
 }
 
 // addHead adds a head to a page, as far as it is durable. It returns whether it did.
-func (h *History) addHead(page *ports.HeadPage, aggregateID uuid.UUID, head layout.Head, durable uint64) (added bool, err error) {
+func (h *History) addHead(
+	page *ports.HeadPage, aggregateID uuid.UUID, head layout.Head, durable uint64,
+) (added bool, err error) {
 	found := ports.Head{AggregateType: head.AggregateType, AggregateID: aggregateID, SequenceNumber: head.Sequence}
 	if head.Position > durable {
 		found.SequenceNumber, err = h.durableSequence(aggregateID, durable)

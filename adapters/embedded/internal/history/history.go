@@ -96,7 +96,8 @@ func (h *History) OfCommand(aggregateID uuid.UUID, span layout.Span) ([]eventsou
 
 // SpanOf searches the history for a command whose own row cannot be read.
 func (h *History) SpanOf(aggregateID, commandID uuid.UUID) (span layout.Span, found bool, err error) {
-	h.db.Damaged("command "+commandID.String(), layout.CommandKey(aggregateID, commandID), ports.ErrCorrupt, "the history says what it did")
+	h.db.Damaged("command "+commandID.String(), layout.CommandKey(aggregateID, commandID), ports.ErrCorrupt,
+		"the history says what it did")
 	all, err := h.between(context.Background(), aggregateID, 0, 0, h.Durable())
 	if err != nil {
 		return span, false, err
@@ -110,7 +111,9 @@ func (h *History) SpanOf(aggregateID, commandID uuid.UUID) (span layout.Span, fo
 
 // between returns the records of an aggregate between two sequence numbers, without these, up to
 // the position durable. A limit of 0 means no limit.
-func (h *History) between(ctx context.Context, aggregateID uuid.UUID, after, limit, durable uint64) ([]eventsourcing.Record, error) {
+func (h *History) between(
+	ctx context.Context, aggregateID uuid.UUID, after, limit, durable uint64,
+) ([]eventsourcing.Record, error) {
 	end := layout.EventKey(aggregateID, limit)
 	if limit == 0 {
 		end = layout.PrefixEnd(layout.EventPrefix(aggregateID))
@@ -147,7 +150,8 @@ func (h *History) between(ctx context.Context, aggregateID uuid.UUID, after, lim
 func (h *History) List(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error) {
 	var page ports.RecordPage
 	durable := h.Durable()
-	next, err := h.db.List(ctx, engine.Listing{Prefix: []byte{layout.SpaceEvent}, After: after, Limit: limit}, func(key, value []byte) (bool, error) {
+	listing := engine.Listing{Prefix: []byte{layout.SpaceEvent}, After: after, Limit: limit}
+	next, err := h.db.List(ctx, listing, func(key, value []byte) (bool, error) {
 		position, record, err := layout.DecodeRecord(value)
 		if err != nil {
 			id, sequence := layout.AggregateOf(key), layout.SequenceOf(key)

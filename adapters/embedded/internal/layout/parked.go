@@ -39,7 +39,8 @@ func DecodeParked(key, value []byte) (ports.ParkedAggregate, error) {
 	format, v := decodeEither(value, formatParked1, formatParked)
 	parked := ports.ParkedAggregate{
 		AggregateID:    k.uuid(),
-		SequenceNumber: v.uvarint(), EventID: v.uuid(), EventType: v.string(), Kind: ports.FailureKind(v.string()), Error: v.string(),
+		SequenceNumber: v.uvarint(), EventID: v.uuid(), EventType: v.string(),
+		Kind: ports.FailureKind(v.string()), Error: v.string(),
 		Attempts: int(v.uvarint()), FailedAt: v.time(), ParkedAt: v.time(), RetriedAt: v.time(),
 	}
 	if format != formatParked1 {
