@@ -19,6 +19,9 @@ import (
 // effect.
 func (c *Consumer) plan(ctx context.Context) (ports.ConsumerRecord, error) {
 	return c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
+		if c.wantsLease(*record) && !c.alone {
+			return nil // a process of another version may hold the lease and build its generation
+		}
 		note, behind := c.subject.Settle(record)
 		if note != "" {
 			c.log.Warn(note, "live", record.Live, "next", record.Next)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +107,21 @@ func sharedBy(store *memory.Store, g *group, name string) func(*consumer.Config)
 		c.Feed, c.Shared = member{store, g, name}, true
 		c.Leases, c.Owner = store, ports.LeaseOwner{ID: uuid.New(), Address: name}
 	}
+}
+
+// dropsRegistry counts how often a generation that is being built was marked to be dropped.
+type dropsRegistry struct {
+	*memory.Store
+	drops atomic.Int64
+}
+
+// SaveConsumer implements [ports.ConsumerRegistry].
+func (r *dropsRegistry) SaveConsumer(ctx context.Context, record ports.ConsumerRecord) (ports.ConsumerRecord, error) {
+	saved, err := r.Store.SaveConsumer(ctx, record)
+	if err == nil && record.Next.Number != 0 && record.Next.Version == 0 {
+		r.drops.Add(1)
+	}
+	return saved, err
 }
 
 func TestConsumer_Shared(t *testing.T) {
@@ -217,6 +233,21 @@ func TestConsumer_Shared(t *testing.T) {
 		}
 		if s := a.status(t); s.State != ports.ConsumerRunning {
 			t.Errorf("status = %+v", s)
+		}
+	})
+
+	outcome(t, "leaves alone what a process of a newer version builds", func(t *testing.T) {
+		store, g := memory.New(memory.Options{}), newGroup()
+		registry := &dropsRegistry{Store: store}
+		older := setupTable(store, 1, sharedBy(store, g, "a"), func(c *consumer.Config) { c.Registry = registry })
+		defer older.follow(t)()
+		<-time.After(time.Minute)
+		newer := setupTable(store, 2, sharedBy(store, g, "b"))
+		newer.found = []ports.VerifyDifference{{Detail: "not yet"}}
+		defer newer.follow(t)()
+		<-time.After(time.Hour)
+		if s := newer.status(t); registry.drops.Load() > 0 || s.Rebuild == nil || s.Rebuild.Phase != ports.RebuildRefused {
+			t.Errorf("the older one has dropped %d generations; the newer one: %+v", registry.drops.Load(), s.Rebuild)
 		}
 	})
 
