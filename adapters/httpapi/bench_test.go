@@ -57,8 +57,8 @@ func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) WriteHeader(status int)      { d.status = status }
 func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
 
-// BenchmarkCreateOrder is the work of this package on one command: all but the network and the
-// command itself.
+// BenchmarkCreateOrder measures the work of this package on one command: all but the network and
+// the command itself.
 func BenchmarkCreateOrder(b *testing.B) {
 	for _, items := range []int{1, 3, 1000} {
 		b.Run(fmt.Sprintf("items=%d", items), func(b *testing.B) {
@@ -81,7 +81,7 @@ func BenchmarkCreateOrder(b *testing.B) {
 	}
 }
 
-// BenchmarkCreateOrder_overLoopback has the network in it, with as many connections as there are
+// BenchmarkCreateOrder_overLoopback includes the network, with as many connections as there are
 // clients in parallel.
 func BenchmarkCreateOrder_overLoopback(b *testing.B) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

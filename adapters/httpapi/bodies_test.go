@@ -112,8 +112,8 @@ func TestBodies_messagesSayWhatToDo(t *testing.T) {
 	}
 }
 
-// What an escape sequence stands for is kept as it is, so that two texts that differ are never
-// stored as one.
+// The text of an escape sequence is kept as it is. So two texts that differ are never stored as the
+// same.
 func TestBodies_escapesAreKept(t *testing.T) {
 	t.Parallel()
 	for written, want := range map[string]string{
@@ -138,8 +138,8 @@ func TestBodies_escapesAreKept(t *testing.T) {
 	}
 }
 
-// Everything that is wrong with a body is said at once: its shape, and what the domain refuses of
-// the fields that could be read.
+// All faults of a body are reported at once: those of its shape, and what the domain refuses of the
+// fields that could be read.
 func TestBodies_everythingThatIsWrongIsSaid(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string][]string{
@@ -150,7 +150,7 @@ func TestBodies_everythingThatIsWrongIsSaid(t *testing.T) {
 			"customer_id", "items[0].quantity", "items[1].quantity", "items[1].unit_price", "more", "currency", "items[0].unit_price", "items[1].sku",
 		},
 		`{"customer_id":"a b"}`:            {"currency", "items", "customer_id"},
-		`{"customer_id":"a b","currency":`: {"currency"}, // nothing is known of what comes behind
+		`{"customer_id":"a b","currency":`: {"currency"}, // nothing is known of what comes after
 	} {
 		p := wantProblem(t, do(t, handlerOf(t, newShop().config()), post("/v1/orders", body)), http.StatusBadRequest, "", "")
 		var got []string
@@ -239,7 +239,7 @@ func TestBodies_contentType(t *testing.T) {
 	}
 }
 
-// A body that is compressed is not read as if it were not.
+// A compressed body is not read as if it were plain text.
 func TestBodies_compressed(t *testing.T) {
 	t.Parallel()
 	handler := handlerOf(t, newShop().config())
@@ -257,8 +257,8 @@ func TestBodies_compressed(t *testing.T) {
 // madeID is the id of an order that the client did not name.
 var madeID = uuid.UUID{6: 0x70, 8: 0x80, 15: 1}
 
-// Whatever the body: never a status of 5xx, always a problem on 4xx, and what is accepted is what
-// encoding/json reads and what the description allows.
+// For every body: the status is never 5xx, a 4xx has a problem document, and what is accepted is
+// what encoding/json reads and what the description allows.
 func FuzzCreateOrder(f *testing.F) {
 	for _, seed := range []string{
 		creation, bodyWith(3), creating(`{"sku":"\u0041","quantity":-0,"unit_price":9223372036854775807}`), `{"customer_id":null}`,
@@ -325,7 +325,7 @@ func referenceCommand(t *testing.T, body []byte) order.CreateOrder {
 	return command
 }
 
-// whole is the value of a number that is whole, however it is written.
+// whole returns the value of a number that is whole, in whatever form it is written.
 func whole(t *testing.T, n json.Number) int64 {
 	t.Helper()
 	exact, ok := new(big.Rat).SetString(n.String())
@@ -335,7 +335,7 @@ func whole(t *testing.T, n json.Number) int64 {
 	return exact.Num().Int64()
 }
 
-// At the edge of each limit the schemas say what is done: refused by one is refused by the other.
+// At the limits, the schemas and the API agree: what one refuses, the other refuses, too.
 func TestBodies_schemasAreWhatIsAccepted(t *testing.T) {
 	t.Parallel()
 	long := func(n int) string { return strings.Repeat("x", n) }

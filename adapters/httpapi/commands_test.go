@@ -69,7 +69,7 @@ func TestCommands_reachThePortAsSent(t *testing.T) {
 	}
 }
 
-// instantly is the answer to a command that did one thing.
+// instantly returns the answer to a command that did one thing.
 func instantly(r ports.CommandRequest[order.Command]) ports.CommandResult[order.Event] {
 	result, err := newShop().Handle(context.Background(), ports.CommandRequest[order.Command]{
 		CommandID: r.CommandID, CorrelationID: r.CorrelationID,
@@ -153,12 +153,13 @@ func TestCommands_ids(t *testing.T) {
 	})
 }
 
-// Ids of other systems are of many kinds. None is refused, each is kept as it came, and the same
-// text is the same UUID each time.
+// Ids of other systems have many forms. None is refused, each is kept as it came, and the same text
+// always gives the same UUID.
 func TestCommands_idsOfOtherSystems(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"4bf92f3577b34da6a3ce929d0e0e4736":                        "dfdbf5fc-94a9-5708-8207-2f2db69a4665", // W3C trace context
+		// W3C trace context
+		"4bf92f3577b34da6a3ce929d0e0e4736":                        "dfdbf5fc-94a9-5708-8207-2f2db69a4665",
 		"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01": "",
 		"1-67891233-abcdef012345678912345678":                     "", // AWS X-Ray
 		"Root=1-67891233-abcdef012345678912345678;Sampled=1":      "",

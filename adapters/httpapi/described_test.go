@@ -56,7 +56,7 @@ func (d description) resolve(node object) object {
 	return d.resolve(at.(object))
 }
 
-// operation finds the operation that serves a request; nil when there is none.
+// operation finds the operation that serves a request. It returns nil when there is none.
 func (d description) operation(method, path string) object {
 	path, _, _ = strings.Cut(path, "?")
 	if method == http.MethodHead {
@@ -89,7 +89,7 @@ func (d description) bodySchema(method, path string) object {
 	return body["content"].(object)["application/json"].(object)["schema"].(object)
 }
 
-// checkDescribed holds an answer against the description: its status, its headers, its media type
+// checkDescribed compares an answer with the description: its status, its headers, its media type
 // and its body.
 func checkDescribed(t testing.TB, r request, answer *httptest.ResponseRecorder) {
 	t.Helper()
@@ -141,9 +141,9 @@ func (d description) header(schema object, text, name string) string {
 	return d.check(schema, text, name)
 }
 
-// check reports the first place where value is not what schema says; "" when there is none. It
-// knows the keywords that the description uses, and fails on any other, so that none is taken for
-// checked that is not.
+// check returns the first place where value is not what schema says; "" when there is none. It
+// knows the keywords that the description uses, and fails on any other, so that every keyword is
+// really checked.
 func (d description) check(schema object, value any, at string) string {
 	schema = d.resolve(schema)
 	for keyword, argument := range schema {

@@ -1,5 +1,5 @@
 // Package httpapi is the server of the HTTP API: it listens, routes, observes and describes. What
-// it serves comes as a list of operations, see package endpoint; it knows no aggregate type.
+// it serves is given as a list of operations, see package endpoint. It knows no aggregate type.
 //
 //	endpoint       operations as values, the calls that they serve, and the one table from errors to problems
 //	aggregateapi   what the routes of every aggregate type share
@@ -15,15 +15,15 @@
 //
 // # Access
 //
-// The API has no authentication of its own, and whoever reaches it may use all of it, the
-// operations on consumers included. By default it listens on the loopback interface only. Anywhere
-// else it belongs behind something that knows who asks: a reverse proxy or a service mesh, which
-// can tell /v1/orders and /v1/customers, for applications, from the rest, for operators.
+// The API has no authentication. Whoever reaches it may use all of it, including the operations on
+// consumers. By default it listens on the loopback interface only. On any other interface it needs
+// a reverse proxy or a service mesh in front of it that authenticates clients. That can separate
+// /v1/orders and /v1/customers, for applications, from the rest, for operators.
 //
-// A browser sends what a page of another site makes it send, also to a service on the loopback
-// interface. Such a request is refused with 403 unless it only reads. A page can also have a name
-// of its own that leads to the loopback interface; a request that names a host which is not one of
-// the service is refused with 421. Clients that are no browsers are not affected.
+// A page of another site can make a browser send requests, also to a service on the loopback
+// interface. Such a request is refused with 403 unless it only reads. The name of such a page can
+// also resolve to the loopback interface. So a request that names a host which is not one of the
+// service is refused with 421. Clients that are not browsers are not affected.
 //
 // # Errors
 //

@@ -62,7 +62,8 @@ func TestExplain(t *testing.T) {
 					SequenceNumber: 1, EventVersion: 1, Consumers: []ports.ExplainedConsumer{{Unknown: gap}},
 				}}}, nil
 			}
-			wantStatus(t, do(t, handlerOf(t, shop.config()), get(path)), http.StatusOK) // do holds it against the description
+			// do compares it with the description
+			wantStatus(t, do(t, handlerOf(t, shop.config()), get(path)), http.StatusOK)
 		}
 	})
 

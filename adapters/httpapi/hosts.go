@@ -12,19 +12,19 @@ import (
 	"orderflow/adapters/httpapi/endpoint"
 )
 
-// gate turns away requests before they are routed.
+// gate refuses requests before they are routed.
 type gate struct {
 	next http.Handler
-	// any says that requests may name any host.
+	// any reports whether requests may name any host.
 	any     bool
 	allowed []string // in lower case
 }
 
 // newGate returns the gate of a server that listens on address, which may be nil.
 //
-// A page that a browser shows may have a name that its owner points to the loopback interface: then
-// the browser sends the page's requests to a service there as if it were the page's own. The name
-// in Host gives that away.
+// The owner of a page that a browser shows may let the page's name resolve to the loopback
+// interface. Then the browser sends the page's requests to a service there as if it were the page's
+// own. The Host header shows the name.
 func newGate(next http.Handler, address net.Addr, allowed []string) *gate {
 	g := &gate{next: next}
 	for _, host := range allowed {
@@ -66,7 +66,7 @@ func (g *gate) admits(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// hostname is the name in a Host header, without the port, in lower case.
+// hostname returns the name in a Host header, without the port, in lower case.
 func hostname(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -91,7 +91,7 @@ func headerBytes(r *http.Request) int {
 	return n
 }
 
-// isClean reports whether http.ServeMux takes a path as it is. Others it would answer with a
+// isClean reports whether http.ServeMux takes a path as it is. It would answer others with a
 // redirection, which a client that has put a path together from parts does not expect.
 func isClean(p string) bool {
 	if p == "" || p[0] != '/' {

@@ -11,13 +11,13 @@ import (
 	"testing"
 )
 
-// wildcard is a listener that listens on all interfaces, as far as its address tells.
+// wildcard is a listener whose address says that it listens on all interfaces.
 type wildcard struct{ net.Listener }
 
 func (wildcard) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4zero, Port: 8080} }
 
-// A page on evil.example may have its name lead to the loopback interface. The browser then sends
-// its requests here, and they pass for ones of the same origin.
+// The name of a page on evil.example may resolve to the loopback interface. The browser then sends
+// its requests here, and they look like requests of the same origin.
 func TestServer_namesOnlyTheHostsItHas(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -71,7 +71,8 @@ func TestServer_namesOnlyTheHostsItHas(t *testing.T) {
 	}
 }
 
-// What net/http would redirect or answer in plain text is a problem document as far as it can be.
+// Requests that net/http would redirect or answer in plain text get a problem document, as far as
+// that is possible.
 func TestServer_oddRequestsAreProblems(t *testing.T) {
 	t.Parallel()
 	server := start(t, newShop().config())

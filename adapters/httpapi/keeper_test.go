@@ -11,7 +11,7 @@ import (
 	"orderflow/ports"
 )
 
-// keeper looks after one consumer. It notes what it is asked to do, and answers with err.
+// keeper manages one consumer. It records what it is asked to do, and answers with err.
 type keeper struct {
 	err         error
 	consequence string
@@ -25,10 +25,10 @@ type keeper struct {
 	asked []string
 }
 
-// kept is the consumer that a keeper looks after.
+// kept is the consumer that a keeper manages.
 const kept = "orders-by-sku"
 
-// config wires a keeper into an API.
+// config connects a keeper to an API.
 func (k *keeper) config() apiConfig {
 	config := newShop().config()
 	config.Manager, config.Rebuilder, config.Parked, config.Skips, config.Records = k, k, k, k, k

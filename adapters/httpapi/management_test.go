@@ -54,7 +54,7 @@ func TestConsumers_doWhatIsAsked(t *testing.T) {
 	}
 }
 
-// everyConsumerRequest is one request for each operation that looks after a consumer.
+// everyConsumerRequest returns one request for each operation that manages a consumer.
 func everyConsumerRequest(consumer string) map[string]request {
 	path := "/v1/consumers/" + consumer
 	return map[string]request{
@@ -100,7 +100,7 @@ func TestConsumers_problems(t *testing.T) {
 	} {
 		for operation, r := range everyConsumerRequest(kept) {
 			if operation == "retry all" && (name == "still parked" || name == "not found" || name == "too late") {
-				continue // which mean something else there, or cannot happen
+				continue // which means something else there, or cannot happen
 			}
 			t.Run(operation+", "+name, func(t *testing.T) {
 				t.Parallel()
@@ -168,7 +168,7 @@ func TestConsumers_unknown(t *testing.T) {
 	})
 }
 
-// statuses are those of some consumers.
+// statuses are the statuses of some consumers.
 type statuses []ports.ConsumerStatus
 
 func (s statuses) Consumers(context.Context) []ports.ConsumerStatus { return s }
@@ -238,7 +238,7 @@ func TestConsumers_badRequests(t *testing.T) {
 	}
 }
 
-// At the edge of each limit the schemas say what is done.
+// At the limits, the schemas and the API agree.
 func TestConsumers_schemasAreWhatIsAccepted(t *testing.T) {
 	t.Parallel()
 	reason := func(text string) string { return `{"reason":"` + text + `"}` }

@@ -15,13 +15,14 @@ import (
 	"orderflow/adapters/httpapi/endpoint"
 )
 
-// observer is around all operations: it catches panics, counts, times and traces requests, and logs
-// them.
+// observer wraps all operations: it catches panics, counts, times, traces and logs requests.
 type observer struct {
-	next    http.Handler
-	logger  *slog.Logger
-	trace   func(r *http.Request) (ctx context.Context, end func(route string, status int)) // nil without traces
-	seconds *prometheus.HistogramVec                                                        // nil without metrics
+	next   http.Handler
+	logger *slog.Logger
+	// nil without traces
+	trace func(r *http.Request) (ctx context.Context, end func(route string, status int))
+	// nil without metrics
+	seconds *prometheus.HistogramVec
 }
 
 func newObserver(config Config, next http.Handler) (*observer, error) {
@@ -55,7 +56,9 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		o.record(rec, r, time.Since(start))
 		end(route(r), rec.answered())
 		if abort {
-			panic(http.ErrAbortHandler) // an answer that was begun and cannot be finished: the client must not take it for whole
+			// an answer that was begun and cannot be finished: the client must not take it for
+			// complete
+			panic(http.ErrAbortHandler)
 		}
 	}()
 	o.next.ServeHTTP(rec, r)
@@ -88,7 +91,7 @@ func (o *observer) record(rec *recorder, r *http.Request, took time.Duration) {
 	}
 }
 
-// route is the pattern that r matched, without its method: there are only so many of them, whatever
+// route returns the pattern that r matched, without its method. Their number is fixed, whatever
 // clients send.
 func route(r *http.Request) string {
 	_, path, found := strings.Cut(r.Pattern, " ")
@@ -104,7 +107,7 @@ func route(r *http.Request) string {
 	return path
 }
 
-// method keeps what clients make up out of the labels.
+// method returns a known name of a method, so that clients cannot make up values of the label.
 func method(name string) string {
 	switch name {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
@@ -115,13 +118,13 @@ func method(name string) string {
 	}
 }
 
-// recorder remembers the status of the answer; 0 before there is one.
+// recorder records the status of the answer. It is 0 before there is one.
 type recorder struct {
 	http.ResponseWriter
 	status int
 }
 
-// answered is the status that the client has got.
+// answered returns the status that the client has got.
 func (r *recorder) answered() int {
 	if r.status == 0 {
 		return http.StatusOK // a handler that wrote nothing
@@ -143,10 +146,10 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.ResponseWriter.Write(b)
 }
 
-// statusClientGone is not sent to anybody; metrics and logs show it for requests whose client left.
+// statusClientGone is never sent. Metrics and logs show it for requests whose client left.
 const statusClientGone = 499
 
-// Gone notes that the client has left without an answer.
+// Gone records that the client has left without an answer.
 func (r *recorder) Gone() { r.status = statusClientGone }
 
 // Unwrap is for http.ResponseController.

@@ -30,7 +30,8 @@ func labels(t *testing.T, registry *prometheus.Registry) map[string]uint64 {
 		}
 		for _, metric := range family.GetMetric() {
 			var values []string
-			for _, label := range metric.GetLabel() { // in the order of their names: method, route, status
+			// in the order of their names: method, route, status
+			for _, label := range metric.GetLabel() {
 				values = append(values, label.GetValue())
 			}
 			counts[strings.Join(values, " ")] = metric.GetHistogram().GetSampleCount()

@@ -19,7 +19,7 @@ func TestOpenAPI_golden(t *testing.T) {
 	golden(t, "openapi.golden.json", append(document, '\n'))
 }
 
-// The rules of OpenAPI 3.1 that can be checked without its own schema at hand.
+// The rules of OpenAPI 3.1 that can be checked without its own schema.
 func TestOpenAPI_isWellFormed(t *testing.T) {
 	t.Parallel()
 	root := served().root
@@ -129,8 +129,8 @@ func resolves(root object, ref string) bool {
 	return at != nil
 }
 
-// Whatever is described is served, by a route of its own; and whatever is served is described, as
-// far as requests for every path that anybody knows of can tell.
+// What is described is served, by a route of its own. What is served is described, as far as
+// requests for all known paths can show.
 func TestOpenAPI_isWhatIsServed(t *testing.T) {
 	t.Parallel()
 	config := newShop().config()
@@ -167,7 +167,7 @@ func TestOpenAPI_isWhatIsServed(t *testing.T) {
 	}
 }
 
-// Nobody is sent to another host for scripts or schemas.
+// No client is sent to another host for scripts or schemas.
 func TestOpenAPI_loadsNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
 	walk(served().root, "#", func(node object, at string) {

@@ -28,7 +28,7 @@ func TestGetOrder_beyondTheHead(t *testing.T) {
 	}
 }
 
-// What parameters have to do with each other is said as it is described.
+// Problems about parameters that depend on each other say what the description says.
 func TestQueries_saysWhatGoesTogether(t *testing.T) {
 	t.Parallel()
 	const (
@@ -46,7 +46,7 @@ func TestQueries_saysWhatGoesTogether(t *testing.T) {
 		"/v1/orders/" + orderID + "?at_sequence=1&at_time=2026-03-01T12:00:00Z":                {moment, "at_time", "at_sequence"},
 		"/v1/orders/" + orderID + "?at_sequence=1&min_sequence=1":                              {moment, "min_sequence", "at_sequence"},
 		"/v1/orders/" + orderID + "?at_sequence=1&min_sequence=1&at_time=2026-03-01T12:00:00Z": {moment, "min_sequence", "at_time", "at_sequence"},
-		// What is wrong by itself comes first, all of it.
+		// Faults of single parameters come first, all of them.
 		"/v1/orders?status=LOST&sku=&limit=0&cursor=*&sort=up&order_id=x": {
 			"cursor was not issued for this listing; start over without it; errors has 5 more", "cursor", "limit", "order_id", "sku", "sort", "status",
 		},
@@ -62,7 +62,7 @@ func TestQueries_saysWhatGoesTogether(t *testing.T) {
 	}
 }
 
-// A pattern is all that the description has to say which durations there are.
+// The description says only by a pattern which durations are accepted.
 func TestParameters_durationsAreWhatTheirPatternSays(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -96,7 +96,7 @@ func TestParameters_durationsAreWhatTheirPatternSays(t *testing.T) {
 				if code := send(text); code != http.StatusOK || err != nil || want > test.most || asked != want {
 					rt.Errorf("%q: status %d, %v; asked for %s", text, code, err, asked)
 				}
-				// What a Go program writes for a duration is fine, too.
+				// What a Go program writes for a duration is accepted, too.
 				d := time.Duration(rapid.Int64Range(0, int64(test.most/time.Millisecond)).Draw(rt, "ms")) * time.Millisecond
 				if code := send(d.String()); code != http.StatusOK || asked != d {
 					rt.Errorf("%s: status %d; asked for %s", d, code, asked)
@@ -111,7 +111,7 @@ func TestParameters_durationsAreWhatTheirPatternSays(t *testing.T) {
 	}
 }
 
-// parameterOf is a parameter as it is described.
+// parameterOf returns a parameter as it is described.
 func parameterOf(method, path, name string) object {
 	for _, p := range served().operation(method, path)["parameters"].([]any) {
 		if p.(object)["name"] == name {

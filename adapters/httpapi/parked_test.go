@@ -16,7 +16,7 @@ import (
 	"orderflow/ports"
 )
 
-// parkedOrders are n orders that are set aside, with ids that count up from 1.
+// parkedOrders returns n parked orders, with ids that count up from 1.
 func parkedOrders(n int) []ports.ParkedAggregate {
 	next := numbered()
 	var orders []ports.ParkedAggregate
@@ -121,7 +121,7 @@ func TestParked_retryOfAll(t *testing.T) {
 			case still.AggregateID:
 				return fmt.Errorf("retry: %w", &ports.StillParkedError{Parked: still})
 			case k.parked[3].AggregateID:
-				return ports.ErrNotFound // somebody else was faster
+				return ports.ErrNotFound // another request was faster
 			}
 			return nil
 		}

@@ -219,7 +219,7 @@ func TestProblems_ofPanics(t *testing.T) {
 	}
 }
 
-// An answer that breaks off must not look whole, so the connection is cut.
+// An answer that breaks off must not look complete, so the connection is closed.
 func TestProblems_ofPanics_inAnAnswer(t *testing.T) {
 	t.Parallel()
 	config := newShop().config()

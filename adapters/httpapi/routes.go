@@ -24,7 +24,7 @@ const (
 	codeNotReady         = "not_ready"
 )
 
-// newHandler makes the router, and everything it serves, out of the operations.
+// newHandler makes the router, and all that it serves, out of the operations.
 func newHandler(config Config, service *endpoint.Service) (http.Handler, error) {
 	var tags []endpoint.Tag
 	var operations []endpoint.Operation
@@ -39,7 +39,7 @@ func newHandler(config Config, service *endpoint.Service) (http.Handler, error) 
 	}
 	mux := http.NewServeMux()
 	for _, op := range operations {
-		switch op.ID { // these answer from what is known once all operations are
+		switch op.ID { // these need all operations to be known
 		case indexID:
 			op.Run = func(*endpoint.Call) (endpoint.Reply, error) {
 				return endpoint.Reply{Body: index(config.StoreID, operations)}, nil
@@ -72,8 +72,8 @@ func newHandler(config Config, service *endpoint.Service) (http.Handler, error) 
 // unmatched is the pattern of everything that no operation serves.
 const unmatched = "/"
 
-// pattern is a path in the language of http.ServeMux, in which / alone would stand for everything
-// below.
+// pattern returns a path in the language of http.ServeMux, in which / alone would stand for
+// everything below.
 func pattern(path string) string {
 	if path == "/" {
 		return "/{$}"

@@ -16,25 +16,27 @@ import (
 	"orderflow/adapters/httpapi/endpoint"
 )
 
-// Config is what a [Server] needs. Everything has a default, which the zero value stands for, but
-// for Run the Listener.
+// Config is what a [Server] needs. All fields have defaults, which the zero value stands for; only
+// Run needs a Listener.
 type Config struct {
-	// Resources are the parts of the API. The server adds what is about itself: /, /openapi.json,
-	// /livez, /readyz and /metrics.
+	// Resources are the parts of the API. The server adds the operations about itself: /,
+	// /openapi.json, /livez, /readyz and /metrics.
 	Resources []endpoint.Resource
 
-	// StoreID is the id of the store, which the index at / tells. Default: it tells none.
+	// StoreID is the id of the store, which the index at / shows. Default: the index shows none.
 	StoreID uuid.UUID
 
-	// Ready is asked by /readyz; its error says what is wrong, and is shown. Default: always ready.
+	// Ready is called by /readyz. Its error says what is wrong, and is shown. Default: always
+	// ready.
 	Ready func(context.Context) error
 	// Metrics serves /metrics. Default: there is no such route.
 	Metrics http.Handler
 	// Registerer gets the metrics of the requests. Default: none are made.
 	Registerer prometheus.Registerer
-	// Trace, when set, is told of each request before it is served. It returns the context that the
-	// request has from then on, and a function that is told of the end: the route, one of a fixed
-	// number, and the status, which is 499 for a client that left. Default: nothing is traced.
+	// Trace, unless nil, is called for each request before it is served. It returns the context
+	// that the request has from then on, and a function that is called at the end with the route,
+	// one of a fixed number, and the status, which is 499 for a client that left. Default: nothing
+	// is traced.
 	Trace func(r *http.Request) (ctx context.Context, end func(route string, status int))
 	// Logger gets each request at debug level, and failures of the service above that. Default:
 	// nothing is logged.
@@ -55,8 +57,8 @@ type Config struct {
 	// RequestTimeout bounds the work on one request. Default: 45 s, more than the longest wait for
 	// a view.
 	RequestTimeout time.Duration
-	// ShutdownTimeout is how long requests in flight may go on when the server stops. Default: 10
-	// s.
+	// ShutdownTimeout is how long requests in flight may continue when the server stops. Default:
+	// 10 s.
 	ShutdownTimeout time.Duration
 }
 
@@ -96,7 +98,7 @@ func (c Config) validate() error {
 	return nil
 }
 
-// lastWords is how long requests that were cut off at ShutdownTimeout have to answer.
+// lastWords is how long requests that were cancelled at ShutdownTimeout have to answer.
 const lastWords = time.Second
 
 // Server serves the API. It is an http.Handler as well, which needs no Run.
@@ -132,7 +134,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 // Run serves until ctx ends. Then it accepts no more connections, and ends at once what may take
 // long: requests that wait for a view, and those without a time limit. It lets other requests in
-// flight finish for at most ShutdownTimeout, cancels the contexts of those that are left, and
+// flight finish for at most ShutdownTimeout, and cancels the contexts of those that are left. It
 // returns nil when all of them have been answered. It can be called once.
 func (s *Server) Run(ctx context.Context) error {
 	if s.ran.Swap(true) {

@@ -133,7 +133,7 @@ func TestServer_stop_finishesWhatIsInFlight(t *testing.T) {
 	server.wait(t)
 }
 
-// refused returns once the server takes no more connections.
+// refused returns when the server takes no more connections.
 func refused(t *testing.T, url string) {
 	t.Helper()
 	for {
@@ -170,7 +170,7 @@ func TestServer_stop_cutsOffWhatTakesTooLong(t *testing.T) {
 	server.wait(t)
 }
 
-// Whoever waits for what will not come any more is told at once, and holds up nobody.
+// Clients that wait for something that will not come any more are told at once, and delay nothing.
 func TestServer_stop_endsWaits(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -59,7 +59,7 @@ func (codec) Decode(eventsourcing.Record) (projection.Event, error) {
 	return projection.Event{}, errors.New("the API does not decode")
 }
 
-// shop is a small order service in memory, behind the driving ports. Where a field is set, it is
+// shop is a small order service in memory, behind the driving ports. If a field is not nil, it is
 // called instead.
 type shop struct {
 	handle    func(context.Context, ports.CommandRequest[order.Command]) (ports.CommandResult[order.Event], error)
@@ -271,8 +271,8 @@ func (r request) http(ctx context.Context) *http.Request {
 	return made
 }
 
-// do sends a request to a handler and returns the answer, after a look at what is true of every
-// answer.
+// do sends a request to a handler and returns the answer, after it has checked what is true of
+// every answer.
 func do(t testing.TB, handler http.Handler, r request) *httptest.ResponseRecorder {
 	t.Helper()
 	recorder := httptest.NewRecorder()
@@ -321,7 +321,7 @@ func bodyOf[T any](t testing.TB, answer *httptest.ResponseRecorder) T {
 	return document
 }
 
-// wantProblem checks status and code, and the field to blame unless that is "".
+// wantProblem checks status and code, and the field that is named unless that is "".
 func wantProblem(t testing.TB, answer *httptest.ResponseRecorder, status int, code, field string) problemDocument {
 	t.Helper()
 	if answer.Code != status {

@@ -56,8 +56,8 @@ func TestTrace(t *testing.T) {
 	})
 }
 
-// The metadata of events is not the client's: no header and no member of a body gets there, so none
-// can pass for a trace context.
+// Clients cannot write the metadata of events: no header and no member of a body gets there. So
+// none can look like a trace context.
 func TestCommands_clientsCannotWriteMetadata(t *testing.T) {
 	t.Parallel()
 	shop := newShop()

@@ -10,7 +10,8 @@ import (
 	"orderflow/adapters/httpapi/orderapi"
 )
 
-// apiConfig is that of a whole API: the server, and the routes of orders and for operators.
+// apiConfig is the configuration of a whole API: the server, and the routes of orders and for
+// operators.
 type apiConfig struct {
 	serverConfig
 	orderConfig
@@ -37,7 +38,7 @@ func (c apiConfig) server() (*httpapi.Server, error) {
 	return httpapi.New(c.serverConfig)
 }
 
-// config wires a shop, with a keeper of the consumers who has nothing to do.
+// config connects a shop, with a keeper of consumers that has nothing to do.
 func (s *shop) config() apiConfig {
 	k := &keeper{}
 	return apiConfig{

@@ -17,8 +17,8 @@ import (
 // Body is the body of a command: a pointer to a type whose tags are the schema.
 type Body[C any] interface {
 	Read(*strictjson.Reader)
-	// Command returns the command for an aggregate. A creation is passed an id that it uses if the
-	// body has none.
+	// Command returns the command for an aggregate. For a creation, aggregateID is a new id, which
+	// it uses if the body has none.
 	Command(aggregateID uuid.UUID) C
 }
 
@@ -28,8 +28,8 @@ type Commands[C eventsourcing.Command, E any] struct {
 	Handler ports.CommandHandler[C, E]
 	// Codec renders the events.
 	Codec ports.Codec[any]
-	// Check, when set, says what else is malformed in a command of which some fields could not be
-	// read.
+	// Check, unless nil, returns what else is malformed in a command of which some fields could not
+	// be read.
 	Check func(C) error
 	// NewID makes the ids of commands and aggregates that clients did not name. It must be safe for
 	// concurrent use.
@@ -38,7 +38,7 @@ type Commands[C eventsourcing.Command, E any] struct {
 
 // Command is one command as a route.
 type Command[C any] struct {
-	// ID is that of the operation.
+	// ID is the id of the operation.
 	ID string
 	// Method and Suffix are those of the route. Suffix follows the path of the aggregate; it is
 	// empty for a creation.
@@ -47,7 +47,7 @@ type Command[C any] struct {
 	Summary, Description string
 	// Body returns a new body.
 	Body func() Body[C]
-	// BodyOptional says that the request may have none.
+	// BodyOptional reports whether the request may have no body.
 	BodyOptional bool
 }
 
@@ -82,7 +82,7 @@ func (s Commands[C, E]) Change(command Command[C]) endpoint.Operation {
 	return op
 }
 
-// Create returns the operation of a command that makes an aggregate.
+// Create returns the operation of a command that creates an aggregate.
 func (s Commands[C, E]) Create(command Command[C]) endpoint.Operation {
 	op := s.operation(command)
 	op.Path = s.Path
@@ -105,7 +105,8 @@ func (s Commands[C, E]) Create(command Command[C]) endpoint.Operation {
 		if err := s.read(c, true, body, aggregateID); err != nil {
 			return endpoint.Reply{}, err
 		}
-		if match != nil && !match.any { // the collection that is posted to has no version, so no entity tag matches it
+		// the collection that is posted to has no version, so no entity tag matches it
+		if match != nil && !match.any {
 			return endpoint.Reply{}, endpoint.NewProblem(http.StatusPreconditionFailed, endpoint.CodePreconditionFailed,
 				"a new "+s.noun()+" has no version yet: leave If-Match out")
 		}
@@ -126,7 +127,7 @@ func (s Commands[C, E]) Create(command Command[C]) endpoint.Operation {
 	return op
 }
 
-// operation has what all commands share.
+// operation returns what the operations of all commands share.
 func (s Commands[C, E]) operation(command Command[C]) endpoint.Operation {
 	return endpoint.Operation{
 		ID: command.ID, Method: command.Method, Tag: s.CommandTag,
@@ -167,9 +168,9 @@ func (s Commands[C, E]) read(c *endpoint.Call, required bool, body Body[C], aggr
 	})
 }
 
-// submit hands a command in. Of several versions that will do, the port takes one at a time: the
-// lowest is tried, and when the aggregate turns out to be at another one of them, that one.
-// Versions only grow, so none has to be tried twice.
+// submit submits a command. If several versions are acceptable, the port still takes one at a time.
+// submit tries the lowest, and then the version that the aggregate is at, if it is another
+// acceptable one. Versions only grow, so none has to be tried twice.
 func (s Commands[C, E]) submit(
 	ctx context.Context, id identity, command C, expected []uint64,
 ) (ports.CommandResult[E], error) {

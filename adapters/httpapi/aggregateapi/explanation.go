@@ -50,7 +50,7 @@ type placementDocument struct {
 	Offset    int64 `json:"offset" doc:"The offset in the partition."`
 }
 
-// Explain returns the operation that tells what became of every event of an aggregate. A Kind
+// Explain returns the operation that shows what happened to every event of an aggregate. A Kind
 // without a type is for the aggregates of all types.
 func Explain(kind Kind, explainer ports.Explainer, tag string) endpoint.Operation {
 	return endpoint.Operation{

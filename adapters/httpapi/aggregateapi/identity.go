@@ -21,8 +21,7 @@ const (
 	headerIfNoneMatch    = "If-None-Match"
 )
 
-// The keys of the metadata that keeps the ids of other systems as they came, where they are no
-// UUIDs.
+// The keys of the metadata that keeps ids of other systems as they came, if they are not UUIDs.
 const (
 	metadataCorrelationID = "correlation_id"
 	metadataCausationID   = "causation_id"
@@ -45,16 +44,16 @@ func namespace(last byte) uuid.UUID {
 	return uuid.UUID{0x6f, 0x3c, 0x2e, 0x51, 0x0b, 0x8a, 0x4d, 0x7e, 0x9c, 0x41, 0x1d, 0x52, 0xa7, 0x60, 0xe4, last}
 }
 
-// identity is what a command's headers say about where it comes from.
+// identity is what the headers of a command say about its origin.
 type identity struct {
 	commandID     uuid.UUID
 	correlationID uuid.UUID
 	causationID   uuid.UUID
 	// correlation is the correlation id as the client knows it.
 	correlation string
-	// metadata has what no UUID can keep; nil for nothing.
+	// metadata has what a UUID cannot keep. It is nil if there is nothing.
 	metadata map[string]string
-	// repeatable is set when the client can send the same command again: it came with an
+	// repeatable reports whether the client can send the same command again: it came with an
 	// Idempotency-Key.
 	repeatable bool
 }
@@ -99,7 +98,8 @@ func identify(header http.Header, newID func() uuid.UUID) (identity, error) {
 
 var mustBePrintable = fmt.Sprintf("must have at most %d printable characters", maxID)
 
-// foreignID reads a header with an id that may be one of another system; "" for none.
+// foreignID reads a header with an id that may come from another system. It returns "" if there is
+// none.
 func foreignID(header http.Header, name string) (text string, ok bool) {
 	text = strings.Join(header[name], ", ") // several lines are one value, RFC 9110
 	return text, utf8.ValidString(text) && utf8.RuneCountInString(text) <= maxID &&
@@ -119,8 +119,8 @@ func (id *identity) own(key, text string) uuid.UUID {
 	return uuid.NewSHA1(foreignNamespace(), []byte(text))
 }
 
-// commandIDOf returns the command id that an Idempotency-Key stands for: itself, or one derived
-// from it.
+// commandIDOf returns the command id for an Idempotency-Key: the key itself, or an id derived from
+// it.
 func commandIDOf(key string) (uuid.UUID, bool) {
 	if key == "" || len(key) > maxKey || strings.ContainsFunc(key, func(c rune) bool { return c < '!' || c > '~' }) {
 		return uuid.Nil, false
@@ -131,8 +131,8 @@ func commandIDOf(key string) (uuid.UUID, bool) {
 	return uuid.NewSHA1(commandNamespace(), []byte(key)), true
 }
 
-// newAggregateID returns the id of the aggregate that a creation makes when it names none: the same
-// one for the same command, so that a repeated creation does not make a second one.
+// newAggregateID returns the id of the aggregate that a creation creates when it names none. It is
+// the same for the same command, so that a repeated creation does not create a second one.
 func (id identity) newAggregateID(newID func() uuid.UUID) uuid.UUID {
 	if !id.repeatable {
 		return newID()

@@ -10,18 +10,19 @@ import (
 type Kind struct {
 	// Type is the aggregate type.
 	Type string
-	// Path is that of all of them, such as /v1/orders. One of them is below it.
+	// Path is the path of all of them, such as /v1/orders. The path of one of them starts with it.
 	Path string
-	// IDName is how documents and queries call the id of one, such as order_id.
+	// IDName is the name of its id in documents and queries, such as order_id.
 	IDName string
 	// CommandTag and QueryTag are the tags of the operations that change and that read.
 	CommandTag, QueryTag string
 }
 
-// noun is how sentences call such an aggregate, id how the ids of operations do.
+// noun returns the word for such an aggregate in sentences. id returns that in the ids of
+// operations.
 func (k Kind) noun() string { return endpoint.Noun(k.Type) }
 
-// a is the noun with its article.
+// a returns the noun with its article.
 func (k Kind) a() string {
 	if strings.ContainsRune("aeiou", rune(k.noun()[0])) {
 		return "an " + k.noun()
@@ -31,7 +32,7 @@ func (k Kind) a() string {
 
 func (k Kind) id() string { return strings.ReplaceAll(k.noun(), " ", "-") }
 
-// one is the path of one aggregate, or of something below it.
+// one returns the path of one aggregate, or of something below it.
 func (k Kind) one(suffix string) string { return k.Path + "/{" + endpoint.ParamID + "}" + suffix }
 
 func (k Kind) parameter() endpoint.Parameter {

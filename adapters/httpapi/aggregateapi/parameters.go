@@ -50,7 +50,8 @@ func momentParameters(k Kind) []endpoint.Parameter {
 	}
 }
 
-// tagsSchema is that of * or a list of at most maxTags entity tags, in which elements may be empty.
+// tagsSchema returns the schema of * or a list of at most maxTags entity tags, in which elements
+// may be empty.
 func tagsSchema() endpoint.Schema {
 	const tag = `(W/)?"[!#-~\x80-\xff]*"`
 	return endpoint.Schema{
@@ -89,7 +90,7 @@ func ifMatchNewParameter(k Kind) endpoint.Parameter {
 	}
 }
 
-// commandParameters are those that every command has.
+// commandParameters returns the parameters that every command has.
 func commandParameters(k Kind) []endpoint.Parameter {
 	return []endpoint.Parameter{
 		{

@@ -31,8 +31,8 @@ func etag(sequence uint64) string {
 	return string(append(strconv.AppendUint([]byte{'"'}, sequence, 10), '"'))
 }
 
-// parsePreconditions reads a header that holds * or a list of entity tags, on one line or several;
-// none at all is nil.
+// parsePreconditions reads a header that holds * or a list of entity tags, on one line or several.
+// It returns nil if there is no such header.
 func parsePreconditions(header http.Header, name string) (*preconditions, error) {
 	lines := header[name]
 	if len(lines) == 0 {
@@ -89,9 +89,9 @@ func sequenceOf(value string) uint64 {
 	return n
 }
 
-// expected returns the sequence numbers of which the aggregate must be at one, in ascending order,
-// for If-Match, which compares strongly: a weak tag never matches, and neither does one of another
-// kind. It returns nil when any version will do.
+// expected is for If-Match. It returns the sequence numbers that the aggregate may be at, in
+// ascending order. If-Match compares strongly: a weak tag never matches, and neither does a tag of
+// another kind. It returns nil when any version matches.
 func (p *preconditions) expected() []uint64 {
 	if p == nil || p.any {
 		return nil
@@ -116,7 +116,7 @@ func (p *preconditions) has(sequence uint64) bool {
 
 func trimOWS(s string) string { return strings.Trim(s, " \t") }
 
-// invalid is the problem of a header that makes no sense.
+// invalid returns the problem of an invalid header.
 func invalid(name, message string) error {
 	return endpoint.Invalid(endpoint.CodeInvalidParameter, endpoint.FieldError{Field: name, Message: message})
 }

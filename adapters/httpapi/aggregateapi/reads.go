@@ -18,8 +18,8 @@ type Reads struct {
 	Lists   ports.ViewLists
 	// Codec renders events.
 	Codec ports.Codec[any]
-	// Render returns the document for a row of the aggregates' view, and the sequence number that
-	// it is at.
+	// Render returns the document for a row of the aggregates' view, and the sequence number of the
+	// row.
 	Render func(projection.Row) (document any, sequence uint64, err error)
 	// Document is a value of the type that Render returns.
 	Document any
@@ -66,7 +66,7 @@ func (s Reads) notModified(description string) endpoint.Answer {
 	return s.tagged(http.StatusNotModified, description, nil)
 }
 
-// tagged is an answer with an ETag.
+// tagged returns an answer with an ETag.
 func (s Reads) tagged(status int, description string, document any) endpoint.Answer {
 	return endpoint.Answer{
 		Status: status, Description: description, Document: document, Headers: []endpoint.Parameter{etagHeader(s.Kind)},
@@ -90,7 +90,7 @@ func (s Reads) get(c *endpoint.Call) (endpoint.Reply, error) {
 	return unlessKnown(known, sequence, document), nil
 }
 
-// row asks for the present or the past of an aggregate, as the parameters say.
+// row reads the present or a past state of an aggregate, as the parameters say.
 func (s Reads) row(c *endpoint.Call) (row projection.Row, err error) {
 	id := c.About.AggregateID
 	if c.Has(paramAtSequence) || c.Has(paramAtTime) {
@@ -111,8 +111,8 @@ func (s Reads) row(c *endpoint.Call) (row projection.Row, err error) {
 	return row, err
 }
 
-// behind looks at the view once more after a wait in vain, to say where it stands, or that it
-// cannot be read at all.
+// behind reads the view again after a wait that timed out. Its error says how far the view is, or
+// that it cannot be read at all.
 func (s Reads) behind(c *endpoint.Call, minSequence uint64) (projection.Row, error) {
 	row, err := s.Queries.Row(c.Context(), c.About.AggregateID, 0, 0)
 	var at uint64
@@ -157,7 +157,7 @@ func unlessKnown(known *preconditions, sequence uint64, document any) endpoint.R
 	return endpoint.Reply{ETag: etag(sequence), Body: document}
 }
 
-// ListParameters are those of a list: the page, and what [Reads.Page] waits for.
+// ListParameters returns the parameters of a list: the page, and what [Reads.Page] waits for.
 func (s Reads) ListParameters() []endpoint.Parameter {
 	written := endpoint.IDParameter(s.IDName,
 		"Together with min_sequence: wait until the list has that event of this "+s.noun()+".")
@@ -166,13 +166,13 @@ func (s Reads) ListParameters() []endpoint.Parameter {
 	return append(wait, endpoint.PageParameters()...)
 }
 
-// ListRule says which of the ListParameters go together.
+// ListRule returns the rule that says which of the ListParameters go together.
 func (s Reads) ListRule() endpoint.Rule {
 	return endpoint.Rule{Kind: endpoint.AllOrNone, Names: []string{paramMinSequence, s.IDName}}
 }
 
-// Page returns the entries of a table under a key, after it has waited for what the client says
-// that it has written. The operation has ListParameters and ListRule.
+// Page returns the entries of a table under a key, after it has waited for the write that the
+// client names. The operation has ListParameters and ListRule.
 func (s Reads) Page(c *endpoint.Call, table, key string) (ports.RowPage, error) {
 	after, limit, err := c.Page()
 	if err != nil {

@@ -20,10 +20,11 @@ import (
 	"orderflow/ports"
 )
 
-// Call is a request on its way through an operation. Its path and query have been checked. It is
-// for one goroutine.
+// Call is a request that an operation serves. Its path and query have been checked. It is for one
+// goroutine.
 type Call struct {
-	// About is what the request is about, for its problems to name. An operation completes it.
+	// About is what the request is about, so that its problems can name it. An operation completes
+	// it.
 	About Subject
 
 	request  *http.Request
@@ -32,11 +33,11 @@ type Call struct {
 	service  *Service
 }
 
-// Context ends at the time limit of the request, when its client leaves, and when the server has no
-// patience left while it stops.
+// Context ends at the time limit of the request, when its client leaves, and when the server stops
+// and waits no longer.
 func (c *Call) Context() context.Context { return c.request.Context() }
 
-// Header is that of the request.
+// Header returns the header of the request.
 func (c *Call) Header() http.Header { return c.request.Header }
 
 // SetHeader sets a header of the answer, whether it is a document or a problem.
@@ -64,16 +65,18 @@ func (c *Call) Path(name string) string { return c.request.PathValue(name) }
 // Has reports whether a parameter of the query is given.
 func (c *Call) Has(name string) bool { return c.query.Has(name) }
 
-// Text returns a parameter of the query; "" when it is not given.
+// Text returns a parameter of the query. It is "" when the parameter is not given.
 func (c *Call) Text(name string) string { return c.query.Get(name) }
 
-// Number returns a parameter of the query that is a whole number; 0 when it is not given.
+// Number returns a parameter of the query that is a whole number. It is 0 when the parameter is not
+// given.
 func (c *Call) Number(name string) uint64 {
 	n, _ := strconv.ParseUint(c.query.Get(name), 10, 63) // it was checked
 	return n
 }
 
-// UUID returns a parameter of the query that is a UUID; the nil one when it is not given.
+// UUID returns a parameter of the query that is a UUID. It is the nil UUID when the parameter is
+// not given.
 func (c *Call) UUID(name string) uuid.UUID {
 	id, _ := ParseUUID(c.query.Get(name)) // it was checked
 	return id
@@ -88,14 +91,15 @@ func (c *Call) Duration(name string, otherwise time.Duration) time.Duration {
 	return d
 }
 
-// Time returns a parameter of the query that is a time; the zero one when it is not given.
+// Time returns a parameter of the query that is a time. It is zero when the parameter is not given.
 func (c *Call) Time(name string) time.Time {
 	t, _ := ParseTime(c.query.Get(name)) // it was checked
 	return t
 }
 
 // ReadAggregate returns the id of the aggregate that a parameter of the path names, see
-// [IDParameter], and notes what the call is about. The type is empty where a path is for any.
+// [IDParameter], and records in About what the call is about. The type is empty if the path is for
+// any type.
 func (c *Call) ReadAggregate(parameter, aggregateType string) uuid.UUID {
 	c.About.AggregateID, _ = ParseUUID(c.Path(parameter)) // it was checked
 	c.About.AggregateType = aggregateType
@@ -116,18 +120,18 @@ func (c *Call) Page() (ports.Cursor, int, error) {
 	return ports.Cursor(cursor), limit, nil
 }
 
-// ShowCursor returns what clients see of a cursor. Those of the ports are arbitrary bytes, and what
-// clients see must fit into URLs and JSON.
+// ShowCursor returns a cursor in the form that clients see. Cursors of the ports are arbitrary
+// bytes, and what clients see must fit into URLs and JSON.
 func ShowCursor(cursor ports.Cursor) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(cursor))
 }
 
 var errBody = errors.New("read body")
 
-// ReadBody reads the body of the request. An empty one is fine unless required; read is not called
-// then. All that is wrong with its shape becomes one problem. So that a client learns of everything
-// at once, check, which may be nil, is then asked what else is wrong with the fields that could be
-// read.
+// ReadBody reads the body of the request. An empty body is an error only if required is set;
+// otherwise read is not called for it. All faults of its shape become one problem. check, which may
+// be nil, then returns what else is wrong with the fields that could be read. So a client gets all
+// faults at once.
 func (c *Call) ReadBody(required bool, read func(*strictjson.Reader), check func() []FieldError) error {
 	if coding := c.request.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		c.SetHeader("Accept-Encoding", "identity")
@@ -173,8 +177,8 @@ func readDocument(document *bytes.Buffer, read func(*strictjson.Reader), check f
 	return Invalid(CodeInvalidBody, wrong...)
 }
 
-// covers reports whether a fault of one field explains one of another: of the same, or of a part of
-// it, or of what it is a part of.
+// covers reports whether a fault of one field explains a fault of another: of the same field, of a
+// part of it, or of a field that it is a part of.
 func covers(known, other string) bool {
 	return known == "" || other == "" || within(known, other) || within(other, known)
 }
@@ -202,10 +206,10 @@ type Lines struct {
 // MediaLines is the media type of [Lines].
 const MediaLines = "application/x-ndjson"
 
-// Lines begins such an answer with its first line.
+// Lines returns such an answer, which begins with its first line.
 func (c *Call) Lines() *Lines { return &Lines{call: c} }
 
-// Begun reports whether a line was sent, so that a failure can only be told in another one.
+// Begun reports whether a line was sent. After that a failure can only be reported in another line.
 func (l *Lines) Begun() bool { return l.begun }
 
 // Send writes a line. A client that has left ends the context of the call.
@@ -218,9 +222,9 @@ func (l *Lines) Send(document any) {
 	_ = http.NewResponseController(l.call.response).Flush()
 }
 
-// Problem is what err amounts to, for the last line. It is logged like any other. It is nil when
-// there is nobody left to be told.
+// Problem returns the problem for err, to be sent in the last line. It is logged like any other. It
+// is nil when the client has left.
 func (l *Lines) Problem(err error) *Problem { return l.call.problem(err) }
 
-// Done is the reply of an operation that has sent its lines.
+// Done returns the reply of an operation that has sent its lines.
 func (l *Lines) Done() Reply { return Reply{sent: true} }

@@ -1,19 +1,18 @@
-// Package endpoint is what the routes of the API are made of: operations as values, the calls that
-// they serve, and the one table from errors to problem documents.
+// Package endpoint has the parts that the routes of the API are made of: operations as values, the
+// calls that they serve, and the one table from errors to problem documents.
 //
 // # Operations
 //
-// A part of the API is a [Resource]: a list of operations. An [Operation] says what the description
-// of the API tells about a route, and has the function that serves it, side by side. The server
-// makes router, description and index from the same list. A package of routes imports this package
-// and not the server, so that the routes of another aggregate are another package beside the ones
-// that are there.
+// A part of the API is a [Resource]: a list of operations. An [Operation] has both what the
+// description of the API says about a route, and the function that serves it. The server makes
+// router, description and index from the same list. A package of routes imports this package and
+// not the server. So the routes of another aggregate are another package beside the existing ones.
 //
 // # Requests
 //
-// A request is refused before its operation sees it when it names a parameter that the operation
+// A request is refused before it reaches its operation when it names a parameter that the operation
 // does not have, gives one twice, breaks one of the operation's [Rule]s, or comes from a page of
-// another site. A body is read by package strictjson. What values may be is the domain's to say.
+// another site. A body is read by package strictjson. The domain decides which values are allowed.
 //
 // # Errors
 //

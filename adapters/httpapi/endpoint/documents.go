@@ -8,7 +8,7 @@ import (
 	"orderflow/ports"
 )
 
-// Documents that several resources have, and problems, too. Answers may get more members in future
+// Documents that several resources and the problems use. Answers may get more members in future
 // versions, which is why additionalProperties is true.
 
 // Aggregate names an aggregate in a document.
@@ -37,8 +37,8 @@ type MaybeAggregate struct {
 	OrderID       string `json:"order_id,omitempty" format:"uuid" doc:"The same as aggregate_id, unless the type is known to be another one than order. It goes away with 1.0."`
 }
 
-// NameMaybe returns the name of an aggregate, whose type need not be known; an empty one for the
-// nil UUID.
+// NameMaybe returns the name of an aggregate, whose type need not be known. It is empty for the nil
+// UUID.
 func NameMaybe(id uuid.UUID, aggregateType string) MaybeAggregate {
 	if id == uuid.Nil {
 		return MaybeAggregate{}
@@ -50,7 +50,7 @@ func NameMaybe(id uuid.UUID, aggregateType string) MaybeAggregate {
 	return named
 }
 
-// ParkedDocument is an aggregate that a consumer has set aside.
+// ParkedDocument is an aggregate that a consumer has parked.
 type ParkedDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
@@ -66,7 +66,7 @@ type ParkedDocument struct {
 	RetriedAt      string    `json:"retried_at,omitempty" format:"date-time" doc:"When somebody tried it again for the last time."`
 }
 
-// Parked renders an aggregate that is set aside.
+// Parked renders a parked aggregate.
 func Parked(p ports.ParkedAggregate) ParkedDocument {
 	document := ParkedDocument{
 		Aggregate:      Name(p.AggregateID, p.AggregateType),
@@ -88,7 +88,7 @@ type ProcessDocument struct {
 	Address string    `json:"address" example:"http://10.0.0.7:8080" doc:"Where it answers."`
 }
 
-// Process renders a process; nil for none.
+// Process renders a process. It returns nil if there is none.
 func Process(owner ports.LeaseOwner) *ProcessDocument {
 	if owner == (ports.LeaseOwner{}) {
 		return nil
@@ -102,8 +102,8 @@ const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 // Timestamp renders a time that is stored.
 func Timestamp(t time.Time) string { return t.UTC().Format(timeLayout) }
 
-// Instant renders a time that was measured and not stored, so it is as fine as the clock; "" for
-// none.
+// Instant renders a time that was measured and not stored, with the precision of the clock. It
+// returns "" for the zero time.
 func Instant(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -2,7 +2,7 @@ package endpoint
 
 import "net/http"
 
-// Resource is a part of the API: the routes of one aggregate type, say.
+// Resource is a part of the API, for example the routes of one aggregate type.
 type Resource struct {
 	Tags       []Tag
 	Operations []Operation
@@ -20,29 +20,29 @@ type Operation struct {
 	Method, Path string
 	// Tag is the name of one of the tags of the resource.
 	Tag string
-	// Summary is one phrase without a period, Description more of it in whole sentences.
+	// Summary is one phrase without a period. Description says more, in whole sentences.
 	Summary, Description string
 	Parameters           []Parameter
 	// Rules say which parameters of the query go together.
 	Rules []Rule
-	// Body is that of the request; nil when none is read.
+	// Body is the body of the request. It is nil when none is read.
 	Body *Body
-	// Answers are the responses when all goes well, Problems the statuses of the problems that it
-	// can end in.
+	// Answers are the responses when all goes well. Problems are the statuses of the problems that
+	// it can return.
 	Answers  []Answer
 	Problems []int
-	// Unbounded operations take as long as they take: no limit of the server applies. They end when
-	// the server begins to stop.
+	// Unbounded reports whether the operation has no time limit. It ends when the server begins to
+	// stop.
 	Unbounded bool
 
 	// Run serves the request. It is called by many goroutines at once.
 	Run func(*Call) (Reply, error)
-	// Handler serves it instead, without any of the checks of this package.
+	// Handler serves the request instead of Run, without any of the checks of this package.
 	Handler http.Handler
 }
 
-// Describer is a document that says of some members, by their names, what their tags cannot. Its
-// schemas take the place of those of the tags.
+// Describer is a document that describes some of its members, by their names, where tags are not
+// enough. Its schemas replace those of the tags.
 type Describer interface{ Members() map[string]Schema }
 
 // Body describes the body of a request.
@@ -57,7 +57,8 @@ type Body struct {
 type Answer struct {
 	Status      int
 	Description string
-	// Document is a value of the type of its body; nil for none. A [Schema] stands for itself.
+	// Document is a value of the type of its body. It is nil if there is no body. A [Schema] stands
+	// for itself.
 	Document any
 	// Media is the media type of the body. Default: application/json.
 	Media   string
@@ -80,9 +81,9 @@ type Parameter struct {
 	// Must says what is wrong with a value that breaks the pattern of the schema: "must be a
 	// duration".
 	Must string
-	// Code is that of the problem of a wrong value. Default: invalid_parameter.
+	// Code is the code of the problem when the value is wrong. Default: invalid_parameter.
 	Code string
-	// Example is the value of an example; nil for none.
+	// Example is the value of an example. It may be nil.
 	Example any
 }
 
@@ -93,34 +94,34 @@ const (
 	TypeObject  = "object"
 )
 
-// Schema says which values there are, in the words of JSON Schema. Zero values stand for no such
-// bound.
+// Schema says which values are allowed, in the words of JSON Schema. A zero value means that there
+// is no such bound.
 type Schema struct {
 	Type, Format, Pattern string
 	Enum                  []any
-	// AnyOf are schemas of which one must be kept, too.
+	// AnyOf are schemas of which at least one must hold, too.
 	AnyOf                []Schema
 	Minimum, Maximum     *float64
 	MinLength, MaxLength int
 	Default              any
 }
 
-// Reply is what an operation answers when nothing went wrong.
+// Reply is the answer of an operation when nothing went wrong.
 type Reply struct {
-	// Status is that of the answer. Default: 200.
+	// Status is the status of the answer. Default: 200.
 	Status int
-	// ETag and Location are headers; empty for none.
+	// ETag and Location are headers. Empty means that there is none.
 	ETag, Location string
-	// Body is a document; nil for none.
+	// Body is a document. It may be nil.
 	Body any
 
-	sent bool // it was written already, piece by piece
+	sent bool // it was written already, in parts
 }
 
 // MediaJSON is the media type of documents.
 const MediaJSON = "application/json"
 
-// OK is the one answer of an operation whose status is 200.
+// OK returns the one answer of an operation whose status is 200.
 func OK(description string, document any) []Answer {
 	return []Answer{{Status: http.StatusOK, Description: description, Document: document}}
 }

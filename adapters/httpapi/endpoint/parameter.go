@@ -19,19 +19,19 @@ const (
 	FormatInt64    = "int64"
 )
 
-// MustBeUUID says what is wrong with a text that is no UUID.
+// MustBeUUID says what is wrong with a text that is not a UUID.
 const MustBeUUID = "must be a UUID other than the nil UUID"
 
-// UUIDSchema is that of a UUID other than the nil one.
+// UUIDSchema returns the schema of a UUID other than the nil UUID.
 func UUIDSchema() Schema { return Schema{Type: TypeString, Format: FormatUUID} }
 
-// WholeSchema is that of a whole number of at least least, which fits into 64 bits.
+// WholeSchema returns the schema of a whole number of at least least, which fits into 64 bits.
 func WholeSchema(least float64) Schema {
 	return Schema{Type: TypeInteger, Format: FormatInt64, Minimum: &least}
 }
 
-// check says what is wrong with a value in a path or query; "" when it is as the schema says. What
-// it accepts is what the description says, as both come from the same value.
+// check returns what is wrong with a value in a path or query. It returns "" when the schema allows
+// the value. The description and check use the same schema, so they agree.
 func (s Schema) check(value string) string {
 	switch {
 	case s.Type == TypeInteger:
@@ -77,7 +77,7 @@ func (s Schema) checkWhole(value string) string {
 	}
 }
 
-// ParseUUID reads a UUID in its usual form of 36 characters, and refuses the nil one.
+// ParseUUID reads a UUID in its usual form of 36 characters. It refuses the nil UUID.
 func ParseUUID(text string) (uuid.UUID, bool) {
 	if len(text) != 36 {
 		return uuid.Nil, false
@@ -86,7 +86,7 @@ func ParseUUID(text string) (uuid.UUID, bool) {
 	return id, err == nil && id != uuid.Nil
 }
 
-// ParseTime reads a time as RFC 3339 has it, and no other form of it.
+// ParseTime reads a time in the form of RFC 3339, and in no other form.
 func ParseTime(text string) (t time.Time, ok bool) {
 	err := t.UnmarshalText([]byte(text)) // time.Parse accepts more
 	return t, err == nil
@@ -106,12 +106,13 @@ const (
 	MaxLimit = 200
 )
 
-// IDParameter is the aggregate that the path names. See [Call.ReadAggregate].
+// IDParameter returns the parameter for the aggregate that the path names. See
+// [Call.ReadAggregate].
 func IDParameter(name, description string) Parameter {
 	return Parameter{Name: name, In: InPath, Description: description, Schema: UUIDSchema()}
 }
 
-// PageParameters are limit and cursor. See [Call.Page].
+// PageParameters returns limit and cursor. See [Call.Page].
 func PageParameters() []Parameter {
 	most := float64(MaxLimit)
 	limit := WholeSchema(1)

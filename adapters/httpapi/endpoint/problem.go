@@ -24,7 +24,7 @@ type Problem struct {
 	Status int    `json:"status" minimum:"400" maximum:"599" example:"422" doc:"The HTTP status."`
 	Code   string `json:"code" pattern:"^[a-z0-9_]+$" example:"order_not_active" doc:"For programs: what went wrong. Codes never change their meaning."`
 	Detail string `json:"detail" example:"only an ACTIVE order can be confirmed; this one is SHIPPED" doc:"For people: what went wrong this time."`
-	// Errors names the parts of the request that are to blame.
+	// Errors names the parts of the request that are wrong.
 	Errors []FieldError `json:"errors,omitempty" maxItems:"20" doc:"The parts of the request that are to blame, all of them up to 20."`
 
 	MaybeAggregate
@@ -32,11 +32,11 @@ type Problem struct {
 	Expected  *uint64 `json:"expected,omitempty" doc:"The sequence number that the request expected the aggregate to have."`
 	Actual    *uint64 `json:"actual,omitempty" doc:"The sequence number that was found."`
 
-	// Parked and Holder come with the problems of consumers.
+	// Parked and Holder are used by the problems of consumers.
 	Parked *ParkedDocument  `json:"parked,omitempty" doc:"The aggregate that could not be handled this time either."`
 	Holder *ProcessDocument `json:"holder,omitempty" doc:"The process that works as the consumer."`
 
-	// cause is logged, at level, and never shown; nil for what is the client's own affair.
+	// cause is logged, at level, and never shown. It is nil for an error of the client.
 	cause error
 	level slog.Level
 }
@@ -49,12 +49,11 @@ type FieldError struct {
 	Message string `json:"message" example:"must be 1 to 10000, is 0" doc:"What is wrong with it."`
 }
 
-// maxErrors is how many parts of a request are blamed at most.
+// maxErrors is how many parts of a request are named at most.
 const maxErrors = 20
 
 const (
-	// retryAfter is the Retry-After of every 503, in seconds: what is behind or away is usually
-	// back by then.
+	// retryAfter is the Retry-After of every 503, in seconds: usually the cause is gone by then.
 	retryAfter = "1"
 	typePrefix = "urn:orderflow:problem:"
 )
@@ -95,7 +94,7 @@ func NewProblem(status int, code, detail string) *Problem {
 
 func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
 
-// Invalid is the problem of a request of which some parts make no sense: at least one.
+// Invalid returns the problem of a request with at least one invalid part.
 func Invalid(code string, wrong ...FieldError) *Problem {
 	first := wrong[0]
 	p := NewProblem(http.StatusBadRequest, code, strings.TrimPrefix(first.Field+" "+first.Message, " "))
@@ -109,7 +108,7 @@ func Invalid(code string, wrong ...FieldError) *Problem {
 	return p
 }
 
-// invalid is that of one parameter or header.
+// invalid returns the problem of one invalid parameter or header.
 func invalid(code, field, message string) *Problem {
 	return Invalid(code, FieldError{Field: field, Message: message})
 }
@@ -120,7 +119,7 @@ func (p *Problem) Because(level slog.Level, cause error) *Problem {
 	return p
 }
 
-// fromRefusal is the problem of a refusal by a domain.
+// fromRefusal returns the problem of a refusal by a domain.
 func fromRefusal(refusal eventsourcing.Refusal) *Problem {
 	switch refusal.Kind {
 	case eventsourcing.RefusedMissing:
@@ -132,7 +131,7 @@ func fromRefusal(refusal eventsourcing.Refusal) *Problem {
 	}
 }
 
-// Refusals are the fields that a domain has refused.
+// Refusals returns the fields that a domain has refused.
 func Refusals(refusal eventsourcing.Refusal) []FieldError {
 	wrong := []FieldError{{Field: refusal.Field, Message: refusal.Detail}}
 	for _, other := range refusal.Others {
@@ -145,23 +144,23 @@ func Refusals(refusal eventsourcing.Refusal) []FieldError {
 
 // Subject is what a request is about, as far as its problems name it.
 type Subject struct {
-	// AggregateID is the nil UUID when it is not about one aggregate, AggregateType empty when the
-	// path is for any type.
+	// AggregateID is the nil UUID when the request is not about one aggregate. AggregateType is
+	// empty when the path is for any type.
 	AggregateID   uuid.UUID
 	AggregateType string
-	// CommandID is that of a command.
+	// CommandID is the id of a command.
 	CommandID uuid.UUID
-	// Conditional is set for a command that carries If-Match.
+	// Conditional is set for a command with If-Match.
 	Conditional bool
-	// Consumer is set for what looks after a consumer, and Table for what looks into a table. Known
-	// returns the names that there are, and may be nil.
+	// Consumer is set for an operation on a consumer, and Table for a read of a table. Known
+	// returns the existing names. It may be nil.
 	Consumer, Table string
 	Known           func() []string
 	// ReadsOnly is set for requests that change nothing.
 	ReadsOnly bool
 }
 
-// Noun is how sentences call an aggregate of a type, which may be empty.
+// Noun returns the word for an aggregate of a type in sentences. The type may be empty.
 func Noun(aggregateType string) string {
 	if aggregateType == "" {
 		return "aggregate"
@@ -171,7 +170,7 @@ func Noun(aggregateType string) string {
 
 func (s *Subject) noun() string { return Noun(s.AggregateType) }
 
-// doubt says what to do after a request that may have taken effect.
+// doubt returns what to do after a request that may have taken effect.
 func (s *Subject) doubt() string {
 	switch {
 	case s.ReadsOnly:
@@ -188,7 +187,7 @@ func (s *Subject) doubt() string {
 // repeat is what to do when a command may have taken effect.
 const repeat = "repeat it with the same Idempotency-Key, or if it had none with command_id as the key, to learn the truth"
 
-// missingAggregate is the problem of an aggregate that there is not.
+// missingAggregate returns the problem of an aggregate that does not exist.
 func (s *Subject) missingAggregate() *Problem {
 	code := CodeNotFound
 	if s.AggregateType != "" {
@@ -197,8 +196,8 @@ func (s *Subject) missingAggregate() *Problem {
 	return NewProblem(http.StatusNotFound, code, "there is no such "+s.noun())
 }
 
-// missingName is the problem of a consumer or table that there is not. It lists those that there
-// are.
+// missingName returns the problem of a consumer or table that does not exist. It lists those that
+// exist.
 func (s *Subject) missingName(kind, name string) *Problem {
 	detail := fmt.Sprintf("there is no such %s: %s", kind, shortened(name))
 	if s.Known != nil {

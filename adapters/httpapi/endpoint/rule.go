@@ -12,7 +12,7 @@ type Rule struct {
 	Names []string `json:"parameters"`
 }
 
-// RuleKind is what a [Rule] demands.
+// RuleKind is what a [Rule] requires.
 type RuleKind string
 
 // The kinds of rules.
@@ -25,7 +25,7 @@ const (
 	AllOrNone RuleKind = "all-or-none"
 )
 
-// String is the rule as a sentence, without a capital and a period.
+// String returns the rule as a sentence, without a capital and a period.
 func (r Rule) String() string {
 	switch r.Kind {
 	case ExactlyOne:
@@ -37,8 +37,7 @@ func (r Rule) String() string {
 	}
 }
 
-// blames returns the parameters that are to blame for breaking the rule; none when a query keeps
-// it.
+// blames returns the parameters that break the rule. It returns none when a query obeys it.
 func (r Rule) blames(query url.Values) []string {
 	var given []string
 	for _, name := range r.Names {
@@ -56,7 +55,7 @@ func (r Rule) blames(query url.Values) []string {
 	}
 }
 
-// enumerated puts names together, such as "a, b and c".
+// enumerated joins names, such as "a, b and c".
 func enumerated(names []string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")

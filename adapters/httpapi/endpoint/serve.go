@@ -23,8 +23,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// ErrStopping is why the context of a request ends that the server does not wait for while it
-// stops.
+// ErrStopping is the cause with which the context of a request ends that the server does not wait
+// for while it stops.
 var ErrStopping = errors.New("the server is shutting down")
 
 // ServiceConfig is what a [Service] needs. All fields are required.
@@ -69,7 +69,7 @@ func (p checkedParameter) check(value string) string {
 }
 
 // Handler returns the handler of an operation. It must be served under the operation's method and
-// path by an http.ServeMux. A pattern that is no regular expression is an error.
+// path by an http.ServeMux. It returns an error for a pattern that is not a regular expression.
 func (s *Service) Handler(op Operation) (http.Handler, error) {
 	if op.Handler != nil {
 		return op.Handler, nil
@@ -118,7 +118,7 @@ func (s *Service) limit(w http.ResponseWriter, r *http.Request, unbounded bool) 
 	if !unbounded {
 		return context.WithTimeout(r.Context(), s.config.Timeout)
 	}
-	// A server that cannot lift its limits cuts the answer off; the client sees that.
+	// If the server cannot lift its limits, it cuts the answer off, and the client sees that.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	return s.patient(r.Context())
@@ -134,9 +134,9 @@ func (s *Service) patient(ctx context.Context) (context.Context, context.CancelF
 	}
 }
 
-// admit turns away what pages of other sites would have a visitor's browser send, and paths and
-// queries that make no sense. A parameter that is misspelt must not turn into an answer to another
-// question.
+// admit refuses requests that pages of other sites make a visitor's browser send, and invalid paths
+// and queries. A misspelt parameter must be an error. Otherwise the client would get the answer to
+// another question.
 func (c *Call) admit(inPath []checkedParameter, inQuery map[string]checkedParameter, rules []Rule) error {
 	if err := c.service.origins.Check(c.request); err != nil { // methods that only read always pass
 		return NewProblem(http.StatusForbidden, CodeCrossOrigin, "a browser sent this on behalf of another site")
@@ -162,7 +162,7 @@ func (c *Call) admit(inPath []checkedParameter, inQuery map[string]checkedParame
 	return nil
 }
 
-// wrongParameters says which parameters make no sense by themselves, and the code of the first of
+// wrongParameters returns which parameters are invalid by themselves, and the code of the first of
 // them.
 func (c *Call) wrongParameters(
 	inPath []checkedParameter, inQuery map[string]checkedParameter,
@@ -193,7 +193,7 @@ func (c *Call) wrongParameters(
 	return wrong, code
 }
 
-// shortened bounds what a client gets back of a name that it made up.
+// shortened bounds the length of a name that comes from the client and is sent back.
 func shortened(name string) string {
 	const limit = 64
 	if len(name) <= limit {
@@ -227,10 +227,10 @@ func (s *Service) send(w http.ResponseWriter, reply Reply) error {
 	return nil
 }
 
-// goner is a ResponseWriter that wants to know of clients that have left.
+// goner is a ResponseWriter that is told about clients that have left.
 type goner interface{ Gone() }
 
-// fail answers with the problem that err amounts to.
+// fail answers with the problem for err.
 func (c *Call) fail(err error) {
 	if p := c.problem(err); p != nil {
 		WriteProblem(c.response, p)
@@ -239,8 +239,8 @@ func (c *Call) fail(err error) {
 	}
 }
 
-// problem is what err amounts to, after it was logged if an operator should know; nil when there is
-// nobody left to be told.
+// problem returns the problem for err, and logs it if an operator should know. It returns nil when
+// the client has left.
 func (c *Call) problem(err error) *Problem {
 	p := problemOf(c.Context(), err, &c.About)
 	if p == nil || p.cause == nil {
@@ -290,7 +290,7 @@ func writeDocument(w http.ResponseWriter, status int, contentType string, body [
 	header.Set("Content-Type", contentType)
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client has left, or the connection will tell the server
+	_, _ = w.Write(body) // the client has left, or the next read from the connection fails
 }
 
 // maxPooledBuffer is the capacity above which a buffer is left to the garbage collector.

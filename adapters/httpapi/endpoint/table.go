@@ -18,11 +18,10 @@ import (
 )
 
 // NoVersion is a sequence number that no aggregate ever has. As the expected one of a version
-// conflict it stands for an entity tag that is not of this API.
+// conflict it stands for an entity tag that this API did not issue.
 const NoVersion = math.MaxUint64
 
-// problemOf is the one table from errors to problems. It returns nil when there is nobody left to
-// be told.
+// problemOf is the one table from errors to problems. It returns nil when the client has left.
 func problemOf(ctx context.Context, err error, about *Subject) *Problem {
 	p := fromOperation(err, about)
 	if p == nil && about.Consumer != "" {
@@ -48,8 +47,8 @@ func (p *Problem) inDoubt() bool {
 	return p.Code == CodeOutcomeUnknown || p.Code == CodeTimeout || p.Code == CodeShuttingDown || p.Code == CodeInternal
 }
 
-// fromOperation maps what operations and domains refuse, and what is cut off by the end of the
-// service.
+// fromOperation maps refusals of operations and domains, and errors of work that was ended because
+// the server stops.
 func fromOperation(err error, about *Subject) *Problem {
 	var own *Problem
 	var refused eventsourcing.Refused
@@ -65,7 +64,8 @@ func fromOperation(err error, about *Subject) *Problem {
 	}
 }
 
-// fromConsumers maps the errors of those who look after consumers, and what others mean to them.
+// fromConsumers maps the errors of operations on consumers, and other errors that mean something
+// else there.
 func fromConsumers(err error, about *Subject) *Problem {
 	var refused *ports.RefusedError
 	var held *ports.LeaseHeldError
@@ -91,8 +91,8 @@ func fromConsumers(err error, about *Subject) *Problem {
 	}
 }
 
-// missingOfConsumer is the problem of a consumer that there is not, or of one that has not set an
-// aggregate aside.
+// missingOfConsumer returns the problem of a consumer that does not exist, or of an aggregate that
+// it has not parked.
 func (s *Subject) missingOfConsumer() *Problem {
 	if s.AggregateID == uuid.Nil {
 		return s.missingName("consumer", s.Consumer)
@@ -144,7 +144,7 @@ func fromPorts(err error, about *Subject) *Problem {
 // mustBeOurs says what is wrong with a cursor.
 const mustBeOurs = "was not issued for this listing; start over without it"
 
-// fromStores maps what stores say of themselves. All of it is logged.
+// fromStores maps the errors of stores. All of them are logged.
 func fromStores(err error, about *Subject) *Problem {
 	switch {
 	case errors.Is(err, ports.ErrOutcomeUnknown):
@@ -179,7 +179,8 @@ func conflict(err error, about *Subject) *Problem {
 			fmt.Sprintf("others changed the %s at the same time, again and again; try again", about.noun()))
 	}
 	if known && found.Actual == 0 {
-		return about.missingAggregate() // a precondition counts only where the request could succeed without it
+		// a precondition counts only where the request could succeed without it
+		return about.missingAggregate()
 	}
 	p := NewProblem(http.StatusPreconditionFailed, CodePreconditionFailed,
 		fmt.Sprintf("the %s is not at a version that If-Match names", about.noun()))
@@ -192,8 +193,8 @@ func conflict(err error, about *Subject) *Problem {
 	return p
 }
 
-// fromTransport maps what happens to requests on their way, and every error that the table does not
-// know.
+// fromTransport maps what can happen to a request on its way, and every error that the table does
+// not know.
 func fromTransport(ctx context.Context, err error, about *Subject) *Problem {
 	var tooLarge *http.MaxBytesError
 	var network net.Error

@@ -12,11 +12,11 @@ import (
 	"orderflow/adapters/httpapi/endpoint"
 )
 
-// apiVersion is that of the API, not of the program.
+// apiVersion is the version of the API, not of the program.
 const apiVersion = "1.0.0"
 
-// Document returns the description of an API, as JSON. It panics when a type has no schema, as that
-// is a bug of the package that the type belongs to.
+// Document returns the description of an API, as JSON. It panics when a type has no schema, because
+// that is a bug of the package of the type.
 func Document(tags []endpoint.Tag, operations []endpoint.Operation) ([]byte, error) {
 	d := newDescriber()
 	api := &huma.OpenAPI{
@@ -102,7 +102,7 @@ func (d *describer) answer(answer endpoint.Answer) *huma.Response {
 	return response
 }
 
-// problems describes every problem once, for the operations to refer to.
+// problems describes every problem once, and the operations refer to it.
 func (d *describer) problems() map[string]*huma.Response {
 	described := make(map[string]*huma.Response)
 	for status, description := range map[int]string{

@@ -25,7 +25,8 @@ func newDescriber() *describer {
 	return d
 }
 
-// name is the name of a type; that of its package comes first where two packages use the same one.
+// name returns the name of a type. If two packages use the same one, the name of the package comes
+// first.
 func (d *describer) name(t reflect.Type, hint string) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -47,7 +48,7 @@ func (d *describer) schema(document any) *huma.Schema {
 	return d.registry.Schema(reflect.TypeOf(document), true, "")
 }
 
-// refine says of the members of a type what their tags cannot, if the type tells.
+// refine adds to the members of a type what tags cannot say, if the type is a Describer.
 func (d *describer) refine(t reflect.Type, s *huma.Schema) {
 	document, ok := reflect.New(t).Interface().(endpoint.Describer)
 	if !ok {
@@ -68,7 +69,7 @@ func (d *describer) body(document any) *huma.Schema {
 	return s
 }
 
-// finish says of all schemas what their types cannot.
+// finish adds to all schemas what their types cannot say.
 func (d *describer) finish() {
 	for name, s := range d.registry.Map() {
 		d.refine(d.names[name], s)
@@ -83,7 +84,7 @@ func (d *describer) finish() {
 	}
 }
 
-// notNil says of the UUIDs in the schema of a request that the nil one is none of them.
+// notNil excludes the nil UUID from the UUIDs in the schema of a request.
 func (d *describer) notNil(s *huma.Schema) {
 	if s.Ref != "" {
 		s = d.registry.SchemaFromRef(s.Ref)
@@ -109,7 +110,7 @@ func walk(s *huma.Schema, visit func(*huma.Schema)) {
 	}
 }
 
-// asked is the schema of a parameter.
+// asked returns the schema of a parameter.
 func asked(s endpoint.Schema) *huma.Schema {
 	described := schema(s)
 	if s.Format == endpoint.FormatUUID {

@@ -54,7 +54,7 @@ func (b *resetBody) check() []endpoint.FieldError {
 	return wrong
 }
 
-// request returns what the port is asked for.
+// request returns the request for the port.
 func (b *resetBody) request(now time.Time) (ports.ResetRequest, error) {
 	from, wrong := b.from(now)
 	if wrong != nil {
@@ -69,7 +69,7 @@ type resetDocument struct {
 	Consequence string `json:"consequence" doc:"What the reset does, for people."`
 }
 
-// rebuildBody may be left out altogether.
+// rebuildBody may be left out.
 type rebuildBody struct {
 	SkipVerification bool  `json:"skip_verification,omitempty" doc:"Switch to the new generation without comparing it with anything."`
 	OrdersPerSecond  int64 `json:"orders_per_second,omitempty" minimum:"0" maximum:"2147483647" doc:"How many orders are read in a second at most; 0 for as many as possible."`
@@ -110,13 +110,14 @@ func (r routes) forConsumer(
 	return op
 }
 
-// readConsumer reads the consumer that the path names. Whether there is one is for the port to say.
+// readConsumer reads the consumer that the path names. The port reports it if the consumer does not
+// exist.
 func (r routes) readConsumer(c *endpoint.Call) {
 	c.About.Consumer = c.Path(paramName)
 	c.About.Known = func() []string { return r.consumerNames(c.Context()) }
 }
 
-// management has the operations that stop and move consumers.
+// management returns the operations that stop and move consumers.
 func (r routes) management() []endpoint.Operation {
 	if r.Manager == nil {
 		return nil
@@ -160,7 +161,8 @@ func (r routes) reset(c *endpoint.Call) (endpoint.Reply, error) {
 	return endpoint.Reply{Body: resetDocument{Consequence: consequence}}, err
 }
 
-// rebuilds has the operations that replace the view of a consumer by one that is filled anew.
+// rebuilds returns the operations that replace the view of a consumer by one that is filled from
+// the beginning.
 func (r routes) rebuilds() []endpoint.Operation {
 	if r.Rebuilder == nil {
 		return nil

@@ -1,13 +1,13 @@
-// Package opsapi has the routes for operators: how the consumers are, what looks after them,
-// verification, and a look into what is stored. It knows no aggregate type.
+// Package opsapi has the routes for operators: the state of the consumers and operations on them,
+// verification, and reads of what is stored. It knows no aggregate type.
 //
 // # Consumers
 //
-// What looks after consumers is below /v1/consumers: see how they are, pause, resume, reset and
-// rebuild them, and retry or skip what they have set aside. These requests change how the service
-// works and no aggregate. Each can be repeated: to pause what is paused changes nothing. The
-// exception is skipping, which passes over the event that fails at the moment; a repetition passes
-// over the next one, if that fails too, unless the request names the event.
+// The operations on consumers are below /v1/consumers: read their state, pause, resume, reset and
+// rebuild them, and retry or skip what they have parked. These requests change how the service
+// works, and no aggregate. Each can be repeated: to pause a paused consumer changes nothing. The
+// exception is a skip. It skips the event that fails now. A repetition skips the next event, if
+// that fails too, unless the request names the event.
 package opsapi
 
 import (
@@ -35,7 +35,7 @@ type Config struct {
 	Parked    ports.ParkingManager
 	// Skips is behind the routes of skipped events. Default: there are no such routes.
 	Skips ports.SkipManager
-	// Records tells which events of a parked aggregate wait. It is required with Parked.
+	// Records reads which events of a parked aggregate wait. It is required with Parked.
 	Records Records
 	// Verifier is behind /v1/verify, and TopicVerifier behind /v1/verify/topic. Default: there are
 	// no such routes.
@@ -46,14 +46,13 @@ type Config struct {
 	// AsyncAPI is the document behind /asyncapi.yaml, which describes the messages that are
 	// published. Default: there is no such route.
 	AsyncAPI []byte
-	// Now is the clock for what is asked for as of now.
+	// Now is the clock, for requests about the present.
 	Now func() time.Time
 }
 
-// Records is what is read of the event store as it is stored: what waits may be waiting because it
-// cannot be decoded.
+// Records reads events as they are stored: an event may be waiting because it cannot be decoded.
 type Records interface {
-	// Load is that of ports.EventStore.
+	// Load is as in ports.EventStore.
 	Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error)
 }
 
@@ -109,7 +108,7 @@ func (d document) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(d.text) // the client has left, or the connection will tell the server
 }
 
-// consumerNames are the names of the consumers, for those who have misspelt one.
+// consumerNames returns the names of the consumers, for clients that have misspelt one.
 func (r routes) consumerNames(ctx context.Context) []string {
 	statuses := r.Consumers.Consumers(ctx)
 	names := make([]string, len(statuses))

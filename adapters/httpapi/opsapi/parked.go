@@ -84,7 +84,7 @@ func (b *skipBody) check() (wrong []endpoint.FieldError) {
 	return wrong
 }
 
-// parked has the operations that look after what consumers have set aside.
+// parked returns the operations on parked aggregates.
 func (r routes) parked() []endpoint.Operation {
 	if r.Parked == nil {
 		return nil
@@ -159,7 +159,7 @@ func (r routes) getParked(c *endpoint.Call) (endpoint.Reply, error) {
 	}
 	document := parkedAggregateDocument{Parked: endpoint.Parked(parked), Waiting: []waitingDocument{}}
 	records, err := r.Records.Load(c.Context(), parked.AggregateID, parked.SequenceNumber-1)
-	if errors.Is(err, ports.ErrCorrupt) { // that may well be why it is parked
+	if errors.Is(err, ports.ErrCorrupt) { // that may be the reason why it is parked
 		document.WaitingError = err.Error()
 		return endpoint.Reply{Body: document}, nil
 	}
@@ -172,7 +172,7 @@ func (r routes) getParked(c *endpoint.Call) (endpoint.Reply, error) {
 	return endpoint.Reply{Body: document}, err
 }
 
-// findParked finds an aggregate among those that a consumer has set aside. There are never many.
+// findParked finds an aggregate among those that a consumer has parked. There are never many.
 func (r routes) findParked(c *endpoint.Call, aggregateID uuid.UUID) (ports.ParkedAggregate, error) {
 	var found ports.ParkedAggregate
 	err := r.eachParked(c, func(parked ports.ParkedAggregate) {
@@ -231,8 +231,8 @@ func (r routes) skipParked(c *endpoint.Call) error {
 	return r.Parked.SkipParked(c.Context(), c.About.Consumer, id, body.Reason)
 }
 
-// retryAllParked tries once everything that is parked at its beginning. What stops it halfway is
-// told beside what was done.
+// retryAllParked retries once every aggregate that is parked when it begins. If something stops it
+// before the end, the answer says so, beside what was done.
 func (r routes) retryAllParked(c *endpoint.Call) (endpoint.Reply, error) {
 	r.readConsumer(c)
 	var ids []uuid.UUID
@@ -248,7 +248,7 @@ func (r routes) retryAllParked(c *endpoint.Call) (endpoint.Reply, error) {
 			document.Released++
 		case errors.As(err, &still):
 			document.StillParked = append(document.StillParked, endpoint.Parked(still.Parked))
-		case errors.Is(err, ports.ErrNotFound): // somebody else was faster
+		case errors.Is(err, ports.ErrNotFound): // another request was faster
 		case i == 0 || c.Context().Err() != nil:
 			return endpoint.Reply{}, err
 		default:

@@ -48,7 +48,7 @@ func (b *unskipBody) check() []endpoint.FieldError {
 	return []endpoint.FieldError{{Field: "sequence_number", Message: "must be at least 1"}}
 }
 
-// skips has the operations on the events that consumers pass over.
+// skips returns the operations on skipped events.
 func (r routes) skips() []endpoint.Operation {
 	if r.Skips == nil {
 		return nil

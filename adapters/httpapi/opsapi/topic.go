@@ -9,8 +9,8 @@ import (
 	"orderflow/ports"
 )
 
-// The answer to a verification of the topic is a stream of lines, so that whoever waits for minutes
-// sees that it gets on.
+// The answer to a verification of the topic is a stream of lines, so that a client that waits for
+// minutes sees the progress.
 type topicLineDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
@@ -110,7 +110,7 @@ func topicReport(r ports.TopicReport) *topicReportDocument {
 	return document
 }
 
-// progress sends lines of progress, and not too many.
+// progress sends lines of progress, at a bounded rate.
 type progress struct {
 	lines *endpoint.Lines
 	due   time.Time

@@ -29,8 +29,8 @@ type differenceDocument struct {
 	Detail   string `json:"detail" doc:"What is wrong."`
 }
 
-// verification has the operations that compare everything. Their work grows with what is stored, so
-// that they have no time limit but the client's.
+// verification returns the operations that compare everything. Their work grows with what is
+// stored, so only the client limits their time.
 func (r routes) verification() []endpoint.Operation {
 	if r.Verifier == nil {
 		return nil

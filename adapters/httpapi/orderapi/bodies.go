@@ -8,9 +8,9 @@ import (
 	"orderflow/domain/order"
 )
 
-// The bodies of the commands. The tags are their schema in the OpenAPI document; read is what is
-// really accepted, and a test holds the two together. What a value may be is the domain's to say:
-// read only takes care of names and types.
+// The bodies of the commands. The tags are their schema in the OpenAPI document. read defines what
+// is really accepted, and a test compares the two. The domain decides which values are allowed;
+// read only checks names and types.
 
 type itemBody struct {
 	SKU       string `json:"sku" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9._-]+$" example:"A-1" doc:"The article. An order has one line for each."`
@@ -51,7 +51,7 @@ func (b *createBody) Read(r *strictjson.Reader) {
 	)
 }
 
-// command returns the command. The id is that of the order unless the body names another.
+// Command returns the command. orderID is the id of the order unless the body names another.
 func (b *createBody) Command(orderID uuid.UUID) order.Command {
 	if b.OrderID != uuid.Nil {
 		orderID = b.OrderID
@@ -101,7 +101,7 @@ func (b *shipBody) Command(orderID uuid.UUID) order.Command {
 	return order.ShipOrder{OrderID: orderID, Carrier: b.Carrier, TrackingNumber: b.TrackingNumber}
 }
 
-// deliverBody has nothing in it, and may be left out altogether.
+// deliverBody has no members, and may be left out.
 type deliverBody struct{}
 
 func (b *deliverBody) Read(r *strictjson.Reader) { r.Object() }

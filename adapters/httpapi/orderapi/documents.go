@@ -99,7 +99,7 @@ func orderOf(table *projection.Table, row projection.Row) (orderDocument, error)
 	return document, nil
 }
 
-// summary renders a row of a list, whichever columns its table has.
+// summary renders a row of a list. The columns of the tables differ.
 func summary(table *projection.Table, row projection.Row) (summaryDocument, error) {
 	v, err := aggregateapi.ValuesOf(table, row)
 	if err != nil {

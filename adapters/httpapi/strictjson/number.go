@@ -8,8 +8,8 @@ import (
 
 func isNumber(c byte) bool { return c == '-' || '0' <= c && c <= '9' }
 
-// Integer reads a number that is whole and fits into 64 bits. As in JSON Schema its value counts
-// and not how it is written: 206, 206.0 and 2.06e2 are the same. A value is never rounded.
+// Integer reads a number that is whole and fits into 64 bits. As in JSON Schema only its value
+// matters, not its form: 206, 206.0 and 2.06e2 are the same. A value is never rounded.
 func (r *Reader) Integer() int64 {
 	if r.broken {
 		return 0
@@ -47,7 +47,7 @@ func (r *Reader) number() []byte {
 	return literal
 }
 
-// isPlain reports whether literal is a number of digits alone, as most are.
+// isPlain reports whether literal consists of digits only, as most numbers do.
 func isPlain(literal []byte) bool {
 	for _, c := range literal {
 		if c < '0' || c > '9' {
@@ -66,7 +66,8 @@ func whole(literal string) (n int64, fault string) {
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(unsigned), "e")
 	integer, fraction, _ := strings.Cut(mantissa, ".")
 	digits := strings.TrimRight(integer+fraction, "0")
-	zeros := len(integer) - len(digits) // to be put behind the digits, as far as the exponent does not say
+	// zeros to be appended to the digits, as far as the exponent does not say
+	zeros := len(integer) - len(digits)
 	digits = strings.TrimLeft(digits, "0")
 	if digits == "" {
 		return 0, ""

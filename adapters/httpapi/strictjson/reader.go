@@ -1,14 +1,14 @@
-// Package strictjson reads JSON documents of a known shape, and says everything that is wrong with
-// one.
+// Package strictjson reads JSON documents of a known shape, and reports everything that is wrong
+// with a document.
 //
 // A member that is unknown, repeated, missing, null or of the wrong type is a fault, and so is
-// anything behind the document. Each fault has the path of the value, such as items[3].quantity.
-// The reader goes on after a fault and reports up to [MaxFaults] of them. It stops where the text
-// is no JSON.
+// anything after the document. Each fault has the path of the value, such as items[3].quantity. The
+// reader continues after a fault and reports up to [MaxFaults] of them. It stops where the text is
+// not JSON.
 //
-// encoding/json is no help here. It matches names without regard to case, takes the last of
-// repeated members, reads null and absence as zero, reads half of a surrogate pair as U+FFFD, and
-// does not say which element of a list was wrong.
+// encoding/json cannot do this. It matches names without regard to case, takes the last of repeated
+// members, reads null and absence as zero, reads half of a surrogate pair as U+FFFD, and does not
+// say which element of a list was wrong.
 package strictjson
 
 import (
@@ -23,20 +23,21 @@ import (
 // MaxFaults is how many faults of one document are reported at most.
 const MaxFaults = 20
 
-// maxDepth bounds how deep the values are nested that nobody asked for.
+// maxDepth bounds the nesting of values that are not expected.
 const maxDepth = 64
 
-// Fault is one thing that is wrong with a document.
+// Fault is one fault of a document.
 type Fault struct {
 	// Field is the path of the value, such as items[3].quantity; empty for the document as a whole.
 	Field string
-	// Message says what is wrong, and reads as a sentence behind the field: "is required".
+	// Message says what is wrong. It completes a sentence that begins with the field: "is
+	// required".
 	Message string
 }
 
-// Reader reads one document, from its beginning to its end. Its methods are called in front of a
-// value and step over it. After a fault they return zero values, so that callers read on and ask
-// [Reader.End] once.
+// Reader reads one document, from its beginning to its end. Its methods are called when the reader
+// is in front of a value, and step over that value. After a fault they return zero values, so that
+// callers read on and call [Reader.End] once.
 //
 // A Reader is for one goroutine. It does not copy what it does not return.
 type Reader struct {
@@ -44,7 +45,7 @@ type Reader struct {
 	pos    int
 	path   []byte // of the value being read, such as items[0].quantity
 	faults []Fault
-	broken bool // the text is no JSON at pos; nothing is read any more
+	broken bool // the text is not JSON at pos; nothing more is read
 }
 
 // New returns a Reader of a document.
@@ -97,7 +98,7 @@ func (r *Reader) member(members []Member, seen *uint64) {
 }
 
 // Members reads an object whose members are not known in advance. It calls read in front of the
-// value of each; a name that comes again is a fault.
+// value of each member. A repeated name is a fault.
 func (r *Reader) Members(read func(name string)) {
 	if !r.open('{', "an object") {
 		return
@@ -149,8 +150,8 @@ func (r *Reader) Array(element func()) {
 	})
 }
 
-// elements calls element in front of each element of a list with commas, up to and with the closing
-// byte.
+// elements calls element in front of each element of a list with commas, up to and including the
+// closing byte.
 func (r *Reader) elements(closing byte, element func()) {
 	if r.next(closing) {
 		return
@@ -185,7 +186,7 @@ func (r *Reader) text(what string) (string, bool) {
 	return string(text), !r.broken
 }
 
-// UUID reads a string that is a UUID in its usual form of 36 characters, and not the nil one.
+// UUID reads a string that is a UUID in its usual form of 36 characters, and not the nil UUID.
 func (r *Reader) UUID() uuid.UUID {
 	text, ok := r.text("a string")
 	if !ok {
@@ -223,8 +224,8 @@ func (r *Reader) word(w string) bool {
 	return true
 }
 
-// Value reads any value and returns it as it was written, without the white space around it; nil
-// after a fault. It is a part of the document.
+// Value reads any value and returns it as it was written, without the white space around it. It
+// returns nil after a fault. The value is a part of the document.
 func (r *Reader) Value() []byte {
 	if r.broken {
 		return nil
@@ -238,7 +239,7 @@ func (r *Reader) Value() []byte {
 	return r.data[start:r.pos]
 }
 
-// Fail notes a fault of the value that is being read, or was read last within the same member or
+// Fail records a fault of the value that is being read, or was read last within the same member or
 // element.
 func (r *Reader) Fail(message string) {
 	if len(r.faults) < MaxFaults {
@@ -246,8 +247,8 @@ func (r *Reader) Fail(message string) {
 	}
 }
 
-// End returns what is wrong with the document, in the order in which it was found, after the last
-// read; nil when nothing is.
+// End returns the faults of the document, in the order in which they were found. It is called after
+// the last read. It returns nil when there are none.
 func (r *Reader) End() []Fault {
 	if !r.broken {
 		if r.peek(); r.pos < len(r.data) {
@@ -257,7 +258,7 @@ func (r *Reader) End() []Fault {
 	return r.faults
 }
 
-// Broken reports whether the text is no JSON, so that nothing is known of what comes behind.
+// Broken reports whether the text is not JSON, so that nothing is known of what comes after.
 func (r *Reader) Broken() bool { return r.broken }
 
 // open steps over the opening byte of an object or array.
@@ -282,7 +283,7 @@ func (r *Reader) next(c byte) bool {
 	return true
 }
 
-// peek steps over white space and returns the byte behind it; 0 at the end.
+// peek steps over white space and returns the byte after it. It returns 0 at the end.
 func (r *Reader) peek() byte {
 	for ; r.pos < len(r.data); r.pos++ {
 		switch c := r.data[r.pos]; c {
@@ -333,7 +334,7 @@ func (r *Reader) at(name string, f func()) {
 	r.path = r.path[:mark]
 }
 
-// shortened bounds what a client gets back of a name that it made up.
+// shortened bounds the length of a name that comes from the client and is sent back.
 func shortened(name string) string {
 	const limit = 64
 	if len(name) <= limit {
@@ -342,7 +343,7 @@ func shortened(name string) string {
 	return strings.ToValidUTF8(name[:limit], "") + "..."
 }
 
-// mismatch notes that the value that comes next is not what it should be, and steps over it.
+// mismatch records that the next value has the wrong type, and steps over it.
 func (r *Reader) mismatch(want string) {
 	got := ""
 	switch c := r.peek(); {
@@ -365,12 +366,12 @@ func (r *Reader) mismatch(want string) {
 	before := len(r.faults)
 	r.Fail("must be " + want + ", is " + got)
 	r.skip(0)
-	if r.broken && len(r.faults) > before+1 { // it is no value at all
+	if r.broken && len(r.faults) > before+1 { // it is not a value at all
 		r.faults = append(r.faults[:before], r.faults[before+1])
 	}
 }
 
-// syntax notes that the document is no JSON from here on.
+// syntax records that the document is not JSON from here on.
 func (r *Reader) syntax(message string) {
 	if !r.broken {
 		r.broken = true

@@ -51,7 +51,7 @@ func TestReader_readsWhatIsThere(t *testing.T) {
 	}
 }
 
-// Everything that is wrong is said, and not the first thing only.
+// All faults are reported, and not only the first one.
 func TestReader_saysAllThatIsWrong(t *testing.T) {
 	t.Parallel()
 	for document, want := range map[string][]string{
@@ -72,7 +72,7 @@ func TestReader_saysAllThatIsWrong(t *testing.T) {
 			"name must be a string, is an array", "pieces must be an array, is an object",
 			" no valid JSON at byte 27: the document ends before this",
 		},
-		// Behind a fault of the syntax nothing is known, so that nothing more is said.
+		// After a fault of the syntax nothing is known, so nothing more is reported.
 		`{"fast":1,"name":}`:                 {"fast must be true or false, is a number", "name no valid JSON at byte 17: a string was expected"},
 		`{"name":-}`:                         {"name no valid JSON at byte 8: a number was expected"},
 		`{"fast":tru}`:                       {"fast no valid JSON at byte 8: a value was expected"},
@@ -104,7 +104,7 @@ func TestReader_saysSoMuchAtMost(t *testing.T) {
 	}
 }
 
-// A number is what its value says, as in JSON Schema, and exactly that.
+// Only the value of a number matters, as in JSON Schema, and it is exact.
 func TestReader_integers(t *testing.T) {
 	t.Parallel()
 	for literal, want := range map[string]int64{
@@ -168,7 +168,7 @@ func TestReader_valuesAndNamesThatAreNotKnown(t *testing.T) {
 	}
 }
 
-// What is read as a value is JSON, and nothing is refused that is.
+// What is read as a value is JSON, and no JSON is refused.
 func FuzzReader_value(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,2.5e3,true,false,null,"x\n"]}`, `[]`, `"\ud83d\ude00"`, `1`, `-`, `{"a":1,"a":2}`, `[1,]`, ` {} `, "\"\xff\"", `"\ud83d"`, `nulll`,

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// quoted reads a string, the reader being in front of its quote. The result may be a part of the
+// quoted reads a string, with the reader in front of its quote. The result may be a part of the
 // document.
 func (r *Reader) quoted() []byte {
 	start := r.pos + 1
@@ -38,8 +38,8 @@ func (r *Reader) quoted() []byte {
 	return nil
 }
 
-// unescaped returns what a string in quotes stands for. encoding/json would read half of a
-// surrogate pair as U+FFFD, so that different texts would become the same one.
+// unescaped returns the text of a string in quotes. encoding/json would read half of a surrogate
+// pair as U+FFFD, so that different texts would become the same.
 func (r *Reader) unescaped(literal []byte) []byte {
 	var s string
 	switch err := json.Unmarshal(literal, &s); {
@@ -58,7 +58,7 @@ func hasHalfPair(literal []byte) bool {
 		if literal[i] != '\\' {
 			continue
 		}
-		i++ // at the character behind the backslash
+		i++ // to the character after the backslash
 		r, ok := escapedUnit(literal[i:])
 		if !ok {
 			continue
