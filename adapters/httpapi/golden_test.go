@@ -37,7 +37,7 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs (-golden +got), -update writes it anew:\n%s", path, diff)
+		t.Errorf("%s differs (-golden +got), -update writes it again:\n%s", path, diff)
 	}
 }
 

@@ -93,9 +93,9 @@ func TestConsumers_problems(t *testing.T) {
 		"not found":         {wrap(ports.ErrNotFound), 404, "not_found", "there is no such consumer", ""},
 		"unavailable":       {wrap(ports.ErrUnavailable), 503, "unavailable", "try again", "WARN"},
 		"disk full":         {wrap(ports.ErrFull), 507, "storage_full", "free disk space", "ERROR"},
-		"outcome unknown":   {wrap(ports.ErrOutcomeUnknown), 503, "outcome_unknown", "see how the consumer is", "WARN"},
+		"outcome unknown":   {wrap(ports.ErrOutcomeUnknown), 503, "outcome_unknown", "look at the status of the consumer", "WARN"},
 		"corrupt":           {wrap(ports.ErrCorrupt), 500, "corrupt_data", "stored data", "ERROR"},
-		"too late":          {wrap(context.DeadlineExceeded), 504, "timeout", "see how the consumer is", "WARN"},
+		"too late":          {wrap(context.DeadlineExceeded), 504, "timeout", "look at the status of the consumer", "WARN"},
 		"something unknown": {wrap(errors.New("boom")), 500, "internal", "internal error", "ERROR"},
 	} {
 		for operation, r := range everyConsumerRequest(kept) {
@@ -157,12 +157,12 @@ func TestConsumers_unknown(t *testing.T) {
 			}
 		})
 	}
-	t.Run("or it has not set something aside", func(t *testing.T) {
+	t.Run("or it has not parked something", func(t *testing.T) {
 		t.Parallel()
 		config := (&keeper{}).config()
 		config.Consumers = statuses{{Name: kept}}
 		p := wantProblem(t, do(t, handlerOf(t, config), get(consumerPath+"/parked/"+orderID)), http.StatusNotFound, "not_found", "")
-		if want := kept + " has not set this aggregate aside"; p.Detail != want {
+		if want := kept + " has not parked this aggregate"; p.Detail != want {
 			t.Errorf("detail %q, want %q", p.Detail, want)
 		}
 	})

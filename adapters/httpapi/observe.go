@@ -74,7 +74,7 @@ func (o *observer) answerPanic(rec *recorder, r *http.Request, panicked any) (ab
 			slog.String("route", route(r)), slog.Any("panic", panicked), slog.String("stack", string(debug.Stack())))
 		if !begun {
 			endpoint.WriteProblem(rec, endpoint.NewProblem(http.StatusInternalServerError, endpoint.CodeInternal,
-				"an internal error; the log of the service tells more"))
+				"an internal error; the log of the service says more"))
 		}
 	}
 	return begun || panicked == http.ErrAbortHandler

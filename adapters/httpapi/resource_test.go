@@ -141,7 +141,7 @@ func TestResource_ofAnotherAggregate_problems(t *testing.T) {
 	}{
 		"no such item":         {ports.ErrNotFound, 404, "stock_item_not_found", "there is no such stock item"},
 		"the id of an order":   {&ports.OtherTypeError{Type: "order", Wanted: "stock-item"}, 409, "other_aggregate_type", "this is the id of an aggregate of type order, not stock-item"},
-		"too many lost races":  {ports.ErrVersionConflict, 409, "version_conflict", "others changed the stock item at the same time, again and again; try again"},
+		"too many lost races":  {ports.ErrVersionConflict, 409, "version_conflict", "others repeatedly changed the stock item at the same time; try again"},
 		"a rule of its domain": {noStock{}, 422, "out_of_stock", "there are 0 left"},
 	} {
 		t.Run(name, func(t *testing.T) {

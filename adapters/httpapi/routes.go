@@ -115,10 +115,10 @@ const (
 type indexDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
-	Service string          `json:"service" example:"orderflow" doc:"What this is."`
-	StoreID uuid.UUID       `json:"store_id,omitzero" format:"uuid" doc:"The id that the store got when it was made. It tells whether two services, or two answers, are about the same data."`
+	Service string          `json:"service" example:"orderflow" doc:"The name of the service."`
+	StoreID uuid.UUID       `json:"store_id,omitzero" format:"uuid" doc:"The id that the store got when it was created. Services with the same id use the same data."`
 	OpenAPI string          `json:"openapi" example:"/openapi.json" doc:"Where the description of the API is."`
-	Routes  []routeDocument `json:"routes" doc:"What there is."`
+	Routes  []routeDocument `json:"routes" doc:"The routes."`
 }
 
 type routeDocument struct {
@@ -132,7 +132,7 @@ type routeDocument struct {
 type healthDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
-	Status string `json:"status" enum:"ok" doc:"Always ok; what is not ok is a problem."`
+	Status string `json:"status" enum:"ok" doc:"Always ok; otherwise the answer is a problem."`
 }
 
 func index(storeID uuid.UUID, operations []endpoint.Operation) indexDocument {

@@ -35,7 +35,7 @@ func TestConsumers_check(t *testing.T) {
 		{"on the way", ready, "--check", []string{status("b", "catching-up", unknown), status("c", "rebuilding", unknown), status("d", "expired", unknown)}, 0, ""},
 		{"by decision", ready, "--check", []string{status("b", "paused", late)}, 0, ""},
 		{"elsewhere", ready, "--check --max-lag=1s", []string{status("b", "standby", unknown)}, 0, ""},
-		{"orders are set aside", ready, "--check", []string{status("b", "parked", `,"parked":2`)}, 3, "consumer b has parked 2 orders"},
+		{"orders are parked", ready, "--check", []string{status("b", "parked", `,"parked":2`)}, 3, "consumer b has parked 2 orders"},
 		{"as many as may be", ready, "--check --max-parked=2", []string{status("b", "parked", `,"parked":2`)}, 0, ""},
 		{"one more", ready, "--check --max-parked=2", []string{status("b", "parked", `,"parked":3`)}, 3, "consumer b has parked 3 orders"},
 		{"behind", ready, "--check --max-lag=1m", []string{status("b", "paused", late)}, 3, "consumer b is 1m30s behind"},

@@ -87,7 +87,7 @@ func TestParked_retry(t *testing.T) {
 	}{
 		{"one that works", one, "204", 0, "order " + anOrder + " is no longer parked\n", ""},
 		{"one that still fails", one, problemIs(409, "still_parked", "event 3 still fails: bad byte"), 3, "", "event 3 still fails: bad byte"},
-		{"one that is not parked", one, problemIs(404, "not_found", "it has not set this order aside"), 1, "", "it has not set this order aside"},
+		{"one that is not parked", one, problemIs(404, "not_found", "it has not parked this order"), 1, "", "it has not parked this order"},
 		{"one of another process", one, problemIs(409, "held_elsewhere", "ask http://10.0.0.7:8080"), 1, "", "http://10.0.0.7:8080"},
 		{"all that work", all, `200 {"released":5,"still_parked":[],"not_tried":0}`, 0, "5 orders are no longer parked, 0 still fail\n", ""},
 		{

@@ -186,10 +186,10 @@ func TestNames_thatThereAreNot(t *testing.T) {
 		})
 	}
 
-	t.Run("one that there is has not set the order aside", func(t *testing.T) {
+	t.Run("one that exists has not parked the order", func(t *testing.T) {
 		t.Parallel()
 		s := newFakeService(t, map[string][]string{
-			"GET /v1/consumers/a/parked/" + anOrder: {problemIs(404, "not_found", "there is no such consumer, or it has not set this order aside")},
+			"GET /v1/consumers/a/parked/" + anOrder: {problemIs(404, "not_found", "there is no such consumer, or it has not parked this order")},
 			"GET /v1/consumers":                     {list},
 		})
 		if _, errs, status := s.run(t, "parked", "show", "a", anOrder); status != shell.ExitError || strings.Contains(errs, "there are") {

@@ -28,7 +28,7 @@ type EventDocument struct {
 	EventID        uuid.UUID         `json:"event_id" format:"uuid" doc:"Unique over all events."`
 	AggregateID    uuid.UUID         `json:"aggregate_id" format:"uuid" doc:"The aggregate that it happened to."`
 	AggregateType  string            `json:"aggregate_type" example:"order" doc:"Its type."`
-	SequenceNumber uint64            `json:"sequence_number" minimum:"1" example:"1" doc:"Place in the history of the aggregate, from 1, without holes."`
+	SequenceNumber uint64            `json:"sequence_number" minimum:"1" example:"1" doc:"Place in the history of the aggregate, from 1, without gaps."`
 	EventType      string            `json:"event_type" example:"order.created" doc:"What kind of fact this is."`
 	EventVersion   int               `json:"event_version" minimum:"1" example:"1" doc:"Version of the schema of data."`
 	CommandID      uuid.UUID         `json:"command_id" format:"uuid" doc:"The command that caused it."`

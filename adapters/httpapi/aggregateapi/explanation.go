@@ -20,7 +20,7 @@ type explainedEventDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
 	EventID        uuid.UUID                   `json:"event_id" format:"uuid" doc:"Unique over all events."`
-	SequenceNumber uint64                      `json:"sequence_number" minimum:"1" example:"1" doc:"Place in the history of the aggregate, from 1, without holes."`
+	SequenceNumber uint64                      `json:"sequence_number" minimum:"1" example:"1" doc:"Place in the history of the aggregate, from 1, without gaps."`
 	EventType      string                      `json:"event_type" example:"order.created" doc:"What kind of fact this is."`
 	EventVersion   int                         `json:"event_version" minimum:"1" example:"1" doc:"Version of the schema of the fact."`
 	CommandID      uuid.UUID                   `json:"command_id" format:"uuid" doc:"The command that caused it."`
@@ -28,15 +28,15 @@ type explainedEventDocument struct {
 	CausationID    uuid.UUID                   `json:"causation_id" format:"uuid" doc:"The message that directly caused it."`
 	TraceID        string                      `json:"trace_id,omitempty" example:"4bf92f3577b34da6a3ce929d0e0e4736" doc:"The trace of the request that caused it, if it was traced."`
 	CreatedAt      string                      `json:"created_at" format:"date-time" example:"2026-03-01T12:00:00.000Z" doc:"When the command was decided, right before its events were committed."`
-	Consumers      []explainedConsumerDocument `json:"consumers" doc:"What each consumer has made of it, in the order in which they were wired."`
+	Consumers      []explainedConsumerDocument `json:"consumers" doc:"What each consumer has done with it, in the order in which they were wired."`
 }
 
 type explainedConsumerDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
 	Consumer   string             `json:"consumer" example:"order-read-model" doc:"The consumer."`
-	Applied    bool               `json:"applied" doc:"Whether the consumer has handled the event and every earlier one of the aggregate. What was handled and is not applied was set aside."`
-	SeenAt     string             `json:"seen_at,omitempty" format:"date-time" doc:"When the consumer took the event in hand for the first time."`
+	Applied    bool               `json:"applied" doc:"Whether the consumer has handled the event and every earlier one of the aggregate. What was handled and is not applied was parked."`
+	SeenAt     string             `json:"seen_at,omitempty" format:"date-time" doc:"When the consumer got the event for the first time."`
 	HandledAt  string             `json:"handled_at,omitempty" format:"date-time" doc:"When it was first done with it."`
 	Deliveries int                `json:"deliveries,omitempty" doc:"How often the event was handed to the consumer, as far as this process knows."`
 	Unknown    string             `json:"unknown,omitempty" enum:"before_start,forgotten,elsewhere,waiting" doc:"Why there are no times: committed before this process started; pushed out of its memory by newer events; applied by another process or from the event store; not applied yet."`
@@ -55,7 +55,7 @@ type placementDocument struct {
 func Explain(kind Kind, explainer ports.Explainer, tag string) endpoint.Operation {
 	return endpoint.Operation{
 		ID: "explain-" + kind.id(), Method: http.MethodGet, Path: kind.one("/explain"), Tag: tag,
-		Summary: "See what became of every event of " + kind.a(),
+		Summary: "See what happened to every event of " + kind.a(),
 		Description: "The views say whether an event was applied. " +
 			"The times are what this process has seen, and it remembers the newest events only.",
 		Parameters: []endpoint.Parameter{kind.parameter()},

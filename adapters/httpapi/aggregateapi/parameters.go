@@ -76,7 +76,7 @@ func ifMatchParameter(k Kind) endpoint.Parameter {
 		Name: headerIfMatch, In: endpoint.InHeader,
 		Description: "Change the " + k.noun() + " only if it is at one of these versions: ETags, or * for any. " +
 			"Otherwise the answer is 412, and actual has the version that it is at. " +
-			"Without it, a command that loses against others again and again is answered with 409. " +
+			"Without it, a command that repeatedly loses against others is answered with 409. " +
 			atMostTags,
 		Schema: tagsSchema(), Example: `"3"`,
 	}

@@ -30,7 +30,7 @@ func (s Reads) Get() endpoint.Operation {
 	return endpoint.Operation{
 		ID: "get-" + s.id(), Method: http.MethodGet, Path: s.one(""), Tag: s.QueryTag,
 		Summary: "Read " + s.a() + ", now or in the past",
-		Description: "The present comes from the read model, which is a little behind what was written. " +
+		Description: "The present comes from the read model, which is a little behind the writes. " +
 			"Pass the sequence_number of a command's answer as min_sequence to read what the command wrote. " +
 			"The past is folded from the history and never behind.",
 		Parameters: append([]endpoint.Parameter{

@@ -62,8 +62,8 @@ type ParkedDocument struct {
 	Error          string    `json:"error" doc:"What went wrong the last time."`
 	Attempts       int       `json:"attempts" doc:"How often it was tried, with retries."`
 	FailedAt       string    `json:"failed_at" format:"date-time" doc:"When it went wrong first."`
-	ParkedAt       string    `json:"parked_at" format:"date-time" doc:"When the aggregate was set aside."`
-	RetriedAt      string    `json:"retried_at,omitempty" format:"date-time" doc:"When somebody tried it again for the last time."`
+	ParkedAt       string    `json:"parked_at" format:"date-time" doc:"When the aggregate was parked."`
+	RetriedAt      string    `json:"retried_at,omitempty" format:"date-time" doc:"When it was retried for the last time."`
 }
 
 // Parked renders a parked aggregate.

@@ -25,10 +25,10 @@ type Problem struct {
 	Code   string `json:"code" pattern:"^[a-z0-9_]+$" example:"order_not_active" doc:"For programs: what went wrong. Codes never change their meaning."`
 	Detail string `json:"detail" example:"only an ACTIVE order can be confirmed; this one is SHIPPED" doc:"For people: what went wrong this time."`
 	// Errors names the parts of the request that are wrong.
-	Errors []FieldError `json:"errors,omitempty" maxItems:"20" doc:"The parts of the request that are to blame, all of them up to 20."`
+	Errors []FieldError `json:"errors,omitempty" maxItems:"20" doc:"The parts of the request that are wrong, at most 20 of them."`
 
 	MaybeAggregate
-	CommandID string  `json:"command_id,omitempty" format:"uuid" doc:"Set when the command may have taken effect: send it as Idempotency-Key to repeat the command safely. A creation is then repeated with the id of this aggregate."`
+	CommandID string  `json:"command_id,omitempty" format:"uuid" doc:"Set when the command may have taken effect. Send it as Idempotency-Key to repeat the command safely. A creation is then repeated with the id of this aggregate."`
 	Expected  *uint64 `json:"expected,omitempty" doc:"The sequence number that the request expected the aggregate to have."`
 	Actual    *uint64 `json:"actual,omitempty" doc:"The sequence number that was found."`
 
@@ -123,7 +123,7 @@ func (p *Problem) Because(level slog.Level, cause error) *Problem {
 func fromRefusal(refusal eventsourcing.Refusal) *Problem {
 	switch refusal.Kind {
 	case eventsourcing.RefusedMissing:
-		return NewProblem(http.StatusNotFound, refusal.Code, cmp.Or(refusal.Detail, "there is no such thing"))
+		return NewProblem(http.StatusNotFound, refusal.Code, cmp.Or(refusal.Detail, "this does not exist"))
 	case eventsourcing.RefusedMalformed:
 		return Invalid(refusal.Code, Refusals(refusal)...)
 	default:
@@ -178,14 +178,14 @@ func (s *Subject) doubt() string {
 	case s.CommandID != uuid.Nil:
 		return "the command may have taken effect: " + repeat
 	case s.Consumer != "":
-		return "it may have taken effect: see how the consumer is before you ask again"
+		return "it may have taken effect: look at the status of the consumer before you repeat it"
 	default:
-		return "it may have taken effect: ask again, which does no harm"
+		return "it may have taken effect: repeat it, which does no harm"
 	}
 }
 
 // repeat is what to do when a command may have taken effect.
-const repeat = "repeat it with the same Idempotency-Key, or if it had none with command_id as the key, to learn the truth"
+const repeat = "repeat it with the same Idempotency-Key, or if it had none with command_id as the key, to learn the outcome"
 
 // missingAggregate returns the problem of an aggregate that does not exist.
 func (s *Subject) missingAggregate() *Problem {

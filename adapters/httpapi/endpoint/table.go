@@ -100,13 +100,13 @@ func (s *Subject) missingOfConsumer() *Problem {
 	if s.Known != nil {
 		switch known := s.Known(); {
 		case slices.Contains(known, s.Consumer):
-			return NewProblem(http.StatusNotFound, CodeNotFound, fmt.Sprintf("%s has not set this %s aside", s.Consumer, s.noun()))
+			return NewProblem(http.StatusNotFound, CodeNotFound, fmt.Sprintf("%s has not parked this %s", s.Consumer, s.noun()))
 		case len(known) > 0:
 			return s.missingName("consumer", s.Consumer)
 		}
 	}
 	return NewProblem(http.StatusNotFound, CodeNotFound,
-		fmt.Sprintf("there is no such consumer as %s, or it has not set this %s aside", shortened(s.Consumer), s.noun()))
+		fmt.Sprintf("there is no such consumer as %s, or it has not parked this %s", shortened(s.Consumer), s.noun()))
 }
 
 // fromPorts maps the errors of package ports.
@@ -128,7 +128,7 @@ func fromPorts(err error, about *Subject) *Problem {
 	case errors.Is(err, ports.ErrNotFound) && about.Table != "":
 		return about.missingName("table", about.Table)
 	case errors.Is(err, ports.ErrNotFound):
-		return NewProblem(http.StatusNotFound, CodeNotFound, "there is no such thing")
+		return NewProblem(http.StatusNotFound, CodeNotFound, "this does not exist")
 	case errors.Is(err, ports.ErrVersionConflict):
 		return conflict(err, about)
 	case errors.As(err, &reused):
@@ -164,7 +164,7 @@ func fromStores(err error, about *Subject) *Problem {
 			Because(slog.LevelWarn, err)
 	case errors.Is(err, ports.ErrCorrupt):
 		return NewProblem(http.StatusInternalServerError, CodeCorruptData,
-			"stored data cannot be read; the log of the service tells more").Because(slog.LevelError, err)
+			"stored data cannot be read; the log of the service says more").Because(slog.LevelError, err)
 	default:
 		return nil
 	}
@@ -176,7 +176,7 @@ func conflict(err error, about *Subject) *Problem {
 	known := errors.As(err, &found)
 	if !about.Conditional {
 		return NewProblem(http.StatusConflict, CodeVersionConflict,
-			fmt.Sprintf("others changed the %s at the same time, again and again; try again", about.noun()))
+			fmt.Sprintf("others repeatedly changed the %s at the same time; try again", about.noun()))
 	}
 	if known && found.Actual == 0 {
 		// a precondition counts only where the request could succeed without it
@@ -207,12 +207,12 @@ func fromTransport(ctx context.Context, err error, about *Subject) *Problem {
 	case errors.Is(err, errBody) && errors.As(err, &network) && network.Timeout():
 		return NewProblem(http.StatusRequestTimeout, CodeBodyTimeout, "the body did not arrive in time")
 	case errors.Is(err, errBody):
-		return invalid(CodeInvalidBody, "", "the body did not arrive whole")
+		return invalid(CodeInvalidBody, "", "the body did not arrive completely")
 	case errors.Is(err, context.DeadlineExceeded):
 		return NewProblem(http.StatusGatewayTimeout, CodeTimeout, "there was no answer in time; "+about.doubt()).
 			Because(slog.LevelWarn, err)
 	default:
-		return NewProblem(http.StatusInternalServerError, CodeInternal, "an internal error; the log of the service tells more").
+		return NewProblem(http.StatusInternalServerError, CodeInternal, "an internal error; the log of the service says more").
 			Because(slog.LevelError, err)
 	}
 }

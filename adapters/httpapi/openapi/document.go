@@ -24,14 +24,14 @@ func Document(tags []endpoint.Tag, operations []endpoint.Operation) ([]byte, err
 		Info: &huma.Info{
 			Title: "Orderflow", Version: apiVersion,
 			Description: "An event-sourced order service. Commands change orders, and the answers have the events. " +
-				"Queries read what the projections have made of the events, a little later.\n\n" +
+				"Queries read what the projections have derived from the events, a little later.\n\n" +
 				"Some answers are not in the list of an operation, because they say nothing about it: " +
 				"404 for a path that has an empty segment, 421 for a request whose Host is not one of the service, " +
 				"and 431 for headers above 64 KiB, each with a problem.\n\n" +
 				"A number is whole if its value is: 206.0 is the same as 206.",
 			License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 		},
-		Servers:    []*huma.Server{{URL: "/", Description: "Where this document came from."}},
+		Servers:    []*huma.Server{{URL: "/", Description: "The server that sent this document."}},
 		Components: &huma.Components{Schemas: d.registry, Responses: d.problems()},
 		Security:   []map[string][]string{{}}, // none is needed, and none is offered
 	}
@@ -110,19 +110,19 @@ func (d *describer) problems() map[string]*huma.Response {
 		http.StatusForbidden:      "A browser sent the request on behalf of another site.",
 		http.StatusNotFound:       "What the request names does not exist.",
 		http.StatusRequestTimeout: "The body did not arrive in time.",
-		http.StatusConflict: "The request conflicts with the present state; code tells how. " +
-			"version_conflict: others changed the aggregate at the same time, again and again, and nothing happened. " +
+		http.StatusConflict: "The request conflicts with the present state; code says how. " +
+			"version_conflict: others repeatedly changed the aggregate at the same time, and nothing happened. " +
 			"other_aggregate_type: the id belongs to an aggregate of another type. " +
 			"refused: a consumer does not do it, for the reason in detail. " +
 			"held_elsewhere: another process works as the consumer; holder names it. " +
-			"still_parked: the consumer could not handle the aggregate this time either; parked tells why.",
+			"still_parked: the consumer could not handle the aggregate this time either; parked says why.",
 		http.StatusPreconditionFailed: "The aggregate is not at a version that If-Match names, and nothing happened. " +
 			"actual is the version that it is at.",
 		http.StatusRequestEntityTooLarge: "The body is too large.",
 		http.StatusUnsupportedMediaType:  "The body is not application/json, or it is compressed.",
 		http.StatusUnprocessableEntity: "A rule refuses the command in the state that the aggregate is in. " +
 			"With the code command_id_reused, its Idempotency-Key stands for another command.",
-		http.StatusInternalServerError: "The service has a fault, and its log tells more. " +
+		http.StatusInternalServerError: "The service has a fault; its log says more. " +
 			"With the code internal, a command may have taken effect.",
 		http.StatusServiceUnavailable: "The service cannot do it now; try again. " +
 			"With the codes outcome_unknown and shutting_down the request may have taken effect; " +

@@ -13,7 +13,7 @@ import (
 
 type resetBody struct {
 	From   string `json:"from" example:"begin" doc:"begin, now, or the RFC 3339 time from which on events are handled."`
-	Force  bool   `json:"force,omitempty" doc:"Do it although something is lost or happens twice. Without it the answer says what that would be."`
+	Force  bool   `json:"force,omitempty" doc:"Do it although something is lost or happens twice. Without force the answer says what that would be."`
 	DryRun bool   `json:"dry_run,omitempty" doc:"Only say what would happen."`
 }
 
@@ -126,10 +126,10 @@ func (r routes) management() []endpoint.Operation {
 		r.forConsumer(http.StatusNoContent, "The consumer is paused, or will be in a moment.", endpoint.Operation{
 			ID: "pause-consumer", Path: "/v1/consumers/{name}/pause",
 			Summary: "Pause a consumer until it is resumed",
-			Description: "The decision is stored when the answer comes, and outlasts restarts. " +
-				"The consumer finishes what is in flight, and is paused then.",
+			Description: "When the answer comes, the decision is stored. It survives restarts. " +
+				"The consumer completes what is in flight, and is paused then.",
 		}, func(c *endpoint.Call) error { return r.Manager.Pause(c.Context(), c.About.Consumer) }),
-		r.forConsumer(http.StatusNoContent, "The consumer goes on where it was.", endpoint.Operation{
+		r.forConsumer(http.StatusNoContent, "The consumer continues where it was.", endpoint.Operation{
 			ID: "resume-consumer", Path: "/v1/consumers/{name}/resume",
 			Summary: "Resume a consumer that is paused or has failed",
 		}, func(c *endpoint.Call) error { return r.Manager.Resume(c.Context(), c.About.Consumer) }),
@@ -140,7 +140,7 @@ func (r routes) management() []endpoint.Operation {
 				"The answer says what that is.",
 			Parameters: []endpoint.Parameter{consumerParameter()},
 			Body:       &endpoint.Body{Document: resetBody{}, Required: true},
-			Answers:    endpoint.OK("What happens now, or for a dry run would happen.", resetDocument{}),
+			Answers:    endpoint.OK("What happens now, or would happen for a dry run.", resetDocument{}),
 			Problems:   []int{400, 403, 404, 408, 409, 413, 415, 500, 503, 504, 507},
 			Run:        r.reset,
 		},
@@ -167,13 +167,13 @@ func (r routes) rebuilds() []endpoint.Operation {
 	if r.Rebuilder == nil {
 		return nil
 	}
-	const started = "It is under way; the status of the consumer tells how far."
+	const started = "It is in progress; the status of the consumer says how far."
 	return []endpoint.Operation{
 		r.forConsumer(http.StatusAccepted, started, endpoint.Operation{
 			ID: "rebuild-consumer", Path: "/v1/consumers/{name}/rebuild",
 			Summary: "Fill a new generation of a view and switch to it",
-			Description: "The new generation is filled from the event store beside live traffic. " +
-				"Then it is compared with the events and with the live generation, and takes its place. " +
+			Description: "The new generation is filled from the event store while events are delivered. " +
+				"Then it is compared with the events and with the live generation, and replaces it. " +
 				"When there are differences, the live generation stays, and the status of the consumer shows them; " +
 				"the same request then starts again.",
 			Body: &endpoint.Body{Document: rebuildBody{}},
@@ -186,7 +186,7 @@ func (r routes) rebuilds() []endpoint.Operation {
 			ID: "roll-back-consumer", Path: "/v1/consumers/{name}/rollback",
 			Summary: "Make the previous generation of a view live again",
 			Description: "The previous generation is brought up to date first, as in a rebuild. " +
-				"It is there for a while after a switch.",
+				"It exists for a while after a switch.",
 		}, func(c *endpoint.Call) error { return r.Rebuilder.Rollback(c.Context(), c.About.Consumer) }),
 	}
 }

@@ -68,8 +68,8 @@ func New(config Config) (endpoint.Resource, error) {
 	}
 	r := routes{config}
 	resource := endpoint.Resource{Tags: []endpoint.Tag{{
-		Name: tag, Description: "Look after the service. The API asks nobody who they are: " +
-			"see to it that only operators reach these paths.",
+		Name: tag, Description: "Operate the service. The API has no authentication: " +
+			"make sure that only operators reach these paths.",
 	}}}
 	resource.Operations = append(resource.Operations, r.consumers())
 	for _, some := range [][]endpoint.Operation{
@@ -151,7 +151,7 @@ const upTo10m = `^(0|([0-9]{1,2}|[1-5][0-9]{2})(\.[0-9]{1,9})?s|600s|([0-9]{1,5}
 func patienceParameter() endpoint.Parameter {
 	return endpoint.Parameter{
 		Name: paramPatience, In: endpoint.InQuery,
-		Description: "How long a difference may last that traffic explains, such as 10s or 1m30s, at most 10m.",
+		Description: "How long a difference may last that concurrent writes explain, such as 10s or 1m30s, at most 10m.",
 		Schema:      endpoint.Schema{Type: endpoint.TypeString, Pattern: upTo10m, Default: "0s"},
 		Must:        "must be a duration such as 10s or 1m30s, at most 10m", Example: "10s",
 	}
@@ -163,7 +163,7 @@ func fromParameter() endpoint.Parameter {
 	return endpoint.Parameter{
 		Name: paramFrom, In: endpoint.InQuery,
 		Description: "The offset in each partition to begin with, or begin for the whole topic. " +
-			"From an offset on, an aggregate is compared from its first event behind the offset.",
+			"From an offset on, an aggregate is compared from its first event after the offset.",
 		Schema: endpoint.Schema{Type: endpoint.TypeString, Pattern: `^(begin|[0-9]{1,18})$`, Default: fromBegin},
 		Must:   mustBeOffset, Example: "1000",
 	}

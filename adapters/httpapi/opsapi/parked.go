@@ -17,7 +17,7 @@ import (
 type parkedListDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
-	Parked     []endpoint.ParkedDocument `json:"parked" doc:"The aggregates that are set aside."`
+	Parked     []endpoint.ParkedDocument `json:"parked" doc:"The parked aggregates."`
 	NextCursor string                    `json:"next_cursor,omitempty" doc:"Pass it as cursor for the next page; absent on the last one."`
 }
 
@@ -25,7 +25,7 @@ type parkedAggregateDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
 	Parked       endpoint.ParkedDocument `json:"parked" doc:"What is known about the failure."`
-	Waiting      []waitingDocument       `json:"waiting" doc:"The event that failed and those that wait behind it, oldest first."`
+	Waiting      []waitingDocument       `json:"waiting" doc:"The event that failed and those after it, oldest first."`
 	WaitingError string                  `json:"waiting_error,omitempty" doc:"Why waiting is empty: the event store cannot read these events."`
 }
 
@@ -43,18 +43,18 @@ type waitingDocument struct {
 type retriedDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
-	Released    int                       `json:"released" doc:"Aggregates that flow again."`
+	Released    int                       `json:"released" doc:"Aggregates that are not parked any more."`
 	StillParked []endpoint.ParkedDocument `json:"still_parked" doc:"Those that could not be handled this time either."`
-	NotTried    int                       `json:"not_tried" doc:"Those that were left alone after error."`
-	Error       string                    `json:"error,omitempty" doc:"Why it was not gone on with."`
+	NotTried    int                       `json:"not_tried" doc:"Those that were not tried, because of error."`
+	Error       string                    `json:"error,omitempty" doc:"Why the retries ended early."`
 }
 
 // maxReason is how many characters a reason has at most.
 const maxReason = 500
 
 type skipBody struct {
-	Reason         string `json:"reason" minLength:"1" maxLength:"500" pattern:"\\S" example:"test data of 1 March, see ticket 4711" doc:"Why the event may be missing, for those who will wonder. It is kept."`
-	SequenceNumber int64  `json:"sequence_number,omitempty" minimum:"1" doc:"The event to pass over: the request is refused when another one fails by now. It makes the request repeatable."`
+	Reason         string `json:"reason" minLength:"1" maxLength:"500" pattern:"\\S" example:"test data of 1 March, see ticket 4711" doc:"Why the event may be missing, for people who read it later. It is kept."`
+	SequenceNumber int64  `json:"sequence_number,omitempty" minimum:"1" doc:"The event to skip: the request is refused when another event fails now. It makes the request repeatable."`
 
 	named bool // SequenceNumber was given
 }
@@ -89,11 +89,11 @@ func (r routes) parked() []endpoint.Operation {
 	if r.Parked == nil {
 		return nil
 	}
-	const flows = "All its events have been handled, and it flows again."
+	const flows = "All its events have been handled, and it is not parked any more."
 	return []endpoint.Operation{
 		{
 			ID: "list-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked", Tag: tag,
-			Summary:    "List what a consumer has set aside",
+			Summary:    "List what a consumer has parked",
 			Parameters: append([]endpoint.Parameter{consumerParameter()}, endpoint.PageParameters()...),
 			Answers:    endpoint.OK("A page of the list.", parkedListDocument{}),
 			Problems:   []int{400, 404, 500, 503, 504},
@@ -101,7 +101,7 @@ func (r routes) parked() []endpoint.Operation {
 		},
 		{
 			ID: "get-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked/{aggregate_id}", Tag: tag,
-			Summary:    "See why an aggregate is set aside, and what waits",
+			Summary:    "See why an aggregate is parked, and what waits",
 			Parameters: []endpoint.Parameter{consumerParameter(), parkedParameter()},
 			Answers:    endpoint.OK("The aggregate.", parkedAggregateDocument{}),
 			Problems:   []int{400, 404, 500, 503, 504},
@@ -109,22 +109,22 @@ func (r routes) parked() []endpoint.Operation {
 		},
 		{
 			ID: "retry-all-parked", Method: http.MethodPost, Path: "/v1/consumers/{name}/retry-parked", Tag: tag,
-			Summary:    "Handle everything that is set aside, from the events that failed",
+			Summary:    "Retry all parked aggregates, from the events that failed",
 			Parameters: []endpoint.Parameter{consumerParameter()},
-			Answers:    endpoint.OK("What became of them.", retriedDocument{}),
+			Answers:    endpoint.OK("The result for each of them.", retriedDocument{}),
 			Problems:   []int{400, 403, 404, 409, 500, 503, 507},
 			Unbounded:  true,
 			Run:        r.retryAllParked,
 		},
 		r.forConsumer(http.StatusNoContent, flows, endpoint.Operation{
 			ID: "retry-parked", Path: "/v1/consumers/{name}/parked/{aggregate_id}/retry",
-			Summary:    "Handle an aggregate that is set aside, from the event that failed",
+			Summary:    "Retry a parked aggregate, from the event that failed",
 			Parameters: []endpoint.Parameter{parkedParameter()},
 		}, r.retryParked),
 		r.forConsumer(http.StatusNoContent, flows, endpoint.Operation{
 			ID: "skip-parked", Path: "/v1/consumers/{name}/parked/{aggregate_id}/skip",
-			Summary: "Pass over the event that failed, and handle the rest of its aggregate",
-			Description: "The consumer and every rebuild pass over that event, until the skip is taken back. " +
+			Summary: "Skip the event that failed, and handle the rest of its aggregate",
+			Description: "The consumer and every rebuild skip that event, until the skip is taken back. " +
 				"The reason is kept.",
 			Parameters: []endpoint.Parameter{parkedParameter()},
 			Body:       &endpoint.Body{Document: skipBody{}, Required: true},

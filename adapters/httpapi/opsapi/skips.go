@@ -13,7 +13,7 @@ import (
 type skipsDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
-	Skips      []skipDocument `json:"skips" doc:"The events that the consumer passes over."`
+	Skips      []skipDocument `json:"skips" doc:"The events that the consumer skips."`
 	NextCursor string         `json:"next_cursor,omitempty" doc:"Pass it as cursor for the next page; absent on the last one."`
 }
 
@@ -31,7 +31,7 @@ type skipDocument struct {
 
 type unskipBody struct {
 	AggregateID    uuid.UUID `json:"aggregate_id" format:"uuid" doc:"The aggregate of the event."`
-	SequenceNumber int64     `json:"sequence_number" minimum:"1" doc:"The event that is not to be passed over any more."`
+	SequenceNumber int64     `json:"sequence_number" minimum:"1" doc:"The event that is not to be skipped any more."`
 }
 
 func (b *unskipBody) Read(r *strictjson.Reader) {
@@ -58,7 +58,7 @@ func (r routes) skips() []endpoint.Operation {
 	return []endpoint.Operation{
 		{
 			ID: "list-skips", Method: http.MethodGet, Path: "/v1/consumers/{name}/skips", Tag: tag,
-			Summary:    "List the events that a consumer passes over",
+			Summary:    "List the events that a consumer skips",
 			Parameters: append([]endpoint.Parameter{consumerParameter(), ofOne}, endpoint.PageParameters()...),
 			Answers:    endpoint.OK("A page of the list.", skipsDocument{}),
 			Problems:   []int{400, 404, 500, 503, 504},
@@ -66,7 +66,7 @@ func (r routes) skips() []endpoint.Operation {
 		},
 		r.forConsumer(http.StatusNoContent, "The view is what it is with the event.", endpoint.Operation{
 			ID: "unskip-event", Path: "/v1/consumers/{name}/unskip",
-			Summary: "Take the decision to pass over an event back",
+			Summary: "Take the decision to skip an event back",
 			Description: "The view of the event's aggregate becomes what it is with the event. " +
 				"It is refused where the effect cannot be brought in afterwards.",
 			Body: &endpoint.Body{Document: unskipBody{}, Required: true},

@@ -24,7 +24,7 @@ func (r routes) looks() []endpoint.Operation {
 	return []endpoint.Operation{
 		{
 			ID: "list-tables", Method: http.MethodGet, Path: "/v1/tables", Tag: tag,
-			Summary:  "List the tables that can be looked into",
+			Summary:  "List the tables that can be read",
 			Answers:  endpoint.OK("Their names.", tablesDocument{}),
 			Problems: []int{400, 500},
 			Run: func(*endpoint.Call) (endpoint.Reply, error) {
@@ -33,7 +33,7 @@ func (r routes) looks() []endpoint.Operation {
 		},
 		{
 			ID: "get-table", Method: http.MethodGet, Path: "/v1/tables/{name}", Tag: tag,
-			Summary:    "Look into a table",
+			Summary:    "Read a table",
 			Parameters: append([]endpoint.Parameter{tableParameter()}, endpoint.PageParameters()...),
 			Answers:    endpoint.OK("A page of the table.", tableDocument{}),
 			Problems:   []int{400, 404, 500, 503, 504},

@@ -64,8 +64,8 @@ func (r routes) topic() []endpoint.Operation {
 	return []endpoint.Operation{{
 		ID: "verify-topic", Method: http.MethodPost, Path: "/v1/verify/topic", Tag: tag,
 		Summary: "Compare the topic with the event store",
-		Description: "The topic is read beside live traffic. " +
-			"An event counts as missing if nothing of what is missing has come for as long as patience.",
+		Description: "The topic is read while events are published. " +
+			"An event counts as missing if no missing event has come for as long as patience.",
 		Parameters: []endpoint.Parameter{fromParameter(), patienceParameter()},
 		Answers: []endpoint.Answer{{
 			Status: http.StatusOK, Description: "Lines of JSON: progress, and at the end the result.",

@@ -15,9 +15,9 @@ type verificationDocument struct {
 	Orders      uint64               `json:"orders" doc:"Aggregates that were compared, of all types."`
 	Events      uint64               `json:"events" doc:"Events of those aggregates."`
 	Rows        uint64               `json:"rows" doc:"Rows of the read models."`
-	Skipped     uint64               `json:"skipped" doc:"Events that were passed over by somebody's decision; they are no differences."`
-	Repaired    uint64               `json:"repaired" doc:"Aggregates that were put right in a view."`
-	Differences uint64               `json:"differences" doc:"How much is not as the events say; 0 when all is well."`
+	Skipped     uint64               `json:"skipped" doc:"Events that are skipped by the decision of an operator; they are no differences."`
+	Repaired    uint64               `json:"repaired" doc:"Aggregates that were repaired in a view."`
+	Differences uint64               `json:"differences" doc:"How much is not as the events say; 0 when there is no difference."`
 	Shown       []differenceDocument `json:"shown,omitempty" doc:"The first of the differences."`
 }
 
@@ -38,7 +38,7 @@ func (r routes) verification() []endpoint.Operation {
 	return []endpoint.Operation{{
 		ID: "verify", Method: http.MethodPost, Path: "/v1/verify", Tag: tag,
 		Summary: "Compare every view with the fold of its events",
-		Description: "Everything that is stored is read, beside live traffic. " +
+		Description: "Everything that is stored is read, while events are written. " +
 			"A difference, or a consumer that is behind, counts if it is still there after patience.",
 		Parameters: []endpoint.Parameter{patienceParameter()},
 		Answers:    endpoint.OK("What was compared, and what differs.", verificationDocument{}),
@@ -47,11 +47,11 @@ func (r routes) verification() []endpoint.Operation {
 		Run:        func(c *endpoint.Call) (endpoint.Reply, error) { return verify(c, r.Verifier.Verify) },
 	}, {
 		ID: "repair", Method: http.MethodPost, Path: "/v1/verify/repair", Tag: tag,
-		Summary: "Compare every view with the fold of its events, and put right what differs",
-		Description: "It does what verify does. Aggregates that lag behind, or whose rows are wrong, are put right and " +
-			"looked at again; what is still wrong then is a difference. Histories are never changed.",
+		Summary: "Compare every view with the fold of its events, and repair what differs",
+		Description: "It does what verify does. Aggregates that lag behind, or whose rows are wrong, are repaired and " +
+			"compared again; what is still wrong then is a difference. Histories are never changed.",
 		Parameters: []endpoint.Parameter{patienceParameter()},
-		Answers:    endpoint.OK("What was compared, what was put right, and what still differs.", verificationDocument{}),
+		Answers:    endpoint.OK("What was compared, what was repaired, and what still differs.", verificationDocument{}),
 		Problems:   []int{400, 403, 500, 503, 507},
 		Unbounded:  true,
 		Run:        func(c *endpoint.Call) (endpoint.Reply, error) { return verify(c, r.Verifier.Repair) },

@@ -28,7 +28,7 @@ func (b *itemBody) Read(r *strictjson.Reader) {
 
 type createBody struct {
 	OrderID    uuid.UUID  `json:"order_id,omitzero" format:"uuid" doc:"Chosen by the client, or else derived from Idempotency-Key, or else new."`
-	CustomerID string     `json:"customer_id" minLength:"1" maxLength:"64" pattern:"^([A-Za-z0-9_:@-]|\\.[A-Za-z0-9_:@-]|\\.\\.[A-Za-z0-9._:@-])[A-Za-z0-9._:@-]*$" example:"ann" doc:"Who orders; neither . nor .., which no path can name."`
+	CustomerID string     `json:"customer_id" minLength:"1" maxLength:"64" pattern:"^([A-Za-z0-9_:@-]|\\.[A-Za-z0-9_:@-]|\\.\\.[A-Za-z0-9._:@-])[A-Za-z0-9._:@-]*$" example:"ann" doc:"The customer; neither . nor .., which no path can contain."`
 	Currency   string     `json:"currency" example:"EUR" doc:"ISO 4217 code of a circulating currency."`
 	Items      []itemBody `json:"items" minItems:"1" maxItems:"1000" doc:"The lines of the order. Their total must fit into 64 bits."`
 }
@@ -74,7 +74,7 @@ func (b *itemsBody) Command(orderID uuid.UUID) order.Command {
 }
 
 type confirmBody struct {
-	PaymentReference string `json:"payment_reference" minLength:"1" maxLength:"128" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" example:"pay-4711" doc:"How the payment is known to whoever took it."`
+	PaymentReference string `json:"payment_reference" minLength:"1" maxLength:"128" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" example:"pay-4711" doc:"The reference of the payment at the payment provider."`
 }
 
 func (b *confirmBody) Read(r *strictjson.Reader) {
@@ -86,8 +86,8 @@ func (b *confirmBody) Command(orderID uuid.UUID) order.Command {
 }
 
 type shipBody struct {
-	Carrier        string `json:"carrier" minLength:"1" maxLength:"64" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" example:"DHL" doc:"Who carries it."`
-	TrackingNumber string `json:"tracking_number" minLength:"1" maxLength:"128" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" example:"JD0146" doc:"The carrier's name for the parcel."`
+	Carrier        string `json:"carrier" minLength:"1" maxLength:"64" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" example:"DHL" doc:"The carrier."`
+	TrackingNumber string `json:"tracking_number" minLength:"1" maxLength:"128" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" example:"JD0146" doc:"The carrier's number of the parcel."`
 }
 
 func (b *shipBody) Read(r *strictjson.Reader) {

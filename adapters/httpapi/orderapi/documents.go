@@ -28,8 +28,8 @@ type orderDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
 	OrderID          uuid.UUID      `json:"order_id" format:"uuid" doc:"The order."`
-	CustomerID       string         `json:"customer_id" example:"ann" doc:"Who ordered."`
-	Status           string         `json:"status" doc:"Where the order stands."`
+	CustomerID       string         `json:"customer_id" example:"ann" doc:"The customer."`
+	Status           string         `json:"status" doc:"The status of the order."`
 	Currency         string         `json:"currency" example:"EUR" doc:"ISO 4217 code."`
 	Total            int64          `json:"total" example:"2500" doc:"Sum over the lines, in minor units of the currency."`
 	Items            []lineDocument `json:"items" doc:"The lines."`
@@ -64,8 +64,8 @@ type summaryDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
 	OrderID        uuid.UUID     `json:"order_id" format:"uuid" doc:"The order."`
-	CustomerID     string        `json:"customer_id" example:"ann" doc:"Who ordered."`
-	Status         string        `json:"status" doc:"Where the order stands."`
+	CustomerID     string        `json:"customer_id" example:"ann" doc:"The customer."`
+	Status         string        `json:"status" doc:"The status of the order."`
 	Currency       string        `json:"currency" example:"EUR" doc:"ISO 4217 code."`
 	Total          *int64        `json:"total,omitempty" example:"2500" doc:"Sum over the lines, in minor units of the currency; absent in a list by sku."`
 	Line           *lineDocument `json:"line,omitempty" doc:"The line with the article asked for; only in a list by sku."`

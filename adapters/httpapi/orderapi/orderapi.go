@@ -111,7 +111,7 @@ func commands(config Config) []endpoint.Operation {
 		serve.Create(command{
 			ID: "create-order", Method: http.MethodPost, Summary: "Create an order",
 			Description: "A repeated request with the same Idempotency-Key, or with the same order_id and content, " +
-				"makes no second order.",
+				"creates no second order.",
 			Body: func() body { return new(createBody) },
 		}),
 		serve.Change(command{
