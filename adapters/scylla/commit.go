@@ -98,7 +98,10 @@ func (s *Store) refusal(ctx context.Context, a ports.Append, head uint64) (ports
 		stored, err = s.history(ctx, a.AggregateID, a.Expected, s.cluster.Config.SerialConsistency)
 	}
 	if err != nil {
-		return ports.Appended{}, cluster.Undecided(err, false)
+		// The head may be this append's own: then the driver has sent the batch twice, and this is
+		// the answer to the second copy.
+		mayBeMine := head >= a.Expected+uint64(len(a.Records))
+		return ports.Appended{}, cluster.Undecided(err, mayBeMine)
 	}
 	if len(stored) == 0 {
 		return ports.Appended{}, cluster.Corrupt("%s has no events after %d, but its head is %d", a.AggregateID, a.Expected, head)

@@ -281,6 +281,28 @@ func TestAppend_KeepsTheIntentOfABatchThatWasSentTwice(t *testing.T) {
 	expectDelivered(t, survivor, a.AggregateID)
 }
 
+// As before, and nobody can tell whose events are there. The client must not hear that nothing happened, and the intent must stay.
+func TestAppend_DoesNotKnowABatchThatWasSentTwice(t *testing.T) {
+	t.Parallel()
+	sim := start(t, scyllasim.Options{})
+	store, config := openNew(t, sim.Hosts())
+	table := config.Keyspace + ".event_store"
+	sim.Inject(scyllasim.Fault{Table: table, Kind: scyllasim.KindLWT, Effect: scyllasim.Resent})
+	remove := sim.Inject(scyllasim.Fault{Table: table, Kind: scyllasim.KindSelect, Effect: scyllasim.Unavailable, Times: -1})
+	a := command(newID(), 0, 2)
+	if _, err := store.Append(t.Context(), a); !errors.Is(err, ports.ErrOutcomeUnknown) {
+		t.Errorf("error %v, want %v", err, ports.ErrOutcomeUnknown)
+	}
+	mustClose(t, store)
+	remove()
+	sim.Advance(15 * time.Second)
+	survivor := open(t, config)
+	if swept := mustSweep(t, survivor); swept.Delivered != 1 {
+		t.Errorf("swept %+v, want the append delivered", swept)
+	}
+	expectDelivered(t, survivor, a.AggregateID)
+}
+
 // Saves of consumers and leases are conditional writes, too.
 func TestConsumersAndLeases_KnowTheirOwnWriteThatWasSentTwice(t *testing.T) {
 	t.Parallel()
