@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write the counts into doc.go and the README")
 
-// code counts the Go files of a folder that are no tests, and their lines that hold code.
+// code counts the Go files of a folder that are not tests, and their lines of code.
 func code(t *testing.T, folder string) (files, lines int) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
@@ -22,7 +22,8 @@ func code(t *testing.T, folder string) (files, lines int) {
 		t.Fatal(err)
 	}
 	for _, path := range paths {
-		if n := len(codeLines(t, path)); n > 1 && !strings.HasSuffix(path, "_test.go") { // a file of one line has a comment only
+		// a file with one line of code has only a comment
+		if n := len(codeLines(t, path)); n > 1 && !strings.HasSuffix(path, "_test.go") {
 			files++
 			lines += n
 		}
@@ -30,7 +31,7 @@ func code(t *testing.T, folder string) (files, lines int) {
 	return files, lines
 }
 
-// codeLines returns the lines of a file that have a token which is no comment.
+// codeLines returns the lines of a file that have a token which is not a comment.
 func codeLines(t *testing.T, path string) (lines []string) {
 	t.Helper()
 	source, err := os.ReadFile(path)
@@ -58,7 +59,7 @@ func codeLines(t *testing.T, path string) (lines []string) {
 	}
 }
 
-// ofStock is what a line of the wiring says that would not be there without the second domain.
+// ofStock matches the lines of the wiring that exist only because of the second domain.
 var ofStock = regexp.MustCompile(`\b(stock|stockjson|inventory|views)\.|OrdersOnly|/otherdomain/`)
 
 // folders are the packages of the second domain.
@@ -74,7 +75,7 @@ func wiring(t *testing.T) (lines int) {
 	return lines
 }
 
-// counts is the table of doc.go.
+// counts returns the table of doc.go.
 func counts(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
@@ -87,7 +88,7 @@ func counts(t *testing.T) string {
 	return b.String()
 }
 
-// cells are those of the table in the README, in its order.
+// cells returns the cells of the table in the README, in its order.
 func cells(t *testing.T) (cells []string) {
 	t.Helper()
 	for _, folder := range folders {

@@ -15,7 +15,7 @@ import (
 	"orderflow/tests/otherdomain"
 )
 
-// chance draws what fails. It is shared by everything that can.
+// chance decides what fails. All that can fail shares it.
 type chance struct {
 	mu     sync.Mutex
 	random *rand.Rand
@@ -25,7 +25,7 @@ type chance struct {
 
 func newChance(seed uint64) *chance { return &chance{random: rand.New(rand.NewPCG(seed, 7))} }
 
-// of says whether something happens this time, once in that many times.
+// of reports whether something happens this time. It happens once in n times.
 func (c *chance) of(n int) bool {
 	if c.off.Load() {
 		return false
@@ -39,7 +39,7 @@ func (c *chance) of(n int) bool {
 	return true
 }
 
-// unavailable is the error of a call that surely had no effect.
+// unavailable returns the error of a call that certainly had no effect.
 func (c *chance) unavailable(n int) error {
 	if c.of(n) {
 		return fmt.Errorf("by chance: %w", ports.ErrUnavailable)

@@ -76,7 +76,7 @@ func ordersAndItems(rt *rapid.T, config command.Config) func(rt *rapid.T) (uuid.
 	}
 }
 
-// domains are what is modelled: the second aggregate alone, and beside the orders.
+// domains are what is modelled: the second aggregate alone, and together with the orders.
 func domains() map[string]model.Domain {
 	var stockOnly eventjson.Mux
 	eventjson.Register(&stockOnly, stockjson.New())

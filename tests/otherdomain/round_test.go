@@ -101,7 +101,8 @@ func headers[E any](events []eventsourcing.Envelope[E]) (headers []eventsourcing
 	return headers
 }
 
-// told is what a client was told of its request at last; nil and false when it does not know.
+// told is what a client was told of its request in the end. It is nil and false when the client
+// does not know.
 type told struct {
 	request
 	acknowledged, refused bool
@@ -111,7 +112,7 @@ type told struct {
 // life is one life of the service, from its start to its end.
 type life struct {
 	service *otherdomain.Service
-	dead    atomic.Bool // set before it is killed: nobody hears of it any more
+	dead    atomic.Bool // set before it is killed: no client hears of it any more
 	stop    func()
 }
 
@@ -128,10 +129,10 @@ func (p mortal) Publish(ctx context.Context, record eventsourcing.Record) error 
 	return p.Publisher.Publish(ctx, record)
 }
 
-// round is a service that lives several times, is written to, and is disturbed.
+// round is a service that lives several times, while clients write to it and faults disturb it.
 type round struct {
 	disk disk
-	// settles bounds the wait for what must happen at last.
+	// settles bounds the wait for what must happen in the end.
 	settles   time.Duration
 	chance    *chance
 	published memory.Publisher
@@ -152,7 +153,7 @@ func (r *round) violated(promise, format string, args ...any) {
 	r.violations = append(r.violations, promise+": "+fmt.Sprintf(format, args...))
 }
 
-// runRound runs a round of a service that breaks has broken, if anybody has.
+// runRound runs a round of a service. breaks breaks the service first, unless it is nil.
 func runRound(t testing.TB, seed uint64, d disk, settles time.Duration, breaks func(*otherdomain.Config)) (r *round) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	r = &round{disk: d, settles: settles, chance: newChance(seed), breaks: breaks, changed: make(chan struct{})}
@@ -244,11 +245,11 @@ func (r *round) alive(ctx context.Context) *life {
 	}
 }
 
-// kill ends a life at once, opens the store as a crash has left it, and begins another life. Now
-// and then the feed has dropped what it had meanwhile.
+// kill ends a life at once, opens the store as a crash has left it, and begins another life.
+// Sometimes the feed has dropped its records meanwhile.
 func (r *round) kill(t testing.TB, random *rand.Rand) otherdomain.Store {
 	l := r.alive(t.Context())
-	l.dead.Store(true) // what is acknowledged from here on, its client does not hear
+	l.dead.Store(true) // from here on, the client does not get an acknowledgement
 	r.disk.crash(t)
 	l.stop()
 	r.disk.abandon(t)
@@ -260,7 +261,7 @@ func (r *round) kill(t testing.TB, random *rand.Rand) otherdomain.Store {
 	return store
 }
 
-// write sends a request until its client is told, or gives up.
+// write sends a request until its client gets an answer, or gives up.
 func (r *round) write(ctx context.Context, random *rand.Rand, q request) {
 	mine := told{request: q}
 	insists := random.IntN(5) > 0
@@ -280,7 +281,7 @@ func (r *round) write(ctx context.Context, random *rand.Rand, q request) {
 			again = false
 		case err == nil:
 			mine.acknowledged, mine.events = true, events
-			again = random.IntN(4) == 0 // the same once more
+			again = random.IntN(4) == 0 // the same a second time
 			r.look(ctx, random, l.service, events)
 		case errors.As(err, &refused), errors.Is(err, ports.ErrNotFound), errors.Is(err, ports.ErrVersionConflict):
 			mine.refused = !mine.acknowledged || len(mine.events) == 0
@@ -300,9 +301,8 @@ func (r *round) write(ctx context.Context, random *rand.Rand, q request) {
 	r.ledger = append(r.ledger, mine)
 }
 
-// look waits a little for a list that has what was written, so that consumers get to do something
-// between commands. Whether it comes in time does not matter: somebody may have paused the
-// consumer.
+// look waits a little for a list that has what was written, so that consumers do some work between
+// commands. Whether it comes in time does not matter: the consumer may be paused.
 func (r *round) look(ctx context.Context, random *rand.Rand, s *otherdomain.Service, events []eventsourcing.Header) {
 	if len(events) == 0 || random.IntN(2) == 0 {
 		return
@@ -315,7 +315,7 @@ func (r *round) look(ctx context.Context, random *rand.Rand, s *otherdomain.Serv
 	_ = s.Lists.Await(ctx, table, last.AggregateID, last.SequenceNumber, 30*time.Millisecond)
 }
 
-// operate does what operators do, without asking each other. What cannot be done at the moment is
+// operate does what operators do, without coordination between them. What is not possible now is
 // not done.
 func (r *round) operate(ctx context.Context, random *rand.Rand) {
 	l := r.alive(ctx)
@@ -334,7 +334,7 @@ func (r *round) operate(ctx context.Context, random *rand.Rand) {
 	}
 }
 
-// settle ends the troubles, waits until everything is as it must be at last, and checks it.
+// settle ends the faults, waits until everything is as it must be in the end, and checks it.
 func (r *round) settle(t testing.TB, store otherdomain.Store) {
 	l := r.current
 	r.chance.off.Store(true)
@@ -372,7 +372,7 @@ func (r *round) settle(t testing.TB, store otherdomain.Store) {
 	r.checkStates(ctx, store, l.service, histories)
 }
 
-// checkHistories wants every history without a hole and of one type (P1), and every command in it
+// checkHistories expects every history to have no gap and one type (P1), and every command in it
 // once (P6).
 func (r *round) checkHistories(histories map[uuid.UUID][]eventsourcing.Record) {
 	for id, history := range histories {
@@ -389,7 +389,7 @@ func (r *round) checkHistories(histories map[uuid.UUID][]eventsourcing.Record) {
 	}
 }
 
-// checkLedger wants what clients were told to be what is there (P2).
+// checkLedger expects that what clients were told is there (P2).
 func (r *round) checkLedger(histories map[uuid.UUID][]eventsourcing.Record) {
 	for _, entry := range r.ledger {
 		var there []eventsourcing.Header
@@ -407,8 +407,8 @@ func (r *round) checkLedger(histories map[uuid.UUID][]eventsourcing.Record) {
 	}
 }
 
-// checkPublished wants every event published, for the first time in order, and nothing else (P2,
-// P3).
+// checkPublished expects every event to be published, for the first time in order, and nothing else
+// (P2, P3).
 func (r *round) checkPublished(histories map[uuid.UUID][]eventsourcing.Record) {
 	first := map[uuid.UUID][]eventsourcing.Record{}
 	seen := map[uuid.UUID]bool{}
@@ -425,7 +425,7 @@ func (r *round) checkPublished(histories map[uuid.UUID][]eventsourcing.Record) {
 	}
 }
 
-// checkStates wants consumers to know nothing of aggregates whose type they do not take.
+// checkStates expects consumers to have nothing about aggregates whose type they do not take.
 func (r *round) checkStates(
 	ctx context.Context, store otherdomain.Store, s *otherdomain.Service, histories map[uuid.UUID][]eventsourcing.Record,
 ) {

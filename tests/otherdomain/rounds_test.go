@@ -24,8 +24,8 @@ var (
 )
 
 // TestRounds runs both domains through faults of the store, of the feed and of the publisher,
-// through crashes and through what operators do. What is checked at the end is what was promised,
-// for both of them.
+// through crashes and through what operators do. In the end it checks the promises, for both of
+// them.
 func TestRounds(t *testing.T) {
 	t.Parallel()
 	seeds := []uint64{1, 2}
@@ -89,7 +89,7 @@ func (s rowlessStore) Apply(ctx context.Context, view ports.ViewID, changes ...p
 	return s.Store.Apply(ctx, view, changes...)
 }
 
-// swallowing publishes some events nowhere.
+// swallowing is a publisher that drops some events.
 type swallowing struct{ ports.Publisher }
 
 func (p swallowing) Publish(ctx context.Context, r eventsourcing.Record) error {
@@ -109,7 +109,7 @@ func (e giveUp) Apply(ctx context.Context, state []byte, records []eventsourcing
 	return e.Effect.Apply(ctx, state, records)
 }
 
-// Rounds of services that are broken on purpose must find out.
+// Rounds must find what is wrong with services that are broken on purpose.
 func TestRounds_Catch(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

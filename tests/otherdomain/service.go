@@ -58,13 +58,13 @@ type Config struct {
 	Logger    *slog.Logger
 	// OrdersOnly makes it the service as it was before there was stock.
 	OrdersOnly bool
-	// Adjust, when set, changes how a consumer is set up: tests break it so.
+	// Adjust, unless nil, changes the configuration of a consumer. Tests break consumers with it.
 	Adjust func(*consumer.Config)
 	// Heartbeat is the time between two heartbeats; a second by default.
 	Heartbeat time.Duration
 }
 
-// Service is the order service with a second domain in it: what bootstrap wires, short of HTTP.
+// Service is the order service with a second domain in it: what bootstrap wires, without HTTP.
 type Service struct {
 	Orders     orders.Commands
 	Items      inventory.Commands
@@ -124,7 +124,7 @@ func (s *Service) queries(aggregateType string, p *projection.Projection) *query
 	})
 }
 
-// names are those of all consumers.
+// names returns the names of all consumers.
 func (s *Service) names() []string {
 	var names []string
 	for _, p := range s.projections {
@@ -185,7 +185,8 @@ func (s *Service) verification(live ports.LiveViews, projections ...*projection.
 	}
 }
 
-// Run serves until ctx ends, and returns when nothing of the service is left. It is called once.
+// Run serves until ctx ends, and returns when everything of the service has ended. It is called
+// once.
 func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.router.Run(ctx) })
@@ -193,8 +194,8 @@ func (s *Service) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Fulfilled tells what an order wants of each article, and what is reserved for it. A service with
-// many orders would read in pages.
+// Fulfilled returns what an order wants of each article, and what is reserved for it. A service
+// with many orders would read in pages.
 func (s *Service) Fulfilled(ctx context.Context, orderID uuid.UUID) ([]views.Fulfilment, error) {
 	p := views.ReservedByOrder()
 	page, err := s.config.Store.Rows(ctx, ports.RowQuery{

@@ -69,7 +69,7 @@ func TestService_HasBothDomains(t *testing.T) {
 	})
 }
 
-// Ids are unique over all types, whoever was first.
+// Ids are unique over all types. The first type keeps the id.
 func TestService_AnIDBelongsToOneType(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, w *world) {
 		w.start()
@@ -117,7 +117,7 @@ func ofOrders() (names []string) {
 	return names
 }
 
-// calm waits until each consumer says that there is nothing to come, with its offset saved.
+// calm waits until each consumer reports that nothing is left to deliver, and its offset is saved.
 func (w *world) calm() map[string]ports.ConsumerStatus {
 	w.t.Helper()
 	w.settled()
@@ -135,7 +135,7 @@ func (w *world) calm() map[string]ports.ConsumerStatus {
 }
 
 // Consumers of orders never see a stock event: no state, no row, nothing parked, nothing counted.
-// Their offsets move on, so that their lag is right, and so that nothing comes again after a
+// Their offsets pass it, so that their lag is right, and so that nothing is delivered again after a
 // restart.
 func TestService_ConsumersSeeTheirOwnTypesOnly(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, w *world) {
@@ -186,15 +186,15 @@ func TestService_ConsumersSeeTheirOwnTypesOnly(t *testing.T) {
 	})
 }
 
-// A stock event that nobody can read sets its item aside for the consumers of stock, and for nobody
-// else.
+// A stock event that cannot be read parks its item for the consumers of stock, and for no others.
 func TestService_AParkedItemIsTheBusinessOfItsConsumers(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, w *world) {
 		w.start()
 		item, orderID := uuid.New(), uuid.New()
 		w.item(receive(item, "PEN-1", 10))
 		w.raw(stock.Type, item, "stock.reserved", 1, `{"order_id":"broken"}`)
-		w.raw(stock.Type, item, "stock.received", 1, `{"sku":"PEN-1","quantity":5}`) // the oldest version
+		// the oldest version
+		w.raw(stock.Type, item, "stock.received", 1, `{"sku":"PEN-1","quantity":5}`)
 		w.order(createOrder(orderID, wants("PEN-1", 1)))
 
 		ofStock := []string{"stock-levels", "reservations-by-sku", "reserved-by-order"}
@@ -234,8 +234,8 @@ func TestService_AParkedItemIsTheBusinessOfItsConsumers(t *testing.T) {
 	})
 }
 
-// What was stored before a domain was there, and what is stored while a consumer is not, is caught
-// up with, each type by those who take it.
+// Consumers catch up with what was stored before their domain existed, and with what is stored
+// while they do not run, each with the types that it takes.
 func TestService_CatchesUpWithItsTypes(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, w *world) {
 		w.start(ordersOnly)
@@ -253,7 +253,7 @@ func TestService_CatchesUpWithItsTypes(t *testing.T) {
 		}
 		w.stop()
 
-		// The old version, run again, does not know the new type. It must not be bothered by it.
+		// The old version, run again, does not know the new type. The type must not disturb it.
 		w.start(ordersOnly)
 		w.order(order.ConfirmOrder{OrderID: orderID, PaymentReference: "p"})
 		statuses := w.calm()
@@ -264,7 +264,7 @@ func TestService_CatchesUpWithItsTypes(t *testing.T) {
 		}
 		w.stop()
 
-		// The feed drops everything that comes while nobody runs.
+		// The feed drops everything that comes while no service runs.
 		w.start()
 		w.calm()
 		w.stop()
@@ -374,7 +374,7 @@ func TestService_VerifiesAndRepairsEachType(t *testing.T) {
 func TestService_ExplainsAndInspectsEachType(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, w *world) {
 		w.start()
-		w.calm() // or the events would be caught up with, which leaves no times
+		w.calm() // otherwise the consumers would catch up with the events, which leaves no times
 		item, orderID := uuid.New(), uuid.New()
 		w.item(receive(item, "PEN-1", 10))
 		w.order(createOrder(orderID, wants("PEN-1", 1)))
@@ -422,8 +422,8 @@ func TestService_ExplainsAndInspectsEachType(t *testing.T) {
 	})
 }
 
-// P6 on the second aggregate: a receipt is not repeatable by its content, so its command id is what
-// counts.
+// P6 on the second aggregate: the content of a receipt does not make it repeatable, so only its
+// command id does.
 func TestService_ARepeatedReceiptIsOneReceipt(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, w *world) {
 		w.start()

@@ -40,8 +40,8 @@ type disk interface {
 	// expire makes the feed of the open store drop what it has.
 	expire(t testing.TB)
 	close(t testing.TB)
-	// crash keeps what a crash at this moment would leave, for the next open. The store itself goes
-	// on until it is abandoned.
+	// crash keeps what a crash at this moment would leave, for the next open. The store itself
+	// continues until it is abandoned.
 	crash(t testing.TB)
 	abandon(t testing.TB)
 }
@@ -97,7 +97,7 @@ func (d *embeddedDisk) close(t testing.TB) {
 	}
 }
 
-// crash cuts the power: of what was not synced, half is there.
+// crash cuts the power: half of what was not synced is there.
 func (d *embeddedDisk) crash(testing.TB) {
 	d.crashes++
 	d.fs = d.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(d.crashes, 3))})
@@ -207,7 +207,7 @@ func (w *world) item(commands ...stock.Command) {
 	}
 }
 
-// settled waits until every consumer has handled everything, and wants every view to be what the
+// settled waits until every consumer has handled everything, and expects every view to be what the
 // events say.
 func (w *world) settled() ports.VerifyReport {
 	w.t.Helper()
@@ -221,7 +221,7 @@ func (w *world) settled() ports.VerifyReport {
 	return report
 }
 
-// await waits until ok, which says what it is waiting for.
+// await waits until ok reports true. ok also says what it is waiting for.
 func (w *world) await(ok func() (is bool, waitsFor string)) {
 	w.t.Helper()
 	deadline := time.NewTimer(patience)
@@ -241,7 +241,7 @@ func (w *world) await(ok func() (is bool, waitsFor string)) {
 	}
 }
 
-// statuses are those of all consumers, by name.
+// statuses returns the statuses of all consumers, by name.
 func (w *world) statuses() map[string]ports.ConsumerStatus {
 	byName := map[string]ports.ConsumerStatus{}
 	for _, s := range w.Consumers.Consumers(context.Background()) {
@@ -250,7 +250,7 @@ func (w *world) statuses() map[string]ports.ConsumerStatus {
 	return byName
 }
 
-// history is that of one aggregate.
+// history returns the history of one aggregate.
 func (w *world) history(id uuid.UUID) []eventsourcing.Record {
 	w.t.Helper()
 	records, err := w.store.Load(w.t.Context(), id, 0)
@@ -280,7 +280,7 @@ func (w *world) raw(aggregateType string, id uuid.UUID, eventType string, versio
 	return r
 }
 
-// publishedOf is what was published of one aggregate, without repetitions.
+// publishedOf returns what was published of one aggregate, without repetitions.
 func (w *world) publishedOf(id uuid.UUID) (events []eventsourcing.Record) {
 	for _, r := range w.published.Published() {
 		again := slices.ContainsFunc(events, func(e eventsourcing.Record) bool { return e.EventID == r.EventID })
@@ -291,7 +291,7 @@ func (w *world) publishedOf(id uuid.UUID) (events []eventsourcing.Record) {
 	return events
 }
 
-// logs keeps what a service says.
+// logs keeps what a service logs.
 type logs struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -336,7 +336,7 @@ func mustBe(t testing.TB, err, want error) {
 	}
 }
 
-// deaf is a store whose feed delivers nothing, as to a service that does not get to it.
+// deaf is a store whose feed delivers nothing.
 type deaf struct{ otherdomain.Store }
 
 func (d deaf) Subscribe(ctx context.Context, consumer string) (ports.Subscription, error) {
@@ -351,7 +351,7 @@ func (silent) Next(ctx context.Context) (ports.Delivery, error) {
 	return ports.Delivery{}, ctx.Err()
 }
 
-// state is what a consumer keeps of one aggregate.
+// state returns what a consumer keeps of one aggregate.
 func (w *world) state(consumer string, id uuid.UUID) ports.ViewState {
 	w.t.Helper()
 	state, err := w.store.State(w.t.Context(), w.Consumers.LiveView(consumer), id)
@@ -361,7 +361,7 @@ func (w *world) state(consumer string, id uuid.UUID) ports.ViewState {
 	return state
 }
 
-// replace spoils a view.
+// replace makes a view wrong.
 func (w *world) replace(consumer string, change ports.Change) {
 	w.t.Helper()
 	if err := w.store.Replace(w.t.Context(), w.Consumers.LiveView(consumer), change, change.State.SequenceNumber); err != nil {

@@ -1,5 +1,5 @@
-// Package scylladump keeps what earlier versions wrote to ScyllaDB, for tests of what later versions
-// make of it: it writes a keyspace to a file, and a file to a keyspace.
+// Package scylladump keeps what earlier versions wrote to ScyllaDB, for tests that later versions
+// read it: it writes a keyspace to a file, and a file to a keyspace.
 package scylladump
 
 import (
@@ -14,7 +14,7 @@ import (
 
 // Dump is a keyspace.
 type Dump struct {
-	// Schema are the statements that make its tables, without the name of the keyspace.
+	// Schema are the statements that create its tables, without the name of the keyspace.
 	Schema []string `json:"schema"`
 	// Tables are those that have rows.
 	Tables []Table `json:"tables"`
@@ -28,8 +28,8 @@ type Table struct {
 	Rows  []Row             `json:"rows"`
 }
 
-// Row is one row: the columns that are not null, and the write timestamp where the version that wrote
-// it chose one itself, as it does with views.
+// Row is one row: the columns that are not null, and the write timestamp where the version that
+// wrote it chose one itself, as it does with views.
 type Row struct {
 	Values    map[string]any `json:"values"`
 	Timestamp int64          `json:"timestamp,omitempty"`
@@ -50,8 +50,8 @@ func Read(file string) (d Dump, err error) {
 	return d, nil
 }
 
-// Load makes the tables of a keyspace, which must exist, and fills them. Rows get the time of now for a
-// timestamp where the dump has none, and the TTL of their table.
+// Load creates the tables of a keyspace, which must exist, and fills them. Rows without a timestamp
+// in the dump get the present time. They get the TTL of their table.
 func (d Dump) Load(session *gocql.Session, keyspace string) error {
 	for _, statement := range d.Schema {
 		qualified := strings.Replace(statement, "CREATE TABLE IF NOT EXISTS ", "CREATE TABLE IF NOT EXISTS "+keyspace+".", 1)
@@ -90,8 +90,8 @@ func (t Table) insert(session *gocql.Session, keyspace string, row Row) error {
 	return session.Query(cql, values...).Consistency(gocql.LocalQuorum).Exec()
 }
 
-// Take dumps a keyspace whose tables were made by statements. Logs of CDC are not a part of a dump: they
-// are written when it is loaded.
+// Take dumps a keyspace whose tables were made by statements. Logs of CDC are not a part of a dump:
+// they are written when it is loaded.
 func Take(session *gocql.Session, keyspace string, schema []string) (Dump, error) {
 	d := Dump{Schema: schema}
 	names, err := column[string](session, "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?", keyspace)

@@ -48,7 +48,7 @@ func TestDump_ComesBack(t *testing.T) {
 	}
 }
 
-// inOrder is a dump whose tables and rows are sorted, and whose values are text.
+// inOrder returns a dump whose tables and rows are sorted, and whose values are text.
 func inOrder(d scylladump.Dump) []string {
 	var rows []string
 	for _, table := range d.Tables {

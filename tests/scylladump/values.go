@@ -9,7 +9,7 @@ import (
 	"github.com/gocql/gocql"
 )
 
-// cell takes a value of any type, as it is written to JSON; nil for null.
+// cell holds a value of any type, in the form in which it is written to JSON. It is nil for null.
 type cell struct{ value any }
 
 // UnmarshalCQL implements [gocql.Unmarshaler].
@@ -44,7 +44,7 @@ func unmarshal[T any](info gocql.TypeInfo, data []byte, use func(T)) error {
 	return nil
 }
 
-// decode makes of a value from JSON what the driver takes for a column of a type.
+// decode turns a value from JSON into what the driver accepts for a column of a type.
 func decode(kind string, value any) (any, error) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -61,7 +61,7 @@ func decode(kind string, value any) (any, error) {
 			return gocql.ParseUUID(v)
 		case "timestamp":
 			at, err := time.Parse(time.RFC3339Nano, v)
-			return at.UnixMilli(), err // the driver takes the zero time for none
+			return at.UnixMilli(), err // the driver takes the zero time for null
 		case "blob":
 			return base64.StdEncoding.DecodeString(v)
 		}

@@ -32,16 +32,17 @@ type Aggregate[C eventsourcing.Command, S, E any] struct {
 	Decider eventsourcing.Decider[C, S, E]
 	// Samples are events, at least one of each type that the aggregate has.
 	Samples []E
-	// Codec, when set, must bring every event back as it was.
+	// Codec, unless nil, must decode every event to what it was.
 	Codec Codec[E]
-	// Content, when set, is the text that tells commands apart: the AppendContent of
+	// Content, unless nil, is the text that distinguishes commands: the AppendContent of
 	// application/command.
 	Content func([]byte, C) []byte
-	// Handle, when set, puts the aggregate on the runtime: it returns a handler on a store that
-	// holds a history. The kit hands it the command twice under one id. Package tests/handling
-	// makes it of a command.Aggregate.
+	// Handle, unless nil, connects the aggregate to the runtime: it returns a handler on a store
+	// that holds a history. The kit calls the handler twice with the command, under one id. Package
+	// tests/handling makes Handle from a command.Aggregate.
 	Handle func(history []eventsourcing.Envelope[E]) func(command C, commandID uuid.UUID) ([]eventsourcing.Envelope[E], error)
-	// CheckRefusal, when set, says what is wrong with the refusal of a command, beside its code.
+	// CheckRefusal, unless nil, returns what is wrong with the refusal of a command, beside its
+	// code.
 	CheckRefusal func(command C, refusal error) error
 }
 
@@ -57,7 +58,7 @@ type Scenarios[C eventsourcing.Command, S, E any] struct {
 
 // Ran is a scenario that was run.
 type Ran[C, S any] struct {
-	// State is that in which Command was decided.
+	// State is the state in which Command was decided.
 	State   S
 	Command C
 }
@@ -80,8 +81,8 @@ func New[C eventsourcing.Command, S, E any](t T, aggregate Aggregate[C, S, E]) *
 	return s
 }
 
-// Ran returns the scenarios that were run, in their order: a test can hold them against the
-// commands and states that there are.
+// Ran returns the scenarios that were run, in their order. A test can check that they cover all
+// commands and states.
 func (s *Scenarios[C, S, E]) Ran() []Ran[C, S] { return s.ran }
 
 // Scenario begins a scenario with a name.
@@ -103,7 +104,7 @@ func (s *Scenarios[C, S, E]) Given(events ...E) *Scenario[C, S, E] {
 // When begins a scenario without a name on an aggregate that has no events.
 func (s *Scenarios[C, S, E]) When(command C) *Decision[C, S, E] { return s.Scenario("").When(command) }
 
-// Scenario is a scenario that is being told.
+// Scenario is a scenario whose command is not set yet.
 type Scenario[C eventsourcing.Command, S, E any] struct {
 	of    *Scenarios[C, S, E]
 	name  string
@@ -124,33 +125,33 @@ func (s *Scenario[C, S, E]) When(command C) *Decision[C, S, E] {
 	return &Decision[C, S, E]{s}
 }
 
-// Decision is a scenario that lacks its end.
+// Decision is a scenario whose outcome is not set yet.
 type Decision[C eventsourcing.Command, S, E any] struct{ scenario *Scenario[C, S, E] }
 
-// Then wants the command to cause these events, and runs the scenario.
+// Then expects the command to cause these events, and runs the scenario.
 func (d *Decision[C, S, E]) Then(events ...E) {
 	d.scenario.of.t.Helper()
 	d.run(outcome[E]{Events: events})
 }
 
-// ThenNothing wants the command to succeed without an event, and runs the scenario.
+// ThenNothing expects the command to succeed without an event, and runs the scenario.
 func (d *Decision[C, S, E]) ThenNothing() {
 	d.scenario.of.t.Helper()
 	d.run(outcome[E]{})
 }
 
-// ThenRefused wants the command to be refused with a code, and runs the scenario. The error must be
-// an [eventsourcing.Refused] with a detail.
+// ThenRefused expects the command to be refused with a code, and runs the scenario. The error must
+// be an [eventsourcing.Refused] with a detail.
 func (d *Decision[C, S, E]) ThenRefused(code string) {
 	d.scenario.of.t.Helper()
 	d.run(outcome[E]{Refused: code})
 }
 
-// outcome is what came, or was to come, of a command.
+// outcome is the outcome of a command: the real one, or the expected one.
 type outcome[E any] struct {
 	Events  []E
 	Refused string
-	// Error is an error that is no refusal.
+	// Error is an error that is not a refusal.
 	Error string
 }
 
@@ -176,7 +177,8 @@ func (d *Decision[C, S, E]) run(want outcome[E]) {
 	run(s.of.t)
 }
 
-// wrong runs the scenario, and tells it with all that is wrong; "" when nothing is.
+// wrong runs the scenario, and returns a text of it with all that is wrong. It returns "" when
+// nothing is.
 func (s *Scenario[C, S, E]) wrong(want outcome[E]) string {
 	r := &running[C, S, E]{Scenario: s, aggregate: s.of.aggregate}
 	if !r.lives() {
@@ -191,7 +193,7 @@ func (s *Scenario[C, S, E]) wrong(want outcome[E]) string {
 	return s.tell(want, r.complaints)
 }
 
-// difference is empty when nothing differs. No events are no events, however their list is made.
+// difference returns "" when nothing differs. A nil list and an empty list are equal.
 func difference[E any](want, got outcome[E]) string {
 	if len(want.Events) == 0 && len(got.Events) == 0 {
 		want.Events, got.Events = nil, nil
@@ -199,10 +201,10 @@ func difference[E any](want, got outcome[E]) string {
 	return gocmp.Diff(want, got, everything)
 }
 
-// everything makes cmp look into unexported fields.
+// everything makes cmp compare unexported fields.
 var everything = gocmp.Exporter(func(reflect.Type) bool { return true })
 
-// tell puts complaints behind the scenario that they are about.
+// tell returns the text of the scenario, followed by the complaints about it.
 func (s *Scenario[C, S, E]) tell(want outcome[E], complaints []string) string {
 	if len(complaints) == 0 {
 		return ""
@@ -227,7 +229,7 @@ func rendered[E any](events []E) []string {
 	return lines
 }
 
-// asOutcome is what an answer of Decide amounts to.
+// asOutcome turns an answer of Decide into an outcome.
 func asOutcome[E any](events []E, err error) outcome[E] {
 	got := outcome[E]{Events: events}
 	var refused eventsourcing.Refused

@@ -50,7 +50,7 @@ func TestScenarios_RanTellsWhatWasTried(t *testing.T) {
 	}
 }
 
-// Each aggregate is wrong in one way, and each must be found out, for that reason.
+// Each aggregate is wrong in one way, and the scenarios must find each, for that reason.
 func TestScenarios_FindOut(t *testing.T) {
 	t.Parallel()
 	type decideFunc = func(basket, command) ([]event, error)
@@ -250,7 +250,7 @@ func (e encoder) Encode(envelope eventsourcing.Envelope[event]) (eventsourcing.R
 	return e.broken(envelope)
 }
 
-// A scenario that nobody ends would pass without having run.
+// A scenario without an end would pass without having run.
 func TestScenario_WithoutAnEndFails(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]func(s scenarios){
@@ -264,7 +264,7 @@ func TestScenario_WithoutAnEndFails(t *testing.T) {
 	}
 }
 
-// What people read at night.
+// The text of a failure, as people read it.
 func TestScenario_TellsWhatFailed(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -15,13 +15,14 @@ type running[C eventsourcing.Command, S, E any] struct {
 	complaints
 	aggregate Aggregate[C, S, E]
 
-	// states are those before the first event and after each, and texts is how they looked then.
+	// states are the states before the first event and after each. texts are their texts at that
+	// time.
 	states []S
 	texts  []string
 	err    error // of the decision
 }
 
-// lives goes through the given events; false when they lead nowhere.
+// lives applies the given events. It returns false when they cannot be applied.
 func (r *running[C, S, E]) lives() bool {
 	r.reach(r.aggregate.Decider.Initial)
 	for _, e := range history(r.aggregate.Type, r.when.AggregateID(), r.given) {
@@ -117,7 +118,7 @@ func (r *running[C, S, E]) decide() (got outcome[E]) {
 	return got
 }
 
-// checkRefusal looks at an error of Decide.
+// checkRefusal checks an error of Decide.
 func (r *running[C, S, E]) checkRefusal(got outcome[E]) {
 	if r.err == nil {
 		return
@@ -127,7 +128,7 @@ func (r *running[C, S, E]) checkRefusal(got outcome[E]) {
 	}
 	var refused eventsourcing.Refused
 	if !errors.As(r.err, &refused) {
-		return // which differs from what is wanted, whatever that is
+		return // it differs from every expected outcome
 	}
 	if refused.Refusal().Detail == "" {
 		r.complain("the refusal has no detail: %v", r.err)
@@ -155,8 +156,8 @@ func (r *running[C, S, E]) checkContent() {
 	r.of.contents[content] = command
 }
 
-// checkRepeated hands the command to the runtime twice, under one id: the answers must be the same,
-// and what was decided.
+// checkRepeated passes the command to the runtime twice, under one id: the answers must be equal,
+// and equal to what was decided.
 func (r *running[C, S, E]) checkRepeated(got outcome[E]) {
 	if r.aggregate.Handle == nil {
 		return
@@ -184,8 +185,7 @@ func (r *running[C, S, E]) checkRepeated(got outcome[E]) {
 	})
 }
 
-// checkTotal goes on with the decided events, and tries every sample in every state of the
-// scenario.
+// checkTotal applies the decided events, and every sample in every state of the scenario.
 func (r *running[C, S, E]) checkTotal(decided []E) {
 	head := uint64(len(r.given))
 	why := cause(r.aggregate.Type, r.when.AggregateID(), head)
@@ -207,7 +207,7 @@ func (r *running[C, S, E]) checkTotal(decided []E) {
 	}
 }
 
-// stored returns e as it comes back from the codec, or says what is wrong with that.
+// stored returns e as it comes back from the codec, or reports what is wrong with that.
 func (s *Scenarios[C, S, E]) stored(e eventsourcing.Envelope[E]) (back eventsourcing.Envelope[E], wrong string) {
 	codec := s.aggregate.Codec
 	if codec == nil {

@@ -8,18 +8,19 @@
 //	orders.Given(created, confirmed).When(update).ThenRefused("order_not_active")
 //	orders.Given(created, confirmed).When(confirm).ThenNothing()
 //
-//	eventtest.Project(t, views.OrdersByStatus()).Given(eventtest.History(order.Type, id, created, confirmed)).Then(row)
+//	history := eventtest.History(order.Type, id, created, confirmed)
+//	eventtest.Project(t, views.OrdersByStatus()).Given(history).Then(row)
 //
-// Ids and times are fixed, so nothing in a failure changes from run to run. A failing scenario
-// prints what was given, the command, what was to follow, and one difference.
+// Ids and times are fixed, so a failure has the same text in every run. A failing scenario prints
+// what was given, the command, what was expected, and one difference.
 //
-// # What every scenario of an aggregate checks besides
+// # What every scenario of an aggregate also checks
 //
 //   - Decide is pure: the same input twice gives an equal answer, and neither the state nor the
 //     command is modified. Events share no memory with the command, so that its sender may use its
 //     slices again.
 //   - Evolve is total and pure: it takes every sample in every state that the scenario passes
-//     through, gives an equal state twice, and leaves the state that it was given alone. Every
+//     through, gives an equal state twice, and does not change the state that it was given. Every
 //     event of the scenario must be of a type that the samples have.
 //   - With a codec, every event comes back equal from its stored form, and the scenario runs on
 //     events that came back.
@@ -28,17 +29,17 @@
 //   - With a content function, equal commands have equal content, and different commands of the
 //     test have different content.
 //
-// # What every scenario of a projection checks besides
+// # What every scenario of a projection also checks
 //
 //   - Rows fit the table, keys are distinct, and each row is owned by the aggregate whose events it
 //     comes from.
 //   - Reducing is pure: the same events twice give the same step, and the events are not modified.
-//   - A state carried over a cut, wherever that is, equals the fold of the whole; each step puts
-//     and deletes all that its events have touched, and nothing else.
+//   - A state that is stored after any of the events and continued equals the fold of the whole.
+//     Each step puts and deletes all that its events have changed, and nothing else.
 //   - Reducing is total: every given event and every sample is taken in every state.
-//   - The rows are the same under what a feed may do: aggregates in any order to each other,
-//     records doubled, late, in batches, and lost and filled in. What reaches the projection then
-//     is what the consumer passes on: the events of one aggregate in sequence, each once.
+//   - The rows are the same whatever a feed may do: aggregates in any order to each other, records
+//     doubled, late, in batches, and lost and filled in. The projection gets what the consumer
+//     passes on: the events of one aggregate in sequence, each once.
 //
-// Test code only: nothing that goes into a binary imports this package.
+// Test code only: no package of a program imports this package.
 package eventtest

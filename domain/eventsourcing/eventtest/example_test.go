@@ -9,7 +9,7 @@ import (
 	"orderflow/domain/projection"
 )
 
-// printed is a test that prints its failures. In a test, a *testing.T takes its place.
+// printed is a T that prints its failures. A real test uses a *testing.T instead.
 type printed struct{}
 
 func (printed) Helper()        {}

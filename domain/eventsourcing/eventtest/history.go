@@ -47,7 +47,7 @@ func history[E any](aggregateType string, id uuid.UUID, events []E) []eventsourc
 	return all
 }
 
-// cause is that of the command which is decided at head.
+// cause returns the cause of the command that is decided at head.
 func cause(aggregateType string, id uuid.UUID, head uint64) eventsourcing.Cause {
 	command := ID(uint16(commandIDs + head))
 	return eventsourcing.Cause{
@@ -56,7 +56,7 @@ func cause(aggregateType string, id uuid.UUID, head uint64) eventsourcing.Cause 
 	}
 }
 
-// ids returns the ids of the events behind head.
+// ids returns the ids of the events after head.
 func ids(head uint64) func() uuid.UUID {
 	return func() uuid.UUID {
 		head++

@@ -34,26 +34,26 @@ func (p *Projecting) Given(histories ...[]projection.Event) *View {
 	return v
 }
 
-// View is a scenario of a projection that lacks its end.
+// View is a scenario of a projection whose outcome is not set yet.
 type View struct {
 	of        *Projecting
 	histories [][]projection.Event
 	ended     bool
 }
 
-// Then wants these rows in the table, in whatever order, and no others.
+// Then expects these rows in the table, in whatever order, and no others.
 func (v *View) Then(rows ...projection.Row) {
 	v.of.t.Helper()
 	v.run(rows, true)
 }
 
-// ThenNothing wants no rows in the table.
+// ThenNothing expects no rows in the table.
 func (v *View) ThenNothing() {
 	v.of.t.Helper()
 	v.run(nil, true)
 }
 
-// Holds wants no particular rows, only what holds for every projection.
+// Holds expects no particular rows. It checks only what holds for every projection.
 func (v *View) Holds() {
 	v.of.t.Helper()
 	v.run(nil, false)

@@ -43,7 +43,7 @@ func reduce(s contents, e happened) contents {
 			s.Last = thing
 		}
 	case wasClosed:
-		s.Things, s.Last = nil, "" // a closed basket is carried away
+		s.Things, s.Last = nil, "" // a closed basket is removed
 	}
 	return s
 }
@@ -55,7 +55,7 @@ func rows(s contents) (rows []projection.Row) {
 	return rows
 }
 
-// things has one row a thing in a basket, as reduce and rows tell, which may be wrong.
+// things returns a projection with one row a thing in a basket. reduce and rows may be wrong.
 func things[S any](reduce func(S, happened) S, rows func(S) []projection.Row) *projection.Projection {
 	table := &projection.Table{Name: "things", Owner: "basket_id", Columns: []projection.Column{thing, owner, last, number}}
 	return projection.New("things", 1, []string{"basket"}, table, reduce, rows)
@@ -92,7 +92,7 @@ func TestProject_AcceptsWhatIsRight(t *testing.T) {
 	p.Given(twoBaskets()...).Holds()
 }
 
-// Each projection is wrong in one way, and each must be found out, for that reason.
+// Each projection is wrong in one way, and the scenarios must find each, for that reason.
 func TestProject_FindsOut(t *testing.T) {
 	t.Parallel()
 	reducing := func(broken func(contents, happened) contents) func(t eventtest.T) {
@@ -229,7 +229,7 @@ func rowsLosing(s losing) []projection.Row {
 	return []projection.Row{{"the only one", s.ID, s.Last, s.Number}}
 }
 
-// The deliveries are drawn, and the same in every run.
+// The deliveries are random, and the same in every run.
 func TestProject_DeliversInEveryWayOfAFeed(t *testing.T) {
 	t.Parallel()
 	record := func() (calls []string) {
@@ -244,7 +244,7 @@ func TestProject_DeliversInEveryWayOfAFeed(t *testing.T) {
 	if diff := cmp.Diff(first, record()); diff != "" {
 		t.Errorf("two runs differ:\n%s", diff)
 	}
-	turns := 0 // from one aggregate to the other
+	turns := 0 // changes from one aggregate to the other
 	for i := range first[1:] {
 		if first[i][:6] != first[i+1][:6] {
 			turns++

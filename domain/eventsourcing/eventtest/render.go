@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// render writes v in one line, as deep as it goes, unexported fields included. Equal values give
-// equal texts, so a text from before tells whether somebody has modified the value since.
+// render writes v in one line, to any depth, unexported fields included. Equal values give equal
+// texts. So a text from before shows whether the value was modified since.
 func render(v any) string {
 	var b strings.Builder
 	w := writer{b: &b, seen: map[uintptr]bool{}}
@@ -21,11 +21,11 @@ func render(v any) string {
 
 type writer struct {
 	b *strings.Builder
-	// seen are the pointers that lead to where the writer is.
+	// seen are the pointers on the path to the value that is being written.
 	seen map[uintptr]bool
 }
 
-// named writes v with the name of its type where the value alone does not tell it.
+// named writes v with the name of its type where the value alone does not show it.
 func (w writer) named(v reflect.Value) {
 	if v.IsValid() && v.Kind() == reflect.Struct && v.Type() != timeType {
 		w.b.WriteString(v.Type().String())
@@ -133,14 +133,14 @@ func (w writer) list(begin, end string, n int, write func(int)) {
 	w.b.WriteString(end)
 }
 
-// span is a piece of memory that can be written to, and where in a value it hangs.
+// span is a piece of memory that can be written to, and the path to it in a value.
 type span struct {
 	from, to uintptr
 	path     string
 }
 
-// shared returns the paths in a and b of memory that both refer to; ok is false when there is none.
-// Strings and times do not count, as nobody can write to them.
+// shared returns the paths in a and b of memory that both refer to. ok is false when there is none.
+// Strings and times do not count, because they cannot be written to.
 func shared(a, b any) (inA, inB string, ok bool) {
 	ofA, ofB := spans(a), spans(b)
 	for _, x := range ofA {

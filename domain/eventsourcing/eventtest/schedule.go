@@ -8,12 +8,12 @@ import (
 	"orderflow/domain/projection"
 )
 
-// randomSchedules is how many deliveries of each scenario are drawn beside the typical ones. They
-// are the same in every run.
+// randomSchedules is how many random deliveries of each scenario are tried beside the typical ones.
+// They are the same in every run.
 const randomSchedules = 20
 
-// delivery is some events of one history that a feed hands over at once: number first and those
-// behind it, up to last.
+// delivery is some events of one history that a feed delivers at once: the event number first and
+// those after it, up to last.
 type delivery struct{ history, first, last int }
 
 func (d delivery) String() string {
@@ -23,7 +23,7 @@ func (d delivery) String() string {
 	return fmt.Sprintf("%d:%d-%d", d.history+1, d.first, d.last)
 }
 
-// checkSchedules delivers the histories in ways that a feed may, and wants the rows of the folds.
+// checkSchedules delivers the histories in ways that a feed may, and expects the rows of the folds.
 func (r *viewing) checkSchedules(want []projection.Row) {
 	folded := r.byKey(want)
 	if len(folded) != len(want) {
@@ -41,7 +41,7 @@ func (r *viewing) checkSchedules(want []projection.Row) {
 	}
 }
 
-// schedules yields deliveries that bring at least the last event of every history.
+// schedules yields deliveries that include at least the last event of every history.
 func (r *viewing) schedules() func(yield func(string, []delivery) bool) {
 	return func(yield func(string, []delivery) bool) {
 		for _, typical := range []struct {
@@ -108,7 +108,8 @@ func (r *viewing) lastOnly() (schedule []delivery) {
 	return schedule
 }
 
-// random draws deliveries with holes, repetitions and batches, and at last the last events.
+// random returns random deliveries with gaps, repetitions and batches. They end with the last
+// events.
 func (r *viewing) random(random *rand.Rand) (schedule []delivery) {
 	var filled []int
 	for h, history := range r.histories {

@@ -8,7 +8,7 @@ import (
 // complaints are what is wrong with one scenario.
 type complaints []string
 
-// mostComplaints bounds what is told of one scenario.
+// mostComplaints bounds what is printed of one scenario.
 const mostComplaints = 5
 
 func (c *complaints) complain(format string, args ...any) {
@@ -20,7 +20,7 @@ func (c *complaints) complain(format string, args ...any) {
 	}
 }
 
-// protect reports whether f came to its end. A panic is a complaint.
+// protect reports whether f returned. A panic is a complaint.
 func (c *complaints) protect(what string, f func()) (ended bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -36,7 +36,7 @@ type tale struct{ strings.Builder }
 
 func (t *tale) line(text string) { t.WriteString(text + "\n") }
 
-// part tells lines under one word.
+// part writes lines under one word.
 func (t *tale) part(word string, lines []string) {
 	if len(lines) == 0 {
 		lines = []string{"nothing"}

@@ -17,13 +17,13 @@ type viewing struct {
 	p         *projection.Projection
 	samples   []any
 	histories [][]projection.Event
-	// moments holds, for each history, the rows before its first event and after each, each folded
-	// anew.
+	// moments holds, for each history, the rows before its first event and after each. Each is
+	// folded from the beginning.
 	moments [][]rows
 	complaints
 }
 
-// tell puts the complaints behind the scenario that they are about.
+// tell returns the text of the scenario, followed by the complaints about it.
 func (r *viewing) tell(rows []projection.Row, wanted bool) string {
 	if len(r.complaints) == 0 {
 		return ""
@@ -83,13 +83,13 @@ func (r *viewing) byKey(list []projection.Row) rows {
 	return all
 }
 
-// same says how rows differ, "" when they do not.
+// same returns how rows differ. It returns "" when they do not.
 func (r *viewing) same(want, got rows) string {
 	return cmp.Diff(r.lines(slices.Collect(maps.Values(want))), r.lines(slices.Collect(maps.Values(got))))
 }
 
-// advance does one step and checks what holds for each: nothing that goes in is modified, and the
-// same again gives the same; rows fit the table and are of the aggregate; no key occurs twice.
+// advance does one step and checks what holds for each: its input is not modified, and a second run
+// gives the same; rows fit the table and belong to the aggregate; no key occurs twice.
 func (r *viewing) advance(what string, state []byte, events []projection.Event) (step projection.Step, ok bool) {
 	before := render(events)
 	var again projection.Step
@@ -137,7 +137,7 @@ func (r *viewing) checkRows(what string, owner uuid.UUID, step projection.Step) 
 	return true
 }
 
-// fold folds each history at once; false when one cannot be.
+// fold folds each history at once. It returns false when one cannot be folded.
 func (r *viewing) fold() (all []projection.Row, ok bool) {
 	for _, history := range r.histories {
 		step, ok := r.advance("the fold", nil, history)
@@ -149,7 +149,7 @@ func (r *viewing) fold() (all []projection.Row, ok bool) {
 	return all, true
 }
 
-// foldMoments folds every beginning of every history; false when one cannot be.
+// foldMoments folds every beginning of every history. It returns false when one cannot be folded.
 func (r *viewing) foldMoments() bool {
 	for _, history := range r.histories {
 		moments := make([]rows, 0, len(history)+1)
@@ -165,7 +165,8 @@ func (r *viewing) foldMoments() bool {
 	return true
 }
 
-// checkCuts carries the state of each history over every cut, and over all of them.
+// checkCuts folds each history in two parts, for every cut, and event by event, with the state
+// stored in between.
 func (r *viewing) checkCuts() {
 	for h, history := range r.histories {
 		for cut := range len(history) + 1 {
@@ -208,8 +209,8 @@ func (r *viewing) checkSteps(h int, ends ...int) {
 	}
 }
 
-// checkCover holds a step against the rows before, between and after its events: what is gone must
-// be deleted, what was ever different must be put, and nothing else.
+// checkCover compares a step with the rows before, between and after its events. Rows that are gone
+// must be deleted, rows that ever differed must be put, and nothing else.
 func (r *viewing) checkCover(what string, moments []rows, step projection.Step) {
 	now := moments[len(moments)-1]
 	put, gone := rows{}, rows{}

@@ -1,4 +1,5 @@
-// Package inventory puts the stock item on the runtime, as application/orders does with the order.
+// Package inventory connects the stock item to the runtime, as application/orders does with the
+// order.
 package inventory
 
 import (
@@ -31,7 +32,7 @@ func Aggregate(codec ports.Codec[stock.Event]) command.Aggregate[stock.Command, 
 	}
 }
 
-// appendContent spells out the fields of a command: its digest is stored.
+// appendContent appends the fields of a command. The digest of the text is stored.
 func appendContent(b []byte, c stock.Command) []byte {
 	switch c := c.(type) {
 	case stock.Receive:

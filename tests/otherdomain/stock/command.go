@@ -20,7 +20,7 @@ type Receive struct {
 	Reference string
 }
 
-// Reserve sets a part of the stock aside for an order.
+// Reserve reserves a part of the stock for an order.
 type Reserve struct {
 	ItemID, OrderID uuid.UUID
 	// Quantity is 1 to 1,000,000.

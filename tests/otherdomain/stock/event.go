@@ -12,13 +12,13 @@ type Received struct {
 	Reference string
 }
 
-// Reserved says how much was set aside for an order.
+// Reserved says how much was reserved for an order.
 type Reserved struct {
 	OrderID  uuid.UUID
 	Quantity int64
 }
 
-// Released says that what was set aside for an order is free again.
+// Released says that what was reserved for an order is free again.
 type Released struct {
 	OrderID uuid.UUID
 }

@@ -15,11 +15,11 @@ const Type = "stock-item"
 type Item struct {
 	SKU      string
 	Received int64
-	// Reserved is what is set aside, by order.
+	// Reserved is what is reserved, by order.
 	Reserved map[uuid.UUID]int64
 }
 
-// Free is how much can still be reserved.
+// Free returns how much can still be reserved.
 func (i Item) Free() int64 {
 	free := i.Received
 	for _, quantity := range i.Reserved {
@@ -28,7 +28,7 @@ func (i Item) Free() int64 {
 	return free
 }
 
-// Decider is the aggregate in the form that the kernel knows.
+// Decider returns the aggregate in the form that package eventsourcing knows.
 func Decider() eventsourcing.Decider[Command, Item, Event] {
 	return eventsourcing.Decider[Command, Item, Event]{Decide: Decide, Evolve: Evolve}
 }

@@ -1,5 +1,5 @@
 // Package stockjson is the codec of the stock events: their persisted names, the payload of each
-// version, and what leads from an old version to the next.
+// version, and how an old version becomes the next one.
 //
 //	stock.received  2  v1 had no "reference"
 //	stock.reserved  1
@@ -67,7 +67,7 @@ func payload(event stock.Event) (name string, payload any, err error) {
 	}
 }
 
-// next tells that nobody was asked for the delivery note.
+// next says that the delivery note is unknown: version 1 did not have it.
 func (p receivedV1) next() (receivedV2, error) {
 	unknown := "unknown"
 	return receivedV2{SKU: p.SKU, Quantity: p.Quantity, Reference: &unknown}, nil

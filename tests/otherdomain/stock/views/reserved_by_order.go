@@ -11,27 +11,27 @@ import (
 // ReservedByOrder is a read model over two aggregate types: for each order, what it wants of each
 // article, and what is reserved for it.
 //
-// # How far the design carries
+// # What a view over several types can do
 //
 // A projection may take several aggregate types, and its table is the union of the rows that each
 // aggregate contributes. Here an order contributes a row a line, and a stock item a row a
-// reservation. Rows that belong together share the leading key columns, the order and the article;
-// the last key column, the owner, keeps them apart. So no row is written by two aggregates,
+// reservation. Rows that belong together share the leading key columns, the order and the article.
+// The last key column, the owner, separates them. So no row is written by two aggregates,
 // everything that holds for a projection of one type holds for this one, and one read of a
-// partition has it all: [Fulfilled] puts it together.
+// partition returns all: [Fulfilled] combines it.
 //
-// # What it does not carry, and the decision
+// # What it cannot do, and the decision
 //
 // There is no row that says "this order is fully reserved". Such a row would need the state of an
-// order and of stock items in one reducer. Events are in order within one aggregate only, so the
-// reducer would see those of two aggregates in any order, and in another one after a rebuild: its
+// order and of stock items in one reducer. Events are in order within one aggregate only. So the
+// reducer would see those of two aggregates in any order, and in another order after a rebuild. Its
 // result would not be a fold, and could not be verified, repaired or rebuilt. The decision is that
-// a reducer sees one aggregate. What depends on several is put together by the reader, as here, or
-// decided by a process that reacts to events with commands, whose outcome is an event of one
-// aggregate again.
+// a reducer sees one aggregate. What depends on several aggregates is combined by the reader, as
+// here. Or a process that reacts to events with commands decides it, and the outcome is again an
+// event of one aggregate.
 //
 // Two rows of one partition may be of different moments, as the two aggregates are: an order that
-// was cancelled a moment ago may still show a reservation whose release is on its way.
+// was just cancelled may still show a reservation whose release is on its way.
 func ReservedByOrder() *projection.Projection {
 	return projection.New("reserved-by-order", 1, []string{order.Type, stock.Type}, &projection.Table{
 		Name: "reserved_by_order", Owner: "owner_id",
@@ -78,7 +78,7 @@ type line struct {
 	Quantity int64  `json:"quantity"`
 }
 
-// linesOf sums up by article: two lines of one article would be two rows of one key.
+// linesOf adds up by article: two lines of one article would be two rows of one key.
 func linesOf(items []order.Item) (lines []line) {
 	at := map[string]int{}
 	for _, i := range items {
@@ -98,7 +98,7 @@ type Fulfilment struct {
 	Wanted, Reserved int64
 }
 
-// Fulfilled puts the rows of one order together, by article, in the order of the rows.
+// Fulfilled combines the rows of one order, by article, in the order of the rows.
 func Fulfilled(rows []projection.Row) (all []Fulfilment) {
 	table := ReservedByOrder().Table
 	for _, row := range rows {
