@@ -79,7 +79,6 @@ var allowed = []struct {
 	{"adapters/httpapi/orderapi", []string{"domain/order/...", "domain/projection", "ports", "adapters/httpapi/endpoint", "adapters/httpapi/aggregateapi", "adapters/httpapi/strictjson", "github.com/google/uuid"}},
 	{"adapters/httpapi", []string{"adapters/httpapi/endpoint", "adapters/httpapi/openapi", "github.com/google/uuid", "github.com/prometheus/..."}},
 	{"bootstrap/orderflow", []string{"bootstrap/cli"}},
-	{"adapters/httpapi/strictjson", []string{"github.com/google/uuid"}},
 	{"bootstrap/cli/shell", []string{"bootstrap", "bootstrap/cli/client", "bootstrap/cli/settings", "adapters/scylla", "adapters/redpanda/...", "github.com/spf13/...", "golang.org/x/term"}},
 	{"bootstrap/cli/client", []string{"bootstrap/cli/submission", "github.com/google/uuid"}},
 	{"bootstrap/cli/operate", []string{"bootstrap/cli/client", "bootstrap/cli/shell", "github.com/google/uuid", "github.com/schollz/progressbar/...", "github.com/spf13/..."}},
