@@ -193,6 +193,22 @@ func TestFeed_OtherRowsAreIgnoredOrReported(t *testing.T) {
 	r.await("what was read to be counted", func(s cdc.Stats) bool { return s.Malformed == 1 && s.Ignored >= 1 })
 }
 
+// A malformed row that the fast reader has missed is reported by the safe one.
+func TestFeed_LateRowThatIsMalformedIsReported(t *testing.T) {
+	t.Parallel()
+	s := simulated(t, scyllasim.Options{}, false)
+	config := s.config(newOffsets())
+	config.Confidence = lateConfidence
+	r := follow(t, s, config)
+	r.put(1)
+	r.expect(1)
+	written := s.sim.Now()
+	r.await("the fast reader to pass", func(s cdc.Stats) bool { return s.FastHorizon.After(written) })
+	s.exec(t, "INSERT INTO "+s.keyspace+".outbox_messages (aggregate_id, sequence_number, event_id, payload) VALUES (?, 2, ?, '{}') USING TIMESTAMP ?",
+		gocql.UUID(r.id), gocql.MustRandomUUID(), written.UnixMicro())
+	r.await("a report", func(s cdc.Stats) bool { return s.Malformed == 1 })
+}
+
 func TestFeed_BothReadersFollowAGenerationChange(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]scyllasim.Options{"vnodes": {}, "tablets": {Tablets: true}, "three nodes": {Nodes: 3}} {

@@ -95,7 +95,21 @@ type Hub struct {
 
 	pulse pulse
 	stats Stats
+
+	// reporting protects reported, the malformed rows that were reported last.
+	reporting sync.Mutex
+	reported  *bounded[badRow, struct{}]
 }
+
+// badRow names a malformed row.
+type badRow struct {
+	aggregateID    uuid.UUID
+	sequenceNumber uint64
+	at             time.Time
+}
+
+// mostReported bounds how many malformed rows are remembered.
+const mostReported = 1000
 
 // came is what is kept of a record that came: its number, or 0 while it is held, and its time.
 type came struct {
@@ -116,7 +130,7 @@ func New(c Config, start, now time.Time) *Hub {
 		config: c, changed: make(chan struct{}), first: 1, newest: start, horizon: start, covered: start, safe: start,
 		known: newBounded[key, came](c.Remembered), last: newBounded[uuid.UUID, uint64](c.Remembered),
 		held: map[uuid.UUID]*waiting{}, holding: make(chan struct{}, 1),
-		consumers: map[string]*consumer{}, asked: map[string]bool{},
+		consumers: map[string]*consumer{}, asked: map[string]bool{}, reported: newBounded[badRow, struct{}](mostReported),
 	}
 	h.pulse.newest = [2]time.Time{now, now}
 	return h
@@ -129,7 +143,7 @@ func (h *Hub) Accept(row *cdclog.Row, from Source) bool {
 		return false
 	}
 	record, found, err := row.Record()
-	if err != nil && from == Fast { // the safe reader finds the same rows
+	if err != nil {
 		h.Report(err)
 	}
 	h.mu.Lock()
@@ -143,13 +157,21 @@ func (h *Hub) Accept(row *cdclog.Row, from Source) bool {
 	return true
 }
 
-// Report reports a row that should be a record and is not.
+// Report reports a row that should be a record and is not. Both readers find it, and so may a
+// consumer that reads the log by itself: it is reported once, unless that was long ago.
 func (h *Hub) Report(err error) {
-	h.config.Logger.Error("a row of the log is no record; its consumers find it missing and read the event store", "error", err)
+	h.reporting.Lock()
+	defer h.reporting.Unlock()
 	var malformed *cdclog.MalformedRowError
 	if errors.As(err, &malformed) {
+		place := badRow{malformed.AggregateID, malformed.SequenceNumber, malformed.At}
+		if _, known := h.reported.get(place); known {
+			return
+		}
 		h.config.OnMalformed(malformed)
+		h.reported.put(place, struct{}{})
 	}
+	h.config.Logger.Error("a row of the log is no record; its consumers find it missing and read the event store", "error", err)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stats.Malformed++
