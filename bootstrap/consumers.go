@@ -110,7 +110,7 @@ func (a *App) addConsumer(feed ports.ChangeFeed, config consumer.Config) {
 	a.consumers = append(a.consumers, consumer.New(config))
 }
 
-// runs says whether this process may run a consumer.
+// runs reports whether this process may run a consumer.
 func (c Config) runs(consumer string) bool {
 	named := func(name string) bool {
 		return name == consumer || strings.HasSuffix(name, publisherSuffix) && strings.HasPrefix(consumer, name+"-")
@@ -119,7 +119,7 @@ func (c Config) runs(consumer string) bool {
 }
 
 // rebuildPatience is how long a difference may last when a rebuild is verified, because live
-// traffic goes on.
+// traffic continues.
 const rebuildPatience = 5 * time.Second
 
 // verifyOne compares one generation of one view with the events.

@@ -74,7 +74,7 @@
 //     stored, and verify knows it. "orderflow parked unskip" takes it back.
 //   - A read model is wrong. "orderflow verify" shows the differences, and "orderflow verify
 //     --repair" repairs them. "orderflow consumers rebuild NAME" fills a new generation while live
-//     traffic goes on, compares it with the events and with the live generation, and switches to
+//     traffic continues, compares it with the events and with the live generation, and switches to
 //     it. --rollback goes back. A rebuild continues after a crash, and never publishes anything
 //     again.
 //   - A consumer was away for longer than the feed keeps records. Nothing has to be done: it
@@ -95,6 +95,6 @@
 // # A publisher and its target
 //
 // A publisher is bound to its target. Another file, topic or cluster has not received what the
-// first one has, so it gets a consumer of its own, with its own offset. --publish-from says whether
-// that consumer starts with the first event or with new ones.
+// first one has, so it gets a consumer of its own, with its own offset. --publish-from says
+// whether that consumer starts with the first event or with new ones.
 package bootstrap

@@ -31,5 +31,5 @@ func (s *storage) SetPulse(p ports.Pulse) { s.pulse = p }
 // SetAlive replaces the function that says which part of the change feed is dead.
 func (s *storage) SetAlive(alive func() error) { s.alive = alive }
 
-// SameTarget says whether two identities name the same target.
+// SameTarget reports whether two identities name the same target.
 func SameTarget(a, b string) bool { return sameTarget(a, b) }

@@ -225,7 +225,7 @@ type matcher struct {
 	negative, regex bool
 }
 
-// matches says whether the matcher accepts a value of the label.
+// matches reports whether the matcher accepts a value of the label.
 func (m matcher) matches(value string) bool {
 	if m.regex {
 		return regexp.MustCompile("^(?:" + m.value + ")$").MatchString(value)

@@ -82,7 +82,7 @@ func (f fullDisk) Append(ctx context.Context, a ports.Append) (ports.Appended, e
 	return f.EventStore.Append(ctx, a)
 }
 
-// A full disk stops commands, and says what to do. All else goes on.
+// A full disk stops commands, and says what to do. All else continues.
 func TestOutage_aFullDiskStopsWritesOnly(t *testing.T) {
 	t.Parallel()
 	var full atomic.Bool

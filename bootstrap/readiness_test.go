@@ -119,7 +119,7 @@ func TestReady_blamesHeartbeatsThatCannotBeSent(t *testing.T) {
 }
 
 // A process stays in service when an operator has decided something, and while work on a consumer
-// goes on.
+// continues.
 func TestReady_whileConsumersAreNot(t *testing.T) {
 	t.Parallel()
 	const chosen = "orders-by-status"

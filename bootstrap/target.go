@@ -47,8 +47,8 @@ func (a *App) identity(target sink, publisher any) (string, error) {
 	}
 }
 
-// sameTarget says whether two identities name the same target. A list of brokers may change: while
-// one broker remains in it, it is the same cluster.
+// sameTarget reports whether two identities name the same target. A list of brokers may change:
+// while one broker remains in it, it is the same cluster.
 func sameTarget(a, b string) bool {
 	if a == b {
 		return true

@@ -126,7 +126,8 @@ func TestSameTarget(t *testing.T) {
 }
 
 // A file that was deleted is another target, although it is at the same place: it gets everything.
-// Until a restart notices that, the publisher goes on nowhere and says why; everybody else goes on.
+// Until a restart notices that, the publisher continues nowhere and says why; everybody else
+// continues.
 func TestPublisher_takesADeletedFileForANewTarget(t *testing.T) {
 	t.Parallel()
 	for name, running := range map[string]bool{"while the service runs": true, "while it does not": false} {

@@ -195,8 +195,8 @@ type ConsumerStatus struct {
 	Previous Generation
 	// Holder is the process that runs this consumer, when that is another process.
 	Holder LeaseOwner
-	// Counters since the process started. Foreign counts what the feed had that is no event: records
-	// that are not in the event store, and messages that carry no record (see [Strangers]).
+	// Counters since the process started. Foreign counts what the feed had that is no event:
+	// records that are not in the event store, and messages that carry no record (see [Strangers]).
 	Handled, Duplicates, Healed, Retries, Expired, Reconciled, Foreign uint64
 }
 
@@ -300,8 +300,8 @@ type RebuildRequest struct {
 	AggregatesPerSecond int
 }
 
-// Rebuilder replaces the view of a projection by one that is filled anew, while live traffic goes
-// on (blue/green). Errors of all methods: ErrNotFound; ErrUnavailable; *RefusedError;
+// Rebuilder replaces the view of a projection by one that is filled again, while live traffic
+// continues (blue/green). Errors of all methods: ErrNotFound; ErrUnavailable; *RefusedError;
 // *LeaseHeldError.
 type Rebuilder interface {
 	// Rebuild starts a rebuild, or restarts one that was refused. The consumer's status reports its
@@ -328,7 +328,7 @@ func (e *StillParkedError) Error() string {
 
 // Verifier compares what is stored with what the events say.
 type Verifier interface {
-	// Verify compares every aggregate with every consumer, while live traffic goes on. A
+	// Verify compares every aggregate with every consumer, while live traffic continues. A
 	// difference, or a consumer that is behind, counts only if it is still there after patience.
 	// The report holds the differences. An error means that the comparison could not be completed.
 	Verify(ctx context.Context, patience time.Duration) (VerifyReport, error)

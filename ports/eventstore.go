@@ -11,7 +11,7 @@ import (
 // EventStore keeps the history of every aggregate for ever.
 type EventStore interface {
 	// Load returns the records of aggregateID with a sequence number above after, in order and
-	// without a hole. It returns none when there are none: an unknown aggregate is not an error. It
+	// without a gap. It returns none when there are none: an unknown aggregate is not an error. It
 	// sees every append that was acknowledged before the call.
 	//
 	// Errors: ErrCorrupt when stored bytes cannot be read, ErrUnavailable.

@@ -11,8 +11,8 @@ import (
 // such as HTTP call it.
 type Explainer interface {
 	// Explain returns the whole history of an aggregate, oldest event first, with what each
-	// consumer has done with it. The consumer's view says whether an event was applied. The times
-	// come from the memory of this process, which holds the newest events only. It returns
+	// consumer has done with it. The consumer's view reports whether an event was applied. The
+	// times come from the memory of this process, which holds the newest events only. It returns
 	// ErrNotFound when there is no such aggregate.
 	Explain(ctx context.Context, aggregateID uuid.UUID) (Explanation, error)
 }
@@ -46,7 +46,7 @@ type ExplainedEvent struct {
 // ExplainedConsumer is what one consumer has done with one event.
 type ExplainedConsumer struct {
 	Consumer string
-	// Applied says whether the consumer has handled the event and every earlier one of the
+	// Applied reports whether the consumer has handled the event and every earlier one of the
 	// aggregate.
 	Applied bool
 	// SeenAt is when the consumer first received the event. HandledAt is when it first finished it.

@@ -13,7 +13,7 @@ import (
 //   - It gets every record after its offset at least once, while the feed still holds the record.
 //   - It gets the records of one aggregate in order. A record may be delivered again later. It is
 //     never delivered for the first time before its predecessor, unless the feed has lost the
-//     predecessor. In that case the consumer sees a hole and fills it from the event store.
+//     predecessor. In that case the consumer sees a gap and fills it from the event store.
 //   - There is back-pressure. A consumer that does not call Next costs a bounded amount of memory
 //     and does not delay the others.
 type ChangeFeed interface {
@@ -129,7 +129,7 @@ type Strangers interface {
 type Stranger struct {
 	// Kind is the name of the kind, in lower case.
 	Kind string
-	// Count is how many messages, or batches of them that cannot be read, were passed over.
+	// Count is how many messages, or batches of them that cannot be read, were skipped.
 	Count uint64
 	// Last is where the latest one is, and Reason why it is no event.
 	Last   Position

@@ -19,8 +19,8 @@ type TopicReader interface {
 	Ranges(ctx context.Context) ([]TopicRange, error)
 
 	// Read calls visit for every message of a range, in the order of the offsets, from one
-	// goroutine. Different ranges may be read at the same time. Offsets may have holes. Read
-	// returns at the end of the range. When visit returns an error, Read returns that error.
+	// goroutine. Different ranges may be read at the same time. Offsets may have gaps. Read returns
+	// at the end of the range. When visit returns an error, Read returns that error.
 	//
 	// Errors: ErrOffsetExpired when the topic no longer holds the beginning of the range, or drops
 	// messages before they are read. ErrUnavailable: the range may be read again from the last
@@ -49,9 +49,9 @@ type TopicMessage struct {
 // TopicVerifier compares what a topic holds with the event store. It is a driving port, like those
 // of driving.go.
 type TopicVerifier interface {
-	// VerifyTopic reads the topic while live traffic goes on. An event counts as missing only if no
-	// missing event has arrived for options.Patience. An error means that the comparison could not
-	// be completed.
+	// VerifyTopic reads the topic while live traffic continues. An event counts as missing only if
+	// no missing event has arrived for options.Patience. An error means that the comparison could
+	// not be completed.
 	VerifyTopic(ctx context.Context, options TopicOptions) (TopicReport, error)
 }
 

@@ -42,8 +42,8 @@ func TestFeed_ClockThatJumpsAhead(t *testing.T) {
 	}
 }
 
-// The clock of the process jumps ahead by more than the log keeps rows. While that lasts everything has
-// expired, and no longer; no offset is ahead of the servers.
+// The clock of the process jumps ahead by more than the log keeps rows. While that lasts everything
+// has expired, and no longer; no offset is ahead of the servers.
 func TestFeed_ClockThatJumpsBeyondTheRetention(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{}, false)
@@ -89,12 +89,13 @@ func TestFeed_OpenedWhileTheClockIsAhead(t *testing.T) {
 	r.expect(1)
 }
 
-// The clock of the process jumps ahead and is put right. The fast reader goes back with it.
+// The clock of the process jumps ahead and is corrected. The fast reader goes back with it.
 func TestFeed_FastReaderGoesBackWithTheClock(t *testing.T) {
 	t.Parallel()
 	s := simulated(t, scyllasim.Options{}, false)
 	config := s.config(newOffsets())
-	config.Confidence, config.Stale = time.Minute, time.Hour // so what comes was found by the fast reader
+	// so what comes was found by the fast reader
+	config.Confidence, config.Stale = time.Minute, time.Hour
 	var skew atomic.Int64
 	config.Now = func() time.Time { return time.Now().Add(time.Duration(skew.Load())) }
 	r := follow(t, s, config)

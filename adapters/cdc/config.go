@@ -51,7 +51,7 @@ type Config struct {
 	FastIdleDelay time.Duration
 
 	// Confidence is the age at which the safe reader reads a row. The default is 30 seconds. A row
-	// that becomes visible later is lost to the feed, and a consumer fills the hole from the event
+	// that becomes visible later is lost to the feed, and a consumer fills the gap from the event
 	// store. The clocks of the servers must differ by much less.
 	Confidence time.Duration
 	// SafeDelay is the pause between two passes of the safe reader. The default is 10 seconds.
@@ -77,7 +77,7 @@ type Config struct {
 	// and so may a page of each such consumer.
 	TailRecords, TailBytes int
 	// Remembered is the number of records, and of aggregates, that are kept to recognise duplicates
-	// and holes. The default is 65,536.
+	// and gaps. The default is 65,536.
 	Remembered int
 	// CatchUpRecords is the approximate number of records that a consumer reads at once from the
 	// log. The default is 1,000.

@@ -36,7 +36,7 @@ func TestContract(t *testing.T) {
 				h := harness(t, s, config, memory.New(memory.Options{}))
 				if name == "a short tail" {
 					// A page is sorted, but the boundary of two pages is not. A later event that is
-					// written before an earlier one then comes first, as a hole, which consumers
+					// written before an earlier one then comes first, as a gap, which consumers
 					// heal. See Limits in the package comment. So writers take turns here.
 					h.Store = &turns{EventStore: h.Store}
 				}

@@ -14,7 +14,7 @@
 // and [Feed.Wake] wakes it. The safe reader reads rows at the age of [Config.Confidence]. It finds
 // what the fast reader has missed, and only its progress moves offsets. A row that becomes visible
 // later than that is found by neither, for example the replay of a write after a coordinator died.
-// The consumer notices the hole when the next event of the aggregate arrives, and reads the event
+// The consumer notices the gap when the next event of the aggregate arrives, and reads the event
 // store. Reconciliation finds it without a next event.
 //
 // # From log to consumer
@@ -25,8 +25,8 @@
 //	                                                                           when it is behind
 //
 // The hub drops records that came before. A record whose predecessor has not come waits for
-// [Config.Patience], also when nothing is known about its aggregate. Then it is released with a
-// hole before it. The hub knows the [Config.Remembered] aggregates that had events last. So after a
+// [Config.Patience], also when nothing is known about its aggregate. Then it is released with a gap
+// before it. The hub knows the [Config.Remembered] aggregates that had events last. So after a
 // restart the first event of an old order waits once, and its next ones do not.
 //
 // Nothing waits for a consumer. Records go into the tail, which is the end of the feed in memory,
@@ -34,7 +34,7 @@
 // behind the tail reads pages of the log separately, until it is attached to the tail again. After
 // a restart every consumer does so.
 //
-// Attaching leaves no hole. The end of the tail and the greatest time in it are read together. The
+// Attaching leaves no gap. The end of the tail and the greatest time in it are read together. The
 // log is read up to that time, and the tail from that end on. Records that the readers find in the
 // meantime, in a time that was already read, are given to the consumer directly. Records that the
 // hub has not released yet are left out of pages, so that a page never overtakes a late
@@ -108,10 +108,10 @@
 //
 //   - The log must have full deltas (the default). Postimages may be on; they are duplicates.
 //   - A row that should be a record and is not one is counted, logged, reported
-//     ([Config.OnMalformed]) and skipped. The consumers of its aggregate see a hole when the next
+//     ([Config.OnMalformed]) and skipped. The consumers of its aggregate see a gap when the next
 //     event comes.
 //   - Pages are sorted. But a later event that was written before an earlier one comes first when
-//     the boundary of two pages is between them: a hole.
+//     the boundary of two pages is between them: a gap.
 //   - When more aggregates than [Config.Remembered] take turns, their rows wait for the patience
 //     each time.
 //   - The clocks of the nodes must agree within a fraction of [Config.Confidence]. The clock of the

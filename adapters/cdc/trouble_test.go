@@ -188,7 +188,7 @@ func (l *lines) Write(line []byte) (int, error) {
 	return l.text.Write(line)
 }
 
-// have tells whether one of the lines has all of some words.
+// have reports whether one of the lines has all of some words.
 func (l *lines) have(words ...string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,8 +15,8 @@
 // sequence is the extension of that name. Its values must be orderable as strings, so the number is
 // padded with zeros to 20 digits. Without the zeros event 10 would come before event 9. A parser of
 // decimal numbers accepts the zeros. The number counts the events of one subject, from 1 and
-// without holes. Numbers of different subjects cannot be compared. There is no sequencetype: its
-// one defined value, Integer, is limited to 32 bits and has been dropped from the extension.
+// without gaps. Numbers of different subjects cannot be compared. There is no sequencetype: its one
+// defined value, Integer, is limited to 32 bits and has been dropped from the extension.
 //
 // A payload that is JSON is embedded byte for byte. Only line breaks between its tokens are
 // removed, because the event must stay on its line. A payload that is not JSON becomes data_base64,
@@ -55,7 +55,7 @@
 //     file is started at the path. After a rotation by copy and truncation the writer continues at
 //     the new end. A batch that is being written at that moment still goes to the old file.
 //   - When the open file was deleted, its events are gone, and a writer that continued would leave
-//     a hole. So every further event is refused (ports.ErrUnavailable) until the service starts
+//     a gap. So every further event is refused (ports.ErrUnavailable) until the service starts
 //     again and finds a file with another identity. A rotation that deletes the renamed file at
 //     once, for example by compressing it, looks the same. It has to keep the file for a while
 //     (delaycompress).
@@ -63,11 +63,11 @@
 //
 // # The identity of a file
 //
-// [Publisher.Identity] says whether a file is still the one for which an offset was saved. It is a
-// random id that is created together with the file, in a small file beside it (PATH.id). That file
-// also holds the inode and a digest of the first line. OpenFile accepts the id if one of them is
-// still the same, or if the inode now has another name in the same directory, which is a rotation.
-// Otherwise the file was deleted or replaced, and gets a new id.
+// [Publisher.Identity] reports whether a file is still the one for which an offset was saved. It is
+// a random id that is created together with the file, in a small file beside it (PATH.id). That
+// file also holds the inode and a digest of the first line. OpenFile accepts the id if one of them
+// is still the same, or if the inode now has another name in the same directory, which is a
+// rotation. Otherwise the file was deleted or replaced, and gets a new id.
 //
 // These were rejected. The first line alone: a new file has none when its identity is first needed.
 // The inode alone: a new file often gets the inode of the deleted one, and a copy on another disk

@@ -82,7 +82,7 @@ func (f *file) prepare() error {
 }
 
 // deleted returns an error when the open file was deleted, so that it has no name any more. Its
-// events are in no file now, so a writer that continued would leave a hole.
+// events are in no file now, so a writer that continued would leave a gap.
 func (f *file) deleted() error {
 	if f.handle == nil {
 		return nil
@@ -98,8 +98,8 @@ func (f *file) deleted() error {
 		"which takes what is at the path then for a new target", f.path)
 }
 
-// undisturbed says whether the path still leads to the open file, and no other program has changed
-// its length.
+// undisturbed reports whether the path still leads to the open file, and no other program has
+// changed its length.
 func (f *file) undisturbed() bool {
 	opened, err := f.handle.Stat()
 	if err != nil {

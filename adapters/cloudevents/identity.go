@@ -19,8 +19,8 @@ import (
 // with its identity.
 const identitySuffix = ".id"
 
-// incarnation is the content of the identity file. The fields other than ID say whether the file of
-// events is still the one that got the id.
+// incarnation is the content of the identity file. The fields other than ID report whether the file
+// of events is still the one that got the id.
 type incarnation struct {
 	ID string `json:"id"`
 	// Device and Inode identify the file within its machine. They are 0 where the system does not
@@ -108,9 +108,9 @@ func (f *file) noteFirst(line []byte) {
 
 func (i incarnation) inode() bool { return i.Inode != 0 }
 
-// elsewhere says whether the file that got the identity is in a directory under another name than
-// now. Programs that rotate files do that. The inode alone is not enough: the inode of a deleted
-// file is given to the next new file, which may be any.
+// elsewhere reports whether the file that got the identity is in a directory under another name
+// than now. Programs that rotate files do that. The inode alone is not enough: the inode of a
+// deleted file is given to the next new file, which may be any.
 func (i incarnation) elsewhere(dir string, now fs.FileInfo) bool {
 	entries, err := os.ReadDir(dir)
 	if err != nil || !i.inode() || i.First == "" {
@@ -128,7 +128,7 @@ func (i incarnation) elsewhere(dir string, now fs.FileInfo) bool {
 	return false
 }
 
-// begins says whether the file at path begins with the line that is a part of the identity.
+// begins reports whether the file at path begins with the line that is a part of the identity.
 func (i incarnation) begins(path string) bool {
 	h, err := os.Open(path)
 	if err != nil {

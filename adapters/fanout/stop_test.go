@@ -153,7 +153,7 @@ func TestRouter_Stop(t *testing.T) {
 }
 
 // The router is stopped at any moment of the work. Whatever was done was handled before, in order
-// and without a hole.
+// and without a gap.
 func TestRouter_StopAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	rounds := 200

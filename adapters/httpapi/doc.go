@@ -1,7 +1,7 @@
 // Package httpapi is the server of the HTTP API: it listens, routes, observes and describes. What
 // it serves is given as a list of operations, see package endpoint. It knows no aggregate type.
 //
-//	endpoint       operations as values, the calls that they serve, and the one table from errors to problems
+//	endpoint       operations as values, the calls that they serve, the table of problems
 //	aggregateapi   what the routes of every aggregate type share
 //	orderapi       the routes of orders
 //	opsapi         the routes for operators

@@ -40,7 +40,7 @@ func readDescription(t testing.TB) *description {
 	}
 	d.compiler.DefaultDraft(jsonschema.Draft7) // the schemas of AsyncAPI are a superset of it
 	d.compiler.AssertFormat()
-	text, err := json.Marshal(d.root) // as a validator of JSON wants it
+	text, err := json.Marshal(d.root) // as a validator of JSON expects it
 	if err != nil {
 		t.Fatal(err)
 	}

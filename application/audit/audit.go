@@ -41,7 +41,7 @@ type Config struct {
 	// MaxOrders is how many aggregates are compared in one pass over the topic. The default is
 	// 1,048,576, which take 48 MiB.
 	MaxOrders int
-	// MaxHoles is how many holes in the histories of those aggregates can exist at one time. The
+	// MaxHoles is how many gaps in the histories of those aggregates can exist at one time. The
 	// default is 131,072.
 	MaxHoles int
 	// Loads is how many histories are read at once for each partition that is being read. The

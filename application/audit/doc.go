@@ -30,9 +30,9 @@
 //
 // A pass keeps 48 bytes for each aggregate; while the list grows, up to 2.25 times that. It also
 // keeps 16 bytes and a map entry for each run of events after the first run of an aggregate. A
-// topic without holes and disorder has no such runs. Config.MaxOrders and Config.MaxHoles limit
+// topic without gaps and disorder has no such runs. Config.MaxOrders and Config.MaxHoles limit
 // both. A store with more aggregates than MaxOrders is compared in several passes, each of which
-// reads the whole topic again. A topic with more holes than MaxHoles ends the comparison with an
+// reads the whole topic again. A topic with more gaps than MaxHoles ends the comparison with an
 // error.
 //
 // At most four partitions are read at a time. Each holds a window of messages (512, or about 4 MiB)

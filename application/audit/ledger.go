@@ -15,7 +15,7 @@ import (
 // errTooManyHoles ends a comparison that would need more memory than Config.MaxHoles allows.
 var errTooManyHoles = errors.New("the topic has too many holes to keep track of; if it no longer holds its beginning, verify it from an offset")
 
-// run is a range of sequence numbers without a hole, from first (inclusive) to end (exclusive).
+// run is a range of sequence numbers without a gap, from first (inclusive) to end (exclusive).
 type run struct{ first, end uint64 }
 
 // account says which events of one aggregate have arrived.
@@ -41,7 +41,7 @@ type ledger struct {
 	// aggregates have any.
 	further map[int][]run
 	holes   int
-	// maxHoles bounds holes.
+	// maxHoles bounds gaps.
 	maxHoles int
 	// whole says that every history must be complete from its first event. Otherwise it must be
 	// complete from the first event that arrives.
@@ -116,7 +116,7 @@ type entry struct {
 	scattered bool
 }
 
-// enter notes that an event has arrived.
+// enter records that an event has arrived.
 func (l *ledger) enter(index int, sequence uint64, partition int32) (entry, error) {
 	a := &l.accounts[index]
 	if a.came == (run{}) {
@@ -197,7 +197,7 @@ func holds(runs []run, sequence uint64) bool {
 	return slices.ContainsFunc(runs, func(r run) bool { return r.first <= sequence && sequence < r.end })
 }
 
-// judge counts the aggregates. It calls missing for every hole in a history: the events from first
+// judge counts the aggregates. It calls missing for every gap in a history: the events from first
 // to last did not arrive.
 func (l *ledger) judge(report *ports.TopicReport, missing func(head ports.Head, first, last uint64)) {
 	for i, a := range l.accounts {

@@ -25,8 +25,8 @@
 //
 // # Unknown outcomes
 //
-// When a store cannot say whether an append happened, the handler reads the history once more, even
-// if the client is gone by then. If the history contains the command, the append happened.
+// When a store cannot report whether an append happened, the handler reads the history once more,
+// even if the client is gone by then. If the history contains the command, the append happened.
 // Otherwise the client is told that the outcome is unknown. It may always send the same request
 // again with the same command id.
 package command

@@ -18,9 +18,9 @@ type Config struct {
 	Views ports.ViewStore
 	// Consumers are the names of all consumers, in the order in which they are shown.
 	Consumers []string
-	// Takes says whether a consumer takes events of an aggregate type. Nil means that all consumers
-	// take all types. A consumer that does not take the type is left out of the explanation,
-	// because it will never apply the events.
+	// Takes reports whether a consumer takes events of an aggregate type. Nil means that all
+	// consumers take all types. A consumer that does not take the type is left out of the
+	// explanation, because it will never apply the events.
 	Takes func(consumer, aggregateType string) bool
 	// View returns the view whose state says how far a consumer is.
 	View     func(consumer string) ports.ViewID

@@ -80,8 +80,8 @@ func NewRecorder(config RecorderConfig) *Recorder {
 	return r
 }
 
-// Consume notes that a consumer has received records, calls next, and notes that the consumer has
-// finished them, unless next fails. It has the signature of a middleware for consumers.
+// Consume records that a consumer has received records, calls next, and records that the consumer
+// has finished them, unless next fails. It has the signature of a middleware for consumers.
 func (r *Recorder) Consume(
 	ctx context.Context, consumer string, records []eventsourcing.Record, next func(context.Context) error,
 ) error {
@@ -114,12 +114,12 @@ func (r *Recorder) Published(consumer string, record eventsourcing.Record, parti
 	})
 }
 
-// condition says whether a note may add its event to the ring.
+// condition reports whether a note may add its event to the ring.
 type condition bool
 
 const (
 	always condition = true
-	// ifRemembered is for notes that are useless when the event's other notes have been dropped.
+	// ifRemembered is for records that are useless when the event's other notes have been dropped.
 	ifRemembered condition = false
 )
 

@@ -24,8 +24,8 @@ type bound struct {
 
 const boundVersion = 1
 
-// Binder binds publishers to their targets. Offsets and states are about what a target has received.
-// So a publisher never changes its target: another target is another consumer.
+// Binder binds publishers to their targets. Offsets and states are about what a target has
+// received. So a publisher never changes its target: another target is another consumer.
 type Binder struct {
 	Views ports.ViewStore
 	// Leases let one process at a time bind the consumers of one name, so that two processes that
@@ -33,7 +33,7 @@ type Binder struct {
 	// only one process.
 	Leases ports.Leases
 	Owner  ports.LeaseOwner
-	// Same says whether two targets are one.
+	// Same reports whether two targets are one.
 	Same func(bound, target string) bool
 }
 

@@ -61,14 +61,14 @@ func (h *Health) Set(state ports.ConsumerState) {
 	}
 }
 
-// Standby notes that another process works as the consumer.
+// Standby records that another process works as the consumer.
 func (h *Health) Standby(holder ports.LeaseOwner) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.state, h.holder, h.loop = ports.ConsumerStandby, holder, nil
 }
 
-// Expire notes that the offset was too old.
+// Expire records that the offset was too old.
 func (h *Health) Expire() {
 	h.Expired.Add(1)
 	h.mu.Lock()
@@ -76,7 +76,7 @@ func (h *Health) Expire() {
 	h.wasExpired, h.state = true, ports.ConsumerExpired
 }
 
-// CatchingUp notes that the event store is read.
+// CatchingUp records that the event store is read.
 func (h *Health) CatchingUp() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -86,7 +86,7 @@ func (h *Health) CatchingUp() {
 	}
 }
 
-// Restarting notes that the loop ended with err and will start again.
+// Restarting records that the loop ended with err and will start again.
 func (h *Health) Restarting(err error, attempt int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -97,7 +97,7 @@ func (h *Health) Restarting(err error, attempt int) {
 	h.state = ports.ConsumerFailing
 }
 
-// Halt notes that the consumer must not continue until an operator has looked.
+// Halt records that the consumer must not continue until an operator has looked.
 func (h *Health) Halt(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -115,8 +115,8 @@ func (m *Monitor) Age(consumer string, now time.Time) (age time.Duration, known 
 	return age, true
 }
 
-// Silent says whether the consumer has waited for a delivery for longer than two heartbeats take.
-// Then its reader is dead or stuck, or no heartbeats are sent.
+// Silent reports whether the consumer has waited for a delivery for longer than two heartbeats
+// take. Then its reader is dead or stuck, or no heartbeats are sent.
 func (m *Monitor) Silent(consumer string, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -19,7 +19,7 @@ import (
 	"orderflow/ports"
 )
 
-// store is a pulse that does what the test wants, one function a heartbeat, and then succeeds.
+// store is a pulse that does what the test expects, one function a heartbeat, and then succeeds.
 type store struct {
 	script []func(ctx context.Context) error
 

@@ -19,7 +19,7 @@
 //
 // # Failure
 //
-// A history with a hole or with a record of another aggregate is an ErrCorrupt. It is not folded.
+// A history with a gap or with a record of another aggregate is an ErrCorrupt. It is not folded.
 // Errors of the ports pass through, wrapped with the name of the query. All types are safe for
 // concurrent use. The package starts no goroutine.
 package query

@@ -1,4 +1,4 @@
-// Package verify checks that what is stored is what the events say. Every history has no hole and
+// Package verify checks that what is stored is what the events say. Every history has no gap and
 // can be decoded. Every consumer has handled every event. Every view holds exactly the rows that a
 // fold of the histories gives.
 //

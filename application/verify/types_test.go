@@ -72,7 +72,7 @@ func TestVerify_aPublisherIsAskedAboutEveryType(t *testing.T) {
 	}
 }
 
-// A history with a hole is a difference, whether or not a projection takes its type.
+// A history with a gap is a difference, whether or not a projection takes its type.
 func TestVerify_aBrokenHistoryOfAnyTypeIsADifference(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

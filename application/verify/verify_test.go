@@ -180,7 +180,7 @@ func TestVerify_waitsForConsumersThatAreOnTheirWay(t *testing.T) {
 	}
 }
 
-// Live traffic goes on while rows are listed. An order gets another status, and its consumer has
+// Live traffic continues while rows are listed. An order gets another status, and its consumer has
 // not received the event yet, or is applying it.
 func TestVerify_takesTrafficForNoStrayRow(t *testing.T) {
 	t.Parallel()

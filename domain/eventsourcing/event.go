@@ -18,7 +18,7 @@ type Header struct {
 	// types.
 	AggregateID uuid.UUID
 	// SequenceNumber is the place of the event in that history: 1 for the first event, without
-	// holes.
+	// gaps.
 	SequenceNumber uint64
 	// CommandID names the command that caused the event. All events of one command have the same
 	// CommandID. Within one aggregate, no two commands share it.

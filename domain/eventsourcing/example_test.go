@@ -105,7 +105,7 @@ func ExampleTyped() {
 	// 0 false
 }
 
-// A history with a hole is not folded.
+// A history with a gap is not folded.
 func ExampleCheckHistory() {
 	id := uuid.MustParse("018f4e9a-0000-7000-8000-00000000000a")
 	record := func(sequence uint64) eventsourcing.Record {

@@ -7,7 +7,7 @@ import (
 )
 
 // CheckHistory returns an error for the first record that does not continue the history of
-// aggregateID after a sequence number: a record of another aggregate or aggregate type, a hole, a
+// aggregateID after a sequence number: a record of another aggregate or aggregate type, a gap, a
 // duplicate, or a wrong order. To fold such records would give a state that never existed.
 func CheckHistory(records []Record, aggregateID uuid.UUID, after uint64) error {
 	for i, r := range records {

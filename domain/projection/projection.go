@@ -71,7 +71,7 @@ func New[S, E any](
 	return &Projection{Name: name, Version: version, Types: types, Table: table, advance: advance}
 }
 
-// Takes says whether the projection takes events of an aggregate type.
+// Takes reports whether the projection takes events of an aggregate type.
 func (p *Projection) Takes(aggregateType string) bool { return slices.Contains(p.Types, aggregateType) }
 
 // Advance folds events into state. The events are the next ones of one aggregate, and state is nil

@@ -166,7 +166,7 @@ func (m *merged) read(ctx context.Context, sub ports.Subscription, stream string
 }
 
 func (m *merged) Next(ctx context.Context) (ports.Delivery, error) {
-	// An empty commit says whether the subscription or the store was closed, or the context has
+	// An empty commit reports whether the subscription or the store was closed, or the context has
 	// ended.
 	if err := m.subs[0].Commit(ctx, ports.Position{Offset: "0"}); err != nil {
 		return ports.Delivery{}, err

@@ -248,7 +248,7 @@ func TestImports_aViolationIsFound(t *testing.T) {
 	}
 }
 
-// servesTesting says whether a package is only for tests.
+// servesTesting reports whether a package is only for tests.
 func servesTesting(name string) bool {
 	return name == "testing" || strings.HasPrefix(name, "testing/") || strings.HasPrefix(name, "tests/") ||
 		path.Base(name) == "porttest" || path.Base(name) == "eventtest" || name == "adapters/memory" ||

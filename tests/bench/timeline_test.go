@@ -86,7 +86,7 @@ func (t *timeline) number(place int, sequence uint64) int {
 	return place/atOnce*atOnce*t.life.Length + int(sequence-1)*atOnce + place%atOnce //nolint:gosec // at most 5
 }
 
-// answer notes that command n was answered.
+// answer records that command n was answered.
 func (t *timeline) answer(n int) {
 	t.acked[n] = t.now()
 	close(t.answered[n])

@@ -25,7 +25,7 @@ func onSim(t *testing.T) (flags []string) {
 	return flags
 }
 
-// runsAll says whether a process runs every consumer.
+// runsAll reports whether a process runs every consumer.
 func (s *service) runsAll(t *testing.T) bool {
 	t.Helper()
 	return !slices.ContainsFunc(s.consumers(t), func(c consumer) bool { return c.State != "running" })

@@ -78,7 +78,7 @@ func (d Domain) deliver(rt *rapid.T, t *testing.T, h history, p *projection.Proj
 				views.fail = after
 			}
 			working.batch.Store(rapid.Int64Range(1, 5).Draw(rt, "batch"))
-			// in any order, any number of times, with holes
+			// in any order, any number of times, with gaps
 			working.deliver(rapid.SampledFrom(h.records).Draw(rt, "record"))
 		}
 	}
@@ -98,7 +98,7 @@ func (d Domain) deliver(rt *rapid.T, t *testing.T, h history, p *projection.Proj
 	}
 }
 
-// process is a consumer that follows a feed which delivers what a test wants.
+// process is a consumer that follows a feed which delivers what a test expects.
 type process struct {
 	feed scriptedFeed
 	// batch is how many records are handed over together. Those that wait for it die with the

@@ -111,7 +111,7 @@ func tableOf(st statement) tableName {
 	return tableName{}
 }
 
-// conditional tells whether a statement is a lightweight transaction.
+// conditional reports whether a statement is a lightweight transaction.
 func conditional(st statement) bool {
 	switch st := st.(type) {
 	case *insertStmt:

@@ -259,10 +259,10 @@ func (f paxosFault) beforeAccept(r *request, t *table) error {
 	return nil
 }
 
-// pending tells whether the write stays accepted and not learned.
+// pending reports whether the write stays accepted and not learned.
 func (f paxosFault) pending() bool { return f.is(PaxosNotLearned, PaxosLearnFailed, PaxosLearnTimeout) }
 
-// logsEarly tells whether the CDC log gets the row although the base table does not.
+// logsEarly reports whether the CDC log gets the row although the base table does not.
 func (f paxosFault) logsEarly() bool { return f.is(PaxosLearnFailed, PaxosLearnTimeout) }
 
 func (f paxosFault) afterAccept(r *request, t *table) error {

@@ -65,7 +65,7 @@ func (s *Sim) generationsOf(t *table, n *node) []*generation {
 	return slices.DeleteFunc(slices.Clone(all), func(g *generation) bool { return !s.knows(n, g) })
 }
 
-// knows tells whether a node has learned of a stream set.
+// knows reports whether a node has learned of a stream set.
 func (s *Sim) knows(n *node, g *generation) bool {
 	return n.lag == 0 || g.start+n.lag.Microseconds() <= s.now.UnixMicro()
 }

@@ -27,7 +27,7 @@ type column struct {
 	desc bool
 }
 
-// primary tells whether the column is a part of the primary key.
+// primary reports whether the column is a part of the primary key.
 func (c *column) primary() bool { return c.kind <= clusteringColumn }
 
 type keyspace struct {

@@ -50,7 +50,7 @@ func (v rowView) cell(c *column) (cell, bool) {
 	return d.cell, true
 }
 
-// staticLive tells whether the partition has any static value.
+// staticLive reports whether the partition has any static value.
 func (v rowView) staticLive() bool {
 	for _, c := range v.p.t.statics {
 		if v.get(c) != nil {
@@ -151,7 +151,7 @@ func (s *selectStmt) checkDistinct(t *table) error {
 	return nil
 }
 
-// reversed tells whether ORDER BY asks for the opposite of the stored order.
+// reversed reports whether ORDER BY asks for the opposite of the stored order.
 func (s *selectStmt) reversed(t *table, byKey bool) (bool, error) {
 	if len(s.orderBy) == 0 {
 		return false, nil

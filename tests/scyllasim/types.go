@@ -73,7 +73,7 @@ var wireTypes = map[kind]datatype.DataType{
 
 func (t *cqlType) collection() bool { return t.kind >= kMap }
 
-// multiCell tells whether each element of the value is a cell of its own, with its own timestamp
+// multiCell reports whether each element of the value is a cell of its own, with its own timestamp
 // and TTL.
 func (t *cqlType) multiCell() bool { return t.collection() && !t.frozen }
 

@@ -45,7 +45,7 @@ func (l *Log) Retention(ctx context.Context) (time.Duration, error) {
 	return time.Duration(seconds) * time.Second, nil
 }
 
-// mend returns the statement that gives a table the log that it needs.
+// repair returns the statement that gives a table the log that it needs.
 func mend(table string, seconds int) string {
 	return fmt.Sprintf("ALTER TABLE %s WITH cdc = {'enabled': true, 'delta': 'full', 'ttl': %d}", table, seconds)
 }

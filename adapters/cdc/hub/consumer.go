@@ -39,8 +39,8 @@ type consumer struct {
 
 	// saving is set while the offset is being saved. failing is set when the last save failed.
 	saving, failing bool
-	// saved is the stored offset. lost says whether the log had lost something after the offset at
-	// the last check.
+	// saved is the stored offset. lost reports whether the log had lost something after the offset
+	// at the last check.
 	saved time.Time
 	lost  bool
 }

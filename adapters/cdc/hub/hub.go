@@ -15,7 +15,7 @@ import (
 )
 
 // mostHeld is how many records may wait for a predecessor at the same time. Further ones are
-// released with a hole. They may take as many bytes as the tail.
+// released with a gap. They may take as many bytes as the tail.
 const mostHeld = 8192
 
 // Source is the reader that found a record.
@@ -203,7 +203,7 @@ func (h *Hub) add(e Entry, from Source) {
 	}
 }
 
-// know notes that a record came. The oldest one may be dropped for it.
+// know records that a record came. The oldest one may be dropped for it.
 func (h *Hub) know(e Entry, number uint64) {
 	if old, full := h.known.put(e.key(), came{number, e.at}); full && old.at.After(h.forgotten) {
 		h.forgotten = old.at
@@ -329,7 +329,7 @@ func (h *Hub) releaseDue(now time.Time) (next time.Time) {
 	return next
 }
 
-// FastPassed notes that the fast reader has read the streams that it knows up to horizon, and
+// FastPassed records that the fast reader has read the streams that it knows up to horizon, and
 // everything up to covered.
 func (h *Hub) FastPassed(horizon, covered time.Time) {
 	h.mu.Lock()
@@ -339,7 +339,7 @@ func (h *Hub) FastPassed(horizon, covered time.Time) {
 	h.wake()
 }
 
-// SafePassed notes that the safe reader has read everything up to horizon.
+// SafePassed records that the safe reader has read everything up to horizon.
 func (h *Hub) SafePassed(horizon time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -43,7 +43,7 @@ func TestPublisher_SurvivesBrokerErrors(t *testing.T) {
 		err *kerr.Error
 		// count is how often a broker answers so: fewer times than the client tries, or more.
 		count int
-		// applied says whether the broker does the work anyway.
+		// applied reports whether the broker does the work anyway.
 		applied bool
 	}{
 		"too few replicas, for a moment":              {err: kerr.NotEnoughReplicas, count: 3},

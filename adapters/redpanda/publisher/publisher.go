@@ -348,5 +348,5 @@ func ownFault(err error) bool {
 	return client.Is(err, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.UnsupportedForMessageFormat)
 }
 
-// isTooLarge tells whether a broker found a batch too large.
+// isTooLarge reports whether a broker found a batch too large.
 func isTooLarge(err error) bool { return client.Is(err, kerr.MessageTooLarge, kerr.RecordListTooLarge) }

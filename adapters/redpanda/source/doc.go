@@ -60,8 +60,8 @@
 // as an event, and a batch that cannot be unpacked are skipped, and the offset passes them: one
 // message of another program must not stop all orders. They are counted by kind ([Feed.Strangers]).
 // The first of a kind is logged, and each is reported to OnMalformed. If the message should have
-// been an event, its order has a hole. The consumer fills the hole from the event store when it
-// sees the next event of that order, and `orderflow verify topic` finds it in any case.
+// been an event, its order has a gap. The consumer fills the gap from the event store when it sees
+// the next event of that order, and `orderflow verify topic` finds it in any case.
 //
 // A message that can be read is delivered. That does not make it an event: anyone who may write to
 // the topic can write one that looks right. The consumer asks the event store before it applies the

@@ -168,7 +168,7 @@ func (s *subscription) mine() []int32 {
 }
 
 // deliver makes a delivery of a message. A message that is no event is skipped. If it should have
-// been an event, the next event of its order shows the hole, and the consumer fills it from the
+// been an event, the next event of its order shows the gap, and the consumer fills it from the
 // event store.
 func (s *subscription) deliver(c *claim, m topic.Message) delivery {
 	d := delivery{

@@ -12,10 +12,11 @@
 //	}, logger)
 //	…
 //	router.AddMiddleware(watermillkafka.Dedupe{Handled: store}.Middleware)
-//	router.AddConsumerHandler("billing", "order-events", subscriber, func(m *message.Message) error {
-//		event, err := watermillkafka.EventOf(m)
-//		…
-//	})
+//	router.AddConsumerHandler("billing", "order-events", subscriber,
+//		func(m *message.Message) error {
+//			event, err := watermillkafka.EventOf(m)
+//			…
+//		})
 //
 // The example is a whole program.
 //

@@ -1,5 +1,5 @@
 // Package operate has the commands for who looks after consumers: how they are, pause and resume,
-// reset and rebuild, and what they have set aside.
+// reset and rebuild, and what they have parked.
 package operate
 
 import (

@@ -7,5 +7,5 @@
 // The error for a message without an event has a kind. Two kinds come from headers: the message
 // does not claim to be an event of ours, or it does and cannot be read. A message that can be read
 // need not be an event, because anyone who may write to the topic can write one that looks right.
-// Only the event store says whether it is one.
+// Only the event store reports whether it is one.
 package message

@@ -24,7 +24,7 @@ const (
 
 // Part is a part of a partition.
 type Part struct {
-	// Messages are in the order of their offsets, which may have holes.
+	// Messages are in the order of their offsets, which may have gaps.
 	Messages []Message
 	// Next is the offset to continue from. It is after the start of the part, unless the part began
 	// at the end.

@@ -23,7 +23,7 @@ type ID = kadm.TopicID
 // Topic is the state of a topic at one moment.
 type Topic struct {
 	ID ID
-	// Partitions are in the order of their numbers, which have no holes.
+	// Partitions are in the order of their numbers, which have no gaps.
 	Partitions []Partition
 }
 
