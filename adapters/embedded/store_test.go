@@ -105,7 +105,7 @@ func TestReadOwner_SaysWhoHasTheDirectory(t *testing.T) {
 	}
 }
 
-// gate holds up the fsyncs of the log while it is closed.
+// gate delays the fsyncs of the log while it is closed.
 type gate struct {
 	mu      sync.Mutex
 	reached chan struct{} // one value for each fsync that waits

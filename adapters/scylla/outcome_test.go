@@ -281,8 +281,8 @@ func TestAppend_KeepsTheIntentOfABatchThatWasSentTwice(t *testing.T) {
 	expectDelivered(t, survivor, a.AggregateID)
 }
 
-// As before, and nobody can tell whose events are there. The client must not hear that nothing
-// happened, and the intent must stay.
+// As before, and it cannot be found out whose events are there. The client must not be told that
+// nothing happened, and the intent must stay.
 func TestAppend_DoesNotKnowABatchThatWasSentTwice(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})

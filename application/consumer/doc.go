@@ -108,7 +108,7 @@
 // When a program with another version of the reducer starts, the live generation is served as it
 // is, and the next one is built automatically. When the older program starts again, the view goes
 // back, too. If the next generation was not complete by then, it is dropped, and the live one is
-// brought up to date from the event store: nobody has applied the events of the meantime to it.
+// brought up to date from the event store, because it did not get the events of the meantime.
 //
 // Rejected: a consumer of its own, with its own offset, for each generation. Its offset would have
 // to be compared with the live one's at the switch, which positions of a feed do not allow, and a

@@ -8,7 +8,7 @@ import (
 	"orderflow/ports"
 )
 
-// Settle decides what becomes of generations that programs of other versions have left behind.
+// Settle decides about generations that programs of other versions have left.
 func TestSubject_Settle(t *testing.T) {
 	t.Parallel()
 	generation := func(number, version int) ports.Generation { return ports.Generation{Number: number, Version: version} }

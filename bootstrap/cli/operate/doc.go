@@ -1,5 +1,5 @@
-// Package operate has the commands for who looks after consumers: how they are, pause and resume,
-// reset and rebuild, and what they have parked.
+// Package operate has the commands with which operators manage consumers: their state, pause and
+// resume, reset and rebuild, and parked aggregates and skipped events.
 package operate
 
 import (

@@ -120,7 +120,8 @@ func lockDirectory(fs vfs.FS, dir string) (io.Closer, error) {
 	if err == nil {
 		return lock, nil
 	}
-	// An error of the file system names the path. Any other error means that somebody has the lock.
+	// An error of the file system names the path. Any other error means that another process has
+	// the lock.
 	if path := (*iofs.PathError)(nil); errors.As(err, &path) {
 		return nil, err
 	}
