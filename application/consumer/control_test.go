@@ -89,7 +89,7 @@ func TestConsumer_Pause(t *testing.T) {
 		}
 		<-time.After(time.Second)
 		if s := b.status(t); s.State == ports.ConsumerPaused {
-			t.Errorf("status = %+v while an effect is under way", s)
+			t.Errorf("status = %+v while an effect is in progress", s)
 		}
 		release()
 		synctest.Wait()

@@ -313,7 +313,7 @@ func TestConsumer_walksEnd(t *testing.T) {
 		}
 	})
 
-	outcome(t, "an offset that expires during a catch-up starts it anew", func(t *testing.T) {
+	outcome(t, "an offset that expires during a catch-up starts it again", func(t *testing.T) {
 		store := memory.New(memory.Options{})
 		b := setup(store, func(c *consumer.Config) { c.Workers = 1 })
 		first := b.write(t, uuid.New(), 1)[0].AggregateID

@@ -374,7 +374,7 @@ func TestConsumer_Rebuild(t *testing.T) {
 		}
 	})
 
-	outcome(t, "begins anew after a crash when something was left out before it", func(t *testing.T) {
+	outcome(t, "starts again after a crash when something was left out before it", func(t *testing.T) {
 		again, _, first := interrupted(t, true)
 		if n := again.row(t, first); n != 2 {
 			t.Errorf("the row says %d", n)

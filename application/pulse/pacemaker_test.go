@@ -203,7 +203,7 @@ func TestPacemaker(t *testing.T) {
 		}
 	})
 
-	inBubble(t, "ends under way without a failure", func(t *testing.T) {
+	inBubble(t, "ends in progress without a failure", func(t *testing.T) {
 		store := &store{script: []func(context.Context) error{takes(time.Hour)}}
 		p := pulse.NewPacemaker(pulse.PacemakerConfig{Pulse: store, Timeout: time.Hour})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

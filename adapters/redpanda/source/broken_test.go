@@ -147,7 +147,7 @@ func TestFeed_PassesOverWhateverOthersWrite(t *testing.T) {
 		t.Errorf("counted (-want +got):\n%s", diff)
 	}
 	if others := f.Strangers("another"); len(others) > 0 {
-		t.Errorf("a consumer that read nothing has passed over %+v", others)
+		t.Errorf("a consumer that read nothing has skipped %+v", others)
 	}
 
 	// A reader of the topic sees each of them and continues.
@@ -213,7 +213,7 @@ func TestFeed_AsksAgainForWhatWasTorn(t *testing.T) {
 	}
 	awaitLag(t, f, ports.Lag{Known: true})
 	if strangers := f.Strangers(consumerName); len(strangers) > 0 {
-		t.Errorf("passed over: %+v", strangers)
+		t.Errorf("skipped: %+v", strangers)
 	}
 }
 

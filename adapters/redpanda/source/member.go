@@ -203,7 +203,7 @@ func (s *subscription) cope(f failure) bool {
 		s.expire(fmt.Errorf("the brokers have lost what they had: %w", lost))
 		return false
 	case client.Is(f.err, kerr.UnknownTopicID, kerr.InconsistentTopicID):
-		s.expire(fmt.Errorf("the topic was deleted, and may be there anew: %w", f.err))
+		s.expire(fmt.Errorf("the topic was deleted, and may exist again: %w", f.err))
 		return false
 	case isFenced(f.err) || client.Is(f.err, kerr.RebalanceInProgress):
 		s.log.Info("the consumer group has gone on without this process, which joins it again", "error", f.err)
@@ -242,7 +242,7 @@ func (s *subscription) skip(partition int32, c *claim, why error) (topic.Message
 	defer cancel()
 	part, err := reader.Read(ctx, from)
 	if err != nil {
-		return topic.Message{}, fmt.Errorf("%w; and it cannot be passed over: %w", why, err)
+		return topic.Message{}, fmt.Errorf("%w; and it cannot be skipped: %w", why, err)
 	}
 	if len(part.Messages) == 0 || part.Messages[0].Err == nil {
 		return topic.Message{}, why // it was damaged on the network, or it does not exist any more
@@ -295,7 +295,7 @@ func (s *subscription) save(ctx context.Context) {
 	case failed == nil:
 	case isFenced(failed) || client.Is(failed, kerr.RebalanceInProgress, context.Canceled):
 		// Partitions that this member still has are saved the next time.
-		s.log.Debug("offsets not saved while the group divides the partitions anew", "error", failed)
+		s.log.Debug("offsets not saved while the group divides the partitions again", "error", failed)
 		s.setDirty()
 	default:
 		s.log.Warn("offsets not saved", "error", failed)

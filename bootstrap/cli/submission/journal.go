@@ -164,7 +164,7 @@ func (j *journal) before(l line) (a answered, ok bool, err error) {
 	a, ok = j.done[l.number]
 	j.mu.Unlock()
 	if ok && a.sum != l.sum {
-		return a, false, fmt.Errorf("it is not what it was in the run that the journal tells of; remove %s to submit this input anew", j.path)
+		return a, false, fmt.Errorf("it is not what it was in the run that the journal tells of; remove %s to submit this input again", j.path)
 	}
 	return a, ok, nil
 }

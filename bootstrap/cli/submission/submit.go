@@ -123,7 +123,7 @@ func (s *submission) trust(ctx context.Context) error {
 	}
 	if !held {
 		return fmt.Errorf("%w: according to %s line %d made an event of order %s, which is not there. "+
-			"Was the store restored from an older copy? Remove the journal to submit the input anew; what the store still has is not done twice",
+			"Was the store restored from an older copy? Remove the journal to submit the input again; what the store still has is not done twice",
 			ErrForgotten, j.path, j.newest, newest.orderID)
 	}
 	return nil
