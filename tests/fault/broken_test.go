@@ -14,21 +14,32 @@ import (
 
 	"orderflow/adapters/fanout"
 	"orderflow/application/consumer"
+	"orderflow/application/filling"
 	"orderflow/application/orders"
 	"orderflow/domain/eventsourcing"
+	"orderflow/domain/order"
 	"orderflow/domain/order/views"
 	"orderflow/ports"
+	"orderflow/tests/fault/outside"
+	"orderflow/tests/fault/plan"
 	"orderflow/tests/scyllasim"
 )
 
-// broken says how a service is broken on purpose, to check that a round detects it. The zero value
-// breaks nothing.
+// broken says how a service is broken on purpose, to show that a round notices it. The zero value is
+// a service that is not broken.
 type broken struct {
 	noSweeper  bool
-	oneReader  bool // only the fast reader of the log runs
+	oneReader  bool // of the log: the fast one
+	trusting   bool // believes a feed that others write to
+	laneBuffer int  // how much more waits in each lane than was asked for
+	parkAfter  int  // how many attempts an event gets
 	onStore    func(ports.EventStore) ports.EventStore
-	onViews    func(consumer.Views) consumer.Views
+	onViews    func(outside.ViewStore) outside.ViewStore
+	onNotes    func(outside.Notebook) outside.Notebook
 	onConsumer func(fanout.Consumer) fanout.Consumer
+	onCodec    func(ports.Codec[order.Event]) ports.Codec[order.Event]
+	onDecoder  func(ports.Decoder) ports.Decoder
+	onBind     func(plain, target string) string
 }
 
 // confidence is how long the safe reader waits.
@@ -36,49 +47,61 @@ func (b broken) confidence() time.Duration {
 	if b.oneReader {
 		return time.Hour
 	}
-	return confidence
+	return plan.Confidence
 }
 
-func (b broken) store(s ports.EventStore) ports.EventStore {
-	if b.onStore == nil {
-		return s
-	}
-	return b.onStore(s)
-}
+func (b broken) store(s ports.EventStore) ports.EventStore { return with(b.onStore, s) }
 
-func (b broken) views(v consumer.Views) consumer.Views {
-	if b.onViews == nil {
-		return v
-	}
-	return b.onViews(v)
-}
+func (b broken) views(v outside.ViewStore) outside.ViewStore { return with(b.onViews, v) }
+
+func (b broken) notes(n outside.Notebook) outside.Notebook { return with(b.onNotes, n) }
 
 func (b broken) consumer(c *consumer.Consumer) fanout.Consumer {
-	if b.onConsumer == nil {
-		return c
-	}
-	return b.onConsumer(c)
+	return with(b.onConsumer, fanout.Consumer(c))
 }
 
-// brief is a round of a few commands, one for each of many orders, so that no later event heals a
-// lost one.
-func brief(steps ...step) schedule {
-	return schedule{
-		seed: 5, orders: 400, writers: 2, commands: 30, patience: 20 * time.Millisecond, tail: 1024, remembered: 65536,
-		retention: 24 * time.Hour, steps: steps,
+func (b broken) codec(c ports.Codec[order.Event]) ports.Codec[order.Event] { return with(b.onCodec, c) }
+
+func (b broken) decoder(d ports.Decoder) ports.Decoder { return with(b.onDecoder, d) }
+
+// bind returns the name of the consumer that publishes to a target, and binds it to that.
+func (b broken) bind(ctx context.Context, binder filling.Binder, plain, target string) (string, error) {
+	if b.onBind != nil {
+		return b.onBind(plain, target), nil
+	}
+	binder.Same = func(bound, target string) bool { return bound == target }
+	name, _, err := binder.Bind(ctx, plain, target)
+	return name, err
+}
+
+// with puts something broken around a part, if there is something.
+func with[T any](breaks func(T) T, part T) T {
+	if breaks == nil {
+		return part
+	}
+	return breaks(part)
+}
+
+// brief is a round with a few commands, one for each of many orders. So no later event heals what
+// was lost.
+func brief(steps ...plan.Step) plan.Schedule {
+	return plan.Schedule{
+		Seed: 5, Nodes: 3, Replication: 3, Orders: 400, Writers: 2, Commands: 30, Patience: 20 * time.Millisecond, Tail: 1024, Remembered: 65536,
+		Retention: 24 * time.Hour, Lanes: 4, LaneBuffer: 2, Batch: 2, MaxParked: 1000,
+		Start: [plan.Processes]plan.Program{{Target: 1}, {Target: 1}}, Targets: 1, Steps: steps,
 	}
 }
 
 // expectCaught fails unless the round reports that a promise is broken. A broken service never
 // recovers, so little patience is enough. The faults start when the consumers follow the feed.
 // Before that they catch up from the event store, where nothing is missing.
-func expectCaught(t *testing.T, s schedule, b broken, promise string) {
+func expectCaught(t *testing.T, s plan.Schedule, b broken, promise string) {
 	t.Helper()
 	expectCaughtWith(t, s, options{broken: b, patience: 3 * time.Second}, promise, (*round).trouble)
 }
 
 // expectCaughtWith is expectCaught with another load than writers.
-func expectCaughtWith(t *testing.T, s schedule, o options, promise string, trouble func(*round, context.Context)) {
+func expectCaughtWith(t *testing.T, s plan.Schedule, o options, promise string, trouble func(*round, context.Context)) {
 	t.Helper()
 	skipWithRaceDetector(t)
 	r := runWith(t.Context(), s, o, func(r *round, ctx context.Context) {
@@ -95,8 +118,8 @@ func expectCaughtWith(t *testing.T, s schedule, o options, promise string, troub
 }
 
 // dies ends the processes between a commit and its outbox rows.
-func dies(after int) step {
-	return step{after: after, what: crash, process: bothProcesses, fault: scyllasim.Fault{
+func dies(after int) plan.Step {
+	return plan.Step{After: after, What: plan.Crash, Process: plan.AllProcesses, Fault: scyllasim.Fault{
 		Table: "outbox_messages", Kind: scyllasim.KindBatch, Nth: 1, Effect: scyllasim.DropBefore,
 	}}
 }
@@ -109,7 +132,7 @@ func TestRun_CatchesThatNobodySweeps(t *testing.T) {
 // All processes sweep intents, but there are none.
 func TestRun_CatchesAppendsWithoutIntent(t *testing.T) {
 	t.Parallel()
-	none := step{what: inject, fault: scyllasim.Fault{
+	none := plan.Step{What: plan.Inject, Fault: scyllasim.Fault{
 		Table: "append_intents", Kind: scyllasim.KindInsert, Nth: 1, Times: 1000, Effect: scyllasim.Ignored,
 	}}
 	expectCaught(t, brief(none, dies(5), dies(20), dies(35), dies(50)), broken{}, "P4")
@@ -158,8 +181,8 @@ func TestRun_CatchesUnknownOutcomesThatAreDenied(t *testing.T) {
 // Every row is late for the fast reader, and there is no other reader.
 func TestRun_CatchesThatTheLogIsReadOnce(t *testing.T) {
 	t.Parallel()
-	late := brief(step{what: inject, fault: scyllasim.Fault{
-		Table: "outbox_messages", Kind: scyllasim.KindBatch, Nth: 1, Times: 1000, Effect: scyllasim.HeldLog, Late: confidence / 2,
+	late := brief(plan.Step{What: plan.Inject, Fault: scyllasim.Fault{
+		Table: "outbox_messages", Kind: scyllasim.KindBatch, Nth: 1, Times: 1000, Effect: scyllasim.HeldLog, Late: plan.Confidence / 2,
 	}})
 	expectCaught(t, late, broken{oneReader: true}, "P4")
 }
@@ -169,7 +192,7 @@ func unlucky(id uuid.UUID) bool { return id[0]%2 == 0 }
 
 // halfhearted is a view store that loses rows of the generations from a given one.
 type halfhearted struct {
-	consumer.Views
+	outside.ViewStore
 	from int
 }
 
@@ -180,19 +203,19 @@ func (h halfhearted) Apply(ctx context.Context, view ports.ViewID, changes ...po
 			changes[i].Put = nil
 		}
 	}
-	return h.Views.Apply(ctx, view, changes...)
+	return h.ViewStore.Apply(ctx, view, changes...)
 }
 
 func TestRun_CatchesLostRows(t *testing.T) {
 	t.Parallel()
-	expectCaught(t, brief(), broken{onViews: func(v consumer.Views) consumer.Views { return halfhearted{v, 1} }}, "P4")
+	expectCaught(t, brief(), broken{onViews: func(v outside.ViewStore) outside.ViewStore { return halfhearted{v, 1} }}, "P4")
 }
 
 // The round checks the generation that is live at the end.
 func TestRun_CatchesRowsThatARebuildLoses(t *testing.T) {
 	t.Parallel()
-	again := step{after: 20, what: rebuildOne, consumer: views.OrdersByStatus().Name}
-	expectCaught(t, brief(again), broken{onViews: func(v consumer.Views) consumer.Views { return halfhearted{v, 2} }}, "P4")
+	again := plan.Step{After: 20, What: plan.Rebuild, Consumer: views.OrdersByStatus().Name, Rebuild: ports.RebuildRequest{SkipVerification: true}}
+	expectCaught(t, brief(again), broken{onViews: func(v outside.ViewStore) outside.ViewStore { return halfhearted{v, 2} }}, "P4")
 }
 
 // forgetful is an event store that reports a command which is already stored as a lost race. So the

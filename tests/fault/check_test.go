@@ -2,17 +2,39 @@ package fault_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
-	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/domain/eventsourcing"
+	orderviews "orderflow/domain/order/views"
+	"orderflow/ports"
+	"orderflow/tests/fault/outside"
 )
+
+// check compares what is stored, what was published and what people were told with each other. The
+// service has recovered.
+func (r *round) check(ctx context.Context) error {
+	histories, err := r.histories(ctx)
+	if err != nil {
+		return err
+	}
+	skipped, err := r.skips(ctx)
+	if err != nil {
+		return err
+	}
+	r.checkHistories(histories)
+	r.checkLedger(histories)
+	r.checkPublished(histories, skipped)
+	r.checkSkips(skipped)
+	return r.checkStored(ctx, histories)
+}
 
 // checkHistories checks that every history has no hole and can be decoded (P1), and that every
 // command in it was sent, and happened once (P6).
 func (r *round) checkHistories(histories map[uuid.UUID][]eventsourcing.Record) {
-	codec := orderjson.New()
+	codec := outside.NewerCodec(1)
 	for id, history := range histories {
 		r.report.orders++
 		r.report.events += len(history)
@@ -65,48 +87,90 @@ func (r *round) checkLedger(histories map[uuid.UUID][]eventsourcing.Record) {
 	}
 }
 
-// checkPublished checks that every event was published, in order (P3), and nothing else.
-func (r *round) checkPublished(histories map[uuid.UUID][]eventsourcing.Record) {
-	r.published.mu.Lock()
-	defer r.published.mu.Unlock()
-	r.report.published = r.published.count
-	for _, wrong := range r.published.wrong {
-		r.violated("P3", "%s", wrong)
-	}
-	for id, came := range r.published.events {
-		history := histories[id]
-		for i, eventID := range came {
-			if i >= len(history) || history[i].EventID != eventID {
-				r.violated("P2", "event %d of %s was published as %s, which never happened", i+1, id, eventID)
+// checkPublished checks that every event was published to each target, in order (P3), and nothing
+// else. After a reset everything was published to its target once more.
+func (r *round) checkPublished(histories map[uuid.UUID][]eventsourcing.Record, skipped map[decision]bool) {
+	for target, name := range r.publishers {
+		sink := r.sinks.Sink(target)
+		r.report.published += sink.Count()
+		for id, history := range histories {
+			at := place{name, id}
+			skips := func(sequence uint64) bool { return skipped[decision{at, sequence}] }
+			for _, wrong := range sink.Check(id, history, skips, r.people.touched[at]) {
+				promise := "P2"
+				if wrong.Order {
+					promise = "P3"
+				}
+				r.violated(promise, "target %d: %s", target, wrong.Text)
 			}
 		}
-		if len(came) < len(history) {
-			r.violated("P2", "%d of %d events of %s were published", len(came), len(history), id)
-		}
-	}
-	for id, history := range histories {
-		if len(r.published.events[id]) == 0 {
-			r.violated("P2", "none of %d events of %s was published", len(history), id)
+		for _, id := range sink.Strangers(histories) {
+			r.violated("P2", "target %d: something was published of %s, which does not exist", target, id)
 		}
 	}
 }
 
-// counters adds up the counters of the processes.
-type counters struct {
-	healed, holes, late, caughtUp uint64
+// skips reads which events are skipped.
+func (r *round) skips(ctx context.Context) (map[decision]bool, error) {
+	all := map[decision]bool{}
+	for _, name := range r.consumerNames() {
+		page, err := r.observer.Skips(ctx, ports.SkipQuery{Consumer: name, Limit: 10_000})
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range page.Skips {
+			all[decision{place{name, s.AggregateID}, s.SequenceNumber}] = true
+		}
+	}
+	return all, nil
 }
 
-// add adds the counters of a process that has ended.
-func (c *counters) add(p *process) error {
-	if p.feed == nil {
-		return nil
+// checkStored checks that nothing is stored for generations that are over (P10), and nothing of
+// orders that do not exist (P11).
+func (r *round) checkStored(ctx context.Context, histories map[uuid.UUID][]eventsourcing.Record) error {
+	kept := map[string][]int{}
+	for _, name := range r.consumerNames() {
+		record, err := r.observer.Consumer(ctx, name)
+		if err != nil {
+			return err
+		}
+		kept[name] = []int{0, record.Live.Number, record.Next.Number, record.Previous.Number} // 0 is for notes
 	}
-	stats := p.feed.Stats()
-	c.holes += stats.Holes
-	c.late += stats.Late
-	c.caughtUp += stats.CaughtUp
-	for _, one := range p.consumers {
-		c.healed += one.Status(context.Background()).Healed
+	over := func(what, consumer string, generation int) {
+		if !slices.Contains(kept[consumer], generation) {
+			kept[consumer] = append(kept[consumer], generation) // it is enough to say it once
+			r.violated("P10", "%s of generation %d of %s are left, and it is over", what, generation, consumer)
+		}
 	}
-	return nil
+	for _, of := range orderviews.All() {
+		err := r.eachRow(ctx, "SELECT consumer, generation FROM "+of.Table.Name, func(consumer string, generation int, _ uuid.UUID) {
+			over("rows", consumer, generation)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return r.eachRow(ctx, "SELECT consumer, generation, aggregate_id FROM consumer_state", func(consumer string, generation int, id uuid.UUID) {
+		over("states", consumer, generation)
+		if generation > 0 && len(histories[id]) == 0 {
+			r.violated("P11", "%s has a state of %s, which does not exist", consumer, id)
+		}
+	})
+}
+
+// eachRow reads rows of a consumer, a generation and perhaps an order.
+func (r *round) eachRow(ctx context.Context, query string, visit func(consumer string, generation int, id uuid.UUID)) error {
+	rows := r.session.Query(query).WithContext(ctx).Iter()
+	for {
+		row := map[string]any{}
+		if !rows.MapScan(row) {
+			break
+		}
+		id, err := uuid.Parse(fmt.Sprint(row["aggregate_id"]))
+		if err != nil && row["aggregate_id"] != nil {
+			return err
+		}
+		visit(row["consumer"].(string), row["generation"].(int), id)
+	}
+	return rows.Close()
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"orderflow/tests/fault/plan"
 )
 
 // size is about how many commands a round has.
@@ -40,7 +42,10 @@ func TestRun(t *testing.T) {
 // play runs one round.
 func play(t *testing.T, seed uint64) {
 	t.Helper()
-	judge(t, run(t.Context(), newSchedule(seed, size), options{patience: *patienceFlag}))
+	if *logFlag {
+		t.Log(plan.New(seed, size))
+	}
+	judge(t, run(t.Context(), plan.New(seed, size), options{patience: *patienceFlag}))
 }
 
 // endless runs rounds with new seeds until the time is over, as many at once as there are
@@ -62,7 +67,7 @@ func endless(t *testing.T) <-chan report {
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() {
 			for seed := range seeds {
-				reports <- run(t.Context(), newSchedule(seed, size), options{patience: *patienceFlag})
+				reports <- run(t.Context(), plan.New(seed, size), options{patience: *patienceFlag})
 			}
 		})
 	}
@@ -84,12 +89,12 @@ func judge(t *testing.T, r report) {
 		}
 		return
 	}
-	t.Errorf("promises are broken; again with:\n\tgo test ./tests/fault -run TestRun -fault.seed=%d\n%s", r.schedule.seed, r.schedule)
+	t.Errorf("promises are broken; again with:\n\tgo test ./tests/fault -run TestRun -fault.seed=%d\n%s", r.schedule.Seed, r.schedule)
 	if *shrinkFlag <= 0 {
 		return
 	}
 	end := time.Now().Add(*shrinkFlag)
-	shortest := shrink(r.schedule, func(s schedule) bool {
+	shortest := plan.Shrink(r.schedule, func(s plan.Schedule) bool {
 		if time.Now().After(end) {
 			return false
 		}

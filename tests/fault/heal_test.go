@@ -10,6 +10,7 @@ import (
 	"orderflow/domain/order"
 	"orderflow/domain/order/views"
 	"orderflow/ports"
+	"orderflow/tests/fault/plan"
 	"orderflow/tests/scyllasim"
 )
 
@@ -46,7 +47,7 @@ func TestRun_HealsWhatTheLogLost(t *testing.T) {
 	if len(r.violations) > 0 {
 		t.Fail()
 	}
-	if want := uint64(len(views.All()) + 1); r.healed < want || r.events != 3+processes {
+	if want := uint64(len(views.All()) + 1); r.healed < want || r.events != 3+plan.Processes {
 		t.Errorf("%d events healed, of %d; want at least %d", r.healed, r.events, want)
 	}
 }
@@ -55,7 +56,7 @@ func TestRun_HealsWhatTheLogLost(t *testing.T) {
 func (r *round) awaitConsumers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, *patienceFlag)
 	defer cancel()
-	for i := range processes {
+	for i := range plan.Processes {
 		p, err := r.pick(ctx, i)
 		if err != nil {
 			r.violated("the round", "no process: %v", err)

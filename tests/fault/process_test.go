@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gocql/gocql"
@@ -21,24 +23,21 @@ import (
 	"orderflow/application/failure"
 	"orderflow/application/filling"
 	"orderflow/application/orders"
-	"orderflow/domain/order/views"
+	"orderflow/application/verify"
+	"orderflow/domain/order"
+	orderviews "orderflow/domain/order/views"
+	"orderflow/domain/projection"
 	"orderflow/ports"
+	"orderflow/tests/fault/outside"
+	"orderflow/tests/fault/plan"
 )
-
-// The timings of the service in hundredths of seconds instead of tens of seconds.
-const (
-	confidence = 1500 * time.Millisecond // of the safe reader
-	lanes      = 4
-	laneBuffer = 2
-	batch      = 2
-)
-
-const publisherName = "publisher"
 
 // process is one process of the service: everything that bootstrap wires except for HTTP.
 type process struct {
 	name      string
-	network   *dialer
+	program   plan.Program
+	publisher string // the name of the consumer that publishes
+	network   *outside.Dialer
 	store     *scylla.Store
 	session   *gocql.Session
 	feed      *cdc.Feed
@@ -49,23 +48,58 @@ type process struct {
 	// effect any more.
 	ready, dead chan struct{}
 	kill        func()
-	// stop stops it in order.
-	stop func()
+	// stop stops it in order. replaced says that it was stopped because another program takes its
+	// place.
+	stop     func()
+	replaced atomic.Bool
+	// commands in progress end before the process does, as in bootstrap; when it stops, it takes no
+	// more of them.
+	inProgress sync.WaitGroup
+	stopping   bool
+	mu         sync.Mutex
 	// ended is closed when nothing of it is left.
 	ended chan struct{}
 }
 
+// acceptsCommands says whether the process is ready and neither stopped nor killed.
+func (p *process) acceptsCommands() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.ready:
+		return !p.stopping
+	default:
+		return false
+	}
+}
+
+// begin counts a command in, unless the process stops.
+func (p *process) begin() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.stopping {
+		p.inProgress.Add(1)
+	}
+	return !p.stopping
+}
+
 // newProcess returns a process that is not started yet. It can already be killed.
-func newProcess(ctx context.Context, name string) (*process, context.Context) {
+func newProcess(ctx context.Context, name string, program plan.Program) (*process, context.Context) {
 	ctx, stop := context.WithCancel(ctx)
 	p := &process{
-		name: name, network: &dialer{}, stop: stop,
+		name: name, program: program, network: &outside.Dialer{},
 		ready: make(chan struct{}), dead: make(chan struct{}), ended: make(chan struct{}),
+	}
+	p.stop = func() {
+		p.mu.Lock()
+		p.stopping = true
+		p.mu.Unlock()
+		stop()
 	}
 	p.kill = sync.OnceFunc(func() {
 		close(p.dead)
-		p.network.cut()
-		stop()
+		p.network.Cut()
+		p.stop()
 	})
 	return p, ctx
 }
@@ -73,8 +107,11 @@ func newProcess(ctx context.Context, name string) (*process, context.Context) {
 // serve opens a process and runs it until it is stopped or killed, or fails. Then nothing of it is
 // left.
 func (c *cluster) serve(ctx context.Context, p *process) (err error) {
-	defer p.stop()
-	defer func() { err = errors.Join(err, p.close()) }()
+	defer func() {
+		p.stop()
+		p.inProgress.Wait()
+		err = errors.Join(err, p.close())
+	}()
 	router, err := c.open(ctx, p)
 	if err != nil {
 		return err
@@ -105,38 +142,111 @@ func (c *cluster) open(ctx context.Context, p *process) (_ *fanout.Router, err e
 		Session: p.session, Keyspace: config.Keyspace, Offsets: offsets{p}, Logger: c.log,
 		FastDelay: 5 * time.Millisecond, FastIdleDelay: 30 * time.Millisecond,
 		Confidence: c.broken.confidence(), SafeDelay: 100 * time.Millisecond, Stale: c.broken.confidence() + 10*time.Second, Now: p.store.Now,
-		GenerationDelay: 200 * time.Millisecond, SaveEvery: 50 * time.Millisecond, Retention: c.schedule.retention,
-		Patience: c.schedule.patience, TailRecords: c.schedule.tail, Remembered: c.schedule.remembered, CatchUpRecords: 50,
+		GenerationDelay: 200 * time.Millisecond, SaveEvery: 50 * time.Millisecond, Retention: c.schedule.Retention,
+		Patience: c.schedule.Patience, TailRecords: c.schedule.Tail, Remembered: c.schedule.Remembered, CatchUpRecords: 50,
 	})
 	if err != nil {
 		return nil, err
 	}
-	p.commands = orders.NewCommands(orderjson.New(), command.Config{Store: c.broken.store(p.store), Now: time.Now, NewID: uuid.New})
-	return c.wire(p)
+	p.commands = orders.NewCommands(c.codec(p.program), command.Config{
+		Store: c.broken.store(c.disk.Store(p.store)), Now: time.Now, NewID: uuid.New,
+	})
+	return c.wire(ctx, p)
+}
+
+// codec is the codec of a program.
+func (c *cluster) codec(program plan.Program) ports.Codec[order.Event] {
+	if program.Newer {
+		return outside.NewerCodec(c.schedule.NewerShare)
+	}
+	return c.broken.codec(orderjson.New())
+}
+
+// decoder is the decoder of a program, for one consumer.
+func (c *cluster) decoder(program plan.Program, consumer string) ports.Decoder {
+	decoder := c.broken.decoder(orderjson.NewMux())
+	if program.Newer {
+		decoder = outside.NewerDecoder()
+	}
+	return c.poison.Decoder(consumer, decoder)
 }
 
 // wire makes the consumers of a process.
-func (c *cluster) wire(p *process) (*fanout.Router, error) {
+func (c *cluster) wire(ctx context.Context, p *process) (*fanout.Router, error) {
+	s := c.schedule
 	owner := ports.LeaseOwner{ID: uuid.New(), Address: p.name}
+	views, notes := c.broken.views(c.disk.Views(p.store)), c.broken.notes(c.disk.Notes(p.store))
+	var feed ports.ChangeFeed = lagless{p.feed}
+	if s.Forged > 0 {
+		feed = outside.NewForger(feed, s.Seed, s.Forged, &c.forged)
+	}
 	add := func(config consumer.Config) {
-		config.Store, config.Feed, config.Views, config.Registry = p.store, lagless{p.feed}, c.broken.views(p.store), p.store
-		config.Parking, config.Skips, config.Leases, config.Owner = p.store, p.store, p.store, owner
+		config.Store, config.Feed, config.Views, config.Registry = p.store, feed, views, notes
+		config.Parking, config.Skips, config.Leases, config.Owner = notes, notes, p.store, owner
+		config.Untrusted = s.Forged > 0 && !c.broken.trusting
 		config.Now, config.Logger = time.Now, c.log
 		config.Backoff = failure.Backoff{First: 10 * time.Millisecond, Max: 200 * time.Millisecond}
 		config.LeaseTTL, config.Poll, config.DrainTimeout = time.Second, 100*time.Millisecond, time.Second
+		config.MaxParked, config.ParkAfter = s.MaxParked, c.broken.parkAfter
 		p.consumers = append(p.consumers, consumer.New(config))
 	}
-	for _, of := range views.All() {
-		add(consumer.Config{Name: of.Name, Version: of.Version, Table: of.Table, Effect: filling.Project(of, orderjson.NewMux())})
+	for _, of := range orderviews.All() {
+		version := of.Version
+		if p.program.Newer && of.Name == s.NewerView {
+			version++
+		}
+		decoder := c.decoder(p.program, of.Name)
+		add(consumer.Config{
+			Name: of.Name, Version: version, Table: of.Table, Effect: filling.Project(of, decoder), Verify: verifyOne(p.store, decoder, of),
+		})
 	}
-	add(consumer.Config{Name: publisherName, Version: 1, Effect: filling.Publish(publisher{c.published, p})})
+	var err error
+	if p.publisher, err = c.bind(ctx, p, filling.Binder{Views: c.disk.Views(p.store), Leases: p.store, Owner: owner}); err != nil {
+		return nil, err
+	}
+	sink := c.sinks.Sink(p.program.Target)
+	add(consumer.Config{Name: p.publisher, Version: 1, Effect: filling.Publish(sink.Publisher(p.dead, &c.poison, plan.AnyPublisher))})
 	routed := make([]fanout.Consumer, len(p.consumers))
 	for i, one := range p.consumers {
 		routed[i] = &bounded{Consumer: c.broken.consumer(one), cluster: c, process: p}
 	}
 	return fanout.New(fanout.Config{
-		Lanes: lanes, LaneBuffer: laneBuffer, Batch: batch, RetryPause: 20 * time.Millisecond, DrainTimeout: time.Second, Logger: c.log,
+		Lanes: s.Lanes, LaneBuffer: s.LaneBuffer + c.broken.laneBuffer, Batch: s.Batch,
+		RetryPause: 20 * time.Millisecond, DrainTimeout: time.Second, Logger: c.log,
 	}, routed...)
+}
+
+// verifyOne compares one generation of one view with the events, as in bootstrap.
+func verifyOne(store *scylla.Store, codec ports.Decoder, p *projection.Projection) func(context.Context, ports.ViewID) (ports.VerifyReport, error) {
+	return func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error) {
+		return verify.New(verify.Config{
+			Store: store, Codec: codec, States: store, Rows: store, Live: generations{view.Consumer: view.Generation}, Skips: store,
+			Projections: []*projection.Projection{p},
+		}).Verify(ctx, rebuildPatience)
+	}
+}
+
+// rebuildPatience is how long the verification of a rebuild waits for differences to disappear.
+const rebuildPatience = 10 * time.Second
+
+// bind returns the name of the consumer that publishes to the target of a process. A target always
+// has the same consumer, and a consumer always the same target (P11).
+func (c *cluster) bind(ctx context.Context, p *process, binder filling.Binder) (string, error) {
+	target := fmt.Sprint("target ", p.program.Target)
+	name, err := c.broken.bind(ctx, binder, plan.Publisher, target)
+	if err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	known := maps.Clone(c.publishers)
+	c.publishers[p.program.Target] = name
+	c.mu.Unlock()
+	for target, publisher := range known {
+		if (target == p.program.Target) != (publisher == name) {
+			c.violated("P11", "%s published to target %d, and now %s publishes to target %d", publisher, target, name, p.program.Target)
+		}
+	}
+	return name, nil
 }
 
 // lagless makes the counters of a consumer readable when its process is gone and its lag cannot be
@@ -174,8 +284,12 @@ func (c *cluster) handle(ctx context.Context, p *process, request orders.Request
 		result orders.Result
 		err    error
 	}
+	if !p.begin() {
+		return orders.Result{}, fmt.Errorf("%w: the process stops", ports.ErrUnavailable)
+	}
 	answers := make(chan answer, 1)
 	c.left.Go(func() {
+		defer p.inProgress.Done()
 		result, err := p.commands.Handle(ctx, request)
 		answers <- answer{result, err}
 	})

@@ -16,6 +16,7 @@ import (
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/ports"
+	"orderflow/tests/fault/plan"
 )
 
 // fate is what a client finally knows of a command.
@@ -33,8 +34,10 @@ const (
 // entry is what the clients know of one command id.
 type entry struct {
 	request orders.Request
-	fate    fate
-	result  orders.Result // of an acknowledged one
+	// told are the errors that the client got, for a message.
+	told   []string
+	fate   fate
+	result orders.Result // of an acknowledged one
 }
 
 // ledger is what all clients know.
@@ -58,7 +61,7 @@ type writer struct {
 
 // write sends all commands of the writer.
 func (w *writer) write(ctx context.Context) {
-	for range w.cluster.schedule.commands {
+	for range w.cluster.schedule.Commands {
 		w.think(ctx)
 		w.cluster.commandSent(ctx)
 		request := w.request()
@@ -109,8 +112,8 @@ func (w *writer) send(ctx context.Context, r *rand.Rand, request orders.Request,
 // ask makes a request as the client does. It returns what the client then knows.
 func (w *writer) ask(ctx context.Context, r *rand.Rand, request orders.Request, c client) *entry {
 	e := &entry{request: request, fate: never}
-	for {
-		p, err := w.cluster.pick(ctx, r.IntN(processes))
+	for newer := 0; ; {
+		p, err := w.cluster.pick(ctx, r.IntN(plan.Processes))
 		if err != nil {
 			e.fate = unknown
 			return e
@@ -118,6 +121,9 @@ func (w *writer) ask(ctx context.Context, r *rand.Rand, request orders.Request, 
 		asked := time.Now()
 		e.result, err = w.try(ctx, r, p, request)
 		w.ledger.count(err)
+		if err != nil {
+			e.told = append(e.told, p.name+": "+err.Error())
+		}
 		if c.answered != nil {
 			c.answered()
 		}
@@ -135,6 +141,10 @@ func (w *writer) ask(ctx context.Context, r *rand.Rand, request orders.Request, 
 			e.fate = never
 			return e
 		case errors.Is(err, ports.ErrUnavailable): // this try was not applied
+		case errors.Is(err, ports.ErrNewer): // nor was this one: the process is too old for the order
+			if newer++; newer == mostNewer {
+				return e
+			}
 		case errors.Is(err, ports.ErrOutcomeUnknown), errors.Is(err, errDied), errors.Is(err, errGaveUp):
 			e.fate = unknown
 		default:
@@ -149,12 +159,15 @@ func (w *writer) ask(ctx context.Context, r *rand.Rand, request orders.Request, 
 	}
 }
 
+// mostNewer is how often a client asks processes that are too old.
+const mostNewer = 5
+
 // notBefore checks that the events of a command are not older than the try that was acknowledged.
 // The client was told that all earlier tries were not applied (P1).
 func (w *writer) notBefore(e *entry, asked time.Time) {
 	if events := e.result.Events; len(events) > 0 && events[0].CreatedAt.Before(eventsourcing.Timestamp(asked)) {
-		w.cluster.violated("P1", "command %s on %s was not applied, its client was told, and is there since before it was sent again",
-			e.request.CommandID, e.result.AggregateID)
+		w.cluster.violated("P1", "command %s on %s was not applied, its client was told, and is there since before it was sent again: %q",
+			e.request.CommandID, e.result.AggregateID, e.told)
 	}
 }
 
@@ -180,8 +193,8 @@ func (w *writer) repeat(ctx context.Context, e *entry) {
 	if len(e.result.Events) == 0 {
 		return // it emitted no event and is decided again
 	}
-	for {
-		p, err := w.cluster.pick(ctx, w.IntN(processes))
+	for newer := 0; ; {
+		p, err := w.cluster.pick(ctx, w.IntN(plan.Processes))
 		if err != nil {
 			return
 		}
@@ -192,6 +205,10 @@ func (w *writer) repeat(ctx context.Context, e *entry) {
 			return
 		case ctx.Err() != nil:
 			return
+		case errors.Is(err, ports.ErrNewer):
+			if newer++; newer == mostNewer {
+				return
+			}
 		case !errors.Is(err, ports.ErrUnavailable) && !errors.Is(err, ports.ErrOutcomeUnknown) && !errors.Is(err, errDied):
 			w.cluster.violated("P6", "command %s on %s was acknowledged, and repeated it gets: %v", e.request.CommandID, e.result.AggregateID, err)
 			return
@@ -295,7 +312,7 @@ func (l *ledger) count(err error) {
 	l.tries++
 	for name, value := range map[string]error{
 		"conflict": ports.ErrVersionConflict, "unknown": ports.ErrOutcomeUnknown, "unavailable": ports.ErrUnavailable, "died": errDied,
-		"cancelled": errGaveUp,
+		"cancelled": errGaveUp, "newer": ports.ErrNewer,
 	} {
 		if errors.Is(err, value) {
 			l.answers[name]++

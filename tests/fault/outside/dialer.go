@@ -1,4 +1,4 @@
-package fault_test
+package outside
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// dialer is the network of one process. After cut, nothing goes into the process or out of it. So
+// Dialer is the network of one process. After cut, nothing goes into the process or out of it. So
 // it is dead for all others, and what it still does inside has no effect.
-type dialer struct {
+type Dialer struct {
 	net.Dialer
 
 	mu    sync.Mutex
@@ -21,7 +21,7 @@ type dialer struct {
 var errCut = &net.OpError{Op: "dial", Err: errors.New("the process is dead")}
 
 // DialContext implements gocql.Dialer.
-func (d *dialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	if d.isCut() {
 		return nil, errCut
 	}
@@ -42,14 +42,14 @@ func (d *dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 	return tracked, nil
 }
 
-func (d *dialer) isCut() bool {
+func (d *Dialer) isCut() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.dead
 }
 
-// cut closes every connection, for ever.
-func (d *dialer) cut() {
+// Cut closes every connection, for ever.
+func (d *Dialer) Cut() {
 	d.mu.Lock()
 	d.dead = true
 	conns := d.conns
@@ -63,7 +63,7 @@ func (d *dialer) cut() {
 // trackedConn is a connection that its dialer knows.
 type trackedConn struct {
 	net.Conn
-	dialer *dialer
+	dialer *Dialer
 }
 
 // Close implements net.Conn.

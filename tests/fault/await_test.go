@@ -1,0 +1,291 @@
+package fault_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+	"orderflow/tests/fault/plan"
+)
+
+// publisherNames are the consumers that publish, each to a target of its own.
+func (r *round) publisherNames() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(maps.Values(r.publishers))
+}
+
+// consumerNames are all consumers.
+func (r *round) consumerNames() []string { return append(plan.Views(), r.publisherNames()...) }
+
+// eventually asks until the answer is yes. It returns false after the patience of the round.
+func (r *round) eventually(ctx context.Context, yes func() (bool, error)) (bool, error) {
+	deadline := time.NewTimer(r.patience)
+	defer deadline.Stop()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if ok, err := yes(); ok || err != nil {
+			return ok, err
+		}
+		select {
+		case <-again.C:
+		case <-deadline.C:
+			return false, nil
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+}
+
+// upgradeAll makes all processes run the newest program, each with a target of its own.
+func (r *round) upgradeAll(ctx context.Context) error {
+	for i := range r.slots {
+		want := plan.Program{Newer: r.schedule.NewerShare > 0, Target: i%r.schedule.Targets + 1}
+		_, err := r.eventually(ctx, func() (bool, error) {
+			p, err := r.pickOf(ctx, i)
+			if err != nil || p.program == want {
+				return true, err
+			}
+			r.slots[i].replace(want)
+			return false, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resumeAll starts all consumers that operators have paused.
+func (r *round) resumeAll(ctx context.Context) {
+	for _, name := range r.consumerNames() {
+		var last error
+		ok, err := r.eventually(ctx, func() (bool, error) {
+			var record ports.ConsumerRecord
+			if record, last = r.observer.Consumer(ctx, name); last != nil {
+				return false, nil
+			}
+			if record.Paused {
+				r.once(ctx, plan.Step{What: plan.Resume, Consumer: name})
+			}
+			return !record.Paused, nil
+		})
+		if err = errors.Join(err, last); !ok {
+			r.violated("P2", "%s cannot be resumed: %v", name, err)
+		}
+	}
+}
+
+// once sends a request to all processes, one of which can handle it.
+func (r *round) once(ctx context.Context, s plan.Step) {
+	for i := range plan.Processes {
+		if err := r.ask(ctx, s, i); err != nil {
+			r.log.Info("operator", "step", s.String(), "error", err)
+		}
+	}
+}
+
+// awaitRebuilds waits until no rebuild is in progress, and nothing is left to be dropped. again,
+// when set, asks for a rebuild once more. It returns the live generations, which do not change any
+// more.
+func (r *round) awaitRebuilds(ctx context.Context, again func(name string)) (live generations, err error) {
+	live = generations{}
+	for _, name := range r.consumerNames() {
+		var record ports.ConsumerRecord
+		ok, err := r.eventually(ctx, func() (bool, error) {
+			if record, err = r.observer.Consumer(ctx, name); err != nil {
+				return false, err
+			}
+			if record.Next.Version != 0 && again != nil {
+				again(name)
+			}
+			return record.Next.Number == 0 && (record.Previous.Number == 0 || record.Previous.Version != 0), nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if live[name] = record.Live.Number; live[name] > 1 {
+			r.report.rebuilt++
+		}
+		if !ok {
+			r.violated("P2", "generation %d of %s is not complete after %s", record.Next.Number, name, r.patience)
+		}
+	}
+	return live, nil
+}
+
+// generations holds the live generations by consumer.
+type generations map[string]int
+
+// LiveView implements ports.LiveViews.
+func (g generations) LiveView(consumer string) ports.ViewID {
+	return ports.ViewID{Consumer: consumer, Generation: g[consumer]}
+}
+
+// awaitNothingParked waits until no order is parked, though no operator does anything (P11).
+func (r *round) awaitNothingParked(ctx context.Context) {
+	for _, name := range r.consumerNames() {
+		var left []ports.ParkedAggregate
+		ok, err := r.eventually(ctx, func() (bool, error) {
+			page, err := r.observer.Parked(ctx, name, "", 100)
+			left = page.Aggregates
+			return len(left) == 0, err
+		})
+		if !ok {
+			r.violated("P11", "%d orders stay parked for %s (%v); the first one: %+v", len(left), name, err, left[0])
+		}
+	}
+}
+
+// awaitFlow waits until consumers have handled everything of the orders that they have not parked.
+// A consumer that has stopped itself, because it has parked too many, is not waited for.
+func (r *round) awaitFlow(ctx context.Context, promise string, names ...string) error {
+	heads, err := r.heads(ctx)
+	if err != nil {
+		return err
+	}
+	left := map[string][]ports.Head{}
+	for _, name := range names {
+		left[name] = heads
+	}
+	ok, err := r.eventually(ctx, func() (bool, error) {
+		for name := range left {
+			if left[name], err = r.behind(ctx, name, left[name]); err != nil {
+				return false, err
+			}
+			if len(left[name]) == 0 || r.halted(name) {
+				delete(left, name)
+			}
+		}
+		return len(left) == 0, nil
+	})
+	if ok || err != nil {
+		return err
+	}
+	for name, heads := range left {
+		r.violated(promise, "%d orders of %s do not get on, and are not parked; the first one is %s", len(heads), name, heads[0].AggregateID)
+	}
+	return nil
+}
+
+// behind returns those heads that a consumer has neither reached nor parked.
+func (r *round) behind(ctx context.Context, name string, heads []ports.Head) (left []ports.Head, err error) {
+	record, err := r.observer.Consumer(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	page, err := r.observer.Parked(ctx, name, "", 1000)
+	if err != nil {
+		return nil, err
+	}
+	for _, head := range heads {
+		state, err := r.observer.State(ctx, ports.ViewID{Consumer: name, Generation: record.Live.Number}, head.AggregateID)
+		if err != nil {
+			return nil, err
+		}
+		parked := slices.ContainsFunc(page.Aggregates, func(p ports.ParkedAggregate) bool { return p.AggregateID == head.AggregateID })
+		if state.SequenceNumber < head.SequenceNumber && !parked {
+			left = append(left, head)
+		}
+	}
+	return left, nil
+}
+
+// halted says whether a consumer has stopped itself in some process.
+func (r *round) halted(name string) bool {
+	for i := range r.slots {
+		p := r.slots[i].running.Load()
+		if p == nil || !p.acceptsCommands() {
+			continue
+		}
+		for _, one := range p.consumers {
+			if one.Name() == name && one.Status(context.Background()).State == ports.ConsumerFailed {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// decideParked lets operators decide about everything that is parked, now that the cause is
+// removed: most orders are retried, and of some an event is skipped. A few skips are taken back.
+func (r *round) decideParked(ctx context.Context) {
+	for _, name := range r.consumerNames() {
+		try := 0
+		ok, err := r.eventually(ctx, func() (bool, error) {
+			if r.halted(name) {
+				r.once(ctx, plan.Step{What: plan.Resume, Consumer: name})
+			}
+			step := plan.Step{What: plan.Retry, Consumer: name, Times: try}
+			if try%8 > 5 { // twice, so that either process gets the request
+				step.What = plan.Skip
+			}
+			try++
+			r.operateOnce(ctx, step, try)
+			page, err := r.observer.Parked(ctx, name, "", 1)
+			return len(page.Aggregates) == 0 && !r.halted(name), err
+		})
+		if !ok {
+			r.violated("P7", "%s keeps orders parked after the cause was removed and they were retried: %v", name, err)
+		}
+		for i := range 2 * plan.Processes {
+			r.operateOnce(ctx, plan.Step{What: plan.Unskip, Consumer: name, Times: i}, i)
+		}
+	}
+}
+
+// operateOnce sends a request to one process, and counts it when it is answered.
+func (r *round) operateOnce(ctx context.Context, s plan.Step, preferred int) {
+	if err := r.ask(ctx, s, preferred); err == nil {
+		r.people.count(s.What)
+	}
+}
+
+// awaitNoIntents waits until the sweepers have decided every append that was ever started.
+func (r *round) awaitNoIntents(ctx context.Context) error {
+	var left int
+	ok, err := r.eventually(ctx, func() (bool, error) {
+		err := r.session.Query("SELECT COUNT(*) FROM append_intents").WithContext(ctx).Scan(&left)
+		return left == 0, err
+	})
+	if err == nil && !ok && !r.broken.noSweeper {
+		r.violated("P2", "%d intents are left", left)
+	}
+	return err
+}
+
+// histories reads all histories.
+func (r *round) histories(ctx context.Context) (map[uuid.UUID][]eventsourcing.Record, error) {
+	heads, err := r.heads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := map[uuid.UUID][]eventsourcing.Record{}
+	for _, head := range heads {
+		if all[head.AggregateID], err = r.observer.Load(ctx, head.AggregateID, 0); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// heads reads the head of every order.
+func (r *round) heads(ctx context.Context) (heads []ports.Head, err error) {
+	for cursor := ports.Cursor(""); ; {
+		page, err := r.observer.ScanHeads(ctx, cursor, 100)
+		if err != nil {
+			return nil, err
+		}
+		heads = append(heads, page.Heads...)
+		if cursor = page.Next; cursor == "" {
+			return heads, nil
+		}
+	}
+}
