@@ -14,17 +14,18 @@ import (
 	"orderflow/tests/fault/plan"
 )
 
-// publisherNames are the consumers that publish, each to a target of its own.
+// publisherNames returns the consumers that publish, each to a target of its own.
 func (r *round) publisherNames() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Sorted(maps.Values(r.publishers))
 }
 
-// consumerNames are all consumers.
+// consumerNames returns all consumers.
 func (r *round) consumerNames() []string { return append(plan.Views(), r.publisherNames()...) }
 
-// eventually asks until the answer is yes. It returns false after the patience of the round.
+// eventually calls yes until it returns true. It returns false when the patience of the round is
+// over.
 func (r *round) eventually(ctx context.Context, yes func() (bool, error)) (bool, error) {
 	deadline := time.NewTimer(r.patience)
 	defer deadline.Stop()
@@ -83,7 +84,7 @@ func (r *round) resumeAll(ctx context.Context) {
 	}
 }
 
-// once sends a request to all processes, one of which can handle it.
+// once sends a request to all processes. One of them can handle it.
 func (r *round) once(ctx context.Context, s plan.Step) {
 	for i := range plan.Processes {
 		if err := r.ask(ctx, s, i); err != nil {
@@ -93,8 +94,8 @@ func (r *round) once(ctx context.Context, s plan.Step) {
 }
 
 // awaitRebuilds waits until no rebuild is in progress, and nothing is left to be dropped. again,
-// when set, asks for a rebuild once more. It returns the live generations, which do not change any
-// more.
+// unless nil, asks for a rebuild a second time. It returns the live generations, which do not
+// change any more.
 func (r *round) awaitRebuilds(ctx context.Context, again func(name string)) (live generations, err error) {
 	live = generations{}
 	for _, name := range r.consumerNames() {
@@ -129,7 +130,7 @@ func (g generations) LiveView(consumer string) ports.ViewID {
 	return ports.ViewID{Consumer: consumer, Generation: g[consumer]}
 }
 
-// awaitNothingParked waits until no order is parked, though no operator does anything (P11).
+// awaitNothingParked waits until no order is parked, without any action of an operator (P11).
 func (r *round) awaitNothingParked(ctx context.Context) {
 	for _, name := range r.consumerNames() {
 		var left []ports.ParkedAggregate
@@ -145,7 +146,7 @@ func (r *round) awaitNothingParked(ctx context.Context) {
 }
 
 // awaitFlow waits until consumers have handled everything of the orders that they have not parked.
-// A consumer that has stopped itself, because it has parked too many, is not waited for.
+// It does not wait for a consumer that has stopped itself because it has parked too many.
 func (r *round) awaitFlow(ctx context.Context, promise string, names ...string) error {
 	heads, err := r.heads(ctx)
 	if err != nil {
@@ -198,7 +199,7 @@ func (r *round) behind(ctx context.Context, name string, heads []ports.Head) (le
 	return left, nil
 }
 
-// halted says whether a consumer has stopped itself in some process.
+// halted reports whether a consumer has stopped itself in some process.
 func (r *round) halted(name string) bool {
 	for i := range r.slots {
 		p := r.slots[i].running.Load()
@@ -214,8 +215,8 @@ func (r *round) halted(name string) bool {
 	return false
 }
 
-// decideParked lets operators decide about everything that is parked, now that the cause is
-// removed: most orders are retried, and of some an event is skipped. A few skips are taken back.
+// decideParked lets operators decide about everything that is parked, after the cause is removed:
+// they retry most orders, and of some they skip an event. They take a few skips back.
 func (r *round) decideParked(ctx context.Context) {
 	for _, name := range r.consumerNames() {
 		try := 0
@@ -248,7 +249,7 @@ func (r *round) operateOnce(ctx context.Context, s plan.Step, preferred int) {
 	}
 }
 
-// awaitNoIntents waits until the sweepers have decided every append that was ever started.
+// awaitNoIntents waits until the sweepers have decided all appends that were started.
 func (r *round) awaitNoIntents(ctx context.Context) error {
 	var left int
 	ok, err := r.eventually(ctx, func() (bool, error) {

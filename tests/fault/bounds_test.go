@@ -18,8 +18,9 @@ type bounded struct {
 	held    atomic.Int64
 }
 
-// mostHeld is what fits into the lanes of a consumer. In each lane some records wait, and a message
-// carries as many as can have waited, and one more. Another record waits for its place in a lane.
+// mostHeld returns what fits into the lanes of a consumer. In each lane some records wait, and a
+// message carries as many as can have waited, and one more. Another record waits for its place in a
+// lane.
 func mostHeld(s plan.Schedule) int64 {
 	return int64(s.Lanes*(s.LaneBuffer+min(s.Batch, s.LaneBuffer+1)) + 1)
 }

@@ -25,13 +25,13 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// broken says how a service is broken on purpose, to show that a round notices it. The zero value is
+// broken says how a service is broken on purpose, to show that a round finds it. The zero value is
 // a service that is not broken.
 type broken struct {
 	noSweeper  bool
 	oneReader  bool // of the log: the fast one
-	trusting   bool // believes a feed that others write to
-	laneBuffer int  // how much more waits in each lane than was asked for
+	trusting   bool // trusts a feed that others write to
+	laneBuffer int  // how many more records wait in each lane than configured
 	parkAfter  int  // how many attempts an event gets
 	onStore    func(ports.EventStore) ports.EventStore
 	onViews    func(outside.ViewStore) outside.ViewStore
@@ -74,7 +74,7 @@ func (b broken) bind(ctx context.Context, binder filling.Binder, plain, target s
 	return name, err
 }
 
-// with puts something broken around a part, if there is something.
+// with wraps a part in something broken, if there is something.
 func with[T any](breaks func(T) T, part T) T {
 	if breaks == nil {
 		return part
@@ -157,7 +157,7 @@ func TestRun_CatchesUnknownOutcomesThatAreDenied(t *testing.T) {
 	for name, insists := range map[string]bool{"of a client that gives up": false, "of a client that asks again": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// What is checked before the ledger is correct, and may take its time.
+			// The checks before that of the ledger are correct, and may take their time.
 			o := options{broken: broken{onStore: func(s ports.EventStore) ports.EventStore { return overconfident{s} }}, patience: *patienceFlag}
 			expectCaughtWith(t, brief(), o, "P1", func(r *round, ctx context.Context) {
 				committed := false

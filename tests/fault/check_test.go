@@ -13,7 +13,7 @@ import (
 	"orderflow/tests/fault/outside"
 )
 
-// check compares what is stored, what was published and what people were told with each other. The
+// check compares what is stored, what was published and what operators and clients were told. The
 // service has recovered.
 func (r *round) check(ctx context.Context) error {
 	histories, err := r.histories(ctx)
@@ -31,7 +31,7 @@ func (r *round) check(ctx context.Context) error {
 	return r.checkStored(ctx, histories)
 }
 
-// checkHistories checks that every history has no hole and can be decoded (P1), and that every
+// checkHistories checks that every history has no gap and can be decoded (P1), and that every
 // command in it was sent, and happened once (P6).
 func (r *round) checkHistories(histories map[uuid.UUID][]eventsourcing.Record) {
 	codec := outside.NewerCodec(1)
@@ -88,7 +88,7 @@ func (r *round) checkLedger(histories map[uuid.UUID][]eventsourcing.Record) {
 }
 
 // checkPublished checks that every event was published to each target, in order (P3), and nothing
-// else. After a reset everything was published to its target once more.
+// else. After a reset everything was published to its target again.
 func (r *round) checkPublished(histories map[uuid.UUID][]eventsourcing.Record, skipped map[decision]bool) {
 	for target, name := range r.publishers {
 		sink := r.sinks.Sink(target)
@@ -134,11 +134,12 @@ func (r *round) checkStored(ctx context.Context, histories map[uuid.UUID][]event
 		if err != nil {
 			return err
 		}
-		kept[name] = []int{0, record.Live.Number, record.Next.Number, record.Previous.Number} // 0 is for notes
+		// 0 is for notes
+		kept[name] = []int{0, record.Live.Number, record.Next.Number, record.Previous.Number}
 	}
 	over := func(what, consumer string, generation int) {
 		if !slices.Contains(kept[consumer], generation) {
-			kept[consumer] = append(kept[consumer], generation) // it is enough to say it once
+			kept[consumer] = append(kept[consumer], generation) // one report is enough
 			r.violated("P10", "%s of generation %d of %s are left, and it is over", what, generation, consumer)
 		}
 	}

@@ -23,7 +23,7 @@ type cluster struct {
 	sim      *scyllasim.Sim
 	config   scylla.Config
 
-	// What surrounds the processes.
+	// The environment of the processes.
 	sinks  outside.Sinks
 	disk   outside.Disk
 	poison outside.Poison
@@ -31,17 +31,18 @@ type cluster struct {
 
 	// ahead is how far the clocks of the processes are ahead of the real one.
 	ahead atomic.Int64
-	// left counts what killed processes still do, and the loops that start them again.
+	// left counts the work that killed processes still do, and the loops that start them again.
 	left     sync.WaitGroup
 	stopping atomic.Bool
-	// operators counts the actions of operators that still run, and people keeps what they did.
+	// operators counts the actions of operators that still run. people keeps what they did.
 	operators sync.WaitGroup
 	people    people
 
 	mu sync.Mutex
 	// change is closed, and replaced, when a process is ready or gone.
 	change chan struct{}
-	// sent is how many commands were sent, next the step that is due next, removals disarm faults.
+	// sent is how many commands were sent. next is the step that is due next. removals disarm
+	// faults.
 	sent, next int
 	removals   []func()
 	stopped    map[int]bool
@@ -182,7 +183,7 @@ func (c *cluster) crash(s plan.Step) {
 // mostViolations is how many violations are kept.
 const mostViolations = 20
 
-// violated notes that a promise was broken.
+// violated records that a promise was broken.
 func (c *cluster) violated(promise, format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

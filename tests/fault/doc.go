@@ -3,11 +3,11 @@
 //
 // # A round
 //
-// A seed decides a schedule: how many writers send which commands for which orders, how the feed is
-// configured, and which faults happen after how many commands. Two processes run at a time. Each
-// has everything that the service has except for HTTP: command handler, store, sweeper, change
-// feed, router, the projections and a publisher. Both have the same consumers, and leases decide
-// which process runs which. Meanwhile
+// A seed decides a schedule (see [orderflow/tests/fault/plan]): how many writers send which
+// commands for which orders, how the feed is configured, and which faults happen after how many
+// commands. Two processes run at a time. Each has everything that the service has except for HTTP:
+// command handler, store, sweeper, change feed, router, the projections and a publisher. Both have
+// the same consumers, and leases decide which process runs which. Meanwhile
 //
 //   - requests fail, before or after they took effect, in each phase of Paxos, by a timeout, a lost
 //     connection, an overloaded node, or an answer after the driver has given up; nodes go down and
@@ -16,12 +16,18 @@
 //   - rows of the CDC log come late, with an old time, or twice; generations of streams change, and
 //     may be listed after they are in use;
 //   - processes are killed, at any moment or at a chosen request: their network is cut and their
-//     memory is gone, without a drain and without a last offset, and another process starts;
+//     memory is lost, without a drain and without a last offset, and another process starts;
 //   - clocks of processes jump, which is what a process that was stopped between its intent and its
 //     commit sees;
-//   - the sink refuses events, also after it has stored them;
-//   - consumers fall out of a feed with a short memory, and offsets expire;
-//   - operators pause and resume consumers and rebuild views;
+//   - the disk is full for some writes, and others write to the feed as well (see
+//     [orderflow/tests/fault/outside]);
+//   - the sink refuses events, also after it has stored them, and publishers get another target;
+//   - other programs replace the processes, in a rolling upgrade whose new version writes events
+//     that the old one cannot read;
+//   - consumers fail on some events, are too slow for a feed with a short memory, and offsets
+//     expire;
+//   - operators pause, resume and reset consumers, rebuild views, abort that and roll back, and
+//     retry parked orders, skip events and take skips back;
 //   - clients repeat a command by its id, send it to two processes at once, give up, or cancel.
 //
 // Then the faults end, and the round waits until the service has recovered. No check depends on
@@ -29,7 +35,7 @@
 //
 // # What is checked
 //
-//   - P1: Histories have no hole. A command that named a head took effect at that head. A command
+//   - P1: Histories have no gap. A command that named a head took effect at that head. A command
 //     that was refused, or answered with ErrUnavailable only, is nowhere, or first there after its
 //     client sent it again.
 //   - P2: Every acknowledged command is in the history, with the answer that its client got. Every
@@ -42,13 +48,18 @@
 //     process that dies loses its counters.
 //   - P6: A command id has one answer, across processes and restarts, and its events are in the
 //     history once.
+//   - P7: Each decision that an operator got an answer for holds. No order stays parked after the
+//     cause is removed and operators have decided.
 //   - P8: The records of a consumer in flight, and the tail of the feed, stay below their
 //     configured bounds.
+//   - P10: Nothing is stored of generations that are over.
+//   - P11: A target always has the same consumer. Orders that only a newer program can read are
+//     handled without an operator. Nothing is stored of orders that do not exist.
 //
-// P7 and P9 are not checked here. The clocks of the processes are moved; those of the servers are
-// moved only at the end, to make intents old. Rows that are later than the window of the safe
-// reader have their own test, because the feed promises the last event of an order only within that
-// window.
+// P9 is not checked here. The clocks of the processes are moved; those of the servers are moved
+// only at the end, to make intents old, and single ones differ a little. Rows that are later than
+// the window of the safe reader have their own test, because the feed promises the last event of an
+// order only within that window.
 //
 // # Running it
 //
@@ -58,10 +69,10 @@
 //
 // The tests named TestRun_Catches show that a round can fail: they run services that are broken on
 // purpose. Rounds of random schedules also caught, within two rounds each, a consumer that ignores
-// a hole, a handler that does not look for the command id, and a view store that writes the state
+// a gap, a handler that does not look for the command id, and a view store that writes the state
 // before the rows. With the race detector no round runs, because of a race inside the driver.
 //
 // A failure prints the seed, the schedule, and the shortest schedule that was found to fail as
 // well. The seed decides the schedule and the commands but not the interleaving. So a failure may
-// need a few tries to be reproduced.
+// need a few attempts to be reproduced.
 package fault

@@ -14,7 +14,7 @@ import (
 	"orderflow/tests/scyllasim"
 )
 
-// A row that reaches the log too late for every reader is a hole. Each consumer fills it when it
+// A row that reaches the log too late for every reader leaves a gap. Each consumer fills it when it
 // gets the next event of the order, and counts it (P5).
 func TestRun_HealsWhatTheLogLost(t *testing.T) {
 	t.Parallel()

@@ -25,13 +25,15 @@ const (
 type people struct {
 	// done counts the requests that were answered.
 	done map[plan.Trouble]int
-	// skips are the decisions about single events: whether they are skipped. What an operator does
-	// not know is in neither state. touched are the orders that somebody decided about.
+	// skips are the decisions about single events: whether they are skipped. An event whose state
+	// an operator does not know is not in it. touched are the orders that an operator decided
+	// about.
 	skips   map[decision]bool
 	touched map[place]bool
 	reasons int
 
-	// deciding lets one operator at a time decide about events, so that it is known what holds.
+	// deciding lets one operator at a time decide about events, so that the current decision is
+	// known.
 	deciding sync.Mutex
 	mu       sync.Mutex
 }
@@ -118,7 +120,7 @@ func (p *people) count(what plan.Trouble) {
 	p.done[what]++
 }
 
-// errNothing is of an operator who finds nothing to decide about.
+// errNothing is the error of an operator who finds nothing to decide about.
 var errNothing = errors.New("there is nothing to decide about")
 
 // parked returns one of the parked orders.
@@ -133,7 +135,7 @@ func (p *people) parked(ctx context.Context, m consumers.Manager, name string, n
 	return page.Aggregates[number%len(page.Aggregates)], nil
 }
 
-// retry asks for a parked order to be handled. One that still fails is an answer as well.
+// retry asks for a parked order to be handled. That it still fails is an answer as well.
 func (p *people) retry(ctx context.Context, m consumers.Manager, name string, number int) error {
 	parked, err := p.parked(ctx, m, name, number)
 	if err != nil {
@@ -146,7 +148,7 @@ func (p *people) retry(ctx context.Context, m consumers.Manager, name string, nu
 	return err
 }
 
-// skip asks for an event to be skipped. When that is answered, it holds until it is taken back.
+// skip asks for an event to be skipped. After an answer, the decision holds until it is taken back.
 func (p *people) skip(ctx context.Context, m consumers.Manager, name string, number int) error {
 	p.deciding.Lock()
 	defer p.deciding.Unlock()
@@ -169,7 +171,8 @@ func (p *people) skip(ctx context.Context, m consumers.Manager, name string, num
 				p.decide(decision{at, page.Skips[i].SequenceNumber}, true)
 				return nil
 			}
-			p.decide(decision{place: at}, true) // there is no such event, so this is noticed
+			// there is no such event, so the check will find this
+			p.decide(decision{place: at}, true)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -217,7 +220,7 @@ func (p *people) decide(d decision, skipped bool) {
 	p.skips[d] = skipped
 }
 
-// checkSkips checks that each decision that an operator was told of holds (P7).
+// checkSkips checks that each decision holds that an operator got an answer for (P7).
 func (r *round) checkSkips(skipped map[decision]bool) {
 	for d, want := range r.people.skips {
 		if skipped[d] != want {

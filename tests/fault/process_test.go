@@ -48,8 +48,8 @@ type process struct {
 	// effect any more.
 	ready, dead chan struct{}
 	kill        func()
-	// stop stops it in order. replaced says that it was stopped because another program takes its
-	// place.
+	// stop stops it in order. replaced reports whether it was stopped because another program
+	// replaces it.
 	stop     func()
 	replaced atomic.Bool
 	// commands in progress end before the process does, as in bootstrap; when it stops, it takes no
@@ -57,11 +57,11 @@ type process struct {
 	inProgress sync.WaitGroup
 	stopping   bool
 	mu         sync.Mutex
-	// ended is closed when nothing of it is left.
+	// ended is closed when everything of it has ended.
 	ended chan struct{}
 }
 
-// acceptsCommands says whether the process is ready and neither stopped nor killed.
+// acceptsCommands reports whether the process is ready and neither stopped nor killed.
 func (p *process) acceptsCommands() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,7 +73,7 @@ func (p *process) acceptsCommands() bool {
 	}
 }
 
-// begin counts a command in, unless the process stops.
+// begin counts a command as begun, unless the process stops.
 func (p *process) begin() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,8 +104,8 @@ func newProcess(ctx context.Context, name string, program plan.Program) (*proces
 	return p, ctx
 }
 
-// serve opens a process and runs it until it is stopped or killed, or fails. Then nothing of it is
-// left.
+// serve opens a process and runs it until it is stopped or killed, or fails. When it returns,
+// everything of the process has ended.
 func (c *cluster) serve(ctx context.Context, p *process) (err error) {
 	defer func() {
 		p.stop()
@@ -154,7 +154,7 @@ func (c *cluster) open(ctx context.Context, p *process) (_ *fanout.Router, err e
 	return c.wire(ctx, p)
 }
 
-// codec is the codec of a program.
+// codec returns the codec of a program.
 func (c *cluster) codec(program plan.Program) ports.Codec[order.Event] {
 	if program.Newer {
 		return outside.NewerCodec(c.schedule.NewerShare)
@@ -162,7 +162,7 @@ func (c *cluster) codec(program plan.Program) ports.Codec[order.Event] {
 	return c.broken.codec(orderjson.New())
 }
 
-// decoder is the decoder of a program, for one consumer.
+// decoder returns the decoder of a program, for one consumer.
 func (c *cluster) decoder(program plan.Program, consumer string) ports.Decoder {
 	decoder := c.broken.decoder(orderjson.NewMux())
 	if program.Newer {

@@ -61,8 +61,8 @@ type round struct {
 	ledger   *ledger
 	patience time.Duration
 	report   report
-	// observer reads what is stored when the faults are over. The live generations do not change
-	// any more then.
+	// observer reads what is stored when the faults are over. Then the live generations do not
+	// change any more.
 	observer *scylla.Store
 	session  *gocql.Session
 	live     generations

@@ -95,7 +95,8 @@ func (r *round) recoverFromPoison(ctx context.Context) (err error) {
 	}
 	r.poison.Mend()
 	r.decideParked(ctx)
-	again := func(name string) { r.once(ctx, plan.Step{What: plan.Rebuild, Consumer: name}) } // it may have been refused
+	// the request may have been refused
+	again := func(name string) { r.once(ctx, plan.Step{What: plan.Rebuild, Consumer: name}) }
 	if r.live, err = r.awaitRebuilds(ctx, again); err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (r *round) goesOn(ctx context.Context) {
 	}
 }
 
-// calmConfig is the configuration of an observer.
+// calmConfig returns the configuration of an observer.
 func (r *round) calmConfig() scylla.Config {
 	config := r.config
 	config.Timeout, config.ConnectTimeout = time.Minute, time.Minute

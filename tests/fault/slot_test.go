@@ -38,7 +38,7 @@ func (c *cluster) supervise(ctx context.Context, i int) {
 		p, serving := newProcess(ctx, fmt.Sprintf("process %d.%d", i, life), c.slots[i].next())
 		c.slots[i].running.Store(p)
 		var err error
-		c.left.Go(func() { // what is left of a dead process must not delay anyone
+		c.left.Go(func() { // the rest of a dead process must not delay others
 			defer close(p.ended)
 			err = c.serve(serving, p)
 			c.gone(p)
@@ -55,7 +55,7 @@ func (c *cluster) supervise(ctx context.Context, i int) {
 			if err != nil || !c.stopping.Load() && !p.replaced.Load() && ctx.Err() == nil {
 				c.violated("P2", "%s ended by itself: %v", p.name, err)
 			}
-		case <-time.After(50 * time.Millisecond): // as whatever starts services does
+		case <-time.After(50 * time.Millisecond): // as a program that restarts services does
 			c.log.Warn("start failed", "process", p.name, "error", err)
 		}
 	}

@@ -23,11 +23,11 @@ import (
 type fate int
 
 const (
-	// acknowledged: it was answered.
+	// acknowledged means that the command was answered.
 	acknowledged fate = iota
-	// never: it was refused, or no try was applied.
+	// never means that the command was refused, or that no attempt was applied.
 	never
-	// unknown: the client gave up before it got an answer.
+	// unknown means that the client gave up before it got an answer.
 	unknown
 )
 
@@ -44,7 +44,7 @@ type entry struct {
 type ledger struct {
 	mu      sync.Mutex
 	entries map[uuid.UUID]*entry
-	// tries counts the tries, and answers their results.
+	// tries counts the attempts, and answers their results.
 	tries   int
 	answers map[string]int
 }
@@ -96,11 +96,11 @@ func pause(ctx context.Context, d time.Duration) {
 
 // client says how a request is made.
 type client struct {
-	// alone: no other client makes the same request.
+	// alone reports whether no other client makes the same request.
 	alone bool
-	// insists: the client asks again until it gets an answer.
+	// insists reports whether the client asks again until it gets an answer.
 	insists bool
-	// answered, when set, is called after each answer.
+	// answered, unless nil, is called after each answer.
 	answered func()
 }
 
@@ -136,12 +136,12 @@ func (w *writer) ask(ctx context.Context, r *rand.Rand, request orders.Request, 
 			e.fate = acknowledged
 			return e
 		case errors.As(err, &rule), errors.Is(err, ports.ErrNotFound), errors.Is(err, ports.ErrVersionConflict):
-			// also after tries with an unknown outcome: they would have been found, or have lost
+			// also after attempts with an unknown outcome: they would have been found, or have lost
 			// the race
 			e.fate = never
 			return e
-		case errors.Is(err, ports.ErrUnavailable): // this try was not applied
-		case errors.Is(err, ports.ErrNewer): // nor was this one: the process is too old for the order
+		case errors.Is(err, ports.ErrUnavailable): // this attempt was not applied
+		case errors.Is(err, ports.ErrNewer): // the process is too old for the order
 			if newer++; newer == mostNewer {
 				return e
 			}
@@ -162,8 +162,8 @@ func (w *writer) ask(ctx context.Context, r *rand.Rand, request orders.Request, 
 // mostNewer is how often a client asks processes that are too old.
 const mostNewer = 5
 
-// notBefore checks that the events of a command are not older than the try that was acknowledged.
-// The client was told that all earlier tries were not applied (P1).
+// notBefore checks that the events of a command are not older than the attempt that was
+// acknowledged. The client was told that all earlier attempts were not applied (P1).
 func (w *writer) notBefore(e *entry, asked time.Time) {
 	if events := e.result.Events; len(events) > 0 && events[0].CreatedAt.Before(eventsourcing.Timestamp(asked)) {
 		w.cluster.violated("P1", "command %s on %s was not applied, its client was told, and is there since before it was sent again: %q",

@@ -12,7 +12,7 @@ import (
 	"orderflow/tests/fault/plan"
 )
 
-// Disk refuses writes when it is full. A write that is refused surely did not happen.
+// Disk refuses writes when it is full. A write that is refused certainly did not happen.
 type Disk struct {
 	mu      sync.Mutex
 	left    map[plan.Writes]int
@@ -36,7 +36,7 @@ func (d *Disk) Free() {
 	clear(d.left)
 }
 
-// Refused is the number of writes that were refused.
+// Refused returns the number of writes that were refused.
 func (d *Disk) Refused() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -103,7 +103,7 @@ func (v viewStore) DropView(ctx context.Context, view ports.ViewID, table *proje
 	return v.ViewStore.DropView(ctx, view, table)
 }
 
-// Notebook is what consumers note beside their views.
+// Notebook is what consumers store beside their views.
 type Notebook interface {
 	ports.ConsumerRegistry
 	ports.ParkingLot

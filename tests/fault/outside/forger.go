@@ -14,13 +14,13 @@ import (
 
 // Forgeries counts what forgers have delivered.
 type Forgeries struct {
-	// Hints name an event of the event store and say something else about it. Foreign name no such
-	// event, and Unknown are those of them that are of unknown orders.
+	// Hints name an event of the event store and say something else about it. Foreign name no event
+	// of the event store. Unknown are those of them that name an unknown order.
 	Hints, Foreign, Unknown atomic.Int64
 }
 
 // Forger is a feed that others write to as well. One of so many deliveries comes with a record that
-// is not in the event store, or not so.
+// the event store does not have, or has with other contents.
 type Forger struct {
 	ports.ChangeFeed
 	seed  uint64
@@ -45,7 +45,7 @@ func (f *Forger) Subscribe(ctx context.Context, consumer string) (ports.Subscrip
 }
 
 // forged is a subscription with forged records in between. A forged record has the position of the
-// delivery before it: so to commit it commits nothing else.
+// delivery before it. So its commit commits nothing else.
 type forged struct {
 	ports.Subscription
 	forger *Forger
@@ -72,7 +72,7 @@ func (f *forged) Next(ctx context.Context) (ports.Delivery, error) {
 	return delivery, nil
 }
 
-// forge makes a record that resembles one which is about to come.
+// forge returns a record that resembles the next one.
 func (f *forged) forge(of eventsourcing.Record) eventsourcing.Record {
 	record := of.Clone()
 	kind := f.random.IntN(9)
@@ -81,19 +81,19 @@ func (f *forged) forge(of eventsourcing.Record) eventsourcing.Record {
 		record.Payload = []byte(`{"items":[]}`)
 	case 1: // the same event with another type
 		record.EventType, record.EventVersion, record.Payload = "order.cancelled", 2, []byte(`{"reason":"forged"}`)
-	case 2: // the same event, and nobody can read it
+	case 2: // the same event, which cannot be read
 		record.EventType, record.Payload = "forged", []byte("\x00")
 	case 3: // another event in its place
 		record.EventID = uuid.New()
-	case 4: // another event in its place, and nobody can read it
+	case 4: // another event in its place, which cannot be read
 		record.EventID, record.Payload = uuid.New(), []byte("\x00")
 	case 5: // an event that is far ahead
 		record.EventID, record.SequenceNumber = uuid.New(), record.SequenceNumber+1000
 	case 6: // the same event of another type of aggregate
 		record.AggregateType = "invoice"
-	case 7: // the first event of an order that there is not
+	case 7: // the first event of an order that does not exist
 		record.EventID, record.AggregateID, record.SequenceNumber = uuid.New(), uuid.New(), 1
-	case 8: // an event of an aggregate of another type that there is not
+	case 8: // an event of an aggregate of another type that does not exist
 		record.AggregateType, record.AggregateID = "invoice", uuid.New()
 	}
 	switch {

@@ -14,7 +14,7 @@ import (
 	"orderflow/tests/fault/plan"
 )
 
-// newerBy is how much the versions of newer events are above those that this program knows.
+// newerBy is how far the versions of newer events are above those that this program knows.
 const newerBy = 100
 
 // Codec is the codec of a newer program. It writes some events in a version that only such a
@@ -52,7 +52,7 @@ func (d Decoder) Decode(record eventsourcing.Record) (eventsourcing.Envelope[any
 	return d.Decoder.Decode(known(record))
 }
 
-// known gives a record of a newer version the version that the payload has in truth.
+// known gives a record of a newer version the real version of its payload.
 func known(record eventsourcing.Record) eventsourcing.Record {
 	if record.EventVersion > newerBy {
 		record.EventVersion -= newerBy
@@ -60,7 +60,8 @@ func known(record eventsourcing.Record) eventsourcing.Record {
 	return record
 }
 
-// chosen says of an event whether it is one of so many, always the same. A share of 0 chooses none.
+// chosen reports whether an event is one of so many. The answer for an event is always the same. A
+// share of 0 chooses none.
 func chosen(salt string, id uuid.UUID, sequence uint64, share int) bool {
 	if share == 0 {
 		return false
@@ -70,7 +71,7 @@ func chosen(salt string, id uuid.UUID, sequence uint64, share int) bool {
 	return h.Sum64()%uint64(share) == 0
 }
 
-// Poison is what makes a consumer fail on some events, until the cause is removed.
+// Poison makes a consumer fail on some events, until the cause is removed.
 type Poison struct {
 	plan.Poison
 	mended atomic.Bool
@@ -79,7 +80,7 @@ type Poison struct {
 // Mend removes the cause.
 func (p *Poison) Mend() { p.mended.Store(true) }
 
-// Hits says whether a consumer fails on an event.
+// Hits reports whether a consumer fails on an event.
 func (p *Poison) Hits(consumer string, record eventsourcing.Record) bool {
 	return !p.mended.Load() && consumer == p.Consumer && chosen("poison", record.AggregateID, record.SequenceNumber, p.Share)
 }

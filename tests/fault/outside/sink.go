@@ -66,7 +66,7 @@ func (s *Sinks) SetDown(down bool) {
 	s.down, s.refusals = down, 0
 }
 
-// Publisher returns the publisher of one process, which publishes nothing when that is dead.
+// Publisher returns the publisher of one process. It publishes nothing when the process is dead.
 func (s *Sink) Publisher(dead <-chan struct{}, poison *Poison, consumer string) ports.Publisher {
 	return publisher{s, dead, poison, consumer}
 }
@@ -111,30 +111,30 @@ func (s *Sink) take(record eventsourcing.Record) {
 	s.count++
 }
 
-// Count is how many publications came, those that came twice included.
+// Count returns how many publications came, including those that came twice.
 func (s *Sink) Count() int {
 	s.all.mu.Lock()
 	defer s.all.mu.Unlock()
 	return s.count
 }
 
-// Again notes that everything is to come once more after the first count publications.
+// Again records that everything must come again after the first count publications.
 func (s *Sink) Again(count int) {
 	s.all.mu.Lock()
 	defer s.all.mu.Unlock()
 	s.marks = append(s.marks, count)
 }
 
-// Wrong is something that a sink got and should not have got, or the other way round.
+// Wrong is something that a sink got and should not have got, or did not get and should have got.
 type Wrong struct {
-	// Order says that the order of the events is wrong, and not their number.
+	// Order reports whether the order of the events is wrong, and not their number.
 	Order bool
 	Text  string
 }
 
-// Check compares what came of one order with its history. Events that are skipped need not come.
-// After an operator has skipped an event, or has taken that back, an earlier publication of later
-// events is in order: touched says so.
+// Check compares the publications of one order with its history. Events that are skipped need not
+// come. After an operator has skipped an event, or has taken that back, an earlier publication of
+// later events is in order; touched reports whether that was so.
 func (s *Sink) Check(id uuid.UUID, history []eventsourcing.Record, skipped func(sequence uint64) bool, touched bool) (found []Wrong) {
 	s.all.mu.Lock()
 	defer s.all.mu.Unlock()
@@ -169,7 +169,7 @@ func (s *Sink) Check(id uuid.UUID, history []eventsourcing.Record, skipped func(
 	return found
 }
 
-// outOfOrder finds what came before one of its predecessors had come.
+// outOfOrder finds publications that came before one of their predecessors.
 func outOfOrder(id uuid.UUID, came []arrival, want []uint64) (found []Wrong) {
 	next := 0
 	for _, a := range came {

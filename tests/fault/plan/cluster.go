@@ -119,9 +119,9 @@ func (d draw) moment() scyllasim.Fault {
 	return scyllasim.Fault{Table: at.table, Kind: at.kind, Nth: 1 + d.IntN(6), Effect: pick(d, scyllasim.DropBefore, scyllasim.DropAfter)}
 }
 
-// drawServers draws what is wrong with single nodes, with the lists of streams, and with the driver,
-// which may send a conditional batch twice. A clock is wrong by much less than the window of the
-// safe reader, which is a limit of the feed.
+// drawServers draws faults of single nodes, of the lists of streams, and of the driver, which may
+// send a conditional batch twice. A clock is wrong by much less than the window of the safe reader,
+// which is a limit of the feed.
 func (s *Schedule) drawServers(d draw) {
 	for range d.IntN(4) {
 		s.add(Step{After: d.IntN(s.Total()), What: Inject, Fault: scyllasim.Fault{

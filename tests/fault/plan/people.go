@@ -20,7 +20,7 @@ func (s *Schedule) drawOperators(d draw) {
 	}
 }
 
-// rebuild draws a rebuild and what becomes of it. A slow one can be aborted under way.
+// rebuild draws a rebuild and its end. A slow one can be aborted before its end.
 func (d draw) rebuild(total int) []Step {
 	step := Step{After: d.IntN(total), What: Rebuild, Consumer: pick(d, Views()...)}
 	step.Rebuild = ports.RebuildRequest{SkipVerification: d.one(2), AggregatesPerSecond: pick(d, 0, 0, 20)}
@@ -71,7 +71,7 @@ func (s *Schedule) drawTargets(d draw) {
 }
 
 // drawPoison draws events that a consumer cannot handle, and what operators do about them. A view
-// whose reducer is newer must be rebuilt, which it cannot be while there is poison.
+// whose reducer is newer must be rebuilt, which is not possible while there is poison.
 func (s *Schedule) drawPoison(d draw) {
 	if !d.one(3) || s.NewerView != "" {
 		return

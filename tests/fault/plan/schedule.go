@@ -43,7 +43,7 @@ func Views() (names []string) {
 // value: it can be printed, run again, and run again with fewer steps.
 type Schedule struct {
 	Seed uint64
-	// Nodes is the number of servers, and Replication the number of copies. Tablets says whether
+	// Nodes is the number of servers, and Replication the number of copies. Tablets reports whether
 	// the streams of the CDC log belong to a table, as on servers with tablets.
 	Nodes, Replication int
 	Tablets            bool
@@ -53,7 +53,7 @@ type Schedule struct {
 	Patience time.Duration
 	// Tail and Remembered are small, so that consumers fall behind and the feed drops records.
 	Tail, Remembered int
-	// Retention is how far the feed believes that the log goes back. A short retention makes
+	// Retention is how far back the log goes, as far as the feed knows. A short retention makes
 	// offsets expire.
 	Retention time.Duration
 	// Lanes, LaneBuffer and Batch are those of the router: how many records are handled at a time,
@@ -65,13 +65,13 @@ type Schedule struct {
 	Start [Processes]Program
 	// Targets is the number of targets that publishers may have, 1 or 2.
 	Targets int
-	// NewerShare, when it is not 0, makes one of so many events an event of a newer version, if a
-	// newer program writes it. NewerView, when set, is a view whose reducer is newer as well.
+	// NewerShare, unless 0, makes one of so many events an event of a newer version, if a newer
+	// program writes it. NewerView, unless empty, is a view whose reducer is newer as well.
 	NewerShare int
 	NewerView  string
 	Poison     Poison
-	// Forged, when it is not 0, makes the feed one that others write to as well: one of so many
-	// deliveries is accompanied by a forged one.
+	// Forged, unless 0, makes the feed one that others write to as well: one of so many deliveries
+	// comes with a forged one.
 	Forged int
 
 	Steps []Step
@@ -79,7 +79,7 @@ type Schedule struct {
 
 // Program is what a process runs.
 type Program struct {
-	// Newer programs know more versions of events than others.
+	// Newer reports whether the program knows more versions of events than others.
 	Newer bool
 	// Target is where it publishes to, from 1.
 	Target int
@@ -87,15 +87,15 @@ type Program struct {
 
 // Poison are events that a consumer cannot handle until the cause is removed.
 type Poison struct {
-	// Consumer fails on them; empty for no poison.
+	// Consumer fails on them. It is empty if there is no poison.
 	Consumer string
-	// Share: it fails on one of so many events.
+	// Share makes it fail on one of so many events.
 	Share int
-	// Panics says that it panics, instead of returning an error.
+	// Panics reports whether it panics, instead of returning an error.
 	Panics bool
 }
 
-// Total is the number of commands in a round.
+// Total returns the number of commands in a round.
 func (s Schedule) Total() int { return s.Writers * s.Commands }
 
 // New draws the schedule of a seed. size is about how many commands it has.
@@ -135,7 +135,7 @@ const (
 	fewParked  = 2
 )
 
-// add adds steps, none of them behind the last command.
+// add adds steps, none of them after the last command.
 func (s *Schedule) add(steps ...Step) {
 	for _, step := range steps {
 		step.After = min(step.After, s.Total()-1)

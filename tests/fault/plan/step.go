@@ -68,12 +68,12 @@ const (
 	// Pause and Resume stop and start a consumer.
 	Pause  Trouble = "pause"
 	Resume Trouble = "resume"
-	// Rebuild fills a new generation of a view beside the live one, Abort ends that, and Rollback
-	// makes the generation live that was live before.
+	// Rebuild fills a new generation of a view beside the live one, and Abort ends that. Rollback
+	// makes the previous generation live again.
 	Rebuild  Trouble = "rebuild"
 	Abort    Trouble = "abort the rebuild of"
 	Rollback Trouble = "roll back"
-	// Reset makes a consumer begin anew.
+	// Reset makes a consumer start again from the beginning.
 	Reset Trouble = "reset"
 	// Retry and Skip are for the orders that a consumer has parked, Unskip for events that it
 	// skips.
