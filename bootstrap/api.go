@@ -66,11 +66,13 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 
 func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) {
 	store := a.store
-	commands := orders.NewCommands(orderjson.New(), command.Config{Store: a.tracing.Store(store), Now: time.Now, NewID: newID})
+	commands := orders.NewCommands(orderjson.New(),
+		command.Config{Store: a.tracing.Store(store), Now: time.Now, NewID: newID})
 	return orderapi.New(orderapi.Config{
 		Commands: tracing.Commands(a.tracing, commands),
 		Orders: query.NewAggregates(query.AggregatesConfig{
-			Type: order.Type, Views: store, Live: a.consumers, Store: store, Codec: a.codec, Projection: views.OrderReadModel(),
+			Type: order.Type, Views: store, Live: a.consumers, Store: store, Codec: a.codec,
+			Projection: views.OrderReadModel(),
 		}),
 		Lists:     query.NewLists(store, store, a.consumers, views.All()),
 		Explainer: explainer,

@@ -63,7 +63,9 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{config: config, log: env.Logger, codec: orderjson.NewMux(), beats: pulse.NewMonitor(pulse.MonitorConfig{Interval: config.Heartbeat})}
+	a := &App{config: config, log: env.Logger, codec: orderjson.NewMux(), beats: pulse.NewMonitor(pulse.MonitorConfig{
+		Interval: config.Heartbeat,
+	})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -90,7 +92,9 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 		}
 	}
 	if a.store.pulse != nil {
-		a.pacemaker = pulse.NewPacemaker(pulse.PacemakerConfig{Pulse: a.store.pulse, Interval: config.Heartbeat, Now: time.Now, Logger: a.log})
+		a.pacemaker = pulse.NewPacemaker(pulse.PacemakerConfig{
+			Pulse: a.store.pulse, Interval: config.Heartbeat, Now: time.Now, Logger: a.log,
+		})
 	}
 	if err := a.wireConsumers(ctx, env); err != nil {
 		return nil, err
@@ -103,7 +107,8 @@ func listenError(address string, err error) error {
 	var operation *net.OpError
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("listen: %s is taken by another process: stop that, or name another address with --listen (%w)", address, err)
+		return fmt.Errorf("listen: %s is taken by another process: stop that, or name another address with --listen (%w)",
+			address, err)
 	case errors.As(err, &operation):
 		return fmt.Errorf("listen: %s: %w", address, operation.Err)
 	default:
@@ -218,7 +223,8 @@ func RunningService(data string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if process, err := os.FindProcess(owner.PID); err != nil || errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone) {
+	if process, err := os.FindProcess(owner.PID); err != nil ||
+		errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone) {
 		return "", nil
 	}
 	return owner.Address, nil

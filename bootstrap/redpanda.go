@@ -34,10 +34,15 @@ func (c Config) validateTopic() error {
 			// The embedded store does not sync its views one by one. After a crash its views and
 			// its own offsets fall back together. The offsets of a consumer group would stay ahead
 			// of the views.
-			errs = append(errs, &SettingError{"source", fmt.Sprintf("%s needs a store that processes share, so --store=%s", SourceRedpanda, StoreScylla)})
+			errs = append(errs, &SettingError{
+				"source",
+				fmt.Sprintf("%s needs a store that processes share, so --store=%s", SourceRedpanda, StoreScylla),
+			})
 		}
 	default:
-		errs = append(errs, &SettingError{"source", fmt.Sprintf("%q is neither %s nor %s", c.Source, SourceStore, SourceRedpanda)})
+		errs = append(errs, &SettingError{
+			"source", fmt.Sprintf("%q is neither %s nor %s", c.Source, SourceStore, SourceRedpanda),
+		})
 	}
 	target, err := parseSink(c.Sink, c.Data)
 	needed := !c.Passive && (c.Source == SourceRedpanda || err == nil && target.kind == sinkRedpanda)

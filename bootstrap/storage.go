@@ -54,7 +54,9 @@ type storage struct {
 }
 
 // epoch returns to the store the epoch of a consumer's lease.
-func openStorage(ctx context.Context, config Config, log *slog.Logger, epoch func(consumer string) uint64) (*storage, error) {
+func openStorage(
+	ctx context.Context, config Config, log *slog.Logger, epoch func(consumer string) uint64,
+) (*storage, error) {
 	if config.Store == StoreScylla {
 		return openScylla(ctx, config, log, epoch)
 	}
@@ -72,7 +74,8 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 	}
 	opened := &storage{
 		EventStore: store, HeadScanner: store, ChangeFeed: store, ViewStore: store, ViewReader: store, ViewDropper: store,
-		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store, repairer: store, pulse: store,
+		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
+		repairer: store, pulse: store,
 		run: []func(context.Context) error{func(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
@@ -94,7 +97,9 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 
 // openScylla opens the store and the feed with separate sessions, so that the queries of the feed
 // do not wait behind the writes of the store.
-func openScylla(ctx context.Context, config Config, log *slog.Logger, epoch func(consumer string) uint64) (_ *storage, err error) {
+func openScylla(
+	ctx context.Context, config Config, log *slog.Logger, epoch func(consumer string) uint64,
+) (_ *storage, err error) {
 	var feed *cdc.Feed
 	settings := config.Scylla
 	settings.Now, settings.Logger = time.Now, log
@@ -114,8 +119,10 @@ func openScylla(ctx context.Context, config Config, log *slog.Logger, epoch func
 	}()
 	if config.Passive {
 		return &storage{
-			EventStore: store, HeadScanner: store, ChangeFeed: noFeed{}, ViewStore: store, ViewReader: store, ViewDropper: store,
-			ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store, closers: opened,
+			EventStore: store, HeadScanner: store, ChangeFeed: noFeed{}, ViewStore: store, ViewReader: store,
+			ViewDropper:      store,
+			ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
+			closers: opened,
 		}, nil
 	}
 	session, err := scylla.Connect(ctx, settings)
@@ -134,8 +141,11 @@ func openScylla(ctx context.Context, config Config, log *slog.Logger, epoch func
 	opened = append(opened, feed)
 	return &storage{
 		EventStore: store, HeadScanner: store, ChangeFeed: feed, ViewStore: store, ViewReader: store, ViewDropper: store,
-		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store, leases: store, pulse: store, alive: readersAlive(feed, config.Heartbeat),
-		run:     []func(context.Context) error{untilStopped("change feed", feed.Run), untilStopped("sweeper", store.RunSweeper)},
+		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
+		leases: store, pulse: store, alive: readersAlive(feed, config.Heartbeat),
+		run: []func(context.Context) error{
+			untilStopped("change feed", feed.Run), untilStopped("sweeper", store.RunSweeper),
+		},
 		metrics: metrics.Feed(feed),
 		closers: opened,
 	}, nil

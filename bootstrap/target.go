@@ -59,7 +59,8 @@ func sameTarget(a, b string) bool {
 		return false
 	}
 	known := strings.Split(brokersA, ",")
-	return slices.ContainsFunc(strings.Split(brokersB, ","), func(broker string) bool { return slices.Contains(known, broker) })
+	return slices.ContainsFunc(strings.Split(brokersB, ","),
+		func(broker string) bool { return slices.Contains(known, broker) })
 }
 
 // publisherName returns the name of the consumer that publishes to a target, and binds it to the

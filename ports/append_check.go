@@ -36,7 +36,8 @@ func (a Append) Check() error {
 		case r.EventType == "" || r.EventVersion < 1:
 			return fmt.Errorf("append: record %d has no event type or version", r.SequenceNumber)
 		case r.CreatedAt != eventsourcing.Timestamp(r.CreatedAt):
-			return fmt.Errorf("append: record %d: created_at %s is not UTC in whole milliseconds", r.SequenceNumber, r.CreatedAt)
+			return fmt.Errorf("append: record %d: created_at %s is not UTC in whole milliseconds",
+				r.SequenceNumber, r.CreatedAt)
 		}
 	}
 	return nil

@@ -323,7 +323,8 @@ func (e *RefusedError) Error() string { return e.Reason }
 type StillParkedError struct{ Parked ParkedAggregate }
 
 func (e *StillParkedError) Error() string {
-	return fmt.Sprintf("event %d of aggregate %s still fails (%s): %s", e.Parked.SequenceNumber, e.Parked.AggregateID, e.Parked.Kind, e.Parked.Error)
+	return fmt.Sprintf("event %d of aggregate %s still fails (%s): %s",
+		e.Parked.SequenceNumber, e.Parked.AggregateID, e.Parked.Kind, e.Parked.Error)
 }
 
 // Verifier compares what is stored with what the events say.

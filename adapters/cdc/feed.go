@@ -62,8 +62,9 @@ func Open(ctx context.Context, config Config) (*Feed, error) {
 	}
 	f.hub = hub.New(hub.Config{
 		Retention: config.Retention, Stale: config.Stale, Fresh: config.Fresh, Patience: config.Patience,
-		TailRecords: config.TailRecords, TailBytes: config.TailBytes, Remembered: config.Remembered, CatchUpRecords: config.CatchUpRecords,
-		Now: config.Now, Logger: config.Logger, OnMalformed: config.OnMalformed, Read: f.readLog,
+		TailRecords: config.TailRecords, TailBytes: config.TailBytes, Remembered: config.Remembered,
+		CatchUpRecords: config.CatchUpRecords,
+		Now:            config.Now, Logger: config.Logger, OnMalformed: config.OnMalformed, Read: f.readLog,
 	}, start, now)
 	f.hub.Keep(keep, first, now)
 	return f, nil

@@ -91,7 +91,8 @@ func (f *Feed) saveMoved(ctx context.Context, name string) {
 }
 
 func (f *Feed) saveOffset(ctx context.Context, name string, at time.Time) error {
-	if err := f.config.Offsets.SaveOffsets(ctx, name, map[string]uuid.UUID{WholeLog: uuid.UUID(gocql.MinTimeUUID(at))}); err != nil {
+	if err := f.config.Offsets.SaveOffsets(ctx, name,
+		map[string]uuid.UUID{WholeLog: uuid.UUID(gocql.MinTimeUUID(at))}); err != nil {
 		f.hub.Count(func(s *Stats) { s.SaveFailures++ })
 		return fmt.Errorf("save the offset: %w", err)
 	}

@@ -156,6 +156,7 @@ const unreadableEntry = "what was stored about this cannot be read any more"
 
 func (s *Store) unreadableParked(aggregateID uuid.UUID) ports.ParkedAggregate {
 	return ports.ParkedAggregate{
-		AggregateID: aggregateID, AggregateType: s.history.TypeOf(aggregateID), Kind: ports.FailureStore, Error: unreadableEntry,
+		AggregateID: aggregateID, AggregateType: s.history.TypeOf(aggregateID), Kind: ports.FailureStore,
+		Error: unreadableEntry,
 	}
 }

@@ -78,7 +78,9 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	s := &Store{}
 	recover := func(db *engine.DB, before datadir.Before) error {
 		s.history = history.New(db, options.Now)
-		s.feed = feed.New(db, s.history, feed.Options{Retention: options.Retention, Bytes: options.FeedBytes, Now: options.Now})
+		s.feed = feed.New(db, s.history, feed.Options{
+			Retention: options.Retention, Bytes: options.FeedBytes, Now: options.Now,
+		})
 		s.commits = commit.New(db, s.history, s.feed, options.Now)
 		return s.feed.Recover(before)
 	}

@@ -92,7 +92,8 @@ func (s *Store) applyChanges(
 	for i := range changes {
 		if err := s.addChange(batch, view, &changes[i], may); err != nil {
 			change := &changes[i]
-			return errors.Join(fmt.Errorf("%s at %d: %w", change.AggregateID, change.State.SequenceNumber, err), batch.Close())
+			return errors.Join(fmt.Errorf("%s at %d: %w", change.AggregateID, change.State.SequenceNumber, err),
+				batch.Close())
 		}
 	}
 	if batch.Empty() {

@@ -87,7 +87,8 @@ func (o *observer) record(rec *recorder, r *http.Request, took time.Duration) {
 	}
 	if o.logger.Enabled(r.Context(), slog.LevelDebug) {
 		o.logger.LogAttrs(r.Context(), slog.LevelDebug, "request",
-			slog.String("method", r.Method), slog.String("route", route(r)), slog.Int("status", status), slog.Duration("took", took))
+			slog.String("method", r.Method), slog.String("route", route(r)), slog.Int("status", status),
+			slog.Duration("took", took))
 	}
 }
 

@@ -35,7 +35,8 @@ func (s *Store) Subscribe(ctx context.Context, consumer string) (ports.Subscript
 	case !known:
 		return nil, fmt.Errorf("subscribe %s: %w", consumer, ports.ErrNoOffset)
 	case offset < s.data.expired:
-		return nil, fmt.Errorf("subscribe %s: %w: at %d, and %d are gone", consumer, ports.ErrOffsetExpired, offset, s.data.expired)
+		return nil, fmt.Errorf("subscribe %s: %w: at %d, and %d are gone",
+			consumer, ports.ErrOffsetExpired, offset, s.data.expired)
 	}
 	sub := &subscription{store: s, consumer: consumer, delivered: offset}
 	s.subscriptions[consumer] = sub

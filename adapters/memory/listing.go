@@ -44,7 +44,8 @@ func (s *Store) scanHeads(ctx context.Context, after ports.Cursor, limit int) (p
 	var page ports.HeadPage
 	for _, id := range s.data.aggregates[seen:end] {
 		page.Heads = append(page.Heads, ports.Head{
-			AggregateType: s.data.histories[id][0].AggregateType, AggregateID: id, SequenceNumber: uint64(len(s.data.histories[id])),
+			AggregateType: s.data.histories[id][0].AggregateType, AggregateID: id,
+			SequenceNumber: uint64(len(s.data.histories[id])),
 		})
 	}
 	if end < all {

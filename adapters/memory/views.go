@@ -35,7 +35,8 @@ func (s *Store) Apply(ctx context.Context, id ports.ViewID, changes ...ports.Cha
 	for _, change := range changes {
 		newer := func(now uint64) (bool, error) { return change.State.SequenceNumber > now, nil }
 		if err := s.apply(ctx, id, change, newer); err != nil {
-			return fmt.Errorf("apply %s at %d to %s/%d: %w", change.AggregateID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
+			return fmt.Errorf("apply %s at %d to %s/%d: %w",
+				change.AggregateID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
 		}
 	}
 	return nil
@@ -50,7 +51,8 @@ func (s *Store) Replace(ctx context.Context, id ports.ViewID, change ports.Chang
 		return true, nil
 	})
 	if err != nil {
-		return fmt.Errorf("replace %s at %d in %s/%d: %w", change.AggregateID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
+		return fmt.Errorf("replace %s at %d in %s/%d: %w",
+			change.AggregateID, change.State.SequenceNumber, id.Consumer, id.Generation, err)
 	}
 	return nil
 }

@@ -104,7 +104,8 @@ func (s *Store) refusal(ctx context.Context, a ports.Append, head uint64) (ports
 		return ports.Appended{}, cluster.Undecided(err, mayBeMine)
 	}
 	if len(stored) == 0 {
-		return ports.Appended{}, cluster.Corrupt("%s has no events after %d, but its head is %d", a.AggregateID, a.Expected, head)
+		return ports.Appended{}, cluster.Corrupt("%s has no events after %d, but its head is %d",
+			a.AggregateID, a.Expected, head)
 	}
 	return answerTo(a, stored, false)
 }

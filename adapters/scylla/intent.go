@@ -54,7 +54,8 @@ func bucketsOf(slot int64) []int64 {
 func (s *Store) announce(ctx context.Context, a ports.Append) (intent, error) {
 	now := s.Now()
 	mark := intent{bucket: bucketOf(slotOf(now), a.AggregateID), id: gocql.UUIDFromTime(now), at: s.cluster.Local()}
-	err := s.cluster.Session.Query(insertIntent, mark.bucket, mark.id, a.AggregateID, a.CommandID, int64(a.Expected)).WithContext(ctx).Exec()
+	err := s.cluster.Session.Query(insertIntent, mark.bucket, mark.id, a.AggregateID, a.CommandID,
+		int64(a.Expected)).WithContext(ctx).Exec()
 	switch {
 	case err == nil:
 		return mark, nil

@@ -89,7 +89,8 @@ func (s *Store) listOutbox(ctx context.Context, after ports.Cursor, limit int) (
 		if len(oldest) > limit && compareAge(placeIn(r), placeIn(oldest[limit])) >= 0 {
 			return
 		}
-		at, _ := slices.BinarySearchFunc(oldest, placeIn(r), func(r eventsourcing.Record, p paging.Place) int { return compareAge(placeIn(r), p) })
+		at, _ := slices.BinarySearchFunc(oldest, placeIn(r),
+			func(r eventsourcing.Record, p paging.Place) int { return compareAge(placeIn(r), p) })
 		oldest = slices.Insert(oldest, at, r)
 		oldest = oldest[:min(len(oldest), limit+1)]
 	})

@@ -35,7 +35,9 @@ func (s *Store) load(ctx context.Context, aggregateID uuid.UUID, after uint64) (
 
 // history reads page by page. A page shows the rows and the head of one moment, so the last record
 // must be the head.
-func (s *Store) history(ctx context.Context, aggregateID uuid.UUID, after uint64, level gocql.Consistency) ([]eventsourcing.Record, error) {
+func (s *Store) history(
+	ctx context.Context, aggregateID uuid.UUID, after uint64, level gocql.Consistency,
+) ([]eventsourcing.Record, error) {
 	iter := s.cluster.Query(ctx, selectHistory, aggregateID, int64(after)).Consistency(level).Iter()
 	var records []eventsourcing.Record
 	var next row

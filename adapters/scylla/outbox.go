@@ -10,7 +10,8 @@ import (
 )
 
 // insertMessage gives a message the id of its event. So writing it again writes the same row.
-const insertMessage = `INSERT INTO outbox_messages (` + recordColumns + `, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const insertMessage = `INSERT INTO outbox_messages (` + recordColumns +
+	`, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // publishAttempts is how often the events of a command are written to the outbox. That takes long
 // enough for a lost connection to come back. After that the sweeper does it, which takes much

@@ -74,7 +74,8 @@ func (s *Store) RunSweeper(ctx context.Context) error {
 		case err != nil:
 			s.cluster.Config.Logger.Warn("the sweeper could not look at all intents; it will try again", "error", err)
 		case swept.Delivered > 0:
-			s.cluster.Config.Logger.Info("delivered events that their writers had not published", "commands", swept.Delivered)
+			s.cluster.Config.Logger.Info("delivered events that their writers had not published",
+				"commands", swept.Delivered)
 		}
 		select {
 		case <-ctx.Done():
@@ -246,7 +247,8 @@ func (r *round) look(ctx context.Context, f found) {
 		r.swept.Waiting += swept.Waiting
 		switch {
 		case errors.Is(err, ports.ErrCorrupt): // a retry will not help
-			r.store.cluster.Config.Logger.Error("an intent stays, because the history it is about cannot be read", "error", err)
+			r.store.cluster.Config.Logger.Error("an intent stays, because the history it is about cannot be read",
+				"error", err)
 			delete(r.postponed, f.id)
 		case err != nil:
 			r.failures = append(r.failures, err)

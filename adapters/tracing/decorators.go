@@ -60,7 +60,8 @@ func (s store) Load(ctx context.Context, aggregateID uuid.UUID, after uint64) (_
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		return s.next.Load(ctx, aggregateID, after)
 	}
-	ctx, span := s.tracer.Start(ctx, "load", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(orderAttr(aggregateID)))
+	ctx, span := s.tracer.Start(ctx, "load", trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(orderAttr(aggregateID)))
 	defer func() { end(span, err) }()
 	records, err := s.next.Load(ctx, aggregateID, after)
 	span.SetAttributes(attrEvents.Int(len(records)))
@@ -77,7 +78,8 @@ func (s store) Append(ctx context.Context, a ports.Append) (_ ports.Appended, er
 		types[i] = record.EventType
 	}
 	ctx, span := s.tracer.Start(ctx, "append", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-		orderAttr(a.AggregateID), sequenceAttr(a.Expected+uint64(len(a.Records))), attrEvents.Int(len(a.Records)), attrEventType.StringSlice(types)))
+		orderAttr(a.AggregateID), sequenceAttr(a.Expected+uint64(len(a.Records))), attrEvents.Int(len(a.Records)),
+		attrEventType.StringSlice(types)))
 	defer func() { end(span, err) }()
 	return s.next.Append(ctx, a)
 }

@@ -41,7 +41,8 @@ func (t *Tracing) Request(r *http.Request) (ctx context.Context, finish func(rou
 // methodOf keeps method names that clients invent out of the spans.
 func methodOf(r *http.Request) string {
 	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions:
 		return r.Method
 	default:
 		return "_OTHER"

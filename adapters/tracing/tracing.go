@@ -101,7 +101,8 @@ func end(span trace.Span, err error) {
 // kindOf returns one of a fixed number of words for err.
 func kindOf(err error) string {
 	for _, known := range []error{
-		ports.ErrNotFound, ports.ErrVersionConflict, ports.ErrOutcomeUnknown, ports.ErrUnavailable, ports.ErrCorrupt, ports.ErrClosed,
+		ports.ErrNotFound, ports.ErrVersionConflict, ports.ErrOutcomeUnknown, ports.ErrUnavailable, ports.ErrCorrupt,
+		ports.ErrClosed,
 		context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, known) {

@@ -157,8 +157,9 @@ func (p *pass) run(ctx context.Context) error {
 	}
 	p.ledger.judge(&p.report, func(head ports.Head, first, last uint64) {
 		p.found(ports.TopicFinding{
-			Kind: ports.TopicMissing, AggregateID: head.AggregateID, AggregateType: head.AggregateType, SequenceNumber: first,
-			Detail: fmt.Sprintf("%s of %d did not arrive", run{first, last + 1}, head.SequenceNumber),
+			Kind: ports.TopicMissing, AggregateID: head.AggregateID, AggregateType: head.AggregateType,
+			SequenceNumber: first,
+			Detail:         fmt.Sprintf("%s of %d did not arrive", run{first, last + 1}, head.SequenceNumber),
 		}, last-first+1)
 	})
 	return nil
@@ -237,7 +238,9 @@ func (p *pass) readRange(ctx context.Context, r ports.TopicRange) error {
 	w := &window{pass: p, at: r.Begin}
 	err := persist(ctx, func() (bool, error) {
 		from := w.at
-		err := p.Topic.Read(ctx, ports.TopicRange{Partition: r.Partition, Begin: from, End: r.End}, func(m ports.TopicMessage) error {
+		err := p.Topic.Read(ctx, ports.TopicRange{
+			Partition: r.Partition, Begin: from, End: r.End,
+		}, func(m ports.TopicMessage) error {
 			return w.add(ctx, m)
 		})
 		return w.at > from, err

@@ -97,18 +97,21 @@ func (w *window) enter(m ports.TopicMessage) error {
 		w.report.Doubled++
 	}
 	if e.successorFirst {
-		w.found(finding(ports.TopicOutOfOrder, m, fmt.Sprintf("event %d came before this one", m.Record.SequenceNumber+1)), 1)
+		w.found(finding(ports.TopicOutOfOrder, m, fmt.Sprintf("event %d came before this one",
+			m.Record.SequenceNumber+1)), 1)
 	}
 	if e.scattered {
-		w.found(finding(ports.TopicScattered, m, fmt.Sprintf("the order's first message is in partition %d", w.ledger.accounts[index].partition)), 1)
+		w.found(finding(ports.TopicScattered, m, fmt.Sprintf("the order's first message is in partition %d",
+			w.ledger.accounts[index].partition)), 1)
 	}
 	return nil
 }
 
 func finding(kind ports.TopicFault, m ports.TopicMessage, detail string) ports.TopicFinding {
 	return ports.TopicFinding{
-		Kind: kind, AggregateID: m.Record.AggregateID, AggregateType: m.Record.AggregateType, SequenceNumber: m.Record.SequenceNumber,
-		Detail: fmt.Sprintf("partition %d, offset %d: %s", m.Partition, m.Offset, detail),
+		Kind: kind, AggregateID: m.Record.AggregateID, AggregateType: m.Record.AggregateType,
+		SequenceNumber: m.Record.SequenceNumber,
+		Detail:         fmt.Sprintf("partition %d, offset %d: %s", m.Partition, m.Offset, detail),
 	}
 }
 

@@ -108,7 +108,9 @@ func (h *Handler[C, S, E]) Handle(ctx context.Context, request ports.CommandRequ
 // errLostRace marks a version conflict after which the command is decided again.
 var errLostRace = errors.New("lost the race")
 
-func (h *Handler[C, S, E]) attempt(ctx context.Context, request ports.CommandRequest[C], cause eventsourcing.Cause) (ports.CommandResult[E], error) {
+func (h *Handler[C, S, E]) attempt(
+	ctx context.Context, request ports.CommandRequest[C], cause eventsourcing.Cause,
+) (ports.CommandResult[E], error) {
 	history, err := h.load(ctx, cause.AggregateID)
 	if err != nil {
 		return ports.CommandResult[E]{}, fmt.Errorf("%s: %w", request.Command.Name(), err)
@@ -118,7 +120,9 @@ func (h *Handler[C, S, E]) attempt(ctx context.Context, request ports.CommandReq
 	}
 	head := uint64(len(history))
 	if want := request.ExpectedSequence; want != nil && *want != head {
-		return ports.CommandResult[E]{}, &ports.VersionConflictError{AggregateID: cause.AggregateID, Expected: *want, Actual: head}
+		return ports.CommandResult[E]{}, &ports.VersionConflictError{
+			AggregateID: cause.AggregateID, Expected: *want, Actual: head,
+		}
 	}
 	events, err := h.decide(history, request.Command)
 	if err != nil {
@@ -158,7 +162,9 @@ func (h *Handler[C, S, E]) decide(history []eventsourcing.Record, c C) ([]E, err
 	return events, err
 }
 
-func (h *Handler[C, S, E]) append(ctx context.Context, cause eventsourcing.Cause, head uint64, events []E) (ports.CommandResult[E], error) {
+func (h *Handler[C, S, E]) append(
+	ctx context.Context, cause eventsourcing.Cause, head uint64, events []E,
+) (ports.CommandResult[E], error) {
 	envelopes := eventsourcing.Stamp(cause, head, events, h.config.NewID)
 	request := ports.Append{AggregateID: cause.AggregateID, Expected: head, CommandID: cause.CommandID}
 	for _, e := range envelopes {
@@ -186,7 +192,9 @@ func (h *Handler[C, S, E]) append(ctx context.Context, cause eventsourcing.Cause
 }
 
 // resolve finds out whether an append with an unknown outcome happened.
-func (h *Handler[C, S, E]) resolve(ctx context.Context, cause eventsourcing.Cause, unknown error) (ports.CommandResult[E], error) {
+func (h *Handler[C, S, E]) resolve(
+	ctx context.Context, cause eventsourcing.Cause, unknown error,
+) (ports.CommandResult[E], error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reread)
 	defer cancel()
 	history, err := h.load(ctx, cause.AggregateID)
@@ -200,9 +208,13 @@ func (h *Handler[C, S, E]) resolve(ctx context.Context, cause eventsourcing.Caus
 }
 
 // answer returns the result that the command had the first time.
-func (h *Handler[C, S, E]) answer(cause eventsourcing.Cause, records []eventsourcing.Record) (ports.CommandResult[E], error) {
+func (h *Handler[C, S, E]) answer(
+	cause eventsourcing.Cause, records []eventsourcing.Record,
+) (ports.CommandResult[E], error) {
 	if then, now := records[0].Metadata[digestKey], cause.Metadata[digestKey]; then != "" && then != now {
-		return ports.CommandResult[E]{}, &ports.CommandIDReusedError{CommandID: cause.CommandID, AggregateID: cause.AggregateID}
+		return ports.CommandResult[E]{}, &ports.CommandIDReusedError{
+			CommandID: cause.CommandID, AggregateID: cause.AggregateID,
+		}
 	}
 	envelopes, err := h.decode(records)
 	if err != nil {

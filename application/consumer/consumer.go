@@ -198,7 +198,8 @@ func New(config Config) *Consumer {
 		wishes:  rebuild.NewWishes(),
 		lot:     parking.New(config.Name, config.Parking, config.Skips),
 		decisions: decisions.New(config.Registry, ports.ConsumerRecord{
-			Name: config.Name, Live: ports.Generation{Number: 1, Version: config.Version}, CatchingUp: true, From: config.StartFrom,
+			Name: config.Name, Live: ports.Generation{Number: 1, Version: config.Version}, CatchingUp: true,
+			From: config.StartFrom,
 		}),
 	}
 	c.desk = parking.NewDesk(parking.Config{
@@ -259,5 +260,7 @@ func (c *Consumer) notHere() error {
 	if status.State == ports.ConsumerStandby {
 		return &ports.LeaseHeldError{Name: c.config.Name, Owner: status.Holder}
 	}
-	return &ports.RefusedError{Reason: fmt.Sprintf("consumer %s is %s: this can be done while it runs", c.config.Name, status.State)}
+	return &ports.RefusedError{
+		Reason: fmt.Sprintf("consumer %s is %s: this can be done while it runs", c.config.Name, status.State),
+	}
 }

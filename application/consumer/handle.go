@@ -51,7 +51,9 @@ func (c *Consumer) Handle(ctx context.Context, records ...eventsourcing.Record) 
 
 // handleTogether applies records with one write, or one by one when that fails. It returns those
 // that still fail, and the later records of the same aggregates.
-func (c *Consumer) handleTogether(ctx context.Context, l *life, records []eventsourcing.Record) (failed []eventsourcing.Record) {
+func (c *Consumer) handleTogether(
+	ctx context.Context, l *life, records []eventsourcing.Record,
+) (failed []eventsourcing.Record) {
 	if c.handle(ctx, l, records) == nil {
 		return nil
 	}

@@ -56,6 +56,7 @@ func (c *Consumer) mayHandOver() bool {
 // makeWay lets another process take the lease.
 func (c *Consumer) makeWay(ctx context.Context) error {
 	c.handedOver = c.config.Now()
-	c.log.Warn("an event is of a newer version than this program knows; the lease is left to another process", "for", handOverPause)
+	c.log.Warn("an event is of a newer version than this program knows; the lease is left to another process",
+		"for", handOverPause)
 	return portkit.Sleep(ctx, handOverPause)
 }

@@ -14,7 +14,8 @@ func (c *Consumer) Rebuild(ctx context.Context, request ports.RebuildRequest) er
 	if c.life.Load() == nil {
 		return c.notHere()
 	}
-	if status := c.health.Status().Rebuild; status != nil && status.Phase == ports.RebuildRefused && status.Generation == c.decisions.Record().Next {
+	if status := c.health.Status().Rebuild; status != nil && status.Phase == ports.RebuildRefused &&
+		status.Generation == c.decisions.Record().Next {
 		c.wishes.Wish(request)
 		return nil
 	}

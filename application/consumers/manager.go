@@ -102,7 +102,9 @@ func (m Manager) Reset(ctx context.Context, name string, request ports.ResetRequ
 }
 
 // ListParked implements [ports.ParkingManager].
-func (m Manager) ListParked(ctx context.Context, name string, after ports.Cursor, limit int) (page ports.ParkedPage, err error) {
+func (m Manager) ListParked(
+	ctx context.Context, name string, after ports.Cursor, limit int,
+) (page ports.ParkedPage, err error) {
 	err = m.do(name, func(c *consumer.Consumer) error {
 		page, err = c.ListParked(ctx, after, limit)
 		return err

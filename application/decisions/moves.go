@@ -119,7 +119,8 @@ func (s Subject) Rollback(record *ports.ConsumerRecord) error {
 	case record.Previous.Version != s.Version:
 		return refuse(
 			"the previous generation of %s was filled by version %d of the reducer, and this program has version %d: "+
-				"start the program that has that version, and it goes back by itself", s.Name, record.Previous.Version, s.Version)
+				"start the program that has that version, and it goes back by itself",
+			s.Name, record.Previous.Version, s.Version)
 	}
 	record.Next, record.Previous = record.Previous, ports.Generation{}
 	return nil

@@ -47,7 +47,8 @@ func (e *Explainer) Explain(ctx context.Context, aggregateID uuid.UUID) (ports.E
 		return ports.Explanation{}, fmt.Errorf("explain aggregate %s: %w", aggregateID, ports.ErrNotFound)
 	}
 	explanation := ports.Explanation{
-		AggregateID: aggregateID, AggregateType: history[0].AggregateType, Events: make([]ports.ExplainedEvent, len(history)),
+		AggregateID: aggregateID, AggregateType: history[0].AggregateType,
+		Events: make([]ports.ExplainedEvent, len(history)),
 	}
 	consumers := e.takers(explanation.AggregateType)
 	for i, record := range history {

@@ -187,7 +187,8 @@ func (r *Recorder) gap(record eventsourcing.Record) ports.ExplainGap {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, remembered := r.index[eventKey{record.AggregateID, record.SequenceNumber}]; !remembered && !record.CreatedAt.After(r.forgotten) {
+	if _, remembered := r.index[eventKey{record.AggregateID, record.SequenceNumber}]; !remembered &&
+		!record.CreatedAt.After(r.forgotten) {
 		return ports.GapForgotten
 	}
 	return ports.GapElsewhere

@@ -44,7 +44,8 @@ func KindOf(err error) ports.FailureKind {
 // Transient reports whether err is about a store or a target as a whole, and not about one event.
 func Transient(err error) bool {
 	for _, passing := range []error{
-		ports.ErrUnavailable, ports.ErrOutcomeUnknown, ports.ErrFull, ports.ErrClosed, ports.ErrLocked, context.Canceled, context.DeadlineExceeded,
+		ports.ErrUnavailable, ports.ErrOutcomeUnknown, ports.ErrFull, ports.ErrClosed, ports.ErrLocked, context.Canceled,
+		context.DeadlineExceeded,
 	} {
 		if errors.Is(err, passing) {
 			return true

@@ -50,7 +50,9 @@ func (v *View) prepare(ctx context.Context, group []eventsourcing.Record) (chang
 }
 
 // due returns the events that follow state and are due because of records, all of one aggregate.
-func (v *View) due(ctx context.Context, state ports.ViewState, records []eventsourcing.Record) (next []eventsourcing.Record, did Step, err error) {
+func (v *View) due(
+	ctx context.Context, state ports.ViewState, records []eventsourcing.Record,
+) (next []eventsourcing.Record, did Step, err error) {
 	at := state.SequenceNumber
 	fresh := make([]eventsourcing.Record, 0, len(records))
 	for _, r := range records {
@@ -69,7 +71,9 @@ func (v *View) due(ctx context.Context, state ports.ViewState, records []eventso
 }
 
 // dueFromStore does what due does where the records have a gap, or are only hints.
-func (v *View) dueFromStore(ctx context.Context, state ports.ViewState, records []eventsourcing.Record) (next []eventsourcing.Record, did Step, err error) {
+func (v *View) dueFromStore(
+	ctx context.Context, state ports.ViewState, records []eventsourcing.Record,
+) (next []eventsourcing.Record, did Step, err error) {
 	id, upTo := records[0].AggregateID, uint64(0)
 	if !v.config.Untrusted {
 		for _, r := range records {
@@ -88,7 +92,8 @@ func (v *View) dueFromStore(ctx context.Context, state ports.ViewState, records 
 		switch {
 		case r.SequenceNumber <= state.SequenceNumber || announced[r.SequenceNumber]:
 			did.Duplicates++
-		case v.config.Untrusted && (r.SequenceNumber > end || !sameEvent(stored[r.SequenceNumber-state.SequenceNumber-1], r)):
+		case v.config.Untrusted && (r.SequenceNumber > end ||
+			!sameEvent(stored[r.SequenceNumber-state.SequenceNumber-1], r)):
 			did.Foreign = append(did.Foreign, r)
 		default:
 			announced[r.SequenceNumber] = true
@@ -100,7 +105,8 @@ func (v *View) dueFromStore(ctx context.Context, state ports.ViewState, records 
 	}
 	did.Applied = len(stored)
 	if did.Healed = int(due-state.SequenceNumber) - len(announced); did.Healed > 0 {
-		v.config.Logger.Warn("filled a gap in the feed from the event store", "aggregate_id", id, "before", due, "events", did.Healed)
+		v.config.Logger.Warn("filled a gap in the feed from the event store",
+			"aggregate_id", id, "before", due, "events", did.Healed)
 	}
 	return stored, did, nil
 }

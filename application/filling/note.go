@@ -33,7 +33,9 @@ type Note struct {
 // cannot be read.
 func OpenNote(ctx context.Context, views ports.ViewStore, consumer, name string) (n *Note, data []byte, err error) {
 	sum := sha256.Sum256([]byte(name))
-	n = &Note{name: name, views: views, view: ports.ViewID{Consumer: consumer, Generation: bookkeeping}, id: uuid.UUID(sum[:16])}
+	n = &Note{name: name, views: views, view: ports.ViewID{
+		Consumer: consumer, Generation: bookkeeping,
+	}, id: uuid.UUID(sum[:16])}
 	data, err = n.read(ctx)
 	return n, data, err
 }

@@ -22,7 +22,9 @@ func (v *View) Repair(ctx context.Context, aggregateID uuid.UUID, stray []projec
 		return err
 	}
 	if v.config.Repairer == nil {
-		return &ports.RefusedError{Reason: fmt.Sprintf("the store cannot replace rows of %s: rebuild it", v.config.View.Consumer)}
+		return &ports.RefusedError{
+			Reason: fmt.Sprintf("the store cannot replace rows of %s: rebuild it", v.config.View.Consumer),
+		}
 	}
 	// The state is read first. If the view moves on meanwhile, it is no longer at that state, and
 	// nothing is replaced.

@@ -101,7 +101,9 @@ func (v *View) BringUpToEnd(ctx context.Context, aggregateID uuid.UUID) (advance
 	return v.bringUp(ctx, aggregateID, state, 0)
 }
 
-func (v *View) bringUp(ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, upTo uint64) (advanced int, err error) {
+func (v *View) bringUp(
+	ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, upTo uint64,
+) (advanced int, err error) {
 	records, err := v.missing(ctx, aggregateID, state.SequenceNumber, upTo)
 	if err != nil || len(records) == 0 {
 		return 0, err
@@ -161,7 +163,9 @@ func check(records []eventsourcing.Record, aggregateID uuid.UUID, after uint64) 
 
 // advance applies records, which follow state, all at once. When one of them fails, it applies them
 // one by one, as far as possible, so that the error names the event; see [failure.Event].
-func (v *View) advance(ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record) (advanced int, err error) {
+func (v *View) advance(
+	ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record,
+) (advanced int, err error) {
 	if _, err = v.apply(ctx, aggregateID, state, records); err == nil {
 		return len(records), nil
 	}
@@ -189,7 +193,9 @@ func (v *View) advance(ctx context.Context, aggregateID uuid.UUID, state ports.V
 }
 
 // apply performs the effect of records and stores it. When that fails, it returns state as it was.
-func (v *View) apply(ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record) (ports.ViewState, error) {
+func (v *View) apply(
+	ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record,
+) (ports.ViewState, error) {
 	change, err := v.change(ctx, aggregateID, state, records)
 	if err != nil {
 		return state, err
@@ -201,7 +207,9 @@ func (v *View) apply(ctx context.Context, aggregateID uuid.UUID, state ports.Vie
 }
 
 // change performs the effect of records, which follow state.
-func (v *View) change(ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record) (ports.Change, error) {
+func (v *View) change(
+	ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record,
+) (ports.Change, error) {
 	change, err := v.perform(ctx, state.Data, v.effective(records))
 	change.AggregateID, change.State.SequenceNumber = aggregateID, records[len(records)-1].SequenceNumber
 	return change, err

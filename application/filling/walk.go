@@ -209,7 +209,8 @@ func (s *sheets) finish(ctx context.Context, of *sheet) error {
 			continue
 		}
 		// A place that is not stored costs only repeated work after a restart.
-		if err := s.place.reached(ctx, first.next, uint64(first.size)); err != nil && (!failure.Transient(err) || ctx.Err() != nil) {
+		if err := s.place.reached(ctx, first.next, uint64(first.size)); err != nil &&
+			(!failure.Transient(err) || ctx.Err() != nil) {
 			return err
 		}
 	}

@@ -131,7 +131,8 @@ func (h *Health) Failed(at ports.Head, attempt int, err error) (newly bool) {
 		stuck = &ports.ConsumerFailure{AggregateType: at.AggregateType, AggregateID: at.AggregateID, Since: h.now()}
 		h.stuck[at.AggregateID] = stuck
 	}
-	stuck.SequenceNumber, stuck.Kind, stuck.Error, stuck.Attempts = at.SequenceNumber, failure.KindOf(err), err.Error(), attempt
+	stuck.SequenceNumber, stuck.Kind, stuck.Error, stuck.Attempts = at.SequenceNumber, failure.KindOf(err), err.Error(),
+		attempt
 	return attempt == h.failAfter
 }
 

@@ -80,7 +80,8 @@ func (d *Desk) Park(ctx context.Context, record eventsourcing.Record, attempts i
 // after the upgrade.
 func (d *Desk) tooMany(record eventsourcing.Record, cause error) error {
 	if failure.Newer(cause) {
-		return fmt.Errorf("%w (%d); the last one, %s, fails with: %w", errTooManyWait, d.config.Max, record.AggregateID, cause)
+		return fmt.Errorf("%w (%d); the last one, %s, fails with: %w",
+			errTooManyWait, d.config.Max, record.AggregateID, cause)
 	}
 	err := fmt.Errorf("%w (%d); the last one, %s, fails with: %w", errTooManyParked, d.config.Max, record.AggregateID, cause)
 	d.config.Halt(err)
@@ -122,7 +123,8 @@ func (d *Desk) Skip(ctx context.Context, id uuid.UUID, reason string) error {
 			Reason: reason, Error: parked.Error, SkippedAt: d.now(),
 		})
 		if err == nil {
-			d.config.Logger.WarnContext(ctx, "event is skipped", "aggregate_id", id, "sequence_number", parked.SequenceNumber, "reason", reason)
+			d.config.Logger.WarnContext(ctx, "event is skipped",
+				"aggregate_id", id, "sequence_number", parked.SequenceNumber, "reason", reason)
 		}
 		return err
 	})
@@ -168,7 +170,8 @@ func (d *Desk) bringBack(ctx context.Context, view *filling.View, parked ports.P
 	if d.config.Shared { // the event store has by now what another process has skipped until then
 		err := d.bringUpParked(ctx, parked, func() (int, error) { return view.BringUpToEnd(ctx, id) })
 		if err != nil {
-			return fmt.Errorf("aggregate %s is not parked any more, but may miss its last events until the next one: %w", id, err)
+			return fmt.Errorf("aggregate %s is not parked any more, but may miss its last events until the next one: %w",
+				id, err)
 		}
 	}
 	d.config.Health.Recovered(id)
@@ -178,7 +181,9 @@ func (d *Desk) bringBack(ctx context.Context, view *filling.View, parked ports.P
 
 // bringUpParked calls bringUp for a parked aggregate, and parks it again if that fails. The caller
 // holds the aggregate.
-func (d *Desk) bringUpParked(ctx context.Context, parked ports.ParkedAggregate, bringUp func() (advanced int, err error)) error {
+func (d *Desk) bringUpParked(
+	ctx context.Context, parked ports.ParkedAggregate, bringUp func() (advanced int, err error),
+) error {
 	err := failure.Protect(d.config.Logger, func() error {
 		advanced, err := bringUp()
 		d.config.Health.Handled.Add(uint64(advanced))
@@ -189,7 +194,8 @@ func (d *Desk) bringUpParked(ctx context.Context, parked ports.ParkedAggregate, 
 	}
 	failed := failure.Event(err, eventsourcing.Record{
 		Header: eventsourcing.Header{
-			AggregateType: parked.AggregateType, AggregateID: parked.AggregateID, SequenceNumber: parked.SequenceNumber, EventID: parked.EventID,
+			AggregateType: parked.AggregateType, AggregateID: parked.AggregateID, SequenceNumber: parked.SequenceNumber,
+			EventID: parked.EventID,
 		},
 		EventType: parked.EventType,
 	})
@@ -212,7 +218,8 @@ func (d *Desk) RetryWaiting(ctx context.Context) {
 			continue // most of the others will fail, too; each costs one read
 		}
 		if err != nil && ctx.Err() == nil {
-			d.config.Logger.Warn("aggregate that waited for a newer program stays parked", "aggregate_id", parked.AggregateID, "error", err)
+			d.config.Logger.Warn("aggregate that waited for a newer program stays parked",
+				"aggregate_id", parked.AggregateID, "error", err)
 		}
 	}
 }

@@ -130,7 +130,8 @@ func (p *Pacemaker) Last() (at time.Time, err error) {
 	defer p.mu.Unlock()
 	if !p.begun.IsZero() {
 		if since := p.config.Now().Sub(p.begun); since > p.config.Timeout {
-			return p.last, fmt.Errorf("%w: a heartbeat has been in progress for %s", ports.ErrUnavailable, since.Round(time.Millisecond))
+			return p.last, fmt.Errorf("%w: a heartbeat has been in progress for %s",
+				ports.ErrUnavailable, since.Round(time.Millisecond))
 		}
 	}
 	return p.last, p.err

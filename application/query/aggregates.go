@@ -45,7 +45,9 @@ func NewAggregates(config AggregatesConfig) *Aggregates { return &Aggregates{con
 
 // Row returns the row of the view, see ports.AggregateQueries. It reads the view at least once, and
 // once more when the time is over.
-func (q *Aggregates) Row(ctx context.Context, aggregateID uuid.UUID, minSequence uint64, wait time.Duration) (projection.Row, error) {
+func (q *Aggregates) Row(
+	ctx context.Context, aggregateID uuid.UUID, minSequence uint64, wait time.Duration,
+) (projection.Row, error) {
 	deadline := time.Now().Add(wait)
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
 		row, at, err := q.read(ctx, aggregateID)
@@ -72,7 +74,9 @@ func (q *Aggregates) Row(ctx context.Context, aggregateID uuid.UUID, minSequence
 // no row.
 func (q *Aggregates) read(ctx context.Context, aggregateID uuid.UUID) (projection.Row, uint64, error) {
 	p := q.config.Projection
-	page, err := q.config.Views.Rows(ctx, ports.RowQuery{View: q.config.Live.LiveView(p.Name), Table: p.Table, Prefix: []any{aggregateID}, Limit: 1})
+	page, err := q.config.Views.Rows(ctx, ports.RowQuery{
+		View: q.config.Live.LiveView(p.Name), Table: p.Table, Prefix: []any{aggregateID}, Limit: 1,
+	})
 	if err != nil || len(page.Rows) == 0 {
 		return nil, 0, err
 	}
@@ -107,7 +111,8 @@ func (q *Aggregates) RowAt(ctx context.Context, aggregateID uuid.UUID, moment po
 	case err != nil:
 		return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, err)
 	case len(step.Put) != 1: // a history that does not begin with the creation of its aggregate
-		return nil, fmt.Errorf("%s %s: its history gives %d rows and not one: %w", q.config.Type, aggregateID, len(step.Put), ports.ErrCorrupt)
+		return nil, fmt.Errorf("%s %s: its history gives %d rows and not one: %w",
+			q.config.Type, aggregateID, len(step.Put), ports.ErrCorrupt)
 	}
 	return step.Put[0], nil
 }

@@ -148,12 +148,17 @@ func content(r eventsourcing.Record) []string {
 	}
 	return []string{
 		r.AggregateType, r.EventID.String(), r.EventType, strconv.Itoa(r.EventVersion), string(r.Payload),
-		r.CommandID.String(), r.CorrelationID.String(), r.CausationID.String(), metadata, r.CreatedAt.UTC().Format(timeLayout),
+		r.CommandID.String(), r.CorrelationID.String(), r.CausationID.String(), metadata,
+		r.CreatedAt.UTC().Format(timeLayout),
 	}
 }
 
-func (t *Tables) view(ctx context.Context, p *projection.Projection, after ports.Cursor, limit int) (ports.TablePage, error) {
-	listed, err := t.config.Views.Rows(ctx, ports.RowQuery{View: t.config.Live.LiveView(p.Name), Table: p.Table, After: after, Limit: limit})
+func (t *Tables) view(
+	ctx context.Context, p *projection.Projection, after ports.Cursor, limit int,
+) (ports.TablePage, error) {
+	listed, err := t.config.Views.Rows(ctx, ports.RowQuery{
+		View: t.config.Live.LiveView(p.Name), Table: p.Table, After: after, Limit: limit,
+	})
 	if err != nil {
 		return ports.TablePage{}, err
 	}

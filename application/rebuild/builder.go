@@ -74,7 +74,8 @@ func (b *Builder) Run(ctx context.Context) error {
 			}
 		default:
 			b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Error = err.Error() })
-			b.config.Logger.Warn("rebuild makes no progress, trying again", "generation", b.config.Generation.Number, "error", err)
+			b.config.Logger.Warn("rebuild makes no progress, trying again",
+				"generation", b.config.Generation.Number, "error", err)
 			if err := b.config.Backoff.Wait(ctx, nil, attempt); err != nil {
 				return err
 			}

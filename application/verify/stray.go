@@ -41,7 +41,9 @@ func (v *verification) strayRows(ctx context.Context, p *projection.Projection) 
 
 func (v *verification) everyRow(ctx context.Context, p *projection.Projection, visit func(projection.Row) error) error {
 	for cursor := ports.Cursor(""); ; {
-		listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: v.Live.LiveView(p.Name), Table: p.Table, After: cursor, Limit: page})
+		listing, err := v.Rows.Rows(ctx, ports.RowQuery{
+			View: v.Live.LiveView(p.Name), Table: p.Table, After: cursor, Limit: page,
+		})
 		if err != nil {
 			return fmt.Errorf("list %s: %w", p.Table.Name, err)
 		}
@@ -63,7 +65,9 @@ func (v *verification) everyRow(ctx context.Context, p *projection.Projection, v
 // belongs there if it is in the fold at the sequence number that the view had reached before the
 // row was read, or at a later one up to the end of the history. The history is read last, so this
 // needs no patience.
-func (v *verification) stray(ctx context.Context, p *projection.Projection, row projection.Row) (*ports.VerifyDifference, error) {
+func (v *verification) stray(
+	ctx context.Context, p *projection.Projection, row projection.Row,
+) (*ports.VerifyDifference, error) {
 	id, ok := p.Table.OwnerOf(row)
 	if !ok {
 		return &ports.VerifyDifference{Consumer: p.Name, Detail: fmt.Sprintf("row %v has no %s", row, p.Table.Owner)}, nil
@@ -84,7 +88,9 @@ func (v *verification) stray(ctx context.Context, p *projection.Projection, row 
 		if wrong != "" {
 			return nil, nil // that was reported with the aggregate
 		}
-		if slices.ContainsFunc(fold.Put, func(want projection.Row) bool { return projection.SameRow(p.Table.Key(want), p.Table.Key(row)) }) {
+		if slices.ContainsFunc(fold.Put, func(want projection.Row) bool {
+			return projection.SameRow(p.Table.Key(want), p.Table.Key(row))
+		}) {
 			return nil, nil
 		}
 	}

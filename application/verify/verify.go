@@ -227,7 +227,8 @@ func (v *verification) repaired(ctx context.Context, head ports.Head, o outcome)
 		done[d.Consumer] = true
 		if err := v.repairer.RepairAggregate(ctx, d.Consumer, head.AggregateID, nil); err != nil {
 			v.add(ports.VerifyDifference{
-				AggregateID: head.AggregateID, AggregateType: head.AggregateType, Consumer: d.Consumer, Detail: "cannot be repaired: " + err.Error(),
+				AggregateID: head.AggregateID, AggregateType: head.AggregateType, Consumer: d.Consumer,
+				Detail: "cannot be repaired: " + err.Error(),
 			})
 		}
 	}
@@ -318,7 +319,9 @@ func (v *verification) fold(p *projection.Projection, events []projection.Event)
 }
 
 // blame names the skipped events when a view differs because it contains their effect.
-func (v *verification) blame(ctx context.Context, p *projection.Projection, handled []projection.Event, detail string) (string, error) {
+func (v *verification) blame(
+	ctx context.Context, p *projection.Projection, handled []projection.Event, detail string,
+) (string, error) {
 	var skips []uint64
 	for _, e := range handled {
 		if v.skips[skipped{p.Name, e.AggregateID, e.SequenceNumber}] {
@@ -442,8 +445,12 @@ func (v *verification) compareRows(ctx context.Context, p *projection.Projection
 }
 
 // row reads the row that has the same key as like.
-func (v *verification) row(ctx context.Context, p *projection.Projection, like projection.Row) (row projection.Row, found bool, err error) {
-	listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: v.Live.LiveView(p.Name), Table: p.Table, Prefix: p.Table.Key(like), Limit: 1})
+func (v *verification) row(
+	ctx context.Context, p *projection.Projection, like projection.Row,
+) (row projection.Row, found bool, err error) {
+	listing, err := v.Rows.Rows(ctx, ports.RowQuery{
+		View: v.Live.LiveView(p.Name), Table: p.Table, Prefix: p.Table.Key(like), Limit: 1,
+	})
 	if err != nil {
 		return nil, false, fmt.Errorf("read %s: %w", p.Table.Name, err)
 	}

@@ -48,7 +48,9 @@ func (sh tools) inspect(ctx context.Context, c *client.Client, tables []string, 
 	}
 	for _, name := range tables {
 		if !slices.Contains(all.Tables, name) {
-			return &client.NoSuchError{Text: fmt.Sprintf("there is no table %s; there are: %s", name, strings.Join(all.Tables, ", "))}
+			return &client.NoSuchError{
+				Text: fmt.Sprintf("there is no table %s; there are: %s", name, strings.Join(all.Tables, ", ")),
+			}
 		}
 	}
 	if len(tables) == 0 {
@@ -79,7 +81,9 @@ func (sh tools) inspectTable(ctx context.Context, c *client.Client, name string,
 			Rows       [][]string `json:"rows"`
 			NextCursor string     `json:"next_cursor"`
 		}
-		if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/tables/" + url.PathEscape(name) + "?" + query.Encode()}, &page); err != nil {
+		if err := c.Do(ctx, client.Request{
+			Method: http.MethodGet, Path: "/v1/tables/" + url.PathEscape(name) + "?" + query.Encode(),
+		}, &page); err != nil {
 			return err
 		}
 		if shown == 0 {
@@ -162,7 +166,9 @@ func (sh tools) verify(ctx context.Context, c *client.Client, patience time.Dura
 	if repair {
 		path += "/repair"
 	}
-	err = c.Do(ctx, client.Request{Method: http.MethodPost, Path: path + "?patience=" + patience.String(), Slow: true}, &report)
+	err = c.Do(ctx, client.Request{
+		Method: http.MethodPost, Path: path + "?patience=" + patience.String(), Slow: true,
+	}, &report)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,9 @@ func (sh tools) demo(ctx context.Context, s *shop.Shop) error {
 	}
 	began := time.Now()
 	if err := s.Run(ctx); err != nil {
-		return &shell.Interruption{Means: fmt.Sprintf("what was placed until then is kept (%d commands)", commands.Load()), Err: err}
+		return &shell.Interruption{
+			Means: fmt.Sprintf("what was placed until then is kept (%d commands)", commands.Load()), Err: err,
+		}
 	}
 	took := time.Since(began)
 	fmt.Fprintf(sh.Out, "%d orders, %d commands in %s\n\n", s.Orders, commands.Load(), took.Round(time.Millisecond))

@@ -77,7 +77,9 @@ events. An event that is older than the service, or that another process has app
 
 func (sh tools) explain(ctx context.Context, c *client.Client, order string, asJSON bool) error {
 	var answer json.RawMessage
-	if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/orders/" + order + "/explain"}, &answer); err != nil {
+	if err := c.Do(ctx, client.Request{
+		Method: http.MethodGet, Path: "/v1/orders/" + order + "/explain",
+	}, &answer); err != nil {
 		return err
 	}
 	if asJSON {
@@ -106,7 +108,8 @@ func printExplanation(out io.Writer, told explanation) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", told.Named)
 	for _, e := range told.Events {
-		fmt.Fprintf(&b, "\n%d  %s  committed %s\n", e.SequenceNumber, e.EventType, e.CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z"))
+		fmt.Fprintf(&b, "\n%d  %s  committed %s\n",
+			e.SequenceNumber, e.EventType, e.CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z"))
 		fmt.Fprintf(&b, "   command %s\n", e.CommandID)
 		if e.TraceID != "" {
 			fmt.Fprintf(&b, "   trace   %s\n", e.TraceID)
@@ -190,7 +193,8 @@ func waterfallLine(name, seen, done, filled, note string) string {
 	if len(name) > nameWidth {
 		name = name[:nameWidth-1] + "~"
 	}
-	return "   " + padded(name, nameWidth) + " " + padded(seen, -timeWidth) + " " + padded(done, -timeWidth) + "  " + padded(filled, barWidth) + " " + note
+	return "   " + padded(name, nameWidth) + " " + padded(seen, -timeWidth) + " " + padded(done, -timeWidth) + "  " +
+		padded(filled, barWidth) + " " + note
 }
 
 // waterfallBar draws d on a scale.

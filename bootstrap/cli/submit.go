@@ -95,8 +95,9 @@ func (sh tools) submit(ctx context.Context, c *client.Client, options submitOpti
 		return err
 	}
 	config := submission.Config{
-		Service: client.SubmitService{Client: c}, Journal: options.journal, Run: options.run, Parallel: options.parallel, Answered: tally.answered,
-		Note: func(text string) { fmt.Fprintln(sh.Err, text) },
+		Service: client.SubmitService{Client: c}, Journal: options.journal, Run: options.run, Parallel: options.parallel,
+		Answered: tally.answered,
+		Note:     func(text string) { fmt.Fprintln(sh.Err, text) },
 	}
 	if input.size >= 0 {
 		config.Reopen = func() (io.ReadCloser, error) { return os.Open(options.input) }
@@ -111,7 +112,9 @@ func (sh tools) submit(ctx context.Context, c *client.Client, options submitOpti
 	}
 	tally.print(sh.Out)
 	if err != nil {
-		return &shell.Interruption{Means: "run it again to continue where it stopped", Err: fmt.Errorf("not completed: %w", err)}
+		return &shell.Interruption{
+			Means: "run it again to continue where it stopped", Err: fmt.Errorf("not completed: %w", err),
+		}
 	}
 	if options.wait {
 		statuses, err := c.Settle(ctx)
@@ -121,7 +124,9 @@ func (sh tools) submit(ctx context.Context, c *client.Client, options submitOpti
 		operate.PrintObstacles(sh.Err, statuses)
 	}
 	if tally.refused > 0 {
-		return &shell.BadAnswer{Text: fmt.Sprintf("%d of %d commands were refused", tally.refused, tally.accepted+tally.refused)}
+		return &shell.BadAnswer{
+			Text: fmt.Sprintf("%d of %d commands were refused", tally.refused, tally.accepted+tally.refused),
+		}
 	}
 	return nil
 }
@@ -184,7 +189,8 @@ func (sh tools) newTally(report string, size int64) (*tally, error) {
 	}
 	if shell.IsTerminal(sh.Err) {
 		t.bar = progressbar.NewOptions64(size, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("submitting"),
-			progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+			progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionClearOnFinish())
 	}
 	return t, nil
 }

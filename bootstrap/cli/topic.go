@@ -117,7 +117,9 @@ func (sh tools) verifyTopic(ctx context.Context, c *client.Client, from string, 
 }
 
 // readVerification reads the answer line by line. The last line is the result.
-func readVerification(ctx context.Context, c *client.Client, from string, patience time.Duration, progress func(read, total uint64)) (*topicReport, error) {
+func readVerification(
+	ctx context.Context, c *client.Client, from string, patience time.Duration, progress func(read, total uint64),
+) (*topicReport, error) {
 	query := url.Values{"from": {from}, "patience": {patience.String()}}
 	answer, err := c.Stream(ctx, client.Request{Method: http.MethodPost, Path: "/v1/verify/topic?" + query.Encode()})
 	if err != nil {
@@ -153,7 +155,8 @@ func (r *topicReport) print(out io.Writer) error {
 	if r.Unjudged > 0 {
 		fmt.Fprintf(out, "%d orders have nothing behind that offset and were not compared\n", r.Unjudged)
 	}
-	fmt.Fprintf(out, "%d missing, %d out of order, %d unknown, %d scattered\n", r.Missing, r.OutOfOrder, r.Unknown, r.Scattered)
+	fmt.Fprintf(out, "%d missing, %d out of order, %d unknown, %d scattered\n",
+		r.Missing, r.OutOfOrder, r.Unknown, r.Scattered)
 	if r.violations() == 0 {
 		fmt.Fprintln(out, "the topic holds every event, in order within each order")
 		return nil

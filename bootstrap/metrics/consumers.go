@@ -23,7 +23,8 @@ const scrapeTimeout = 5 * time.Second
 // needed most.
 func Handler(registry *prometheus.Registry, log *slog.Logger) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), Registry: registry,
+		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Registry: registry,
 	})
 }
 
@@ -34,9 +35,13 @@ func New(monitor ports.ConsumerMonitor, beats *pulse.Pacemaker) *prometheus.Regi
 		newConsumers(monitor))
 	if beats != nil {
 		registry.MustRegister(
-			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "orderflow_heartbeats_sent_total", Help: "Heartbeats that the store has accepted."},
+			prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name: "orderflow_heartbeats_sent_total", Help: "Heartbeats that the store has accepted.",
+			},
 				func() float64 { sent, _ := beats.Counts(); return float64(sent) }),
-			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "orderflow_heartbeats_failed_total", Help: "Heartbeats that the store has not accepted."},
+			prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name: "orderflow_heartbeats_failed_total", Help: "Heartbeats that the store has not accepted.",
+			},
 				func() float64 { _, failed := beats.Counts(); return float64(failed) }),
 		)
 	}
@@ -71,15 +76,18 @@ func newConsumers(monitor ports.ConsumerMonitor) *consumers {
 		retries:    desc("retries_total", "Attempts that failed."),
 		failing:    desc("failing_seconds", "For how long the oldest failure has lasted; 0 when there is none."),
 
-		expired:      desc("offsets_expired_total", "Times that the feed no longer held the records after the offset."),
-		reconciled:   desc("orders_reconciled_total", "Aggregates that the background check found behind. A value above 0 needs an explanation."),
-		foreign:      desc("records_foreign_total", "Messages and records of the feed that are no events of the event store. They have no effect."),
+		expired: desc("offsets_expired_total", "Times that the feed no longer held the records after the offset."),
+		reconciled: desc("orders_reconciled_total",
+			"Aggregates that the background check found behind. A value above 0 needs an explanation."),
+		foreign: desc("records_foreign_total",
+			"Messages and records of the feed that are no events of the event store. They have no effect."),
 		parked:       desc("parked_orders", "Aggregates that are parked."),
 		waiting:      desc("parked_waiting", "How many of them wait for a newer version of the program."),
 		oldestParked: desc("parked_oldest_seconds", "For how long the first of them has been parked; 0 when there is none."),
 		generation:   desc("live_generation", "Number of the generation of the view that queries read."),
 		rebuildDone:  desc("rebuild_orders_done", "Aggregates that the phase of the newest rebuild has finished. Absent without a rebuild.", "phase"),
-		rebuildTotal: desc("rebuild_orders_total", "Aggregates that the newest rebuild has to fill. Absent without a rebuild.", "phase"),
+		rebuildTotal: desc("rebuild_orders_total",
+			"Aggregates that the newest rebuild has to fill. Absent without a rebuild.", "phase"),
 	}
 }
 

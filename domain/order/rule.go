@@ -70,7 +70,8 @@ func (e *RuleError) Error() string {
 // Malformed reports whether no order in any state could accept the command.
 func (e *RuleError) Malformed() bool {
 	switch e.Code {
-	case CodeOrderNotFound, CodeOrderExists, CodeOrderNotActive, CodeOrderNotConfirmed, CodeOrderNotShipped, CodeOrderNotCancellable:
+	case CodeOrderNotFound, CodeOrderExists, CodeOrderNotActive, CodeOrderNotConfirmed, CodeOrderNotShipped,
+		CodeOrderNotCancellable:
 		return false
 	default:
 		return true
@@ -141,7 +142,8 @@ func (f *faults) checkFields(c Command) {
 		// A URL path cannot end in a segment of dots, because clients and servers interpret such
 		// segments. So no path could name this customer.
 		if !isWord(c.CustomerID, 64, "._-:@") || c.CustomerID == "." || c.CustomerID == ".." {
-			f.add(CodeInvalidCustomerID, "customer_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ - : @, and neither . nor ..")
+			f.add(CodeInvalidCustomerID, "customer_id",
+				"must be 1 to 64 characters of A-Z a-z 0-9 . _ - : @, and neither . nor ..")
 		}
 		if !c.Currency.Valid() {
 			f.add(CodeInvalidCurrency, "currency", "must be an ISO 4217 code such as EUR")
@@ -217,7 +219,8 @@ func (f *faults) checkText(field, s string, limit int) {
 	case !utf8.ValidString(s):
 		f.add(CodeInvalidText, field, "must be valid UTF-8")
 	case utf8.RuneCountInString(s) > limit:
-		f.add(CodeInvalidText, field, fmt.Sprintf("must have at most %d characters, has %d", limit, utf8.RuneCountInString(s)))
+		f.add(CodeInvalidText, field, fmt.Sprintf("must have at most %d characters, has %d",
+			limit, utf8.RuneCountInString(s)))
 	case strings.ContainsFunc(s, unicode.IsControl):
 		f.add(CodeInvalidText, field, "must not contain control characters")
 	}

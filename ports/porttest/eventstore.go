@@ -163,7 +163,9 @@ func (t test) expectConflict(store ports.EventStore, a ports.Append, head uint64
 	if !errors.Is(err, ports.ErrVersionConflict) || !errors.As(err, &conflict) {
 		t.Fatalf("append at %d, with the head at %d: error %v, want a *VersionConflictError", a.Expected, head, err)
 	}
-	if want := (ports.VersionConflictError{AggregateID: a.AggregateID, Expected: a.Expected, Actual: head}); *conflict != want {
+	if want := (ports.VersionConflictError{
+		AggregateID: a.AggregateID, Expected: a.Expected, Actual: head,
+	}); *conflict != want {
 		t.Fatalf("append at %d: conflict %+v, want %+v", a.Expected, *conflict, want)
 	}
 }

@@ -119,7 +119,8 @@ func (b *inbox) receive(d ports.Delivery) bool {
 		b.Fatalf("%s was given %s before its predecessor", b.consumer, at)
 	}
 	if stream, known := b.streams[at.aggregateID]; known && stream != d.Position.Stream {
-		b.Fatalf("%s was given %s in stream %q, and an earlier event in stream %q", b.consumer, at, d.Position.Stream, stream)
+		b.Fatalf("%s was given %s in stream %q, and an earlier event in stream %q",
+			b.consumer, at, d.Position.Stream, stream)
 	}
 	b.streams[at.aggregateID] = d.Position.Stream
 	b.seen[at] = true

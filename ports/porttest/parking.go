@@ -38,12 +38,14 @@ func parkedAggregate(consumer string, aggregateID uuid.UUID, n int) ports.Parked
 		SequenceNumber: uint64(n) + 1,
 		EventID:        newID(),
 		EventType:      "porttest.happened",
-		Kind:           []ports.FailureKind{ports.FailureUndecodable, ports.FailureStore, ports.FailureRefused, ports.FailureBug}[n%4],
-		Error:          "line 1: \"日本\"\nline 2",
-		Attempts:       n + 5,
-		FailedAt:       day.Add(time.Duration(n) * time.Second),
-		ParkedAt:       day.Add(time.Duration(n)*time.Second + time.Millisecond),
-		RetriedAt:      day.Add(time.Duration(n+1) * time.Hour),
+		Kind: []ports.FailureKind{
+			ports.FailureUndecodable, ports.FailureStore, ports.FailureRefused, ports.FailureBug,
+		}[n%4],
+		Error:     "line 1: \"日本\"\nline 2",
+		Attempts:  n + 5,
+		FailedAt:  day.Add(time.Duration(n) * time.Second),
+		ParkedAt:  day.Add(time.Duration(n)*time.Second + time.Millisecond),
+		RetriedAt: day.Add(time.Duration(n+1) * time.Hour),
 	}
 }
 

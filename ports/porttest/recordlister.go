@@ -22,12 +22,16 @@ func recordListerScenarios() []scenario[RecordListerHarness] {
 	}, listingTypeScenarios())
 }
 
-func (h RecordListerHarness) events(ctx context.Context, after ports.Cursor, limit int) ([]eventsourcing.Record, ports.Cursor, error) {
+func (h RecordListerHarness) events(
+	ctx context.Context, after ports.Cursor, limit int,
+) ([]eventsourcing.Record, ports.Cursor, error) {
 	p, err := h.Lister.ListEvents(ctx, after, limit)
 	return p.Records, p.Next, err
 }
 
-func (h RecordListerHarness) outbox(ctx context.Context, after ports.Cursor, limit int) ([]eventsourcing.Record, ports.Cursor, error) {
+func (h RecordListerHarness) outbox(
+	ctx context.Context, after ports.Cursor, limit int,
+) ([]eventsourcing.Record, ports.Cursor, error) {
 	p, err := h.Lister.ListOutbox(ctx, after, limit)
 	return p.Records, p.Next, err
 }

@@ -103,7 +103,9 @@ func rowMoves(t test, h ViewsHarness) {
 		t.expectState(h, someView, id, change.State)
 		t.expectTable(h, someView, change.Table, change.Put...)
 		for _, gone := range change.Delete {
-			if got := walk(t, h.rows(ports.RowQuery{View: someView, Table: change.Table, Prefix: gone[:1]}), "", 10); len(got) > 0 {
+			if got := walk(t, h.rows(ports.RowQuery{
+				View: someView, Table: change.Table, Prefix: gone[:1],
+			}), "", 10); len(got) > 0 {
 				t.Fatalf("change %d: the row in %v is still there", i, gone[0])
 			}
 		}
@@ -144,7 +146,8 @@ func separateGenerations(t test, h ViewsHarness) {
 }
 
 func separateViews(t test, h ViewsHarness) {
-	t.expectSeparate(h, ports.ViewID{Consumer: "porttest", Generation: 1}, ports.ViewID{Consumer: "porttest-2", Generation: 1})
+	t.expectSeparate(h, ports.ViewID{Consumer: "porttest", Generation: 1},
+		ports.ViewID{Consumer: "porttest-2", Generation: 1})
 }
 
 // expectSeparate applies different histories of one aggregate to two views.

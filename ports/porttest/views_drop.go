@@ -109,9 +109,11 @@ func dropped(t test, h ViewsHarness) {
 func droppedTables(t test, h ViewsHarness) {
 	id := newID()
 	for i, table := range append(Tables(), h.Lives.tables()...) {
-		view, other := ports.ViewID{Consumer: fmt.Sprint("porttest-", i), Generation: 1}, ports.ViewID{Consumer: "porttest", Generation: 1}
+		view, other := ports.ViewID{Consumer: fmt.Sprint("porttest-", i), Generation: 1},
+			ports.ViewID{Consumer: "porttest", Generation: 1}
 		change := ports.Change{
-			AggregateID: id, State: ports.ViewState{SequenceNumber: uint64(i) + 1}, Table: table, Put: []projection.Row{anyRow(table, id)},
+			AggregateID: id, State: ports.ViewState{SequenceNumber: uint64(i) + 1}, Table: table,
+			Put: []projection.Row{anyRow(table, id)},
 		}
 		t.applyTo(h, view, change)
 		t.applyTo(h, other, change)

@@ -36,7 +36,9 @@ func (t test) expectState(h ViewsHarness, view ports.ViewID, aggregateID uuid.UU
 func (t test) state(h ViewsHarness, view ports.ViewID, aggregateID uuid.UUID) (state ports.ViewState) {
 	t.Helper()
 	var err error
-	t.within("state of "+aggregateID.String(), func(ctx context.Context) { state, err = h.Store.State(ctx, view, aggregateID) })
+	t.within("state of "+aggregateID.String(), func(ctx context.Context) {
+		state, err = h.Store.State(ctx, view, aggregateID)
+	})
 	t.must("state", err)
 	return state
 }
@@ -118,9 +120,11 @@ func listed(status string, id uuid.UUID, sequence int64) projection.Row {
 func listing(id uuid.UUID, sequence int64, status string, before ...string) ports.Change {
 	change := ports.Change{
 		AggregateID: id,
-		State:       ports.ViewState{SequenceNumber: uint64(sequence), Data: fmt.Appendf(nil, `{"status":%q,"sequence":%d}`, status, sequence)},
-		Table:       statusTable(),
-		Put:         []projection.Row{listed(status, id, sequence)},
+		State: ports.ViewState{
+			SequenceNumber: uint64(sequence), Data: fmt.Appendf(nil, `{"status":%q,"sequence":%d}`, status, sequence),
+		},
+		Table: statusTable(),
+		Put:   []projection.Row{listed(status, id, sequence)},
 	}
 	for _, status := range before {
 		change.Delete = append(change.Delete, listed(status, id, sequence-1))

@@ -88,12 +88,15 @@ func ownLives() Lives {
 		}),
 		folding("porttest-by-status", statusTable(), func(s life) []projection.Row {
 			return []projection.Row{{
-				s.Status, projection.DayBucket(s.Created), s.Created, s.ID, fmt.Sprint(s.Labels), 100 * s.Sequence, s.Sequence, s.Updated,
+				s.Status, projection.DayBucket(s.Created), s.Created, s.ID, fmt.Sprint(s.Labels), 100 * s.Sequence,
+				s.Sequence, s.Updated,
 			}}
 		}),
 		folding("porttest-by-label", labelTable(), func(s life) (rows []projection.Row) {
 			for _, label := range s.Labels {
-				rows = append(rows, projection.Row{label, projection.DayBucket(s.Created), s.Created, s.ID, s.Status, s.Sequence})
+				rows = append(rows, projection.Row{
+					label, projection.DayBucket(s.Created), s.Created, s.ID, s.Status, s.Sequence,
+				})
 			}
 			return rows
 		}),
@@ -103,7 +106,9 @@ func ownLives() Lives {
 		{{"ACTIVE", []string{"B"}}, {"CANCELLED", []string{"B"}}, {"", nil}, {"ACTIVE", []string{"B"}}},
 		{{"", nil}},
 	} {
-		cause := eventsourcing.Cause{AggregateType: "thing", AggregateID: newID(), CommandID: newID(), At: day.AddDate(0, 0, i)}
+		cause := eventsourcing.Cause{
+			AggregateType: "thing", AggregateID: newID(), CommandID: newID(), At: day.AddDate(0, 0, i),
+		}
 		lives.Histories = append(lives.Histories, eventsourcing.UntypedAll(eventsourcing.Stamp(cause, 0, events, newID)))
 	}
 	return lives

@@ -29,7 +29,9 @@ func rowScenarios() []scenario[ViewsHarness] {
 // put applies a change that puts rows. Each change has its own aggregate.
 func (t test) put(h ViewsHarness, table *projection.Table, rows ...projection.Row) {
 	t.Helper()
-	t.applyTo(h, someView, ports.Change{AggregateID: newID(), State: ports.ViewState{SequenceNumber: 1}, Table: table, Put: rows})
+	t.applyTo(h, someView, ports.Change{
+		AggregateID: newID(), State: ports.ViewState{SequenceNumber: 1}, Table: table, Put: rows,
+	})
 }
 
 func (t test) find(h ViewsHarness, table *projection.Table, limit int, prefix ...any) []projection.Row {
@@ -44,7 +46,8 @@ func everyKind(area string, number int64, name string, rank int64, at time.Time)
 
 func everyKindComesBack(t test, h ViewsHarness) {
 	table := everyKindTable()
-	ordinary, least, greatest := everyKind("a", 1, "n", 1, day), everyKind("a", 1, "n", 1, day), everyKind("a", 1, "n", 1, day)
+	ordinary, least, greatest := everyKind("a", 1, "n", 1, day), everyKind("a", 1, "n", 1, day),
+		everyKind("a", 1, "n", 1, day)
 	early, late := time.Date(1969, 12, 31, 23, 59, 59, 999e6, time.UTC), time.Date(2262, 4, 12, 0, 0, 0, 1e6, time.UTC)
 	copy(least, everyKind("a\x00", math.MinInt64, "", math.MinInt64, early)[:6])
 	copy(least[7:], projection.Row{"", int64(math.MinInt64), time.Time{}, uuid.Nil})
@@ -132,7 +135,8 @@ func (t test) expectApart(h ViewsHarness, texts ...string) {
 		if row[0] != "names" {
 			t.expectRows(table, t.find(h, table, 10, row[:2]...), []projection.Row{row})
 		}
-		want := slices.DeleteFunc(inKeyOrder(table, rows), func(other projection.Row) bool { return !projection.SameRow(other[:4], row[:4]) })
+		want := slices.DeleteFunc(inKeyOrder(table, rows),
+			func(other projection.Row) bool { return !projection.SameRow(other[:4], row[:4]) })
 		t.expectRows(table, t.find(h, table, 10, row[:4]...), want)
 	}
 	names := slices.DeleteFunc(inKeyOrder(table, rows), func(row projection.Row) bool { return row[0] != "names" })

@@ -92,7 +92,8 @@ func (d Domain) deliver(rt *rapid.T, t *testing.T, h history, p *projection.Proj
 		if p.Takes(newest[id].AggregateType) {
 			continue
 		}
-		if state, err := h.store.State(t.Context(), firstGeneration{}.LiveView(p.Name), id); err != nil || state.SequenceNumber > 0 {
+		if state, err := h.store.State(t.Context(), firstGeneration{}.LiveView(p.Name), id); err != nil ||
+			state.SequenceNumber > 0 {
 			rt.Fatalf("%s has the state %+v of an aggregate that it does not take (error %v)", p.Name, state, err)
 		}
 	}

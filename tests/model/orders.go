@@ -47,7 +47,8 @@ func UnlessRefused(err error) error {
 func drawCommand(t *rapid.T, id uuid.UUID) order.Command {
 	items := rapid.Custom(func(t *rapid.T) []order.Item {
 		var items []order.Item
-		for _, sku := range rapid.Permutation([]string{"A", "B", "C"}).Draw(t, "skus")[:rapid.IntRange(1, 3).Draw(t, "lines")] {
+		for _, sku := range rapid.Permutation([]string{"A", "B", "C"}).Draw(t, "skus")[:rapid.IntRange(1, 3).Draw(t,
+			"lines")] {
 			items = append(items, order.Item{SKU: sku, Quantity: rapid.Int64Range(1, 3).Draw(t, "quantity"), UnitPrice: 100})
 		}
 		return items

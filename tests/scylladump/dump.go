@@ -83,7 +83,8 @@ func (t Table) insert(session *gocql.Session, keyspace string, row Row) error {
 		}
 		values = append(values, value)
 	}
-	cql := fmt.Sprintf("INSERT INTO %s.%s (%s) VALUES (?%s)", keyspace, t.Name, strings.Join(columns, ", "), strings.Repeat(", ?", len(columns)-1))
+	cql := fmt.Sprintf("INSERT INTO %s.%s (%s) VALUES (?%s)",
+		keyspace, t.Name, strings.Join(columns, ", "), strings.Repeat(", ?", len(columns)-1))
 	if row.Timestamp != 0 {
 		cql += fmt.Sprintf(" USING TIMESTAMP %d", row.Timestamp)
 	}

@@ -96,7 +96,9 @@ func (c *conn) refuseVersion(h *frame.Header) {
 	if h != nil {
 		stream = h.StreamId
 	}
-	c.send(stream, &message.ProtocolError{ErrorMessage: "Invalid or unsupported protocol version: only version 4 is supported"}, false)
+	c.send(stream, &message.ProtocolError{
+		ErrorMessage: "Invalid or unsupported protocol version: only version 4 is supported",
+	}, false)
 }
 
 // markOffset is the offset of the metadata flags in a PREPARED result: after the header, the kind

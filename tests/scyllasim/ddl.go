@@ -72,7 +72,9 @@ func (s *Sim) createKeyspace(st *createKeyspaceStmt) (message.Message, error) {
 		if st.ifNotExists {
 			return &message.VoidResult{}, nil
 		}
-		return nil, &cqlError{&message.AlreadyExists{ErrorMessage: "Cannot add existing keyspace \"" + st.name + "\"", Keyspace: st.name}}
+		return nil, &cqlError{
+			&message.AlreadyExists{ErrorMessage: "Cannot add existing keyspace \"" + st.name + "\"", Keyspace: st.name},
+		}
 	}
 	ks.tablets = tablets && strings.HasSuffix(ks.replication["class"], "NetworkTopologyStrategy")
 	s.keyspaces[st.name] = ks

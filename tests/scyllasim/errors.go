@@ -31,8 +31,9 @@ func unsupported(format string, args ...any) *cqlError {
 
 func unavailable(cl primitive.ConsistencyLevel, required, alive int) *cqlError {
 	return &cqlError{&message.Unavailable{
-		ErrorMessage: fmt.Sprintf("Cannot achieve consistency level for cl %s. Requires %d, alive %d", clName(cl), required, alive),
-		Consistency:  cl, Required: int32(required), Alive: int32(alive),
+		ErrorMessage: fmt.Sprintf("Cannot achieve consistency level for cl %s. Requires %d, alive %d",
+			clName(cl), required, alive),
+		Consistency: cl, Required: int32(required), Alive: int32(alive),
 	}}
 }
 
@@ -51,7 +52,8 @@ func writeTimeout(t *table, cl primitive.ConsistencyLevel, need int, kind primit
 }
 
 func timeoutText(t *table, cl primitive.ConsistencyLevel, need int) string {
-	return fmt.Sprintf("Operation timed out for %s - received only 0 responses from %d CL=%s.", t.fullName(), need, clName(cl))
+	return fmt.Sprintf("Operation timed out for %s - received only 0 responses from %d CL=%s.",
+		t.fullName(), need, clName(cl))
 }
 
 func writeFailure(t *table, cl primitive.ConsistencyLevel, need int, kind primitive.WriteType) *cqlError {
@@ -64,7 +66,8 @@ func writeFailure(t *table, cl primitive.ConsistencyLevel, need int, kind primit
 
 var clNames = map[primitive.ConsistencyLevel]string{
 	primitive.ConsistencyLevelAny: "ANY", primitive.ConsistencyLevelOne: "ONE", primitive.ConsistencyLevelTwo: "TWO",
-	primitive.ConsistencyLevelThree: "THREE", primitive.ConsistencyLevelQuorum: "QUORUM", primitive.ConsistencyLevelAll: "ALL",
+	primitive.ConsistencyLevelThree: "THREE", primitive.ConsistencyLevelQuorum: "QUORUM",
+	primitive.ConsistencyLevelAll:         "ALL",
 	primitive.ConsistencyLevelLocalQuorum: "LOCAL_QUORUM", primitive.ConsistencyLevelEachQuorum: "EACH_QUORUM",
 	primitive.ConsistencyLevelSerial: "SERIAL", primitive.ConsistencyLevelLocalSerial: "LOCAL_SERIAL",
 	primitive.ConsistencyLevelLocalOne: "LOCAL_ONE",

@@ -40,7 +40,9 @@ func (c *conn) handle(m message.Message) (answer message.Message, lwt bool, err 
 		return answer, false, err
 	}
 	if !c.ready.Load() {
-		return nil, false, &cqlError{&message.ProtocolError{ErrorMessage: "Unexpected message " + m.GetOpCode().String() + ", expecting STARTUP"}}
+		return nil, false, &cqlError{
+			&message.ProtocolError{ErrorMessage: "Unexpected message " + m.GetOpCode().String() + ", expecting STARTUP"},
+		}
 	}
 	switch m := m.(type) {
 	case *message.Register:
@@ -110,7 +112,9 @@ func (n *node) find(id []byte) (*preparedStmt, error) {
 	defer n.sim.mu.Unlock()
 	p := n.prepared[string(id)]
 	if p == nil {
-		return nil, &cqlError{&message.Unprepared{ErrorMessage: fmt.Sprintf("No prepared statement with ID %x found.", id), Id: id}}
+		return nil, &cqlError{
+			&message.Unprepared{ErrorMessage: fmt.Sprintf("No prepared statement with ID %x found.", id), Id: id},
+		}
 	}
 	return p, nil
 }
@@ -124,7 +128,8 @@ func (c *conn) single(p *preparedStmt, o *message.QueryOptions) (message.Message
 		return nil, err
 	}
 	r := &request{
-		node: c.n, keyspace: c.keyspace.Load().(string), stmts: []boundStmt{b}, cl: o.Consistency, serial: serialOf(o.SerialConsistency),
+		node: c.n, keyspace: c.keyspace.Load().(string), stmts: []boundStmt{b}, cl: o.Consistency,
+		serial:    serialOf(o.SerialConsistency),
 		timestamp: o.DefaultTimestamp, pageSize: int(o.PageSize), pagingState: o.PagingState,
 	}
 	answer, err := c.run(r)

@@ -113,7 +113,8 @@ func (p *parser) relation() relation {
 	}
 	t := p.next()
 	switch {
-	case t.kind == tkPunct && (t.text == "=" || t.text == "<" || t.text == "<=" || t.text == ">" || t.text == ">=" || t.text == "!="):
+	case t.kind == tkPunct && (t.text == "=" || t.text == "<" || t.text == "<=" || t.text == ">" || t.text == ">=" ||
+		t.text == "!="):
 		r.op = t.text
 	case t.kind == tkIdent && (t.text == "contains" || t.text == "like" || t.text == "is"):
 		panic(unsupported("the operator %s", t.raw))

@@ -136,7 +136,8 @@ func (sc *scanner) partitions() []*partition {
 				continue
 			}
 			skip = false
-			if p := t.data.get(k); p != nil && (sc.w.tokens == nil || p.token >= sc.w.tokens.lo && p.token <= sc.w.tokens.hi) {
+			if p := t.data.get(k); p != nil && (sc.w.tokens == nil ||
+				p.token >= sc.w.tokens.lo && p.token <= sc.w.tokens.hi) {
 				out = append(out, p)
 			}
 		}

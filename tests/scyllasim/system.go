@@ -217,7 +217,10 @@ func (s *Sim) tabletStreamRows(n *node, streams bool) []sysRow {
 		var before *generation
 		for _, g := range s.generationsOf(t, n) {
 			at := func(state int, id []byte) sysRow {
-				return sysRow{"keyspace_name": t.ks.name, "table_name": t.name, "timestamp": time.UnixMicro(g.start), "stream_state": state, "stream_id": id}
+				return sysRow{
+					"keyspace_name": t.ks.name, "table_name": t.name, "timestamp": time.UnixMicro(g.start),
+					"stream_state": state, "stream_id": id,
+				}
 			}
 			if !streams {
 				out = append(out, at(0, nil))

@@ -45,7 +45,9 @@ func (s *Sim) scyllaTableRows() []sysRow {
 	var out []sysRow
 	s.eachTable(func(t *table) {
 		if t.base != nil {
-			out = append(out, sysRow{"keyspace_name": t.ks.name, "table_name": t.name, "partitioner": "com.scylladb.dht.CDCPartitioner"})
+			out = append(out, sysRow{
+				"keyspace_name": t.ks.name, "table_name": t.name, "partitioner": "com.scylladb.dht.CDCPartitioner",
+			})
 		}
 	})
 	return out

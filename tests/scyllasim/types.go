@@ -61,14 +61,18 @@ var simpleTypes = map[string]kind{
 }
 
 var kindNames = map[kind]string{
-	kText: "text", kASCII: "ascii", kInt: "int", kBigint: "bigint", kSmallint: "smallint", kTinyint: "tinyint", kBoolean: "boolean",
-	kUUID: "uuid", kTimeUUID: "timeuuid", kTimestamp: "timestamp", kBlob: "blob", kDouble: "double", kFloat: "float", kInet: "inet",
+	kText: "text", kASCII: "ascii", kInt: "int", kBigint: "bigint",
+	kSmallint: "smallint", kTinyint: "tinyint", kBoolean: "boolean",
+	kUUID: "uuid", kTimeUUID: "timeuuid", kTimestamp: "timestamp",
+	kBlob: "blob", kDouble: "double", kFloat: "float", kInet: "inet",
 }
 
 var wireTypes = map[kind]datatype.DataType{
-	kText: datatype.Varchar, kASCII: datatype.Ascii, kInt: datatype.Int, kBigint: datatype.Bigint, kSmallint: datatype.Smallint,
-	kTinyint: datatype.Tinyint, kBoolean: datatype.Boolean, kUUID: datatype.Uuid, kTimeUUID: datatype.Timeuuid,
-	kTimestamp: datatype.Timestamp, kBlob: datatype.Blob, kDouble: datatype.Double, kFloat: datatype.Float, kInet: datatype.Inet,
+	kText: datatype.Varchar, kASCII: datatype.Ascii, kInt: datatype.Int, kBigint: datatype.Bigint,
+	kSmallint: datatype.Smallint,
+	kTinyint:  datatype.Tinyint, kBoolean: datatype.Boolean, kUUID: datatype.Uuid, kTimeUUID: datatype.Timeuuid,
+	kTimestamp: datatype.Timestamp, kBlob: datatype.Blob, kDouble: datatype.Double, kFloat: datatype.Float,
+	kInet: datatype.Inet,
 }
 
 func (t *cqlType) collection() bool { return t.kind >= kMap }
@@ -133,7 +137,8 @@ func (t *cqlType) width() int {
 // check refuses bytes that are not a value of the type.
 func (t *cqlType) check(b []byte) error {
 	if w := t.width(); w != 0 && len(b) != w {
-		return invalid("Exception while binding column: marshaling error: Validation failed for %s - got %d bytes", t, len(b))
+		return invalid("Exception while binding column: marshaling error: Validation failed for %s - got %d bytes",
+			t, len(b))
 	}
 	if t.collection() {
 		_, err := t.elements(b)

@@ -89,7 +89,9 @@ func stringLiteral(s string, t *cqlType) ([]byte, error) {
 			return encode(t, ip), nil
 		}
 	case kTimestamp:
-		for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05Z0700", "2006-01-02 15:04:05.000Z0700", "2006-01-02"} {
+		for _, layout := range []string{
+			time.RFC3339Nano, "2006-01-02 15:04:05Z0700", "2006-01-02 15:04:05.000Z0700", "2006-01-02",
+		} {
 			if at, err := time.Parse(layout, s); err == nil {
 				return encode(t, at), nil
 			}
@@ -107,7 +109,8 @@ func numberLiteral(x term, t *cqlType) ([]byte, error) {
 		return encode(t, f), nil
 	}
 	w := t.width()
-	if x.kind == tInteger && (t.kind == kInt || t.kind == kBigint || t.kind == kSmallint || t.kind == kTinyint || t.kind == kTimestamp) {
+	if x.kind == tInteger && (t.kind == kInt || t.kind == kBigint || t.kind == kSmallint || t.kind == kTinyint ||
+		t.kind == kTimestamp) {
 		if n, err := strconv.ParseInt(x.text, 10, w*8); err == nil {
 			return encode(t, n), nil
 		}

@@ -51,7 +51,9 @@ func (c container) start() (address string, err error) {
 		testcontainers.WithCmd(strings.Fields(flags)...),
 		testcontainers.WithExposedPorts(port+"/tcp"),
 		testcontainers.WithHostConfigModifier(func(config *dockercontainer.HostConfig) {
-			config.PortBindings = network.PortMap{network.MustParsePort(port + "/tcp"): {{HostIP: published(ip), HostPort: port}}}
+			config.PortBindings = network.PortMap{
+				network.MustParsePort(port + "/tcp"): {{HostIP: published(ip), HostPort: port}},
+			}
 		}),
 		testcontainers.WithLogger(log.NewNoopLogger()),
 	)

@@ -36,7 +36,8 @@ func Scylla(tb testing.TB) []string {
 // scyllaReady waits until ScyllaDB accepts the schema and a write to the outbox. A server that has
 // just started has no generation of CDC streams yet and refuses the write.
 func scyllaReady(ctx context.Context, hosts ...string) error {
-	config := scylla.Config{Hosts: hosts, Keyspace: "ready_" + strings.ReplaceAll(uuid.NewString(), "-", ""), Timeout: patience}
+	config := scylla.Config{Hosts: hosts, Keyspace: "ready_" + strings.ReplaceAll(uuid.NewString(), "-",
+		""), Timeout: patience}
 	return await(ctx, func() error { return scyllaWrites(ctx, config) })
 }
 

@@ -167,7 +167,8 @@ func (r *Reader) pass(ctx context.Context) (found, behind bool, err error) {
 			return false, false, err
 		}
 		if !r.failing {
-			r.config.Logger.Warn("the "+r.config.Name+" reader of the CDC log cannot look for new stream sets, and goes on with those it knows", "error", err)
+			r.config.Logger.Warn("the "+r.config.Name+
+				" reader of the CDC log cannot look for new stream sets, and goes on with those it knows", "error", err)
 		}
 		r.failing, err = true, nil
 	} else {
@@ -285,7 +286,8 @@ func (r *Reader) look(ctx context.Context, now time.Time) (newSets int, err erro
 			// it may have been in use for a while
 			old = set.begin(earliest(r.horizon, set.Start.Add(-Tick)))
 			newSets++
-			r.config.Logger.Info("the "+r.config.Name+" reader of the CDC log reads a new stream set", "start", set.Start, "streams", len(set.Streams))
+			r.config.Logger.Info("the "+r.config.Name+" reader of the CDC log reads a new stream set",
+				"start", set.Start, "streams", len(set.Streams))
 		case old == nil:
 			old = set.begin(r.horizon)
 		}

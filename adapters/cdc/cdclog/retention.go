@@ -40,7 +40,8 @@ func (l *Log) Retention(ctx context.Context) (time.Duration, error) {
 	case err != nil || seconds < 0:
 		return 0, fmt.Errorf("the CDC log of %s keeps rows for %q seconds, which is not understood", table, options["ttl"])
 	case options["delta"] != "full":
-		return 0, fmt.Errorf("the CDC log of %s has no values of columns (delta is %q): %s", table, options["delta"], mend(table, seconds))
+		return 0, fmt.Errorf("the CDC log of %s has no values of columns (delta is %q): %s",
+			table, options["delta"], mend(table, seconds))
 	}
 	return time.Duration(seconds) * time.Second, nil
 }

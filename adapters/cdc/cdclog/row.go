@@ -61,7 +61,8 @@ type MalformedRowError struct {
 }
 
 func (e *MalformedRowError) Error() string {
-	return fmt.Sprintf("log row of %s, event %d of %s: %v", e.At.UTC().Format(time.RFC3339Nano), e.SequenceNumber, e.AggregateID, e.Err)
+	return fmt.Sprintf("log row of %s, event %d of %s: %v",
+		e.At.UTC().Format(time.RFC3339Nano), e.SequenceNumber, e.AggregateID, e.Err)
 }
 
 // Unwrap returns the cause.
@@ -90,8 +91,9 @@ func (r *Row) Record() (record eventsourcing.Record, found bool, err error) {
 	record = eventsourcing.Record{
 		Header: eventsourcing.Header{
 			AggregateType: r.typeOf(),
-			EventID:       id(r.eventID), AggregateID: id(r.aggregateID), SequenceNumber: uint64(max(0, value(r.sequenceNumber))),
-			CommandID: id(r.commandID), CorrelationID: id(r.correlationID), CausationID: id(r.causationID),
+			EventID:       id(r.eventID), AggregateID: id(r.aggregateID),
+			SequenceNumber: uint64(max(0, value(r.sequenceNumber))),
+			CommandID:      id(r.commandID), CorrelationID: id(r.correlationID), CausationID: id(r.causationID),
 			Metadata: r.metadata, CreatedAt: eventsourcing.Timestamp(value(r.createdAt)),
 		},
 		EventType:    value(r.eventType),
@@ -152,7 +154,8 @@ const logColumns = `"cdc$time", "cdc$operation", aggregate_id, aggregate_type, s
 
 func (r *Row) targets() []any {
 	return []any{
-		&r.at, (*int8)(&r.operation), &r.aggregateID, &r.aggregateType, &r.sequenceNumber, &r.eventID, &r.eventType, &r.eventVersion, &r.payload,
+		&r.at, (*int8)(&r.operation), &r.aggregateID, &r.aggregateType, &r.sequenceNumber, &r.eventID, &r.eventType,
+		&r.eventVersion, &r.payload,
 		&r.commandID, &r.correlationID, &r.causationID, &r.metadata, &r.createdAt,
 	}
 }

@@ -79,7 +79,8 @@ func (l *Log) usesTablets(ctx context.Context) (bool, error) {
 		return *tablets, nil
 	}
 	var initial *int
-	err := l.config.Session.Query("SELECT initial_tablets FROM system_schema.scylla_keyspaces WHERE keyspace_name = ?", l.config.Keyspace).
+	err := l.config.Session.Query("SELECT initial_tablets FROM system_schema.scylla_keyspaces WHERE keyspace_name = ?",
+		l.config.Keyspace).
 		WithContext(ctx).Idempotent(true).Scan(&initial)
 	// Errors without details do not implement gocql.RequestError, at least up to v1.18.3.
 	var refused interface{ GetCode() int }
@@ -158,7 +159,9 @@ func (l *Log) streams(ctx context.Context, start time.Time) ([][]byte, error) {
 	return streams, nil
 }
 
-func (l *Log) tabletStreams(ctx context.Context, start time.Time, consistency gocql.Consistency) (streams [][]byte, err error) {
+func (l *Log) tabletStreams(
+	ctx context.Context, start time.Time, consistency gocql.Consistency,
+) (streams [][]byte, err error) {
 	const whole = int8(0) // the stream_state of all streams of the set
 	iter := l.config.Session.Query("SELECT stream_id FROM system.cdc_streams WHERE keyspace_name = ? AND table_name = ? AND timestamp = ? AND stream_state = ?",
 		l.config.Keyspace, l.config.Table, start, whole).WithContext(ctx).Consistency(consistency).Idempotent(true).Iter()
@@ -168,8 +171,11 @@ func (l *Log) tabletStreams(ctx context.Context, start time.Time, consistency go
 	return streams, iter.Close()
 }
 
-func (l *Log) vnodeStreams(ctx context.Context, start time.Time, consistency gocql.Consistency) (streams [][]byte, err error) {
-	iter := l.config.Session.Query("SELECT streams FROM system_distributed.cdc_streams_descriptions_v2 WHERE time = ?", start).
+func (l *Log) vnodeStreams(
+	ctx context.Context, start time.Time, consistency gocql.Consistency,
+) (streams [][]byte, err error) {
+	iter := l.config.Session.Query("SELECT streams FROM system_distributed.cdc_streams_descriptions_v2 WHERE time = ?",
+		start).
 		WithContext(ctx).Consistency(consistency).Idempotent(true).Iter()
 	for ofRange := [][]byte(nil); iter.Scan(&ofRange); ofRange = nil {
 		streams = append(streams, ofRange...)

@@ -74,7 +74,8 @@ func (h *Hub) Subscribe(name string) (*Subscription, error) {
 
 // tooOld returns the error for a consumer whose offset has expired.
 func (h *Hub) tooOld(c *consumer) error {
-	return fmt.Errorf("%w: it is at %s, and the log starts at %s", ports.ErrOffsetExpired, show(h.offset(c)), show(h.floor()))
+	return fmt.Errorf("%w: it is at %s, and the log starts at %s",
+		ports.ErrOffsetExpired, show(h.offset(c)), show(h.floor()))
 }
 
 // End is the end of the feed at some time, for a consumer that continues there.

@@ -171,7 +171,8 @@ func (h *Hub) Report(err error) {
 		h.config.OnMalformed(malformed)
 		h.reported.put(place, struct{}{})
 	}
-	h.config.Logger.Error("a row of the log is no record; its consumers find it missing and read the event store", "error", err)
+	h.config.Logger.Error("a row of the log is no record; its consumers find it missing and read the event store",
+		"error", err)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stats.Malformed++

@@ -78,7 +78,8 @@ func (h *Hub) take(c *consumer, read []Entry, end uint64) {
 	for _, e := range read {
 		was, known := h.known.get(e.key())
 		switch {
-		case have[e.key()], known && was.number == 0, !known && e.at.After(yetToCome), known && was.number < c.next, was.number >= end:
+		case have[e.key()], known && was.number == 0, !known && e.at.After(yetToCome), known && was.number < c.next,
+			was.number >= end:
 		default:
 			have[e.key()] = true
 			c.page = append(c.page, e)
@@ -107,7 +108,9 @@ func arrange(page []Entry) {
 		for i, place := range at {
 			entries[i] = page[place]
 		}
-		slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(a.record.SequenceNumber, b.record.SequenceNumber) })
+		slices.SortStableFunc(entries, func(a, b Entry) int {
+			return cmp.Compare(a.record.SequenceNumber, b.record.SequenceNumber)
+		})
 		for i, place := range at {
 			page[place] = entries[i]
 		}

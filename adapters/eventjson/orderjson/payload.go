@@ -58,7 +58,8 @@ func toPayload(event order.Event) (name string, payload any, err error) {
 	case order.OrderConfirmed:
 		return confirmed, confirmedV1{PaymentReference: &e.PaymentReference}, eventjson.CheckText(e.PaymentReference)
 	case order.OrderShipped:
-		return shipped, shippedV1{Carrier: &e.Carrier, TrackingNumber: &e.TrackingNumber}, eventjson.CheckText(e.Carrier, e.TrackingNumber)
+		return shipped, shippedV1{Carrier: &e.Carrier, TrackingNumber: &e.TrackingNumber},
+			eventjson.CheckText(e.Carrier, e.TrackingNumber)
 	case order.OrderDelivered:
 		return delivered, deliveredV1{}, nil
 	case order.OrderCancelled:

@@ -30,7 +30,9 @@ func schemas() map[string]eventjson.Schema[order.Event] {
 		confirmed:    {Decode: eventjson.Read(confirmedV1.event)},
 		shipped:      {Decode: eventjson.Read(shippedV1.event)},
 		delivered:    {Decode: eventjson.Read(deliveredV1.event)},
-		cancelled:    {Decode: eventjson.Read(cancelledV2.event), Upcasters: []eventjson.Upcaster{eventjson.Upcast(cancelledV1.next)}},
+		cancelled: {Decode: eventjson.Read(cancelledV2.event), Upcasters: []eventjson.Upcaster{
+			eventjson.Upcast(cancelledV1.next),
+		}},
 	}
 }
 

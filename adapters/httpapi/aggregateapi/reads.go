@@ -185,7 +185,8 @@ func (s Reads) Page(c *endpoint.Call, table, key string) (ports.RowPage, error) 
 		})
 		if errors.Is(err, ports.ErrUnavailable) && !errors.Is(err, endpoint.ErrStopping) && c.Context().Err() == nil {
 			return ports.RowPage{}, endpoint.NewProblem(http.StatusServiceUnavailable, endpoint.CodeViewBehind, fmt.Sprintf(
-				"the list does not have event %d of %s %s yet; try again, or ask without min_sequence", sequence, s.noun(), id))
+				"the list does not have event %d of %s %s yet; try again, or ask without min_sequence",
+				sequence, s.noun(), id))
 		}
 		if err != nil {
 			return ports.RowPage{}, err

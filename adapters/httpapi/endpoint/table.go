@@ -100,7 +100,8 @@ func (s *Subject) missingOfConsumer() *Problem {
 	if s.Known != nil {
 		switch known := s.Known(); {
 		case slices.Contains(known, s.Consumer):
-			return NewProblem(http.StatusNotFound, CodeNotFound, fmt.Sprintf("%s has not parked this %s", s.Consumer, s.noun()))
+			return NewProblem(http.StatusNotFound, CodeNotFound,
+				fmt.Sprintf("%s has not parked this %s", s.Consumer, s.noun()))
 		case len(known) > 0:
 			return s.missingName("consumer", s.Consumer)
 		}
@@ -212,7 +213,8 @@ func fromTransport(ctx context.Context, err error, about *Subject) *Problem {
 		return NewProblem(http.StatusGatewayTimeout, CodeTimeout, "there was no answer in time; "+about.doubt()).
 			Because(slog.LevelWarn, err)
 	default:
-		return NewProblem(http.StatusInternalServerError, CodeInternal, "an internal error; the log of the service says more").
+		return NewProblem(http.StatusInternalServerError, CodeInternal,
+			"an internal error; the log of the service says more").
 			Because(slog.LevelError, err)
 	}
 }

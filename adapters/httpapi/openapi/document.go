@@ -59,7 +59,8 @@ func (d *describer) operation(op endpoint.Operation) *huma.Operation {
 	}
 	for _, rule := range op.Rules {
 		sentence := rule.String()
-		described.Description = strings.TrimSpace(described.Description + " " + strings.ToUpper(sentence[:1]) + sentence[1:] + ".")
+		described.Description = strings.TrimSpace(described.Description + " " + strings.ToUpper(sentence[:1]) +
+			sentence[1:] + ".")
 	}
 	for _, p := range op.Parameters {
 		described.Parameters = append(described.Parameters, &huma.Param{
@@ -136,7 +137,8 @@ func (d *describer) problems() map[string]*huma.Response {
 		}
 		if status == http.StatusServiceUnavailable {
 			response.Headers = map[string]*huma.Header{"Retry-After": {
-				Description: "Try again after so many seconds.", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: new(1.0)},
+				Description: "Try again after so many seconds.",
+				Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: new(1.0)},
 			}}
 		}
 		described[problemName(status)] = response

@@ -20,7 +20,9 @@ type resetBody struct {
 // Members implements [endpoint.Describer].
 func (resetBody) Members() map[string]endpoint.Schema {
 	return map[string]endpoint.Schema{"from": {
-		Type: endpoint.TypeString, AnyOf: []endpoint.Schema{{Enum: []any{"begin", "now"}}, {Format: endpoint.FormatDateTime}},
+		Type: endpoint.TypeString, AnyOf: []endpoint.Schema{
+			{Enum: []any{"begin", "now"}}, {Format: endpoint.FormatDateTime},
+		},
 	}}
 }
 

@@ -63,7 +63,8 @@ const tag = "operations"
 
 // New returns the routes for operators.
 func New(config Config) (endpoint.Resource, error) {
-	if config.Consumers == nil || config.Tables == nil || config.Now == nil || config.Parked != nil && config.Records == nil {
+	if config.Consumers == nil || config.Tables == nil || config.Now == nil ||
+		config.Parked != nil && config.Records == nil {
 		return endpoint.Resource{}, errors.New("routes for operators: a port is missing")
 	}
 	r := routes{config}

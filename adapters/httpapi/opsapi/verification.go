@@ -70,7 +70,8 @@ func verify(
 
 func verified(report ports.VerifyReport) verificationDocument {
 	document := verificationDocument{
-		Orders: report.Aggregates, Events: report.Events, Rows: report.Rows, Skipped: report.Skipped, Repaired: report.Repaired,
+		Orders: report.Aggregates, Events: report.Events, Rows: report.Rows, Skipped: report.Skipped,
+		Repaired:    report.Repaired,
 		Differences: report.Differences,
 	}
 	for _, d := range report.Shown {

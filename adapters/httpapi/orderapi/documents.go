@@ -88,8 +88,9 @@ func orderOf(table *projection.Table, row projection.Row) (orderDocument, error)
 		return orderDocument{}, err
 	}
 	document := orderDocument{
-		OrderID: v.UUID("order_id"), CustomerID: v.Text("customer_id"), Status: v.Text("status"), Currency: v.Text("currency"),
-		Total: v.Number("total"), Items: []lineDocument{}, PaymentReference: v.Text("payment_reference"),
+		OrderID: v.UUID("order_id"), CustomerID: v.Text("customer_id"), Status: v.Text("status"),
+		Currency: v.Text("currency"),
+		Total:    v.Number("total"), Items: []lineDocument{}, PaymentReference: v.Text("payment_reference"),
 		Carrier: v.Text("carrier"), TrackingNumber: v.Text("tracking_number"), CancelReason: v.Text("cancel_reason"),
 		SequenceNumber: v.Number("sequence_number"), CreatedAt: v.Time("created_at"), UpdatedAt: v.Time("updated_at"),
 	}
@@ -106,7 +107,8 @@ func summary(table *projection.Table, row projection.Row) (summaryDocument, erro
 		return summaryDocument{}, err
 	}
 	document := summaryDocument{
-		OrderID: v.UUID("order_id"), CustomerID: v.Text("customer_id"), Status: v.Text("status"), Currency: v.Text("currency"),
+		OrderID: v.UUID("order_id"), CustomerID: v.Text("customer_id"), Status: v.Text("status"),
+		Currency:       v.Text("currency"),
 		SequenceNumber: v.Number("sequence_number"), CreatedAt: v.Time("created_at"),
 	}
 	if table.Name == listBySKU {

@@ -172,7 +172,8 @@ func (c *Client) Once(ctx context.Context, r Request, out any) error {
 		return nil
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("what answers at %s is not orderflow: its answer to %s %s cannot be read (%w)", c.base, r.Method, r.Path, err)
+		return fmt.Errorf("what answers at %s is not orderflow: its answer to %s %s cannot be read (%w)",
+			c.base, r.Method, r.Path, err)
 	}
 	return nil
 }

@@ -118,7 +118,9 @@ func Find(statuses []Status, name string) (Status, error) {
 		}
 		names = append(names, s.Name)
 	}
-	return Status{}, &NoSuchError{Text: fmt.Sprintf("there is no consumer %s; there are: %s", name, strings.Join(names, ", "))}
+	return Status{}, &NoSuchError{
+		Text: fmt.Sprintf("there is no consumer %s; there are: %s", name, strings.Join(names, ", ")),
+	}
 }
 
 // ErrNoSuch is the error for an unknown name.

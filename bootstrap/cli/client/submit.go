@@ -78,7 +78,8 @@ func (s SubmitService) Events(ctx context.Context, orderID uuid.UUID) ([]submiss
 			CommandID uuid.UUID `json:"command_id"`
 		} `json:"events"`
 	}
-	err := s.Do(ctx, Request{Method: http.MethodGet, Path: "/v1/orders/" + orderID.String() + "/events", Patient: true}, &answer)
+	err := s.Do(ctx, Request{Method: http.MethodGet, Path: "/v1/orders/" + orderID.String() + "/events", Patient: true},
+		&answer)
 	var refused *Problem
 	if errors.As(err, &refused) && refused.isAboutTheCommand() {
 		return nil, nil

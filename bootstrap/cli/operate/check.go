@@ -63,14 +63,16 @@ Exit status: 0 when the service has answered. With --check it is 3 when somethin
 			if err := check.validate(cmd); err != nil {
 				return err
 			}
-			return sh.Attached(cmd, shell.OnlyReads, func(ctx context.Context, c *client.Client) error { return sh.consumers(ctx, c, check) })
+			return sh.Attached(cmd, shell.OnlyReads,
+				func(ctx context.Context, c *client.Client) error { return sh.consumers(ctx, c, check) })
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&check.what, "check", "", "exit status 3 when something is wrong: all, or ready")
 	flags.Lookup("check").NoOptDefVal = checkAll
 	flags.StringSliceVar(&check.only, "only", nil, "names of the consumers to look at (default all)")
-	flags.DurationVar(&check.maxLag, "max-lag", 0, "with --check, the highest age of an event that a consumer has not handled (default: any)")
+	flags.DurationVar(&check.maxLag, "max-lag", 0,
+		"with --check, the highest age of an event that a consumer has not handled (default: any)")
 	flags.IntVar(&check.maxParked, "max-parked", 0, "with --check, the highest number of parked orders of a consumer")
 	shell.OnlyReads.Declare(cmd)
 	cmd.AddCommand(sh.pauseCommand(), sh.resumeCommand(), sh.resetCommand(), sh.rebuildCommand())
@@ -118,7 +120,9 @@ func (sh tools) consumers(ctx context.Context, c *client.Client, check consumerC
 }
 
 // wrong returns what is wrong with the service and its consumers.
-func (sh tools) wrong(ctx context.Context, c *client.Client, statuses []client.Status, check consumerCheck) (texts []string, err error) {
+func (sh tools) wrong(
+	ctx context.Context, c *client.Client, statuses []client.Status, check consumerCheck,
+) (texts []string, err error) {
 	if c.Passive {
 		return []string{"no service runs"}, nil
 	}

@@ -50,7 +50,8 @@ func PrintConsumers(out io.Writer, statuses []client.Status, now time.Time) erro
 		if s.Holder != nil {
 			process = s.Holder.Address
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%d (v%d)\t%s\n", s.Name, state, events, age, headroom, parked, s.Live.Number, s.Live.Version, process)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%d (v%d)\t%s\n",
+			s.Name, state, events, age, headroom, parked, s.Live.Number, s.Live.Version, process)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -89,7 +90,8 @@ func printFailure(out io.Writer, s client.Status) {
 	if f.Kind != "" {
 		kind = " (" + f.Kind + ")"
 	}
-	fmt.Fprintf(out, "\n%s: stuck on %s since %s, %d attempts%s: %s\n", s.Name, where, f.Since.Format(time.RFC3339), f.Attempts, kind, f.Error)
+	fmt.Fprintf(out, "\n%s: stuck on %s since %s, %d attempts%s: %s\n",
+		s.Name, where, f.Since.Format(time.RFC3339), f.Attempts, kind, f.Error)
 }
 
 func printRebuild(out io.Writer, s client.Status) {
@@ -105,7 +107,8 @@ func printRebuild(out io.Writer, s client.Status) {
 		}
 		fmt.Fprintf(out, "\n%s: %s generation %d: %d%s orders\n", s.Name, r.Phase, r.Generation.Number, r.Done, of)
 	case "refused":
-		fmt.Fprintf(out, "\n%s: generation %d is refused, generation %d stays live\n", s.Name, r.Generation.Number, s.Live.Number)
+		fmt.Fprintf(out, "\n%s: generation %d is refused, generation %d stays live\n",
+			s.Name, r.Generation.Number, s.Live.Number)
 		if r.Report != nil {
 			PrintDifferences(out, r.Report)
 		}
@@ -137,7 +140,8 @@ func PrintIdle(out io.Writer, statuses []client.Status) {
 		case !s.Lag.Known:
 			fmt.Fprintf(out, "no service runs, so consumer %s does not work: what it has not handled yet counts as a difference\n", s.Name)
 		case s.Lag.Events > 0:
-			fmt.Fprintf(out, "no service runs, so consumer %s stays %d events behind: they count as differences\n", s.Name, s.Lag.Events)
+			fmt.Fprintf(out, "no service runs, so consumer %s stays %d events behind: they count as differences\n",
+				s.Name, s.Lag.Events)
 		}
 	}
 }

@@ -58,7 +58,9 @@ resumed. Then it continues where it was. Other consumers are not affected.`,
 }
 
 func (sh tools) pause(ctx context.Context, c *client.Client, name string, atMost time.Duration) error {
-	if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(name) + "/pause"}, nil); err != nil {
+	if err := c.Do(ctx, client.Request{
+		Method: http.MethodPost, Path: client.ConsumerPath(name) + "/pause",
+	}, nil); err != nil {
 		return c.Known(ctx, name, err)
 	}
 	deadline := time.Now().Add(atMost)
@@ -90,7 +92,9 @@ func (sh tools) resumeCommand() *cobra.Command {
 		Short: "Start a consumer that is paused or has failed",
 		Args:  needs("NAME"),
 		RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
-			if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(args[0]) + "/resume"}, nil); err != nil {
+			if err := c.Do(ctx, client.Request{
+				Method: http.MethodPost, Path: client.ConsumerPath(args[0]) + "/resume",
+			}, nil); err != nil {
 				return c.Known(ctx, args[0], err)
 			}
 			_, err := fmt.Fprintf(sh.Out, "%s is resumed\n", args[0])
@@ -148,7 +152,9 @@ func (sh tools) reset(ctx context.Context, c *client.Client, name string, body r
 	var answer struct {
 		Consequence string `json:"consequence"`
 	}
-	if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(name) + "/reset", Body: body}, &answer); err != nil {
+	if err := c.Do(ctx, client.Request{
+		Method: http.MethodPost, Path: client.ConsumerPath(name) + "/reset", Body: body,
+	}, &answer); err != nil {
 		return c.Known(ctx, name, err)
 	}
 	done := name + " is reset"

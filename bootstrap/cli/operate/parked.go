@@ -196,7 +196,8 @@ func (sh tools) showParked(ctx context.Context, c *client.Client, consumer, orde
 	}
 	fmt.Fprintln(sh.Out, "\nwaiting:")
 	for _, e := range d.Waiting {
-		fmt.Fprintf(table, "  %d\t%s\tv%d\t%s\t%s\n", e.SequenceNumber, e.EventType, e.EventVersion, e.CreatedAt.Format(time.RFC3339), e.EventID)
+		fmt.Fprintf(table, "  %d\t%s\tv%d\t%s\t%s\n",
+			e.SequenceNumber, e.EventType, e.EventVersion, e.CreatedAt.Format(time.RFC3339), e.EventID)
 	}
 	return table.Flush()
 }
@@ -229,7 +230,9 @@ func (sh tools) retryAllParked(ctx context.Context, c *client.Client, consumer s
 		NotTried    int           `json:"not_tried"`
 		Error       string        `json:"error"`
 	}
-	if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(consumer) + "/retry-parked", Slow: true}, &answer); err != nil {
+	if err := c.Do(ctx, client.Request{
+		Method: http.MethodPost, Path: client.ConsumerPath(consumer) + "/retry-parked", Slow: true,
+	}, &answer); err != nil {
 		return c.Known(ctx, consumer, err)
 	}
 	fmt.Fprintf(sh.Out, "%d orders are no longer parked, %d still fail\n", answer.Released, len(answer.StillParked))
@@ -253,7 +256,9 @@ func (sh tools) skipParked(ctx context.Context, c *client.Client, consumer, orde
 		return c.Known(ctx, consumer, err)
 	}
 	body := map[string]any{"reason": reason, "sequence_number": d.Parked.SequenceNumber}
-	err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: parkedPath(consumer, order) + "/skip", Body: body, Slow: true}, nil)
+	err := c.Do(ctx, client.Request{
+		Method: http.MethodPost, Path: parkedPath(consumer, order) + "/skip", Body: body, Slow: true,
+	}, nil)
 	still := stillParked(err)
 	if err != nil && still == nil {
 		return err

@@ -97,7 +97,10 @@ func (sh tools) rebuild(ctx context.Context, c *client.Client, name string, opti
 	}
 	status, err := sh.watchRebuild(ctx, c, name, before.Rebuild)
 	if ctx.Err() != nil {
-		return &shell.Interruption{Means: "the rebuild of " + name + " continues, in the running service or in the next one", Err: context.Cause(ctx)}
+		return &shell.Interruption{
+			Means: "the rebuild of " + name + " continues, in the running service or in the next one",
+			Err:   context.Cause(ctx),
+		}
 	}
 	if err != nil {
 		return err
@@ -107,7 +110,9 @@ func (sh tools) rebuild(ctx context.Context, c *client.Client, name string, opti
 
 // watchRebuild waits for the end of the rebuild after the one in before. before is nil when there
 // was none.
-func (sh tools) watchRebuild(ctx context.Context, c *client.Client, name string, before *client.RebuildStatus) (client.Status, error) {
+func (sh tools) watchRebuild(
+	ctx context.Context, c *client.Client, name string, before *client.RebuildStatus,
+) (client.Status, error) {
 	progress := &rebuildProgress{sh: sh}
 	defer progress.end()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
@@ -142,7 +147,8 @@ func (sh tools) rebuilt(name string, status client.Status) error {
 		switch {
 		case r.Report == nil:
 		case r.Report.Events > 0:
-			text += fmt.Sprintf(": %d orders, and %d events and %d rows compared", r.Report.Orders, r.Report.Events, r.Report.Rows)
+			text += fmt.Sprintf(": %d orders, and %d events and %d rows compared",
+				r.Report.Orders, r.Report.Events, r.Report.Rows)
 		default:
 			text += fmt.Sprintf(": %d orders, not compared with anything", r.Report.Orders)
 		}

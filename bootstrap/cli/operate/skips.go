@@ -46,10 +46,14 @@ order, and on a store that cannot replace the rows of one order.`,
 		RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 			sequence, err := strconv.ParseUint(args[2], 10, 63)
 			if err != nil || sequence == 0 {
-				return &shell.UsageError{Err: fmt.Errorf("EVENT: %q is not the number of an event, which is 1 or more", args[2])}
+				return &shell.UsageError{
+					Err: fmt.Errorf("EVENT: %q is not the number of an event, which is 1 or more", args[2]),
+				}
 			}
 			body := map[string]any{"aggregate_id": args[1], "sequence_number": sequence}
-			err = c.Do(ctx, client.Request{Method: http.MethodPost, Path: client.ConsumerPath(args[0]) + "/unskip", Body: body, Slow: true}, nil)
+			err = c.Do(ctx, client.Request{
+				Method: http.MethodPost, Path: client.ConsumerPath(args[0]) + "/unskip", Body: body, Slow: true,
+			}, nil)
 			if err != nil {
 				return c.Known(ctx, args[0], err)
 			}

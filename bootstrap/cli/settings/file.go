@@ -56,7 +56,8 @@ func readSettings(path string, root *yaml.Node) ([]setting, error) {
 		return nil, nil
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("%s:%d: the file must map names of settings to values, such as log-level: debug", path, root.Line)
+		return nil, fmt.Errorf("%s:%d: the file must map names of settings to values, such as log-level: debug",
+			path, root.Line)
 	}
 	var all []setting
 	var errs []error

@@ -118,7 +118,8 @@ func (l *layering) checkEnvironment(env map[string]string) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		if !slices.Contains(variables, name) && !kubernetes.MatchString(name) && !testing.MatchString(name) {
-			errs = append(errs, fmt.Errorf("the environment variable %s is no setting; the nearest one is %s", name, Nearest(name, variables)))
+			errs = append(errs, fmt.Errorf("the environment variable %s is no setting; the nearest one is %s",
+				name, Nearest(name, variables)))
 		}
 	}
 	return errors.Join(errs...)
@@ -145,7 +146,8 @@ func (l *layering) file(path string, file []setting) error {
 	for _, s := range file {
 		where := fmt.Sprintf("%s:%d: %s", path, s.line, s.name)
 		if !slices.Contains(l.known, s.name) {
-			errs = append(errs, fmt.Errorf("%s:%d: unknown setting %q; the nearest one is %s", path, s.line, s.name, Nearest(s.name, l.known)))
+			errs = append(errs, fmt.Errorf("%s:%d: unknown setting %q; the nearest one is %s",
+				path, s.line, s.name, Nearest(s.name, l.known)))
 			continue
 		}
 		if s.name == ConfigFlag {

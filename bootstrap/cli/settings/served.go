@@ -118,7 +118,8 @@ func Recall(dir string) (*Served, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s cannot be read: %w; %s", s.path, err, serveAgain)
 	case file.Format != servedFormat:
-		return nil, fmt.Errorf("%s has format %d, and this version of the program knows format %d; %s", s.path, file.Format, servedFormat, serveAgain)
+		return nil, fmt.Errorf("%s has format %d, and this version of the program knows format %d; %s",
+			s.path, file.Format, servedFormat, serveAgain)
 	}
 	s.settings = file.Settings
 	return s, nil
@@ -151,7 +152,8 @@ func (s *Served) Fill(flags *pflag.FlagSet, rules Rules, origins Origins) error 
 	for name, served := range s.settings {
 		flag := flags.Lookup(name)
 		if _, ok := rules[name]; !ok || flag == nil {
-			return fmt.Errorf("%s has a setting that this version of the program does not know: %s; %s", s.path, name, serveAgain)
+			return fmt.Errorf("%s has a setting that this version of the program does not know: %s; %s",
+				s.path, name, serveAgain)
 		}
 		if flag.Changed {
 			continue

@@ -109,7 +109,8 @@ func (sh *Shell) Attached(cmd *cobra.Command, n Need, use func(context.Context, 
 // checkURL refuses an address that cannot belong to a service.
 func checkURL(address string) error {
 	parsed, err := url.Parse(address)
-	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" {
+	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || parsed.RawQuery != "" ||
+		parsed.Fragment != "" {
 		return Bad("url", "%q is not an address such as http://127.0.0.1:8080", address)
 	}
 	return nil
@@ -213,7 +214,8 @@ func (sh *Shell) adopt(cmd *cobra.Command, n Need) (remember bool, err error) {
 	served, err := settings.Recall(data)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(filepath.Join(data, storeMark)); err == nil {
-			return !n.passive(), sh.needsSink(cmd, n, data+" was last served by a version that did not write down its settings")
+			return !n.passive(), sh.needsSink(cmd, n,
+				data+" was last served by a version that did not write down its settings")
 		}
 		return !n.passive(), nil
 	}
@@ -258,7 +260,9 @@ func (sh *Shell) checkPassword(n Need) error {
 }
 
 // WithService returns the RunE of a command that needs a service as it has declared.
-func (sh *Shell) WithService(run func(ctx context.Context, c *client.Client, args []string) error) func(*cobra.Command, []string) error {
+func (sh *Shell) WithService(
+	run func(ctx context.Context, c *client.Client, args []string) error,
+) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		return sh.Attached(cmd, NeedOf(cmd), func(ctx context.Context, c *client.Client) error { return run(ctx, c, args) })
 	}

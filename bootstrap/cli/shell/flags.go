@@ -29,10 +29,13 @@ func (sh *Shell) Equip(root *cobra.Command) {
 	flags.StringVar(&sh.Config.Listen, "listen", sh.Config.Listen, "address of the HTTP API; port 0 takes a free one")
 	flags.StringSliceVar(&sh.Config.AllowedHosts, "allowed-hosts", nil,
 		"names that requests may have in Host besides localhost (default any, and on a loopback address no others)")
-	flags.DurationVar(&sh.Config.Retention, "retention", sh.Config.Retention, "how long the change feed keeps events; the event store keeps them for ever")
-	flags.StringVar(&sh.Config.Sink, "sink", sh.Config.Sink, "where events are published as CloudEvents: stdout, none, redpanda or file:PATH (default file:DATA/order-events.jsonl)")
+	flags.DurationVar(&sh.Config.Retention, "retention", sh.Config.Retention,
+		"how long the change feed keeps events; the event store keeps them for ever")
+	flags.StringVar(&sh.Config.Sink, "sink", sh.Config.Sink,
+		"where events are published as CloudEvents: stdout, none, redpanda or file:PATH (default file:DATA/order-events.jsonl)")
 	flags.IntVar(&sh.Config.Lanes, "lanes", sh.Config.Lanes, "orders that each consumer handles at once")
-	flags.IntVar(&sh.Config.PublishLanes, "publish-lanes", sh.Config.PublishLanes, "orders that the publisher handles at once; batches are made of them")
+	flags.IntVar(&sh.Config.PublishLanes, "publish-lanes", sh.Config.PublishLanes,
+		"orders that the publisher handles at once; batches are made of them")
 	flags.StringSliceVar(&sh.Config.Consumers, "consumers", nil, "consumers that may run in this process (default all)")
 	flags.StringVar((*string)(&sh.Config.PublishFrom), "publish-from", string(sh.Config.PublishFrom),
 		"what a new target of the publisher gets: beginning (every event) or now (new events)")
@@ -40,9 +43,12 @@ func (sh *Shell) Equip(root *cobra.Command) {
 		"time between two background checks of all orders")
 	flags.IntVar(&sh.Config.ReconcileRate, "reconcile-rate", sh.Config.ReconcileRate,
 		"orders a second in a background check; with 1000, 10 million orders take 2h47m")
-	flags.DurationVar(&sh.Config.Heartbeat, "heartbeat", sh.Config.Heartbeat, "time between two heartbeats through the change feed")
-	flags.DurationVar(&sh.Config.RollbackGrace, "rollback-grace", sh.Config.RollbackGrace, "how long the previous generation of a view is kept after a rebuild")
-	flags.DurationVar(&sh.Config.ShutdownTimeout, "shutdown-timeout", sh.Config.ShutdownTimeout, "highest duration of each step of a stop")
+	flags.DurationVar(&sh.Config.Heartbeat, "heartbeat", sh.Config.Heartbeat,
+		"time between two heartbeats through the change feed")
+	flags.DurationVar(&sh.Config.RollbackGrace, "rollback-grace", sh.Config.RollbackGrace,
+		"how long the previous generation of a view is kept after a rebuild")
+	flags.DurationVar(&sh.Config.ShutdownTimeout, "shutdown-timeout", sh.Config.ShutdownTimeout,
+		"highest duration of each step of a stop")
 	flags.StringVar(&sh.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&sh.logFormat, "log-format", "text", "text or json")
 	sh.scyllaFlags(flags)

@@ -110,7 +110,8 @@ func (sh *Shell) usage(cmd *cobra.Command, out io.Writer) error {
 		}
 	}
 	if !whole {
-		fmt.Fprintf(&b, "\n'%s --%s' shows the flags about the service, too, and so does 'orderflow serve --help'.\n", cmd.CommandPath(), helpAllFlag)
+		fmt.Fprintf(&b, "\n'%s --%s' shows the flags about the service, too, and so does 'orderflow serve --help'.\n",
+			cmd.CommandPath(), helpAllFlag)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

@@ -17,13 +17,16 @@ type redpandaOptions struct {
 
 func (sh *Shell) redpandaFlags(flags *pflag.FlagSet) {
 	c, o := &sh.Config.Redpanda, &sh.redpanda
-	flags.StringSliceVar(&c.Brokers, "brokers", nil, "brokers of Redpanda or Kafka to connect to first, host:port, with commas between them")
+	flags.StringSliceVar(&c.Brokers, "brokers", nil,
+		"brokers of Redpanda or Kafka to connect to first, host:port, with commas between them")
 	flags.StringVar((*string)(&sh.Config.Source), "source", string(sh.Config.Source),
 		"where projections read events: cdc (the change feed of the store) or redpanda (the topic, whose partitions processes share)")
-	flags.StringVar(&sh.Config.GroupPrefix, "group-prefix", sh.Config.GroupPrefix, "prefix of the consumer groups of the projections")
+	flags.StringVar(&sh.Config.GroupPrefix, "group-prefix", sh.Config.GroupPrefix,
+		"prefix of the consumer groups of the projections")
 	flags.StringVar(&c.Topic.Name, "topic", c.Topic.Name, "topic that events are published to and read from")
 	flags.Int32Var(&c.Topic.Partitions, "topic-partitions", 12, "partitions, when the topic is created")
-	flags.Int16Var(&c.Topic.ReplicationFactor, "topic-replication-factor", 0, "copies of each partition, when the topic is created (default: the brokers')")
+	flags.Int16Var(&c.Topic.ReplicationFactor, "topic-replication-factor", 0,
+		"copies of each partition, when the topic is created (default: the brokers')")
 	flags.BoolVar(&c.Topic.MustExist, "topic-must-exist", false, "do not create the topic")
 	flags.StringVar((*string)(&c.Compression), "topic-compression", "none", "compression of messages: none, zstd or lz4")
 	flags.BoolVar(&c.Metadata, "topic-metadata", false, "also publish the metadata of events, which may name users")
@@ -32,10 +35,13 @@ func (sh *Shell) redpandaFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.settings.CA, "redpanda-ca", "", "file with the certificates to trust (default: those of the system)")
 	flags.StringVar(&o.settings.Cert, "redpanda-cert", "", "file with the client's certificate")
 	flags.StringVar(&o.settings.Key, "redpanda-key", "", "file with the key of the client's certificate")
-	flags.StringVar(&o.settings.ServerName, "redpanda-server-name", "", "name that the brokers' certificates must be for (default: the address)")
-	flags.StringVar((*string)(&o.user.Mechanism), "redpanda-sasl", "", "SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 (the default)")
+	flags.StringVar(&o.settings.ServerName, "redpanda-server-name", "",
+		"name that the brokers' certificates must be for (default: the address)")
+	flags.StringVar((*string)(&o.user.Mechanism), "redpanda-sasl", "",
+		"SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 (the default)")
 	flags.StringVar(&o.user.Username, "redpanda-username", "", "user (default: none)")
-	flags.StringVar(&o.user.Password, "redpanda-password", "", "password; better in the environment than on the command line")
+	flags.StringVar(&o.user.Password, "redpanda-password", "",
+		"password; better in the environment than on the command line")
 }
 
 // complete fills in the configuration when all flags are known.

@@ -50,7 +50,8 @@ func (sh *Shell) Serve(cmd *cobra.Command, _ []string) (err error) {
 			return errors.Join(err, app.Close())
 		}
 	}
-	logger.Info("serving", append([]any{"url", app.URL(), "version", bootstrap.Version()}, append(sh.where(), "started_in", since(began))...)...)
+	logger.Info("serving", append([]any{"url", app.URL(), "version", bootstrap.Version()},
+		append(sh.where(), "started_in", since(began))...)...)
 	return sh.run(cmd, app, logger)
 }
 

@@ -39,7 +39,9 @@ func (s Signal) status() int { return 128 + int(s.Signal) }
 func Signals() (ctx context.Context, hangups <-chan os.Signal) {
 	ends := make(chan os.Signal, 2)
 	hup := make(chan os.Signal, 1)
-	for sig, to := range map[syscall.Signal]chan os.Signal{syscall.SIGINT: ends, syscall.SIGTERM: ends, syscall.SIGHUP: hup} {
+	for sig, to := range map[syscall.Signal]chan os.Signal{
+		syscall.SIGINT: ends, syscall.SIGTERM: ends, syscall.SIGHUP: hup,
+	} {
 		if !signal.Ignored(sig) {
 			signal.Notify(to, sig)
 		}

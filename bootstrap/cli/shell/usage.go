@@ -85,7 +85,8 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(names) == 0 {
 		return &UsageError{Err: fmt.Errorf("%s: unknown argument %q; it takes none", cmd.CommandPath(), args[0])}
 	}
-	return &UsageError{Err: fmt.Errorf("%s: unknown argument %q; the nearest command is %s", cmd.CommandPath(), args[0], settings.Nearest(args[0], names))}
+	return &UsageError{Err: fmt.Errorf("%s: unknown argument %q; the nearest command is %s",
+		cmd.CommandPath(), args[0], settings.Nearest(args[0], names))}
 }
 
 // flagError explains what is wrong with a flag on the command line: its name, its value, and the
@@ -103,7 +104,8 @@ func flagError(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%s: there is no flag --%s; the nearest one is --%s", cmd.CommandPath(), unknown.GetSpecifiedName(),
 			settings.Nearest(unknown.GetSpecifiedName(), names))
 	case errors.As(err, &unknown):
-		return fmt.Errorf("%s: there is no flag -%s; a flag with a long name has two hyphens", cmd.CommandPath(), unknown.GetSpecifiedShortnames())
+		return fmt.Errorf("%s: there is no flag -%s; a flag with a long name has two hyphens",
+			cmd.CommandPath(), unknown.GetSpecifiedShortnames())
 	case errors.As(err, &empty):
 		return fmt.Errorf("--%s: it needs a value: %s", empty.GetFlag().Name, settings.Takes(empty.GetFlag()))
 	case errors.As(err, &invalid):

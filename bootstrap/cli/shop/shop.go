@@ -108,7 +108,9 @@ func (s *Shop) order(ctx context.Context, r *rand.Rand) error {
 		"currency":    []string{"EUR", "EUR", "EUR", "CHF", "USD"}[r.IntN(5)],
 		"items":       basket(r),
 	}
-	if err := s.Client.Do(ctx, client.Request{Method: http.MethodPost, Path: "/v1/orders", Body: create}, &created); err != nil {
+	if err := s.Client.Do(ctx, client.Request{
+		Method: http.MethodPost, Path: "/v1/orders", Body: create,
+	}, &created); err != nil {
 		return fmt.Errorf("create an order: %w", err)
 	}
 	story := s.story(r)
@@ -144,7 +146,9 @@ func (s *Shop) story(r *rand.Rand) (steps []client.Request) {
 		return steps
 	}
 	carrier := []string{"DHL", "GLS", "UPS"}[r.IntN(3)]
-	then(http.MethodPost, "/ship", map[string]any{"carrier": carrier, "tracking_number": fmt.Sprintf("%s%010d", carrier, r.IntN(1e9))})
+	then(http.MethodPost, "/ship", map[string]any{
+		"carrier": carrier, "tracking_number": fmt.Sprintf("%s%010d", carrier, r.IntN(1e9)),
+	})
 	if fate >= 0.65 {
 		then(http.MethodPost, "/deliver", map[string]any{})
 	}

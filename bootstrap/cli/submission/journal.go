@@ -175,7 +175,8 @@ func (j *journal) record(line int, a answered) error {
 		return nil
 	}
 	return j.write(entry{
-		Part: j.part, Line: line, Sum: strconv.FormatUint(a.sum, 16), Refusal: a.refusal, OrderID: a.orderID, EventID: a.eventID,
+		Part: j.part, Line: line, Sum: strconv.FormatUint(a.sum, 16), Refusal: a.refusal, OrderID: a.orderID,
+		EventID: a.eventID,
 	})
 }
 

@@ -111,7 +111,8 @@ func (s *submission) trust(ctx context.Context) error {
 		}
 	}
 	if len(j.done) == 0 && j.others > 0 {
-		s.Note(fmt.Sprintf("%s tells of another store or another run, so its %d answers do not count here", j.path, j.others))
+		s.Note(fmt.Sprintf("%s tells of another store or another run, so its %d answers do not count here",
+			j.path, j.others))
 	}
 	newest, ok := j.done[j.newest]
 	if !ok {

@@ -42,7 +42,8 @@ func HistoryOf[E any](aggregateType string, id uuid.UUID, events []E) []projecti
 func history[E any](aggregateType string, id uuid.UUID, events []E) []eventsourcing.Envelope[E] {
 	all := make([]eventsourcing.Envelope[E], 0, len(events))
 	for i := range events {
-		all = append(all, eventsourcing.Stamp(cause(aggregateType, id, uint64(i)), uint64(i), events[i:i+1], ids(uint64(i)))...)
+		all = append(all, eventsourcing.Stamp(cause(aggregateType, id, uint64(i)), uint64(i), events[i:i+1],
+			ids(uint64(i)))...)
 	}
 	return all
 }

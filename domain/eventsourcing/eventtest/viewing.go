@@ -205,7 +205,8 @@ func (r *viewing) checkSteps(h int, ends ...int) {
 		r.complain("steps that end at %v do not give the rows of the fold (-fold +steps):\n%s", ends, diff)
 	}
 	if whole, ok := r.advance("the fold", nil, history); ok && string(whole.State) != string(state) {
-		r.complain("steps that end at %v do not give the state of the fold:\n  fold  %s\n  steps %s", ends, whole.State, state)
+		r.complain("steps that end at %v do not give the state of the fold:\n  fold  %s\n  steps %s",
+			ends, whole.State, state)
 	}
 }
 
@@ -256,7 +257,8 @@ func (r *viewing) checkTotal() {
 					next.Header = history[max(n-1, 0)].Header
 					next.SequenceNumber = uint64(n) + 1
 				}
-				if _, ok := r.advance(fmt.Sprintf("%s after event %d", render(event), n), state, []projection.Event{next}); !ok {
+				if _, ok := r.advance(fmt.Sprintf("%s after event %d", render(event), n), state,
+					[]projection.Event{next}); !ok {
 					return
 				}
 			}

@@ -25,6 +25,8 @@ func OrdersByCustomer() *projection.Projection {
 		if s.OrderID == uuid.Nil {
 			return nil
 		}
-		return []projection.Row{{s.CustomerID, s.CreatedAt, s.OrderID, s.Status, s.Currency, s.Total, s.SequenceNumber, s.UpdatedAt}}
+		return []projection.Row{
+			{s.CustomerID, s.CreatedAt, s.OrderID, s.Status, s.Currency, s.Total, s.SequenceNumber, s.UpdatedAt},
+		}
 	})
 }

@@ -27,6 +27,9 @@ func OrdersByStatus() *projection.Projection {
 		if s.OrderID == uuid.Nil {
 			return nil
 		}
-		return []projection.Row{{s.Status, projection.DayBucket(s.CreatedAt), s.CreatedAt, s.OrderID, s.CustomerID, s.Currency, s.Total, s.SequenceNumber, s.UpdatedAt}}
+		return []projection.Row{{
+			s.Status, projection.DayBucket(s.CreatedAt), s.CreatedAt, s.OrderID, s.CustomerID, s.Currency, s.Total,
+			s.SequenceNumber, s.UpdatedAt,
+		}}
 	})
 }

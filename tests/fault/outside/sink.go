@@ -135,13 +135,17 @@ type Wrong struct {
 // Check compares the publications of one order with its history. Events that are skipped need not
 // come. After an operator has skipped an event, or has taken that back, an earlier publication of
 // later events is in order; touched reports whether that was so.
-func (s *Sink) Check(id uuid.UUID, history []eventsourcing.Record, skipped func(sequence uint64) bool, touched bool) (found []Wrong) {
+func (s *Sink) Check(
+	id uuid.UUID, history []eventsourcing.Record, skipped func(sequence uint64) bool, touched bool,
+) (found []Wrong) {
 	s.all.mu.Lock()
 	defer s.all.mu.Unlock()
 	var came []arrival
 	for _, a := range s.came[id] {
 		if a.sequence == 0 || a.sequence > uint64(len(history)) || history[a.sequence-1].EventID != a.eventID {
-			found = append(found, Wrong{Text: fmt.Sprintf("event %d of %s was published as %s, which never happened", a.sequence, id, a.eventID)})
+			found = append(found, Wrong{
+				Text: fmt.Sprintf("event %d of %s was published as %s, which never happened", a.sequence, id, a.eventID),
+			})
 			continue
 		}
 		if !skipped(a.sequence) {
@@ -177,7 +181,10 @@ func outOfOrder(id uuid.UUID, came []arrival, want []uint64) (found []Wrong) {
 		case at == next:
 			next++
 		case at > next:
-			found = append(found, Wrong{Order: true, Text: fmt.Sprintf("event %d of %s was published before event %d", a.sequence, id, want[next])})
+			found = append(found, Wrong{
+				Order: true,
+				Text:  fmt.Sprintf("event %d of %s was published before event %d", a.sequence, id, want[next]),
+			})
 		}
 	}
 	return found

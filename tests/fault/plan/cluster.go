@@ -42,7 +42,8 @@ func (d draw) step(s Schedule) []Step {
 // not, without an answer, and the store cannot be read for a while.
 func (d draw) doubt(after int) []Step {
 	commit := scyllasim.Fault{Table: "event_store", Kind: scyllasim.KindLWT, Nth: 1, Times: 1 + d.IntN(3), Effect: pick(d,
-		scyllasim.DropBefore, scyllasim.DropAfter, scyllasim.TimeoutAfter, scyllasim.PaxosNotLearned, scyllasim.PaxosLearnTimeout)}
+		scyllasim.DropBefore, scyllasim.DropAfter, scyllasim.TimeoutAfter, scyllasim.PaxosNotLearned,
+		scyllasim.PaxosLearnTimeout)}
 	read := scyllasim.Fault{Table: "event_store", Kind: scyllasim.KindSelect, Nth: 2, Times: 30 + d.IntN(60), Effect: scyllasim.Unavailable}
 	return []Step{{After: after, What: Inject, Fault: commit}, {After: after, What: Inject, Fault: read}}
 }
@@ -90,7 +91,8 @@ var requests = append(slices.Clone(critical), []request{
 // last event of an order has no next one.
 func (d draw) fault(nodes int) scyllasim.Fault {
 	at := pick(d, requests...)
-	f := scyllasim.Fault{Table: at.table, Kind: at.kind, Nth: 1 + d.IntN(5), Times: 1 + d.IntN(4), Node: max(0, d.IntN(2*nodes)-nodes)}
+	f := scyllasim.Fault{Table: at.table, Kind: at.kind, Nth: 1 + d.IntN(5), Times: 1 + d.IntN(4), Node: max(0,
+		d.IntN(2*nodes)-nodes)}
 	effects := []scyllasim.Effect{
 		scyllasim.DelayOnly, scyllasim.TimeoutBefore, scyllasim.TimeoutAfter, scyllasim.Unavailable, scyllasim.Overloaded,
 		scyllasim.DropBefore, scyllasim.DropAfter,
@@ -116,7 +118,8 @@ func (d draw) fault(nodes int) scyllasim.Fault {
 // moment draws the request at which a process dies, and whether that request takes effect.
 func (d draw) moment() scyllasim.Fault {
 	at := pick(d, pick(d, critical, requests)...)
-	return scyllasim.Fault{Table: at.table, Kind: at.kind, Nth: 1 + d.IntN(6), Effect: pick(d, scyllasim.DropBefore, scyllasim.DropAfter)}
+	return scyllasim.Fault{Table: at.table, Kind: at.kind, Nth: 1 + d.IntN(6), Effect: pick(d, scyllasim.DropBefore,
+		scyllasim.DropAfter)}
 }
 
 // drawServers draws faults of single nodes, of the lists of streams, and of the driver, which may
@@ -125,7 +128,8 @@ func (d draw) moment() scyllasim.Fault {
 func (s *Schedule) drawServers(d draw) {
 	for range d.IntN(4) {
 		s.add(Step{After: d.IntN(s.Total()), What: Inject, Fault: scyllasim.Fault{
-			Table: "event_store", Kind: scyllasim.KindLWT, Nth: 1 + d.IntN(5), Times: 1 + d.IntN(3), Effect: scyllasim.Resent,
+			Table: "event_store", Kind: scyllasim.KindLWT, Nth: 1 + d.IntN(5), Times: 1 + d.IntN(3),
+			Effect: scyllasim.Resent,
 		}})
 	}
 	if d.one(3) {
@@ -149,6 +153,7 @@ func (s *Schedule) drawServers(d draw) {
 // drawFullDisk draws times at which the disk is full.
 func (s *Schedule) drawFullDisk(d draw) {
 	for range max(0, d.IntN(5)-2) {
-		s.add(Step{After: d.IntN(s.Total()), What: Fill, Writes: pick(d, Appends, Effects, Everything), Times: 5 + d.IntN(100)})
+		s.add(Step{After: d.IntN(s.Total()), What: Fill, Writes: pick(d, Appends, Effects,
+			Everything), Times: 5 + d.IntN(100)})
 	}
 }

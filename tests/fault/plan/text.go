@@ -13,7 +13,8 @@ func (s Schedule) String() string {
 	fmt.Fprintf(&b, "seed %d: %d writers send %d commands each for %d orders\n", s.Seed, s.Writers, s.Commands, s.Orders)
 	fmt.Fprintf(&b, "  %d nodes with %d copies, tablets %t, patience %s, tail %d, remembered %d, retention %s\n",
 		s.Nodes, s.Replication, s.Tablets, s.Patience, s.Tail, s.Remembered, s.Retention)
-	fmt.Fprintf(&b, "  %d lanes with a buffer of %d and batches of %d, at most %d parked\n", s.Lanes, s.LaneBuffer, s.Batch, s.MaxParked)
+	fmt.Fprintf(&b, "  %d lanes with a buffer of %d and batches of %d, at most %d parked\n",
+		s.Lanes, s.LaneBuffer, s.Batch, s.MaxParked)
 	if s.Targets > 1 {
 		fmt.Fprintf(&b, "  the processes publish to targets %d and %d\n", s.Start[0].Target, s.Start[1].Target)
 	}
@@ -25,7 +26,8 @@ func (s Schedule) String() string {
 		fmt.Fprintf(&b, "  newer processes have a newer reducer of %s\n", s.NewerView)
 	}
 	if s.Poison.Consumer != "" {
-		fmt.Fprintf(&b, "  %s fails on 1 of %d events, with a panic: %t\n", s.Poison.Consumer, s.Poison.Share, s.Poison.Panics)
+		fmt.Fprintf(&b, "  %s fails on 1 of %d events, with a panic: %t\n",
+			s.Poison.Consumer, s.Poison.Share, s.Poison.Panics)
 	}
 	if s.Forged > 0 {
 		fmt.Fprintf(&b, "  1 of %d deliveries comes with a forged one\n", s.Forged)
@@ -37,16 +39,20 @@ func (s Schedule) String() string {
 }
 
 var kindNames = map[scyllasim.Kind]string{
-	scyllasim.KindAny: "request", scyllasim.KindSelect: "SELECT", scyllasim.KindInsert: "INSERT", scyllasim.KindDelete: "DELETE",
+	scyllasim.KindAny: "request", scyllasim.KindSelect: "SELECT",
+	scyllasim.KindInsert: "INSERT", scyllasim.KindDelete: "DELETE",
 	scyllasim.KindBatch: "BATCH", scyllasim.KindLWT: "LWT",
 }
 
 var effectNames = map[scyllasim.Effect]string{
 	scyllasim.DelayOnly: "DelayOnly", scyllasim.TimeoutBefore: "TimeoutBefore", scyllasim.TimeoutAfter: "TimeoutAfter",
 	scyllasim.Unavailable: "Unavailable", scyllasim.Overloaded: "Overloaded", scyllasim.DropBefore: "DropBefore",
-	scyllasim.DropAfter: "DropAfter", scyllasim.PaxosNotAccepted: "PaxosNotAccepted", scyllasim.PaxosNotLearned: "PaxosNotLearned",
-	scyllasim.PaxosLearnFailed: "PaxosLearnFailed", scyllasim.PaxosLearnTimeout: "PaxosLearnTimeout", scyllasim.LateLog: "LateLog",
-	scyllasim.HeldLog: "HeldLog", scyllasim.DuplicateLog: "DuplicateLog", scyllasim.Resent: "Resent", scyllasim.Ignored: "Ignored",
+	scyllasim.DropAfter: "DropAfter", scyllasim.PaxosNotAccepted: "PaxosNotAccepted",
+	scyllasim.PaxosNotLearned:   "PaxosNotLearned",
+	scyllasim.PaxosLearnFailed:  "PaxosLearnFailed",
+	scyllasim.PaxosLearnTimeout: "PaxosLearnTimeout", scyllasim.LateLog: "LateLog",
+	scyllasim.HeldLog: "HeldLog", scyllasim.DuplicateLog: "DuplicateLog",
+	scyllasim.Resent: "Resent", scyllasim.Ignored: "Ignored",
 }
 
 // String describes a step.

@@ -317,10 +317,14 @@ func (g *group) decide(r *request) verdict {
 	}
 	switch now := g.heads[r.aggregateID]; {
 	case now.Sequence != r.expected:
-		return verdict{err: &ports.VersionConflictError{AggregateID: r.aggregateID, Expected: r.expected, Actual: now.Sequence}}
+		return verdict{err: &ports.VersionConflictError{
+			AggregateID: r.aggregateID, Expected: r.expected, Actual: now.Sequence,
+		}}
 	// a history of two types could not be read
 	case now.Sequence > 0 && now.AggregateType != r.aggregateType:
-		return verdict{err: &ports.OtherTypeError{AggregateID: r.aggregateID, Type: now.AggregateType, Wanted: r.aggregateType}}
+		return verdict{err: &ports.OtherTypeError{
+			AggregateID: r.aggregateID, Type: now.AggregateType, Wanted: r.aggregateType,
+		}}
 	default:
 		return verdict{}
 	}

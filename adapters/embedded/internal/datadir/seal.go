@@ -69,7 +69,8 @@ func checkSeal(fs vfs.FS, dir, pebbleDir string) (sealed bool, err error) {
 		return false, err
 	}
 	if line := firstDifference(seal, found); line != "" {
-		return false, fmt.Errorf("%w: %s changed since the clean shutdown: %s; %s", ports.ErrCorrupt, pebbleDir, line, WayOut)
+		return false, fmt.Errorf("%w: %s changed since the clean shutdown: %s; %s",
+			ports.ErrCorrupt, pebbleDir, line, WayOut)
 	}
 	return true, nil
 }

@@ -18,7 +18,8 @@ var own = []error{
 	context.Canceled, context.DeadlineExceeded,
 	ports.ErrNotFound, ports.ErrVersionConflict, ports.ErrOutcomeUnknown, ports.ErrUnavailable,
 	ports.ErrCorrupt, ports.ErrClosed,
-	ports.ErrOffsetExpired, ports.ErrNoOffset, ports.ErrBadCursor, ports.ErrLocked, datadir.ErrNotOurs, datadir.ErrNewerFormat,
+	ports.ErrOffsetExpired, ports.ErrNoOffset, ports.ErrBadCursor, ports.ErrLocked, datadir.ErrNotOurs,
+	datadir.ErrNewerFormat,
 }
 
 // Translate turns an error of Pebble or of the file system into one of package ports. Pebble marks

@@ -48,7 +48,9 @@ func (db *DB) Lookup(keys [][]byte, found func(key, value []byte) error) (unread
 	}
 	slices.SortFunc(keys, bytes.Compare)
 	space := keys[0][:1]
-	it, err := db.pebble.NewIter(&pebble.IterOptions{LowerBound: space, UpperBound: layout.PrefixEnd(space), UseL6Filters: true})
+	it, err := db.pebble.NewIter(&pebble.IterOptions{
+		LowerBound: space, UpperBound: layout.PrefixEnd(space), UseL6Filters: true,
+	})
 	if err != nil {
 		return nil, Translate(err)
 	}

@@ -36,7 +36,8 @@ func (f *Feed) Recover(before datadir.Before) error {
 	}
 	switch {
 	case before.Sealed && before.Marked && newest != before.Position:
-		return engine.Corrupt(fmt.Errorf("the last record is %d, but it was %d at the clean shutdown", newest, before.Position))
+		return engine.Corrupt(fmt.Errorf("the last record is %d, but it was %d at the clean shutdown",
+			newest, before.Position))
 	case newest < before.Position:
 		return engine.Corrupt(fmt.Errorf("the last record is %d, but %d records were acknowledged: the end of the log is damaged",
 			newest, before.Position))

@@ -123,7 +123,8 @@ func History(n int) []eventsourcing.Record {
 			Header: eventsourcing.Header{
 				AggregateType: "order",
 				EventID:       uuid.New(), AggregateID: aggregateID, SequenceNumber: uint64(i) + 1, CommandID: uuid.New(),
-				CorrelationID: uuid.New(), CausationID: uuid.New(), CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, i*1e6, time.UTC),
+				CorrelationID: uuid.New(), CausationID: uuid.New(),
+				CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, i*1e6, time.UTC),
 			},
 			EventType: "order.created", EventVersion: 1, Payload: []byte(`{"n":1}`),
 		}

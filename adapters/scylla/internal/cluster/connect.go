@@ -59,7 +59,8 @@ func (c Config) explain(err error) error {
 	hosts := strings.Join(c.Hosts, ", ")
 	text := err.Error()
 	switch {
-	case strings.Contains(text, "authentication") || strings.Contains(text, "Username") || strings.Contains(text, "password"):
+	case strings.Contains(text, "authentication") || strings.Contains(text, "Username") ||
+		strings.Contains(text, "password"):
 		return fmt.Errorf("connect to ScyllaDB at %s: %w: check the user name and password", hosts, err)
 	case strings.Contains(text, "certificate") || strings.Contains(text, "tls:"):
 		return fmt.Errorf("connect to ScyllaDB at %s: %w: check the certificates and the name they are for", hosts, err)

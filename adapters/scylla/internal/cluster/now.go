@@ -32,7 +32,8 @@ func (c *Client) AskTime(ctx context.Context) (time.Time, error) {
 	if skew := time.Duration(c.skew.Load()); skew < least || skew > most {
 		c.skew.Store(int64(min(max(skew, least), most)))
 		if (least - skew).Abs() > wrongClock {
-			c.Config.Logger.Warn("the clock of this machine differs from those of the servers, which count", "behind_by", least)
+			c.Config.Logger.Warn("the clock of this machine differs from those of the servers, which count",
+				"behind_by", least)
 		}
 	}
 	return now.Time(), nil

@@ -87,7 +87,8 @@ func (s *Records) readLease(ctx context.Context, name string) (now lease, err er
 	var address *string
 	var epoch *int64
 	err = s.c.Insist(ctx, cluster.LookAttempts, func() error {
-		err := s.c.Query(ctx, selectLease, name).Consistency(s.c.Config.SerialConsistency).Scan(&now.owner.ID, &address, &epoch)
+		err := s.c.Query(ctx, selectLease, name).Consistency(s.c.Config.SerialConsistency).Scan(&now.owner.ID, &address,
+			&epoch)
 		if errors.Is(err, gocql.ErrNotFound) {
 			return nil
 		}

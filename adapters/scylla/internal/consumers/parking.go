@@ -69,12 +69,14 @@ func (s *Records) park(ctx context.Context, parked ports.ParkedAggregate) error 
 	}
 	defer s.c.Leave()
 	parked.Error = storable(parked.Error)
-	parked.FailedAt, parked.ParkedAt, parked.RetriedAt = inMillis(parked.FailedAt), inMillis(parked.ParkedAt), inMillis(parked.RetriedAt)
+	parked.FailedAt, parked.ParkedAt, parked.RetriedAt = inMillis(parked.FailedAt), inMillis(parked.ParkedAt),
+		inMillis(parked.RetriedAt)
 	return s.confirm(ctx,
 		func() error {
 			// No nulls: each would be a tombstone. The zero time is stored as it is.
 			return s.c.Exec(ctx, insertParked, parked.Consumer, parked.AggregateID, parked.AggregateType, int64(parked.SequenceNumber), parked.EventID, parked.EventType,
-				string(parked.Kind), parked.Error, parked.Attempts, parked.FailedAt.UnixMilli(), parked.ParkedAt.UnixMilli(), parked.RetriedAt.UnixMilli())
+				string(parked.Kind), parked.Error, parked.Attempts, parked.FailedAt.UnixMilli(),
+				parked.ParkedAt.UnixMilli(), parked.RetriedAt.UnixMilli())
 		},
 		func() (bool, error) {
 			page, err := s.selectParked(ctx, parked.Consumer, ` AND aggregate_id = ?`, parked.AggregateID)
@@ -112,7 +114,9 @@ func (s *Records) Parked(ctx context.Context, consumer string, after ports.Curso
 	return page, nil
 }
 
-func (s *Records) listParked(ctx context.Context, consumer string, after ports.Cursor, limit int) (page ports.ParkedPage, err error) {
+func (s *Records) listParked(
+	ctx context.Context, consumer string, after ports.Cursor, limit int,
+) (page ports.ParkedPage, err error) {
 	if limit, err = paging.Limit(limit); err != nil {
 		return page, err
 	}
@@ -136,13 +140,16 @@ func (s *Records) listParked(ctx context.Context, consumer string, after ports.C
 	return page, err
 }
 
-func (s *Records) selectParked(ctx context.Context, consumer, condition string, args ...any) (orders []ports.ParkedAggregate, err error) {
+func (s *Records) selectParked(
+	ctx context.Context, consumer, condition string, args ...any,
+) (orders []ports.ParkedAggregate, err error) {
 	iter := s.c.Query(ctx, selectParked+condition, append([]any{consumer}, args...)...).Iter()
 	var p ports.ParkedAggregate
 	// typed is null in an entry that an earlier version has stored. It is read as empty.
 	var kind, typed string
 	var failed, parked, retried int64
-	for iter.Scan(&p.AggregateID, &typed, &p.SequenceNumber, &p.EventID, &p.EventType, &kind, &p.Error, &p.Attempts, &failed, &parked, &retried) {
+	for iter.Scan(&p.AggregateID, &typed, &p.SequenceNumber, &p.EventID, &p.EventType, &kind, &p.Error, &p.Attempts,
+		&failed, &parked, &retried) {
 		p.Consumer, p.AggregateType, p.Kind = consumer, typed, ports.FailureKind(kind)
 		p.FailedAt, p.ParkedAt, p.RetriedAt = fromMillis(failed), fromMillis(parked), fromMillis(retried)
 		orders = append(orders, p)
@@ -170,7 +177,8 @@ func (s *Records) recordSkip(ctx context.Context, skip ports.Skip) error {
 				skip.Reason, skip.Error, skip.SkippedAt.UnixMilli())
 		},
 		func() (bool, error) {
-			page, err := s.selectSkips(ctx, skip.Consumer, ` AND aggregate_id = ? AND sequence_number = ?`, skip.AggregateID, int64(skip.SequenceNumber))
+			page, err := s.selectSkips(ctx, skip.Consumer, ` AND aggregate_id = ? AND sequence_number = ?`,
+				skip.AggregateID, int64(skip.SequenceNumber))
 			return slices.Equal(page, []ports.Skip{skip}), err
 		})
 }
@@ -191,7 +199,8 @@ func (s *Records) forgetSkip(ctx context.Context, consumer string, aggregateID u
 	return s.confirm(ctx,
 		func() error { return s.c.Exec(ctx, deleteSkip, consumer, aggregateID, int64(sequence)) },
 		func() (bool, error) {
-			skips, err := s.selectSkips(ctx, consumer, ` AND aggregate_id = ? AND sequence_number = ?`, aggregateID, int64(sequence))
+			skips, err := s.selectSkips(ctx, consumer, ` AND aggregate_id = ? AND sequence_number = ?`, aggregateID,
+				int64(sequence))
 			return len(skips) == 0, err
 		})
 }
@@ -240,7 +249,8 @@ func (s *Records) selectSkips(ctx context.Context, consumer, condition string, a
 	iter := s.c.Query(ctx, selectSkips+condition, append([]any{consumer}, args...)...).Iter()
 	var skip ports.Skip
 	var skipped int64
-	for iter.Scan(&skip.AggregateID, &skip.SequenceNumber, &skip.EventID, &skip.EventType, &skip.Reason, &skip.Error, &skipped) {
+	for iter.Scan(&skip.AggregateID, &skip.SequenceNumber, &skip.EventID, &skip.EventType, &skip.Reason, &skip.Error,
+		&skipped) {
 		skip.Consumer, skip.SkippedAt = consumer, fromMillis(skipped)
 		skips = append(skips, skip)
 	}

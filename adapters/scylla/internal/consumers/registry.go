@@ -114,7 +114,9 @@ func (s *Records) saveConsumer(ctx context.Context, record ports.ConsumerRecord)
 
 var errOvertaken = errors.New("another save came before the outcome was known")
 
-func (s *Records) settledConsumer(ctx context.Context, name string) (record ports.ConsumerRecord, saveID uuid.UUID, err error) {
+func (s *Records) settledConsumer(
+	ctx context.Context, name string,
+) (record ports.ConsumerRecord, saveID uuid.UUID, err error) {
 	err = s.c.Insist(ctx, cluster.LookAttempts, func() error {
 		record, saveID, err = s.readConsumer(ctx, name)
 		return err

@@ -115,7 +115,8 @@ func (s *Views) apply(ctx context.Context, view ports.ViewID, change ports.Chang
 		return err
 	}
 	sequence := int64(change.State.SequenceNumber)
-	return s.c.Exec(ctx, insertState, view.Consumer, view.Generation, change.AggregateID, sequence, change.State.Data, sequence)
+	return s.c.Exec(ctx, insertState, view.Consumer, view.Generation, change.AggregateID, sequence, change.State.Data,
+		sequence)
 }
 
 func checkRows(change ports.Change) error {

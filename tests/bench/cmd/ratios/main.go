@@ -25,7 +25,9 @@ func run(in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for _, table := range []func(io.Writer, []result) error{syncTable, pathTable, latencyTable, peersTable, rebuildTable, scyllaTable, scyllaLatencyTable, redpandaTable} {
+	for _, table := range []func(io.Writer, []result) error{
+		syncTable, pathTable, latencyTable, peersTable, rebuildTable, scyllaTable, scyllaLatencyTable, redpandaTable,
+	} {
 		if err := table(out, results); err != nil {
 			return err
 		}

@@ -26,7 +26,8 @@ func redpandaTable(out io.Writer, results []result) error {
 	for _, system := range values(results, benchmark, "system") {
 		for _, n := range lanes[system] {
 			figures := of(system, n)
-			t.row(system, n, thousands(median(figures)), spread(ratios(figures, of("sarama-batches", "1"))), spread(ratios(figures, of("watermill-kafka", "1"))))
+			t.row(system, n, thousands(median(figures)), spread(ratios(figures, of("sarama-batches", "1"))),
+				spread(ratios(figures, of("watermill-kafka", "1"))))
 		}
 	}
 	return t.end()

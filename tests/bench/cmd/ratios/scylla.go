@@ -35,9 +35,11 @@ func scyllaLatencyTable(out io.Writer, results []result) error {
 		}
 		t.row(cells...)
 	}
-	for _, stage := range slices.DeleteFunc(stages(results, benchmark), func(s string) bool { return s == "sent" || s == "all-views" }) {
+	for _, stage := range slices.DeleteFunc(stages(results, benchmark),
+		func(s string) bool { return s == "sent" || s == "all-views" }) {
 		row(stage, func(labels map[string]string) string {
-			p50, p99 := rounds(results, benchmark, stage+"-p50-ms", labels), rounds(results, benchmark, stage+"-p99-ms", labels)
+			p50, p99 := rounds(results, benchmark, stage+"-p50-ms", labels),
+				rounds(results, benchmark, stage+"-p99-ms", labels)
 			return fmt.Sprintf("%.1f / %.1f", median(p50), median(p99))
 		})
 	}

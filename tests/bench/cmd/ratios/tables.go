@@ -20,7 +20,8 @@ func syncTable(out io.Writer, results []result) error {
 	if len(p50) == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(out, "The disk: appending 1 KiB to a file and syncing it takes %.2f ms, %.2f ms at p99.\n\n", median(p50), median(p99))
+	_, err := fmt.Fprintf(out, "The disk: appending 1 KiB to a file and syncing it takes %.2f ms, %.2f ms at p99.\n\n",
+		median(p50), median(p99))
 	return err
 }
 
@@ -55,7 +56,8 @@ func compare(out io.Writer, results []result, c comparison) error {
 	for _, workload := range workloads {
 		for _, writers := range values(results, c.benchmark, "writers") {
 			of := func(system string) []float64 {
-				return rounds(results, c.benchmark, speed, map[string]string{"workload": workload, "writers": writers, "system": system})
+				return rounds(results, c.benchmark, speed,
+					map[string]string{"workload": workload, "writers": writers, "system": system})
 			}
 			for _, system := range values(results, c.benchmark, "system") {
 				figures, ratio, aim := of(system), "", ""
