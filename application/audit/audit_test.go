@@ -385,7 +385,7 @@ func TestVerifyTopic_memory(t *testing.T) {
 			f.put(0, s.of(0, n)...)
 		}
 		_, err := audit.New(audit.Config{Store: s, Topic: f, MaxHoles: 10}).VerifyTopic(t.Context(), whole())
-		if err == nil || !strings.Contains(err.Error(), "too many holes") {
+		if err == nil || !strings.Contains(err.Error(), "too many gaps") {
 			t.Errorf("error %v", err)
 		}
 		got := verify(t, audit.Config{Store: s, Topic: f, MaxHoles: 19}, whole())

@@ -13,7 +13,7 @@ import (
 )
 
 // errTooManyHoles ends a comparison that would need more memory than Config.MaxHoles allows.
-var errTooManyHoles = errors.New("the topic has too many holes to keep track of; if it no longer holds its beginning, verify it from an offset")
+var errTooManyHoles = errors.New("the topic has too many gaps to keep track of; if it no longer keeps its beginning, verify it from an offset")
 
 // run is a range of sequence numbers without a gap, from first (inclusive) to end (exclusive).
 type run struct{ first, end uint64 }
