@@ -383,6 +383,26 @@ func TestConsumer_newerEvents(t *testing.T) {
 		}
 	})
 
+	outcome(t, "go on although the store does not answer when the newer program starts", func(t *testing.T) {
+		b, id := setup(memory.New(memory.Options{})), uuid.New()
+		b.effect.setFail(newer(id))
+		stop := b.follow(t)
+		synctest.Wait()
+		b.write(t, id, 2)
+		synctest.Wait()
+		stop()
+		lot := &weakLot{Store: b.store.Reopen(), left: 5}
+		again := setup(lot.Store, func(c *consumer.Config) { c.Parking = lot })
+		defer again.follow(t)()
+		<-time.After(time.Hour)
+		if s := again.status(t); s.State != ports.ConsumerRunning || s.Parked != 0 || lot.left != 0 {
+			t.Errorf("status after the upgrade = %+v, and the store still fails %d times", s, lot.left)
+		}
+		if diff := cmp.Diff([]uint64{1, 2}, again.effect.of(id)); diff != "" {
+			t.Error(diff)
+		}
+	})
+
 	outcome(t, "do not stop the consumer for good, however many they are", func(t *testing.T) {
 		b := setup(memory.New(memory.Options{}), func(c *consumer.Config) { c.MaxParked = 2 })
 		ids := []uuid.UUID{uuid.New(), uuid.New(), uuid.New(), uuid.New()}

@@ -21,6 +21,15 @@ func (c *Consumer) park(ctx context.Context, l *life, record eventsourcing.Recor
 	return err
 }
 
+// retryWaiting tries the aggregates that waited for a newer program, until each has been tried.
+func (c *Consumer) retryWaiting(ctx context.Context) {
+	for attempt := 1; c.desk.RetryWaiting(ctx); attempt++ {
+		if c.config.Backoff.Wait(ctx, nil, attempt) != nil {
+			return
+		}
+	}
+}
+
 // enter returns the view that is read, and keeps the life that fills it from ending until leave is
 // called.
 func (c *Consumer) enter() (view *filling.View, leave func(), err error) {

@@ -77,6 +77,28 @@ func TestConsumer_Parking(t *testing.T) {
 		}
 	})
 
+	outcome(t, "brings an order up to its last event, also when an earlier retry got halfway", func(t *testing.T) {
+		lot := &weakLot{Store: memory.New(memory.Options{}), left: 1}
+		b, bad := setup(lot.Store, func(c *consumer.Config) { c.Parking = lot }), uuid.New()
+		b.effect.setFail(poison(bad))
+		defer b.follow(t)()
+		synctest.Wait()
+		b.write(t, bad, 1)
+		<-time.After(time.Minute)
+		b.effect.setFail(nil)
+		if err := b.consumer.Retry(t.Context(), bad); !errors.Is(err, ports.ErrUnavailable) {
+			t.Fatalf("the first retry: error %v", err)
+		}
+		b.write(t, bad, 2)
+		synctest.Wait()
+		if err := b.consumer.Retry(t.Context(), bad); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]uint64{1, 2, 3}, b.effect.of(bad)); diff != "" {
+			t.Error(diff)
+		}
+	})
+
 	outcome(t, "keeps an order aside across restarts, until a retry works", func(t *testing.T) {
 		b, bad := setup(memory.New(memory.Options{})), uuid.New()
 		b.effect.setFail(poison(bad))
@@ -198,6 +220,20 @@ func TestConsumer_Parking(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// weakLot is a parking lot that fails to take something out for some time.
+type weakLot struct {
+	*memory.Store
+	left int
+}
+
+func (l *weakLot) Unpark(ctx context.Context, consumer string, id uuid.UUID) error {
+	if l.left > 0 {
+		l.left--
+		return ports.ErrUnavailable
+	}
+	return l.Store.Unpark(ctx, consumer, id)
 }
 
 // noParking is a parking lot that stores nothing.

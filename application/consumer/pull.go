@@ -185,7 +185,7 @@ func (c *Consumer) follow(
 	} else {
 		c.health.Set(ports.ConsumerRunning)
 		l.update(func() { l.following = true })
-		beside.Go(func() { c.desk.RetryWaiting(ctx) })
+		beside.Go(func() { c.retryWaiting(ctx) })
 	}
 	if l.live != nil && l.plan.Previous.Number != 0 {
 		beside.Go(func() { c.expirePrevious(ctx, l) })

@@ -158,10 +158,9 @@ func (d *Desk) release(ctx context.Context, id uuid.UUID, prepare func(ports.Par
 // bringBack brings a parked aggregate up to its last event. The caller holds the aggregate.
 func (d *Desk) bringBack(ctx context.Context, view *filling.View, parked ports.ParkedAggregate) error {
 	id := parked.AggregateID
-	err := d.bringUpParked(ctx, parked, func() (int, error) {
-		return view.BringUp(ctx, ports.Head{AggregateID: id, SequenceNumber: parked.SequenceNumber})
-	})
-	if err != nil {
+	// To the end also when the event that failed has been applied: an earlier attempt may have got so
+	// far and no further, and later events have been left out since.
+	if err := d.bringUpParked(ctx, parked, func() (int, error) { return view.BringUpToEnd(ctx, id) }); err != nil {
 		return err
 	}
 	if err := d.lot.Unpark(ctx, id); err != nil {
@@ -207,8 +206,9 @@ func (d *Desk) bringUpParked(
 	return &ports.StillParkedError{Parked: parked}
 }
 
-// RetryWaiting tries the aggregates that waited for a newer program: this one may be it.
-func (d *Desk) RetryWaiting(ctx context.Context) {
+// RetryWaiting tries the aggregates that waited for a newer program: this one may be it. It returns
+// true if some of them could not be tried, for a reason that passes.
+func (d *Desk) RetryWaiting(ctx context.Context) (again bool) {
 	for _, parked := range d.lot.All() {
 		if parked.Kind != ports.FailureNewer || ctx.Err() != nil {
 			continue
@@ -220,6 +220,8 @@ func (d *Desk) RetryWaiting(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			d.config.Logger.Warn("aggregate that waited for a newer program stays parked",
 				"aggregate_id", parked.AggregateID, "error", err)
+			again = again || failure.Transient(err)
 		}
 	}
+	return again
 }
