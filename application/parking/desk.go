@@ -158,8 +158,8 @@ func (d *Desk) release(ctx context.Context, id uuid.UUID, prepare func(ports.Par
 // bringBack brings a parked aggregate up to its last event. The caller holds the aggregate.
 func (d *Desk) bringBack(ctx context.Context, view *filling.View, parked ports.ParkedAggregate) error {
 	id := parked.AggregateID
-	// To the end also when the event that failed has been applied: an earlier attempt may have got so
-	// far and no further, and later events have been left out since.
+	// To the end, also when the event that failed has been applied: an earlier attempt may have
+	// applied it and then failed, and later events have been left out since.
 	if err := d.bringUpParked(ctx, parked, func() (int, error) { return view.BringUpToEnd(ctx, id) }); err != nil {
 		return err
 	}
