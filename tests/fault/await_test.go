@@ -27,7 +27,12 @@ func (r *round) consumerNames() []string { return append(plan.Views(), r.publish
 // eventually calls yes until it returns true. It returns false when the patience of the round is
 // over.
 func (r *round) eventually(ctx context.Context, yes func() (bool, error)) (bool, error) {
-	deadline := time.NewTimer(r.patience)
+	return within(ctx, r.patience, yes)
+}
+
+// within asks until the answer is yes. It returns false after some time.
+func within(ctx context.Context, patience time.Duration, yes func() (bool, error)) (bool, error) {
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
@@ -107,7 +112,9 @@ func (r *round) awaitRebuilds(ctx context.Context, again func(name string)) (liv
 			if record.Next.Version != 0 && again != nil {
 				again(name)
 			}
-			return record.Next.Number == 0 && (record.Previous.Number == 0 || record.Previous.Version != 0), nil
+			version := r.version(name, plan.Program{Newer: r.schedule.NewerShare > 0})
+			return record.Live.Version == version && record.Next.Number == 0 &&
+				(record.Previous.Number == 0 || record.Previous.Version != 0), nil
 		})
 		if err != nil {
 			return nil, err
@@ -120,6 +127,57 @@ func (r *round) awaitRebuilds(ctx context.Context, again func(name string)) (liv
 		}
 	}
 	return live, nil
+}
+
+// must waits until an operator's request is answered.
+func (r *round) must(ctx context.Context, step plan.Step) {
+	try := 0
+	r.awaits(ctx, step.String(), func() bool {
+		try++
+		return r.ask(ctx, step, try) == nil
+	})
+	r.people.count(step.What)
+}
+
+// awaits waits for something that happens in a service that is not broken there.
+func (r *round) awaits(ctx context.Context, what string, yes func() bool) {
+	ok, err := within(ctx, *patienceFlag, func() (bool, error) { return yes(), nil })
+	if !ok {
+		r.violated("the round", "%s: not within %s: %v", what, *patienceFlag, err)
+	}
+}
+
+// awaitLive waits until the live generation of a consumer is one of some.
+func (r *round) awaitLive(ctx context.Context, name string, is func(number int) bool) {
+	r.awaits(ctx, "another generation of "+name+" is live", func() bool {
+		p, err := r.pick(ctx, 0)
+		if err != nil {
+			return false
+		}
+		record, err := p.store.Consumer(ctx, name)
+		return err == nil && is(record.Live.Number)
+	})
+}
+
+// awaitProgram waits until a slot runs a newer program, or an older one.
+func (r *round) awaitProgram(ctx context.Context, slot int, newer bool) {
+	r.awaits(ctx, "another program runs", func() bool {
+		p, err := r.pickOf(ctx, slot)
+		return err == nil && p.program.Newer == newer
+	})
+}
+
+// holder returns the slot of the process that runs a consumer.
+func (r *round) holder(name string) int {
+	for i := range r.slots {
+		p := r.slots[i].running.Load()
+		for _, one := range p.consumers {
+			if one.Name() == name && one.Status(context.Background()).State == ports.ConsumerRunning {
+				return i
+			}
+		}
+	}
+	return 0
 }
 
 // generations holds the live generations by consumer.
@@ -215,29 +273,49 @@ func (r *round) halted(name string) bool {
 	return false
 }
 
-// decideParked lets operators decide about everything that is parked, after the cause is removed:
-// they retry most orders, and of some they skip an event. They take a few skips back.
-func (r *round) decideParked(ctx context.Context) {
+// skipSome lets operators skip some events that a consumer fails on, and take some skips back.
+func (r *round) skipSome(ctx context.Context) {
+	for _, name := range r.consumerNames() {
+		for i := range 2 * plan.Processes { // so that each process gets a request
+			r.operateOnce(ctx, plan.Step{What: plan.Skip, Consumer: name, Times: i / plan.Processes}, i)
+		}
+		for i := range plan.Processes {
+			r.operateOnce(ctx, plan.Step{What: plan.Unskip, Consumer: name}, i)
+		}
+	}
+}
+
+// retryParked lets operators retry everything that is parked, after the cause is removed.
+func (r *round) retryParked(ctx context.Context) {
 	for _, name := range r.consumerNames() {
 		try := 0
 		ok, err := r.eventually(ctx, func() (bool, error) {
 			if r.halted(name) {
 				r.once(ctx, plan.Step{What: plan.Resume, Consumer: name})
 			}
-			step := plan.Step{What: plan.Retry, Consumer: name, Times: try}
-			if try%8 > 5 { // twice, so that either process gets the request
-				step.What = plan.Skip
-			}
+			r.operateOnce(ctx, plan.Step{What: plan.Retry, Consumer: name, Times: try / plan.Processes}, try)
 			try++
-			r.operateOnce(ctx, step, try)
 			page, err := r.observer.Parked(ctx, name, "", 1)
 			return len(page.Aggregates) == 0 && !r.halted(name), err
 		})
 		if !ok {
 			r.violated("P7", "%s keeps orders parked after the cause was removed and they were retried: %v", name, err)
 		}
-		for i := range 2 * plan.Processes {
-			r.operateOnce(ctx, plan.Step{What: plan.Unskip, Consumer: name, Times: i}, i)
+	}
+}
+
+// askAgain returns what operators do about a rebuild that may have been refused: they ask for it
+// once more. When it is refused again, they abort it. That happens when an event was skipped after
+// the new generation had applied it.
+func (r *round) askAgain(ctx context.Context) func(name string) {
+	asked := map[string]time.Time{}
+	return func(name string) {
+		switch at, ok := asked[name]; {
+		case !ok:
+			r.once(ctx, plan.Step{What: plan.Rebuild, Consumer: name})
+			asked[name] = time.Now()
+		case time.Since(at) > 2*rebuildPatience:
+			r.once(ctx, plan.Step{What: plan.Abort, Consumer: name})
 		}
 	}
 }

@@ -2,6 +2,8 @@ package fault_test
 
 import (
 	"flag"
+	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -16,7 +18,16 @@ var (
 	logFlag      = flag.Bool("fault.log", false, "show what the processes log")
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		// Rounds wait more than they compute.
+		if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // skipWithRaceDetector is called by every test that runs a round.
 func skipWithRaceDetector(t *testing.T) {

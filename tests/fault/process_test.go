@@ -191,13 +191,9 @@ func (c *cluster) wire(ctx context.Context, p *process) (*fanout.Router, error) 
 		p.consumers = append(p.consumers, consumer.New(config))
 	}
 	for _, of := range orderviews.All() {
-		version := of.Version
-		if p.program.Newer && of.Name == s.NewerView {
-			version++
-		}
 		decoder := c.decoder(p.program, of.Name)
 		add(consumer.Config{
-			Name: of.Name, Version: version, Table: of.Table, Effect: filling.Project(of, decoder), Verify: verifyOne(p.store, decoder, of),
+			Name: of.Name, Version: c.version(of.Name, p.program), Table: of.Table, Effect: filling.Project(of, decoder), Verify: verifyOne(p.store, decoder, of),
 		})
 	}
 	var err error
@@ -205,7 +201,7 @@ func (c *cluster) wire(ctx context.Context, p *process) (*fanout.Router, error) 
 		return nil, err
 	}
 	sink := c.sinks.Sink(p.program.Target)
-	add(consumer.Config{Name: p.publisher, Version: 1, Effect: filling.Publish(sink.Publisher(p.dead, &c.poison, plan.AnyPublisher))})
+	add(consumer.Config{Name: p.publisher, Version: c.version(p.publisher, p.program), Effect: filling.Publish(c.broken.publisher(sink.Publisher(p.dead, &c.poison, plan.AnyPublisher)))})
 	routed := make([]fanout.Consumer, len(p.consumers))
 	for i, one := range p.consumers {
 		routed[i] = &bounded{Consumer: c.broken.consumer(one), cluster: c, process: p}
@@ -214,6 +210,20 @@ func (c *cluster) wire(ctx context.Context, p *process) (*fanout.Router, error) 
 		Lanes: s.Lanes, LaneBuffer: s.LaneBuffer + c.broken.laneBuffer, Batch: s.Batch,
 		RetryPause: 20 * time.Millisecond, DrainTimeout: time.Second, Logger: c.log,
 	}, routed...)
+}
+
+// version is the version of the effect of a consumer.
+func (c *cluster) version(name string, program plan.Program) int {
+	version := 1
+	for _, of := range orderviews.All() {
+		if of.Name == name {
+			version = of.Version
+		}
+	}
+	if program.Newer && name == c.schedule.NewerView {
+		version++
+	}
+	return version
 }
 
 // verifyOne compares one generation of one view with the events, as in bootstrap.
@@ -227,7 +237,7 @@ func verifyOne(store *scylla.Store, codec ports.Decoder, p *projection.Projectio
 }
 
 // rebuildPatience is how long the verification of a rebuild waits for differences to disappear.
-const rebuildPatience = 10 * time.Second
+const rebuildPatience = 5 * time.Second
 
 // bind returns the name of the consumer that publishes to the target of a process. A target always
 // has the same consumer, and a consumer always the same target (P11).

@@ -83,8 +83,9 @@ func (r *round) recover(ctx context.Context) (err error) {
 	return r.verify(ctx, "P2", r.publisherNames()...)
 }
 
-// recoverFromPoison waits until everything that is not parked is complete. Then the cause is
-// removed, operators decide about what is parked, and everything else becomes complete as well.
+// recoverFromPoison waits until everything that is not parked is complete. Then operators skip some
+// of the events that fail, the cause is removed, operators retry what is parked, and everything
+// else becomes complete as well.
 func (r *round) recoverFromPoison(ctx context.Context) (err error) {
 	if err := r.awaitFlow(ctx, "P4", plan.Views()...); err != nil {
 		return err
@@ -93,11 +94,10 @@ func (r *round) recoverFromPoison(ctx context.Context) (err error) {
 	if err := r.awaitFlow(ctx, "P7", r.publisherNames()...); err != nil {
 		return err
 	}
+	r.skipSome(ctx)
 	r.poison.Mend()
-	r.decideParked(ctx)
-	// the request may have been refused
-	again := func(name string) { r.once(ctx, plan.Step{What: plan.Rebuild, Consumer: name}) }
-	if r.live, err = r.awaitRebuilds(ctx, again); err != nil {
+	r.retryParked(ctx)
+	if r.live, err = r.awaitRebuilds(ctx, r.askAgain(ctx)); err != nil {
 		return err
 	}
 	return r.verify(ctx, "P2", r.publisherNames()...)
