@@ -15,54 +15,100 @@ import (
 // values again, or that exists again, is put again.
 type diff struct {
 	table  *Table
-	rows   []Row // current rows
-	passed []Row // rows at the start and after each step except for the last; keys repeat
-	steps  int
+	rows   []Row   // current rows
+	passed [][]Row // the rows at the start and after each step except for the last
 }
 
 func newDiff(table *Table, rows []Row) *diff { return &diff{table: table, rows: rows} }
 
 // to adds a step that ends with rows.
 func (d *diff) to(rows []Row) {
-	d.passed = append(d.passed, d.rows...)
+	d.passed = append(d.passed, d.rows)
 	d.rows = rows
-	d.steps++
 }
 
+// few is the number of rows up to which comparing each with each is faster than a map.
+const few = 8
+
 func (d *diff) result() (put, gone []Row) {
-	type fate struct {
-		row  Row // nil for a row that does not exist any more
-		same int // the number of steps that started with the current row
-	}
-	fates := make(map[string]*fate, len(d.rows))
-	keys := make([]string, len(d.rows))
-	for i, row := range d.rows {
-		keys[i] = d.key(row)
-		fates[keys[i]] = &fate{row: row}
-	}
-	for _, row := range d.passed {
-		key := d.key(row)
-		switch f := fates[key]; {
-		case f == nil:
-			fates[key] = &fate{}
-			gone = append(gone, row)
-		case SameRow(f.row, row):
-			f.same++
+	find, known := d.finder(d.rows), d.finder(nil)
+	same := make([]int, len(d.rows)) // the number of steps that started with this row
+	for _, rows := range d.passed {
+		for _, row := range rows {
+			switch i := find.index(row); {
+			case i >= 0:
+				if SameRow(d.rows[i], row) {
+					same[i]++
+				}
+			case known.index(row) < 0:
+				known.add(row)
+				gone = append(gone, row)
+			}
 		}
 	}
 	for i, row := range d.rows {
-		if fates[keys[i]].same != d.steps {
+		if same[i] != len(d.passed) {
 			put = append(put, row)
 		}
 	}
 	return put, gone
 }
 
-// key renders the key columns so that different keys are different texts: text starts with its
-// length, numbers end with a separator, and all UUIDs have the same length.
-func (d *diff) key(row Row) string {
+// finder finds rows by their keys.
+type finder struct {
+	table *Table
+	keys  int
+	rows  []Row
+	// byKey has the keys of the rows if there are many.
+	byKey map[string]int
+}
+
+func (d *diff) finder(rows []Row) *finder {
+	f := &finder{table: d.table, keys: d.table.KeyLen(), rows: rows}
+	if len(rows) > few {
+		f.indexAll()
+	}
+	return f
+}
+
+func (f *finder) indexAll() {
+	f.byKey = make(map[string]int, len(f.rows))
+	for i, row := range f.rows {
+		f.byKey[f.table.textOfKey(row)] = i
+	}
+}
+
+func (f *finder) add(row Row) {
+	f.rows = append(f.rows, row)
+	switch {
+	case f.byKey != nil:
+		f.byKey[f.table.textOfKey(row)] = len(f.rows) - 1
+	case len(f.rows) > few:
+		f.indexAll()
+	}
+}
+
+// index returns the place of the row with the key of row, or -1.
+func (f *finder) index(row Row) int {
+	if f.byKey != nil {
+		if i, ok := f.byKey[f.table.textOfKey(row)]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := range f.rows {
+		if SameRow(f.rows[i][:f.keys], row[:f.keys]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// textOfKey renders the key columns so that different keys are different texts: text starts with
+// its length, numbers end with a separator, and all UUIDs have the same length.
+func (t *Table) textOfKey(row Row) string {
 	b := make([]byte, 0, 128)
-	for _, value := range d.table.Key(row) {
+	for _, value := range t.Key(row) {
 		switch v := value.(type) {
 		case string:
 			b = append(strconv.AppendInt(b, int64(len(v)), 10), ':')

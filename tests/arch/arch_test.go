@@ -20,9 +20,10 @@ var allowed = []struct {
 }{
 	{"domain/eventsourcing", []string{"github.com/google/uuid"}},
 	{"domain/eventsourcing/eventtest", []string{"domain/eventsourcing", "domain/projection", "github.com/google/uuid", "github.com/google/go-cmp/cmp"}},
-	{"domain/projection", []string{"domain/eventsourcing", "github.com/google/uuid"}},
+	{"domain/compact", []string{"github.com/google/uuid"}},
+	{"domain/projection", []string{"domain/eventsourcing", "domain/compact", "github.com/google/uuid"}},
 	{"domain/order", []string{"domain/eventsourcing", "github.com/google/uuid"}},
-	{"domain/order/views", []string{"domain/eventsourcing", "domain/projection", "domain/order", "github.com/google/uuid"}},
+	{"domain/order/views", []string{"domain/eventsourcing", "domain/compact", "domain/projection", "domain/order", "github.com/google/uuid"}},
 	{"ports/porttest", []string{"domain/eventsourcing", "domain/projection", "ports", "github.com/google/uuid", "github.com/google/go-cmp/cmp/..."}},
 	{kit, []string{"ports"}},
 	{"ports", []string{"domain/eventsourcing", "domain/projection", "github.com/google/uuid"}},

@@ -3,6 +3,6 @@
 //
 // # Adding a read model
 //
-// Write one file here with a state, its reducer, its rows and its table, and add it to [All]. See
-// orders_by_sku.go.
+// Write one file here with a state, its layout, its reducer, its rows and its table, and add it to
+// [All]. See orders_by_sku.go.
 package views

@@ -5,8 +5,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/domain/compact"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
+	"orderflow/domain/projection"
 )
 
 // Event is an event of an order.
@@ -18,7 +20,8 @@ const orderID = "order_id"
 // ofOrders returns the aggregate types that the read models of orders take.
 func ofOrders() []string { return []string{order.Type} }
 
-// summary is the state of the projections that list orders without their items.
+// summary is the state of the projections that list orders without their items. The tags are for
+// states that were stored before there were layouts.
 type summary struct {
 	OrderID        uuid.UUID `json:"order_id"`
 	CustomerID     string    `json:"customer_id"`
@@ -58,34 +61,29 @@ func total(items []order.Item) int64 {
 	return int64(sum)
 }
 
-// lines is the state of the projections that need the items.
-type lines struct {
-	summary
-	Items []item `json:"items"`
+func summaryLayout() *projection.Layout[summary] {
+	return &projection.Layout[summary]{Version: 1, Write: writeSummary, Read: readSummary}
 }
 
-func reduceLines(s lines, e Event) lines {
-	s.summary = reduceSummary(s.summary, e)
-	switch event := e.Event.(type) {
-	case order.OrderCreated:
-		s.Items = storedItems(event.Items)
-	case order.OrderItemsUpdated:
-		s.Items = storedItems(event.Items)
-	}
+func writeSummary(dst []byte, s summary) []byte {
+	dst = compact.AppendID(dst, s.OrderID)
+	dst = compact.AppendText(dst, s.CustomerID)
+	dst = compact.AppendText(dst, s.Status)
+	dst = compact.AppendText(dst, s.Currency)
+	dst = compact.AppendNumber(dst, s.Total)
+	dst = compact.AppendNumber(dst, s.SequenceNumber)
+	dst = compact.AppendTime(dst, s.CreatedAt)
+	return compact.AppendTime(dst, s.UpdatedAt)
+}
+
+func readSummary(r *compact.Reader) (s summary) {
+	s.OrderID = r.ID()
+	s.CustomerID = r.Text()
+	s.Status = r.Text()
+	s.Currency = r.Text()
+	s.Total = r.Number()
+	s.SequenceNumber = r.Number()
+	s.CreatedAt = r.Time()
+	s.UpdatedAt = r.Time()
 	return s
-}
-
-// item is an order line as it is stored, in states and in the items column of order_read_model.
-type item struct {
-	SKU       string `json:"sku"`
-	Quantity  int64  `json:"quantity"`
-	UnitPrice int64  `json:"unit_price"`
-}
-
-func storedItems(items []order.Item) []item {
-	stored := make([]item, len(items))
-	for i, it := range items {
-		stored[i] = item{SKU: it.SKU, Quantity: it.Quantity, UnitPrice: int64(it.UnitPrice)}
-	}
-	return stored
 }
