@@ -46,6 +46,7 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 		return err
 	}
 	registry := metrics.New(a.consumers, a.pacemaker)
+	registry.MustRegister(metrics.States(a.states))
 	if a.store.metrics != nil {
 		registry.MustRegister(a.store.metrics)
 	}
@@ -67,7 +68,9 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) {
 	store := a.store
 	commands := orders.NewCommands(orderjson.New(),
-		command.Config{Store: a.tracing.Store(store), Now: time.Now, NewID: newID})
+		command.Config{
+			Store: a.tracing.Store(store), Now: time.Now, NewID: newID, Cache: a.states, Exclusive: store.exclusive,
+		})
 	return orderapi.New(orderapi.Config{
 		Commands: tracing.Commands(a.tracing, commands),
 		Orders: query.NewAggregates(query.AggregatesConfig{

@@ -20,6 +20,7 @@ import (
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/httpapi"
 	"orderflow/adapters/tracing"
+	"orderflow/application/command"
 	"orderflow/application/consumers"
 	"orderflow/application/explain"
 	"orderflow/application/pulse"
@@ -47,6 +48,7 @@ type App struct {
 	router    *fanout.Router // nil in a passive service
 	codec     *eventjson.Mux
 	consumers consumers.Manager
+	states    *command.Cache
 	tracing   *tracing.Tracing
 	recorder  *explain.Recorder
 	publisher string // the name of the consumer that publishes; empty without one
@@ -63,9 +65,10 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{config: config, log: env.Logger, codec: orderjson.NewMux(), beats: pulse.NewMonitor(pulse.MonitorConfig{
-		Interval: config.Heartbeat,
-	})}
+	a := &App{
+		config: config, log: env.Logger, codec: orderjson.NewMux(), states: command.NewCache(config.StateCache << 20),
+		beats: pulse.NewMonitor(pulse.MonitorConfig{Interval: config.Heartbeat}),
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())

@@ -45,6 +45,9 @@ type Config struct {
 	// PublishLanes is the number of lanes of the publisher. While batches are on their way to a
 	// broker, the next one is collected from its lanes.
 	PublishLanes int
+	// StateCache is how many MiB of memory the states of orders may take between their commands. 0
+	// keeps none.
+	StateCache int
 	// PublishFrom says what a publisher sends to a target to which it has never published.
 	PublishFrom PublishFrom
 	// ReconcileEvery is the time between two background checks of all aggregates. ReconcileRate is
@@ -88,6 +91,7 @@ func DefaultConfig() Config {
 		Retention:       24 * time.Hour,
 		Lanes:           32,
 		PublishLanes:    256,
+		StateCache:      64,
 		Heartbeat:       2 * time.Second,
 		RollbackGrace:   time.Hour,
 		PublishFrom:     PublishFromBeginning,
@@ -170,6 +174,9 @@ func (c Config) Validate() error {
 	}
 	if c.PublishLanes < 1 || c.PublishLanes > 4096 {
 		bad("publish-lanes", "%d is not 1 to 4096", c.PublishLanes)
+	}
+	if c.StateCache < 0 || c.StateCache > 1<<16 {
+		bad("state-cache", "%d is not 0 to %d MiB", c.StateCache, 1<<16)
 	}
 	if c.PublishFrom != PublishFromBeginning && c.PublishFrom != PublishFromNow {
 		bad("publish-from", "%q is neither %s nor %s", c.PublishFrom, PublishFromBeginning, PublishFromNow)

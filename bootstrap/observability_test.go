@@ -27,6 +27,7 @@ const (
 // notShown lists metrics that neither the dashboard nor an alert uses, with the reason.
 var notShown = map[string]string{
 	"orderflow_store_appends_waiting":  "the duration of commands shows what it costs when many wait",
+	"orderflow_state_cache_states":     "the bytes of the cache are what is bounded",
 	"orderflow_cdc_rows_ignored_total": "rows without a record are a part of every write, and say nothing about health",
 }
 

@@ -33,6 +33,8 @@ type storage struct {
 	ports.RecordLister
 	ports.StoreIdentity
 
+	// exclusive says that no other process can append while this one has the store open.
+	exclusive bool
 	// repairer replaces rows. It is nil when the store cannot do that.
 	repairer ports.ViewRepairer
 	// alive says which part of the change feed is dead. It is nil when no part can be.
@@ -75,7 +77,7 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 	opened := &storage{
 		EventStore: store, HeadScanner: store, ChangeFeed: store, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
-		repairer: store, pulse: store,
+		exclusive: true, repairer: store, pulse: store,
 		run: []func(context.Context) error{func(ctx context.Context) error {
 			select {
 			case <-ctx.Done():

@@ -11,6 +11,21 @@
 // history: it lets exactly one writer win, between processes and inside one. A writer that lost
 // loads the history and decides again, a bounded number of times.
 //
+// # States in memory
+//
+// A [Cache] keeps the newest states of aggregates between their commands. So a command on a long
+// history costs what one on a short history costs. The store's expected head is the check: what was
+// decided on a state that is not the newest one is not written. The handler then reads only the
+// events after the head that it knows.
+//
+// The check protects appends only. So a command that appends nothing (refused, changes nothing, a
+// condition that is not met, a repetition) is answered only after the handler has read what is new.
+// Nothing is read when Config.Exclusive says that there can be nothing new.
+//
+// What the handler keeps of an aggregate is its state, its head, the time of its last event, and
+// where the events of each command are (32 bytes a command). After an unknown outcome it keeps
+// nothing.
+//
 // # The same command twice
 //
 // The history holds the ids of the commands that caused its events. When the command id of a

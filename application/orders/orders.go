@@ -25,5 +25,16 @@ func NewCommands(codec ports.Codec[order.Event], config command.Config) Commands
 func Aggregate(codec ports.Codec[order.Event]) command.Aggregate[order.Command, order.Order, order.Event] {
 	return command.Aggregate[order.Command, order.Order, order.Event]{
 		Type: order.Type, Decider: order.Decider(), Codec: codec, Check: order.Check, AppendContent: appendContent,
+		Size: size,
 	}
+}
+
+// size returns about how many bytes of memory an order refers to: its texts and its lines.
+func size(o order.Order) int {
+	const line, allocation = 32, 16
+	n := len(o.CustomerID) + len(o.PaymentReference) + len(o.Carrier) + len(o.TrackingNumber) + len(o.CancelReason)
+	for _, item := range o.Items {
+		n += line + allocation + len(item.SKU)
+	}
+	return n + 6*allocation
 }

@@ -50,7 +50,9 @@ func openEmbedded(tb testing.TB, dir string) workload.Handle {
 			tb.Error(err)
 		}
 	})
-	h := orders.NewCommands(orderjson.New(), command.Config{Store: store, Now: time.Now, NewID: workload.NewID})
+	h := orders.NewCommands(orderjson.New(), command.Config{
+		Store: store, Now: time.Now, NewID: workload.NewID, Cache: command.NewCache(64 << 20), Exclusive: true,
+	})
 	return func(ctx context.Context, c order.Command) error {
 		_, err := h.Handle(ctx, orders.Request{Command: c})
 		return err

@@ -103,7 +103,9 @@ func (s *service) open(ctx context.Context, sink string, shown shownFunc) (err e
 	s.closers = append(s.closers, s.listener)
 	s.beats = pulse.NewMonitor(pulse.MonitorConfig{Interval: s.config.Heartbeat})
 	s.pacemaker = pulse.NewPacemaker(pulse.PacemakerConfig{Pulse: s.store, Interval: s.config.Heartbeat})
-	s.commands = orders.NewCommands(orderjson.New(), command.Config{Store: s.store, Now: time.Now, NewID: workload.NewID})
+	s.commands = orders.NewCommands(orderjson.New(), command.Config{
+		Store: s.store, Now: time.Now, NewID: workload.NewID, Cache: command.NewCache(64 << 20), Exclusive: true,
+	})
 	if err := s.wireConsumers(ctx, sink, clock{Views: s.store, shown: shown}); err != nil {
 		return err
 	}

@@ -150,6 +150,7 @@ func (c *cluster) open(ctx context.Context, p *process) (_ *fanout.Router, err e
 	}
 	p.commands = orders.NewCommands(c.codec(p.program), command.Config{
 		Store: c.broken.store(c.disk.Store(p.store)), Now: time.Now, NewID: uuid.New,
+		Cache: command.NewCache(1 << 20),
 	})
 	return c.wire(ctx, p)
 }

@@ -58,6 +58,7 @@ func (d Domain) draw(rt *rapid.T, t testing.TB) history {
 		// Hours pass, so that aggregates are created on different days.
 		Now:   func() time.Time { clock = clock.Add(37 * time.Minute); return clock },
 		NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
+		Cache: command.NewCache(1 << 20), Exclusive: rapid.Bool().Draw(rt, "exclusive"),
 	})
 	heads := map[uuid.UUID]uint64{}
 	for range rapid.IntRange(1, 25).Draw(rt, "commands") {

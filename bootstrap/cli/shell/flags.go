@@ -36,6 +36,8 @@ func (sh *Shell) Equip(root *cobra.Command) {
 	flags.IntVar(&sh.Config.Lanes, "lanes", sh.Config.Lanes, "orders that each consumer handles at once")
 	flags.IntVar(&sh.Config.PublishLanes, "publish-lanes", sh.Config.PublishLanes,
 		"orders that the publisher handles at once; batches are made of them")
+	flags.IntVar(&sh.Config.StateCache, "state-cache", sh.Config.StateCache,
+		"MiB of memory for the states of orders between their commands; 0 keeps none")
 	flags.StringSliceVar(&sh.Config.Consumers, "consumers", nil, "consumers that may run in this process (default all)")
 	flags.StringVar((*string)(&sh.Config.PublishFrom), "publish-from", string(sh.Config.PublishFrom),
 		"what a new target of the publisher gets: beginning (every event) or now (new events)")

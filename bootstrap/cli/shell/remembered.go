@@ -41,6 +41,7 @@ func (sh *Shell) Remembered() settings.Rules {
 		"lanes":                    tuning,
 		"publish-lanes":            tuning,
 		"publish-from":             tuning,
+		"state-cache":              tuning,
 		"reconcile-every":          tuning,
 		"reconcile-rate":           tuning,
 		"heartbeat":                tuning,
