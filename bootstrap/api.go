@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/adapters/console"
 	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/httpapi"
 	"orderflow/adapters/httpapi/endpoint"
@@ -45,6 +46,10 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	pages, err := console.New("/openapi.json")
+	if err != nil {
+		return err
+	}
 	registry := metrics.New(a.consumers, a.pacemaker)
 	registry.MustRegister(metrics.States(a.states))
 	if a.store.metrics != nil {
@@ -53,6 +58,7 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 	a.server, err = httpapi.New(httpapi.Config{
 		Resources:       []endpoint.Resource{orderRoutes, operatorRoutes},
 		StoreID:         storeID,
+		Console:         pages,
 		Ready:           a.ready,
 		Metrics:         metrics.Handler(registry, a.log),
 		Registerer:      registry,

@@ -41,9 +41,7 @@ func newHandler(config Config, service *endpoint.Service) (http.Handler, error) 
 	for _, op := range operations {
 		switch op.ID { // these need all operations to be known
 		case indexID:
-			op.Run = func(*endpoint.Call) (endpoint.Reply, error) {
-				return endpoint.Reply{Body: index(config.StoreID, operations)}, nil
-			}
+			op.Run = own.serveIndex(index(config.StoreID, operations))
 		case openAPIID:
 			op.Run = func(*endpoint.Call) (endpoint.Reply, error) {
 				return endpoint.Reply{Body: json.RawMessage(described)}, nil
@@ -58,6 +56,10 @@ func newHandler(config Config, service *endpoint.Service) (http.Handler, error) 
 	for path, methods := range methodsByPath(operations) {
 		mux.Handle(pattern(path), refuseMethod(methods))
 	}
+	if config.Console != nil {
+		mux.Handle("GET "+consolePath, config.Console)
+		mux.Handle(consolePath, refuseMethod([]string{http.MethodGet, http.MethodHead}))
+	}
 	mux.HandleFunc(unmatched, func(w http.ResponseWriter, _ *http.Request) {
 		endpoint.WriteProblem(w, endpoint.NewProblem(http.StatusNotFound, codeRouteNotFound,
 			"there is no route with this path; GET / lists the routes"))
@@ -68,6 +70,9 @@ func newHandler(config Config, service *endpoint.Service) (http.Handler, error) 
 	}
 	return newObserver(config, g)
 }
+
+// consolePath is the path below which the pages for people are.
+const consolePath = "/ui/"
 
 // unmatched is the pattern of everything that no operation serves.
 const unmatched = "/"
@@ -143,6 +148,44 @@ func index(storeID uuid.UUID, operations []endpoint.Operation) indexDocument {
 	return document
 }
 
+// indexOperation completes the operation of the index.
+func (s self) indexOperation(op endpoint.Operation) endpoint.Operation {
+	if s.config.Console != nil {
+		op.Answers = append(op.Answers, endpoint.Answer{
+			Status: http.StatusSeeOther, Description: "A browser, which accepts text/html, is sent to the console.",
+			Headers: []endpoint.Parameter{{
+				Name: "Location", Description: "The path of the console.", Schema: endpoint.Schema{Type: endpoint.TypeString},
+			}},
+		})
+	}
+	return op
+}
+
+// serveIndex answers with the index, and sends browsers to the console if there is one.
+func (s self) serveIndex(document indexDocument) func(*endpoint.Call) (endpoint.Reply, error) {
+	return func(c *endpoint.Call) (endpoint.Reply, error) {
+		if s.config.Console == nil {
+			return endpoint.Reply{Body: document}, nil
+		}
+		c.SetHeader("Vary", "Accept")
+		if wantsPage(c.Header()) {
+			return endpoint.Reply{Status: http.StatusSeeOther, Location: consolePath}, nil
+		}
+		return endpoint.Reply{Body: document}, nil
+	}
+}
+
+// wantsPage reports whether a client names HTML among what it accepts, as browsers do.
+func wantsPage(header http.Header) bool {
+	for _, accepted := range strings.Split(strings.Join(header.Values("Accept"), ","), ",") {
+		media, _, _ := strings.Cut(accepted, ";")
+		if strings.EqualFold(strings.TrimSpace(media), "text/html") {
+			return true
+		}
+	}
+	return false
+}
+
 func (s self) resource() endpoint.Resource {
 	get := func(id, path, summary, description string, document any, problems ...int) endpoint.Operation {
 		return endpoint.Operation{
@@ -160,7 +203,7 @@ func (s self) resource() endpoint.Resource {
 		Tags: []endpoint.Tag{{Name: tagSelf, Description: "The service about itself."}},
 		Operations: []endpoint.Operation{
 			live, ready,
-			get(indexID, "/", "List the routes", "The routes.", indexDocument{}, 400),
+			s.indexOperation(get(indexID, "/", "List the routes", "The routes.", indexDocument{}, 400)),
 			get(openAPIID, "/openapi.json", "Read this description of the API", "OpenAPI 3.1.",
 				endpoint.Schema{Type: endpoint.TypeObject}, 400),
 		},

@@ -26,6 +26,10 @@ type Config struct {
 	// StoreID is the id of the store, which the index at / shows. Default: the index shows none.
 	StoreID uuid.UUID
 
+	// Console serves GET requests below /ui/, and / sends browsers there. Default: there is no such
+	// path.
+	Console http.Handler
+
 	// Ready is called by /readyz. Its error says what is wrong, and is shown. Default: always
 	// ready.
 	Ready func(context.Context) error

@@ -79,6 +79,7 @@ var allowed = []struct {
 	{"adapters/httpapi/opsapi", []string{"domain/eventsourcing", "ports", "adapters/httpapi/endpoint", "adapters/httpapi/aggregateapi", "adapters/httpapi/strictjson", "github.com/google/uuid"}},
 	{"adapters/httpapi/orderapi", []string{"domain/order/...", "domain/projection", "ports", "adapters/httpapi/endpoint", "adapters/httpapi/aggregateapi", "adapters/httpapi/strictjson", "github.com/google/uuid"}},
 	{"adapters/httpapi", []string{"adapters/httpapi/endpoint", "adapters/httpapi/openapi", "github.com/google/uuid", "github.com/prometheus/..."}},
+	{"adapters/console", []string{"github.com/swaggest/swgui/v5emb"}},
 	{"bootstrap/orderflow", []string{"bootstrap/cli"}},
 	{"bootstrap/cli/shell", []string{"bootstrap", "bootstrap/cli/client", "bootstrap/cli/settings", "adapters/scylla", "adapters/redpanda/...", "github.com/spf13/...", "golang.org/x/term"}},
 	{"bootstrap/cli/client", []string{"bootstrap/cli/submission", "github.com/google/uuid"}},
