@@ -55,8 +55,12 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 	if a.store.metrics != nil {
 		registry.MustRegister(a.store.metrics)
 	}
+	streamRoutes, err := a.streamRoutes(registry)
+	if err != nil {
+		return err
+	}
 	a.server, err = httpapi.New(httpapi.Config{
-		Resources:       []endpoint.Resource{orderRoutes, operatorRoutes},
+		Resources:       []endpoint.Resource{orderRoutes, streamRoutes, operatorRoutes},
 		StoreID:         storeID,
 		Console:         pages,
 		Ready:           a.ready,

@@ -24,6 +24,7 @@ import (
 	"orderflow/application/consumers"
 	"orderflow/application/explain"
 	"orderflow/application/pulse"
+	"orderflow/application/stream"
 	"orderflow/ports"
 )
 
@@ -54,7 +55,8 @@ type App struct {
 	publisher string // the name of the consumer that publishes; empty without one
 	beats     *pulse.Monitor
 	pacemaker *pulse.Pacemaker // nil where the feed has no heartbeats
-	closers   []io.Closer      // in the order of opening
+	streams   *stream.Streams
+	closers   []io.Closer // in the order of opening
 }
 
 // Open opens the store and connects all parts. It already listens, so that the address is known,
@@ -138,6 +140,7 @@ func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
 func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.server.Run(ctx) })
+	group.Go(func() error { return a.streams.Run(ctx) })
 	if a.router != nil {
 		group.Go(func() error { return a.router.Run(ctx) })
 	}

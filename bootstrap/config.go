@@ -61,6 +61,9 @@ type Config struct {
 	Heartbeat time.Duration
 	// RollbackGrace is how long the previous generation of a view is kept after a rebuild.
 	RollbackGrace time.Duration
+	// MostStreams bounds the live streams that clients have open, and MostStreamsOfClient those of
+	// one client address.
+	MostStreams, MostStreamsOfClient int
 	// ShutdownTimeout bounds each step of a stop.
 	ShutdownTimeout time.Duration
 	// Passive makes a service that only answers, for tools that only read. No consumer runs, no
@@ -98,6 +101,8 @@ func DefaultConfig() Config {
 		ReconcileEvery:  time.Hour,
 		ReconcileRate:   1_000,
 		ShutdownTimeout: 10 * time.Second,
+
+		MostStreams: 256, MostStreamsOfClient: 32,
 	}
 }
 
@@ -189,6 +194,12 @@ func (c Config) Validate() error {
 	}
 	if c.Heartbeat < 100*time.Millisecond || c.Heartbeat > time.Minute {
 		bad("heartbeat", "%s is not 100ms to 1m", c.Heartbeat)
+	}
+	if c.MostStreams < 1 || c.MostStreams > 10_000 {
+		bad("streams", "%d is not 1 to 10000", c.MostStreams)
+	}
+	if c.MostStreamsOfClient < 1 || c.MostStreamsOfClient > 10_000 {
+		bad("streams-per-client", "%d is not 1 to 10000", c.MostStreamsOfClient)
 	}
 	if c.RollbackGrace <= 0 {
 		bad("rollback-grace", "%s is not positive", c.RollbackGrace)

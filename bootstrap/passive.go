@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
@@ -28,6 +29,11 @@ func (noFeed) Subscribe(context.Context, string) (ports.Subscription, error) { r
 
 // SeekEnd implements ports.ChangeFeed.
 func (noFeed) SeekEnd(context.Context, string) error { return errPassive }
+
+// OpenTail implements ports.FeedTail.
+func (noFeed) OpenTail(context.Context, ports.Place) (ports.Tail, error) {
+	return nil, fmt.Errorf("%w: %w", ports.ErrUnavailable, errPassive)
+}
 
 // Lag implements ports.ChangeFeed. The lag is not known.
 func (noFeed) Lag(context.Context, string) (ports.Lag, error) { return ports.Lag{}, nil }

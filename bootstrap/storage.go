@@ -41,6 +41,8 @@ type storage struct {
 	alive func() error
 	// leases let one of several processes run a consumer. It is nil when there is only one process.
 	leases ports.Leases
+	// tails is the feed of live streams.
+	tails ports.FeedTail
 	// pulse sends heartbeats through the feed. It is nil when the feed has none.
 	pulse ports.Pulse
 
@@ -77,7 +79,7 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 	opened := &storage{
 		EventStore: store, HeadScanner: store, ChangeFeed: store, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
-		exclusive: true, repairer: store, pulse: store,
+		exclusive: true, repairer: store, pulse: store, tails: store,
 		run: []func(context.Context) error{func(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
@@ -124,7 +126,7 @@ func openScylla(
 			EventStore: store, HeadScanner: store, ChangeFeed: noFeed{}, ViewStore: store, ViewReader: store,
 			ViewDropper:      store,
 			ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
-			closers: opened,
+			tails: noFeed{}, closers: opened,
 		}, nil
 	}
 	session, err := scylla.Connect(ctx, settings)
@@ -144,7 +146,7 @@ func openScylla(
 	return &storage{
 		EventStore: store, HeadScanner: store, ChangeFeed: feed, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
-		leases: store, pulse: store, alive: readersAlive(feed, config.Heartbeat),
+		leases: store, pulse: store, tails: noFeed{}, alive: readersAlive(feed, config.Heartbeat),
 		run: []func(context.Context) error{
 			untilStopped("change feed", feed.Run), untilStopped("sweeper", store.RunSweeper),
 		},

@@ -23,6 +23,16 @@ const (
 	timeFormat = "2006-01-02T15:04:05.000Z07:00"
 )
 
+// Encode returns an event as JSON in one line, without the line break, as a [Publisher] with the
+// zero Config writes it. An event that is too large is an error.
+func Encode(r eventsourcing.Record) ([]byte, error) {
+	line, err := encodeEvent(quote(defaultSource), r)
+	if err != nil {
+		return nil, fmt.Errorf("event %s: %w", r.EventID, err)
+	}
+	return line[:len(line)-1], nil
+}
+
 // encodeEvent returns r as a line of JSON, with its newline. source is a JSON string.
 func encodeEvent(source []byte, r eventsourcing.Record) ([]byte, error) {
 	b := make([]byte, 0, 640+len(r.Payload))

@@ -95,6 +95,17 @@ func TestStore_Contract(t *testing.T) {
 		}
 		porttest.ChangeFeed(t, func(t *testing.T) porttest.ChangeFeedHarness { return harness(t, openNew(t)) })
 	})
+	t.Run("FeedTail", func(t *testing.T) {
+		t.Parallel()
+		var harness func(t testing.TB, o opened) porttest.FeedTailHarness
+		harness = func(t testing.TB, o opened) porttest.FeedTailHarness {
+			return porttest.FeedTailHarness{
+				Tails: o, Store: o, Feed: o, Close: o.Close, Expire: o.expire(t),
+				Reopen: func(t testing.TB) porttest.FeedTailHarness { return harness(t, o.reopen(t)) },
+			}
+		}
+		porttest.FeedTail(t, func(t *testing.T) porttest.FeedTailHarness { return harness(t, openNew(t)) })
+	})
 	t.Run("Views", func(t *testing.T) {
 		t.Parallel()
 		var harness func(o opened) porttest.ViewsHarness

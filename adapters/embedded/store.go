@@ -20,6 +20,7 @@ var (
 	_ ports.EventStore       = (*Store)(nil)
 	_ ports.HeadScanner      = (*Store)(nil)
 	_ ports.ChangeFeed       = (*Store)(nil)
+	_ ports.FeedTail         = (*Store)(nil)
 	_ ports.Pulse            = (*Store)(nil)
 	_ ports.ViewStore        = (*Store)(nil)
 	_ ports.ViewReader       = (*Store)(nil)
@@ -145,6 +146,11 @@ func (s *Store) SeekEnd(ctx context.Context, consumer string) error {
 // Lag implements [ports.ChangeFeed].
 func (s *Store) Lag(ctx context.Context, consumer string) (ports.Lag, error) {
 	return s.feed.Lag(ctx, consumer)
+}
+
+// OpenTail implements [ports.FeedTail].
+func (s *Store) OpenTail(ctx context.Context, after ports.Place) (ports.Tail, error) {
+	return s.feed.OpenTail(ctx, after)
 }
 
 // Beat implements [ports.Pulse].

@@ -5,9 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"orderflow/adapters/cloudevents"
 	"orderflow/adapters/httpapi"
 	"orderflow/adapters/httpapi/opsapi"
 	"orderflow/adapters/httpapi/orderapi"
+	"orderflow/adapters/httpapi/streamapi"
+	"orderflow/domain/order"
 )
 
 // apiConfig is the configuration of a whole API: the server, and the routes of orders and for
@@ -16,12 +19,14 @@ type apiConfig struct {
 	serverConfig
 	orderConfig
 	opsConfig
+	streams streamConfig
 }
 
 type (
 	serverConfig = httpapi.Config
 	orderConfig  = orderapi.Config
 	opsConfig    = opsapi.Config
+	streamConfig = streamapi.Config
 )
 
 // server puts the parts together.
@@ -34,7 +39,11 @@ func (c apiConfig) server() (*httpapi.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Resources = append(c.Resources, orders, operators)
+	live, err := streamapi.New(c.streams)
+	if err != nil {
+		return nil, err
+	}
+	c.Resources = append(c.Resources, orders, live, operators)
 	return httpapi.New(c.serverConfig)
 }
 
@@ -46,6 +55,10 @@ func (s *shop) config() apiConfig {
 		opsConfig: opsConfig{
 			Consumers: s, Tables: s, Verifier: s, TopicVerifier: s, AsyncAPI: []byte("asyncapi: 3.0.0\n"), Explainer: s,
 			Manager: k, Rebuilder: k, Parked: k, Skips: k, Records: k, Now: func() time.Time { return noon },
+		},
+		streams: streamConfig{
+			Streams: &streams{}, Render: cloudevents.Encode, Kinds: []streamapi.Kind{{Type: order.Type, Path: orderapi.Path}},
+			Filters: orderapi.StreamFilters(),
 		},
 	}
 }

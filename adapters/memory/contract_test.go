@@ -30,6 +30,10 @@ func TestContract(t *testing.T) {
 		t.Parallel()
 		porttest.ChangeFeed(t, onNewStore(changeFeed))
 	})
+	t.Run("FeedTail", func(t *testing.T) {
+		t.Parallel()
+		porttest.FeedTail(t, onNewStore(feedTail))
+	})
 	t.Run("Views", func(t *testing.T) {
 		t.Parallel()
 		porttest.Views(t, onNewStore(viewsHarness))
@@ -97,6 +101,10 @@ func headScanner(s *memory.Store) porttest.HeadScannerHarness {
 
 func changeFeed(s *memory.Store) porttest.ChangeFeedHarness {
 	return porttest.ChangeFeedHarness{Feed: s, Store: s, Pulse: s, Close: s.Close, Reopen: reopen(s, changeFeed), Expire: s.Expire}
+}
+
+func feedTail(s *memory.Store) porttest.FeedTailHarness {
+	return porttest.FeedTailHarness{Tails: s, Store: s, Feed: s, Close: s.Close, Reopen: reopen(s, feedTail), Expire: s.Expire}
 }
 
 func viewsHarness(s *memory.Store) porttest.ViewsHarness {

@@ -51,6 +51,21 @@ type ChangeFeedHarness struct {
 	Tuning
 }
 
+// FeedTailHarness gives the FeedTail suite an adapter to test.
+type FeedTailHarness struct {
+	Tails ports.FeedTail
+	// Store is the event store of the feed, and Feed the feed of its consumers.
+	Store ports.EventStore
+	Feed  ports.ChangeFeed
+	// Close and Reopen are as in [EventStoreHarness], Expire and Repeats as in
+	// [ChangeFeedHarness].
+	Close   func() error
+	Reopen  func(t testing.TB) FeedTailHarness
+	Expire  func()
+	Repeats bool
+	Tuning
+}
+
 // ViewsHarness gives the Views suite an adapter to test. The suite uses [Tables], in generations 1
 // and 2 of several consumers.
 type ViewsHarness struct {
@@ -174,6 +189,12 @@ func HeadScanner(t *testing.T, factory func(t *testing.T) HeadScannerHarness) {
 // its own data.
 func ChangeFeed(t *testing.T, factory func(t *testing.T) ChangeFeedHarness) {
 	runSuite(t, factory, changeFeedScenarios())
+}
+
+// FeedTail tests the contract of [ports.FeedTail]. Each test calls factory for an adapter with its
+// own data.
+func FeedTail(t *testing.T, factory func(t *testing.T) FeedTailHarness) {
+	runSuite(t, factory, feedTailScenarios())
 }
 
 // Views tests the contracts of [ports.ViewStore], [ports.ViewReader] and [ports.ViewDropper]

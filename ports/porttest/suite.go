@@ -27,6 +27,7 @@ type harness interface {
 func (h EventStoreHarness) close() error       { return h.Close() }
 func (h HeadScannerHarness) close() error      { return h.Close() }
 func (h ChangeFeedHarness) close() error       { return h.Close() }
+func (h FeedTailHarness) close() error         { return h.Close() }
 func (h ViewsHarness) close() error            { return h.Close() }
 func (h ConsumerRegistryHarness) close() error { return h.Close() }
 func (h ParkingLotHarness) close() error       { return h.Close() }

@@ -78,6 +78,7 @@ var allowed = []struct {
 	{"adapters/httpapi/aggregateapi", []string{"domain/eventsourcing", "domain/projection", "ports", "adapters/httpapi/endpoint", "adapters/httpapi/strictjson", "github.com/google/uuid"}},
 	{"adapters/httpapi/opsapi", []string{"domain/eventsourcing", "ports", "adapters/httpapi/endpoint", "adapters/httpapi/aggregateapi", "adapters/httpapi/strictjson", "github.com/google/uuid"}},
 	{"adapters/httpapi/orderapi", []string{"domain/order/...", "domain/projection", "ports", "adapters/httpapi/endpoint", "adapters/httpapi/aggregateapi", "adapters/httpapi/strictjson", "github.com/google/uuid"}},
+	{"adapters/httpapi/streamapi", []string{"domain/eventsourcing", "ports", "adapters/httpapi/endpoint", "github.com/google/uuid", "github.com/prometheus/..."}},
 	{"adapters/httpapi", []string{"adapters/httpapi/endpoint", "adapters/httpapi/openapi", "github.com/google/uuid", "github.com/prometheus/..."}},
 	{"adapters/console", []string{"github.com/swaggest/swgui/v5emb"}},
 	{"bootstrap/orderflow", []string{"bootstrap/cli"}},

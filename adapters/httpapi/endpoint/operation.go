@@ -27,7 +27,8 @@ type Operation struct {
 	Rules []Rule
 	// Body is the body of the request. It is nil when none is read.
 	Body *Body
-	// Answers are the responses when all goes well. Problems are the statuses of the problems that
+	// Answers are the responses when all goes well. Two with the same status have different media
+	// types, and the description of the first one. Problems are the statuses of the problems that
 	// it can return.
 	Answers  []Answer
 	Problems []int

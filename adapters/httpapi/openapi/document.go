@@ -3,6 +3,7 @@ package openapi
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -75,7 +76,12 @@ func (d *describer) operation(op endpoint.Operation) *huma.Operation {
 		}
 	}
 	for _, answer := range op.Answers {
-		described.Responses[strconv.Itoa(answer.Status)] = d.answer(answer)
+		status, response := strconv.Itoa(answer.Status), d.answer(answer)
+		if other := described.Responses[status]; other != nil { // the same in another media type
+			maps.Copy(other.Content, response.Content)
+			continue
+		}
+		described.Responses[status] = response
 	}
 	for _, status := range op.Problems {
 		described.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + problemName(status)}

@@ -97,7 +97,7 @@ func New(config Config) (endpoint.Resource, error) {
 
 func kind() aggregateapi.Kind {
 	return aggregateapi.Kind{
-		Type: order.Type, Path: "/v1/orders", IDName: "order_id", CommandTag: tagCommands, QueryTag: tagQueries,
+		Type: order.Type, Path: Path, IDName: "order_id", CommandTag: tagCommands, QueryTag: tagQueries,
 	}
 }
 

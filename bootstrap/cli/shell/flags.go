@@ -49,6 +49,9 @@ func (sh *Shell) Equip(root *cobra.Command) {
 		"time between two heartbeats through the change feed")
 	flags.DurationVar(&sh.Config.RollbackGrace, "rollback-grace", sh.Config.RollbackGrace,
 		"how long the previous generation of a view is kept after a rebuild")
+	flags.IntVar(&sh.Config.MostStreams, "streams", sh.Config.MostStreams, "live streams that clients may have open")
+	flags.IntVar(&sh.Config.MostStreamsOfClient, "streams-per-client", sh.Config.MostStreamsOfClient,
+		"live streams that one client address may have open")
 	flags.DurationVar(&sh.Config.ShutdownTimeout, "shutdown-timeout", sh.Config.ShutdownTimeout,
 		"highest duration of each step of a stop")
 	flags.StringVar(&sh.logLevel, "log-level", "info", "debug, info, warn or error")

@@ -45,6 +45,8 @@ func (sh *Shell) Remembered() settings.Rules {
 		"reconcile-every":          tuning,
 		"reconcile-rate":           tuning,
 		"heartbeat":                tuning,
+		"streams":                  tuning,
+		"streams-per-client":       tuning,
 		"shutdown-timeout":         tuning,
 	}
 }
