@@ -85,7 +85,7 @@ var allowed = []struct {
 	{"bootstrap/cli/shell", []string{"bootstrap", "bootstrap/cli/client", "bootstrap/cli/settings", "adapters/scylla", "adapters/redpanda/...", "github.com/spf13/...", "golang.org/x/term"}},
 	{"bootstrap/cli/client", []string{"bootstrap/cli/submission", "github.com/google/uuid"}},
 	{"bootstrap/cli/operate", []string{"bootstrap/cli/client", "bootstrap/cli/shell", "github.com/google/uuid", "github.com/schollz/progressbar/...", "github.com/spf13/..."}},
-	{"bootstrap/cli/shop", []string{"bootstrap/cli/client", "golang.org/x/sync/..."}},
+	{"bootstrap/cli/shop", []string{"bootstrap/cli/client", "github.com/google/uuid", "golang.org/x/sync/..."}},
 	{"bootstrap/cli/submission", []string{"adapters/httpapi/strictjson", "github.com/google/uuid", "golang.org/x/sync/..."}},
 	{"bootstrap/cli/settings", []string{"github.com/spf13/...", "go.yaml.in/yaml/..."}},
 	{"bootstrap/cli", []string{"bootstrap/...", "adapters/scylla", "adapters/redpanda", "github.com/google/uuid", "github.com/spf13/...", "github.com/schollz/progressbar/..."}},
