@@ -67,6 +67,10 @@ type Config struct {
 	Verify func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error)
 	// Repairer replaces rows that are wrong. It is nil where the store cannot do that.
 	Repairer ports.ViewRepairer
+	// Remember is how many bytes of states each generation that is filled keeps in memory; 4 MiB by
+	// default, about 1,500 orders. A negative number means none. A shared consumer keeps none,
+	// because other processes write to its view.
+	Remember int
 	// Beats is told about heartbeats. It may be nil.
 	Beats Beats
 
@@ -118,6 +122,10 @@ func (c Config) withDefaults() Config {
 	c.Grace = cmp.Or(c.Grace, time.Hour)
 	c.ReconcileEvery = cmp.Or(c.ReconcileEvery, time.Hour)
 	c.ReconcileRate = cmp.Or(c.ReconcileRate, 1_000)
+	c.Remember = max(cmp.Or(c.Remember, 4<<20), 0)
+	if c.Shared {
+		c.Remember = 0
+	}
 	if c.Beats == nil {
 		c.Beats = noBeats{}
 	}

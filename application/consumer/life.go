@@ -74,6 +74,7 @@ func (c *Consumer) newLife(record ports.ConsumerRecord, stopping <-chan struct{}
 			View:   ports.ViewID{Consumer: config.Name, Generation: g.Number},
 			Effect: config.Effect, Table: config.Table, From: record.From, Untrusted: config.Untrusted,
 			Store: config.Store, Views: config.Views, Skips: c.lot, Repairer: config.Repairer, Logger: c.log,
+			Remember: config.Remember,
 		})
 	}
 	l.live = keep(record.Live)

@@ -16,44 +16,51 @@ import (
 // fails.
 func (v *View) HandleAll(ctx context.Context, records []eventsourcing.Record) (Step, error) {
 	var total Step
-	changes := make([]ports.Change, 0, len(records))
-	for _, group := range groups(records) {
-		change, did, err := v.prepare(ctx, group)
+	divided := groups(records)
+	changes := make([]ports.Change, 0, len(divided))
+	after := make([]stand, 0, len(divided))
+	for _, group := range divided {
+		change, at, did, err := v.prepare(ctx, group)
 		if err != nil {
 			return Step{}, err
 		}
 		total.add(did)
-		if did.Applied > 0 {
+		if after = append(after, at); did.Applied > 0 {
 			changes = append(changes, change)
 		}
 	}
 	if err := v.store(ctx, changes...); err != nil {
 		return Step{}, err
 	}
+	for i, group := range divided {
+		v.moving.put(group[0].AggregateID, after[i])
+	}
 	return total, nil
 }
 
-// prepare performs the effects of records of one aggregate, and returns the change that is to be
-// stored.
-func (v *View) prepare(ctx context.Context, group []eventsourcing.Record) (change ports.Change, did Step, err error) {
+// prepare performs the effects of records of one aggregate. It returns the change that is to be
+// stored, and the stand after it.
+func (v *View) prepare(
+	ctx context.Context, group []eventsourcing.Record,
+) (change ports.Change, at stand, did Step, err error) {
 	id := group[0].AggregateID
-	state, err := v.State(ctx, id)
-	if err != nil {
-		return change, did, err
+	if at, err = v.remembered(ctx, id); err != nil {
+		return change, at, did, err
 	}
-	next, did, err := v.due(ctx, state, group)
+	next, did, err := v.due(ctx, at.sequence, group)
 	if err != nil || len(next) == 0 {
-		return change, did, err
+		return change, at, did, err
 	}
-	change, err = v.change(ctx, id, state, next)
-	return change, did, err
+	change, at, err = v.change(ctx, id, at, next)
+	return change, at, did, err
 }
 
-// due returns the events that follow state and are due because of records, all of one aggregate.
+// due returns the events after a sequence number that are due because of records, all of one
+// aggregate.
 func (v *View) due(
-	ctx context.Context, state ports.ViewState, records []eventsourcing.Record,
+	ctx context.Context, after uint64, records []eventsourcing.Record,
 ) (next []eventsourcing.Record, did Step, err error) {
-	at := state.SequenceNumber
+	at := after
 	fresh := make([]eventsourcing.Record, 0, len(records))
 	for _, r := range records {
 		switch {
@@ -63,7 +70,7 @@ func (v *View) due(
 		case r.SequenceNumber == at+1 && !v.config.Untrusted && r.EventType != "":
 			fresh, at = append(fresh, r), at+1
 		default:
-			return v.dueFromStore(ctx, state, records)
+			return v.dueFromStore(ctx, after, records)
 		}
 	}
 	did.Applied = len(fresh)
@@ -72,7 +79,7 @@ func (v *View) due(
 
 // dueFromStore does what due does where the records have a gap, or are only hints.
 func (v *View) dueFromStore(
-	ctx context.Context, state ports.ViewState, records []eventsourcing.Record,
+	ctx context.Context, after uint64, records []eventsourcing.Record,
 ) (next []eventsourcing.Record, did Step, err error) {
 	id, upTo := records[0].AggregateID, uint64(0)
 	if !v.config.Untrusted {
@@ -81,30 +88,30 @@ func (v *View) dueFromStore(
 		}
 	}
 	// This may read more than is due. The feed will deliver the rest again.
-	stored, err := v.missing(ctx, id, state.SequenceNumber, upTo)
+	stored, err := v.missing(ctx, id, after, upTo)
 	if err != nil {
 		return nil, did, err
 	}
-	end := state.SequenceNumber + uint64(len(stored))
-	due := state.SequenceNumber
+	end := after + uint64(len(stored))
+	due := after
 	announced := make(map[uint64]bool, len(records))
 	for _, r := range records {
 		switch {
-		case r.SequenceNumber <= state.SequenceNumber || announced[r.SequenceNumber]:
+		case r.SequenceNumber <= after || announced[r.SequenceNumber]:
 			did.Duplicates++
 		case v.config.Untrusted && (r.SequenceNumber > end ||
-			!sameEvent(stored[r.SequenceNumber-state.SequenceNumber-1], r)):
+			!sameEvent(stored[r.SequenceNumber-after-1], r)):
 			did.Foreign = append(did.Foreign, r)
 		default:
 			announced[r.SequenceNumber] = true
 			due = max(due, r.SequenceNumber)
 		}
 	}
-	if due == state.SequenceNumber {
+	if due == after {
 		return nil, did, nil
 	}
 	did.Applied = len(stored)
-	if did.Healed = int(due-state.SequenceNumber) - len(announced); did.Healed > 0 {
+	if did.Healed = int(due-after) - len(announced); did.Healed > 0 {
 		v.config.Logger.Warn("filled a gap in the feed from the event store",
 			"aggregate_id", id, "before", due, "events", did.Healed)
 	}

@@ -21,6 +21,16 @@
 // only a hint: the events come from the event store, and an event that is not there has no effect.
 // That costs one read of the aggregate's new events for each record that is not a duplicate.
 //
+// # States in memory
+//
+// The next event of an aggregate usually follows soon. So a View keeps the states of the aggregates
+// that it handled last, as the effect works with them: the next event needs no read, and no
+// decoding of a state. Config.Remember bounds their memory. A state is taken out before anything is
+// done with its aggregate, and put back when the store has what follows it. So errors, panics,
+// background checks, rebuilds and repairs leave nothing in memory that the store does not have. A
+// View lives as long as one life of its consumer: a pause, a reset, a switch of generations and a
+// lost lease begin with an empty memory. Where other processes write to the view, nothing is kept.
+//
 // # All aggregates
 //
 // A [Walk] visits every aggregate of some types, several at once. Catching up, the filling of a
@@ -28,6 +38,6 @@
 // transient error is retried for each aggregate by itself. A [Place] stores how far a walk has got,
 // so that it continues from there after a restart.
 //
-// The package owns no goroutine beyond a call and no lock. Its callers make sure that two effects
-// on one aggregate do not run at the same time.
+// The package owns no goroutine beyond a call. Its callers make sure that two effects on one
+// aggregate do not run at the same time.
 package filling

@@ -29,24 +29,48 @@ type projecting struct {
 	codec      ports.Decoder
 }
 
+// keeping is an effect that can go on from what it keeps in memory.
+type keeping interface {
+	// goOn does what Apply does, from the state of a stand, and returns what the next call can go
+	// on from.
+	goOn(at stand, records []eventsourcing.Record) (ports.Change, *projection.Kept, error)
+}
+
+// Apply implements [Effect].
 func (p projecting) Apply(_ context.Context, state []byte, records []eventsourcing.Record) (ports.Change, error) {
+	change, _, err := p.goOn(stand{data: state}, records)
+	return change, err
+}
+
+func (p projecting) goOn(at stand, records []eventsourcing.Record) (ports.Change, *projection.Kept, error) {
 	events := make([]projection.Event, len(records))
 	for i, r := range records {
 		var err error
 		if events[i], err = p.codec.Decode(r); err != nil {
-			return ports.Change{}, failure.Mark(ports.FailureUndecodable, err)
+			return ports.Change{}, nil, failure.Mark(ports.FailureUndecodable, err)
 		}
 	}
-	step, err := p.projection.Advance(state, events)
+	step, kept, err := p.advance(at, events)
 	if err != nil {
-		return ports.Change{}, failure.Mark(ports.FailureBug, fmt.Errorf("%w: %w", ports.ErrCorrupt, err))
+		return ports.Change{}, nil, failure.Mark(ports.FailureBug, fmt.Errorf("%w: %w", ports.ErrCorrupt, err))
 	}
 	return ports.Change{
 		State:  ports.ViewState{Data: step.State},
 		Table:  p.projection.Table,
 		Put:    step.Put,
 		Delete: step.Delete,
-	}, nil
+	}, &kept, nil
+}
+
+func (p projecting) advance(at stand, events []projection.Event) (projection.Step, projection.Kept, error) {
+	if at.kept != nil {
+		return p.projection.Continue(*at.kept, events)
+	}
+	kept, err := p.projection.Open(at.data)
+	if err != nil {
+		return projection.Step{}, projection.Kept{}, err
+	}
+	return p.projection.Continue(kept, events)
 }
 
 // Publish returns the effect of a publisher: it publishes each record, in order. A publisher that

@@ -28,7 +28,7 @@ func (v *View) Repair(ctx context.Context, aggregateID uuid.UUID, stray []projec
 	}
 	// The state is read first. If the view moves on meanwhile, it is no longer at that state, and
 	// nothing is replaced.
-	state, err := v.State(ctx, aggregateID)
+	at, err := v.stored(ctx, aggregateID)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (v *View) Repair(ctx context.Context, aggregateID uuid.UUID, stray []projec
 	if err != nil {
 		return err
 	}
-	change, err := v.perform(ctx, nil, v.effective(records))
+	change, _, err := v.perform(ctx, stand{}, v.effective(records))
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (v *View) Repair(ctx context.Context, aggregateID uuid.UUID, stray []projec
 			change.Delete = append(change.Delete, row)
 		}
 	}
-	return v.config.Repairer.Replace(ctx, v.config.View, change, state.SequenceNumber)
+	return v.config.Repairer.Replace(ctx, v.config.View, change, at.sequence)
 }
 
 // holds reports whether one of rows has the key of row.

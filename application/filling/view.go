@@ -46,14 +46,20 @@ type Config struct {
 	// Untrusted reports whether the records that the feed delivers are only hints. Then the events
 	// are read from Store.
 	Untrusted bool
-	Logger    *slog.Logger
+	// Remember is how many bytes of states the View keeps in memory, so that the next event of an
+	// aggregate needs no read. It must be 0 where others write to the view, too.
+	Remember int
+	Logger   *slog.Logger
 }
 
 // View is one generation of what a consumer keeps. Calls for one aggregate must not be concurrent.
-type View struct{ config Config }
+type View struct {
+	config Config
+	moving *moving
+}
 
 // NewView returns a View.
-func NewView(config Config) *View { return &View{config: config} }
+func NewView(config Config) *View { return &View{config: config, moving: newMoving(config.Remember)} }
 
 // ID returns the generation that is filled.
 func (v *View) ID() ports.ViewID { return v.config.View }
@@ -70,45 +76,50 @@ type Step struct {
 // Handle applies record, and before it what is missing. The error names the event that failed; see
 // [failure.Event].
 func (v *View) Handle(ctx context.Context, record eventsourcing.Record) (Step, error) {
-	state, err := v.State(ctx, record.AggregateID)
+	id := record.AggregateID
+	at, err := v.remembered(ctx, id)
 	if err != nil {
 		return Step{}, err
 	}
-	next, did, err := v.due(ctx, state, []eventsourcing.Record{record})
-	if err != nil || len(next) == 0 {
+	next, did, err := v.due(ctx, at.sequence, []eventsourcing.Record{record})
+	if err != nil {
 		return did, err
 	}
-	did.Applied, err = v.advance(ctx, record.AggregateID, state, next)
-	return did, err
+	if len(next) > 0 {
+		if at, did.Applied, err = v.advance(ctx, id, at, next); err != nil {
+			return did, err
+		}
+	}
+	v.moving.put(id, at)
+	return did, nil
 }
 
 // BringUp applies the events of one aggregate that the view does not have. The event store has them
 // at least up to head.
 func (v *View) BringUp(ctx context.Context, head ports.Head) (advanced int, err error) {
-	state, err := v.State(ctx, head.AggregateID)
-	if err != nil || state.SequenceNumber >= head.SequenceNumber {
+	at, err := v.stored(ctx, head.AggregateID)
+	if err != nil || at.sequence >= head.SequenceNumber {
 		return 0, err
 	}
-	return v.bringUp(ctx, head.AggregateID, state, head.SequenceNumber)
+	return v.bringUp(ctx, head.AggregateID, at, head.SequenceNumber)
 }
 
 // BringUpToEnd applies all events of one aggregate that the event store has and the view does not.
 func (v *View) BringUpToEnd(ctx context.Context, aggregateID uuid.UUID) (advanced int, err error) {
-	state, err := v.State(ctx, aggregateID)
+	at, err := v.stored(ctx, aggregateID)
 	if err != nil {
 		return 0, err
 	}
-	return v.bringUp(ctx, aggregateID, state, 0)
+	return v.bringUp(ctx, aggregateID, at, 0)
 }
 
-func (v *View) bringUp(
-	ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, upTo uint64,
-) (advanced int, err error) {
-	records, err := v.missing(ctx, aggregateID, state.SequenceNumber, upTo)
+func (v *View) bringUp(ctx context.Context, aggregateID uuid.UUID, at stand, upTo uint64) (advanced int, err error) {
+	records, err := v.missing(ctx, aggregateID, at.sequence, upTo)
 	if err != nil || len(records) == 0 {
 		return 0, err
 	}
-	return v.advance(ctx, aggregateID, state, records)
+	_, advanced, err = v.advance(ctx, aggregateID, at, records)
+	return advanced, err
 }
 
 // Take applies the part of a complete history that the view does not have.
@@ -117,12 +128,28 @@ func (v *View) Take(ctx context.Context, history []eventsourcing.Record) error {
 	if err := check(history, aggregateID, 0); err != nil {
 		return err
 	}
-	state, err := v.State(ctx, aggregateID)
-	if err != nil || state.SequenceNumber >= uint64(len(history)) {
+	at, err := v.stored(ctx, aggregateID)
+	if err != nil || at.sequence >= uint64(len(history)) {
 		return err
 	}
-	_, err = v.advance(ctx, aggregateID, state, history[state.SequenceNumber:])
+	_, _, err = v.advance(ctx, aggregateID, at, history[at.sequence:])
 	return err
+}
+
+// remembered returns the stand of an aggregate, from memory if it is there. The caller puts the
+// next one into memory when the store has it.
+func (v *View) remembered(ctx context.Context, aggregateID uuid.UUID) (stand, error) {
+	if at, ok := v.moving.take(aggregateID); ok {
+		return at, nil
+	}
+	return v.stored(ctx, aggregateID)
+}
+
+// stored reads the stand of an aggregate from the store, and forgets what is in memory.
+func (v *View) stored(ctx context.Context, aggregateID uuid.UUID) (stand, error) {
+	v.moving.take(aggregateID)
+	state, err := v.State(ctx, aggregateID)
+	return stand{sequence: state.SequenceNumber, data: state.Data}, err
 }
 
 // State returns how far the view is with one aggregate. A state that cannot be read counts as none:
@@ -161,58 +188,64 @@ func check(records []eventsourcing.Record, aggregateID uuid.UUID, after uint64) 
 	return nil
 }
 
-// advance applies records, which follow state, all at once. When one of them fails, it applies them
-// one by one, as far as possible, so that the error names the event; see [failure.Event].
+// advance applies records, which follow at, all at once. When one of them fails, it applies them
+// one by one, as far as possible, so that the error names the event; see [failure.Event]. Without
+// an error, it returns the stand after them.
 func (v *View) advance(
-	ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record,
-) (advanced int, err error) {
-	if _, err = v.apply(ctx, aggregateID, state, records); err == nil {
-		return len(records), nil
+	ctx context.Context, aggregateID uuid.UUID, at stand, records []eventsourcing.Record,
+) (after stand, advanced int, err error) {
+	if after, err = v.apply(ctx, aggregateID, at, records); err == nil {
+		return after, len(records), nil
 	}
 	for i, record := range records {
 		if len(records) > 1 { // else it was just tried
-			if state, err = v.apply(ctx, aggregateID, state, records[i:i+1]); err == nil {
+			if after, err = v.apply(ctx, aggregateID, at, records[i:i+1]); err == nil {
+				at = after
 				continue
 			}
 		}
 		if failure.Transient(err) {
-			return i, err
+			return at, i, err
 		}
 		// An operator may have told another process to skip it.
 		if refreshed := v.config.Skips.RefreshSkips(ctx, aggregateID); refreshed != nil {
-			return i, refreshed
+			return at, i, refreshed
 		}
 		if !v.config.Skips.Skipped(aggregateID, record.SequenceNumber) {
-			return i, failure.Of(record, err)
+			return at, i, failure.Of(record, err)
 		}
-		if state, err = v.apply(ctx, aggregateID, state, records[i:i+1]); err != nil {
-			return i, err
+		if at, err = v.apply(ctx, aggregateID, at, records[i:i+1]); err != nil {
+			return at, i, err
 		}
 	}
-	return len(records), nil
+	return at, len(records), nil
 }
 
-// apply performs the effect of records and stores it. When that fails, it returns state as it was.
+// apply performs the effect of records and stores it. It returns the stand after them.
 func (v *View) apply(
-	ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record,
-) (ports.ViewState, error) {
-	change, err := v.change(ctx, aggregateID, state, records)
+	ctx context.Context, aggregateID uuid.UUID, at stand, records []eventsourcing.Record,
+) (stand, error) {
+	change, after, err := v.change(ctx, aggregateID, at, records)
 	if err != nil {
-		return state, err
+		return at, err
 	}
 	if err := v.store(ctx, change); err != nil {
-		return state, err
+		return at, err
 	}
-	return change.State, nil
+	return after, nil
 }
 
-// change performs the effect of records, which follow state.
+// change performs the effect of records, which follow at. It returns the stand after them.
 func (v *View) change(
-	ctx context.Context, aggregateID uuid.UUID, state ports.ViewState, records []eventsourcing.Record,
-) (ports.Change, error) {
-	change, err := v.perform(ctx, state.Data, v.effective(records))
+	ctx context.Context, aggregateID uuid.UUID, at stand, records []eventsourcing.Record,
+) (ports.Change, stand, error) {
+	change, kept, err := v.perform(ctx, at, v.effective(records))
 	change.AggregateID, change.State.SequenceNumber = aggregateID, records[len(records)-1].SequenceNumber
-	return change, err
+	after := stand{sequence: change.State.SequenceNumber, kept: kept}
+	if kept == nil {
+		after.data = change.State.Data
+	}
+	return change, after, err
 }
 
 // store stores changes.
@@ -245,13 +278,19 @@ func (v *View) effective(records []eventsourcing.Record) []eventsourcing.Record 
 }
 
 // perform calls the effect, and turns a panic of it into an error.
-func (v *View) perform(ctx context.Context, data []byte, records []eventsourcing.Record) (change ports.Change, err error) {
-	if len(records) == 0 {
-		return ports.Change{State: ports.ViewState{Data: data}}, nil
+func (v *View) perform(
+	ctx context.Context, at stand, records []eventsourcing.Record,
+) (change ports.Change, kept *projection.Kept, err error) {
+	if len(records) == 0 && at.kept == nil {
+		return ports.Change{State: ports.ViewState{Data: at.data}}, nil, nil
 	}
 	err = failure.Protect(v.config.Logger, func() error {
-		change, err = v.config.Effect.Apply(ctx, data, records)
+		if keeping, ok := v.config.Effect.(keeping); ok {
+			change, kept, err = keeping.goOn(at, records)
+		} else {
+			change, err = v.config.Effect.Apply(ctx, at.data, records)
+		}
 		return err
 	})
-	return change, err
+	return change, kept, err
 }
