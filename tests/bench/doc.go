@@ -18,11 +18,22 @@
 // from applying a change to a view. From then on every reader sees the change. A command has
 // reached all views when the slowest read model has it.
 //
-// Commands are due at a fixed rate, 1,000 a second, whether or not earlier ones have been answered.
-// Only a command whose order waits for an answer waits as well. Every latency counts from the
-// moment at which its command was due. So a stall is not hidden by the commands that it kept from
-// being sent. The client runs in the same process. When it sends a command late, the machine was
-// busy with other work, or the service left it no core.
+// Commands are due at a fixed rate, 1,000 a second, see package pace. The client runs in the same
+// process. When it sends a command late, the machine was busy with other work, or the service left
+// it no core.
+//
+// # The whole service
+//
+// BenchmarkService searches for the highest rate at which every view has every command within a
+// second, and measures the latencies below it. Command drive does the same with services in
+// processes of their own, over HTTP. It also measures their CPU time, which does not contain the
+// client's: of a command until every consumer has handled it, and where it goes, by a profile.
+// Several versions are measured in turns. BenchmarkBareLoop and the plain server of command served
+// show the least that consumers and HTTP can cost. BenchmarkPacedSync shows the least that a
+// durable command can take. The peers with the same read models are in tests/peers.
+//
+// The age of a view's backlog is exact in process. Over HTTP it is the time since the answer to the
+// command that the slowest consumer has to handle next, and latencies are those of a sample.
 //
 // # Rebuilds
 //

@@ -23,6 +23,7 @@ import (
 	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
 	"orderflow/ports"
+	"orderflow/tests/bench/pace"
 	"orderflow/tests/bench/workload"
 )
 
@@ -234,7 +235,7 @@ func (v view) rebuild(ctx context.Context) (int, error) {
 		if refused := (*ports.RefusedError)(nil); !errors.As(err, &refused) {
 			return 0, err
 		}
-		pause(rebuildPoll) // the generation of an earlier rebuild is being dropped
+		pace.Pause(rebuildPoll) // the generation of an earlier rebuild is being dropped
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
@@ -252,7 +253,7 @@ func (v view) wait(ctx context.Context, until func(ports.ConsumerStatus) bool) (
 		if until(status) {
 			return status, nil
 		}
-		pause(rebuildPoll)
+		pace.Pause(rebuildPoll)
 		if ctx.Err() != nil {
 			return status, ctx.Err()
 		}

@@ -25,6 +25,7 @@ import (
 	"orderflow/domain/order"
 	"orderflow/domain/order/views"
 	"orderflow/ports"
+	"orderflow/tests/bench/pace"
 	"orderflow/tests/bench/workload"
 )
 
@@ -86,7 +87,7 @@ type scyllaLoad struct {
 
 // scyllaFigures are the results of one measurement.
 type scyllaFigures struct {
-	line               *timeline
+	line               *pace.Timeline
 	late, held, healed float64
 	// queries a second while idle: by the feed's own metric, and as counted
 	told, asked float64
@@ -95,15 +96,15 @@ type scyllaFigures struct {
 func (f scyllaFigures) report(b *testing.B) {
 	b.Helper()
 	b.ReportMetric(0, "ns/op") // the rate is fixed
-	answered := f.line.answers()
-	b.ReportMetric(answered.at(0.50), "answered-p50-ms")
-	b.ReportMetric(answered.at(0.99), "answered-p99-ms")
-	for i, view := range f.line.views {
-		behind := f.line.behindAnswer(i)
-		b.ReportMetric(behind.at(0.50), view+"-p50-ms")
-		b.ReportMetric(behind.at(0.99), view+"-p99-ms")
+	answered := f.line.Answers()
+	b.ReportMetric(answered.At(0.50), "answered-p50-ms")
+	b.ReportMetric(answered.At(0.99), "answered-p99-ms")
+	for i, view := range f.line.Views {
+		behind := f.line.BehindAnswer(i)
+		b.ReportMetric(behind.At(0.50), view+"-p50-ms")
+		b.ReportMetric(behind.At(0.99), view+"-p99-ms")
 	}
-	b.ReportMetric(float64(f.line.missing.Load()), "lost")
+	b.ReportMetric(float64(f.line.Missing()), "lost")
 	for unit, value := range map[string]float64{
 		"late-rows": f.late, "held": f.held, "healed": f.healed, "idle-queries/s": f.asked, "idle-queries-told/s": f.told,
 	} {
@@ -115,15 +116,14 @@ func (f scyllaFigures) report(b *testing.B) {
 // fails when a view misses one.
 func measureScylla(tb testing.TB, hosts []string, load scyllaLoad) (f scyllaFigures) {
 	tb.Helper()
-	first := newTimeline(1, viewNames())
-	f.line = newTimeline(load.commands, viewNames())
-	f.line.interval = time.Second / time.Duration(load.rate)
+	first := pace.NewTimeline(1, float64(load.rate), viewNames())
+	f.line = pace.NewTimeline(load.commands, float64(load.rate), viewNames())
 	s := startScylla(tb, hosts, load.late, func(view string, orderID uuid.UUID, sequence uint64) {
-		first.shown(view, orderID, sequence)
-		f.line.shown(view, orderID, sequence)
+		first.Shown(view, orderID, sequence)
+		f.line.Shown(view, orderID, sequence)
 	})
-	first.run(tb, s.handle)
-	f.line.run(tb, s.handle)
+	run(tb, first, s.handle)
+	run(tb, f.line, s.handle)
 	f.late = float64(s.late.wait(tb))
 
 	for _, status := range s.consumers.Consumers(tb.Context()) {
@@ -145,7 +145,7 @@ type scyllaService struct {
 	late      *lateRows
 }
 
-func startScylla(tb testing.TB, hosts []string, late bool, shown shownFunc) *scyllaService {
+func startScylla(tb testing.TB, hosts []string, late bool, shown pace.ShownFunc) *scyllaService {
 	tb.Helper()
 	config, session := scyllaKeyspace(tb, hosts)
 	s := &scyllaService{late: &lateRows{}}
@@ -176,7 +176,7 @@ func startScylla(tb testing.TB, hosts []string, late bool, shown shownFunc) *scy
 	return s
 }
 
-func (s *scyllaService) wire(store *scylla.Store, shown shownFunc) (routed []fanout.Consumer) {
+func (s *scyllaService) wire(store *scylla.Store, shown pace.ShownFunc) (routed []fanout.Consumer) {
 	owner := ports.LeaseOwner{ID: workload.NewID(), Address: "this process"}
 	for _, p := range views.All() {
 		c := consumer.New(consumer.Config{
@@ -222,12 +222,12 @@ func (o fencedOffsets) SaveOffsets(ctx context.Context, consumer string, saved m
 // The late rows of the measurement are really late, and no view misses one.
 func TestScyllaLatency_LateRowsReachEveryView(t *testing.T) {
 	t.Parallel()
-	got := measureScylla(t, simulatedServers(t), scyllaLoad{rate: 1000, commands: 3 * atOnce, late: true})
-	if got.late < 3*atOnce/lateOneIn-1 || got.line.missing.Load() != 0 || got.told == 0 {
-		t.Errorf("%v rows were late, %d were lost, %v idle queries a second", got.late, got.line.missing.Load(), got.told)
+	got := measureScylla(t, simulatedServers(t), scyllaLoad{rate: 1000, commands: 3 * pace.AtOnce, late: true})
+	if got.late < 3*pace.AtOnce/lateOneIn-1 || got.line.Missing() != 0 || got.told == 0 {
+		t.Errorf("%v rows were late, %d were lost, %v idle queries a second", got.late, got.line.Missing(), got.told)
 	}
-	for i, view := range got.line.views {
-		if slowest := got.line.behindAnswer(i).at(1); slowest < 0 {
+	for i, view := range got.line.Views {
+		if slowest := got.line.BehindAnswer(i).At(1); slowest < 0 {
 			t.Errorf("%s had the slowest command %v ms after its answer", view, slowest)
 		}
 	}

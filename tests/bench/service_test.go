@@ -33,6 +33,7 @@ import (
 	"orderflow/bootstrap"
 	"orderflow/domain/order"
 	"orderflow/domain/order/views"
+	"orderflow/tests/bench/pace"
 	"orderflow/tests/bench/workload"
 )
 
@@ -62,7 +63,7 @@ const (
 
 // startService opens a service and runs it until the test ends. It calls shown for every change of
 // a view.
-func startService(tb testing.TB, sink string, shown shownFunc) *service {
+func startService(tb testing.TB, sink string, shown pace.ShownFunc) *service {
 	tb.Helper()
 	s := &service{config: bootstrap.DefaultConfig(), codec: orderjson.NewMux()}
 	s.config.Data = tb.TempDir()
@@ -92,7 +93,7 @@ func startService(tb testing.TB, sink string, shown shownFunc) *service {
 	return s
 }
 
-func (s *service) open(ctx context.Context, sink string, shown shownFunc) (err error) {
+func (s *service) open(ctx context.Context, sink string, shown pace.ShownFunc) (err error) {
 	if s.store, err = embedded.Open(ctx, embedded.Options{Dir: s.config.Data, Retention: s.config.Retention}); err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"orderflow/tests/bench/pace"
 )
 
 // BenchmarkSync measures the speed of the disk for one small commit. All other figures depend on
@@ -16,7 +18,7 @@ func BenchmarkSync(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = f.Close() }) // nobody reads it
-	commit, took := make([]byte, 1024), make(quantiles, 0, b.N)
+	commit, took := make([]byte, 1024), make(pace.Quantiles, 0, b.N)
 	for b.Loop() {
 		start := time.Now()
 		if _, err := f.Write(commit); err != nil {
@@ -28,6 +30,6 @@ func BenchmarkSync(b *testing.B) {
 		took = append(took, time.Since(start))
 	}
 	slices.Sort(took)
-	b.ReportMetric(took.at(0.50), "p50-ms")
-	b.ReportMetric(took.at(0.99), "p99-ms")
+	b.ReportMetric(took.At(0.50), "p50-ms")
+	b.ReportMetric(took.At(0.99), "p99-ms")
 }

@@ -20,6 +20,23 @@
 // faster, and answer when the events are on disk. All of them sync: Pebble syncs its log, SQLite
 // runs in WAL mode with synchronous=FULL, PostgreSQL with fsync=on and synchronous_commit=on.
 //
+// # The same read models
+//
+// BenchmarkService measures a whole service: commands, and four subscribers of watermill-sql that
+// keep the read models of Orderflow, with the same reducers. A subscriber handles up to 1,000
+// messages in one transaction, which also stores its offset, and looks for new ones every 10 ms.
+// There are two forms:
+//
+//   - watermill-sql-documented: the handler works in the transaction of the subscriber, and the
+//     publisher in that of the command, one statement after the other. A command takes five round
+//     trips.
+//   - watermill-sql: at its best. A command takes two round trips. The statements of a
+//     subscriber's transaction go to the server together with its end. The states of up to 20,000
+//     orders are kept in memory. The subscribers have connections of their own.
+//
+// At the end every row of every view is compared with a fold of all events. Over HTTP the service
+// runs in a process of its own, behind a server that does no more than decode the commands.
+//
 // # Differences
 //
 // Orderflow and the two systems on PostgreSQL write every event twice, to the history and to the

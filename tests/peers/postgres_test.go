@@ -27,6 +27,7 @@ const connections = 16
 
 const eventsTable = `
 	CREATE TABLE events (
+		aggregate_type  text        NOT NULL,
 		aggregate_id    uuid        NOT NULL,
 		sequence_number bigint      NOT NULL,
 		event_id        uuid        NOT NULL,
@@ -44,6 +45,7 @@ const eventsTable = `
 const outboxTable = `
 	CREATE TABLE outbox (
 		position        bigserial   PRIMARY KEY,
+		aggregate_type  text        NOT NULL,
 		aggregate_id    uuid        NOT NULL,
 		sequence_number bigint      NOT NULL,
 		event_id        uuid        NOT NULL,
@@ -58,9 +60,9 @@ const outboxTable = `
 	)`
 
 const (
-	columns = `aggregate_id, sequence_number, event_id, event_type, event_version, payload,
+	columns = `aggregate_type, aggregate_id, sequence_number, event_id, event_type, event_version, payload,
 		command_id, correlation_id, causation_id, metadata, created_at`
-	values = ` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+	values = ` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 
 	insertEvent  = `INSERT INTO events (` + columns + `)` + values
 	insertOutbox = `INSERT INTO outbox (` + columns + `)` + values
@@ -70,7 +72,7 @@ const (
 func arguments(r eventsourcing.Record) ([]any, error) {
 	metadata, err := json.Marshal(r.Metadata)
 	return []any{
-		r.AggregateID, r.SequenceNumber, r.EventID, r.EventType, r.EventVersion, r.Payload,
+		r.AggregateType, r.AggregateID, r.SequenceNumber, r.EventID, r.EventType, r.EventVersion, r.Payload,
 		r.CommandID, r.CorrelationID, r.CausationID, metadata, r.CreatedAt,
 	}, err
 }
@@ -83,11 +85,15 @@ func (h history) Load(ctx context.Context, aggregateID uuid.UUID, after uint64) 
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r eventsourcing.Record, err error) {
-		err = row.Scan(&r.AggregateID, &r.SequenceNumber, &r.EventID, &r.EventType, &r.EventVersion, &r.Payload,
-			&r.CommandID, &r.CorrelationID, &r.CausationID, &r.Metadata, &r.CreatedAt)
-		return r, err
-	})
+	return pgx.CollectRows(rows, scanRecord)
+}
+
+// scanRecord reads a row of columns.
+func scanRecord(row pgx.CollectableRow) (r eventsourcing.Record, err error) {
+	err = row.Scan(&r.AggregateType, &r.AggregateID, &r.SequenceNumber, &r.EventID, &r.EventType, &r.EventVersion, &r.Payload,
+		&r.CommandID, &r.CorrelationID, &r.CausationID, &r.Metadata, &r.CreatedAt)
+	r.CreatedAt = r.CreatedAt.UTC()
+	return r, err
 }
 
 // translate distinguishes a lost race from other errors.

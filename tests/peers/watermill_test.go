@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
@@ -66,10 +67,12 @@ func toMessage(r eventsourcing.Record) *message.Message {
 	for key, value := range r.Metadata {
 		m.Metadata.Set(key, value)
 	}
+	m.Metadata.Set("aggregate_type", r.AggregateType)
 	m.Metadata.Set("aggregate_id", r.AggregateID.String())
 	m.Metadata.Set("sequence_number", strconv.FormatUint(r.SequenceNumber, 10))
 	m.Metadata.Set("event_type", r.EventType)
 	m.Metadata.Set("event_version", strconv.Itoa(r.EventVersion))
+	m.Metadata.Set("created_at", r.CreatedAt.Format(time.RFC3339Nano))
 	m.Metadata.Set("command_id", r.CommandID.String())
 	m.Metadata.Set("correlation_id", r.CorrelationID.String())
 	m.Metadata.Set("causation_id", r.CausationID.String())

@@ -1,4 +1,4 @@
-package bench_test
+package pace
 
 import (
 	"errors"
@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// pause sleeps more precisely than time.Sleep, which may take a millisecond longer in an idle
+// Pause sleeps more precisely than time.Sleep, which may take a millisecond longer in an idle
 // process.
-func pause(d time.Duration) {
+func Pause(d time.Duration) {
 	if d <= 0 {
 		return
 	}
