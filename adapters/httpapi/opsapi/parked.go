@@ -92,8 +92,7 @@ func (r routes) parked() []endpoint.Operation {
 	const flows = "All its events have been handled, and it is not parked any more."
 	return []endpoint.Operation{
 		{
-			Scope: ports.ScopeOpsRead,
-			ID:    "list-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked", Tag: tag,
+			ID: "list-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked", Tag: tag,
 			Summary:    "List what a consumer has parked",
 			Parameters: append([]endpoint.Parameter{consumerParameter()}, endpoint.PageParameters()...),
 			Answers:    endpoint.OK("A page of the list.", parkedListDocument{}),
@@ -101,8 +100,7 @@ func (r routes) parked() []endpoint.Operation {
 			Run:        r.listParked,
 		},
 		{
-			Scope: ports.ScopeOpsRead,
-			ID:    "get-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked/{aggregate_id}", Tag: tag,
+			ID: "get-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked/{aggregate_id}", Tag: tag,
 			Summary:    "See why an aggregate is parked, and what waits",
 			Parameters: []endpoint.Parameter{consumerParameter(), parkedParameter()},
 			Answers:    endpoint.OK("The aggregate.", parkedAggregateDocument{}),
@@ -110,8 +108,7 @@ func (r routes) parked() []endpoint.Operation {
 			Run:        r.getParked,
 		},
 		{
-			Scope: ports.ScopeOpsWrite,
-			ID:    "retry-all-parked", Method: http.MethodPost, Path: "/v1/consumers/{name}/retry-parked", Tag: tag,
+			ID: "retry-all-parked", Method: http.MethodPost, Path: "/v1/consumers/{name}/retry-parked", Tag: tag,
 			Summary:    "Retry all parked aggregates, from the events that failed",
 			Parameters: []endpoint.Parameter{consumerParameter()},
 			Answers:    endpoint.OK("The result for each of them.", retriedDocument{}),

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"orderflow/adapters/httpapi/endpoint"
-	"orderflow/ports"
 )
 
 type tablesDocument struct {
@@ -24,8 +23,7 @@ type tableDocument struct {
 func (r routes) looks() []endpoint.Operation {
 	return []endpoint.Operation{
 		{
-			Scope: ports.ScopeOpsRead,
-			ID:    "list-tables", Method: http.MethodGet, Path: "/v1/tables", Tag: tag,
+			ID: "list-tables", Method: http.MethodGet, Path: "/v1/tables", Tag: tag,
 			Summary:  "List the tables that can be read",
 			Answers:  endpoint.OK("Their names.", tablesDocument{}),
 			Problems: []int{400, 500},
@@ -34,8 +32,7 @@ func (r routes) looks() []endpoint.Operation {
 			},
 		},
 		{
-			Scope: ports.ScopeOpsRead,
-			ID:    "get-table", Method: http.MethodGet, Path: "/v1/tables/{name}", Tag: tag,
+			ID: "get-table", Method: http.MethodGet, Path: "/v1/tables/{name}", Tag: tag,
 			Summary:    "Read a table",
 			Parameters: append([]endpoint.Parameter{tableParameter()}, endpoint.PageParameters()...),
 			Answers:    endpoint.OK("A page of the table.", tableDocument{}),

@@ -16,6 +16,7 @@
 //	POST /v1/orders/{id}/cancel     {"reason"}
 //	GET  /v1/orders/{id}            ?min_sequence=n&timeout=2s waits for the view;
 //	                                ?at_sequence=n and ?at_time=… read an earlier state
+//	GET  /v1/orders/{id}/commands   which commands it accepts now, and why not the others
 //	GET  /v1/orders/{id}/events     the history
 //	GET  /v1/orders/{id}/explain    what each consumer has done with each event
 //	GET  /v1/customers/{id}/orders  newest first; ?limit, ?cursor;
@@ -76,13 +77,14 @@ func New(config Config) (endpoint.Resource, error) {
 			Queries: config.Orders, Lists: config.Lists, Codec: config.Codec,
 			Document: orderDocument{}, Render: render(views.OrderReadModel().Table),
 		},
+		orders: views.OrderReadModel().Table,
 		tables: map[string]*projection.Table{},
 	}
 	for _, p := range []*projection.Projection{views.OrdersByCustomer(), views.OrdersByStatus(), views.OrdersBySKU()} {
 		r.tables[p.Table.Name] = p.Table
 	}
 	operations := commands(config)
-	operations = append(operations, r.reads.Get(), r.reads.Events(), r.ofCustomer(), r.list())
+	operations = append(operations, r.reads.Get(), r.possible(operations), r.reads.Events(), r.ofCustomer(), r.list())
 	if config.Explainer != nil {
 		operations = append(operations, aggregateapi.Explain(kind(), config.Explainer, tagQueries))
 	}
@@ -98,7 +100,6 @@ func New(config Config) (endpoint.Resource, error) {
 func kind() aggregateapi.Kind {
 	return aggregateapi.Kind{
 		Type: order.Type, Path: Path, IDName: "order_id", CommandTag: tagCommands, QueryTag: tagQueries,
-		Read: ports.ScopeOrdersRead, Write: ports.ScopeOrdersWrite,
 	}
 }
 
