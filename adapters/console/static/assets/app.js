@@ -6,8 +6,14 @@ import {useUTC} from './format.js';
 import {consumers, startModel, trouble} from './model.js';
 import {asOf, empty} from './parts.js';
 import {flow} from './flow.js';
+import {events} from './events.js';
+import {order} from './order.js';
 
-const routes = [{path: '/ui/', name: 'Flow', key: 'f', page: flow}];
+const routes = [
+  {path: '/ui/', name: 'Flow', key: 'f', page: flow},
+  {path: '/ui/events', name: 'Events', key: 'e', page: events},
+  {path: '/ui/orders/{id}', name: 'Orders', page: order},
+];
 
 const root = document.getElementById('app');
 let current;
@@ -47,6 +53,7 @@ class Place {
     this.params = params;
     this.query = query;
     this.changed = changed;
+    this.go = go;
   }
 
   /**

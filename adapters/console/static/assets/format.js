@@ -34,7 +34,8 @@ export function duration(seconds) {
   if (seconds === undefined || seconds === null || Number.isNaN(seconds)) return UNKNOWN;
   const s = Math.max(0, seconds);
   if (s === 0) return '0 s';
-  if (s < 0.001) return '< 1 ms';
+  if (s < 0.0001) return '< 0.1 ms';
+  if (s < 0.00995) return `${(s * 1000).toFixed(1)} ms`;
   if (s < 0.9995) return `${Math.round(s * 1000)} ms`;
   if (s < 9.95) return `${s.toFixed(1)} s`;
   if (s < 59.5) return `${Math.round(s)} s`;

@@ -13,6 +13,8 @@ const KEY = Symbol('key');
 const SPEC = Symbol('spec');
 const PROPS = Symbol('props');
 const LISTENERS = Symbol('listeners');
+/** Properties that a person changes, too. */
+const FIELDS = ['min', 'max', 'value', 'checked'];
 
 class Description {
   constructor(spec, props, children) {
@@ -101,12 +103,14 @@ function update(node, child) {
   for (const name of Object.keys(before)) {
     if (!(name in child.props)) setProp(node, name, undefined);
   }
-  // What a field shows may have been changed by hand, so it is compared with the field itself.
   for (const [name, value] of Object.entries(child.props)) {
-    if (before[name] !== value || name === 'value' || name === 'checked') setProp(node, name, value);
+    if (before[name] !== value && !FIELDS.includes(name)) setProp(node, name, value);
   }
   node[PROPS] = child.props;
   if (!node.localName.includes('-') && !child.props.own) patchChildren(node, child.children);
+  // What a field shows may have been changed by hand, so it is compared with the field itself. A
+  // choice needs its options first.
+  for (const name of FIELDS) if (name in child.props) setProp(node, name, child.props[name]);
   if (fresh && child.props.ref) child.props.ref(node);
 }
 
@@ -126,7 +130,7 @@ function setProp(node, name, value) {
     case name.startsWith('on'):
       listen(node, name.slice(2), value);
       return;
-    case name === 'value' || name === 'checked' || name === 'indeterminate':
+    case FIELDS.includes(name):
       if (node[name] !== value) node[name] = value ?? '';
       return;
     case node.localName.includes('-') && !name.startsWith('aria-') && !name.startsWith('data-'):

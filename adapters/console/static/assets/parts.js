@@ -165,7 +165,11 @@ async function copy(text) {
 
 /** The command line for the same act. */
 export function commandLine(args) {
-  const text = `orderflow ${args}`;
+  return rawLine(`orderflow ${args}`);
+}
+
+/** A line for a shell. */
+export function rawLine(text) {
   return h('div.cli', h('code', {tabindex: 0}, text), copyButton(text, 'Copy the command'));
 }
 
