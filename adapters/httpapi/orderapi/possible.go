@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/httpapi/endpoint"
-	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/ports"
 )
@@ -70,11 +69,10 @@ func (r routes) possible(all []endpoint.Operation) endpoint.Operation {
 					Path: strings.Replace(op.Path, "{"+endpoint.ParamID+"}", id.String(), 1), Possible: true,
 				}
 				events, err := order.Decide(order.Order{Status: order.Status(current.Status)}, command)
-				var refused eventsourcing.Refused
+				var refusal *order.RuleError
 				switch {
-				case errors.As(err, &refused):
-					refusal := refused.Refusal()
-					one.Possible, one.Code, one.Detail = false, refusal.Code, refusal.Detail
+				case errors.As(err, &refusal):
+					one.Possible, one.Code, one.Detail = false, string(refusal.Code), refusal.Detail
 				case len(events) == 0:
 					one.Possible, one.Detail = false, "it changes nothing: the order is "+current.Status+" already"
 				}

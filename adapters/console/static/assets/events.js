@@ -48,19 +48,19 @@ export function events(place) {
     place.changed();
   }
 
-  // New events go to the front. While the page is paused they wait, and what is above the bound is
-  // forgotten, oldest first.
+  // Both lists have the newest event last. While the page is paused new events wait, and what is
+  // above the bound is forgotten, oldest first.
   function take(event) {
     heard++;
     const list = paused ? fresh : kept;
-    list.unshift(event);
-    if (list.length > KEPT) list.length = KEPT;
+    list.push(event);
+    if (list.length > 2 * KEPT) list.splice(0, KEPT);
   }
 
   function pause() {
     paused = !paused;
     if (!paused) {
-      kept = [...fresh, ...kept].slice(0, KEPT);
+      kept = [...kept, ...fresh].slice(-KEPT);
       fresh = [];
     }
     place.changed();
@@ -77,7 +77,7 @@ export function events(place) {
 
   function step(by) {
     const at = kept.findIndex((event) => event.id === place.query.get('event'));
-    const next = kept[Math.max(0, Math.min(kept.length - 1, at + by))];
+    const next = kept[at < 0 ? kept.length - 1 : Math.max(0, Math.min(kept.length - 1, at - by))];
     if (!next) return;
     select(next);
     requestAnimationFrame(() =>
@@ -101,7 +101,7 @@ export function events(place) {
     },
     help: {Space: 'Pause, go on', 'j k': 'Next, previous event', o: 'Open its order', Esc: 'Close the event'},
     view() {
-      const chosen = [...kept, ...fresh].find((event) => event.id === place.query.get('event'));
+      const chosen = kept.find((event) => event.id === place.query.get('event'));
       return [
         h('div.title-row', h('h1', 'Events'), connection(live, heard)),
         h(
@@ -110,9 +110,7 @@ export function events(place) {
           h(
             'button.pause',
             {type: 'button', onclick: pause, 'aria-pressed': String(paused), title: 'keyboard: space'},
-            paused
-              ? `▶ Go on${fresh.length > 0 ? `: ${count(fresh.length)}${fresh.length === KEPT ? '+' : ''} new` : ''}`
-              : 'Ⅱ Pause',
+            paused ? `▶ Go on${waitingText(fresh.length)}` : 'Ⅱ Pause',
           ),
         ),
         h(
@@ -140,6 +138,11 @@ export function events(place) {
       ];
     },
   };
+}
+
+function waitingText(n) {
+  if (n === 0) return '';
+  return `: ${count(Math.min(KEPT, n))}${n > KEPT ? '+' : ''} new`;
 }
 
 function connection(live, heard) {
@@ -249,24 +252,31 @@ function table(kept, shown, chosen, select) {
     ),
     h(
       'tbody',
-      kept.slice(0, shown).map((event) =>
-        h(
-          'tr',
-          {
-            key: event.id,
-            'aria-selected': event === chosen ? 'true' : undefined,
-            onclick: () => select(event),
-          },
-          h('td', h('time', {title: exact(event.time)}, clock(event.time))),
+      kept
+        .slice(-shown)
+        .reverse()
+        .map((event) =>
           h(
-            'td',
-            h('button.link', {type: 'button', 'aria-label': `${event.type}, show it`}, typeName(event.type)),
+            'tr',
+            {
+              key: event.id,
+              'aria-selected': event === chosen ? 'true' : undefined,
+              onclick: () => select(event),
+            },
+            h('td', h('time', {title: exact(event.time)}, clock(event.time))),
+            h(
+              'td',
+              h(
+                'button.link',
+                {type: 'button', 'aria-label': `${event.type}, show it`},
+                typeName(event.type),
+              ),
+            ),
+            h('td', h('code', {title: event.subject}, shortId(event.subject))),
+            h('td.num', Number(event.sequence)),
+            h('td.what', summary(event.type, event.data)),
           ),
-          h('td', h('code', {title: event.subject}, shortId(event.subject))),
-          h('td.num', Number(event.sequence)),
-          h('td.what', summary(event.type, event.data)),
         ),
-      ),
     ),
   );
 }

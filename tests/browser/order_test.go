@@ -1,0 +1,52 @@
+package browser_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+)
+
+func TestOrder_scrubsThroughItsHistory(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	id := s.shipped("ada")
+	b := open(t, s.url, "/ui/orders/"+id, view{})
+	b.awaitText("after event 4 of 4")
+	b.await("the state", `document.querySelector('.state-fields ins')`)
+	state := `document.querySelector('[aria-label="The order at a moment"]').innerText`
+	b.await("the carrier", state+".includes('DHL0001')")
+	b.keys(kb.ArrowLeft + kb.ArrowLeft)
+	b.awaitText("after event 2 of 4")
+	b.await("the article that was added", `document.querySelector('.lines .added')?.innerText.includes('MUG-03')`)
+	b.await("the quantity that has changed", `document.querySelector('.lines del')?.innerText === '2'`)
+	if strings.Contains(eval[string](b, state), "DHL0001") {
+		t.Error("the past shows what came later")
+	}
+	if search := eval[string](b, "location.search"); search != "?at=2" {
+		t.Errorf("the URL has %q", search)
+	}
+	b.await("the way of the event to every consumer", `document.querySelectorAll('.waterfall .work').length === 5`)
+}
+
+// What happens to the order comes into an open page, and its commands are those of its status.
+func TestOrder_commandsAndTheirRefusals(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	id := s.order("ada")
+	b := open(t, s.url, "/ui/orders/"+id, view{})
+	b.awaitText("only a CONFIRMED order can be shipped; this one is ACTIVE")
+	b.press(".commands", "Confirm")
+	b.typeInto(".command[open] input", "PAY-7")
+	b.await("the command line", `document.querySelector('.command[open] .cli')?.innerText.includes('PAY-7')`)
+	b.press(".command[open] form", "Confirm")
+	b.awaitText("after event 2 of 2")
+	b.awaitText("only an ACTIVE order can be confirmed; this one is CONFIRMED")
+	s.call(http.MethodPost, "/v1/orders/"+id+"/ship", fields{"carrier": "DHL", "tracking_number": "1"})
+	b.awaitText("after event 3 of 3")
+	b.awaitText("this one is SHIPPED")
+
+	b.visit("/ui/orders/018f4e5a-0000-7000-8000-00000000dead")
+	b.awaitText("not_found")
+}
