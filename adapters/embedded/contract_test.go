@@ -150,6 +150,24 @@ func TestStore_Contract(t *testing.T) {
 		}
 		porttest.SkipLog(t, func(t *testing.T) porttest.SkipLogHarness { return harness(openNew(t)) })
 	})
+	t.Run("HistoryPager", func(t *testing.T) {
+		t.Parallel()
+		porttest.HistoryPager(t, func(t *testing.T) porttest.HistoryPagerHarness {
+			o := openNew(t)
+			return porttest.HistoryPagerHarness{Pager: o, Store: o, Close: o.Close}
+		})
+	})
+	t.Run("Snapshots", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.SnapshotsHarness
+		harness = func(o opened) porttest.SnapshotsHarness {
+			return porttest.SnapshotsHarness{
+				Snapshots: o, Close: o.Close,
+				Reopen: func(t testing.TB) porttest.SnapshotsHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.Snapshots(t, func(t *testing.T) porttest.SnapshotsHarness { return harness(openNew(t)) })
+	})
 	t.Run("RecordLister", func(t *testing.T) {
 		t.Parallel()
 		var harness func(t testing.TB, o opened) porttest.RecordListerHarness

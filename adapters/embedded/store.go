@@ -31,6 +31,8 @@ var (
 	_ ports.SkipLog          = (*Store)(nil)
 	_ ports.RecordLister     = (*Store)(nil)
 	_ ports.StoreIdentity    = (*Store)(nil)
+	_ ports.HistoryPager     = (*Store)(nil)
+	_ ports.Snapshots        = (*Store)(nil)
 )
 
 // The errors of [Open] that are no errors of package ports.

@@ -78,7 +78,7 @@ func (s stock) Handle(_ context.Context, r ports.CommandRequest[stockCommand]) (
 
 func stockRoutes(s stock) endpoint.Resource {
 	commands := aggregateapi.Commands[stockCommand, string]{
-		Kind:    aggregateapi.Kind{Type: "stock-item", Path: "/v1/stock", IDName: "item_id", CommandTag: "stock", QueryTag: "stock"},
+		Kind:    aggregateapi.Kind{Type: "stock-item", Path: "/v1/stock", IDName: "item_id", CommandTag: "stock", QueryTag: "stock", Read: "stock:read", Write: "stock:write"},
 		Handler: s, Codec: codec{}, NewID: uuid.New,
 	}
 	return endpoint.Resource{
@@ -173,6 +173,7 @@ func (noStock) Refusal() eventsourcing.Refusal {
 func Example() {
 	greet := endpoint.Operation{
 		ID: "greet", Method: http.MethodGet, Path: "/v1/greetings/{name}", Tag: "greetings", Summary: "Greet somebody",
+		Scope: "greetings:read",
 		Parameters: []endpoint.Parameter{
 			{Name: "name", In: endpoint.InPath, Description: "Who.", Schema: endpoint.Schema{Type: endpoint.TypeString, MinLength: 1, MaxLength: 8}},
 			{Name: "times", In: endpoint.InQuery, Description: "How often.", Schema: endpoint.WholeSchema(1)},

@@ -13,6 +13,7 @@ import (
 
 	"orderflow/adapters/httpapi/endpoint"
 	"orderflow/adapters/httpapi/openapi"
+	"orderflow/ports"
 )
 
 // The codes of problems of requests that no operation has seen.
@@ -33,7 +34,7 @@ func newHandler(config Config, service *endpoint.Service) (http.Handler, error) 
 		tags = append(tags, resource.Tags...)
 		operations = append(operations, resource.Operations...)
 	}
-	described, err := openapi.Document(tags, operations)
+	described, err := openapi.Document(tags, operations, config.Authenticator != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +190,7 @@ func wantsPage(header http.Header) bool {
 func (s self) resource() endpoint.Resource {
 	get := func(id, path, summary, description string, document any, problems ...int) endpoint.Operation {
 		return endpoint.Operation{
-			ID: id, Method: http.MethodGet, Path: path, Tag: tagSelf, Summary: summary, Problems: problems,
+			ID: id, Scope: ports.ScopeOpen, Method: http.MethodGet, Path: path, Tag: tagSelf, Summary: summary, Problems: problems,
 			Answers: []endpoint.Answer{{Status: http.StatusOK, Description: description, Document: document}},
 		}
 	}
@@ -213,6 +214,9 @@ func (s self) resource() endpoint.Resource {
 			endpoint.Schema{Type: endpoint.TypeString})
 		metrics.Answers[0].Media = "text/plain"
 		metrics.Handler = s.config.Metrics
+		if !s.config.OpenMetrics {
+			metrics.Scope = ports.ScopeOpsRead
+		}
 		resource.Operations = append(resource.Operations, metrics)
 	}
 	return resource
@@ -220,7 +224,11 @@ func (s self) resource() endpoint.Resource {
 
 func (s self) ready(c *endpoint.Call) (endpoint.Reply, error) {
 	if err := s.config.Ready(c.Context()); err != nil {
-		p := endpoint.NewProblem(http.StatusServiceUnavailable, codeNotReady, err.Error())
+		detail := err.Error()
+		if !c.Allows(ports.ScopeOpsRead) {
+			detail = "the service is not ready; with the scope " + string(ports.ScopeOpsRead) + " this says why"
+		}
+		p := endpoint.NewProblem(http.StatusServiceUnavailable, codeNotReady, detail)
 		return endpoint.Reply{}, p.Because(slog.LevelDebug, err)
 	}
 	return endpoint.Reply{Body: healthDocument{Status: "ok"}}, nil

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"orderflow/adapters/httpapi/endpoint"
+	"orderflow/ports"
 )
 
 // Config is what a [Server] needs. All fields have defaults, which the zero value stands for; only
@@ -35,6 +36,11 @@ type Config struct {
 	Ready func(context.Context) error
 	// Metrics serves /metrics. Default: there is no such route.
 	Metrics http.Handler
+	// Authenticator tells who a client is, and so what it may do. Default: everybody may do
+	// everything.
+	Authenticator ports.Authenticator
+	// OpenMetrics lets clients without credentials read /metrics.
+	OpenMetrics bool
 	// Registerer gets the metrics of the requests. Default: none are made.
 	Registerer prometheus.Registerer
 	// Trace, unless nil, is called for each request before it is served. It returns the context
@@ -126,6 +132,7 @@ func New(config Config) (*Server, error) {
 	var err error
 	s.handler, err = newHandler(config, endpoint.NewService(endpoint.ServiceConfig{
 		Stopping: stopping, MaxBodyBytes: config.MaxBodyBytes, Timeout: config.RequestTimeout, Logger: config.Logger,
+		Authenticator: config.Authenticator,
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("http api: %w", err)

@@ -50,6 +50,14 @@ func TestContract(t *testing.T) {
 		t.Parallel()
 		porttest.SkipLog(t, onNewStore(skipLog))
 	})
+	t.Run("HistoryPager", func(t *testing.T) {
+		t.Parallel()
+		porttest.HistoryPager(t, onNewStore(historyPager))
+	})
+	t.Run("Snapshots", func(t *testing.T) {
+		t.Parallel()
+		porttest.Snapshots(t, onNewStore(snapshots))
+	})
 	t.Run("StoreIdentity", func(t *testing.T) {
 		t.Parallel()
 		porttest.StoreIdentity(t, onNewStore(storeIdentity))
@@ -93,6 +101,14 @@ func reopen[H any](s *memory.Store, harness func(*memory.Store) H) func(testing.
 
 func eventStore(s *memory.Store) porttest.EventStoreHarness {
 	return porttest.EventStoreHarness{Store: s, Close: s.Close, Reopen: reopen(s, eventStore)}
+}
+
+func historyPager(s *memory.Store) porttest.HistoryPagerHarness {
+	return porttest.HistoryPagerHarness{Pager: s, Store: s, Close: s.Close}
+}
+
+func snapshots(s *memory.Store) porttest.SnapshotsHarness {
+	return porttest.SnapshotsHarness{Snapshots: s, Close: s.Close, Reopen: reopen(s, snapshots)}
 }
 
 func headScanner(s *memory.Store) porttest.HeadScannerHarness {

@@ -25,6 +25,8 @@ var (
 	_ ports.Leases           = (*Store)(nil)
 	_ ports.RecordLister     = (*Store)(nil)
 	_ ports.StoreIdentity    = (*Store)(nil)
+	_ ports.HistoryPager     = (*Store)(nil)
+	_ ports.Snapshots        = (*Store)(nil)
 )
 
 // Options configure a [Store].
@@ -62,6 +64,7 @@ type data struct {
 	consumers map[string]ports.ConsumerRecord
 	parked    map[string]map[uuid.UUID]ports.ParkedAggregate // by consumer
 	skips     map[string]map[event]ports.Skip                // by consumer
+	snapshots map[snapshotKey]map[uint64]ports.Snapshot      // by sequence number
 	leases    map[string]lease
 }
 
@@ -75,6 +78,7 @@ func New(options Options) *Store {
 		consumers: map[string]ports.ConsumerRecord{},
 		parked:    map[string]map[uuid.UUID]ports.ParkedAggregate{},
 		skips:     map[string]map[event]ports.Skip{},
+		snapshots: map[snapshotKey]map[uint64]ports.Snapshot{},
 		leases:    map[string]lease{},
 	})
 }

@@ -136,6 +136,24 @@ func contract(t *testing.T, options contractOptions) {
 		}
 		porttest.SkipLog(t, func(t *testing.T) porttest.SkipLogHarness { return harness(fresh(t, options.hosts(t))) })
 	})
+	t.Run("HistoryPager", func(t *testing.T) {
+		t.Parallel()
+		porttest.HistoryPager(t, func(t *testing.T) porttest.HistoryPagerHarness {
+			o := fresh(t, options.hosts(t))
+			return porttest.HistoryPagerHarness{Pager: o, Store: o, Close: o.Close, Tuning: options.tuning}
+		})
+	})
+	t.Run("Snapshots", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.SnapshotsHarness
+		harness = func(o opened) porttest.SnapshotsHarness {
+			return porttest.SnapshotsHarness{
+				Snapshots: o, Close: o.Close, Tuning: options.tuning,
+				Reopen: func(t testing.TB) porttest.SnapshotsHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.Snapshots(t, func(t *testing.T) porttest.SnapshotsHarness { return harness(fresh(t, options.hosts(t))) })
+	})
 	t.Run("StoreIdentity", func(t *testing.T) {
 		t.Parallel()
 		var harness func(o opened) porttest.StoreIdentityHarness

@@ -74,6 +74,8 @@ var (
 	_ ports.ParkingLot       = (*Store)(nil)
 	_ ports.SkipLog          = (*Store)(nil)
 	_ ports.Leases           = (*Store)(nil)
+	_ ports.HistoryPager     = (*Store)(nil)
+	_ ports.Snapshots        = (*Store)(nil)
 )
 
 // backgroundDeletes bounds the intents that are being deleted while their appends are already

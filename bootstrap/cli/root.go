@@ -48,6 +48,7 @@ differences, something wrong in a --check); 128 plus the number of the signal wh
 141 when the output was closed.`,
 		Example: `  orderflow                          # serve on 127.0.0.1:8080, data in ./data
   orderflow demo --orders 200        # in another terminal: place orders
+  orderflow tail                     # what happens now?
   orderflow consumers                # how far is each consumer?
   orderflow parked ls                # which orders could not be handled, and why?
   orderflow inspect orders_by_status # what is in the tables?
@@ -58,7 +59,7 @@ differences, something wrong in a --check); 128 plus the number of the signal wh
 		RunE:          sh.Serve,
 	}
 	sh.Equip(root)
-	root.AddCommand(sh.ServeCommand(), sh.submitCommand(), sh.demoCommand(), sh.explainCommand(),
+	root.AddCommand(sh.ServeCommand(), sh.submitCommand(), sh.demoCommand(), sh.tailCommand(), sh.explainCommand(),
 		sh.inspectCommand(), sh.verifyCommand(), sh.schemaCommand(), sh.asyncAPICommand(), sh.versionCommand())
 	root.AddCommand(operate.Commands(shared)...)
 	return root

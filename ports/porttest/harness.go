@@ -159,6 +159,25 @@ type RecordListerHarness struct {
 	Tuning
 }
 
+// HistoryPagerHarness gives the HistoryPager suite an adapter to test.
+type HistoryPagerHarness struct {
+	Pager ports.HistoryPager
+	// Store is where the histories are written.
+	Store ports.EventStore
+	// Close is as in [EventStoreHarness].
+	Close func() error
+	Tuning
+}
+
+// SnapshotsHarness gives the Snapshots suite an adapter to test.
+type SnapshotsHarness struct {
+	Snapshots ports.Snapshots
+	// Close and Reopen are as in [EventStoreHarness].
+	Close  func() error
+	Reopen func(t testing.TB) SnapshotsHarness
+	Tuning
+}
+
 // Tuning adapts a suite to the speed of an adapter. The zero Tuning is right for an adapter that
 // keeps its data in the process.
 type Tuning struct {
@@ -244,4 +263,16 @@ func Publisher(t *testing.T, factory func(t *testing.T) PublisherHarness) {
 // with its own data.
 func RecordLister(t *testing.T, factory func(t *testing.T) RecordListerHarness) {
 	runSuite(t, factory, recordListerScenarios())
+}
+
+// HistoryPager tests the contract of [ports.HistoryPager]. Each test calls factory for an adapter
+// with its own data.
+func HistoryPager(t *testing.T, factory func(t *testing.T) HistoryPagerHarness) {
+	runSuite(t, factory, historyPagerScenarios())
+}
+
+// Snapshots tests the contract of [ports.Snapshots]. Each test calls factory for an adapter with
+// its own data.
+func Snapshots(t *testing.T, factory func(t *testing.T) SnapshotsHarness) {
+	runSuite(t, factory, snapshotsScenarios())
 }

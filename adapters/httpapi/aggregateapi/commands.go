@@ -130,7 +130,8 @@ func (s Commands[C, E]) Create(command Command[C]) endpoint.Operation {
 // operation returns what the operations of all commands share.
 func (s Commands[C, E]) operation(command Command[C]) endpoint.Operation {
 	return endpoint.Operation{
-		ID: command.ID, Method: command.Method, Tag: s.CommandTag,
+		Scope: s.Write,
+		ID:    command.ID, Method: command.Method, Tag: s.CommandTag,
 		Summary: command.Summary, Description: command.Description,
 		Body:     &endpoint.Body{Document: command.Body(), Required: !command.BodyOptional},
 		Problems: []int{400, 403, 408, 409, 412, 413, 415, 422, 500, 503, 504, 507},

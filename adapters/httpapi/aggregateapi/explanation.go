@@ -54,7 +54,8 @@ type placementDocument struct {
 // without a type is for the aggregates of all types.
 func Explain(kind Kind, explainer ports.Explainer, tag string) endpoint.Operation {
 	return endpoint.Operation{
-		ID: "explain-" + kind.id(), Method: http.MethodGet, Path: kind.one("/explain"), Tag: tag,
+		Scope: kind.Read,
+		ID:    "explain-" + kind.id(), Method: http.MethodGet, Path: kind.one("/explain"), Tag: tag,
 		Summary: "See what happened to every event of " + kind.a(),
 		Description: "The views say whether an event was applied. " +
 			"The times are what this process has seen, and it remembers the newest events only.",

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"orderflow/adapters/httpapi/endpoint"
+	"orderflow/ports"
 )
 
 // Kind says which aggregates some routes are about.
@@ -16,6 +17,8 @@ type Kind struct {
 	IDName string
 	// CommandTag and QueryTag are the tags of the operations that change and that read.
 	CommandTag, QueryTag string
+	// Read and Write are the scopes of those operations.
+	Read, Write ports.Scope
 }
 
 // noun returns the word for such an aggregate in sentences. id returns that in the ids of

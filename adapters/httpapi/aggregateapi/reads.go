@@ -28,7 +28,8 @@ type Reads struct {
 // Get returns the operation that reads one aggregate, now or in the past.
 func (s Reads) Get() endpoint.Operation {
 	return endpoint.Operation{
-		ID: "get-" + s.id(), Method: http.MethodGet, Path: s.one(""), Tag: s.QueryTag,
+		Scope: s.Read,
+		ID:    "get-" + s.id(), Method: http.MethodGet, Path: s.one(""), Tag: s.QueryTag,
 		Summary: "Read " + s.a() + ", now or in the past",
 		Description: "The present comes from the read model, which is a little behind the writes. " +
 			"Pass the sequence_number of a command's answer as min_sequence to read what the command wrote. " +
@@ -49,7 +50,8 @@ func (s Reads) Get() endpoint.Operation {
 // Events returns the operation that reads the history of one aggregate.
 func (s Reads) Events() endpoint.Operation {
 	return endpoint.Operation{
-		ID: "get-" + s.id() + "-events", Method: http.MethodGet, Path: s.one("/events"), Tag: s.QueryTag,
+		Scope: s.Read,
+		ID:    "get-" + s.id() + "-events", Method: http.MethodGet, Path: s.one("/events"), Tag: s.QueryTag,
 		Summary:     "Read the history of " + s.a(),
 		Description: "The audit trail: every event from the first on, with the command that caused it. It is never behind.",
 		Parameters:  []endpoint.Parameter{s.parameter(), ifNoneMatchParameter(s.Kind)},

@@ -14,6 +14,13 @@
 // does not have, gives one twice, breaks one of the operation's [Rule]s, or comes from a page of
 // another site. A body is read by package strictjson. The domain decides which values are allowed.
 //
+// # Access
+//
+// Every operation names the scope that its clients need, and one that names none cannot be served.
+// Who a client is comes from a [ports.Authenticator]. A refusal is a 401 that says why, or a 403
+// that names the scope. Credentials at a wrong place (a token in the URL, two Authorization
+// headers) are a 400. The context of the request then knows the principal.
+//
 // # Errors
 //
 // problemOf, in table.go, is the one table from errors to answers. Only errors of the server are

@@ -1,6 +1,10 @@
 package endpoint
 
-import "net/http"
+import (
+	"net/http"
+
+	"orderflow/ports"
+)
 
 // Resource is a part of the API, for example the routes of one aggregate type.
 type Resource struct {
@@ -18,6 +22,9 @@ type Operation struct {
 	// Method and Path are those of the route. Parameters of the path are in braces, as in
 	// /v1/orders/{id}.
 	Method, Path string
+	// Scope is the right that a client needs. ports.ScopeOpen stands for none. It is required: an
+	// operation without a scope cannot be served.
+	Scope ports.Scope
 	// Tag is the name of one of the tags of the resource.
 	Tag string
 	// Summary is one phrase without a period. Description says more, in whole sentences.
@@ -38,7 +45,7 @@ type Operation struct {
 
 	// Run serves the request. It is called by many goroutines at once.
 	Run func(*Call) (Reply, error)
-	// Handler serves the request instead of Run, without any of the checks of this package.
+	// Handler serves the request instead of Run. This package checks the scope, and nothing else.
 	Handler http.Handler
 }
 

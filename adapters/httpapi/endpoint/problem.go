@@ -85,6 +85,10 @@ const (
 	CodeViewBehind         = "view_behind"
 	CodeShuttingDown       = "shutting_down"
 	CodeTimeout            = "timeout"
+	CodeForbidden          = "forbidden"
+	CodeAuthUnavailable    = "auth_unavailable"
+	CodeCredentialsInURL   = "credentials_in_url"
+	CodeCredentialsTwice   = "credentials_twice"
 )
 
 // NewProblem returns a problem. Its detail is a sentence without a capital and a period.

@@ -21,13 +21,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"orderflow/ports"
 )
 
 // ErrStopping is the cause with which the context of a request ends that the server does not wait
 // for while it stops.
 var ErrStopping = errors.New("the server is shutting down")
 
-// ServiceConfig is what a [Service] needs. All fields are required.
+// ServiceConfig is what a [Service] needs. All fields but Authenticator are required.
 type ServiceConfig struct {
 	// Stopping ends when the server begins to stop, with ErrStopping as the cause.
 	Stopping context.Context
@@ -37,6 +39,8 @@ type ServiceConfig struct {
 	Timeout time.Duration
 	// Logger gets the failures of the service.
 	Logger *slog.Logger
+	// Authenticator tells who a client is. It may be nil: then every client has all rights.
+	Authenticator ports.Authenticator
 }
 
 // Service serves operations.
@@ -69,11 +73,23 @@ func (p checkedParameter) check(value string) string {
 }
 
 // Handler returns the handler of an operation. It must be served under the operation's method and
-// path by an http.ServeMux. It returns an error for a pattern that is not a regular expression.
+// path by an http.ServeMux. It returns an error for an operation without a valid scope, and for a
+// pattern that is not a regular expression.
 func (s *Service) Handler(op Operation) (http.Handler, error) {
-	if op.Handler != nil {
-		return op.Handler, nil
+	if !op.Scope.Valid() {
+		return nil, fmt.Errorf("operation %s: scope %q: every operation needs a valid one", op.ID, op.Scope)
 	}
+	if op.Handler != nil {
+		return s.guard(op.Scope, op.Handler), nil
+	}
+	handler, err := s.handler(op)
+	if err != nil {
+		return nil, err
+	}
+	return s.guard(op.Scope, handler), nil
+}
+
+func (s *Service) handler(op Operation) (http.Handler, error) {
 	var inPath []checkedParameter
 	inQuery := make(map[string]checkedParameter)
 	for _, p := range op.Parameters {

@@ -24,6 +24,9 @@ const NoVersion = math.MaxUint64
 // problemOf is the one table from errors to problems. It returns nil when the client has left.
 func problemOf(ctx context.Context, err error, about *Subject) *Problem {
 	p := fromOperation(err, about)
+	if p == nil {
+		p = fromAccess(err)
+	}
 	if p == nil && about.Consumer != "" {
 		p = fromConsumers(err, about)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,8 +18,8 @@ import (
 const apiVersion = "1.0.0"
 
 // Document returns the description of an API, as JSON. It panics when a type has no schema, because
-// that is a bug of the package of the type.
-func Document(tags []endpoint.Tag, operations []endpoint.Operation) ([]byte, error) {
+// that is a bug of the package of the type. secured says whether the API asks for credentials.
+func Document(tags []endpoint.Tag, operations []endpoint.Operation, secured bool) ([]byte, error) {
 	d := newDescriber()
 	api := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
@@ -33,14 +34,16 @@ func Document(tags []endpoint.Tag, operations []endpoint.Operation) ([]byte, err
 			License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 		},
 		Servers:    []*huma.Server{{URL: "/", Description: "The server that sent this document."}},
-		Components: &huma.Components{Schemas: d.registry, Responses: d.problems()},
-		Security:   []map[string][]string{{}}, // none is needed, and none is offered
+		Components: &huma.Components{Schemas: d.registry, Responses: d.problems(), SecuritySchemes: schemes()},
+		Security:   []map[string][]string{{}}, // operations name their own
 	}
 	for _, tag := range tags {
 		api.Tags = append(api.Tags, &huma.Tag{Name: tag.Name, Description: tag.Description})
 	}
 	for _, op := range operations {
-		api.AddOperation(d.operation(op))
+		described := d.operation(op)
+		described.Security = security(op.Scope, secured)
+		api.AddOperation(described)
 	}
 	d.finish()
 	document, err := json.Marshal(api)
@@ -83,7 +86,7 @@ func (d *describer) operation(op endpoint.Operation) *huma.Operation {
 		}
 		described.Responses[status] = response
 	}
-	for _, status := range op.Problems {
+	for _, status := range append(slices.Clone(op.Problems), refusals(op.Scope)...) {
 		described.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + problemName(status)}
 	}
 	return described
@@ -113,8 +116,11 @@ func (d *describer) answer(answer endpoint.Answer) *huma.Response {
 func (d *describer) problems() map[string]*huma.Response {
 	described := make(map[string]*huma.Response)
 	for status, description := range map[int]string{
-		http.StatusBadRequest:     "The request is not valid, whatever is stored. errors names all that is wrong with it.",
-		http.StatusForbidden:      "A browser sent the request on behalf of another site.",
+		http.StatusBadRequest: "The request is not valid, whatever is stored. errors names all that is wrong with it.",
+		http.StatusUnauthorized: "The client has to show credentials, or those that it has shown are not accepted. " +
+			"code says why.",
+		http.StatusForbidden: "The client does not have the scope that the operation needs, " +
+			"or a browser sent the request on behalf of another site.",
 		http.StatusNotFound:       "What the request names does not exist.",
 		http.StatusRequestTimeout: "The body did not arrive in time.",
 		http.StatusConflict: "The request conflicts with the present state; code says how. " +
@@ -140,6 +146,12 @@ func (d *describer) problems() map[string]*huma.Response {
 		response := &huma.Response{
 			Description: description,
 			Content:     map[string]*huma.MediaType{endpoint.MediaProblem: {Schema: d.schema(endpoint.Problem{})}},
+		}
+		if status == http.StatusUnauthorized {
+			response.Headers = map[string]*huma.Header{"WWW-Authenticate": {
+				Description: "How to authenticate, and why it was refused (RFC 6750).",
+				Schema:      &huma.Schema{Type: huma.TypeString},
+			}}
 		}
 		if status == http.StatusServiceUnavailable {
 			response.Headers = map[string]*huma.Header{"Retry-After": {

@@ -80,7 +80,8 @@ type rebuildDocument struct {
 
 func (r routes) consumers() endpoint.Operation {
 	return endpoint.Operation{
-		ID: "get-consumers", Method: http.MethodGet, Path: "/v1/consumers", Tag: tag,
+		Scope: ports.ScopeOpsRead,
+		ID:    "get-consumers", Method: http.MethodGet, Path: "/v1/consumers", Tag: tag,
 		Summary:  "See the state of the consumers, and how far behind they are",
 		Answers:  endpoint.OK("Every consumer.", consumersDocument{}),
 		Problems: []int{400, 500, 503, 504},

@@ -98,7 +98,7 @@ func (b *rebuildBody) check() []endpoint.FieldError {
 func (r routes) forConsumer(
 	status int, description string, op endpoint.Operation, run func(*endpoint.Call) error,
 ) endpoint.Operation {
-	op.Method, op.Tag = http.MethodPost, tag
+	op.Method, op.Tag, op.Scope = http.MethodPost, tag, ports.ScopeOpsWrite
 	op.Parameters = append([]endpoint.Parameter{consumerParameter()}, op.Parameters...)
 	op.Answers = []endpoint.Answer{{Status: status, Description: description}}
 	op.Problems = append(op.Problems, 400, 403, 404, 409, 500, 503, 504, 507)
@@ -136,7 +136,8 @@ func (r routes) management() []endpoint.Operation {
 			Summary: "Resume a consumer that is paused or has failed",
 		}, func(c *endpoint.Call) error { return r.Manager.Resume(c.Context(), c.About.Consumer) }),
 		{
-			ID: "reset-consumer", Method: http.MethodPost, Path: "/v1/consumers/{name}/reset", Tag: tag,
+			Scope: ports.ScopeOpsWrite,
+			ID:    "reset-consumer", Method: http.MethodPost, Path: "/v1/consumers/{name}/reset", Tag: tag,
 			Summary: "Move a consumer to another place in the history",
 			Description: "It is refused where something would be lost or happen twice, unless it is forced. " +
 				"The answer says what that is.",

@@ -69,8 +69,8 @@ func New(config Config) (endpoint.Resource, error) {
 	}
 	r := routes{config}
 	resource := endpoint.Resource{Tags: []endpoint.Tag{{
-		Name: tag, Description: "Operate the service. The API has no authentication: " +
-			"make sure that only operators reach these paths.",
+		Name: tag, Description: "Operate the service. " +
+			"Without authentication, make sure that only operators reach these paths.",
 	}}}
 	resource.Operations = append(resource.Operations, r.consumers())
 	for _, some := range [][]endpoint.Operation{
@@ -79,12 +79,13 @@ func New(config Config) (endpoint.Resource, error) {
 		resource.Operations = append(resource.Operations, some...)
 	}
 	if config.Explainer != nil {
-		ofAnyType := aggregateapi.Kind{Path: "/v1/aggregates"}
+		ofAnyType := aggregateapi.Kind{Path: "/v1/aggregates", Read: ports.ScopeOpsRead}
 		resource.Operations = append(resource.Operations, aggregateapi.Explain(ofAnyType, config.Explainer, tag))
 	}
 	if len(config.AsyncAPI) > 0 {
 		resource.Operations = append(resource.Operations, endpoint.Operation{
-			ID: "get-asyncapi", Method: http.MethodGet, Path: "/asyncapi.yaml", Tag: tag,
+			Scope: ports.ScopeOpen,
+			ID:    "get-asyncapi", Method: http.MethodGet, Path: "/asyncapi.yaml", Tag: tag,
 			Summary: "Read the description of the messages that are published",
 			Answers: []endpoint.Answer{{
 				Status: http.StatusOK, Description: "AsyncAPI 3.", Media: mediaYAML,

@@ -92,7 +92,8 @@ func (r routes) parked() []endpoint.Operation {
 	const flows = "All its events have been handled, and it is not parked any more."
 	return []endpoint.Operation{
 		{
-			ID: "list-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked", Tag: tag,
+			Scope: ports.ScopeOpsRead,
+			ID:    "list-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked", Tag: tag,
 			Summary:    "List what a consumer has parked",
 			Parameters: append([]endpoint.Parameter{consumerParameter()}, endpoint.PageParameters()...),
 			Answers:    endpoint.OK("A page of the list.", parkedListDocument{}),
@@ -100,7 +101,8 @@ func (r routes) parked() []endpoint.Operation {
 			Run:        r.listParked,
 		},
 		{
-			ID: "get-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked/{aggregate_id}", Tag: tag,
+			Scope: ports.ScopeOpsRead,
+			ID:    "get-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked/{aggregate_id}", Tag: tag,
 			Summary:    "See why an aggregate is parked, and what waits",
 			Parameters: []endpoint.Parameter{consumerParameter(), parkedParameter()},
 			Answers:    endpoint.OK("The aggregate.", parkedAggregateDocument{}),
@@ -108,7 +110,8 @@ func (r routes) parked() []endpoint.Operation {
 			Run:        r.getParked,
 		},
 		{
-			ID: "retry-all-parked", Method: http.MethodPost, Path: "/v1/consumers/{name}/retry-parked", Tag: tag,
+			Scope: ports.ScopeOpsWrite,
+			ID:    "retry-all-parked", Method: http.MethodPost, Path: "/v1/consumers/{name}/retry-parked", Tag: tag,
 			Summary:    "Retry all parked aggregates, from the events that failed",
 			Parameters: []endpoint.Parameter{consumerParameter()},
 			Answers:    endpoint.OK("The result for each of them.", retriedDocument{}),

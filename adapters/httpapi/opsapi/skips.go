@@ -57,7 +57,8 @@ func (r routes) skips() []endpoint.Operation {
 	ofOne.In = endpoint.InQuery
 	return []endpoint.Operation{
 		{
-			ID: "list-skips", Method: http.MethodGet, Path: "/v1/consumers/{name}/skips", Tag: tag,
+			Scope: ports.ScopeOpsRead,
+			ID:    "list-skips", Method: http.MethodGet, Path: "/v1/consumers/{name}/skips", Tag: tag,
 			Summary:    "List the events that a consumer skips",
 			Parameters: append([]endpoint.Parameter{consumerParameter(), ofOne}, endpoint.PageParameters()...),
 			Answers:    endpoint.OK("A page of the list.", skipsDocument{}),

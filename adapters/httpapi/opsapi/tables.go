@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"orderflow/adapters/httpapi/endpoint"
+	"orderflow/ports"
 )
 
 type tablesDocument struct {
@@ -23,7 +24,8 @@ type tableDocument struct {
 func (r routes) looks() []endpoint.Operation {
 	return []endpoint.Operation{
 		{
-			ID: "list-tables", Method: http.MethodGet, Path: "/v1/tables", Tag: tag,
+			Scope: ports.ScopeOpsRead,
+			ID:    "list-tables", Method: http.MethodGet, Path: "/v1/tables", Tag: tag,
 			Summary:  "List the tables that can be read",
 			Answers:  endpoint.OK("Their names.", tablesDocument{}),
 			Problems: []int{400, 500},
@@ -32,7 +34,8 @@ func (r routes) looks() []endpoint.Operation {
 			},
 		},
 		{
-			ID: "get-table", Method: http.MethodGet, Path: "/v1/tables/{name}", Tag: tag,
+			Scope: ports.ScopeOpsRead,
+			ID:    "get-table", Method: http.MethodGet, Path: "/v1/tables/{name}", Tag: tag,
 			Summary:    "Read a table",
 			Parameters: append([]endpoint.Parameter{tableParameter()}, endpoint.PageParameters()...),
 			Answers:    endpoint.OK("A page of the table.", tableDocument{}),

@@ -62,7 +62,8 @@ func (r routes) topic() []endpoint.Operation {
 		return nil
 	}
 	return []endpoint.Operation{{
-		ID: "verify-topic", Method: http.MethodPost, Path: "/v1/verify/topic", Tag: tag,
+		Scope: ports.ScopeOpsRead,
+		ID:    "verify-topic", Method: http.MethodPost, Path: "/v1/verify/topic", Tag: tag,
 		Summary: "Compare the topic with the event store",
 		Description: "The topic is read while events are published. " +
 			"An event counts as missing if no missing event has come for as long as patience.",

@@ -36,7 +36,8 @@ func (r routes) verification() []endpoint.Operation {
 		return nil
 	}
 	return []endpoint.Operation{{
-		ID: "verify", Method: http.MethodPost, Path: "/v1/verify", Tag: tag,
+		Scope: ports.ScopeOpsRead,
+		ID:    "verify", Method: http.MethodPost, Path: "/v1/verify", Tag: tag,
 		Summary: "Compare every view with the fold of its events",
 		Description: "Everything that is stored is read, while events are written. " +
 			"A difference, or a consumer that is behind, counts if it is still there after patience.",
@@ -46,7 +47,8 @@ func (r routes) verification() []endpoint.Operation {
 		Unbounded:  true,
 		Run:        func(c *endpoint.Call) (endpoint.Reply, error) { return verify(c, r.Verifier.Verify) },
 	}, {
-		ID: "repair", Method: http.MethodPost, Path: "/v1/verify/repair", Tag: tag,
+		Scope: ports.ScopeOpsWrite,
+		ID:    "repair", Method: http.MethodPost, Path: "/v1/verify/repair", Tag: tag,
 		Summary: "Compare every view with the fold of its events, and repair what differs",
 		Description: "It does what verify does. Aggregates that lag behind, or whose rows are wrong, are repaired and " +
 			"compared again; what is still wrong then is a difference. Histories are never changed.",

@@ -6,6 +6,7 @@ import (
 	"orderflow/adapters/httpapi/aggregateapi"
 	"orderflow/adapters/httpapi/endpoint"
 	"orderflow/domain/projection"
+	"orderflow/ports"
 )
 
 // Names of the parameters.
@@ -33,7 +34,8 @@ type routes struct {
 
 func (r routes) ofCustomer() endpoint.Operation {
 	return endpoint.Operation{
-		ID: "list-orders-of-customer", Method: http.MethodGet, Path: "/v1/customers/{id}/orders", Tag: tagQueries,
+		Scope: ports.ScopeOrdersRead,
+		ID:    "list-orders-of-customer", Method: http.MethodGet, Path: "/v1/customers/{id}/orders", Tag: tagQueries,
 		Summary: "List the orders of a customer, newest first",
 		Parameters: append([]endpoint.Parameter{{
 			Name: endpoint.ParamID, In: endpoint.InPath, Description: "The customer.",
@@ -50,7 +52,8 @@ func (r routes) ofCustomer() endpoint.Operation {
 
 func (r routes) list() endpoint.Operation {
 	return endpoint.Operation{
-		ID: "list-orders", Method: http.MethodGet, Path: "/v1/orders", Tag: tagQueries,
+		Scope: ports.ScopeOrdersRead,
+		ID:    "list-orders", Method: http.MethodGet, Path: "/v1/orders", Tag: tagQueries,
 		Summary: "List the orders in a status, or with an article, newest first",
 		Parameters: append([]endpoint.Parameter{
 			{

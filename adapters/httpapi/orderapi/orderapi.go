@@ -100,6 +100,7 @@ func New(config Config) (endpoint.Resource, error) {
 func kind() aggregateapi.Kind {
 	return aggregateapi.Kind{
 		Type: order.Type, Path: Path, IDName: "order_id", CommandTag: tagCommands, QueryTag: tagQueries,
+		Read: ports.ScopeOrdersRead, Write: ports.ScopeOrdersWrite,
 	}
 }
 

@@ -45,7 +45,8 @@ func (r routes) possible(all []endpoint.Operation) endpoint.Operation {
 	}
 	head := ports.Moment{Time: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} // later than any event
 	return endpoint.Operation{
-		ID: "get-order-commands", Method: http.MethodGet, Path: "/v1/orders/{id}/commands", Tag: tagQueries,
+		Scope: ports.ScopeOrdersRead,
+		ID:    "get-order-commands", Method: http.MethodGet, Path: "/v1/orders/{id}/commands", Tag: tagQueries,
 		Summary:     "See which commands an order accepts now, and why it refuses the others",
 		Description: "The rules of the order are asked, on its whole history. It is never behind.",
 		Parameters:  []endpoint.Parameter{endpoint.IDParameter(endpoint.ParamID, "The order.")},

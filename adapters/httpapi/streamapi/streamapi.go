@@ -86,7 +86,8 @@ type routes struct {
 func (r *routes) one(k Kind) endpoint.Operation {
 	noun := endpoint.Noun(k.Type)
 	return endpoint.Operation{
-		ID: "stream-" + strings.ReplaceAll(noun, " ", "-"), Method: http.MethodGet,
+		Scope: ports.ScopeStreamRead,
+		ID:    "stream-" + strings.ReplaceAll(noun, " ", "-"), Method: http.MethodGet,
 		Path: k.Path + "/{" + endpoint.ParamID + "}/stream", Tag: tag,
 		Summary: "Follow the events of one " + noun,
 		Description: "First the history, then every event as it is committed: each exactly once, in order. " +
@@ -117,7 +118,8 @@ func (r *routes) all() endpoint.Operation {
 		},
 	}, r.Filters...)
 	return endpoint.Operation{
-		ID: "stream-all", Method: http.MethodGet, Path: "/v1/stream", Tag: tag,
+		Scope: ports.ScopeStreamRead,
+		ID:    "stream-all", Method: http.MethodGet, Path: "/v1/stream", Tag: tag,
 		Summary: "Follow the events of all aggregates",
 		Description: "They are in order for each aggregate. After a client has resumed, some may come again: " +
 			"subject and sequence tell. The id of an event is a place in the change feed of the store. " +

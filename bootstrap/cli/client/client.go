@@ -88,6 +88,8 @@ type Request struct {
 	Patient bool
 	// Slow requests have no timeout and are not repeated.
 	Slow bool
+	// Accept is the media type of the answer. Empty means that any will do.
+	Accept string
 }
 
 // Do sends r and decodes the answer into out, unless out is nil. It repeats a request that is safe
@@ -145,6 +147,9 @@ func (c *Client) Stream(ctx context.Context, r Request) (io.ReadCloser, error) {
 	}
 	if r.Key != "" {
 		req.Header.Set("Idempotency-Key", r.Key)
+	}
+	if r.Accept != "" {
+		req.Header.Set("Accept", r.Accept)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -98,18 +98,30 @@ func basket(r *rand.Rand) []demoItem {
 	return items
 }
 
+func creation(r *rand.Rand) map[string]any {
+	return map[string]any{
+		"customer_id": fmt.Sprintf("customer-%03d", 1+r.IntN(100)),
+		"currency":    []string{"EUR", "EUR", "EUR", "CHF", "USD"}[r.IntN(5)],
+		"items":       basket(r),
+	}
+}
+
+func payment(r *rand.Rand) map[string]any {
+	return map[string]any{"payment_reference": fmt.Sprintf("PAY-%08d", r.IntN(1e8))}
+}
+
+func shipment(r *rand.Rand) map[string]any {
+	carrier := []string{"DHL", "GLS", "UPS"}[r.IntN(3)]
+	return map[string]any{"carrier": carrier, "tracking_number": fmt.Sprintf("%s%010d", carrier, r.IntN(1e9))}
+}
+
 // order places one order and sends it a random number of commands.
 func (s *Shop) order(ctx context.Context, r *rand.Rand) error {
 	var created struct {
 		OrderID string `json:"order_id"`
 	}
-	create := map[string]any{
-		"customer_id": fmt.Sprintf("customer-%03d", 1+r.IntN(100)),
-		"currency":    []string{"EUR", "EUR", "EUR", "CHF", "USD"}[r.IntN(5)],
-		"items":       basket(r),
-	}
 	if err := s.Client.Do(ctx, client.Request{
-		Method: http.MethodPost, Path: "/v1/orders", Body: create,
+		Method: http.MethodPost, Path: "/v1/orders", Body: creation(r),
 	}, &created); err != nil {
 		return fmt.Errorf("create an order: %w", err)
 	}
@@ -141,14 +153,11 @@ func (s *Shop) story(r *rand.Rand) (steps []client.Request) {
 	if fate < 0.25 {
 		return steps
 	}
-	then(http.MethodPost, "/confirm", map[string]any{"payment_reference": fmt.Sprintf("PAY-%08d", r.IntN(1e8))})
+	then(http.MethodPost, "/confirm", payment(r))
 	if fate < 0.45 {
 		return steps
 	}
-	carrier := []string{"DHL", "GLS", "UPS"}[r.IntN(3)]
-	then(http.MethodPost, "/ship", map[string]any{
-		"carrier": carrier, "tracking_number": fmt.Sprintf("%s%010d", carrier, r.IntN(1e9)),
-	})
+	then(http.MethodPost, "/ship", shipment(r))
 	if fate >= 0.65 {
 		then(http.MethodPost, "/deliver", map[string]any{})
 	}

@@ -24,6 +24,7 @@ import (
 	"orderflow/adapters/embedded/internal/layout"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 // History is the event store, for reading. Its methods are safe for concurrent use. Those whose
@@ -52,14 +53,28 @@ func (h *History) Doubt(aggregateID uuid.UUID) { h.doubtful.Store(aggregateID, n
 
 // Load implements [ports.EventStore]. It enters the DB.
 func (h *History) Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error) {
-	records, err := h.load(ctx, aggregateID, after)
+	records, err := h.load(ctx, aggregateID, after, 0)
 	if err != nil {
 		return nil, fmt.Errorf("load %s after %d: %w", aggregateID, after, err)
 	}
 	return records, nil
 }
 
-func (h *History) load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error) {
+// LoadPage implements [ports.HistoryPager]. It enters the DB.
+func (h *History) LoadPage(
+	ctx context.Context, aggregateID uuid.UUID, after uint64, limit int,
+) (records []eventsourcing.Record, err error) {
+	if err = portkit.CheckLimit(limit); err == nil {
+		records, err = h.load(ctx, aggregateID, after, uint64(limit))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load %s after %d: %w", aggregateID, after, err)
+	}
+	return records, nil
+}
+
+// load reads at most limit records. A limit of 0 means no limit.
+func (h *History) load(ctx context.Context, aggregateID uuid.UUID, after, limit uint64) ([]eventsourcing.Record, error) {
 	if err := h.db.Enter(ctx); err != nil {
 		return nil, err
 	}
@@ -75,11 +90,16 @@ func (h *History) load(ctx context.Context, aggregateID uuid.UUID, after uint64)
 	if err != nil || !found || head.Sequence <= after {
 		return nil, err
 	}
-	records, err := h.between(ctx, aggregateID, after, 0, durable)
+	due, end := head.Sequence, uint64(0)
+	if limit > 0 && limit < head.Sequence-after {
+		due = after + limit
+		end = due + 1
+	}
+	records, err := h.between(ctx, aggregateID, after, end, durable)
 	if err != nil {
 		return nil, err
 	}
-	if last := after + uint64(len(records)); head.Position <= durable && last != head.Sequence {
+	if last := after + uint64(len(records)); head.Position <= durable && last != due {
 		return nil, engine.Corrupt(fmt.Errorf("the history ends at %d, but the head is %d", last, head.Sequence))
 	}
 	return records, nil

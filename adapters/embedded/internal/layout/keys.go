@@ -21,6 +21,7 @@ const (
 	SpaceOffset   byte = 'p' // consumer                                  → position
 	SpaceRow      byte = 'r' // view, table, key columns                  → regular columns
 	SpaceState    byte = 's' // view, aggregate id                        → ports.ViewState
+	SpaceSnapshot byte = 't' // aggregate id, kind, sequence number       → ports.Snapshot
 	SpaceSkip     byte = 'x' // consumer, aggregate id, sequence number   → ports.Skip
 )
 
@@ -101,6 +102,16 @@ func ViewPrefix(space byte, view ports.ViewID) []byte {
 // StateKey is the key of what a consumer keeps for an aggregate.
 func StateKey(view ports.ViewID, aggregateID uuid.UUID) []byte {
 	return append(ViewPrefix(SpaceState, view), aggregateID[:]...)
+}
+
+// SnapshotPrefix is the beginning of the keys of all snapshots of one kind of an aggregate.
+func SnapshotPrefix(aggregateID uuid.UUID, kind string) []byte {
+	return appendText(append([]byte{SpaceSnapshot}, aggregateID[:]...), kind)
+}
+
+// SnapshotKey is the key of a snapshot.
+func SnapshotKey(aggregateID uuid.UUID, kind string, sequence uint64) []byte {
+	return binary.BigEndian.AppendUint64(SnapshotPrefix(aggregateID, kind), sequence)
 }
 
 // PrefixEnd returns the first key after all keys that begin with prefix. A prefix must not consist
