@@ -128,6 +128,28 @@ func TestStore_Contract(t *testing.T) {
 		}
 		porttest.ConsumerRegistry(t, func(t *testing.T) porttest.ConsumerRegistryHarness { return harness(openNew(t)) })
 	})
+	t.Run("TokenStore", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.TokenStoreHarness
+		harness = func(o opened) porttest.TokenStoreHarness {
+			return porttest.TokenStoreHarness{
+				Tokens: o, Close: o.Close,
+				Reopen: func(t testing.TB) porttest.TokenStoreHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.TokenStore(t, func(t *testing.T) porttest.TokenStoreHarness { return harness(openNew(t)) })
+	})
+	t.Run("OperationLog", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.OperationLogHarness
+		harness = func(o opened) porttest.OperationLogHarness {
+			return porttest.OperationLogHarness{
+				Log: o, Close: o.Close,
+				Reopen: func(t testing.TB) porttest.OperationLogHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.OperationLog(t, func(t *testing.T) porttest.OperationLogHarness { return harness(openNew(t)) })
+	})
 	t.Run("ParkingLot", func(t *testing.T) {
 		t.Parallel()
 		var harness func(o opened) porttest.ParkingLotHarness

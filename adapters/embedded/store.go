@@ -33,6 +33,8 @@ var (
 	_ ports.StoreIdentity    = (*Store)(nil)
 	_ ports.HistoryPager     = (*Store)(nil)
 	_ ports.Snapshots        = (*Store)(nil)
+	_ ports.TokenStore       = (*Store)(nil)
+	_ ports.OperationLog     = (*Store)(nil)
 )
 
 // The errors of [Open] that are no errors of package ports.
@@ -61,7 +63,8 @@ type Store struct {
 	history *history.History
 	feed    *feed.Feed
 	commits *commit.Committer
-	// saving allows one consumer to be saved at a time, from the look at its revision to the disk.
+	// saving allows one consumer or token to be saved at a time, from the look at what is stored to
+	// the disk.
 	saving sync.Mutex
 }
 

@@ -74,6 +74,14 @@ func TestContract(t *testing.T) {
 		t.Parallel()
 		porttest.RecordLister(t, onNewStore(recordLister))
 	})
+	t.Run("TokenStore", func(t *testing.T) {
+		t.Parallel()
+		porttest.TokenStore(t, onNewStore(tokens))
+	})
+	t.Run("OperationLog", func(t *testing.T) {
+		t.Parallel()
+		porttest.OperationLog(t, onNewStore(operations))
+	})
 	t.Run("Publisher", func(t *testing.T) {
 		t.Parallel()
 		porttest.Publisher(t, publisher)
@@ -137,6 +145,14 @@ func parkingLot(s *memory.Store) porttest.ParkingLotHarness {
 
 func skipLog(s *memory.Store) porttest.SkipLogHarness {
 	return porttest.SkipLogHarness{Log: s, Close: s.Close, Reopen: reopen(s, skipLog)}
+}
+
+func tokens(s *memory.Store) porttest.TokenStoreHarness {
+	return porttest.TokenStoreHarness{Tokens: s, Close: s.Close, Reopen: reopen(s, tokens)}
+}
+
+func operations(s *memory.Store) porttest.OperationLogHarness {
+	return porttest.OperationLogHarness{Log: s, Close: s.Close, Reopen: reopen(s, operations)}
 }
 
 func storeIdentity(s *memory.Store) porttest.StoreIdentityHarness {

@@ -27,6 +27,8 @@ var (
 	_ ports.StoreIdentity    = (*Store)(nil)
 	_ ports.HistoryPager     = (*Store)(nil)
 	_ ports.Snapshots        = (*Store)(nil)
+	_ ports.TokenStore       = (*Store)(nil)
+	_ ports.OperationLog     = (*Store)(nil)
 )
 
 // Options configure a [Store].
@@ -66,6 +68,9 @@ type data struct {
 	skips     map[string]map[event]ports.Skip                // by consumer
 	snapshots map[snapshotKey]map[uint64]ports.Snapshot      // by sequence number
 	leases    map[string]lease
+
+	tokens     map[string]ports.AccessToken // by name
+	operations map[operationAt]ports.OperationEntry
 }
 
 // New returns an empty store.
@@ -80,6 +85,9 @@ func New(options Options) *Store {
 		skips:     map[string]map[event]ports.Skip{},
 		snapshots: map[snapshotKey]map[uint64]ports.Snapshot{},
 		leases:    map[string]lease{},
+
+		tokens:     map[string]ports.AccessToken{},
+		operations: map[operationAt]ports.OperationEntry{},
 	})
 }
 

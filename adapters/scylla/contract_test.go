@@ -114,6 +114,28 @@ func contract(t *testing.T, options contractOptions) {
 		}
 		porttest.ConsumerRegistry(t, func(t *testing.T) porttest.ConsumerRegistryHarness { return harness(fresh(t, options.hosts(t))) })
 	})
+	t.Run("TokenStore", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.TokenStoreHarness
+		harness = func(o opened) porttest.TokenStoreHarness {
+			return porttest.TokenStoreHarness{
+				Tokens: o, Close: o.Close, Tuning: options.tuning,
+				Reopen: func(t testing.TB) porttest.TokenStoreHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.TokenStore(t, func(t *testing.T) porttest.TokenStoreHarness { return harness(fresh(t, options.hosts(t))) })
+	})
+	t.Run("OperationLog", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.OperationLogHarness
+		harness = func(o opened) porttest.OperationLogHarness {
+			return porttest.OperationLogHarness{
+				Log: o, Close: o.Close, Tuning: options.tuning,
+				Reopen: func(t testing.TB) porttest.OperationLogHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.OperationLog(t, func(t *testing.T) porttest.OperationLogHarness { return harness(fresh(t, options.hosts(t))) })
+	})
 	t.Run("ParkingLot", func(t *testing.T) {
 		t.Parallel()
 		var harness func(o opened) porttest.ParkingLotHarness

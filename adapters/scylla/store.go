@@ -9,6 +9,7 @@ import (
 	"github.com/gocql/gocql"
 	"golang.org/x/sync/errgroup"
 
+	"orderflow/adapters/scylla/internal/access"
 	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/adapters/scylla/internal/consumers"
 	"orderflow/adapters/scylla/internal/views"
@@ -54,6 +55,7 @@ func Connect(ctx context.Context, c Config) (*gocql.Session, error) {
 type Store struct {
 	*views.Views
 	*consumers.Records
+	*access.Access
 
 	cluster *cluster.Client
 	// beats counts heartbeats, which use their partitions in turn.
@@ -73,6 +75,8 @@ var (
 	_ ports.ConsumerRegistry = (*Store)(nil)
 	_ ports.ParkingLot       = (*Store)(nil)
 	_ ports.SkipLog          = (*Store)(nil)
+	_ ports.TokenStore       = (*Store)(nil)
+	_ ports.OperationLog     = (*Store)(nil)
 	_ ports.Leases           = (*Store)(nil)
 	_ ports.HistoryPager     = (*Store)(nil)
 	_ ports.Snapshots        = (*Store)(nil)
@@ -98,7 +102,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Views: views.New(client), Records: consumers.New(client), cluster: client}
+	s := &Store{Views: views.New(client), Records: consumers.New(client), Access: access.New(client), cluster: client}
 	s.background.SetLimit(backgroundDeletes)
 	return s, nil
 }

@@ -42,7 +42,7 @@ func TestUpgrade_FromBeforeAggregateTypes(t *testing.T) {
 		t.Fatalf("before the migration: %v, %v; want %v, with its name", store, err, scylla.ErrSchemaOlder)
 	}
 	status, err := scylla.Status(t.Context(), config)
-	if err != nil || !slices.Equal(status.Pending, []string{"005_aggregate_types", "006_snapshots"}) {
+	if err != nil || !slices.Equal(status.Pending, []string{"005_aggregate_types", "006_snapshots", "007_access"}) {
 		t.Fatalf("status %+v, %v", status, err)
 	}
 	prepare(t, config)

@@ -10,19 +10,21 @@ import (
 
 // The spaces of keys. Each line shows what a key holds after its space, and the value.
 const (
-	SpaceBeat     byte = 'b' // nothing, ever                             → see BeatKey
-	SpaceCommand  byte = 'c' // aggregate id, command id                  → Span
-	SpaceEvent    byte = 'e' // aggregate id, sequence number             → record and position
-	SpaceConsumer byte = 'g' // consumer                                  → ports.ConsumerRecord
-	SpaceHead     byte = 'h' // aggregate id                              → Head
-	SpaceParked   byte = 'k' // consumer, aggregate id                    → ports.ParkedAggregate
-	SpaceMeta     byte = 'm' // name                                      → see OldestKey
-	SpaceOutbox   byte = 'o' // position                                  → record and commit time
-	SpaceOffset   byte = 'p' // consumer                                  → position
-	SpaceRow      byte = 'r' // view, table, key columns                  → regular columns
-	SpaceState    byte = 's' // view, aggregate id                        → ports.ViewState
-	SpaceSnapshot byte = 't' // aggregate id, kind, sequence number       → ports.Snapshot
-	SpaceSkip     byte = 'x' // consumer, aggregate id, sequence number   → ports.Skip
+	SpaceBeat      byte = 'b' // nothing, ever                             → see BeatKey
+	SpaceCommand   byte = 'c' // aggregate id, command id                  → Span
+	SpaceEvent     byte = 'e' // aggregate id, sequence number             → record and position
+	SpaceConsumer  byte = 'g' // consumer                                  → ports.ConsumerRecord
+	SpaceHead      byte = 'h' // aggregate id                              → Head
+	SpaceParked    byte = 'k' // consumer, aggregate id                    → ports.ParkedAggregate
+	SpaceOperation byte = 'l' // time and id, inverted                     → ports.OperationEntry
+	SpaceMeta      byte = 'm' // name                                      → see OldestKey
+	SpaceOutbox    byte = 'o' // position                                  → record and commit time
+	SpaceOffset    byte = 'p' // consumer                                  → position
+	SpaceRow       byte = 'r' // view, table, key columns                  → regular columns
+	SpaceState     byte = 's' // view, aggregate id                        → ports.ViewState
+	SpaceSnapshot  byte = 't' // aggregate id, kind, sequence number       → ports.Snapshot
+	SpaceToken     byte = 'u' // name                                      → ports.AccessToken
+	SpaceSkip      byte = 'x' // consumer, aggregate id, sequence number   → ports.Skip
 )
 
 // BeatKey is the key that heartbeats delete. Nothing is ever stored under it.

@@ -131,4 +131,6 @@ func decodeSmall(value []byte) {
 	_, _ = layout.DecodeConsumer("consumer", value)
 	_, _ = layout.DecodeParked(make([]byte, 16), value)
 	_, _ = layout.DecodeSkip(make([]byte, 24), value)
+	_, _ = layout.DecodeToken([]byte{layout.SpaceToken}, value)
+	_, _ = layout.DecodeOperation(append([]byte{layout.SpaceOperation}, make([]byte, 24)...), value)
 }
