@@ -52,6 +52,9 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 	}
 	registry := metrics.New(a.consumers, a.pacemaker)
 	registry.MustRegister(metrics.States(a.states))
+	if a.snapshots != nil {
+		registry.MustRegister(metrics.Snapshots(a.snapshots))
+	}
 	if a.store.metrics != nil {
 		registry.MustRegister(a.store.metrics)
 	}
@@ -80,6 +83,7 @@ func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) 
 	commands := orders.NewCommands(orderjson.New(),
 		command.Config{
 			Store: a.tracing.Store(store), Now: time.Now, NewID: newID, Cache: a.states, Exclusive: store.exclusive,
+			Pages: a.tracing.Pages(store), Snapshots: a.snapshots.Shelf(command.SnapshotName),
 		})
 	return orderapi.New(orderapi.Config{
 		Commands: tracing.Commands(a.tracing, commands),
@@ -113,7 +117,7 @@ func (a *App) operatorRoutes(consumers []string, explainer ports.Explainer) (end
 		Parked:        a.consumers,
 		Skips:         a.consumers,
 		Records:       store,
-		Verifier:      verify.New(verification),
+		Verifier:      a.withSnapshots(verify.New(verification)),
 		TopicVerifier: topic,
 		AsyncAPI:      redpanda.AsyncAPI(),
 		Explainer:     explainer,

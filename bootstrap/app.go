@@ -24,6 +24,7 @@ import (
 	"orderflow/application/consumers"
 	"orderflow/application/explain"
 	"orderflow/application/pulse"
+	"orderflow/application/snapshot"
 	"orderflow/application/stream"
 	"orderflow/ports"
 )
@@ -50,6 +51,7 @@ type App struct {
 	codec     *eventjson.Mux
 	consumers consumers.Manager
 	states    *command.Cache
+	snapshots *snapshot.Keeper // nil without snapshots
 	tracing   *tracing.Tracing
 	recorder  *explain.Recorder
 	publisher string // the name of the consumer that publishes; empty without one
@@ -87,6 +89,7 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	if env.around != nil {
 		env.around(a.store)
 	}
+	a.openSnapshots()
 	if a.listener, err = net.Listen("tcp", config.Listen); err != nil {
 		return nil, listenError(config.Listen, err)
 	}
@@ -141,6 +144,9 @@ func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.server.Run(ctx) })
 	group.Go(func() error { return a.streams.Run(ctx) })
+	if a.snapshots != nil && !a.config.Passive {
+		group.Go(func() error { return a.snapshots.Run(ctx) })
+	}
 	if a.router != nil {
 		group.Go(func() error { return a.router.Run(ctx) })
 	}

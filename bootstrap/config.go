@@ -48,6 +48,9 @@ type Config struct {
 	// StateCache is how many MiB of memory the states of orders may take between their commands. 0
 	// keeps none.
 	StateCache int
+	// SnapshotEvery is the number of events between two snapshots of an order. 0 writes and reads
+	// none.
+	SnapshotEvery int
 	// PublishFrom says what a publisher sends to a target to which it has never published.
 	PublishFrom PublishFrom
 	// ReconcileEvery is the time between two background checks of all aggregates. ReconcileRate is
@@ -95,6 +98,7 @@ func DefaultConfig() Config {
 		Lanes:           32,
 		PublishLanes:    256,
 		StateCache:      64,
+		SnapshotEvery:   200,
 		Heartbeat:       2 * time.Second,
 		RollbackGrace:   time.Hour,
 		PublishFrom:     PublishFromBeginning,
@@ -182,6 +186,9 @@ func (c Config) Validate() error {
 	}
 	if c.StateCache < 0 || c.StateCache > 1<<16 {
 		bad("state-cache", "%d is not 0 to %d MiB", c.StateCache, 1<<16)
+	}
+	if c.SnapshotEvery != 0 && (c.SnapshotEvery < 50 || c.SnapshotEvery > 1_000_000) {
+		bad("snapshot-every", "%d is neither 0 nor 50 to 1000000", c.SnapshotEvery)
 	}
 	if c.PublishFrom != PublishFromBeginning && c.PublishFrom != PublishFromNow {
 		bad("publish-from", "%q is neither %s nor %s", c.PublishFrom, PublishFromBeginning, PublishFromNow)

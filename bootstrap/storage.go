@@ -32,6 +32,8 @@ type storage struct {
 	ports.SkipLog
 	ports.RecordLister
 	ports.StoreIdentity
+	ports.HistoryPager
+	ports.Snapshots
 
 	// exclusive says that no other process can append while this one has the store open.
 	exclusive bool
@@ -79,6 +81,7 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 	opened := &storage{
 		EventStore: store, HeadScanner: store, ChangeFeed: store, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
+		HistoryPager: store, Snapshots: store,
 		exclusive: true, repairer: store, pulse: store, tails: store,
 		run: []func(context.Context) error{func(ctx context.Context) error {
 			select {
@@ -126,6 +129,7 @@ func openScylla(
 			EventStore: store, HeadScanner: store, ChangeFeed: noFeed{}, ViewStore: store, ViewReader: store,
 			ViewDropper:      store,
 			ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
+			HistoryPager: store, Snapshots: store,
 			tails: noFeed{}, closers: opened,
 		}, nil
 	}
@@ -146,6 +150,7 @@ func openScylla(
 	return &storage{
 		EventStore: store, HeadScanner: store, ChangeFeed: feed, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
+		HistoryPager: store, Snapshots: store,
 		leases: store, pulse: store, tails: noFeed{}, alive: readersAlive(feed, config.Heartbeat),
 		run: []func(context.Context) error{
 			untilStopped("change feed", feed.Run), untilStopped("sweeper", store.RunSweeper),

@@ -68,6 +68,34 @@ func (s store) Load(ctx context.Context, aggregateID uuid.UUID, after uint64) (_
 	return records, err
 }
 
+// Pages makes a span for every page of a history, as Store does.
+func (t *Tracing) Pages(next ports.HistoryPager) ports.HistoryPager {
+	if t == nil {
+		return next
+	}
+	return pages{t, next}
+}
+
+type pages struct {
+	*Tracing
+	next ports.HistoryPager
+}
+
+// LoadPage implements ports.HistoryPager.
+func (p pages) LoadPage(
+	ctx context.Context, aggregateID uuid.UUID, after uint64, limit int,
+) (_ []eventsourcing.Record, err error) {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return p.next.LoadPage(ctx, aggregateID, after, limit)
+	}
+	ctx, span := p.tracer.Start(ctx, "load", trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(orderAttr(aggregateID)))
+	defer func() { end(span, err) }()
+	records, err := p.next.LoadPage(ctx, aggregateID, after, limit)
+	span.SetAttributes(attrEvents.Int(len(records)))
+	return records, err
+}
+
 // Append implements ports.EventStore.
 func (s store) Append(ctx context.Context, a ports.Append) (_ ports.Appended, err error) {
 	if !trace.SpanContextFromContext(ctx).IsValid() {

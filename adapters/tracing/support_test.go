@@ -34,7 +34,11 @@ func recording(options ...sdktrace.TracerProviderOption) (*tracing.Tracing, *tra
 
 // commands connects the command side to store.
 func commands(t *tracing.Tracing, store ports.EventStore) ports.CommandHandler[order.Command, order.Event] {
-	return tracing.Commands(t, orders.NewCommands(orderjson.New(), command.Config{Store: t.Store(store), Now: time.Now, NewID: uuid.New}))
+	config := command.Config{Store: t.Store(store), Now: time.Now, NewID: uuid.New}
+	if pages, ok := store.(ports.HistoryPager); ok {
+		config.Pages = t.Pages(pages)
+	}
+	return tracing.Commands(t, orders.NewCommands(orderjson.New(), config))
 }
 
 func creation(id uuid.UUID) order.CreateOrder {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/application/snapshot"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
@@ -16,8 +17,8 @@ import (
 // digestKey is the metadata of an event that holds the digest of its command.
 const digestKey = "command_digest"
 
-// Aggregate describes one aggregate type to a [Handler]. All fields but Check and Size are
-// required.
+// Aggregate describes one aggregate type to a [Handler]. All fields but Check, Size
+// and State are required.
 type Aggregate[C eventsourcing.Command, S, E any] struct {
 	// Type is stored with every event, see [eventsourcing.CheckType].
 	Type    string
@@ -33,6 +34,8 @@ type Aggregate[C eventsourcing.Command, S, E any] struct {
 	// Size returns about how many bytes of memory a state refers to. States whose size is not known
 	// (nil) are not kept in a [Cache].
 	Size func(S) int
+	// State says how snapshots keep a state. It is nil when there are none.
+	State *StateCodec[S]
 }
 
 // Digest identifies the content of a command. It is stored with each of the command's events.
@@ -55,6 +58,11 @@ type Config struct {
 	// Exclusive says that nobody appends to the store besides the handlers that share Cache. Then a
 	// state in the cache is the newest one, and is not read again before a command is refused.
 	Exclusive bool
+	// Pages reads long histories in parts. Nil reads each at once.
+	Pages ports.HistoryPager
+	// Snapshots shorten the first read of a long history. They are those of [Aggregate].Snapshot,
+	// and need Pages. Nil uses none.
+	Snapshots *snapshot.Shelf
 }
 
 // Handler implements ports.CommandHandler. It is safe for concurrent use.

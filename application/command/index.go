@@ -33,14 +33,20 @@ func (x *index) grow(commands int) { x.recent = slices.Grow(x.recent, commands) 
 
 // add adds the next event of the history.
 func (x *index) add(command uuid.UUID, sequence uint64) {
-	if n := len(x.recent); n > 0 && x.recent[n-1].command == command {
+	switch n := len(x.recent); {
+	case n > 0 && x.recent[n-1].command == command:
 		x.recent[n-1].count++
 		return
+	case n == 0: // the last command may have been sorted in before its last event came
+		if i, found := x.search(command); found && x.sorted[i].first+uint64(x.sorted[i].count) == sequence {
+			x.sorted[i].count++
+			return
+		}
 	}
 	x.recent = append(x.recent, span{command: command, first: sequence, count: 1})
 }
 
-// settle sorts the recent commands in, if they are many. No command may be half added.
+// settle sorts the recent commands in, if they are many.
 func (x *index) settle() {
 	if len(x.recent) > maxRecent {
 		x.sorted, x.recent = x.merged(), nil
@@ -68,13 +74,16 @@ func (x *index) find(command uuid.UUID) (span, bool) {
 			return x.recent[i], true
 		}
 	}
-	i, found := slices.BinarySearchFunc(x.sorted, command, func(s span, id uuid.UUID) int {
+	if i, found := x.search(command); found {
+		return x.sorted[i], true
+	}
+	return span{}, false
+}
+
+func (x *index) search(command uuid.UUID) (int, bool) {
+	return slices.BinarySearchFunc(x.sorted, command, func(s span, id uuid.UUID) int {
 		return bytes.Compare(s.command[:], id[:])
 	})
-	if !found {
-		return span{}, false
-	}
-	return x.sorted[i], true
 }
 
 func (x *index) bytes() int { return (cap(x.sorted) + cap(x.recent)) * int(unsafe.Sizeof(span{})) }

@@ -35,8 +35,10 @@ type turn[C eventsourcing.Command, S, E any] struct {
 	fresh bool
 	// read are the records that the turn has read last. They end at the head of known.
 	read []eventsourcing.Record
-	// folds counts the events that the turn has folded.
+	// folds counts the events that the turn has folded, and base is the sequence number after which
+	// it began: of what was in the cache, or of a snapshot.
 	folds int
+	base  uint64
 	ticket
 }
 
@@ -48,13 +50,20 @@ func (t *turn[C, S, E]) take() {
 	var kept any
 	kept, t.ticket = t.config.Cache.take(t.cause.AggregateID)
 	t.known, _ = kept.(*folded[S])
-	t.fresh = t.known != nil && t.config.Exclusive
+	if t.known != nil {
+		t.fresh, t.base = t.config.Exclusive, t.known.head
+	}
 }
 
 // keep puts the state into the cache, if there is one that can be used again.
 func (t *turn[C, S, E]) keep() {
 	t.config.Cache.observe(t.folds)
-	if k := t.known; k != nil && k.head > 0 && k.unreadable == nil && t.aggregate.Size != nil {
+	k := t.known
+	if k == nil || k.head == 0 || k.unreadable != nil {
+		return
+	}
+	t.config.Snapshots.Note(t.cause.AggregateID, t.base, k.head)
+	if t.aggregate.Size != nil {
 		k.commands.settle()
 		t.config.Cache.put(t.cause.AggregateID, k, k.bytes(t.aggregate.Size), t.ticket)
 	}
@@ -213,7 +222,7 @@ func (t *turn[C, S, E]) resolve(ctx context.Context, unknown error) (ports.Comma
 	defer cancel()
 	head := t.known.head
 	t.known = nil
-	records, err := t.load(ctx, head)
+	records, err := t.config.Store.Load(ctx, t.cause.AggregateID, head)
 	if err != nil {
 		return ports.CommandResult[E]{}, fmt.Errorf("%w (reading it again: %v)", unknown, err)
 	}
@@ -226,9 +235,9 @@ func (t *turn[C, S, E]) resolve(ctx context.Context, unknown error) (ports.Comma
 // repeat returns the result of an earlier attempt of the command, whose events are in the history.
 func (t *turn[C, S, E]) repeat(ctx context.Context, earlier span) (ports.CommandResult[E], error) {
 	records := eventsourcing.ByCommand(t.read, t.cause.CommandID)
-	if len(records) == 0 {
+	if uint64(len(records)) != uint64(earlier.count) {
 		var err error
-		if records, err = t.load(ctx, earlier.first-1); err != nil {
+		if records, err = t.load(ctx, earlier.first-1, int(earlier.count)); err != nil {
 			return ports.CommandResult[E]{}, fmt.Errorf("%s: %w", t.request.Command.Name(), err)
 		}
 		records = eventsourcing.ByCommand(records, t.cause.CommandID)
@@ -260,34 +269,4 @@ func (t *turn[C, S, E]) answer(records []eventsourcing.Record) (ports.CommandRes
 		SequenceNumber: records[len(records)-1].SequenceNumber,
 		Events:         envelopes,
 	}, nil
-}
-
-// refresh reads what the store has after the head that is known, and folds it.
-func (t *turn[C, S, E]) refresh(ctx context.Context) error {
-	if t.known == nil {
-		t.known = &folded[S]{state: t.aggregate.Decider.Initial}
-	}
-	records, err := t.load(ctx, t.known.head)
-	if err != nil {
-		if t.known.head == 0 {
-			t.known = nil
-		}
-		return fmt.Errorf("%s: %w", t.request.Command.Name(), err)
-	}
-	t.fresh, t.read = true, records
-	t.folds += len(records)
-	fold(t.known, t.aggregate, records)
-	return nil
-}
-
-// load reads the records after a sequence number. They must be of the handler's type, because ids
-// are unique over all types.
-func (t *turn[C, S, E]) load(ctx context.Context, after uint64) ([]eventsourcing.Record, error) {
-	records, err := t.config.Store.Load(ctx, t.cause.AggregateID, after)
-	if err == nil && len(records) > 0 && records[0].AggregateType != t.aggregate.Type {
-		return nil, &ports.OtherTypeError{
-			AggregateID: t.cause.AggregateID, Type: records[0].AggregateType, Wanted: t.aggregate.Type,
-		}
-	}
-	return records, err
 }

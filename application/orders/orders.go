@@ -25,7 +25,7 @@ func NewCommands(codec ports.Codec[order.Event], config command.Config) Commands
 func Aggregate(codec ports.Codec[order.Event]) command.Aggregate[order.Command, order.Order, order.Event] {
 	return command.Aggregate[order.Command, order.Order, order.Event]{
 		Type: order.Type, Decider: order.Decider(), Codec: codec, Check: order.Check, AppendContent: appendContent,
-		Size: size,
+		Size: size, State: state(),
 	}
 }
 

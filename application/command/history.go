@@ -1,0 +1,85 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"orderflow/application/snapshot"
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+const (
+	// firstPage is how many events are read before a snapshot is looked for. Most histories are
+	// shorter, and pay nothing for snapshots.
+	firstPage = 32
+	// nextPage is how many are read at once after that.
+	nextPage = 1_000
+)
+
+// refresh reads what the store has after the head that is known, and folds it.
+func (t *turn[C, S, E]) refresh(ctx context.Context) error {
+	known, limit := t.known, nextPage
+	if known == nil {
+		known, limit = &folded[S]{state: t.aggregate.Decider.Initial}, firstPage
+	}
+	records, err := t.load(ctx, known.head, limit)
+	if err == nil && t.known == nil && len(records) == firstPage {
+		if saved := t.saved(ctx); saved != nil {
+			known, limit = saved, nextPage
+			records, err = t.load(ctx, known.head, limit)
+		}
+	}
+	for err == nil {
+		fold(known, t.aggregate, records)
+		t.read = records
+		t.folds += len(records)
+		if t.config.Pages == nil || len(records) < limit {
+			break
+		}
+		limit = nextPage
+		records, err = t.load(ctx, known.head, limit)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", t.request.Command.Name(), err)
+	}
+	t.known, t.fresh = known, true
+	return nil
+}
+
+// saved returns what the newest snapshot says. It is nil when none can be used.
+func (t *turn[C, S, E]) saved(ctx context.Context) *folded[S] {
+	shelf := t.config.Snapshots
+	found := shelf.Newest(ctx, t.cause.AggregateID, math.MaxUint64)
+	if found.SequenceNumber <= firstPage {
+		return nil
+	}
+	last, err := t.load(ctx, found.SequenceNumber-1, 1)
+	if err != nil || !shelf.Follows(found, last) {
+		return nil
+	}
+	saved, err := unpack(t.aggregate.State, found.Data)
+	if err != nil || saved.head != found.SequenceNumber {
+		shelf.Discard(snapshot.UnfitUnreadable)
+		return nil
+	}
+	t.base = saved.head
+	return saved
+}
+
+// load reads at most limit records after a sequence number, or all of them when the store has no
+// pages. They must be of the handler's type, because ids are unique over all types.
+func (t *turn[C, S, E]) load(ctx context.Context, after uint64, limit int) (records []eventsourcing.Record, err error) {
+	if t.config.Pages != nil {
+		records, err = t.config.Pages.LoadPage(ctx, t.cause.AggregateID, after, limit)
+	} else {
+		records, err = t.config.Store.Load(ctx, t.cause.AggregateID, after)
+	}
+	if err == nil && len(records) > 0 && records[0].AggregateType != t.aggregate.Type {
+		return nil, &ports.OtherTypeError{
+			AggregateID: t.cause.AggregateID, Type: records[0].AggregateType, Wanted: t.aggregate.Type,
+		}
+	}
+	return records, err
+}

@@ -1,0 +1,230 @@
+package snapshot
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+
+	"github.com/google/uuid"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// Kind is one thing that the histories of an aggregate type are folded to.
+type Kind struct {
+	// Name is stored with each snapshot.
+	Name string
+	// AggregateType is the type of the aggregates.
+	AggregateType string
+	// Version changes when the same events would give other data.
+	Version int
+	// Fold returns the data after more records. data is nil before the first record. The same
+	// records always give the same bytes.
+	Fold func(data []byte, records []eventsourcing.Record) ([]byte, error)
+	// KeepOlder says that older snapshots are of use as well.
+	KeepOlder bool
+}
+
+// Found is a snapshot that may be used, if the event at SequenceNumber has the id LastEvent.
+type Found struct {
+	SequenceNumber uint64
+	LastEvent      uuid.UUID
+	Data           []byte
+}
+
+// The reasons not to use a snapshot.
+const (
+	// UnfitUnreadable: its row or its data cannot be decoded.
+	UnfitUnreadable = "unreadable"
+	// UnfitChecksum: its bytes have changed.
+	UnfitChecksum = "checksum"
+	// UnfitVersion: another version of the program has written it.
+	UnfitVersion = "version"
+	// UnfitHistory: the history has another event at its sequence number, or none.
+	UnfitHistory = "history"
+)
+
+// Unfits returns the reasons not to use a snapshot.
+func Unfits() []string {
+	return []string{UnfitUnreadable, UnfitChecksum, UnfitVersion, UnfitHistory}
+}
+
+// Shelf holds the snapshots of one kind. A nil Shelf is empty. Its methods are safe for concurrent
+// use.
+type Shelf struct {
+	keeper *Keeper
+	kind   Kind
+}
+
+// Newest returns the newest snapshot at or before a sequence number. Its SequenceNumber is 0 when
+// there is none that may be used.
+func (s *Shelf) Newest(ctx context.Context, aggregateID uuid.UUID, atMost uint64) Found {
+	if s == nil {
+		return Found{}
+	}
+	found, unfit := s.newest(ctx, aggregateID, atMost)
+	if unfit != "" {
+		s.Discard(unfit)
+		return Found{}
+	}
+	return found
+}
+
+// newest also says why a snapshot that is there is not used.
+func (s *Shelf) newest(ctx context.Context, aggregateID uuid.UUID, atMost uint64) (_ Found, unfit string) {
+	snapshot, err := s.keeper.config.Store.LoadSnapshot(ctx, aggregateID, s.kind.Name, atMost)
+	switch {
+	case errors.Is(err, ports.ErrCorrupt):
+		return Found{}, UnfitUnreadable
+	case err != nil || snapshot.SequenceNumber == 0:
+		return Found{}, ""
+	case snapshot.Version != s.kind.Version:
+		return Found{}, UnfitVersion
+	}
+	return unseal(snapshot)
+}
+
+// Discard counts a snapshot that a reader found to be of no use, by its reason.
+func (s *Shelf) Discard(unfit string) { s.keeper.discards.add(unfit) }
+
+// Follows reports whether records, which begin at the sequence number of a snapshot, are those of
+// its history. If not, the snapshot counts as discarded.
+func (s *Shelf) Follows(found Found, records []eventsourcing.Record) bool {
+	if len(records) > 0 && records[0].SequenceNumber == found.SequenceNumber && records[0].EventID == found.LastEvent {
+		return true
+	}
+	s.Discard(UnfitHistory)
+	return false
+}
+
+// Note says that somebody had to fold the events from base to head. It does not wait.
+func (s *Shelf) Note(aggregateID uuid.UUID, base, head uint64) {
+	if s != nil {
+		s.keeper.note(s.kind.AggregateType, aggregateID, base, head)
+	}
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// The data of a snapshot is the checksum of the rest, the id of the last event, and the data of its
+// kind.
+const sealed = 4 + 16
+
+func (k Kind) seal(aggregateID uuid.UUID, found Found) ports.Snapshot {
+	data := make([]byte, 4, sealed+len(found.Data))
+	data = append(append(data, found.LastEvent[:]...), found.Data...)
+	s := ports.Snapshot{
+		AggregateID: aggregateID, Kind: k.Name, SequenceNumber: found.SequenceNumber, Version: k.Version, Data: data,
+	}
+	binary.BigEndian.PutUint32(data, checksum(s))
+	return s
+}
+
+// checksum covers the place of a snapshot as well, so that bytes in the wrong place do not fit.
+func checksum(s ports.Snapshot) uint32 {
+	sum := crc32.Update(0, castagnoli, s.AggregateID[:])
+	sum = crc32.Update(sum, castagnoli, binary.BigEndian.AppendUint64([]byte(s.Kind), s.SequenceNumber))
+	return crc32.Update(sum, castagnoli, s.Data[4:])
+}
+
+func unseal(s ports.Snapshot) (found Found, unfit string) {
+	if len(s.Data) < sealed || binary.BigEndian.Uint32(s.Data) != checksum(s) {
+		return Found{}, UnfitChecksum
+	}
+	return Found{SequenceNumber: s.SequenceNumber, LastEvent: uuid.UUID(s.Data[4:sealed]), Data: s.Data[sealed:]}, ""
+}
+
+// page is how many events are read at once.
+const page = 500
+
+// write brings the snapshot of an aggregate up to a head.
+func (s *Shelf) write(ctx context.Context, aggregateID uuid.UUID, head uint64) error {
+	store := s.keeper.config.Store
+	found, unfit := s.newest(ctx, aggregateID, math.MaxUint64)
+	if unfit == "" && found.SequenceNumber > 0 {
+		records, err := s.keeper.config.History.LoadPage(ctx, aggregateID, found.SequenceNumber-1, 1)
+		if err != nil {
+			return err
+		}
+		if !s.Follows(found, records) {
+			unfit = UnfitHistory
+		}
+	}
+	if unfit != "" {
+		found = Found{}
+	}
+	next, err := s.fold(ctx, aggregateID, found, head)
+	if unfit == "" && errors.Is(err, errFold) && found.SequenceNumber > 0 {
+		unfit = UnfitUnreadable
+		s.Discard(unfit)
+	}
+	if unfit != "" { // then what is older is not better
+		if err := store.DropSnapshots(ctx, aggregateID, s.kind.Name, math.MaxUint64); err != nil {
+			return err
+		}
+		if found.SequenceNumber > 0 {
+			found = Found{}
+			next, err = s.fold(ctx, aggregateID, found, head)
+		}
+	}
+	if err != nil || next.SequenceNumber == found.SequenceNumber {
+		return err
+	}
+	if err := store.SaveSnapshot(ctx, s.kind.seal(aggregateID, next)); err != nil {
+		return err
+	}
+	s.keeper.written.Add(1)
+	if s.kind.KeepOlder {
+		return nil
+	}
+	return store.DropSnapshots(ctx, aggregateID, s.kind.Name, next.SequenceNumber-1)
+}
+
+// errFold says that data, or an event after it, cannot be decoded.
+var errFold = errors.New("fold")
+
+// fold continues a snapshot up to a head, or to the end of the history.
+func (s *Shelf) fold(ctx context.Context, aggregateID uuid.UUID, found Found, head uint64) (Found, error) {
+	for found.SequenceNumber < head {
+		limit := int(min(page, head-found.SequenceNumber))
+		records, err := s.keeper.config.History.LoadPage(ctx, aggregateID, found.SequenceNumber, limit)
+		if err != nil || len(records) == 0 {
+			return found, err
+		}
+		if found.Data, err = s.kind.Fold(found.Data, records); err != nil {
+			return found, fmt.Errorf("%w: %w", errFold, err)
+		}
+		last := records[len(records)-1]
+		found.SequenceNumber, found.LastEvent = last.SequenceNumber, last.EventID
+	}
+	return found, nil
+}
+
+// differs folds the history up to a snapshot and says how the snapshot differs from it. It is empty
+// when there is no difference, or no snapshot of this version. Then nothing uses it.
+func (s *Shelf) differs(ctx context.Context, aggregateID uuid.UUID) (sequence uint64, difference string, err error) {
+	found, unfit := s.newest(ctx, aggregateID, math.MaxUint64)
+	switch {
+	case unfit == UnfitVersion, unfit == "" && found.SequenceNumber == 0:
+		return 0, "", nil
+	case unfit != "":
+		return 0, "cannot be used: " + unfit, nil
+	}
+	want, err := s.fold(ctx, aggregateID, Found{}, found.SequenceNumber)
+	switch {
+	case err != nil:
+		return 0, "", err
+	case want.SequenceNumber != found.SequenceNumber:
+		return found.SequenceNumber, "is after the end of the history", nil
+	case want.LastEvent != found.LastEvent:
+		return found.SequenceNumber, "is of another history", nil
+	case !bytes.Equal(want.Data, found.Data):
+		return found.SequenceNumber, "is not what the events say", nil
+	}
+	return found.SequenceNumber, "", nil
+}

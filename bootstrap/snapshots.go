@@ -1,0 +1,26 @@
+package bootstrap
+
+import (
+	"orderflow/adapters/eventjson/orderjson"
+	"orderflow/application/orders"
+	"orderflow/application/snapshot"
+	"orderflow/ports"
+)
+
+// openSnapshots makes the keeper of the snapshots of orders, if there are to be any.
+func (a *App) openSnapshots() {
+	if a.config.SnapshotEvery == 0 {
+		return
+	}
+	a.snapshots = snapshot.NewKeeper(snapshot.Config{
+		Store: a.store, History: a.store, Every: a.config.SnapshotEvery, Logger: a.log,
+	}, orders.Aggregate(orderjson.New()).Snapshot())
+}
+
+// withSnapshots adds the snapshots to a verification.
+func (a *App) withSnapshots(next ports.Verifier) ports.Verifier {
+	if a.snapshots == nil {
+		return next
+	}
+	return snapshot.Verifier{Next: next, Keeper: a.snapshots, Heads: a.store}
+}
