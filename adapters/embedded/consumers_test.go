@@ -35,7 +35,7 @@ func TestOpen_UpgradesTheFirstFormat(t *testing.T) {
 	write(t, version, "orderflow embedded store\nformat 1\n")
 
 	o = open(t, o.shift, o.options)
-	if got, err := os.ReadFile(version); err != nil || string(got) != "orderflow embedded store\nformat 3\n" {
+	if got, err := os.ReadFile(version); err != nil || string(got) != "orderflow embedded store\nformat 4\n" {
 		t.Errorf("VERSION holds %q, %v; an older program would open the directory", got, err)
 	}
 	for _, want := range []ports.ConsumerRecord{

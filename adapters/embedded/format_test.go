@@ -162,7 +162,7 @@ func TestFormat_OldDataIsReadAndContinued(t *testing.T) {
 			}
 			expectRepeated(t, store.Store, history)
 			expectFeed(t, store.Store, append(old.Records, added.Records...))
-			if got := string(filesOf(t, mem)["data/VERSION"]); got != "orderflow embedded store\nformat 3\n" {
+			if got := string(filesOf(t, mem)["data/VERSION"]); got != "orderflow embedded store\nformat 4\n" {
 				t.Errorf("VERSION holds %q", got)
 			}
 		})

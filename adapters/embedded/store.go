@@ -59,10 +59,11 @@ type Stats struct {
 // Store keeps everything that Orderflow stores in one directory. Its methods are safe for
 // concurrent use.
 type Store struct {
-	db      *engine.DB
-	history *history.History
-	feed    *feed.Feed
-	commits *commit.Committer
+	db        *engine.DB
+	history   *history.History
+	feed      *feed.Feed
+	commits   *commit.Committer
+	sequences *sequences
 	// saving allows one consumer or token to be saved at a time, from the look at what is stored to
 	// the disk.
 	saving sync.Mutex
@@ -81,7 +82,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{}
+	s := &Store{sequences: newSequences()}
 	recover := func(db *engine.DB, before datadir.Before) error {
 		s.history = history.New(db, options.Now)
 		s.feed = feed.New(db, s.history, feed.Options{

@@ -42,7 +42,7 @@ func TestOpen_RefusesADirectoryOfANewerVersion(t *testing.T) {
 	mustClose(t, o.Store)
 	write(t, filepath.Join(o.options.Dir, "VERSION"), "orderflow embedded store\nformat 7\n")
 	_, err := embedded.Open(t.Context(), o.options)
-	if !errors.Is(err, embedded.ErrNewerFormat) || !strings.Contains(err.Error(), "format 7") || !strings.Contains(err.Error(), "format 3") {
+	if !errors.Is(err, embedded.ErrNewerFormat) || !strings.Contains(err.Error(), "format 7") || !strings.Contains(err.Error(), "format 4") {
 		t.Fatalf("error %v, want %v with both versions", err, embedded.ErrNewerFormat)
 	}
 }

@@ -28,7 +28,11 @@ func (s *Store) state(ctx context.Context, key []byte) (ports.ViewState, error) 
 		return ports.ViewState{}, err
 	}
 	defer s.db.Leave()
-	return s.readState(key)
+	state, err := s.readState(key)
+	if errors.Is(err, ports.ErrCorrupt) {
+		s.sequences.Take(string(key)) // the next change replaces it, whatever its number is
+	}
+	return state, err
 }
 
 func (s *Store) readState(key []byte) (ports.ViewState, error) {
@@ -89,44 +93,66 @@ func (s *Store) applyChanges(
 	}
 	defer s.db.Leave()
 	batch := s.db.NewBatch()
+	written := make([]sequenceOf, 0, len(changes))
 	for i := range changes {
-		if err := s.addChange(batch, view, &changes[i], may); err != nil {
+		now, err := s.addChange(batch, view, &changes[i], may)
+		if err != nil {
 			change := &changes[i]
 			return errors.Join(fmt.Errorf("%s at %d: %w", change.AggregateID, change.State.SequenceNumber, err),
 				batch.Close())
 		}
+		written = append(written, now)
 	}
 	if batch.Empty() {
 		return batch.Close()
 	}
-	return s.db.Write(batch)
+	if err := s.db.Write(batch); err != nil {
+		return err
+	}
+	for _, w := range written {
+		s.sequences.Put(w.key, w.sequence)
+	}
+	return nil
 }
 
-// addChange adds a change to a batch, if it may be applied.
+// sequenceOf is the sequence number of the state with a key.
+type sequenceOf struct {
+	key      string
+	sequence uint64
+}
+
+// addChange adds a change to a batch, if it may be applied. It returns the sequence number of the
+// state after the batch.
 func (s *Store) addChange(
 	batch *pebble.Batch, view ports.ViewID, change *ports.Change, may func(change *ports.Change, now uint64) (bool, error),
-) error {
+) (after sequenceOf, err error) {
 	key := layout.StateKey(view, change.AggregateID)
-	now, err := s.readSequence(key)
+	after.key = string(key)
+	now, known := s.sequences.Take(after.key)
+	if !known {
+		now, err = s.readSequence(key)
+	}
 	if errors.Is(err, ports.ErrCorrupt) {
 		s.db.Damaged("state of "+change.AggregateID.String(), key, err, "it is replaced")
 		now, err = 0, nil
 	}
 	if err != nil {
-		return err
+		return after, err
 	}
+	after.sequence = now
 	if ok, err := may(change, now); !ok {
-		return err
+		return after, err
 	}
 	if err := putRows(batch, view, *change); err != nil {
-		return err
+		return after, err
 	}
+	after.sequence = change.State.SequenceNumber
 	if change.State.SequenceNumber == 0 {
 		engine.Delete(batch, key)
 	} else {
 		engine.Put(batch, key, layout.EncodeState(change.State))
 	}
-	return nil
+	return after, nil
 }
 
 // DropView implements [ports.ViewDropper] with two range deletions, whatever the size of the view.
@@ -149,6 +175,7 @@ func (s *Store) dropView(ctx context.Context, view ports.ViewID) error {
 		prefix := layout.ViewPrefix(space, view)
 		engine.DeleteRange(batch, prefix, layout.PrefixEnd(prefix))
 	}
+	s.sequences.Clear()
 	return s.db.WriteSmall(batch)
 }
 

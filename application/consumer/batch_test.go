@@ -180,3 +180,62 @@ func TestConsumer_Handle_several(t *testing.T) {
 		}
 	})
 }
+
+// countedFeed counts how often an offset is saved.
+type countedFeed struct {
+	*memory.Store
+	saves atomic.Int64
+}
+
+func (f *countedFeed) Subscribe(ctx context.Context, consumer string) (ports.Subscription, error) {
+	subscription, err := f.Store.Subscribe(ctx, consumer)
+	return countedSubscription{subscription, f}, err
+}
+
+type countedSubscription struct {
+	ports.Subscription
+	feed *countedFeed
+}
+
+func (s countedSubscription) Commit(ctx context.Context, p ports.Position) error {
+	s.feed.saves.Add(1)
+	return s.Subscription.Commit(ctx, p)
+}
+
+// Records that are handled together cost one save of the offset, and it covers all of them.
+func TestConsumer_SavesTheOffsetOnceForABatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const records = 100
+		feed := &countedFeed{Store: memory.New(memory.Options{})}
+		b := setup(feed.Store, func(c *consumer.Config) { c.Feed = feed })
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			var waiting []eventsourcing.Record
+			var dones []func()
+			ended <- b.consumer.Pull(ctx, func(ctx context.Context, r eventsourcing.Record, done func()) error {
+				if waiting, dones = append(waiting, r), append(dones, done); len(waiting) < records {
+					return nil
+				}
+				err := b.consumer.Handle(ctx, waiting...)
+				for _, done := range dones {
+					done()
+				}
+				return err
+			})
+		}()
+		synctest.Wait()
+		for range records / 10 {
+			b.write(t, uuid.New(), 10)
+		}
+		synctest.Wait()
+		if s := b.status(t); s.Handled != records || s.Lag.Events != 0 || feed.saves.Load() != 1 {
+			t.Errorf("%d saves, status %+v", feed.saves.Load(), s)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -44,6 +44,9 @@ type life struct {
 	// emitted and done count records; active counts records in a Handle, succeeded those that had
 	// their effect.
 	emitted, done, active, succeeded int
+	// marked counts the records whose done was called, and unsaved those of them since the offset
+	// was saved.
+	marked, unsaved int
 	// following reports whether the consumer has caught up and follows the feed.
 	following bool
 	// closed reports whether nothing is committed any more, because a record was given up or the
@@ -144,7 +147,25 @@ func (l *life) abandon(err error) error {
 	return err
 }
 
-// mayCommit counts a record as done, and reports whether that may be committed.
+// mostUnsaved bounds how many records that are done wait for others before the offset is saved.
+const mostUnsaved = 1024
+
+// last counts a record whose done was called, and reports whether the offset is to be saved now. It
+// is not while other records have had their effect whose done follows at once. So records that are
+// handled together cost one save.
+func (l *life) last() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.marked++
+	l.unsaved++
+	if l.marked < l.succeeded && l.unsaved < mostUnsaved {
+		return false
+	}
+	l.unsaved = 0
+	return true
+}
+
+// mayCommit reports whether what is done may be committed.
 func (l *life) mayCommit() (ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

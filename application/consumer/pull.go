@@ -196,8 +196,12 @@ func (c *Consumer) follow(
 // deliver passes on what the subscription delivers.
 func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subscription, emit Emit, progress func()) error {
 	mark := watermark.New()
-	reached := func(done func() (watermark.Reach, bool)) {
-		if r, moved := done(); moved && l.mayCommit() {
+	// settle saves how far everything is done.
+	settle := func() {
+		if !l.mayCommit() {
+			return
+		}
+		for _, r := range mark.Take() {
 			c.commit(ctx, subscription, r.Position)
 			if !r.Beat.IsZero() {
 				c.pass(l, r.Beat)
@@ -215,17 +219,22 @@ func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subs
 		done := mark.Issue(watermark.Reach{Position: delivery.Position, Beat: delivery.Beat})
 		if !delivery.Beat.IsZero() {
 			c.config.Beats.Arrived(c.config.Name, delivery.Beat)
-			reached(done)
+			done()
+			settle()
 			continue
 		}
 		c.config.Beats.Delivered(c.config.Name)
 		if !c.config.takes(delivery.Record.AggregateType) {
-			reached(done)
+			done()
+			settle()
 			continue
 		}
 		l.update(func() { l.emitted++ })
 		err = emit(ctx, delivery.Record, func() {
-			reached(done)
+			done()
+			if l.last() {
+				settle()
+			}
 			l.update(func() { l.done++ })
 		})
 		if err != nil {

@@ -33,7 +33,7 @@ func (v *View) HandleAll(ctx context.Context, records []eventsourcing.Record) (S
 		return Step{}, err
 	}
 	for i, group := range divided {
-		v.moving.put(group[0].AggregateID, after[i])
+		v.moving.Put(group[0].AggregateID, after[i])
 	}
 	return total, nil
 }

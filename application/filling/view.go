@@ -90,7 +90,7 @@ func (v *View) Handle(ctx context.Context, record eventsourcing.Record) (Step, e
 			return did, err
 		}
 	}
-	v.moving.put(id, at)
+	v.moving.Put(id, at)
 	return did, nil
 }
 
@@ -139,7 +139,7 @@ func (v *View) Take(ctx context.Context, history []eventsourcing.Record) error {
 // remembered returns the stand of an aggregate, from memory if it is there. The caller puts the
 // next one into memory when the store has it.
 func (v *View) remembered(ctx context.Context, aggregateID uuid.UUID) (stand, error) {
-	if at, ok := v.moving.take(aggregateID); ok {
+	if at, ok := v.moving.Take(aggregateID); ok {
 		return at, nil
 	}
 	return v.stored(ctx, aggregateID)
@@ -147,7 +147,7 @@ func (v *View) remembered(ctx context.Context, aggregateID uuid.UUID) (stand, er
 
 // stored reads the stand of an aggregate from the store, and forgets what is in memory.
 func (v *View) stored(ctx context.Context, aggregateID uuid.UUID) (stand, error) {
-	v.moving.take(aggregateID)
+	v.moving.Take(aggregateID)
 	state, err := v.State(ctx, aggregateID)
 	return stand{sequence: state.SequenceNumber, data: state.Data}, err
 }

@@ -14,9 +14,10 @@ import (
 type Mark struct {
 	mu      sync.Mutex
 	streams map[string]*inFlight
+	moved   []*inFlight // those whose mark is news for Take
 }
 
-// Reach is how far a stream is done: the position, and the newest heartbeat up to there. The
+// Reach is how far a stream is done: the position, and the newest heartbeat that was passed. The
 // heartbeat is zero if there was none.
 type Reach struct {
 	Position ports.Position
@@ -28,6 +29,9 @@ type Reach struct {
 type inFlight struct {
 	first   uint64 // number of the delivery at the head of the queue
 	entries []entry
+	// mark is how far the stream is done. moved reports whether that is news for Take.
+	mark  Reach
+	moved bool
 }
 
 type entry struct {
@@ -38,10 +42,9 @@ type entry struct {
 // New returns a Mark that has seen nothing.
 func New() *Mark { return &Mark{streams: make(map[string]*inFlight)} }
 
-// Issue enters a delivery, in the order of delivery. The returned function marks it done and
-// reports the new mark of the stream; moved is false while an earlier delivery is still in flight.
-// It must be called at most once.
-func (w *Mark) Issue(r Reach) (done func() (mark Reach, moved bool)) {
+// Issue enters a delivery, in the order of delivery. The returned function marks it done. It must
+// be called at most once.
+func (w *Mark) Issue(r Reach) (done func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.streams[r.Position.Stream]
@@ -52,19 +55,39 @@ func (w *Mark) Issue(r Reach) (done func() (mark Reach, moved bool)) {
 	number := s.first + uint64(len(s.entries))
 	s.entries = append(s.entries, entry{Reach: r})
 
-	return func() (mark Reach, moved bool) {
+	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		s.entries[number-s.first].done = true
-		for len(s.entries) > 0 && s.entries[0].done {
-			passed := s.entries[0].Reach
-			if passed.Beat.IsZero() {
-				passed.Beat = mark.Beat
-			}
-			mark, moved = passed, true
-			s.entries = s.entries[1:]
-			s.first++
-		}
-		return mark, moved
+		w.advance(s)
 	}
+}
+
+// advance moves the mark of a stream over the deliveries that are done.
+func (w *Mark) advance(s *inFlight) {
+	for len(s.entries) > 0 && s.entries[0].done {
+		passed := s.entries[0].Reach
+		if s.moved && passed.Beat.IsZero() {
+			passed.Beat = s.mark.Beat
+		}
+		if !s.moved {
+			w.moved = append(w.moved, s)
+		}
+		s.mark, s.moved = passed, true
+		s.entries = s.entries[1:]
+		s.first++
+	}
+}
+
+// Take returns the marks that have moved since the last call, one of each stream, and what they
+// have passed since then.
+func (w *Mark) Take() (marks []Reach) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.moved {
+		marks = append(marks, s.mark)
+		s.moved = false
+	}
+	w.moved = w.moved[:0]
+	return marks
 }

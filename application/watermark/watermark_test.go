@@ -3,6 +3,7 @@ package watermark
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -18,12 +19,12 @@ func TestWatermark_PropMarksTheUnbrokenRun(t *testing.T) {
 		type open struct {
 			stream string
 			number int
-			done   func() (Reach, bool)
+			done   func()
 		}
 		var inFlight []open
 		issued := map[string]int{}
 		done := map[string]map[int]bool{}
-		mark := map[string]int{} // what the watermark has reported
+		mark := map[string]int{} // what Take has returned
 		expected := func(stream string) int {
 			n := 0
 			for done[stream][n+1] {
@@ -49,19 +50,48 @@ func TestWatermark_PropMarksTheUnbrokenRun(t *testing.T) {
 					done[o.stream] = map[int]bool{}
 				}
 				done[o.stream][o.number] = true
-				reached, moved := o.done()
-				position := reached.Position
-				want := expected(o.stream)
-				if moved != (want > mark[o.stream]) {
-					t.Fatalf("moved = %v, but the mark of %q goes from %d to %d", moved, o.stream, mark[o.stream], want)
-				}
-				if moved {
-					if position != (ports.Position{Stream: o.stream, Offset: strconv.Itoa(want)}) {
-						t.Fatalf("mark = %v, want %d of %q", position, want, o.stream)
+				o.done()
+			},
+			"take": func(t *rapid.T) {
+				reached := map[string]string{}
+				for _, r := range w.Take() {
+					if reached[r.Position.Stream] != "" {
+						t.Fatalf("two marks of %q", r.Position.Stream)
 					}
-					mark[o.stream] = want
+					reached[r.Position.Stream] = r.Position.Offset
+				}
+				for _, stream := range []string{"", "a", "b"} {
+					want := ""
+					if at := expected(stream); at > mark[stream] {
+						want, mark[stream] = strconv.Itoa(at), at
+					}
+					if reached[stream] != want {
+						t.Fatalf("the mark of %q is %q, want %q", stream, reached[stream], want)
+					}
 				}
 			},
 		})
 	})
+}
+
+// The newest heartbeat that was passed since the last Take comes with the mark, and comes once.
+func TestWatermark_PassesHeartbeats(t *testing.T) {
+	t.Parallel()
+	w := New()
+	beat := func(seconds int64) time.Time { return time.Unix(seconds, 0) }
+	first := w.Issue(Reach{Position: ports.Position{Offset: "1"}})
+	w.Issue(Reach{Position: ports.Position{Offset: "1"}, Beat: beat(1)})()
+	w.Issue(Reach{Position: ports.Position{Offset: "1"}, Beat: beat(2)})()
+	w.Issue(Reach{Position: ports.Position{Offset: "2"}})()
+	if marks := w.Take(); len(marks) != 0 {
+		t.Errorf("got %v before the first record is done", marks)
+	}
+	first()
+	if marks := w.Take(); len(marks) != 1 || marks[0].Position.Offset != "2" || !marks[0].Beat.Equal(beat(2)) {
+		t.Errorf("got %v, want 2 and the second heartbeat", marks)
+	}
+	w.Issue(Reach{Position: ports.Position{Offset: "3"}})()
+	if marks := w.Take(); len(marks) != 1 || !marks[0].Beat.IsZero() {
+		t.Errorf("got %v, want no heartbeat", marks)
+	}
 }

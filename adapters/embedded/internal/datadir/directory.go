@@ -31,8 +31,8 @@ const PebbleName = "pebble"
 // every change that an older program cannot handle, and with every change of Pebble's format.
 //
 // Format 2 came with revisions of consumers, parked aggregates and skips. Format 3 came with
-// aggregate types.
-const formatVersion = 3
+// aggregate types. Format 4 came with states of projections that are not JSON.
+const formatVersion = 4
 
 const versionFormat = "orderflow embedded store\nformat %d\n"
 
