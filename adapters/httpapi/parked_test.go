@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"orderflow/adapters/httpapi/endpoint"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
@@ -34,6 +35,7 @@ func document(p ports.ParkedAggregate) object {
 		"aggregate_id": p.AggregateID.String(), "aggregate_type": "order", "order_id": p.AggregateID.String(), "sequence_number": float64(p.SequenceNumber), "event_id": orderID, "event_type": "order.confirmed",
 		"kind": "bug", "error": p.Error, "attempts": float64(p.Attempts),
 		"failed_at": "2026-03-01T12:00:00.000Z", "parked_at": "2026-03-01T12:00:01.000Z",
+		"fingerprint": endpoint.Fingerprint(p),
 	}
 }
 

@@ -110,6 +110,23 @@ func TestParked_retry(t *testing.T) {
 	}
 }
 
+func TestParked_groups(t *testing.T) {
+	t.Parallel()
+	const list, retry = "GET /v1/consumers/b/parked-groups", "POST /v1/consumers/b/retry-parked?fingerprint=8f14e45fceea&limit=10"
+	newFakeService(t, map[string][]string{list: {`200 {"groups":[{"fingerprint":"8f14e45fceea","kind":"bug","event_type":"order.shipped",` +
+		`"error":"panic:\n nil map","aggregates":12,"oldest":"2026-03-01T12:00:00Z","newest":"2026-03-01T13:00:00Z"}]}`}}).wantRun(t, 0,
+		"CONSUMER  GROUP         ORDERS  TYPE           KIND  OLDEST                ERROR\n"+
+			"b         8f14e45fceea  12      order.shipped  bug   2026-03-01T12:00:00Z  panic: nil map\n", "",
+		nil, "parked", "groups", "b")
+	newFakeService(t, map[string][]string{list: {`200 {"groups":[]}`}}).wantRun(t, 0, "no order is parked\n", "",
+		nil, "parked", "groups", "b")
+	newFakeService(t, map[string][]string{retry: {`200 {"released":10,"still_parked":[],"not_tried":0}`}}).wantRun(t, 0,
+		"10 orders are no longer parked, 0 still fail\n", "", []string{retry},
+		"parked", "retry", "b", "--group=8f14e45fceea", "--limit=10")
+	newFakeService(t, nil).wantRun(t, 2, "", "they are not for one order", nil,
+		"parked", "retry", "b", anOrder, "--limit=10")
+}
+
 func TestParked_skip(t *testing.T) {
 	t.Parallel()
 	const show, call = "GET /v1/consumers/b/parked/" + anOrder, "POST /v1/consumers/b/parked/" + anOrder + "/skip"

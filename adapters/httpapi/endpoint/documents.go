@@ -63,6 +63,7 @@ type ParkedDocument struct {
 	Attempts       int       `json:"attempts" doc:"How often it was tried, with retries."`
 	FailedAt       string    `json:"failed_at" format:"date-time" doc:"When it went wrong first."`
 	ParkedAt       string    `json:"parked_at" format:"date-time" doc:"When the aggregate was parked."`
+	Fingerprint    string    `json:"fingerprint" example:"8f14e45fceea" doc:"The same for failures with the same cause: of the same kind, at the same type of event, with the same error apart from ids, numbers and quoted texts."`
 	RetriedAt      string    `json:"retried_at,omitempty" format:"date-time" doc:"When it was retried for the last time."`
 }
 
@@ -72,7 +73,7 @@ func Parked(p ports.ParkedAggregate) ParkedDocument {
 		Aggregate:      Name(p.AggregateID, p.AggregateType),
 		SequenceNumber: p.SequenceNumber, EventID: p.EventID, EventType: p.EventType,
 		Kind: string(p.Kind), Error: p.Error, Attempts: p.Attempts,
-		FailedAt: Timestamp(p.FailedAt), ParkedAt: Timestamp(p.ParkedAt),
+		FailedAt: Timestamp(p.FailedAt), ParkedAt: Timestamp(p.ParkedAt), Fingerprint: Fingerprint(p),
 	}
 	if !p.RetriedAt.IsZero() {
 		document.RetriedAt = Timestamp(p.RetriedAt)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -94,12 +95,16 @@ func (r routes) parked() []endpoint.Operation {
 		{
 			Scope: ports.ScopeOpsRead,
 			ID:    "list-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked", Tag: tag,
-			Summary:    "List what a consumer has parked",
-			Parameters: append([]endpoint.Parameter{consumerParameter()}, endpoint.PageParameters()...),
-			Answers:    endpoint.OK("A page of the list.", parkedListDocument{}),
-			Problems:   []int{400, 404, 500, 503, 504},
-			Run:        r.listParked,
+			Summary:     "List what a consumer has parked",
+			Description: "With a fingerprint, a page has fewer entries than its limit, or none, and the list may go on all the same.",
+			Parameters: append([]endpoint.Parameter{
+				consumerParameter(), fingerprintParameter("List those that failed in this way only."),
+			}, endpoint.PageParameters()...),
+			Answers:  endpoint.OK("A page of the list.", parkedListDocument{}),
+			Problems: []int{400, 404, 500, 503, 504},
+			Run:      r.listParked,
 		},
+		r.parkedGroups(),
 		{
 			Scope: ports.ScopeOpsRead,
 			ID:    "get-parked", Method: http.MethodGet, Path: "/v1/consumers/{name}/parked/{aggregate_id}", Tag: tag,
@@ -112,12 +117,15 @@ func (r routes) parked() []endpoint.Operation {
 		{
 			Scope: ports.ScopeOpsWrite,
 			ID:    "retry-all-parked", Method: http.MethodPost, Path: "/v1/consumers/{name}/retry-parked", Tag: tag,
-			Summary:    "Retry all parked aggregates, from the events that failed",
-			Parameters: []endpoint.Parameter{consumerParameter()},
-			Answers:    endpoint.OK("The result for each of them.", retriedDocument{}),
-			Problems:   []int{400, 403, 404, 409, 500, 503, 507},
-			Unbounded:  true,
-			Run:        r.retryAllParked,
+			Summary:     "Retry all parked aggregates, from the events that failed",
+			Description: "Those that have been parked for longest come first.",
+			Parameters: []endpoint.Parameter{
+				consumerParameter(), fingerprintParameter("Retry those that failed in this way only."), atMostParameter(),
+			},
+			Answers:   endpoint.OK("The result for each of them.", retriedDocument{}),
+			Problems:  []int{400, 403, 404, 409, 500, 503, 507},
+			Unbounded: true,
+			Run:       r.retryAllParked,
 		},
 		r.forConsumer(http.StatusNoContent, flows, endpoint.Operation{
 			ID: "retry-parked", Path: "/v1/consumers/{name}/parked/{aggregate_id}/retry",
@@ -149,7 +157,9 @@ func (r routes) listParked(c *endpoint.Call) (endpoint.Reply, error) {
 		Parked: make([]endpoint.ParkedDocument, 0, len(page.Aggregates)), NextCursor: endpoint.ShowCursor(page.Next),
 	}
 	for _, parked := range page.Aggregates {
-		document.Parked = append(document.Parked, endpoint.Parked(parked))
+		if one := endpoint.Parked(parked); wanted(c, one) {
+			document.Parked = append(document.Parked, one)
+		}
 	}
 	return endpoint.Reply{Body: document}, nil
 }
@@ -234,17 +244,26 @@ func (r routes) skipParked(c *endpoint.Call) error {
 	return r.Parked.SkipParked(c.Context(), c.About.Consumer, id, body.Reason)
 }
 
-// retryAllParked retries once every aggregate that is parked when it begins. If something stops it
-// before the end, the answer says so, beside what was done.
+// retryAllParked retries once every aggregate that is parked when it begins, or those that the
+// request selects. If something stops it before the end, the answer says so, beside what was done.
 func (r routes) retryAllParked(c *endpoint.Call) (endpoint.Reply, error) {
 	r.readConsumer(c)
-	var ids []uuid.UUID
-	if err := r.eachParked(c, func(parked ports.ParkedAggregate) { ids = append(ids, parked.AggregateID) }); err != nil {
+	var all []ports.ParkedAggregate
+	err := r.eachParked(c, func(parked ports.ParkedAggregate) {
+		if wanted(c, endpoint.Parked(parked)) {
+			all = append(all, parked)
+		}
+	})
+	if err != nil {
 		return endpoint.Reply{}, err
 	}
+	slices.SortStableFunc(all, func(a, b ports.ParkedAggregate) int { return a.ParkedAt.Compare(b.ParkedAt) })
+	if c.Has(paramAtMost) {
+		all = all[:min(len(all), int(c.Number(paramAtMost)))]
+	}
 	document := retriedDocument{StillParked: []endpoint.ParkedDocument{}}
-	for i, id := range ids {
-		err := r.Parked.RetryParked(c.Context(), c.About.Consumer, id)
+	for i, parked := range all {
+		err := r.Parked.RetryParked(c.Context(), c.About.Consumer, parked.AggregateID)
 		var still *ports.StillParkedError
 		switch {
 		case err == nil:
@@ -255,7 +274,7 @@ func (r routes) retryAllParked(c *endpoint.Call) (endpoint.Reply, error) {
 		case i == 0 || c.Context().Err() != nil:
 			return endpoint.Reply{}, err
 		default:
-			document.NotTried, document.Error = len(ids)-i, err.Error()
+			document.NotTried, document.Error = len(all)-i, err.Error()
 			return endpoint.Reply{Body: document}, nil
 		}
 	}

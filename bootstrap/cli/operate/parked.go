@@ -97,18 +97,8 @@ when a later event fails as well.`,
 				return sh.showParked(ctx, c, args[0], args[1])
 			}),
 		}),
-		shell.Works.Declare(&cobra.Command{
-			Use:   "retry CONSUMER [ORDER]",
-			Short: "Handle a parked order, or all of them, from the event that failed",
-			Long:  "Handle a parked order, or all of them, from the event that failed. Exit status 3 when some still fail.",
-			Args:  needs("CONSUMER", "[ORDER]"),
-			RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
-				if len(args) == 1 {
-					return sh.retryAllParked(ctx, c, args[0])
-				}
-				return sh.retryParked(ctx, c, args[0], args[1])
-			}),
-		}),
+		sh.parkedGroupsCommand(),
+		sh.retryParkedCommand(),
 		shell.Works.Declare(skip),
 		sh.skipsCommand(),
 		sh.unskipCommand(),
@@ -118,15 +108,9 @@ when a later event fails as well.`,
 
 // listParked lists the parked aggregates of the consumer in args, or of all.
 func (sh tools) listParked(ctx context.Context, c *client.Client, args []string) error {
-	consumers := args
-	if len(consumers) == 0 {
-		statuses, err := c.Consumers(ctx)
-		if err != nil {
-			return err
-		}
-		for _, s := range statuses {
-			consumers = append(consumers, s.Name)
-		}
+	consumers, err := consumersOr(ctx, c, args)
+	if err != nil {
+		return err
 	}
 	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
 	listed := 0
@@ -219,31 +203,6 @@ func stillParked(err error) *client.Problem {
 	var refusal *client.Problem
 	if errors.As(err, &refusal) && refusal.Code == "still_parked" {
 		return refusal
-	}
-	return nil
-}
-
-func (sh tools) retryAllParked(ctx context.Context, c *client.Client, consumer string) error {
-	var answer struct {
-		Released    int           `json:"released"`
-		StillParked []parkedOrder `json:"still_parked"`
-		NotTried    int           `json:"not_tried"`
-		Error       string        `json:"error"`
-	}
-	if err := c.Do(ctx, client.Request{
-		Method: http.MethodPost, Path: client.ConsumerPath(consumer) + "/retry-parked", Slow: true,
-	}, &answer); err != nil {
-		return c.Known(ctx, consumer, err)
-	}
-	fmt.Fprintf(sh.Out, "%d orders are no longer parked, %d still fail\n", answer.Released, len(answer.StillParked))
-	for _, p := range answer.StillParked {
-		fmt.Fprintf(sh.Out, "%s: event %d, %s (%s): %s\n", p.Named, p.SequenceNumber, p.EventType, p.Kind, p.Error)
-	}
-	if answer.NotTried > 0 {
-		return fmt.Errorf("%d orders were not tried: %s", answer.NotTried, answer.Error)
-	}
-	if n := len(answer.StillParked); n > 0 {
-		return &shell.BadAnswer{Text: fmt.Sprintf("%d orders still fail", n)}
 	}
 	return nil
 }
