@@ -8,11 +8,19 @@ import {asOf, empty} from './parts.js';
 import {flow} from './flow.js';
 import {events} from './events.js';
 import {order} from './order.js';
+import {orders} from './orders.js';
+import {consumers as consumersPage} from './consumers.js';
+import {consumer} from './consumer.js';
+import {parked} from './parked.js';
 
 const routes = [
   {path: '/ui/', name: 'Flow', key: 'f', page: flow},
   {path: '/ui/events', name: 'Events', key: 'e', page: events},
+  {path: '/ui/orders', name: 'Orders', key: 'o', page: orders},
   {path: '/ui/orders/{id}', name: 'Orders', page: order},
+  {path: '/ui/consumers', name: 'Consumers', key: 'c', page: consumersPage},
+  {path: '/ui/consumers/{name}', name: 'Consumers', page: consumer},
+  {path: '/ui/parked', name: 'Parked', key: 'p', page: parked},
 ];
 
 const root = document.getElementById('app');
