@@ -49,7 +49,7 @@ export async function send(method, path, body, {signal, deadline = DEADLINE, hea
   const type = response.headers.get('Content-Type') ?? '';
   const document = type.includes('json') && text !== '' ? JSON.parse(text) : undefined;
   if (!response.ok) throw new Problem(document ?? {status: response.status, detail: text.slice(0, 300)});
-  return type.includes('json') ? document : text;
+  return type.includes('json') ? document : text || undefined;
 }
 
 /** Sends a request whose answer comes line by line, and calls each for every document. */
