@@ -136,6 +136,11 @@ type property struct {
 	m    map[string]string
 }
 
+type alterKeyspaceStmt struct {
+	name  string
+	props map[string]property
+}
+
 type createKeyspaceStmt struct {
 	name        string
 	ifNotExists bool

@@ -55,6 +55,9 @@ func (s *Sim) execCAS(r *request, mods []*modification, batch bool) (message.Mes
 	if err := s.checkWrite(r, t, mods[0].keys, true); err != nil {
 		return nil, err
 	}
+	if err := s.needPaxos(r, t); err != nil {
+		return nil, err
+	}
 	p := t.data.make(t, mods[0].keys[0])
 	if err := r.paxos.beforeAccept(r, t); err != nil {
 		return nil, err

@@ -70,6 +70,9 @@ func (s *Sim) checkReplicas(cl primitive.ConsistencyLevel, t *table, tokens []in
 // first.
 func (s *Sim) checkRead(r *request, w *where) error {
 	tokens := s.tokens()
+	if n := len(w.keys); w.byKey && n > s.maxKeys {
+		return invalid("partition-key cartesian product size %d is greater than maximum %d", n, s.maxKeys)
+	}
 	if w.byKey {
 		tokens = nil
 		for _, k := range w.keys {

@@ -19,11 +19,16 @@ const tabletsPerTable = 8
 const firstSetAhead = 5 * time.Second
 
 func (s *Sim) execDDL(r *request, st statement) (message.Message, error) {
+	if err := s.needMajority(); err != nil {
+		return nil, err
+	}
 	switch st := st.(type) {
 	case *createKeyspaceStmt:
 		return s.createKeyspace(st)
 	case *createTableStmt:
 		return s.createTable(r, st)
+	case *alterKeyspaceStmt:
+		return s.alterKeyspace(st)
 	case *alterTableStmt:
 		return s.alterTable(r, st)
 	case *dropStmt:
@@ -59,6 +64,8 @@ func (s *Sim) createKeyspace(st *createKeyspaceStmt) (message.Message, error) {
 			}
 		case name == "durable_writes":
 			ks.durable = strings.EqualFold(p.text, "true")
+		case name == "consistency" && s.opts.Tablets:
+			ks.consistency = p.text
 		case name == "tablets" && s.opts.Tablets:
 			tablets = !strings.EqualFold(p.m["enabled"], "false")
 		default:
@@ -79,6 +86,22 @@ func (s *Sim) createKeyspace(st *createKeyspaceStmt) (message.Message, error) {
 	ks.tablets = tablets && strings.HasSuffix(ks.replication["class"], "NetworkTopologyStrategy")
 	s.keyspaces[st.name] = ks
 	return s.changed(primitive.SchemaChangeTypeCreated, st.name), nil
+}
+
+func (s *Sim) alterKeyspace(st *alterKeyspaceStmt) (message.Message, error) {
+	ks := s.keyspaces[st.name]
+	if ks == nil {
+		return nil, invalid("Unknown keyspace %s", st.name)
+	}
+	for name, p := range st.props {
+		if name != "replication" {
+			return nil, unsupported("ALTER KEYSPACE WITH %s", name)
+		}
+		if err := ks.setReplication(p.m, len(s.nodes)); err != nil {
+			return nil, err
+		}
+	}
+	return s.changed(primitive.SchemaChangeTypeUpdated, ks.name), nil
 }
 
 // setReplication supports SimpleStrategy and NetworkTopologyStrategy of the one datacenter.
@@ -135,11 +158,12 @@ func (s *Sim) createTable(r *request, st *createTableStmt) (message.Message, err
 			Keyspace:     ks.name, Table: st.table.name,
 		}}
 	}
-	t, err := buildTable(ks, st)
+	t, err := s.buildTable(ks, st)
 	if err != nil {
 		return nil, err
 	}
 	t.id = uuid.Must(uuid.NewUUID())
+	s.garbage(t)
 	ks.tables[t.name] = t
 	if !t.cdc.enabled {
 		return s.changed(primitive.SchemaChangeTypeCreated, ks.name, t.name), nil
@@ -154,7 +178,7 @@ func (s *Sim) addLog(t *table) {
 	t.ks.tables[t.log.name] = t.log
 	if t.ks.tablets {
 		start := s.now.Add(-firstSetAhead).UnixMicro() / 1000 * 1000
-		t.tabletSets = []*generation{newGeneration(start, evenEnds(tabletsPerTable), start)}
+		t.tabletSets = []*generation{newGeneration(start, evenEnds(t.tabletCount()), start)}
 	}
 }
 
@@ -174,9 +198,12 @@ func (s *Sim) alterTable(r *request, st *alterTableStmt) (message.Message, error
 			addLogColumns(t.log, t.columns[d.name])
 		}
 	}
-	had := t.cdc.enabled
-	if err := t.setOptions(st.props); err != nil {
+	had, count := t.cdc.enabled, t.tabletCount()
+	if err := s.setOptions(t, st.props); err != nil {
 		return nil, err
+	}
+	if now := t.tabletCount(); now != count && t.log != nil && t.ks.tablets {
+		s.addTabletSet(t, now, s.now)
 	}
 	if t.cdc.enabled && !had && t.log == nil {
 		s.addLog(t)

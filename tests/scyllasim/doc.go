@@ -4,7 +4,8 @@
 //
 // Its answers are compared with those of a real server: the statements, faults and frames in
 // testdata were captured from ScyllaDB 5.1.18, and the tests replay them. Where the two differ,
-// this package is wrong.
+// this package is wrong. What is said about later versions, such as tablets and the table options
+// of each version, was read in the source of the server; no such server was asked.
 //
 // # What it supports
 //
@@ -16,7 +17,10 @@
 //     columns.
 //   - Conditional statements and batches with the server's result shape.
 //   - CDC logs with generations and streams, preimages and postimages, and the extra rows of nulls
-//     and collections. With [Options.Tablets] the streams belong to tables, as on recent versions.
+//     and collections. With [Options.Tablets] the streams belong to tables, as on recent versions:
+//     tablets are split and merged, old stream sets are forgotten, and the first conditional write of
+//     a table makes another table.
+//   - Table options by version: one that a version does not know is an error.
 //
 // Tests move the clock with [Sim.Advance], start a stream generation with [Sim.NewGeneration], and
 // stop nodes with [Sim.StopNode]. [Sim.Inject] makes requests fail before or after they took
@@ -31,7 +35,7 @@
 // no tablet routing, no batch log, no hints and no repair. There are no secondary indexes, views,
 // user types, counters, user functions, aggregates except for COUNT, non-frozen lists, roles or
 // text batches. Pages are limited by rows and not by size. Deleted and expired rows are dropped a
-// minute later, whatever gc_grace_seconds is. A mutation with several timestamps gets the same
+// minute later, whatever gc_grace_seconds and tombstone_gc are. A mutation with several timestamps gets the same
 // preimage and postimage for each.
 //
 // CQL that is not supported is an error that says so. Accepted and ignored is only what cannot

@@ -60,6 +60,7 @@ func evenEnds(n int) []int64 {
 func (s *Sim) generationsOf(t *table, n *node) []*generation {
 	all := s.generations
 	if t.ks.tablets {
+		s.collectSets(t)
 		all = t.tabletSets
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(g *generation) bool { return !s.knows(n, g) })
@@ -134,7 +135,7 @@ func (s *Sim) NewGeneration(in time.Duration) time.Time {
 	for _, ks := range s.keyspaces {
 		for _, t := range ks.tables {
 			if ks.tablets && t.cdc.enabled {
-				t.tabletSets = append(t.tabletSets, newGeneration(start.UnixMicro(), evenEnds(tabletsPerTable), described))
+				s.addTabletSet(t, t.tabletCount(), start)
 			}
 		}
 	}

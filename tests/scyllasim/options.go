@@ -32,16 +32,28 @@ func defaultTableOptions() tableOptions {
 var ignoredOptions = map[string]bool{
 	"bloom_filter_fp_chance": true, "crc_check_chance": true, "dclocal_read_repair_chance": true, "max_index_interval": true,
 	"memtable_flush_period_in_ms": true, "min_index_interval": true, "read_repair_chance": true, "speculative_retry": true,
-	"paxos_grace_seconds": true, "tombstone_gc": true,
+	"paxos_grace_seconds": true, "per_partition_rate_limit": true, "synchronous_updates": true,
+	"large_data_guardrails_enabled": true,
 }
 
-func (t *table) setOptions(props map[string]property) error {
+func (s *Sim) setOptions(t *table, props map[string]property) error {
 	if t.options.maps == nil {
 		t.options = defaultTableOptions()
 	}
 	for name, p := range props {
+		if err := s.checkOption(name); err != nil {
+			return err
+		}
 		var err error
 		switch name {
+		case "tombstone_gc":
+			if err := t.setTombstones(p.m); err != nil {
+				return err
+			}
+		case "tablets":
+			if err := s.setTablets(t, p.m); err != nil {
+				return err
+			}
 		case "default_time_to_live":
 			t.options.ttl, err = strconv.Atoi(p.text)
 		case "gc_grace_seconds":
@@ -110,12 +122,16 @@ func parseCDC(m map[string]string) (cdcOptions, error) {
 	return o, nil
 }
 
-// extension returns the options in the form of system_schema.tables: a little-endian string map.
+// extension returns the options in the form of system_schema.tables.
 func (o cdcOptions) extension() []byte {
-	m := map[string]string{
+	return extension(map[string]string{
 		"delta": o.delta, "enabled": strconv.FormatBool(o.enabled), "postimage": strconv.FormatBool(o.postimage),
 		"preimage": o.preimage, "ttl": strconv.Itoa(o.ttl),
-	}
+	})
+}
+
+// extension returns a little-endian map of texts.
+func extension(m map[string]string) []byte {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

@@ -31,6 +31,12 @@ func (p *parser) drop() statement {
 }
 
 func (p *parser) alter() statement {
+	if p.word("keyspace") {
+		s := &alterKeyspaceStmt{name: p.ident()}
+		p.needWords("with")
+		s.props, _ = p.properties()
+		return s
+	}
 	if !p.word("table") {
 		panic(unsupported("ALTER %s", p.peek().raw))
 	}

@@ -37,6 +37,7 @@ type keyspace struct {
 	local       bool // lives on the coordinator only, like system
 	durable     bool
 	tablets     bool
+	consistency string // of strongly consistent keyspaces
 	tables      map[string]*table
 }
 
@@ -56,6 +57,8 @@ type table struct {
 	// tabletSets are the CDC streams of a table with tablets. Tables with vnodes share the
 	// generations of the cluster.
 	tabletSets []*generation
+	// paxos says that there is a table for the state of conditional writes.
+	paxos bool
 }
 
 type tableOptions struct {
@@ -63,6 +66,8 @@ type tableOptions struct {
 	comment string
 	gcGrace int
 	maps    map[string]map[string]string // compaction, caching, compression
+	// tombstones is tombstone_gc; nil is the old default, which is by time
+	tombstones, tablets map[string]string
 }
 
 func (t *table) fullName() string { return t.ks.name + "." + t.name }
@@ -121,16 +126,16 @@ func (t *table) compareCK(a, b [][]byte) int {
 }
 
 // buildTable checks a CREATE TABLE and returns its table.
-func buildTable(ks *keyspace, s *createTableStmt) (*table, error) {
-	t := &table{ks: ks, name: s.table.name, columns: map[string]*column{}}
+func (s *Sim) buildTable(ks *keyspace, st *createTableStmt) (*table, error) {
+	t := &table{ks: ks, name: st.table.name, columns: map[string]*column{}}
 	defs := map[string]columnDef{}
-	for _, d := range s.cols {
+	for _, d := range st.cols {
 		if _, dup := defs[d.name]; dup {
 			return nil, invalid("Multiple definition of identifier %s", d.name)
 		}
 		defs[d.name] = d
 	}
-	if len(s.partition) == 0 {
+	if len(st.partition) == 0 {
 		return nil, invalid("No PRIMARY KEY specifed (exactly one required)")
 	}
 	key := func(names []string, kind columnKind) error {
@@ -146,17 +151,17 @@ func buildTable(ks *keyspace, s *createTableStmt) (*table, error) {
 				return invalid("Static column %s cannot be part of the PRIMARY KEY", n)
 			}
 			delete(defs, n)
-			t.addColumn(&column{name: n, typ: d.typ, kind: kind, pos: i, desc: s.order[n]})
+			t.addColumn(&column{name: n, typ: d.typ, kind: kind, pos: i, desc: st.order[n]})
 		}
 		return nil
 	}
-	if err := key(s.partition, partitionColumn); err != nil {
+	if err := key(st.partition, partitionColumn); err != nil {
 		return nil, err
 	}
-	if err := key(s.clustering, clusteringColumn); err != nil {
+	if err := key(st.clustering, clusteringColumn); err != nil {
 		return nil, err
 	}
-	for n := range s.order {
+	for n := range st.order {
 		if c := t.columns[n]; c == nil || c.kind != clusteringColumn {
 			return nil, invalid("Missing CLUSTERING ORDER for column %s", n)
 		}
@@ -166,7 +171,7 @@ func buildTable(ks *keyspace, s *createTableStmt) (*table, error) {
 			return nil, err
 		}
 	}
-	return t, t.setOptions(s.props)
+	return t, s.setOptions(t, st.props)
 }
 
 // addPlain adds a static or regular column.

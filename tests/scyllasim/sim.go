@@ -57,6 +57,7 @@ type Sim struct {
 	here          time.Time  // the same time by the clock of the node that coordinates the request
 	coordinator   *node
 	describeLate  time.Duration
+	maxKeys       int // see LimitKeys
 	lastWrite     int64
 	keyspaces     map[string]*keyspace
 	system        map[string]*keyspace
@@ -87,7 +88,7 @@ func Start(o Options) (*Sim, error) {
 	}
 	s := &Sim{
 		opts: o, clock: &clock{source: o.Clock}, stop: make(chan struct{}),
-		keyspaces: map[string]*keyspace{}, counts: map[countKey]int{}, schemaVersion: uuid.New(),
+		keyspaces: map[string]*keyspace{}, counts: map[countKey]int{}, maxKeys: 100, schemaVersion: uuid.New(),
 	}
 	s.system = s.systemSchema()
 	if err := s.listen(); err != nil {

@@ -17,7 +17,7 @@ func TestPartition_PropOrderDoesNotMatter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tab, err := buildTable(&keyspace{name: "k"}, st.(*createTableStmt))
+	tab, err := (&Sim{}).buildTable(&keyspace{name: "k"}, st.(*createTableStmt))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestPartition_KeepsTombstonesOfSmallTimestamps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tab, err := buildTable(&keyspace{name: "k"}, st.(*createTableStmt))
+	tab, err := (&Sim{}).buildTable(&keyspace{name: "k"}, st.(*createTableStmt))
 	if err != nil {
 		t.Fatal(err)
 	}

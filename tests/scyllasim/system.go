@@ -27,8 +27,6 @@ var systemDDL = []string{
 		crc_check_chance double, dclocal_read_repair_chance double, default_time_to_live int, extensions frozen<map<text, blob>>,
 		flags frozen<set<text>>, gc_grace_seconds int, id uuid, max_index_interval int, memtable_flush_period_in_ms int,
 		min_index_interval int, read_repair_chance double, speculative_retry text, PRIMARY KEY (keyspace_name, table_name))`,
-	`CREATE TABLE system_schema.scylla_tables (keyspace_name text, table_name text, cdc frozen<map<text, text>>, partitioner text,
-		version uuid, PRIMARY KEY (keyspace_name, table_name))`,
 	`CREATE TABLE system_schema.columns (keyspace_name text, table_name text, column_name text, clustering_order text,
 		column_name_bytes blob, kind text, position int, type text, PRIMARY KEY (keyspace_name, table_name, column_name))`,
 	`CREATE TABLE system_schema.types (keyspace_name text, type_name text, field_names frozen<list<text>>,
@@ -56,8 +54,12 @@ var systemDDL = []string{
 const (
 	vnodeKeyspaces = `CREATE TABLE system_schema.scylla_keyspaces (keyspace_name text PRIMARY KEY,
 		storage_options frozen<map<text, text>>, storage_type text)`
-	tabletKeyspaces = `CREATE TABLE system_schema.scylla_keyspaces (keyspace_name text PRIMARY KEY, initial_tablets int,
-		storage_options frozen<map<text, text>>, storage_type text)`
+	vnodeTables = `CREATE TABLE system_schema.scylla_tables (keyspace_name text, table_name text, cdc frozen<map<text, text>>,
+		partitioner text, version uuid, PRIMARY KEY (keyspace_name, table_name))`
+	tabletTables = `CREATE TABLE system_schema.scylla_tables (keyspace_name text, table_name text, cdc frozen<map<text, text>>,
+		partitioner text, tablets frozen<map<text, text>>, version uuid, PRIMARY KEY (keyspace_name, table_name))`
+	tabletKeyspaces = `CREATE TABLE system_schema.scylla_keyspaces (keyspace_name text PRIMARY KEY, consistency text,
+		initial_tablets int, storage_options frozen<map<text, text>>, storage_type text)`
 	tabletTimestamps = `CREATE TABLE system.cdc_timestamps (keyspace_name text, table_name text, timestamp timestamp,
 		PRIMARY KEY ((keyspace_name, table_name), timestamp)) WITH CLUSTERING ORDER BY (timestamp DESC)`
 	tabletStreams = `CREATE TABLE system.cdc_streams (keyspace_name text, table_name text, timestamp timestamp, stream_state tinyint,
@@ -76,9 +78,9 @@ func (s *Sim) systemSchema() map[string]*keyspace {
 	dist := out["system_distributed"]
 	dist.local, dist.rf = false, 3
 	dist.replication = map[string]string{"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "3"}
-	ddl := append(slices.Clone(systemDDL), vnodeKeyspaces)
+	ddl := append(slices.Clone(systemDDL), vnodeKeyspaces, vnodeTables)
 	if s.opts.Tablets {
-		ddl = append(slices.Clone(systemDDL), tabletKeyspaces, tabletTimestamps, tabletStreams)
+		ddl = append(slices.Clone(systemDDL), tabletKeyspaces, tabletTables, tabletTimestamps, tabletStreams)
 	}
 	for _, cql := range ddl {
 		st, _, err := parse(cql)
@@ -87,7 +89,7 @@ func (s *Sim) systemSchema() map[string]*keyspace {
 		}
 		create := st.(*createTableStmt)
 		ks := out[create.table.keyspace]
-		t, err := buildTable(ks, create)
+		t, err := s.buildTable(ks, create)
 		if err != nil {
 			panic(err)
 		}

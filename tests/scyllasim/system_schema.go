@@ -16,7 +16,11 @@ func (s *Sim) scyllaKeyspaceRows() []sysRow {
 	var out []sysRow
 	for _, ks := range s.keyspaces {
 		if ks.tablets {
-			out = append(out, sysRow{"keyspace_name": ks.name, "initial_tablets": 0})
+			row := sysRow{"keyspace_name": ks.name, "initial_tablets": 0}
+			if ks.consistency != "" {
+				row["consistency"] = ks.consistency
+			}
+			out = append(out, row)
 		}
 	}
 	return out
@@ -29,6 +33,12 @@ func (s *Sim) tableRows() []sysRow {
 		if t.cdc.delta != "" {
 			ext["cdc"] = t.cdc.extension()
 		}
+		if t.options.tombstones != nil {
+			ext["tombstone_gc"] = extension(t.options.tombstones)
+		}
+		if t.paxos {
+			out = append(out, sysRow{"keyspace_name": t.ks.name, "table_name": t.name + paxosSuffix, "id": t.id})
+		}
 		out = append(out, sysRow{
 			"keyspace_name": t.ks.name, "table_name": t.name, "id": t.id, "extensions": ext, "flags": []string{"compound"},
 			"caching": t.options.maps["caching"], "compaction": t.options.maps["compaction"], "compression": t.options.maps["compression"],
@@ -40,14 +50,20 @@ func (s *Sim) tableRows() []sysRow {
 	return out
 }
 
-// scyllaTableRows returns a row for each CDC log, with its partitioner. Drivers route by it.
+// scyllaTableRows returns a row for each CDC log, with its partitioner, by which drivers route, and
+// one for each table with options of its tablets.
 func (s *Sim) scyllaTableRows() []sysRow {
 	var out []sysRow
 	s.eachTable(func(t *table) {
+		row := sysRow{"keyspace_name": t.ks.name, "table_name": t.name}
 		if t.base != nil {
-			out = append(out, sysRow{
-				"keyspace_name": t.ks.name, "table_name": t.name, "partitioner": "com.scylladb.dht.CDCPartitioner",
-			})
+			row["partitioner"] = "com.scylladb.dht.CDCPartitioner"
+		}
+		if t.options.tablets != nil {
+			row["tablets"] = t.options.tablets
+		}
+		if len(row) > 2 {
+			out = append(out, row)
 		}
 	})
 	return out
