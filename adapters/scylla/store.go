@@ -25,6 +25,10 @@ type (
 	TLS = cluster.TLS
 	// SchemaStatus compares the schema of a keyspace with the one that this program knows.
 	SchemaStatus = schema.Status
+	// Posture is how a keyspace is set up, and what should be different.
+	Posture = schema.Posture
+	// Finding is something about a keyspace that should be different.
+	Finding = schema.Finding
 )
 
 // The reasons not to start on a schema, see [schema.Status].Check.
@@ -33,6 +37,7 @@ var (
 	ErrSchemaOlder   = schema.ErrOlder
 	ErrSchemaNewer   = schema.ErrNewer
 	ErrSchemaDiffers = schema.ErrDiffers
+	ErrSchemaUnfit   = schema.ErrUnfit
 )
 
 // ApplySchema is [schema.Apply].
@@ -89,7 +94,7 @@ const backgroundDeletes = 64
 // Open connects and checks that the schema is the one that this program knows.
 //
 // Errors: ErrUnavailable when no node answers; [ErrSchemaMissing], [ErrSchemaOlder],
-// [ErrSchemaNewer] and [ErrSchemaDiffers].
+// [ErrSchemaNewer], [ErrSchemaDiffers] and [ErrSchemaUnfit].
 func Open(ctx context.Context, c Config) (*Store, error) {
 	status, err := Status(ctx, c)
 	if err != nil {
@@ -105,6 +110,16 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{Views: views.New(client), Records: consumers.New(client), Access: access.New(client), cluster: client}
 	s.background.SetLimit(backgroundDeletes)
 	return s, nil
+}
+
+// Posture looks at how the keyspace is set up. It reads some system tables, and nothing of the
+// service's own.
+func (s *Store) Posture(ctx context.Context) (Posture, error) {
+	if err := s.cluster.Enter(ctx); err != nil {
+		return Posture{}, err
+	}
+	defer s.cluster.Leave()
+	return schema.Inspect(ctx, s.cluster.Session, s.cluster.Config.Keyspace)
 }
 
 // Now returns the time of the servers, also when the clock of this process is wrong: that clock is

@@ -2,7 +2,6 @@ package scylla_test
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +41,7 @@ func TestUpgrade_FromBeforeAggregateTypes(t *testing.T) {
 		t.Fatalf("before the migration: %v, %v; want %v, with its name", store, err, scylla.ErrSchemaOlder)
 	}
 	status, err := scylla.Status(t.Context(), config)
-	if err != nil || !slices.Equal(status.Pending, []string{"005_aggregate_types", "006_snapshots", "007_access"}) {
+	if err != nil || len(status.Pending) == 0 || status.Pending[0] != "005_aggregate_types" {
 		t.Fatalf("status %+v, %v", status, err)
 	}
 	prepare(t, config)
@@ -111,6 +110,7 @@ func TestUpgrade_BesideTheVersionBefore(t *testing.T) {
 	t.Parallel()
 	sim, config, s := before(t)
 	prepare(t, config)
+	written := sim.QueryCount(config.Keyspace+".event_store", scyllasim.KindLWT)
 	store := open(t, config)
 	id, r := newID(), command(newID(), 0, 1).Records[0]
 	batch := s.Batch(gocql.UnloggedBatch)
@@ -131,7 +131,7 @@ func TestUpgrade_BesideTheVersionBefore(t *testing.T) {
 	if err != nil || eventType != "test.happened" {
 		t.Errorf("event type %q, %v", eventType, err)
 	}
-	if n := sim.QueryCount(config.Keyspace+".event_store", scyllasim.KindLWT); n != 2 {
+	if n := sim.QueryCount(config.Keyspace+".event_store", scyllasim.KindLWT) - written; n != 2 {
 		t.Errorf("%d conditional writes, want 2", n)
 	}
 }

@@ -18,8 +18,8 @@
 //   - Conditional statements and batches with the server's result shape.
 //   - CDC logs with generations and streams, preimages and postimages, and the extra rows of nulls
 //     and collections. With [Options.Tablets] the streams belong to tables, as on recent versions:
-//     tablets are split and merged, old stream sets are forgotten, and the first conditional write of
-//     a table makes another table.
+//     tablets are split and merged, old stream sets are forgotten, and the first conditional write
+//     of a table makes another table.
 //   - Table options by version: one that a version does not know is an error.
 //
 // Tests move the clock with [Sim.Advance], start a stream generation with [Sim.NewGeneration], and
@@ -35,8 +35,8 @@
 // no tablet routing, no batch log, no hints and no repair. There are no secondary indexes, views,
 // user types, counters, user functions, aggregates except for COUNT, non-frozen lists, roles or
 // text batches. Pages are limited by rows and not by size. Deleted and expired rows are dropped a
-// minute later, whatever gc_grace_seconds and tombstone_gc are. A mutation with several timestamps gets the same
-// preimage and postimage for each.
+// minute later, whatever gc_grace_seconds and tombstone_gc are. A mutation with several timestamps
+// gets the same preimage and postimage for each.
 //
 // CQL that is not supported is an error that says so. Accepted and ignored is only what cannot
 // change an answer here: BYPASS CACHE, USING TIMEOUT, and table options such as compaction, caching

@@ -55,7 +55,7 @@ func TestOptions_default_of_tombstone_gc(t *testing.T) {
 	}
 }
 
-// With tablets, the first conditional write of a table makes a table, which needs most of the nodes.
+// With tablets, the first conditional write of a table makes a table.
 func TestTablets_first_conditional_write_changes_the_schema(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{Tablets: true, Nodes: 3})
@@ -75,8 +75,8 @@ func TestTablets_first_conditional_write_changes_the_schema(t *testing.T) {
 	}
 }
 
-// A new number of tablets is a new stream set. Those that ended before the log forgets are forgotten,
-// too.
+// A new number of tablets is a new stream set. Sets that ended before what the log keeps are
+// forgotten.
 func TestTablets_split_merge_and_collection(t *testing.T) {
 	t.Parallel()
 	sim, s := setup(t, scyllasim.Options{Tablets: true})

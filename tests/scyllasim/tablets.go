@@ -69,8 +69,8 @@ func (s *Sim) addTabletSet(t *table, tablets int, start time.Time) time.Time {
 	return start
 }
 
-// collectSets drops the sets that ended longer ago than the log keeps rows. A set ends when the next
-// one starts.
+// collectSets drops the sets that ended longer ago than the log keeps rows. A set ends when the
+// next one starts.
 func (s *Sim) collectSets(t *table) {
 	ttl := time.Duration(t.cdc.ttl) * time.Second
 	for ttl > 0 && len(t.tabletSets) > 1 && t.tabletSets[1].start < s.now.Add(-ttl).UnixMicro() {

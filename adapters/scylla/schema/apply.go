@@ -23,10 +23,10 @@ const (
 
 // Apply creates the keyspace if it does not exist, and applies what is pending. It may be repeated,
 // and called by several processes at once: one works, and the others wait for it. It creates tables
-// and adds columns. It never drops or changes anything.
+// and adds columns, and sets the options that the files name. It never drops anything.
 //
-// Errors: [ErrNewer] and [ErrDiffers], nothing done; the context's error when another process holds
-// the lock.
+// Errors: [ErrNewer], [ErrDiffers] and [ErrUnfit], nothing done; the context's error when another
+// process holds the lock.
 func Apply(ctx context.Context, c cluster.Config) (Status, error) {
 	if err := c.Validate(); err != nil {
 		return Status{}, err
@@ -53,6 +53,9 @@ func (a *admin) apply(ctx context.Context, c cluster.Config) (Status, error) {
 	if status.Check() == nil {
 		return status, nil
 	}
+	if err := status.Posture.Err(); err != nil {
+		return status, fmt.Errorf("keyspace %s: %w", c.Keyspace, err)
+	}
 	known, err := migrations()
 	if err != nil {
 		return status, err
@@ -68,7 +71,11 @@ func (a *admin) apply(ctx context.Context, c cluster.Config) (Status, error) {
 		return status, err
 	}
 	defer session.Close()
-	if err := run(ctx, session, c.Keyspace, known[0]); err != nil {
+	here, err := Inspect(ctx, session, a.keyspace)
+	if err != nil {
+		return status, err
+	}
+	if err := a.run(ctx, session, here, known[0]); err != nil {
 		return status, err
 	}
 	unlock, err := lock(ctx, session)
@@ -86,7 +93,7 @@ func (a *admin) apply(ctx context.Context, c cluster.Config) (Status, error) {
 		if !slices.Contains(status.Pending, m.name) {
 			continue
 		}
-		if err := run(ctx, session, c.Keyspace, m); err != nil {
+		if err := a.run(ctx, session, here, m); err != nil {
 			return status, err
 		}
 		err := session.Query(`INSERT INTO schema_versions (component, version, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?)`,
@@ -95,6 +102,9 @@ func (a *admin) apply(ctx context.Context, c cluster.Config) (Status, error) {
 			return status, fmt.Errorf("%s: record that it is applied: %w",
 				m.name, cluster.Translate(ctx, err, cluster.PlainWrite))
 		}
+	}
+	if err := warm(ctx, session); err != nil {
+		return status, err
 	}
 	return a.status(ctx)
 }
@@ -120,14 +130,15 @@ func (a *admin) createKeyspace(ctx context.Context, c cluster.Config, version st
 	return nil
 }
 
-// run executes the statements of a file, which wait for the nodes to agree on the schema.
-func run(ctx context.Context, session *gocql.Session, keyspace string, m migration) error {
+// run executes the statements of a file, which wait for the nodes to agree on the schema. It leaves
+// out what this server does not know, or already has.
+func (a *admin) run(ctx context.Context, session *gocql.Session, here Posture, m migration) error {
 	for _, cql := range m.statements {
-		there, err := addsColumnThatIsThere(ctx, session, keyspace, cql)
+		there, err := addsColumnThatIsThere(ctx, session, a.keyspace, cql)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
-		if there {
+		if cql = here.server.fit(cql, here.Tablets); there || cql == "" {
 			continue
 		}
 		if err := session.Query(cql).WithContext(ctx).Exec(); err != nil {

@@ -25,6 +25,8 @@ var (
 	// ErrDiffers says that a part of the schema that was applied is not the one that this program
 	// knows.
 	ErrDiffers = errors.New("the schema differs from the one of this program")
+	// ErrUnfit says that the keyspace is set up so that the service cannot work with it.
+	ErrUnfit = errors.New("the keyspace does not fit")
 )
 
 // Status compares the schema of a keyspace with the one that this program knows.
@@ -38,10 +40,15 @@ type Status struct {
 	// that this program knows and that are not there. Unknown are those that are there and that
 	// this program does not know. Changed are those with other contents.
 	Applied, Pending, Unknown, Changed []string
+	// Posture is how the keyspace is set up. It is empty when there is no keyspace.
+	Posture Posture
 }
 
 // Check returns the reason not to start, with the way out.
 func (s Status) Check() error {
+	if err := s.Posture.Err(); err != nil {
+		return fmt.Errorf("keyspace %s: %w", s.Keyspace, err)
+	}
 	switch {
 	case !s.Exists:
 		return fmt.Errorf("keyspace %s: %w: run `orderflow schema apply`", s.Keyspace, ErrMissing)
@@ -91,6 +98,9 @@ func (a *admin) status(ctx context.Context) (Status, error) {
 		return status, err
 	}
 	if status.ServerVersion, err = serverVersion(ctx, a.session); err != nil {
+		return status, err
+	}
+	if status.Posture, err = Inspect(ctx, a.session, a.keyspace); err != nil {
 		return status, err
 	}
 	if status.Exists, err = a.exists(ctx); err != nil {
