@@ -121,7 +121,21 @@ func checkDescribed(t testing.TB, r request, answer *httptest.ResponseRecorder) 
 		t.Errorf("%s %s answers %d with %q, which is not described", r.method, r.path, answer.Code, answer.Header().Get("Content-Type"))
 		return
 	}
-	if r.method == http.MethodHead || answer.Header().Get("Content-Type") == "text/plain" {
+	switch answer.Header().Get("Content-Type") {
+	case "text/plain", "text/event-stream":
+		return
+	case "application/x-ndjson":
+		for line := range strings.Lines(answer.Body.String()) {
+			var value any
+			if err := json.Unmarshal([]byte(line), &value); err != nil {
+				t.Errorf("%s %s answers with a line that is no JSON: %v", r.method, r.path, err)
+			} else if problem := served().check(media["schema"].(object), value, "line"); problem != "" {
+				t.Errorf("%s %s answers with a line that is not as described: %s\n%s", r.method, r.path, problem, line)
+			}
+		}
+		return
+	}
+	if r.method == http.MethodHead {
 		return
 	}
 	if problem := served().check(media["schema"].(object), bodyOf[any](t, answer), "body"); problem != "" {

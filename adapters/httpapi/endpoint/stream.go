@@ -66,7 +66,7 @@ func (s *Stream) Write(part []byte) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, os.ErrDeadlineExceeded) && s.call.Context().Err() == nil:
+	case errors.Is(err, os.ErrDeadlineExceeded) && !s.Stopping(): // net/http has ended the context
 		return fmt.Errorf("%w: %w", ErrSlowClient, err)
 	default:
 		return fmt.Errorf("write to the client: %w", err)
