@@ -166,8 +166,8 @@ func TestAll_readsWhatTheFeedHasLost(t *testing.T) {
 		f.append(orderID(1), created("ann", "A-1"))
 		f.confirmations(orderID(1), 6)
 		r.read().expect(" 1.1 1.2 1.3 1.4 1.5 1.6 1.7")
-		// An event that was read from the event store has the id of the one before. So a client that
-		// was cut off in between gets the rest.
+		// An event that was read from the event store has the id of the one before. So a client
+		// that was cut off in between gets the rest.
 		if r.ids[2] != r.ids[1] || r.ids[3] != r.ids[1] || r.ids[4] == r.ids[3] {
 			t.Errorf("ids %q", r.ids)
 		}
