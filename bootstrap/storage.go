@@ -151,7 +151,7 @@ func openScylla(
 		EventStore: store, HeadScanner: store, ChangeFeed: feed, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
 		HistoryPager: store, Snapshots: store,
-		leases: store, pulse: store, tails: noFeed{}, alive: readersAlive(feed, config.Heartbeat),
+		leases: store, pulse: store, tails: feed, alive: readersAlive(feed, config.Heartbeat),
 		run: []func(context.Context) error{
 			untilStopped("change feed", feed.Run), untilStopped("sweeper", store.RunSweeper),
 		},

@@ -85,3 +85,31 @@ func harness(tb testing.TB, s server, config cdc.Config, events *memory.Store) p
 		Tuning: porttest.Tuning{Wait: time.Minute, Quiet: 60 * time.Millisecond, Writers: 8, Backlog: 500},
 	}
 }
+
+func TestContract_tails(t *testing.T) {
+	t.Parallel()
+	for name, tune := range map[string]func(*cdc.Config){
+		"memory": func(*cdc.Config) {},
+		// Many records come from the log, in pages for each tail.
+		"a short tail": func(c *cdc.Config) { c.TailRecords, c.CatchUpRecords = 20, 200 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			porttest.FeedTail(t, func(t *testing.T) porttest.FeedTailHarness {
+				s := simulated(t, scyllasim.Options{}, false)
+				config := s.config(newOffsets())
+				tune(&config)
+				return tails(t, harness(t, s, config, memory.New(memory.Options{})))
+			})
+		})
+	}
+}
+
+// tails makes a harness of tails from one of consumers. Writers take turns, see [turns].
+func tails(tb testing.TB, h porttest.ChangeFeedHarness) porttest.FeedTailHarness {
+	tb.Helper()
+	return porttest.FeedTailHarness{
+		Tails: h.Feed.(ports.FeedTail), Feed: h.Feed, Store: &turns{EventStore: h.Store}, Close: h.Close, Repeats: true, Expire: h.Expire,
+		Reopen: func(tb testing.TB) porttest.FeedTailHarness { return tails(tb, h.Reopen(tb)) }, Tuning: h.Tuning,
+	}
+}

@@ -57,6 +57,17 @@
 //
 // Positions of deliveries are numbers in one stream, "". They mean nothing to another subscription.
 //
+// # Tails
+//
+// A tail ([Feed.OpenTail]) is a place in the feed without a name. It reads memory and pages of the
+// log like a consumer, but it is in no list: no offset is saved for it, and neither lag nor
+// headroom counts it. Its place is a time in the log, so it is true in every process and after a
+// restart. The time is the safe reader's progress when the record went into the tail of memory, and
+// never after a record that is held. So a client that continues gets the last [Config.Confidence]
+// and a pass again, and misses no row that either reader has found since. It is live when the fast
+// reader has read everything up to the time at which it was opened. Only a row that becomes visible
+// later than that comes after it although it is older.
+//
 // # Expiry
 //
 // The log keeps a row for a time that is an option of the table. The feed reads it from the schema

@@ -28,7 +28,10 @@ type Feed struct {
 	busy map[string]chan struct{}
 }
 
-var _ ports.ChangeFeed = (*Feed)(nil)
+var (
+	_ ports.ChangeFeed = (*Feed)(nil)
+	_ ports.FeedTail   = (*Feed)(nil)
+)
 
 // Open returns a feed. It works while [Feed.Run] runs. Open reads how long the CDC log keeps its
 // rows.
@@ -203,6 +206,35 @@ func (f *Feed) Lag(ctx context.Context, name string) (ports.Lag, error) {
 		return ports.Lag{}, fmt.Errorf("lag of %s: %w", name, err)
 	}
 	return lag, nil
+}
+
+// OpenTail implements [ports.FeedTail]. A place is a time in the log, so it is true in every process.
+// A tail that continues gets again what is younger than the safe reader's progress was. Before a
+// tail from now starts, everything that is in the log is read, for at most a second.
+func (f *Feed) OpenTail(ctx context.Context, after ports.Place) (ports.Tail, error) {
+	tail, err := f.openTail(ctx, after)
+	if err != nil {
+		return nil, fmt.Errorf("open a tail after %q: %w", after, err)
+	}
+	return tail, nil
+}
+
+func (f *Feed) openTail(ctx context.Context, after ports.Place) (ports.Tail, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	now := f.config.Now()
+	f.Wake()
+	if after == ports.PlaceNow {
+		if err := f.hub.Settle(ctx, now, time.Second+f.config.Patience); err != nil {
+			return nil, err
+		}
+	}
+	tail, err := f.hub.OpenTail(after, now)
+	if err != nil {
+		return nil, err // a nil *Tail would be an interface that is not nil
+	}
+	return tail, nil
 }
 
 // Stats holds counters since the start, and the current state.

@@ -442,7 +442,7 @@ func tailExpired(t test, h FeedTailHarness) {
 	again := t.tail(h, r.lost.To)
 	again.may(all)
 	again.expect(later)
-	if again.lost != nil {
+	if again.lost != nil && !h.Repeats { // otherwise the end of what expires is a time, which moves
 		t.Fatalf("the place from which a tail continues has expired: %+v", again.lost)
 	}
 	earliest := t.tail(h, ports.PlaceEarliest)

@@ -27,10 +27,11 @@ const (
 	Safe
 )
 
-// Entry is a record with the time of its change, which is its place in the log.
+// Entry is a record with the time of its change, which is its place in the log. In the tail it has
+// the time up to which everything was in the tail before it.
 type Entry struct {
-	record eventsourcing.Record
-	at     time.Time
+	record        eventsourcing.Record
+	at, confirmed time.Time
 }
 
 // key names a record.
@@ -42,7 +43,7 @@ type key struct {
 func (e Entry) key() key { return key{e.record.AggregateID, e.record.SequenceNumber} }
 
 // NewEntry returns the entry of a record.
-func NewEntry(record eventsourcing.Record, at time.Time) Entry { return Entry{record, at} }
+func NewEntry(record eventsourcing.Record, at time.Time) Entry { return Entry{record: record, at: at} }
 
 // Size returns the approximate memory of an entry.
 func (e Entry) Size() int { return len(e.record.Payload) + 512 }
@@ -83,7 +84,12 @@ type Hub struct {
 	horizon, covered, safe time.Time
 	begun                  bool
 
+	// confirmed is the time up to which everything that is in the log is in the tail, or was.
+	confirmed time.Time
+
 	consumers map[string]*consumer
+	// tails holds the places of those that read without a name.
+	tails map[*consumer]bool
 	// asked holds the names of requested consumers that are not in consumers.
 	asked map[string]bool
 	// kept is how long the log keeps a row, and 0 means for ever. dropped is the time before which
@@ -128,6 +134,7 @@ type waiting struct {
 func New(c Config, start, now time.Time) *Hub {
 	h := &Hub{
 		config: c, changed: make(chan struct{}), first: 1, newest: start, horizon: start, covered: start, safe: start,
+		confirmed: start, tails: map[*consumer]bool{},
 		known: newBounded[key, came](c.Remembered), last: newBounded[uuid.UUID, uint64](c.Remembered),
 		held: map[uuid.UUID]*waiting{}, holding: make(chan struct{}, 1),
 		consumers: map[string]*consumer{}, asked: map[string]bool{}, reported: newBounded[badRow, struct{}](mostReported),
@@ -150,7 +157,7 @@ func (h *Hub) Accept(row *cdclog.Row, from Source) bool {
 	defer h.mu.Unlock()
 	switch {
 	case found:
-		h.add(Entry{record, row.At()}, from)
+		h.add(NewEntry(record, row.At()), from)
 	case err == nil:
 		h.stats.Ignored++
 	}
@@ -260,9 +267,8 @@ func (h *Hub) release(e Entry) {
 	if e.at.After(h.newest) {
 		h.newest = e.at
 	}
-	for _, c := range h.consumers {
-		c.noteLate(e, number, h.config.CatchUpRecords)
-	}
+	h.everyone(func(c *consumer) { c.noteLate(e, number, h.config.CatchUpRecords) })
+	e.confirmed = h.confirmed
 	h.tail = append(h.tail, e)
 	h.tailBytes += e.Size()
 	for len(h.tail) > 1 && (len(h.tail) > h.config.TailRecords || h.tailBytes > h.config.TailBytes) {
@@ -271,13 +277,23 @@ func (h *Hub) release(e Entry) {
 	h.wake()
 }
 
+// everyone calls f for all that read the tail.
+func (h *Hub) everyone(f func(*consumer)) {
+	for _, c := range h.consumers {
+		f(c)
+	}
+	for c := range h.tails {
+		f(c)
+	}
+}
+
 // evict drops the oldest entry of the tail.
 func (h *Hub) evict() {
-	for _, c := range h.consumers {
+	h.everyone(func(c *consumer) {
 		if c.attached && c.next <= h.first {
 			h.detach(c)
 		}
-	}
+	})
 	h.tailBytes -= h.tail[0].Size()
 	h.tail[0] = Entry{} // for the garbage collector
 	h.tail = h.tail[1:]
@@ -346,10 +362,19 @@ func (h *Hub) SafePassed(horizon time.Time) {
 	defer h.mu.Unlock()
 	if horizon.After(h.safe) {
 		h.safe, h.begun = horizon, true
+		h.confirmed = latest(h.confirmed, h.allBefore(horizon))
 	}
 	if h.passBeats() {
 		h.wake()
 	}
+}
+
+// allBefore returns the latest time up to limit before which no record is held.
+func (h *Hub) allBefore(limit time.Time) time.Time {
+	if first, held := h.firstHeld(); held {
+		return earliest(limit, first.Add(-cdclog.Tick))
+	}
+	return limit
 }
 
 // Confirmed returns the time up to which the safe reader has read everything.

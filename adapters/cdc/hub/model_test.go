@@ -97,7 +97,7 @@ func (m *model) write() {
 		m.head[stream]++
 		record := eventsourcing.Record{Header: eventsourcing.Header{AggregateType: "order", AggregateID: uuid.UUID{byte(stream + 1)}, SequenceNumber: m.head[stream]}}
 		late := max(0, m.pick("late", -2*confidence, confidence-1)) // usually not late
-		m.log = append(m.log, modelRow{Entry{record, at(m.now)}, stream, m.now + late})
+		m.log = append(m.log, modelRow{NewEntry(record, at(m.now)), stream, m.now + late})
 	}
 	m.now += m.pick("pause", 0, 3)
 }
@@ -318,12 +318,12 @@ func TestHub_OffsetStaysBeforeAHeldRecord(t *testing.T) {
 	h := New(Config{TailRecords: 10, TailBytes: 1 << 20, Remembered: 10, Patience: time.Hour}, at(0), time.Time{})
 	c := &consumer{name: "a"}
 	h.seekEnd(c)
-	h.add(Entry{numberedRecord(1, 5), at(10)}, Safe)
+	h.add(NewEntry(numberedRecord(1, 5), at(10)), Safe)
 	h.SafePassed(at(20))
 	if got := h.offset(c); !got.Before(at(10)) {
 		t.Errorf("the offset is %s, and a record of %s is held", got, at(10))
 	}
-	h.add(Entry{numberedRecord(1, 4), at(11)}, Safe)
+	h.add(NewEntry(numberedRecord(1, 4), at(11)), Safe)
 	if h.heldCount != 2 {
 		t.Errorf("%d records are held, want 2", h.heldCount)
 	}
@@ -338,7 +338,7 @@ func TestHub_OffsetStaysBeforeAHeldRecord(t *testing.T) {
 func TestPage_HasWhatTheHubForgot(t *testing.T) {
 	t.Parallel()
 	h := New(Config{TailRecords: 10, TailBytes: 1 << 20, Remembered: 1, Patience: time.Hour}, at(0), time.Time{})
-	forgotten, known, toCome := Entry{numberedRecord(1, 1), at(10)}, Entry{numberedRecord(2, 1), at(11)}, Entry{numberedRecord(3, 1), at(12)}
+	forgotten, known, toCome := NewEntry(numberedRecord(1, 1), at(10)), NewEntry(numberedRecord(2, 1), at(11)), NewEntry(numberedRecord(3, 1), at(12))
 	h.add(forgotten, Fast)
 	h.add(forgotten, Safe)
 	h.add(known, Fast)
@@ -356,7 +356,7 @@ func TestPage_HasWhatTheHubForgot(t *testing.T) {
 func TestPage_IsInOrder(t *testing.T) {
 	t.Parallel()
 	page := []Entry{
-		{numberedRecord(1, 3), at(5)}, {numberedRecord(2, 8), at(2)}, {numberedRecord(1, 2), at(7)}, {numberedRecord(2, 9), at(2)}, {numberedRecord(1, 1), at(1)},
+		NewEntry(numberedRecord(1, 3), at(5)), NewEntry(numberedRecord(2, 8), at(2)), NewEntry(numberedRecord(1, 2), at(7)), NewEntry(numberedRecord(2, 9), at(2)), NewEntry(numberedRecord(1, 1), at(1)),
 	}
 	arrange(page)
 	var got []key
@@ -382,7 +382,7 @@ func TestHub_RemembersWhatIsInUse(t *testing.T) {
 	busy, tick := uuid.UUID{1}, 0
 	add := func(id uuid.UUID, sequence uint64) {
 		tick++
-		h.add(Entry{eventsourcing.Record{Header: eventsourcing.Header{AggregateID: id, SequenceNumber: sequence}}, at(tick)}, Fast)
+		h.add(NewEntry(eventsourcing.Record{Header: eventsourcing.Header{AggregateID: id, SequenceNumber: sequence}}, at(tick)), Fast)
 	}
 	for n := range uint64(50) {
 		add(busy, n+1)
