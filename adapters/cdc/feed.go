@@ -208,9 +208,9 @@ func (f *Feed) Lag(ctx context.Context, name string) (ports.Lag, error) {
 	return lag, nil
 }
 
-// OpenTail implements [ports.FeedTail]. A place is a time in the log, so it is true in every process.
-// A tail that continues gets again what is younger than the safe reader's progress was. Before a
-// tail from now starts, everything that is in the log is read, for at most a second.
+// OpenTail implements [ports.FeedTail]. A place is a time in the log, so it is true in every
+// process. A tail that continues gets again what is younger than the safe reader's progress was.
+// Before a tail from now starts, everything that is in the log is read, for at most a second.
 func (f *Feed) OpenTail(ctx context.Context, after ports.Place) (ports.Tail, error) {
 	tail, err := f.openTail(ctx, after)
 	if err != nil {
