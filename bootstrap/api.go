@@ -62,8 +62,12 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	keepRoutes, err := a.keepRoutes()
+	if err != nil {
+		return err
+	}
 	a.server, err = httpapi.New(httpapi.Config{
-		Resources:       []endpoint.Resource{orderRoutes, streamRoutes, operatorRoutes},
+		Resources:       []endpoint.Resource{orderRoutes, streamRoutes, operatorRoutes, keepRoutes},
 		StoreID:         storeID,
 		Console:         pages,
 		Ready:           a.ready,

@@ -13,6 +13,7 @@ import (
 	"orderflow/adapters/fanout"
 	"orderflow/application/consumer"
 	"orderflow/application/filling"
+	"orderflow/application/transfer"
 	"orderflow/application/verify"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order/views"
@@ -83,7 +84,10 @@ func (a *App) wirePublisher(ctx context.Context, target sink, env Environment) e
 	if a.publisher, err = a.publisherName(ctx, target, identity); err != nil {
 		return err
 	}
-	config := consumer.Config{Name: a.publisher, Version: 1, Effect: filling.Publish(a.tracing.Publisher(publisher))}
+	config := consumer.Config{
+		Name: a.publisher, Version: 1,
+		Effect: transfer.Unpublished(filling.Publish(a.tracing.Publisher(publisher)), a.store),
+	}
 	if a.config.PublishFrom == PublishFromNow {
 		config.StartFrom = eventsourcing.Timestamp(time.Now())
 	}

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"orderflow/adapters/cloudevents"
+	"orderflow/adapters/exportfile"
 	"orderflow/adapters/httpapi"
+	"orderflow/adapters/httpapi/keepapi"
 	"orderflow/adapters/httpapi/opsapi"
 	"orderflow/adapters/httpapi/orderapi"
 	"orderflow/adapters/httpapi/streamapi"
@@ -19,6 +21,7 @@ type apiConfig struct {
 	serverConfig
 	orderConfig
 	opsConfig
+	keepConfig
 	streams streamConfig
 }
 
@@ -26,6 +29,7 @@ type (
 	serverConfig = httpapi.Config
 	orderConfig  = orderapi.Config
 	opsConfig    = opsapi.Config
+	keepConfig   = keepapi.Config
 	streamConfig = streamapi.Config
 )
 
@@ -43,7 +47,11 @@ func (c apiConfig) server() (*httpapi.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Resources = append(c.Resources, orders, live, operators)
+	copies, err := keepapi.New(c.keepConfig)
+	if err != nil {
+		return nil, err
+	}
+	c.Resources = append(c.Resources, orders, live, operators, copies)
 	return httpapi.New(c.serverConfig)
 }
 
@@ -56,6 +64,7 @@ func (s *shop) config() apiConfig {
 			Consumers: s, Tables: s, Verifier: s, TopicVerifier: s, AsyncAPI: []byte("asyncapi: 3.0.0\n"), Explainer: s,
 			Manager: k, Rebuilder: k, Parked: k, Skips: k, Records: k, Now: func() time.Time { return noon },
 		},
+		keepConfig: keepConfig{Exporter: &exporter{}, AppendRecord: exportfile.AppendRecord},
 		streams: streamConfig{
 			Streams: &streams{}, Render: cloudevents.Encode, Kinds: []streamapi.Kind{{Type: order.Type, Path: orderapi.Path}},
 			Filters: orderapi.StreamFilters(),

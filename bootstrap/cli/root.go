@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orderflow/bootstrap/cli/keep"
 	"orderflow/bootstrap/cli/operate"
 	"orderflow/bootstrap/cli/shell"
 )
@@ -44,8 +45,8 @@ with. A command that only reads uses the data directory and changes nothing. The
 and shows its own flags; --help-all also shows the flags of the service.
 
 Exit status: 0 success, 1 could not be completed, 2 wrong usage, 3 completed with a bad result (refused commands,
-differences, something wrong in a --check); 128 plus the number of the signal when a signal ended it: 130 after Ctrl-C,
-141 when the output was closed.`,
+differences, something wrong in a --check), 4 an import has refused orders; 128 plus the number of the signal when a signal
+ended it: 130 after Ctrl-C, 141 when the output was closed.`,
 		Example: `  orderflow                          # serve on 127.0.0.1:8080, data in ./data
   orderflow demo --orders 200        # in another terminal: place orders
   orderflow tail                     # what happens now?
@@ -62,5 +63,6 @@ differences, something wrong in a --check); 128 plus the number of the signal wh
 	root.AddCommand(sh.ServeCommand(), sh.submitCommand(), sh.demoCommand(), sh.tailCommand(), sh.explainCommand(),
 		sh.inspectCommand(), sh.verifyCommand(), sh.schemaCommand(), sh.asyncAPICommand(), sh.versionCommand())
 	root.AddCommand(operate.Commands(shared)...)
+	root.AddCommand(keep.Commands(shared)...)
 	return root
 }

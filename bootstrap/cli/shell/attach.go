@@ -166,10 +166,7 @@ func (sh *Shell) alone(cmd *cobra.Command, n Need, use func(context.Context, *cl
 		return &UsageError{Err: err}
 	}
 	config.Passive = n.passive()
-	if sh.logLevel == "info" {
-		sh.logLevel = "warn" // the output of the command is what matters
-	}
-	logger, err := sh.logger()
+	logger, err := sh.ToolLogger()
 	if err != nil {
 		return err
 	}

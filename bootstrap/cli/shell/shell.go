@@ -3,6 +3,7 @@
 package shell
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ const (
 	ExitError = 1
 	ExitUsage = 2
 	ExitBad   = 3
+	// ExitRefused is for an import that has refused some orders.
+	ExitRefused = 4
 )
 
 // Process is the part of its process that a command uses.
@@ -82,7 +85,7 @@ func (sh *Shell) conclude(err, cause error) int {
 		return ExitError
 	case errors.As(err, &bad):
 		fmt.Fprintln(sh.Err, "orderflow:", err)
-		return ExitBad
+		return cmp.Or(bad.Status, ExitBad)
 	case errors.As(err, &usage):
 		fmt.Fprintf(sh.Err, "orderflow: %s\nTry 'orderflow --help'.\n", sh.explainUsage(err))
 		return ExitUsage
@@ -132,6 +135,14 @@ func (sh *Shell) prepare(cmd *cobra.Command) (err error) {
 	}
 	sh.complete()
 	return nil
+}
+
+// ToolLogger returns the logger of a command whose own output is what matters.
+func (sh *Shell) ToolLogger() (*slog.Logger, error) {
+	if sh.logLevel == "info" {
+		sh.logLevel = "warn"
+	}
+	return sh.logger()
 }
 
 // logger returns a logger that writes to the error stream, so that the output of a command stays

@@ -13,7 +13,11 @@ import (
 )
 
 // BadAnswer is the error of a command that was completed with a bad result.
-type BadAnswer struct{ Text string }
+type BadAnswer struct {
+	Text string
+	// Status is the exit status. Default: ExitBad.
+	Status int
+}
 
 func (e *BadAnswer) Error() string { return e.Text }
 

@@ -1,0 +1,36 @@
+// Package transfer copies histories out of a store and into another one, as they are stored.
+//
+// # Export
+//
+// An [Exporter] lists the event store, one history after the other. To follow, it opens the feed
+// before it lists, and reads on after that. What the feed delivers is only a signal: the events
+// themselves come from the event store. So whole commands are exported, each in order, whatever the
+// feed repeats or loses. Events may come twice when an aggregate has not been heard of for long. An
+// import skips them.
+//
+// # Import
+//
+// An [Importer] appends each command as it is stored, with [ports.EventStore].Append at the head
+// that the command was decided on. So an import writes through the same door as every command: ids,
+// times and sequence numbers are kept, the store remembers the command ids, other writers cannot
+// come in between, and consumers get the events through the feed. There is no second way to write a
+// history that would have to keep these promises, too.
+//
+// A command that is there already is compared with the imported one. The same bytes are skipped,
+// others refuse the aggregate. So an import that was interrupted is run again.
+//
+// # Not published
+//
+// Imported events were published by the store that they come from. So a publisher does not publish
+// them, unless the import says so. Before each part of a history is appended, a mark is stored: the
+// aggregate, the last sequence number of the part, and its commands. [Unpublished] leaves out what
+// marks cover. A mark of which the events never came covers no other event, because it names the
+// commands. A mark needs no fsync of its own: what is appended after it is never durable without
+// it.
+//
+// # Memory
+//
+// An export holds one page of the listing, and the last sequence number of up to 131,072
+// aggregates while it follows. An import holds two parts for each worker, and a dry run the last
+// sequence number of each aggregate besides.
+package transfer

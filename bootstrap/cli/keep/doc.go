@@ -1,0 +1,17 @@
+// Package keep has the commands that copy what is stored, and bring it back: export and import.
+package keep
+
+import (
+	"github.com/spf13/cobra"
+
+	"orderflow/bootstrap/cli/shell"
+)
+
+// tools has the commands as methods.
+type tools struct{ *shell.Shell }
+
+// Commands returns the commands, for the root of the command line.
+func Commands(sh *shell.Shell) []*cobra.Command {
+	t := tools{sh}
+	return []*cobra.Command{t.exportCommand(), t.importCommand()}
+}

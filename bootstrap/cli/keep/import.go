@@ -1,0 +1,147 @@
+package keep
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderflow/adapters/exportfile"
+	"orderflow/application/transfer"
+	"orderflow/bootstrap"
+	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/shell"
+	"orderflow/ports"
+)
+
+// importOptions are the arguments and flags of import.
+type importOptions struct {
+	file                    string
+	dryRun, publish, opaque bool
+}
+
+func (sh tools) importCommand() *cobra.Command {
+	var o importOptions
+	cmd := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Write the events of an exported file into the store",
+		Long: `Write the events of an exported file into the store: ids, times, sequence numbers and command ids stay as they are. The
+consumers of the service follow. - is the standard input. Compression is recognised.
+
+What the store has already is skipped. An order of which the store has another event is refused, and so is one with a bad
+line in the file: nothing of it is written, and the others go on. A file is checked as a whole before anything is written.
+An import that was interrupted is run again.
+
+Imported events are not published, because they were published where they come from. --publish publishes them. An event
+of a type that this program does not know is refused, unless --opaque.
+
+The command uses the store itself. No service may run on the data directory. On ScyllaDB services may run.
+
+Exit status: 0, or 4 when orders were refused; they are listed.`,
+		Example: `  orderflow import orders.ndjson.zst --data=new --dry-run
+  orderflow import orders.ndjson.zst --store=scylla --scylla-hosts=10.0.0.1`,
+		Args: func(_ *cobra.Command, args []string) error { return oneFile("import", args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.file = args[0]
+			return sh.runImport(cmd, o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&o.dryRun, "dry-run", false, "only say what would happen")
+	flags.BoolVar(&o.publish, "publish", false, "publish what is imported")
+	flags.BoolVar(&o.opaque, "opaque", false, "accept events that this program cannot read")
+	return shell.NeedsNothing.Declare(cmd)
+}
+
+func (sh tools) runImport(cmd *cobra.Command, o importOptions) error {
+	ctx := cmd.Context()
+	if cmd.Flags().Changed("url") {
+		return shell.Bad("url", "an import uses the store itself, and no service")
+	}
+	in := io.Reader(sh.In)
+	if o.file == "-" {
+		// Ctrl-C goes to all commands of a pipe. The export before this one then writes its end,
+		// which is still to be imported. A second Ctrl-C ends this command at once.
+		ctx = context.WithoutCancel(ctx)
+	} else {
+		file, err := os.Open(o.file)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = file.Close() }() // it was only read
+		in = file
+	}
+	log, err := sh.ToolLogger()
+	if err != nil {
+		return err
+	}
+	meter := newMeter(sh.Err, "importing")
+	defer meter.end()
+	var report transfer.ImportReport
+	began := time.Now()
+	options := bootstrap.ImportOptions{
+		Publish: o.publish, DryRun: o.dryRun, Opaque: o.opaque, Progress: meter.add,
+	}
+	err = bootstrap.Import(ctx, sh.Config, log, options, func(m *transfer.Importer) (err error) {
+		if seeker, ok := in.(io.Seeker); ok && o.file != "-" {
+			if _, err := pass(ctx, in, false, m.Check); err != nil {
+				return fmt.Errorf("%s: %w; nothing was written", o.file, err)
+			}
+			if _, err := seeker.Seek(0, io.SeekStart); err != nil {
+				return err
+			}
+		}
+		report, err = pass(ctx, in, o.file == "-", m.Import)
+		return err
+	})
+	meter.end()
+	if err != nil {
+		if ctx.Err() != nil {
+			return &shell.Interruption{Means: "run it again, and it continues", Err: err}
+		}
+		if report.Appended > 0 {
+			return fmt.Errorf("%w; %d events were written: run it again, and it continues", err, report.Appended)
+		}
+		return err
+	}
+	return sh.reportImport(o, report, time.Since(began))
+}
+
+// pass reads a file once.
+func pass(
+	ctx context.Context, in io.Reader, whole bool,
+	use func(context.Context, ports.ImportSource) (transfer.ImportReport, error),
+) (transfer.ImportReport, error) {
+	r, err := exportfile.NewReader(in)
+	if err != nil {
+		return transfer.ImportReport{}, err
+	}
+	defer r.Close()
+	r.Whole = whole
+	return use(ctx, r)
+}
+
+func (sh tools) reportImport(o importOptions, report transfer.ImportReport, took time.Duration) error {
+	done := "imported"
+	if o.dryRun {
+		done = "would import"
+	}
+	fmt.Fprintf(sh.Out, "%s %d events; %d were there already", done, report.Appended, report.Present)
+	if seconds := took.Seconds(); seconds > 1 {
+		fmt.Fprintf(sh.Out, " (%.0f events/s)", float64(report.Events)/seconds)
+	}
+	fmt.Fprintln(sh.Out)
+	if report.Refused == 0 {
+		return nil
+	}
+	for _, fault := range report.Shown {
+		fmt.Fprintf(sh.Out, "refused: line %d, order %s: %s\n", fault.Line, fault.AggregateID, client.OneLine(fault.Reason))
+	}
+	if more := report.Refused - uint64(len(report.Shown)); more > 0 {
+		fmt.Fprintf(sh.Out, "and %d more\n", more)
+	}
+	return &shell.BadAnswer{Text: fmt.Sprintf("%d orders were refused", report.Refused), Status: shell.ExitRefused}
+}

@@ -1,0 +1,69 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"orderflow/adapters/eventjson/orderjson"
+	"orderflow/adapters/exportfile"
+	"orderflow/adapters/httpapi/endpoint"
+	"orderflow/adapters/httpapi/keepapi"
+	"orderflow/application/transfer"
+	"orderflow/ports"
+)
+
+// keepRoutes returns the routes that copy what is stored out of the service.
+func (a *App) keepRoutes() (endpoint.Resource, error) {
+	return keepapi.New(keepapi.Config{
+		Exporter: transfer.NewExporter(struct {
+			ports.RecordLister
+			ports.HistoryPager
+			ports.FeedTail
+		}{a.store, a.store, a.store.tails}),
+		AppendRecord: exportfile.AppendRecord,
+	})
+}
+
+// importWorkers is how many orders are imported at once. Their commands share the syncs of the
+// embedded store.
+const importWorkers = 64
+
+// ImportOptions say how to import.
+type ImportOptions struct {
+	// Publish, DryRun and Progress are as in transfer.ImporterConfig.
+	Publish, DryRun bool
+	Progress        func(events int)
+	// Opaque accepts events that this program cannot read.
+	Opaque bool
+}
+
+// Import opens the store of config and lets use import into it. No consumer runs meanwhile in this
+// process. Errors: those of [Open]; those of use.
+func Import(
+	ctx context.Context, config Config, log *slog.Logger, options ImportOptions, use func(*transfer.Importer) error,
+) (err error) {
+	config.Passive = true
+	if err := config.Validate(); err != nil {
+		return err
+	}
+	store, err := openStorage(ctx, config, log, func(string) uint64 { return 0 })
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAll(store.closers)) }()
+	importer := transfer.ImporterConfig{
+		Target: struct {
+			ports.EventStore
+			ports.HistoryPager
+			ports.ViewStore
+		}{store, store, store},
+		Codec:   orderjson.NewMux(),
+		Publish: options.Publish, DryRun: options.DryRun, Progress: options.Progress,
+		Workers: importWorkers, Backoff: transfer.DefaultBackoff,
+	}
+	if options.Opaque {
+		importer.Codec = nil
+	}
+	return use(transfer.NewImporter(importer))
+}

@@ -1,0 +1,197 @@
+package e2e_test
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"orderflow/tests/scyllasim"
+)
+
+// exported returns the lines of an export, without the header.
+func exported(t *testing.T, args ...string) []string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "export.ndjson")
+	if out, status := tool(t, append([]string{"export", path}, args...)...); status != 0 {
+		t.Fatalf("export %s: exit status %d\n%s", args, status, out)
+	}
+	return linesOf(t, path)
+}
+
+func linesOf(t *testing.T, path string) []string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.SplitAfter(string(content), "\n")[1:]
+}
+
+// verified serves the data, and verifies it.
+func verified(t *testing.T, data string, args ...string) *service {
+	t.Helper()
+	s := start(t, data, args...)
+	if out, status := tool(t, "verify", "--patience=60s", "--url="+s.url); status != 0 {
+		t.Errorf("verify %s: exit status %d\n%s", data, status, out)
+	}
+	return s
+}
+
+// A store is moved from the embedded store to ScyllaDB and back. Nothing of it changes, and nothing
+// is published again.
+func TestMove_toAnotherStoreAndBack(t *testing.T) {
+	t.Parallel()
+	sim, err := scyllasim.Start(scyllasim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	first, second := t.TempDir(), filepath.Join(t.TempDir(), "second")
+	scylla := []string{"--store=scylla", "--scylla-hosts=" + strings.Join(sim.Hosts(), ","), "--scylla-keyspace=moved"}
+	sink := filepath.Join(t.TempDir(), "events.jsonl")
+
+	if out, status := tool(t, "demo", "--orders=60", "--seed=1", "--sink=none", "--data="+first); status != 0 {
+		t.Fatalf("demo: exit status %d\n%s", status, out)
+	}
+	before := exported(t, "--data="+first)
+	file := filepath.Join(t.TempDir(), "orders.ndjson.zst")
+	if out, status := tool(t, "export", file, "--data="+first); status != 0 {
+		t.Fatalf("export: exit status %d\n%s", status, out)
+	}
+	if out, status := tool(t, "export", file, "--data="+first); status != 1 || !strings.Contains(out, "exists already") {
+		t.Errorf("export to a file that exists: exit status %d\n%s", status, out)
+	}
+
+	if out, status := tool(t, append([]string{"schema", "apply"}, scylla...)...); status != 0 {
+		t.Fatalf("schema apply: exit status %d\n%s", status, out)
+	}
+	for n, says := range []string{"would import", "imported", "imported 0 events"} {
+		args := append([]string{"import", file}, scylla...)
+		if n == 0 {
+			args = append(args, "--dry-run")
+		}
+		if out, status := tool(t, args...); status != 0 || !strings.Contains(out, says) {
+			t.Fatalf("import: exit status %d, want 0 with %q\n%s", status, says, out)
+		}
+	}
+	s := verified(t, t.TempDir(), append(scylla, "--sink=file:"+sink)...)
+	between := exported(t, "--url="+s.url)
+	if order := strings.Join(slices.Sorted(slices.Values(before[:len(before)-2])), ""); order !=
+		strings.Join(slices.Sorted(slices.Values(between[:len(between)-2])), "") {
+		t.Error("ScyllaDB has other events")
+	}
+	s.stop(t)
+	if events := publishedEvents(t, sink); len(events) > 0 {
+		t.Errorf("%d imported events were published", len(events))
+	}
+
+	path := filepath.Join(t.TempDir(), "back.ndjson")
+	// no service answers at that address
+	if out, status := tool(t, append([]string{"export", path, "--listen=127.0.0.1:9"}, scylla...)...); status != 0 {
+		t.Fatalf("export from ScyllaDB: exit status %d\n%s", status, out)
+	}
+	if out, status := tool(t, "import", path, "--data="+second); status != 0 {
+		t.Fatalf("import: exit status %d\n%s", status, out)
+	}
+	s = verified(t, second, "--sink=file:"+sink)
+	if after := exported(t, "--url="+s.url); !slices.Equal(before, after) {
+		t.Errorf("after the way back: %d lines and the trailer %s\nwant %d and %s", len(after), after[len(after)-2], len(before), before[len(before)-2])
+	}
+	if out, status := tool(t, "import", path, "--data="+second); status != 1 || !strings.Contains(out, "is in use by") {
+		t.Errorf("import beside a service: exit status %d\n%s", status, out)
+	}
+	if out, status := tool(t, "demo", "--orders=1", "--seed=9", "--url="+s.url); status != 0 {
+		t.Errorf("demo: exit status %d\n%s", status, out)
+	}
+	s.stop(t)
+	if events := publishedEvents(t, sink); len(events) == 0 || len(events) > 20 {
+		t.Errorf("%d events were published, want those of one order", len(events))
+	}
+
+	// one order differs
+	changed := linesOf(t, path)
+	header, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := slices.IndexFunc(changed, func(l string) bool { return strings.Contains(l, `"sequence_number":2`) })
+	changed[line] = strings.Replace(changed[line], `"sequence_number":2`, `"sequence_number":3`, 1)
+	text := string(header[:bytes.IndexByte(header, '\n')+1]) + strings.Join(changed, "")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	third := filepath.Join(t.TempDir(), "third")
+	if out, status := tool(t, "import", path, "--data="+third); status != 4 || !strings.Contains(out, "1 orders were refused") {
+		t.Errorf("import of a changed file: exit status %d\n%s", status, out)
+	}
+	if err := os.WriteFile(path, []byte(text[:len(text)/2]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fourth := filepath.Join(t.TempDir(), "fourth")
+	if out, status := tool(t, "import", path, "--data="+fourth); status != 1 || !strings.Contains(out, "not complete") {
+		t.Errorf("import of half a file: exit status %d\n%s", status, out)
+	}
+	if lines := exported(t, "--data="+fourth); len(lines) != 2 {
+		t.Errorf("%d lines of half a file were imported", len(lines)-2)
+	}
+}
+
+// A store is moved while it works, through a pipe. Only at the end nothing may be written.
+func TestMove_underLoad(t *testing.T) {
+	t.Parallel()
+	s := start(t, t.TempDir(), "--sink=none")
+	target := filepath.Join(t.TempDir(), "target")
+	if out, status := tool(t, "demo", "--orders=40", "--seed=1", "--url="+s.url); status != 0 {
+		t.Fatalf("demo: exit status %d\n%s", status, out)
+	}
+	export := exec.Command(binary, "export", "--follow", "-", "--url="+s.url)
+	into := exec.Command(binary, "import", "-", "--data="+target)
+	var exportErr, importOut bytes.Buffer
+	var err error
+	if into.Stdin, err = export.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	export.Stderr, into.Stdout, into.Stderr = &exportErr, &importOut, &importOut
+	for _, cmd := range []*exec.Cmd{export, into} {
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill() })
+	}
+	await(t, "the import has begun", func() bool {
+		_, err := os.Stat(filepath.Join(target, "VERSION"))
+		return err == nil
+	})
+	if out, status := tool(t, "demo", "--orders=100", "--seed=2", "--url="+s.url); status != 0 {
+		t.Fatalf("demo: exit status %d\n%s", status, out)
+	}
+	began := time.Now() // nothing is written from now on
+	for _, cmd := range []*exec.Cmd{export, into} {
+		// as the terminal does for a pipe
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := into.Wait(); err != nil {
+		t.Fatalf("import: %v\n%s", err, &importOut)
+	}
+	if err := export.Wait(); err != nil {
+		t.Fatalf("export: %v\n%s", err, &exportErr)
+	}
+	t.Logf("nothing could be written for %s; %s", time.Since(began), &importOut)
+	before := exported(t, "--url="+s.url)
+	if health := s.call(t, http.StatusOK, "GET", "/readyz", ""); health.text == "" {
+		t.Error("no answer")
+	}
+	moved := verified(t, target, "--sink=none")
+	if after := exported(t, "--url="+moved.url); !slices.Equal(before, after) {
+		t.Errorf("the new store has %d lines, want %d", len(after), len(before))
+	}
+}
