@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -40,10 +41,13 @@ type Config struct {
 	Source Source
 	// GroupPrefix is the prefix of the consumer groups of the projections, for SourceRedpanda.
 	GroupPrefix string
-	// Lanes is the number of lanes of each consumer: so many aggregates it handles at once.
+	// Lanes is the number of lanes of each consumer that fills a view: so many batches it handles
+	// at once. 0 means as many as fit the store: 2 on the embedded store, where only the processor
+	// limits, and few lanes make large batches; 32 on ScyllaDB, where most time is waiting.
 	Lanes int
-	// PublishLanes is the number of lanes of the publisher. While batches are on their way to a
-	// broker, the next one is collected from its lanes.
+	// PublishLanes is the number of lanes of the publisher. 0 means as many as fit the sink: 2 for
+	// a file, where each batch is one sync; 256 for a broker. While batches are on their way there,
+	// the next one is collected from the lanes.
 	PublishLanes int
 	// StateCache is how many MiB of memory the states of orders may take between their commands. 0
 	// keeps none.
@@ -95,8 +99,6 @@ func DefaultConfig() Config {
 		GroupPrefix:     "orderflow.",
 		Listen:          "127.0.0.1:8080",
 		Retention:       24 * time.Hour,
-		Lanes:           32,
-		PublishLanes:    256,
 		StateCache:      64,
 		SnapshotEvery:   200,
 		Heartbeat:       2 * time.Second,
@@ -107,6 +109,33 @@ func DefaultConfig() Config {
 		ShutdownTimeout: 10 * time.Second,
 
 		MostStreams: 256, MostStreamsOfClient: 32,
+	}
+}
+
+// The numbers of lanes that fit what the effect of a consumer waits for.
+const (
+	lanesInProcess = 2
+	lanesOnNetwork = 32
+	lanesToBroker  = 256
+)
+
+// ViewLanes is Lanes, or the number that fits the store.
+func (c Config) ViewLanes() int {
+	if c.Store == StoreEmbedded {
+		return cmp.Or(c.Lanes, lanesInProcess)
+	}
+	return cmp.Or(c.Lanes, lanesOnNetwork)
+}
+
+// publisherLanes is PublishLanes, or the number that fits the sink.
+func (c Config) publisherLanes(kind sinkKind) int {
+	switch {
+	case kind == sinkRedpanda:
+		return cmp.Or(c.PublishLanes, lanesToBroker)
+	case c.Store == StoreEmbedded:
+		return cmp.Or(c.PublishLanes, lanesInProcess)
+	default:
+		return cmp.Or(c.PublishLanes, lanesOnNetwork)
 	}
 }
 
@@ -178,11 +207,11 @@ func (c Config) Validate() error {
 	if c.Retention < time.Second {
 		bad("retention", "%s is less than a second", c.Retention)
 	}
-	if c.Lanes < 1 || c.Lanes > 1024 {
-		bad("lanes", "%d is not 1 to 1024", c.Lanes)
+	if c.Lanes < 0 || c.Lanes > 1024 {
+		bad("lanes", "%d is not 0 to 1024", c.Lanes)
 	}
-	if c.PublishLanes < 1 || c.PublishLanes > 4096 {
-		bad("publish-lanes", "%d is not 1 to 4096", c.PublishLanes)
+	if c.PublishLanes < 0 || c.PublishLanes > 4096 {
+		bad("publish-lanes", "%d is not 0 to 4096", c.PublishLanes)
 	}
 	if c.StateCache < 0 || c.StateCache > 1<<16 {
 		bad("state-cache", "%d is not 0 to %d MiB", c.StateCache, 1<<16)

@@ -24,9 +24,9 @@ func TestConfig_Validate(t *testing.T) {
 		"a slow heartbeat":       {func(c *Config) { c.Heartbeat = time.Hour }, "heartbeat: 1h0m0s"},
 		"no grace":               {func(c *Config) { c.RollbackGrace = 0 }, "rollback-grace:"},
 		"an unknown consumer":    {func(c *Config) { c.Consumers = []string{"nobody"} }, `consumers: "nobody"`},
-		"no lanes":               {func(c *Config) { c.Lanes = 0 }, "lanes: 0"},
+		"less than no lanes":     {func(c *Config) { c.Lanes = -1 }, "lanes: -1"},
 		"too many lanes":         {func(c *Config) { c.Lanes = 1025 }, "lanes: 1025"},
-		"no lanes to publish":    {func(c *Config) { c.PublishLanes = 0 }, "publish-lanes: 0"},
+		"no lanes to publish":    {func(c *Config) { c.PublishLanes = -1 }, "publish-lanes: -1"},
 		"too many snapshots":     {func(c *Config) { c.SnapshotEvery = 10 }, "snapshot-every: 10"},
 		"less than no cache":     {func(c *Config) { c.StateCache = -1 }, "state-cache: -1"},
 		"no time to stop":        {func(c *Config) { c.ShutdownTimeout = 0 }, "shutdown-timeout:"},
@@ -53,7 +53,7 @@ func TestConfig_Validate(t *testing.T) {
 	t.Run("everything at once", func(t *testing.T) {
 		t.Parallel()
 		err := Config{}.Validate()
-		for _, setting := range []string{"data:", "listen:", "retention:", "lanes:", "shutdown-timeout:"} {
+		for _, setting := range []string{"data:", "listen:", "retention:", "shutdown-timeout:"} {
 			if err == nil || !strings.Contains(err.Error(), setting) {
 				t.Errorf("%v does not name %s", err, setting)
 			}
@@ -72,5 +72,26 @@ func TestParseSink(t *testing.T) {
 		if got, err := parseSink(setting, "dir"); err != nil || got != want {
 			t.Errorf("%q: %+v, %v, want %+v", setting, got, err, want)
 		}
+	}
+}
+
+// The number of lanes fits what the effect waits for, unless it is given.
+func TestConfig_lanes(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		config      Config
+		view, topic int
+	}{
+		"embedded":         {Config{Store: StoreEmbedded}, 2, 2},
+		"scylla":           {Config{Store: StoreScylla}, 32, 32},
+		"given":            {Config{Store: StoreScylla, Lanes: 7, PublishLanes: 9}, 7, 9},
+		"given on the own": {Config{Store: StoreEmbedded, Lanes: 7, PublishLanes: 9}, 7, 9},
+	} {
+		if view, topic := test.config.ViewLanes(), test.config.publisherLanes(sinkFile); view != test.view || topic != test.topic {
+			t.Errorf("%s: %d and %d lanes, want %d and %d", name, view, topic, test.view, test.topic)
+		}
+	}
+	if got := (Config{Store: StoreEmbedded}).publisherLanes(sinkRedpanda); got != 256 {
+		t.Errorf("%d lanes to a broker, want 256", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/cloudevents"
+	"orderflow/adapters/eventjson"
 	"orderflow/adapters/fanout"
 	"orderflow/application/consumer"
 	"orderflow/application/filling"
@@ -31,10 +32,11 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 	if err != nil {
 		return err
 	}
+	decoder := eventjson.NewMemo(a.codec) // most events go to all consumers
 	for _, p := range views.All() {
 		a.addConsumer(source, consumer.Config{
 			Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table,
-			Effect: filling.Project(p, a.codec),
+			Effect: filling.Project(p, decoder),
 			Verify: a.verifyOne(p),
 		})
 	}
@@ -59,9 +61,9 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 		}
 	}
 	a.router, err = fanout.New(fanout.Config{
-		Lanes: a.config.Lanes, LanesOf: func(consumer string) int {
+		Lanes: a.config.ViewLanes(), LanesOf: func(consumer string) int {
 			if consumer == a.publisher {
-				return a.config.PublishLanes
+				return a.config.publisherLanes(target.kind)
 			}
 			return 0 // like the others
 		},
@@ -152,8 +154,8 @@ type publisher interface {
 }
 
 // sinkLinger is how long the sink waits for more events before it syncs. Without it, the syncs of
-// the sink would compete with those of the store. With it, the sink writes up to Lanes events per
-// linger.
+// the sink would compete with those of the store. With it, the sink writes up to a batch of each
+// lane per linger.
 const sinkLinger = 5 * time.Millisecond
 
 // openSink returns nil for sinkNone.

@@ -5,6 +5,8 @@
 // several aggregate types, for callers that read records of every type. The codec of the order
 // events is in the folder orderjson.
 //
+// A [Memo] in front of a Mux lets the consumers of one process share what they decode.
+//
 // # Names and versions
 //
 // Each name has versions of its payload, counted from 1. [Codec.Encode] writes the newest version

@@ -15,8 +15,11 @@ import (
 
 // Config configures a [Router]. The zero Config is right for most uses.
 type Config struct {
-	// Lanes is the number of lanes of each consumer: it handles at most so many records at a time.
-	// 0 means 16.
+	// Lanes is the number of lanes of each consumer: it handles at most so many messages at a
+	// time.
+	// What a Handle waits for decides which number is best. If it waits for a network, many lanes
+	// wait at once. If only the processor limits it, two are enough, and they make large batches. 0
+	// means 16.
 	Lanes int
 	// LanesOf returns the number of lanes of one consumer, or 0 for Lanes. Nil means Lanes for all.
 	LanesOf func(consumer string) int
@@ -25,7 +28,7 @@ type Config struct {
 	Batch int
 	// BatchOf returns this number for one consumer, or 0 for Batch. Nil means Batch for all.
 	BatchOf func(consumer string) int
-	// LaneBuffer is the number of records that wait in each lane; 0 means 64.
+	// LaneBuffer is the number of records that wait in each lane; 0 means 128.
 	LaneBuffer int
 	// RetryPause is the time between a failed delivery and the next attempt. It is also the time
 	// between an unexpected end of a Pull and the next Pull. 0 means 500 milliseconds.
@@ -50,7 +53,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("fanout: a negative number in the configuration")
 	}
 	c.Lanes = cmp.Or(c.Lanes, 16)
-	c.LaneBuffer = cmp.Or(c.LaneBuffer, 64)
+	c.LaneBuffer = cmp.Or(c.LaneBuffer, 128)
 	c.Batch = cmp.Or(c.Batch, 128)
 	c.RetryPause = cmp.Or(c.RetryPause, 500*time.Millisecond)
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, 10*time.Second)

@@ -121,6 +121,7 @@ func (c *Consumer) handle(ctx context.Context, l *life, records []eventsourcing.
 		}
 		did, err := handleIn(ctx, l.live, due)
 		if err != nil {
+			c.health.Handled.Add(uint64(did.Applied)) // the rest of did is counted when it works
 			return err
 		}
 		c.count(did)

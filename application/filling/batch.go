@@ -3,6 +3,8 @@ package filling
 import (
 	"context"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -12,47 +14,101 @@ import (
 
 // HandleAll does what [View.Handle] does for several records, of any aggregates, in the order of
 // delivery. All effects go to the view store in one call. After an error, some of them may have
-// happened. Then the caller handles the records one by one: that is safe, and shows which record
-// fails.
+// happened; Step.Applied says how many surely have. Then the caller handles the records one by one:
+// that is safe, and shows which record fails.
 func (v *View) HandleAll(ctx context.Context, records []eventsourcing.Record) (Step, error) {
-	var total Step
 	divided := groups(records)
-	changes := make([]ports.Change, 0, len(divided))
-	after := make([]stand, 0, len(divided))
-	for _, group := range divided {
-		change, at, did, err := v.prepare(ctx, group)
-		if err != nil {
-			return Step{}, err
+	parts := make([]part, len(divided))
+	if _, waits := v.config.Effect.(waiting); waits {
+		concurrently(len(divided), func(i int) { parts[i] = v.prepare(ctx, divided[i]) })
+		return v.storeWhatWorked(ctx, parts)
+	}
+	for i, group := range divided {
+		if parts[i] = v.prepare(ctx, group); parts[i].err != nil {
+			return Step{}, parts[i].err
 		}
-		total.add(did)
-		if after = append(after, at); did.Applied > 0 {
-			changes = append(changes, change)
+	}
+	return v.storeParts(ctx, parts)
+}
+
+// part is what the records of one aggregate do.
+type part struct {
+	id     uuid.UUID
+	change ports.Change
+	at     stand // after the change
+	did    Step
+	err    error
+}
+
+// storeParts stores the changes of parts, and remembers what is after them.
+func (v *View) storeParts(ctx context.Context, parts []part) (total Step, err error) {
+	changes := make([]ports.Change, 0, len(parts))
+	for i := range parts {
+		if total.add(parts[i].did); parts[i].did.Applied > 0 {
+			changes = append(changes, parts[i].change)
 		}
 	}
 	if err := v.store(ctx, changes...); err != nil {
 		return Step{}, err
 	}
-	for i, group := range divided {
-		v.moving.Put(group[0].AggregateID, after[i])
+	for i := range parts {
+		v.moving.Put(parts[i].id, parts[i].at)
 	}
 	return total, nil
 }
 
-// prepare performs the effects of records of one aggregate. It returns the change that is to be
-// stored, and the stand after it.
-func (v *View) prepare(
-	ctx context.Context, group []eventsourcing.Record,
-) (change ports.Change, at stand, did Step, err error) {
-	id := group[0].AggregateID
-	if at, err = v.remembered(ctx, id); err != nil {
-		return change, at, did, err
+// storeWhatWorked stores the parts that have not failed, also when others have: what was published
+// need not be published again.
+func (v *View) storeWhatWorked(ctx context.Context, parts []part) (Step, error) {
+	var failed error
+	worked := make([]part, 0, len(parts))
+	for _, p := range parts {
+		if p.err == nil {
+			worked = append(worked, p)
+		} else if failed == nil {
+			failed = p.err
+		}
 	}
-	next, did, err := v.due(ctx, at.sequence, group)
-	if err != nil || len(next) == 0 {
-		return change, at, did, err
+	did, err := v.storeParts(ctx, worked)
+	if failed != nil {
+		return Step{Applied: did.Applied}, failed
 	}
-	change, at, err = v.change(ctx, id, at, next)
-	return change, at, did, err
+	return did, err
+}
+
+// waiting is an effect that waits for something outside, such as the acknowledgement of a broker.
+// It is called for several aggregates at the same time.
+type waiting interface{ waits() }
+
+// mostWaiting bounds how many aggregates of one batch have their effect at the same time.
+const mostWaiting = 64
+
+// concurrently calls work for each index below n.
+func concurrently(n int, work func(i int)) {
+	var next atomic.Int64
+	var working sync.WaitGroup
+	for range min(n, mostWaiting) {
+		working.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				work(i)
+			}
+		})
+	}
+	working.Wait()
+}
+
+// prepare performs the effects of records of one aggregate.
+func (v *View) prepare(ctx context.Context, group []eventsourcing.Record) (p part) {
+	p.id = group[0].AggregateID
+	if p.at, p.err = v.remembered(ctx, p.id); p.err != nil {
+		return p
+	}
+	var next []eventsourcing.Record
+	if next, p.did, p.err = v.due(ctx, p.at.sequence, group); p.err != nil || len(next) == 0 {
+		return p
+	}
+	p.change, p.at, p.err = v.change(ctx, p.id, p.at, next)
+	return p
 }
 
 // due returns the events after a sequence number that are due because of records, all of one

@@ -85,7 +85,7 @@ func Publish(publisher ports.Publisher) Effect {
 
 // probed is an effect whose target can be asked whether it is there.
 type probed struct {
-	Effect
+	publishing
 	target ports.Probe
 }
 
@@ -93,6 +93,10 @@ type probed struct {
 func (p probed) Probe(ctx context.Context) error { return p.target.Probe(ctx) }
 
 type publishing struct{ publisher ports.Publisher }
+
+// waits says that records of different aggregates are published at the same time. So a publisher
+// sends all that is in a batch with one write, and waits once.
+func (publishing) waits() {}
 
 func (p publishing) Apply(ctx context.Context, _ []byte, records []eventsourcing.Record) (ports.Change, error) {
 	for _, r := range records {

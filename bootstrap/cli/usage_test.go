@@ -72,7 +72,7 @@ func TestSettings_messages(t *testing.T) {
 		"--store=x":                                         `--store: "x" is neither embedded nor scylla`,
 		"--sink=x":                                          `--sink: "x" is none of stdout, none, redpanda and file:PATH`,
 		"--listen=nowhere":                                  `--listen: "nowhere" is not host:port`,
-		"--lanes=0":                                         "--lanes: 0 is not 1 to 1024",
+		"--lanes=-1":                                        "--lanes: -1 is not 0 to 1024",
 		"--data=":                                           "--data: must name a directory",
 		"--consumers=x":                                     `--consumers: "x" is none of order-read-model,`,
 		"--source=redpanda":                                 "--brokers: none given",
@@ -100,13 +100,13 @@ func TestSettings_messages(t *testing.T) {
 		t.Parallel()
 		var errs bytes.Buffer
 		config := filepath.Join(t.TempDir(), "orderflow.yaml")
-		if err := os.WriteFile(config, []byte("lanes: 0\n"), 0o600); err != nil {
+		if err := os.WriteFile(config, []byte("lanes: 1025\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		status := Main(t.Context(), []string{"--config=" + config, "--data="}, Process{
 			In: strings.NewReader(""), Out: &errs, Err: &errs, Environ: []string{"ORDERFLOW_RETENTION=1ms"},
 		})
-		for _, line := range []string{config + ": lanes: 0 is not 1 to 1024\n", "ORDERFLOW_RETENTION: 1ms is less than a second\n", "--data: must name a directory\n"} {
+		for _, line := range []string{config + ": lanes: 1025 is not 0 to 1024\n", "ORDERFLOW_RETENTION: 1ms is less than a second\n", "--data: must name a directory\n"} {
 			if status != shell.ExitUsage || !strings.Contains(errs.String(), line) {
 				t.Errorf("exit status %d, no %q in:\n%s", status, line, &errs)
 			}

@@ -168,7 +168,7 @@ func startScylla(tb testing.TB, hosts []string, late bool, shown pace.ShownFunc)
 		events = lateStore{EventStore: store, bare: bareStore{store, session}, appends: new(atomic.Int64), late: s.late}
 	}
 	s.handle = handleOn(events)
-	router, err := fanout.New(fanout.Config{Lanes: bootstrap.DefaultConfig().Lanes}, s.wire(store, shown)...)
+	router, err := fanout.New(fanout.Config{Lanes: bootstrap.Config{Store: bootstrap.StoreScylla}.ViewLanes()}, s.wire(store, shown)...)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -120,8 +120,9 @@ func (s *service) wireConsumers(ctx context.Context, sink string, effects consum
 		config.Now, config.Logger, config.Beats = time.Now, slog.New(slog.DiscardHandler), s.beats
 		s.consumers = append(s.consumers, consumer.New(config))
 	}
+	decoder := eventjson.NewMemo(s.codec)
 	for _, p := range views.All() {
-		add(consumer.Config{Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table, Effect: filling.Project(p, s.codec)})
+		add(consumer.Config{Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table, Effect: filling.Project(p, decoder)})
 	}
 	if sink == sinkFile {
 		publisher, err := cloudevents.OpenFile(filepath.Join(s.config.Data, "order-events.jsonl"), cloudevents.Config{Linger: sinkLinger})
@@ -140,7 +141,7 @@ func (s *service) wireConsumers(ctx context.Context, sink string, effects consum
 	}
 	recorder := explain.NewRecorder(explain.RecorderConfig{Consumers: names, Now: time.Now})
 	var err error
-	s.router, err = fanout.New(fanout.Config{Lanes: s.config.Lanes, Middleware: fanout.Around(recorder.Consume)}, routed...)
+	s.router, err = fanout.New(fanout.Config{Lanes: s.config.ViewLanes(), Middleware: fanout.Around(recorder.Consume)}, routed...)
 	return err
 }
 

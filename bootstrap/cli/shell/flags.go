@@ -33,9 +33,9 @@ func (sh *Shell) Equip(root *cobra.Command) {
 		"how long the change feed keeps events; the event store keeps them for ever")
 	flags.StringVar(&sh.Config.Sink, "sink", sh.Config.Sink,
 		"where events are published as CloudEvents: stdout, none, redpanda or file:PATH (default file:DATA/order-events.jsonl)")
-	flags.IntVar(&sh.Config.Lanes, "lanes", sh.Config.Lanes, "orders that each consumer handles at once")
+	flags.IntVar(&sh.Config.Lanes, "lanes", sh.Config.Lanes, "batches that each consumer handles at once (default 2, and 32 on ScyllaDB)")
 	flags.IntVar(&sh.Config.PublishLanes, "publish-lanes", sh.Config.PublishLanes,
-		"orders that the publisher handles at once; batches are made of them")
+		"batches that the publisher handles at once (default 2 for a file, 256 for redpanda)")
 	flags.IntVar(&sh.Config.StateCache, "state-cache", sh.Config.StateCache,
 		"MiB of memory for the states of orders between their commands; 0 keeps none")
 	flags.IntVar(&sh.Config.SnapshotEvery, "snapshot-every", sh.Config.SnapshotEvery,
