@@ -58,6 +58,9 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 	if a.store.metrics != nil {
 		registry.MustRegister(a.store.metrics)
 	}
+	if a.store.posture != nil {
+		registry.MustRegister(metrics.Posture(a.store.posture.figures))
+	}
 	streamRoutes, err := a.streamRoutes(registry)
 	if err != nil {
 		return err
@@ -71,6 +74,7 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 		StoreID:         storeID,
 		Console:         pages,
 		Ready:           a.ready,
+		Notes:           a.notes,
 		Metrics:         metrics.Handler(registry, a.log),
 		Registerer:      registry,
 		Trace:           traceRequests(a.tracing),

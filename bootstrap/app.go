@@ -194,6 +194,9 @@ func (a *App) ready(ctx context.Context) error {
 				s.Name, a.config.Heartbeat))
 		}
 	}
+	if a.store.posture != nil {
+		errs = append(errs, a.store.posture.err())
+	}
 	if a.store.alive != nil {
 		silent = append(silent, a.store.alive())
 	}
@@ -204,6 +207,14 @@ func (a *App) ready(ctx context.Context) error {
 		}
 	}
 	return errors.Join(append(errs, silent...)...)
+}
+
+// notes returns what should be different, although the service can do its work.
+func (a *App) notes(context.Context) []string {
+	if a.store.posture == nil {
+		return nil
+	}
+	return a.store.posture.notes()
 }
 
 // Close closes what Open opened, in reverse order. It may be called twice, and after Run has

@@ -41,6 +41,8 @@ type storage struct {
 	repairer ports.ViewRepairer
 	// alive says which part of the change feed is dead. It is nil when no part can be.
 	alive func() error
+	// posture is how a keyspace in ScyllaDB is set up. It is nil for other stores.
+	posture *posture
 	// leases let one of several processes run a consumer. It is nil when there is only one process.
 	leases ports.Leases
 	// tails is the feed of live streams.
@@ -147,14 +149,16 @@ func openScylla(
 		return nil, err
 	}
 	opened = append(opened, feed)
+	setUp := &posture{look: store.Posture, log: log, now: time.Now}
 	return &storage{
 		EventStore: store, HeadScanner: store, ChangeFeed: feed, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
 		HistoryPager: store, Snapshots: store,
 		leases: store, pulse: store, tails: feed, alive: readersAlive(feed, config.Heartbeat),
 		run: []func(context.Context) error{
-			untilStopped("change feed", feed.Run), untilStopped("sweeper", store.RunSweeper),
+			untilStopped("change feed", feed.Run), untilStopped("sweeper", store.RunSweeper), setUp.run,
 		},
+		posture: setUp,
 		metrics: metrics.Feed(feed),
 		closers: opened,
 	}, nil

@@ -194,7 +194,10 @@ func TestAccess_readiness(t *testing.T) {
 	config := newShop().config()
 	config.Authenticator = doorkeeper{}
 	config.Ready = func(context.Context) error { return errors.New("the disk at /srv is full") }
-	handler := handlerOf(t, config)
+	noted := config
+	noted.Ready = nil
+	noted.Notes = func(context.Context) []string { return []string{"the disk at /srv fills up"} }
+	handler, noting := handlerOf(t, config), handlerOf(t, noted)
 	for token, told := range map[string]bool{"": false, "orders.read": false, "expired": false, "ops.read": true} {
 		r := httptest.NewRequest(http.MethodGet, "/readyz", nil)
 		if token != "" {
@@ -204,6 +207,11 @@ func TestAccess_readiness(t *testing.T) {
 		handler.ServeHTTP(answer, r)
 		if answer.Code != 503 || strings.Contains(answer.Body.String(), "/srv") != told {
 			t.Errorf("%q is told %d %s", token, answer.Code, answer.Body)
+		}
+		answer = httptest.NewRecorder()
+		noting.ServeHTTP(answer, r)
+		if answer.Code != 200 || strings.Contains(answer.Body.String(), "/srv") != told {
+			t.Errorf("%q is told of a service that is ready: %d %s", token, answer.Code, answer.Body)
 		}
 	}
 }

@@ -138,7 +138,8 @@ type routeDocument struct {
 type healthDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
-	Status string `json:"status" enum:"ok" doc:"Always ok; otherwise the answer is a problem."`
+	Status string   `json:"status" enum:"ok" doc:"Always ok; otherwise the answer is a problem."`
+	Notes  []string `json:"notes,omitempty" doc:"What should be different all the same, for those who may see it."`
 }
 
 func index(storeID uuid.UUID, operations []endpoint.Operation) indexDocument {
@@ -231,7 +232,11 @@ func (s self) ready(c *endpoint.Call) (endpoint.Reply, error) {
 		p := endpoint.NewProblem(http.StatusServiceUnavailable, codeNotReady, detail)
 		return endpoint.Reply{}, p.Because(slog.LevelDebug, err)
 	}
-	return endpoint.Reply{Body: healthDocument{Status: "ok"}}, nil
+	document := healthDocument{Status: "ok"}
+	if c.Allows(ports.ScopeOpsRead) {
+		document.Notes = s.config.Notes(c.Context())
+	}
+	return endpoint.Reply{Body: document}, nil
 }
 
 // always is the readiness check of a service without one.

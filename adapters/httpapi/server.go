@@ -34,6 +34,9 @@ type Config struct {
 	// Ready is called by /readyz. Its error says what is wrong, and is shown. Default: always
 	// ready.
 	Ready func(context.Context) error
+	// Notes is called by /readyz of a service that is ready. It returns what should be different
+	// all the same. Default: nothing.
+	Notes func(context.Context) []string
 	// Metrics serves /metrics. Default: there is no such route.
 	Metrics http.Handler
 	// Authenticator tells who a client is, and so what it may do. Default: everybody may do
@@ -75,6 +78,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Ready == nil {
 		c.Ready = always
+	}
+	if c.Notes == nil {
+		c.Notes = func(context.Context) []string { return nil }
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

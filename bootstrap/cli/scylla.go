@@ -47,12 +47,23 @@ works and the others wait. It never drops anything.`,
 
 func (sh tools) printSchema(status scylla.SchemaStatus) error {
 	fmt.Fprintf(sh.Out, "keyspace %s on version %s\n", status.Keyspace, status.ServerVersion)
+	if status.Exists {
+		kind := map[bool]string{true: "tablets", false: "vnodes"}[status.Posture.Tablets]
+		fmt.Fprintf(sh.Out, "  %s, which cannot be changed later; %d streams of changes, kept for %s\n",
+			kind, status.Posture.Streams, status.Posture.LogTTL)
+	}
 	for _, part := range []struct {
 		what  string
 		names []string
 	}{{"applied", status.Applied}, {"pending", status.Pending}, {"changed", status.Changed}, {"unknown", status.Unknown}} {
 		for _, name := range part.names {
 			fmt.Fprintf(sh.Out, "  %s  %s\n", part.what, name)
+		}
+	}
+	for _, f := range status.Posture.Findings {
+		fmt.Fprintf(sh.Out, "  %s  %s: %s\n", f.Severity, f.Code, f.Meaning)
+		if f.Mend != "" {
+			fmt.Fprintf(sh.Out, "    to mend it: %s\n", f.Mend)
 		}
 	}
 	if err := status.Check(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -53,5 +54,28 @@ func TestMetrics_oneThatFailsHidesNoOther(t *testing.T) {
 				t.Error("nothing tells that something is missing")
 			}
 		})
+	}
+}
+
+func TestPosture_oneFigureForEachFinding(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(metrics.Posture(func() ([]metrics.Finding, time.Time) {
+		return []metrics.Finding{
+			{Code: "replication-low", Severity: "warning"},
+			{Code: "replication-low", Severity: "warning"},
+			{Code: "cdc-off", Severity: "fatal"},
+		}, time.Unix(5, 0)
+	}))
+	answer := httptest.NewRecorder()
+	metrics.Handler(registry, slog.New(slog.DiscardHandler)).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for _, want := range []string{
+		`orderflow_scylla_finding{code="replication-low",severity="warning"} 1`,
+		`orderflow_scylla_finding{code="cdc-off",severity="fatal"} 1`,
+		`orderflow_scylla_posture_checked_seconds 5`,
+	} {
+		if !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("no %s in:\n%s", want, answer.Body)
+		}
 	}
 }

@@ -64,8 +64,18 @@ func sameServiceOnScylla(t *testing.T, nodes []string) {
 		}
 	}
 
+	if out, status := tool(t, with("schema", "status")...); status != 0 || !strings.Contains(out, "replication-low") {
+		t.Errorf("schema status with one copy: exit status %d\n%s", status, out)
+	}
+
 	data := t.TempDir()
 	s := start(t, data, flags...)
+	if answer := s.call(t, http.StatusOK, "GET", "/readyz", ""); !strings.Contains(answer.text, "replication-low") {
+		t.Errorf("the service says of one copy: %s", answer.text)
+	}
+	if answer := s.call(t, http.StatusOK, "GET", "/metrics", ""); !strings.Contains(answer.text, `orderflow_scylla_finding{code="replication-low"`) {
+		t.Error("no metric of one copy")
+	}
 	if out, status := tool(t, "demo", "--orders=30", "--seed=1", "--url="+s.url); status != 0 {
 		t.Fatalf("demo: exit status %d\n%s", status, out)
 	}
