@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,7 +27,7 @@ import (
 
 // wireServer puts the API in front of the store. The routes of another aggregate type are one more
 // resource.
-func (a *App) wireServer(ctx context.Context) (err error) {
+func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 	var storeID uuid.UUID
 	if !a.config.Passive { // otherwise a store without an id would get one
 		if storeID, err = a.store.StoreID(ctx); err != nil { // nothing depends on it here
@@ -42,7 +43,7 @@ func (a *App) wireServer(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	operatorRoutes, err := a.operatorRoutes(names, explainer)
+	operatorRoutes, err := a.operatorRoutes(names, explainer, a.system(storeID, env.Settings))
 	if err != nil {
 		return err
 	}
@@ -106,7 +107,9 @@ func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) 
 	})
 }
 
-func (a *App) operatorRoutes(consumers []string, explainer ports.Explainer) (endpoint.Resource, error) {
+func (a *App) operatorRoutes(
+	consumers []string, explainer ports.Explainer, system *opsapi.System,
+) (endpoint.Resource, error) {
 	store, projections := a.store, views.All()
 	verification := a.verification(a.consumers, projections...)
 	verification.Others = consumers[len(projections):]
@@ -129,6 +132,19 @@ func (a *App) operatorRoutes(consumers []string, explainer ports.Explainer) (end
 		TopicVerifier: topic,
 		AsyncAPI:      redpanda.AsyncAPI(),
 		Explainer:     explainer,
+		System:        system,
 		Now:           time.Now,
 	})
+}
+
+// system returns what the process tells about itself.
+func (a *App) system(storeID uuid.UUID, settings []Setting) *opsapi.System {
+	place := a.config.Data
+	if a.config.Store == StoreScylla {
+		place = "keyspace " + a.config.Scylla.Keyspace + " on " + strings.Join(a.config.Scylla.Hosts, ", ")
+	}
+	return &opsapi.System{
+		Version: Version(), StartedAt: time.Now(), Store: string(a.config.Store), Place: place, StoreID: storeID,
+		Ready: a.ready, Settings: settings,
+	}
 }

@@ -19,6 +19,7 @@ import (
 	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/httpapi"
+	"orderflow/adapters/httpapi/opsapi"
 	"orderflow/adapters/tracing"
 	"orderflow/application/command"
 	"orderflow/application/consumers"
@@ -34,11 +35,16 @@ type Environment struct {
 	Logger *slog.Logger
 	// Stdout is where --sink=stdout writes.
 	Stdout io.Writer
+	// Settings are shown by the API. Secrets in them are masked.
+	Settings []Setting
 
 	// around, when set, changes the store before anything is connected to it. Tests use it to
 	// inject faults.
 	around func(*storage)
 }
+
+// Setting is a setting of the process, with where its value comes from; see [opsapi.Setting].
+type Setting = opsapi.Setting
 
 // App is the whole service.
 type App struct {
@@ -107,7 +113,7 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	if err := a.wireConsumers(ctx, env); err != nil {
 		return nil, err
 	}
-	return a, a.wireServer(ctx)
+	return a, a.wireServer(ctx, env)
 }
 
 // listenError says what is wrong with the address of the API.

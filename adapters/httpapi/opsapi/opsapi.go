@@ -46,6 +46,8 @@ type Config struct {
 	// AsyncAPI is the document behind /asyncapi.yaml, which describes the messages that are
 	// published. Default: there is no such route.
 	AsyncAPI []byte
+	// System is behind /v1/system. Default: there is no such route.
+	System *System
 	// Now is the clock, for requests about the present.
 	Now func() time.Time
 }
@@ -74,7 +76,7 @@ func New(config Config) (endpoint.Resource, error) {
 	}}}
 	resource.Operations = append(resource.Operations, r.consumers())
 	for _, some := range [][]endpoint.Operation{
-		r.management(), r.rebuilds(), r.parked(), r.skips(), r.looks(), r.verification(), r.topic(),
+		r.management(), r.rebuilds(), r.parked(), r.skips(), r.looks(), r.verification(), r.topic(), r.system(),
 	} {
 		resource.Operations = append(resource.Operations, some...)
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"orderflow/bootstrap"
 	"orderflow/bootstrap/cli/settings"
@@ -41,7 +43,9 @@ func (sh *Shell) Serve(cmd *cobra.Command, _ []string) (err error) {
 	if err := sh.Config.Validate(); err != nil {
 		return &UsageError{Err: err}
 	}
-	app, err := bootstrap.Open(cmd.Context(), sh.Config, bootstrap.Environment{Logger: logger, Stdout: sh.stdout})
+	app, err := bootstrap.Open(cmd.Context(), sh.Config, bootstrap.Environment{
+		Logger: logger, Stdout: sh.stdout, Settings: sh.settings(cmd),
+	})
 	if err != nil {
 		return err
 	}
@@ -54,6 +58,31 @@ func (sh *Shell) Serve(cmd *cobra.Command, _ []string) (err error) {
 		append(sh.where(), "started_in", since(began))...)...)
 	return sh.run(cmd, app, logger)
 }
+
+// settings returns the settings of the service, with where their values come from.
+func (sh *Shell) settings(cmd *cobra.Command) []bootstrap.Setting {
+	var all []bootstrap.Setting
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		if flag.Name == "help" || flag.Name == "version" || flag.Name == helpAllFlag || flag.Name == "url" {
+			return
+		}
+		one := bootstrap.Setting{Name: flag.Name, Value: flag.Value.String()}
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			one.Value = strings.Join(list.GetSlice(), ",")
+		}
+		if flag.Changed {
+			one.Source = sh.origins.Of(flag.Name)
+		}
+		if strings.Contains(flag.Name, "password") && one.Value != "" {
+			one.Value = masked
+		}
+		all = append(all, one)
+	})
+	return all
+}
+
+// masked stands for the value of a secret.
+const masked = "••••••"
 
 // where names the store for the log.
 func (sh *Shell) where() []any {
