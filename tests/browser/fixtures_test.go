@@ -53,3 +53,8 @@ const parkedOne = `{"parked": {"aggregate_id": "ORDER", "aggregate_type": "order
  "event_version": 1, "created_at": "2026-03-01T11:59:00.000Z"},
 {"aggregate_type": "order", "sequence_number": 3, "event_id": "0195f3a0-0000-7000-8000-0000000000e3", "event_type": "order.confirmed",
  "event_version": 1, "created_at": "2026-03-01T12:01:00.000Z"}]}`
+
+const topicWithFindings = `{"report": {"orders": 40, "unjudged": 1, "messages": 120, "expired": 0, "doubled": 3, "missing": 1,
+"out_of_order": 0, "unknown": 0, "scattered": 0,
+"shown": [{"kind": "missing", "aggregate_id": "0195f3a0-0000-7000-8000-000000000001", "sequence_number": 2,
+"detail": "partition 3: event 2 has no message"}]}}`

@@ -12,6 +12,8 @@ import {orders} from './orders.js';
 import {consumers as consumersPage} from './consumers.js';
 import {consumer} from './consumer.js';
 import {parked} from './parked.js';
+import {verify} from './verify.js';
+import {system} from './system.js';
 
 const routes = [
   {path: '/ui/', name: 'Flow', key: 'f', page: flow},
@@ -21,6 +23,8 @@ const routes = [
   {path: '/ui/consumers', name: 'Consumers', key: 'c', page: consumersPage},
   {path: '/ui/consumers/{name}', name: 'Consumers', page: consumer},
   {path: '/ui/parked', name: 'Parked', key: 'p', page: parked},
+  {path: '/ui/verify', name: 'Verify', key: 'v', page: verify},
+  {path: '/ui/system', name: 'System', key: 's', page: system},
 ];
 
 const root = document.getElementById('app');

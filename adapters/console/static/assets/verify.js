@@ -1,0 +1,195 @@
+// The Verify page: does every view equal the fold of its events, and does the topic hold what the
+// event store holds?
+
+import {h} from './html.js';
+import {lines, post} from './api.js';
+import {count, duration} from './format.js';
+import {commandLine, confirmDialog, id, problem, when} from './parts.js';
+import {differences} from './consumer.js';
+
+/** What was found stays while the console is open, with its time. */
+const runs = {};
+
+export function verify(place) {
+  let timer;
+
+  // A comparison takes as long as there is data. It is shown for how long it has run, and can be
+  // ended.
+  async function run(name, work) {
+    const abort = new AbortController();
+    runs[name] = {began: Date.now(), abort};
+    timer ??= setInterval(place.changed, 500);
+    place.changed();
+    const mine = runs[name];
+    try {
+      mine.report = await work(abort.signal, mine);
+    } catch (p) {
+      mine.problem = abort.signal.aborted ? {message: 'It was ended here. Nothing was changed.'} : p;
+    }
+    mine.ended = Date.now();
+    place.changed();
+  }
+
+  const compare = () =>
+    run('views', (signal) => post('/v1/verify?patience=10s', undefined, {signal, deadline: 0}));
+
+  async function repair() {
+    const answer = await confirmDialog({
+      title: 'Repair what differs',
+      typed: 'repair',
+      act: 'Repair',
+      consequence:
+        'Every view is compared with the fold of its events. What is behind or wrong is written again. ' +
+        'Histories are never changed.',
+      line: 'verify --repair',
+    });
+    if (answer)
+      await run('views', (signal) =>
+        post('/v1/verify/repair?patience=10s', undefined, {signal, deadline: 0}),
+      );
+  }
+
+  const audit = () =>
+    run('topic', async (signal, mine) => {
+      let report;
+      await lines(
+        '/v1/verify/topic?patience=10s',
+        (line) => {
+          if (line.progress) mine.progress = line.progress;
+          if (line.problem)
+            throw Object.assign(new Error(line.problem.detail), {
+              code: line.problem.code,
+              status: line.problem.status,
+            });
+          if (line.report) report = line.report;
+          place.changed();
+        },
+        {signal},
+      );
+      return report;
+    });
+
+  return {
+    title: 'Verify',
+    leave: () => clearInterval(timer),
+    view: () => [
+      h('h1', 'Verify'),
+      h(
+        'section.panel.verify',
+        {'aria-label': 'Views'},
+        h('h2', 'Views'),
+        h(
+          'p.note',
+          'All that is stored is read, while events are written. A difference counts if it is still there after 10 s.',
+        ),
+        controls(
+          runs.views,
+          [
+            ['Verify', compare, 'primary'],
+            ['Repair …', repair],
+          ],
+          'verify',
+        ),
+        outcome(runs.views, (report) => differences(report)),
+      ),
+      h(
+        'section.panel.verify',
+        {'aria-label': 'Topic'},
+        h('h2', 'Topic'),
+        h(
+          'p.note',
+          'The topic is read and compared with the event store: what is missing, out of order or unknown.',
+        ),
+        controls(runs.topic, [['Verify the topic', audit, 'primary']], 'verify topic'),
+        outcome(runs.topic, topicReport),
+      ),
+    ],
+  };
+}
+
+function controls(state, buttons, line) {
+  const running = state && !state.ended;
+  return [
+    h(
+      'div.actions',
+      buttons.map(([label, act, kind]) =>
+        h('button', {key: label, type: 'button', class: kind ?? '', disabled: running, onclick: act}, label),
+      ),
+      running && h('button', {type: 'button', onclick: () => state.abort.abort()}, 'End it'),
+    ),
+    commandLine(line),
+  ];
+}
+
+function outcome(state, show) {
+  if (!state) return h('p.note', 'It has not run since this page was loaded.');
+  if (!state.ended) {
+    const {progress} = state;
+    return h(
+      'div',
+      {role: 'status'},
+      h('p', `Comparing for ${duration((Date.now() - state.began) / 1000)}. You can end it.`),
+      progress &&
+        h(
+          'div.progress',
+          h('progress', {max: Math.max(1, progress.total), value: progress.read, 'aria-label': 'Progress'}),
+          h('span.num', `${count(progress.read)} of ${count(progress.total)} offsets`),
+        ),
+    );
+  }
+  return [
+    h('p.note', 'Ended ', when(state.ended), ` after ${duration((state.ended - state.began) / 1000)}.`),
+    state.problem ? problem(state.problem) : show(state.report),
+  ];
+}
+
+const TOPIC = [
+  ['missing', 'Missing', 'events without a message', true],
+  ['out_of_order', 'Out of order', 'events whose message comes before that of their predecessor', true],
+  ['unknown', 'Unknown', 'messages that are no event of the store', true],
+  ['scattered', 'Scattered', 'messages in another partition than the first one of their order', true],
+  ['doubled', 'Doubled', 'messages that came again; no fault, as delivery is at least once'],
+  ['messages', 'Messages', 'were read'],
+  ['orders', 'Orders', 'were compared'],
+  ['unjudged', 'Not judged', 'orders of which the topic holds nothing any more'],
+  ['expired', 'Expired', 'offsets that the topic no longer holds'],
+];
+
+function topicReport(report) {
+  return [
+    h(
+      'table.narrow',
+      h(
+        'tbody',
+        TOPIC.map(([name, label, text, bad]) =>
+          h(
+            'tr',
+            {key: name},
+            h('th', label),
+            h('td.num', {class: bad && report[name] > 0 ? 'bad-text' : ''}, count(report[name])),
+            h('td.note', text),
+          ),
+        ),
+      ),
+    ),
+    report.shown?.length > 0 &&
+      h(
+        'div.scroll-x',
+        h(
+          'table.differences',
+          h(
+            'tbody',
+            report.shown.map((f, i) =>
+              h(
+                'tr',
+                {key: i},
+                h('td', f.kind),
+                h('td', f.aggregate_id ? id(f.aggregate_id, `/ui/orders/${f.aggregate_id}`) : '–'),
+                h('td', f.detail),
+              ),
+            ),
+          ),
+        ),
+      ),
+  ];
+}
