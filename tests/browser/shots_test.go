@@ -2,8 +2,10 @@ package browser_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,6 +14,9 @@ import (
 
 // lookFor is how long the Flow page is looked at before its picture, so that its lines have a past.
 const lookFor = 6 * time.Second
+
+// followLink goes to another view without a new load, so that the page keeps what it has seen.
+const followLink = `((path) => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); scrollTo(0, 0); })`
 
 // TestScreenshots writes a picture of every view into the folder that BROWSER_SHOTS names: in three
 // widths and both themes, of a service that is empty, busy and failing.
@@ -42,12 +47,12 @@ func TestScreenshots(t *testing.T) {
 				b := open(t, base, "/ui/", look)
 				b.await("some history", `document.querySelectorAll('.box').length >= 5`)
 				b.do(chromedp.Sleep(lookFor))
-				for name, path := range views(order) {
-					if name != "flow" { // the first one keeps what it has seen
-						b.visit(path)
-						b.await("the page", `document.querySelector('h1')`)
-						b.do(chromedp.Sleep(lookFor / 4))
-					}
+				all := views(order)
+				for _, name := range slices.Sorted(maps.Keys(all)) {
+					b.await("the frame", `document.querySelector('.brand')`)
+					eval[any](b, followLink+"("+quoted(all[name])+")")
+					b.await("the page", `document.querySelector('h1') && !document.querySelector('.waiting')`)
+					b.do(chromedp.Sleep(lookFor / 4))
 					picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 					if err != nil {
 						t.Fatal(err)

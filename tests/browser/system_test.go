@@ -22,7 +22,8 @@ func TestVerify_runsAndShowsDifferences(t *testing.T) {
 	p.answer("POST /v1/verify/topic", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		for _, line := range []string{`{"progress": {"read": 10, "total": 40}}`, topicWithFindings} {
-			_, _ = w.Write([]byte(strings.ReplaceAll(line, "\n", " ") + "\n")) // the page may have left
+			// the page may have left
+			_, _ = w.Write([]byte(strings.ReplaceAll(line, "\n", " ") + "\n"))
 			_ = http.NewResponseController(w).Flush()
 		}
 	})

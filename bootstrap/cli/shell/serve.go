@@ -70,6 +70,9 @@ func (sh *Shell) settings(cmd *cobra.Command) []bootstrap.Setting {
 		if list, ok := flag.Value.(pflag.SliceValue); ok {
 			one.Value = strings.Join(list.GetSlice(), ",")
 		}
+		if one.Value == "[]" { // an empty map
+			one.Value = ""
+		}
 		if flag.Changed {
 			one.Source = sh.origins.Of(flag.Name)
 		}

@@ -116,10 +116,9 @@ export function events(place) {
         h(
           'div.split',
           {class: chosen ? 'open' : ''},
-          h(
-            'div.panel.tail',
-            kept.length === 0 ? nothing(place, filter, live) : table(kept, shown, chosen, select),
-          ),
+          kept.length === 0
+            ? nothing(place, filter, live)
+            : h('div.panel.tail', table(kept, shown, chosen, select)),
           chosen && detail(chosen, () => select(undefined)),
         ),
         kept.length > shown &&

@@ -199,8 +199,11 @@ function timeline(events, at, goTo) {
             'button',
             {type: 'button', onclick: () => goTo(event.sequence_number)},
             h('span.no', event.sequence_number),
-            h('span.fact', typeName(event.event_type), h('span.what', summary(event.event_type, event.data))),
-            h('span.at', {title: exact(event.created_at)}, when(event.created_at)),
+            h(
+              'span.fact',
+              typeName(event.event_type),
+              h('span.what', when(event.created_at), ' · ', summary(event.event_type, event.data)),
+            ),
           ),
         ),
       ];

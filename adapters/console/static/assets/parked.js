@@ -176,8 +176,8 @@ function group(g, {opened, busy, result: outcome, open, act, place}) {
     h(
       'div.actions',
       button('Retry one', 1, 1),
-      button('Retry ten', 10, 2),
-      button(`Retry all ${count(g.aggregates)}`, undefined, 2),
+      g.aggregates > 10 && button('Retry ten', 10, 2),
+      g.aggregates > 1 && button(`Retry all ${count(g.aggregates)}`, undefined, 2),
       h(
         'button',
         {type: 'button', 'aria-expanded': String(Boolean(opened)), onclick: () => open(key)},

@@ -27,7 +27,7 @@ export function waterfall(event, age) {
       'p.note',
       'Committed ',
       h('time', exact(event.created_at)),
-      '. The bar shows the way to the consumer, then the work of the consumer.',
+      '. The time from there to the end of the work: the thin line is the way, the bar the work.',
     ),
     h(
       'ol.waterfall',
@@ -50,7 +50,7 @@ export function waterfall(event, age) {
             'span.told',
             known && [
               h('strong', duration(Math.max(0, row.done))),
-              h('span.dim', ` after the commit, ${duration(Math.max(0, row.done - seen))} of work`),
+              h('span.dim', `, work ${duration(Math.max(0, row.done - seen))}`),
             ],
             !known &&
               h(
