@@ -52,7 +52,7 @@ func TestScreenshots(t *testing.T) {
 					b.await("the frame", `document.querySelector('.brand')`)
 					eval[any](b, followLink+"("+quoted(all[name])+")")
 					b.await("the page", `document.querySelector('h1') && !document.querySelector('.waiting')`)
-					b.do(chromedp.Sleep(lookFor / 4))
+					b.do(chromedp.Sleep(lookFor / 12))
 					picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 					if err != nil {
 						t.Fatal(err)
