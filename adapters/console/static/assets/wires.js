@@ -170,6 +170,7 @@ function way(from, to) {
 function cut(d) {
   const path = document.createElementNS(SVG, 'path');
   path.setAttribute('d', d);
-  const p = path.getPointAtLength(path.getTotalLength() * 0.6);
+  const length = path.getTotalLength();
+  const p = path.getPointAtLength(length - Math.min(18, length / 2));
   return h('svg:path.cut-mark', {d: `M${p.x - 6} ${p.y - 6}l12 12m0 -12l-12 12`});
 }
