@@ -92,7 +92,7 @@ func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) 
 	commands := orders.NewCommands(orderjson.New(),
 		command.Config{
 			Store: a.tracing.Store(store), Now: time.Now, NewID: newID, Cache: a.states, Exclusive: store.exclusive,
-			Pages: a.tracing.Pages(store), Snapshots: a.snapshots.Shelf(command.SnapshotName),
+			MaxEvents: a.config.MaxEvents, Pages: a.tracing.Pages(store), Snapshots: a.snapshots.Shelf(command.SnapshotName),
 		})
 	return orderapi.New(orderapi.Config{
 		Commands: tracing.Commands(a.tracing, commands),

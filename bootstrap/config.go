@@ -55,6 +55,8 @@ type Config struct {
 	// SnapshotEvery is the number of events between two snapshots of an order. 0 writes and reads
 	// none.
 	SnapshotEvery int
+	// MaxEvents is the highest number of events of an order. 0 means that there is no such number.
+	MaxEvents int
 	// PublishFrom says what a publisher sends to a target to which it has never published.
 	PublishFrom PublishFrom
 	// ReconcileEvery is the time between two background checks of all aggregates. ReconcileRate is
@@ -101,6 +103,7 @@ func DefaultConfig() Config {
 		Retention:       24 * time.Hour,
 		StateCache:      64,
 		SnapshotEvery:   200,
+		MaxEvents:       100_000,
 		Heartbeat:       2 * time.Second,
 		RollbackGrace:   time.Hour,
 		PublishFrom:     PublishFromBeginning,
@@ -218,6 +221,9 @@ func (c Config) Validate() error {
 	}
 	if c.SnapshotEvery != 0 && (c.SnapshotEvery < 50 || c.SnapshotEvery > 1_000_000) {
 		bad("snapshot-every", "%d is neither 0 nor 50 to 1000000", c.SnapshotEvery)
+	}
+	if c.MaxEvents < 0 {
+		bad("max-events-per-order", "%d is negative", c.MaxEvents)
 	}
 	if c.PublishFrom != PublishFromBeginning && c.PublishFrom != PublishFromNow {
 		bad("publish-from", "%q is neither %s nor %s", c.PublishFrom, PublishFromBeginning, PublishFromNow)

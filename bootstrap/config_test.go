@@ -28,6 +28,7 @@ func TestConfig_Validate(t *testing.T) {
 		"too many lanes":         {func(c *Config) { c.Lanes = 1025 }, "lanes: 1025"},
 		"no lanes to publish":    {func(c *Config) { c.PublishLanes = -1 }, "publish-lanes: -1"},
 		"too many snapshots":     {func(c *Config) { c.SnapshotEvery = 10 }, "snapshot-every: 10"},
+		"less than no events":    {func(c *Config) { c.MaxEvents = -1 }, "max-events-per-order: -1"},
 		"less than no cache":     {func(c *Config) { c.StateCache = -1 }, "state-cache: -1"},
 		"no time to stop":        {func(c *Config) { c.ShutdownTimeout = 0 }, "shutdown-timeout:"},
 		"an unknown sink":        {func(c *Config) { c.Sink = "pigeon" }, `sink: "pigeon"`},

@@ -58,6 +58,9 @@ type Config struct {
 	// Exclusive says that nobody appends to the store besides the handlers that share Cache. Then a
 	// state in the cache is the newest one, and is not read again before a command is refused.
 	Exclusive bool
+	// MaxEvents is the highest number of events of an aggregate. A command that would exceed it is
+	// refused. 0 means that there is no such number.
+	MaxEvents int
 	// Pages reads long histories in parts. Nil reads each at once.
 	Pages ports.HistoryPager
 	// Snapshots shorten the first read of a long history. They are those of [Aggregate].Snapshot,

@@ -142,6 +142,8 @@ func (t *turn[C, S, E]) decide(ctx context.Context) ([]E, answered[E]) {
 		return nil, func() (ports.CommandResult[E], error) {
 			return ports.CommandResult[E]{AggregateID: t.cause.AggregateID, SequenceNumber: head}, nil
 		}
+	case t.config.MaxEvents > 0 && head+uint64(len(events)) > uint64(t.config.MaxEvents):
+		return fail(&HistoryFullError{AggregateType: t.aggregate.Type, AggregateID: t.cause.AggregateID, Max: t.config.MaxEvents})
 	default:
 		return events, nil
 	}

@@ -40,6 +40,8 @@ func (sh *Shell) Equip(root *cobra.Command) {
 		"MiB of memory for the states of orders between their commands; 0 keeps none")
 	flags.IntVar(&sh.Config.SnapshotEvery, "snapshot-every", sh.Config.SnapshotEvery,
 		"events between two snapshots of an order; shorter histories have none, and 0 keeps none")
+	flags.IntVar(&sh.Config.MaxEvents, "max-events-per-order", sh.Config.MaxEvents,
+		"events that an order may have; its commands are refused beyond that, and 0 sets no bound")
 	flags.StringSliceVar(&sh.Config.Consumers, "consumers", nil, "consumers that may run in this process (default all)")
 	flags.StringVar((*string)(&sh.Config.PublishFrom), "publish-from", string(sh.Config.PublishFrom),
 		"what a new target of the publisher gets: beginning (every event) or now (new events)")

@@ -42,6 +42,7 @@ func (sh *Shell) Remembered() settings.Rules {
 		"publish-lanes":            tuning,
 		"publish-from":             tuning,
 		"state-cache":              tuning,
+		"max-events-per-order":     tuning,
 		"snapshot-every":           tuning,
 		"reconcile-every":          tuning,
 		"reconcile-rate":           tuning,
