@@ -68,9 +68,17 @@ type AggregateQueries interface {
 	// the result is never stale. It returns ErrNotFound when the aggregate did not exist at that
 	// moment, and a *BeyondHeadError when it does not have that many events yet.
 	RowAt(ctx context.Context, aggregateID uuid.UUID, moment Moment) (projection.Row, error)
-	// Events returns the whole history of an aggregate, oldest event first. It returns ErrNotFound
-	// when there is none.
-	Events(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Envelope[any], error)
+	// Events returns at most limit events after a sequence number, oldest event first. It may
+	// return fewer, so that large events do not need much memory. It returns ErrNotFound when the
+	// aggregate has no events at all.
+	Events(ctx context.Context, aggregateID uuid.UUID, after uint64, limit int) (EventPage, error)
+}
+
+// EventPage is a part of a history.
+type EventPage struct {
+	Events []eventsourcing.Envelope[any]
+	// More says that there are events after these.
+	More bool
 }
 
 // Moment selects a past state of an aggregate. When SequenceNumber is above 0, it is the state

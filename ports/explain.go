@@ -10,11 +10,11 @@ import (
 // Explainer reports what each consumer has done with every event of an aggregate. Inbound adapters
 // such as HTTP call it.
 type Explainer interface {
-	// Explain returns the whole history of an aggregate, oldest event first, with what each
-	// consumer has done with it. The consumer's view reports whether an event was applied. The
-	// times come from the memory of this process, which holds the newest events only. It returns
-	// ErrNotFound when there is no such aggregate.
-	Explain(ctx context.Context, aggregateID uuid.UUID) (Explanation, error)
+	// Explain returns at most limit events after a sequence number, oldest event first, with what
+	// each consumer has done with them. The consumer's view reports whether an event was applied.
+	// The times come from the memory of this process, which holds the newest events only. It
+	// returns ErrNotFound when there is no such aggregate.
+	Explain(ctx context.Context, aggregateID uuid.UUID, after uint64, limit int) (Explanation, error)
 }
 
 // Explanation is the history of an aggregate with the work of its consumers.
@@ -22,6 +22,8 @@ type Explanation struct {
 	AggregateID   uuid.UUID
 	AggregateType string
 	Events        []ExplainedEvent
+	// More says that there are events after these.
+	More bool
 }
 
 // ExplainedEvent is one event with the work of its consumers. Times are UTC.

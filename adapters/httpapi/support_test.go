@@ -152,16 +152,25 @@ func (s *shop) row(id uuid.UUID, when func(projection.Event) bool) (projection.R
 	return step.Put[0], nil
 }
 
-func (s *shop) Events(ctx context.Context, id uuid.UUID) ([]projection.Event, error) {
+func (s *shop) Events(ctx context.Context, id uuid.UUID, after uint64, limit int) (ports.EventPage, error) {
 	if s.events != nil {
-		return s.events(ctx, id)
+		all, err := s.events(ctx, id)
+		part, more := partOf(all, after, limit)
+		return ports.EventPage{Events: part, More: more}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.history[id]) == 0 {
-		return nil, fmt.Errorf("order %s: %w", id, ports.ErrNotFound)
+		return ports.EventPage{}, fmt.Errorf("order %s: %w", id, ports.ErrNotFound)
 	}
-	return eventsourcing.UntypedAll(s.history[id]), nil
+	part, more := partOf(eventsourcing.UntypedAll(s.history[id]), after, limit)
+	return ports.EventPage{Events: part, More: more}, nil
+}
+
+// partOf returns at most limit entries after a number of them, and whether there are more.
+func partOf[T any](all []T, after uint64, limit int) (part []T, more bool) {
+	part = all[min(after, uint64(len(all))):]
+	return part[:min(limit, len(part))], len(part) > limit
 }
 
 func (s *shop) Await(ctx context.Context, table string, id uuid.UUID, sequence uint64, wait time.Duration) error {
@@ -231,9 +240,11 @@ func (s *shop) Repair(ctx context.Context, patience time.Duration) (ports.Verify
 	return ports.VerifyReport{}, nil
 }
 
-func (s *shop) Explain(ctx context.Context, id uuid.UUID) (ports.Explanation, error) {
+func (s *shop) Explain(ctx context.Context, id uuid.UUID, after uint64, limit int) (ports.Explanation, error) {
 	if s.explain != nil {
-		return s.explain(ctx, id)
+		explanation, err := s.explain(ctx, id)
+		explanation.Events, explanation.More = partOf(explanation.Events, after, limit)
+		return explanation, err
 	}
 	return ports.Explanation{}, fmt.Errorf("explain order %s: %w", id, ports.ErrNotFound)
 }

@@ -52,7 +52,7 @@ func ExampleExplainer_Explain() {
 		fmt.Println(err)
 	}
 
-	explanation, err := explainer.Explain(ctx, id)
+	explanation, err := explainer.Explain(ctx, id, 0, 1_000)
 	if err != nil {
 		fmt.Println(err)
 	}

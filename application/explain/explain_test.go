@@ -139,7 +139,7 @@ func (f *fixture) consume(consumer string, record eventsourcing.Record, takes ti
 // of returns what the consumers have done with the events of an order.
 func (f *fixture) of(id uuid.UUID) [][]ports.ExplainedConsumer {
 	f.t.Helper()
-	explanation, err := f.explainer.Explain(f.t.Context(), id)
+	explanation, err := f.explainer.Explain(f.t.Context(), id, 0, 1_000)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestExplain_tellsTheWayOfAnEvent(t *testing.T) {
 	f.consume("broker", record, 5*time.Millisecond)
 	f.recorder.Published("broker", record, 1, 99) // published again: the first offset counts
 
-	got, err := f.explainer.Explain(t.Context(), id)
+	got, err := f.explainer.Explain(t.Context(), id, 0, 1_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func TestExplain_traceID(t *testing.T) {
 	for _, parent := range []string{"", "x", "00-short-00f067aa0ba902b7-01", strings.Repeat("-", 60)} {
 		f.append(id, map[string]string{"traceparent": parent})
 	}
-	explanation, err := f.explainer.Explain(t.Context(), id)
+	explanation, err := f.explainer.Explain(t.Context(), id, 0, 1_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,7 +318,7 @@ func TestExplain_errors(t *testing.T) {
 
 	t.Run("an unknown order is not found", func(t *testing.T) {
 		t.Parallel()
-		if _, err := setup(t, 0).explainer.Explain(t.Context(), uuid.New()); !errors.Is(err, ports.ErrNotFound) {
+		if _, err := setup(t, 0).explainer.Explain(t.Context(), uuid.New(), 0, 1_000); !errors.Is(err, ports.ErrNotFound) {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -330,7 +330,7 @@ func TestExplain_errors(t *testing.T) {
 		if err := f.store.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.explainer.Explain(t.Context(), id); !errors.Is(err, ports.ErrClosed) {
+		if _, err := f.explainer.Explain(t.Context(), id, 0, 1_000); !errors.Is(err, ports.ErrClosed) {
 			t.Errorf("error %v", err)
 		}
 	})

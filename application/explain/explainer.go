@@ -14,7 +14,7 @@ import (
 
 // Config is what an [Explainer] needs. Fields without a stated default are required.
 type Config struct {
-	Store ports.EventStore
+	Store ports.HistoryPager
 	Views ports.ViewStore
 	// Consumers are the names of all consumers, in the order in which they are shown.
 	Consumers []string
@@ -38,16 +38,17 @@ var _ ports.Explainer = (*Explainer)(nil)
 func New(config Config) *Explainer { return &Explainer{config: config} }
 
 // Explain implements ports.Explainer.
-func (e *Explainer) Explain(ctx context.Context, aggregateID uuid.UUID) (ports.Explanation, error) {
-	history, err := e.config.Store.Load(ctx, aggregateID, 0)
+func (e *Explainer) Explain(
+	ctx context.Context, aggregateID uuid.UUID, after uint64, limit int,
+) (ports.Explanation, error) {
+	history, aggregateType, err := e.history(ctx, aggregateID, after, limit+1)
 	if err != nil {
 		return ports.Explanation{}, fmt.Errorf("explain aggregate %s: %w", aggregateID, err)
 	}
-	if len(history) == 0 {
-		return ports.Explanation{}, fmt.Errorf("explain aggregate %s: %w", aggregateID, ports.ErrNotFound)
-	}
+	more := len(history) > limit
+	history = history[:min(limit, len(history))]
 	explanation := ports.Explanation{
-		AggregateID: aggregateID, AggregateType: history[0].AggregateType,
+		AggregateID: aggregateID, AggregateType: aggregateType, More: more,
 		Events: make([]ports.ExplainedEvent, len(history)),
 	}
 	consumers := e.takers(explanation.AggregateType)
@@ -66,6 +67,24 @@ func (e *Explainer) Explain(ctx context.Context, aggregateID uuid.UUID) (ports.E
 		}
 	}
 	return explanation, nil
+}
+
+// history returns a part of a history, which may be empty, and the type of the aggregate.
+func (e *Explainer) history(
+	ctx context.Context, aggregateID uuid.UUID, after uint64, limit int,
+) ([]eventsourcing.Record, string, error) {
+	records, err := e.config.Store.LoadPage(ctx, aggregateID, after, limit)
+	first := records
+	if err == nil && len(records) == 0 && after > 0 {
+		first, err = e.config.Store.LoadPage(ctx, aggregateID, 0, 1)
+	}
+	if err == nil && len(first) == 0 {
+		err = ports.ErrNotFound
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return records, first[0].AggregateType, nil
 }
 
 // takers returns the consumers that take events of an aggregate type.

@@ -20,11 +20,18 @@ const (
 	longestPause  = 50 * time.Millisecond
 )
 
+const (
+	// readPage is how many events are read at once.
+	readPage = 100
+	// pageBytes is how many bytes of events are enough for one answer.
+	pageBytes = 4 << 20
+)
+
 // AggregatesConfig is what [Aggregates] needs. All fields are required.
 type AggregatesConfig struct {
 	Views ports.ViewReader
 	Live  ports.LiveViews
-	Store ports.EventStore
+	Store ports.HistoryPager
 	Codec ports.Decoder
 	// Type is the aggregate type.
 	Type string
@@ -88,53 +95,47 @@ func (q *Aggregates) read(ctx context.Context, aggregateID uuid.UUID) (projectio
 	return row, uint64(at), nil
 }
 
-// RowAt folds the history up to moment, see ports.AggregateQueries.
-func (q *Aggregates) RowAt(ctx context.Context, aggregateID uuid.UUID, moment ports.Moment) (projection.Row, error) {
-	records, err := q.history(ctx, aggregateID)
-	if err != nil {
-		return nil, err
+// Events returns a part of the history, see ports.AggregateQueries.
+func (q *Aggregates) Events(ctx context.Context, aggregateID uuid.UUID, after uint64, limit int) (ports.EventPage, error) {
+	var page ports.EventPage
+	for bytes, at := 0, after; ; {
+		records, err := q.records(ctx, aggregateID, at, min(limit-len(page.Events), readPage)+1)
+		if err != nil {
+			return ports.EventPage{}, err
+		}
+		if page.More = len(records) > min(limit-len(page.Events), readPage); page.More {
+			records = records[:len(records)-1]
+		}
+		events, err := q.decode(records)
+		if err != nil {
+			return ports.EventPage{}, err
+		}
+		page.Events = append(page.Events, events...)
+		for _, r := range records {
+			bytes, at = bytes+len(r.Payload), r.SequenceNumber
+		}
+		if !page.More || len(page.Events) >= limit || bytes >= pageBytes {
+			return page, nil
+		}
 	}
-	if n := moment.SequenceNumber; n > uint64(len(records)) {
-		return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID,
-			&ports.BeyondHeadError{AggregateID: aggregateID, SequenceNumber: n, Head: uint64(len(records))})
-	}
-	past := upTo(records, moment)
-	if len(past) == 0 {
-		return nil, fmt.Errorf("%s %s at that moment: %w", q.config.Type, aggregateID, ports.ErrNotFound)
-	}
-	events, err := q.decode(past)
-	if err != nil {
-		return nil, err
-	}
-	step, err := q.config.Projection.Advance(nil, events)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, err)
-	case len(step.Put) != 1: // a history that does not begin with the creation of its aggregate
-		return nil, fmt.Errorf("%s %s: its history gives %d rows and not one: %w",
-			q.config.Type, aggregateID, len(step.Put), ports.ErrCorrupt)
-	}
-	return step.Put[0], nil
 }
 
-// Events returns the whole history, see ports.AggregateQueries.
-func (q *Aggregates) Events(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Envelope[any], error) {
-	records, err := q.history(ctx, aggregateID)
-	if err != nil {
-		return nil, err
+// records reads a part of a history. It returns ErrNotFound when there is no such aggregate.
+func (q *Aggregates) records(
+	ctx context.Context, aggregateID uuid.UUID, after uint64, limit int,
+) ([]eventsourcing.Record, error) {
+	records, err := q.config.Store.LoadPage(ctx, aggregateID, after, limit)
+	first := records
+	if err == nil && len(records) == 0 && after > 0 {
+		first, err = q.config.Store.LoadPage(ctx, aggregateID, 0, 1)
 	}
-	return q.decode(records)
-}
-
-func (q *Aggregates) history(ctx context.Context, aggregateID uuid.UUID) ([]eventsourcing.Record, error) {
-	records, err := q.config.Store.Load(ctx, aggregateID, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, err)
 	}
-	if len(records) == 0 || records[0].AggregateType != q.config.Type {
+	if len(first) == 0 || first[0].AggregateType != q.config.Type {
 		return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, ports.ErrNotFound)
 	}
-	if err := eventsourcing.CheckHistory(records, aggregateID, 0); err != nil {
+	if err := eventsourcing.CheckHistory(records, aggregateID, after); err != nil {
 		return nil, fmt.Errorf("%w: %w", err, ports.ErrCorrupt)
 	}
 	return records, nil
@@ -150,18 +151,4 @@ func (q *Aggregates) decode(records []eventsourcing.Record) ([]projection.Event,
 		events = append(events, event)
 	}
 	return events, nil
-}
-
-// upTo returns the part of a history that had happened at moment. It returns nothing when the
-// aggregate did not exist then. The history has at least as many events as moment names.
-func upTo(records []eventsourcing.Record, moment ports.Moment) []eventsourcing.Record {
-	if n := moment.SequenceNumber; n > 0 {
-		return records[:n]
-	}
-	for i, r := range records {
-		if r.CreatedAt.After(moment.Time) {
-			return records[:i]
-		}
-	}
-	return records
 }

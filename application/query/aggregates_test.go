@@ -254,18 +254,18 @@ func TestOrders_Events(t *testing.T) {
 
 	t.Run("the whole history", func(t *testing.T) {
 		t.Parallel()
-		events, err := w.orders.Events(t.Context(), id(1, 0))
+		events, err := w.orders.Events(t.Context(), id(1, 0), 0, 1_000)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(w.history[id(1, 0)], events); diff != "" {
+		if diff := cmp.Diff(ports.EventPage{Events: w.history[id(1, 0)]}, events); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
 
 	t.Run("of an unknown order is not found", func(t *testing.T) {
 		t.Parallel()
-		_, err := w.orders.Events(t.Context(), id(9, 0))
+		_, err := w.orders.Events(t.Context(), id(9, 0), 0, 1_000)
 		wantError(t, err, ports.ErrNotFound)
 	})
 }
@@ -322,7 +322,7 @@ func TestOrders_damagedHistory(t *testing.T) {
 			Live:  live{},
 			Store: history(func() ([]eventsourcing.Record, error) { return nil, cause }), Projection: views.OrderReadModel(),
 		})
-		_, err := orders.Events(t.Context(), id(1, 0))
+		_, err := orders.Events(t.Context(), id(1, 0), 0, 1_000)
 		if !errors.Is(err, cause) {
 			t.Errorf("got %v, want %v inside", err, cause)
 		}

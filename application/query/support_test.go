@@ -151,10 +151,8 @@ func (f rows) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error)
 // history is a function as an event store.
 type history func() ([]eventsourcing.Record, error)
 
-func (f history) Load(context.Context, uuid.UUID, uint64) ([]eventsourcing.Record, error) { return f() }
-
-func (history) Append(context.Context, ports.Append) (ports.Appended, error) {
-	return ports.Appended{}, errors.New("queries do not write")
+func (f history) LoadPage(context.Context, uuid.UUID, uint64, int) ([]eventsourcing.Record, error) {
+	return f()
 }
 
 func wantError(t testing.TB, err, want error) {

@@ -32,11 +32,11 @@ func TestAggregates_AnIDOfAnotherTypeIsNotFound(t *testing.T) {
 	wantError(t, err, ports.ErrNotFound)
 	_, err = w.orders.RowAt(t.Context(), other, ports.Moment{SequenceNumber: 1})
 	wantError(t, err, ports.ErrNotFound)
-	_, err = w.orders.Events(t.Context(), other)
+	_, err = w.orders.Events(t.Context(), other, 0, 1_000)
 	wantError(t, err, ports.ErrNotFound)
 
-	if events, err := w.orders.Events(t.Context(), id(1, 0)); err != nil || len(events) != 2 {
-		t.Errorf("the order beside it: %d events, %v", len(events), err)
+	if events, err := w.orders.Events(t.Context(), id(1, 0), 0, 1_000); err != nil || len(events.Events) != 2 {
+		t.Errorf("the order beside it: %d events, %v", len(events.Events), err)
 	}
 	// A wait for one of its events ends like every wait for an event that does not arrive.
 	_, err = w.orders.Row(t.Context(), other, 1, 0)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -71,30 +70,28 @@ events. An event that is older than the service, or that another process has app
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer of the API")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answers of the API, one for each 1,000 events")
 	return shell.OnlyReads.Declare(cmd)
 }
 
 func (sh tools) explain(ctx context.Context, c *client.Client, order string, asJSON bool) error {
-	var answer json.RawMessage
-	if err := c.Do(ctx, client.Request{
-		Method: http.MethodGet, Path: "/v1/orders/" + order + "/explain",
-	}, &answer); err != nil {
-		return err
-	}
-	if asJSON {
-		var indented bytes.Buffer
-		if err := json.Indent(&indented, bytes.TrimSpace(answer), "", "  "); err != nil {
+	begun := false
+	return c.Parts(ctx, "/v1/orders/"+order+"/explain", 0, func(part json.RawMessage) error {
+		if asJSON {
+			var indented bytes.Buffer
+			if err := json.Indent(&indented, bytes.TrimSpace(part), "", "  "); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(sh.Out, indented.String())
 			return err
 		}
-		_, err := fmt.Fprintln(sh.Out, indented.String())
-		return err
-	}
-	var told explanation
-	if err := json.Unmarshal(answer, &told); err != nil {
-		return err
-	}
-	return printExplanation(sh.Out, told)
+		var told explanation
+		if err := json.Unmarshal(part, &told); err != nil {
+			return err
+		}
+		defer func() { begun = true }()
+		return printExplanation(sh.Out, told, !begun)
+	})
 }
 
 // The widths of a line, which has at most 100 columns.
@@ -104,9 +101,12 @@ const (
 	barWidth  = 20
 )
 
-func printExplanation(out io.Writer, told explanation) error {
+// printExplanation prints a part of an explanation. The first part has a title.
+func printExplanation(out io.Writer, told explanation, title bool) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", told.Named)
+	if title {
+		fmt.Fprintf(&b, "%s\n", told.Named)
+	}
 	for _, e := range told.Events {
 		fmt.Fprintf(&b, "\n%d  %s  committed %s\n",
 			e.SequenceNumber, e.EventType, e.CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z"))
@@ -115,11 +115,11 @@ func printExplanation(out io.Writer, told explanation) error {
 			fmt.Fprintf(&b, "   trace   %s\n", e.TraceID)
 		}
 		scale := e.scale()
-		title := ""
+		ends := ""
 		if scale > 0 {
-			title = "0" + padded(waterfallTime(scale), 1-barWidth)
+			ends = "0" + padded(waterfallTime(scale), 1-barWidth)
 		}
-		fmt.Fprintf(&b, "%s\n", strings.TrimRight(waterfallLine("", "seen", "done", title, ""), " "))
+		fmt.Fprintf(&b, "%s\n", strings.TrimRight(waterfallLine("", "seen", "done", ends, ""), " "))
 		for _, c := range e.Consumers {
 			fmt.Fprintf(&b, "%s\n", strings.TrimRight(c.line(e.CreatedAt, scale), " "))
 		}

@@ -34,7 +34,7 @@ func TestPrintExplanation(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	if err := printExplanation(&out, told); err != nil {
+	if err := printExplanation(&out, told, true); err != nil {
 		t.Fatal(err)
 	}
 	const want = `order 0195f3a0-0000-7000-8000-000000000001
@@ -77,7 +77,7 @@ func TestPrintExplanation_fitsTheScreen(t *testing.T) {
 			}
 			told := explanation{Events: []explainedEvent{{SequenceNumber: 10_000, EventType: "order.items_updated", CreatedAt: committed, Consumers: []explainedConsumer{c}}}}
 			var out strings.Builder
-			if err := printExplanation(&out, told); err != nil {
+			if err := printExplanation(&out, told, true); err != nil {
 				t.Fatal(err)
 			}
 			for text := range strings.Lines(out.String()) {

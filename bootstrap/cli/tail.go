@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -125,13 +124,16 @@ func (sh tools) tail(ctx context.Context, c *client.Client, o *tailOptions) erro
 func (o *tailOptions) afterOfOrder(ctx context.Context, c *client.Client) (string, error) {
 	switch o.from {
 	case "now":
-		var history struct {
-			Events []struct{} `json:"events"`
-		}
-		err := c.Do(ctx, client.Request{
-			Method: http.MethodGet, Path: "/v1/orders/" + url.PathEscape(o.order) + "/events", Patient: true,
-		}, &history)
-		return strconv.Itoa(len(history.Events)), err
+		events := 0
+		err := c.Parts(ctx, "/v1/orders/"+url.PathEscape(o.order)+"/events", 0, func(part json.RawMessage) error {
+			var history struct {
+				Events []struct{} `json:"events"`
+			}
+			err := json.Unmarshal(part, &history)
+			events += len(history.Events)
+			return err
+		})
+		return strconv.Itoa(events), err
 	case "earliest":
 		return "", nil
 	default:

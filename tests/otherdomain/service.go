@@ -38,6 +38,7 @@ const PublisherName = "publisher"
 // Store is everything that a service keeps.
 type Store interface {
 	ports.EventStore
+	ports.HistoryPager
 	ports.HeadScanner
 	ports.RecordLister
 	ports.ChangeFeed

@@ -88,11 +88,11 @@ func TestService_AnIDBelongsToOneType(t *testing.T) {
 		}
 		_, err := w.OrderViews.Row(t.Context(), item, 0, 0)
 		mustBe(t, err, ports.ErrNotFound)
-		_, err = w.OrderViews.Events(t.Context(), item)
+		_, err = w.OrderViews.Events(t.Context(), item, 0, 1_000)
 		mustBe(t, err, ports.ErrNotFound)
 		_, err = w.ItemViews.RowAt(t.Context(), orderID, ports.Moment{Time: time.Now()})
 		mustBe(t, err, ports.ErrNotFound)
-		if events, err := w.ItemViews.Events(t.Context(), item); err != nil || len(events) != 1 {
+		if events, err := w.ItemViews.Events(t.Context(), item, 0, 1_000); err != nil || len(events.Events) != 1 {
 			t.Errorf("events of the item: %v, %v", events, err)
 		}
 		if report := w.settled(); report.Events != 2 {
@@ -383,7 +383,7 @@ func TestService_ExplainsAndInspectsEachType(t *testing.T) {
 			item:    {"stock-levels", "reservations-by-sku", "reserved-by-order", otherdomain.PublisherName},
 			orderID: append(ofOrders(), "reserved-by-order", otherdomain.PublisherName),
 		} {
-			explanation, err := w.Explainer.Explain(t.Context(), id)
+			explanation, err := w.Explainer.Explain(t.Context(), id, 0, 1_000)
 			if err != nil {
 				t.Fatal(err)
 			}

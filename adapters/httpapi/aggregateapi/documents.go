@@ -43,7 +43,8 @@ type EventDocument struct {
 type EventsDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
-	Events []EventDocument `json:"events" doc:"The whole history, oldest first."`
+	Events    []EventDocument `json:"events" doc:"A part of the history, oldest first."`
+	NextAfter uint64          `json:"next_after,omitempty" minimum:"1" doc:"Pass it as after for the next part; absent on the last one."`
 }
 
 func renderEvents(codec ports.Codec[any], envelopes []projection.Event) ([]EventDocument, error) {

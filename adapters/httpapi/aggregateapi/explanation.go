@@ -13,7 +13,8 @@ type explanationDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
 	endpoint.Aggregate
-	Events []explainedEventDocument `json:"events" doc:"The whole history, oldest first."`
+	Events    []explainedEventDocument `json:"events" doc:"A part of the history, oldest first."`
+	NextAfter uint64                   `json:"next_after,omitempty" minimum:"1" doc:"Pass it as after for the next part; absent on the last one."`
 }
 
 type explainedEventDocument struct {
@@ -52,25 +53,37 @@ type placementDocument struct {
 
 // Explain returns the operation that shows what happened to every event of an aggregate. A Kind
 // without a type is for the aggregates of all types.
-func Explain(kind Kind, explainer ports.Explainer, tag string) endpoint.Operation {
+func Explain(kind Kind, explainer ports.Explainer, large *Large, tag string) endpoint.Operation {
 	return endpoint.Operation{
 		Scope: kind.Read,
 		ID:    "explain-" + kind.id(), Method: http.MethodGet, Path: kind.one("/explain"), Tag: tag,
 		Summary: "See what happened to every event of " + kind.a(),
 		Description: "The views say whether an event was applied. " +
 			"The times are what this process has seen, and it remembers the newest events only.",
-		Parameters: []endpoint.Parameter{kind.parameter()},
+		Parameters: append([]endpoint.Parameter{kind.parameter()}, partParameters(kind)...),
 		Answers:    endpoint.OK("The way of every event.", explanationDocument{}),
 		Problems:   []int{400, 404, 500, 503, 504},
 		Run: func(c *endpoint.Call) (endpoint.Reply, error) {
-			explanation, err := explainer.Explain(c.Context(), c.ReadAggregate(endpoint.ParamID, kind.Type))
-			if err == nil && kind.Type != "" && explanation.AggregateType != kind.Type {
-				err = ports.ErrNotFound
-			}
+			id := c.ReadAggregate(endpoint.ParamID, kind.Type)
+			document := explanationDocument{Events: []explainedEventDocument{}}
+			last, more, done, err := large.read(c, func(after uint64, limit int) (int, bool, error) {
+				explanation, err := explainer.Explain(c.Context(), id, after, limit)
+				if err == nil && kind.Type != "" && explanation.AggregateType != kind.Type {
+					err = ports.ErrNotFound
+				}
+				if err != nil {
+					return 0, false, err
+				}
+				part := explained(explanation)
+				part.Events = append(document.Events, part.Events...)
+				document = part
+				return len(explanation.Events), explanation.More, nil
+			})
 			if err != nil {
 				return endpoint.Reply{}, err
 			}
-			return endpoint.Reply{Body: explained(explanation)}, nil
+			document.NextAfter = nextAfter(last, more)
+			return endpoint.Reply{Body: document, Done: done}, nil
 		},
 	}
 }

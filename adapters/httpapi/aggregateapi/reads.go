@@ -23,6 +23,8 @@ type Reads struct {
 	Render func(projection.Row) (document any, sequence uint64, err error)
 	// Document is a value of the type that Render returns.
 	Document any
+	// Large bounds the answers with many events.
+	Large *Large
 }
 
 // Get returns the operation that reads one aggregate, now or in the past.
@@ -52,12 +54,13 @@ func (s Reads) Events() endpoint.Operation {
 	return endpoint.Operation{
 		Scope: s.Read,
 		ID:    "get-" + s.id() + "-events", Method: http.MethodGet, Path: s.one("/events"), Tag: s.QueryTag,
-		Summary:     "Read the history of " + s.a(),
-		Description: "The audit trail: every event from the first on, with the command that caused it. It is never behind.",
-		Parameters:  []endpoint.Parameter{s.parameter(), ifNoneMatchParameter(s.Kind)},
+		Summary: "Read the history of " + s.a(),
+		Description: "The audit trail: every event with the command that caused it, in parts of at most 1,000 events. " +
+			"It is never behind.",
+		Parameters: append([]endpoint.Parameter{s.parameter(), ifNoneMatchParameter(s.Kind)}, partParameters(s.Kind)...),
 		Answers: []endpoint.Answer{
-			s.tagged(http.StatusOK, "The history.", EventsDocument{}),
-			s.notModified("The history is as it was when its ETag was received."),
+			s.tagged(http.StatusOK, "A part of the history.", EventsDocument{}),
+			s.notModified("This part of the history is as it was when its ETag was received."),
 		},
 		Problems: []int{400, 404, 500, 503, 504},
 		Run:      s.events,
@@ -140,15 +143,23 @@ func (s Reads) events(c *endpoint.Call) (endpoint.Reply, error) {
 	if err != nil {
 		return endpoint.Reply{}, err
 	}
-	history, err := s.Queries.Events(c.Context(), id)
+	document := EventsDocument{Events: []EventDocument{}}
+	last, more, done, err := s.Large.read(c, func(after uint64, limit int) (int, bool, error) {
+		page, err := s.Queries.Events(c.Context(), id, after, limit)
+		if err != nil {
+			return 0, false, err
+		}
+		events, err := renderEvents(s.Codec, page.Events)
+		document.Events = append(document.Events, events...)
+		return len(events), page.More, err
+	})
 	if err != nil {
 		return endpoint.Reply{}, err
 	}
-	events, err := renderEvents(s.Codec, history)
-	if err != nil {
-		return endpoint.Reply{}, err
-	}
-	return unlessKnown(known, uint64(len(events)), EventsDocument{Events: events}), nil
+	document.NextAfter = nextAfter(last, more)
+	reply := unlessKnown(known, last, document)
+	reply.Done = done
+	return reply, nil
 }
 
 // unlessKnown answers with a document, or with 304 when the client has this version of it.

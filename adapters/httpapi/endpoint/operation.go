@@ -122,6 +122,8 @@ type Reply struct {
 	ETag, Location string
 	// Body is a document. It may be nil.
 	Body any
+	// Done is called when the answer was written, or could not be. It may be nil.
+	Done func()
 
 	sent bool // it was written already, in parts
 }

@@ -116,6 +116,9 @@ func (s *Service) handler(op Operation) (http.Handler, error) {
 		if err == nil {
 			reply, err = op.Run(c)
 		}
+		if reply.Done != nil {
+			defer reply.Done()
+		}
 		if op.Unbounded || errors.Is(err, context.Canceled) {
 			err = stoppedIn(ctx, err)
 		}

@@ -61,7 +61,11 @@ type Records interface {
 // routes serve the operations.
 type routes struct{ Config }
 
-const tag = "operations"
+const (
+	tag = "operations"
+	// largeReads is how many explanations of more than 100 events are made at once.
+	largeReads = 8
+)
 
 // New returns the routes for operators.
 func New(config Config) (endpoint.Resource, error) {
@@ -82,7 +86,8 @@ func New(config Config) (endpoint.Resource, error) {
 	}
 	if config.Explainer != nil {
 		ofAnyType := aggregateapi.Kind{Path: "/v1/aggregates", Read: ports.ScopeOpsRead}
-		resource.Operations = append(resource.Operations, aggregateapi.Explain(ofAnyType, config.Explainer, tag))
+		resource.Operations = append(resource.Operations,
+			aggregateapi.Explain(ofAnyType, config.Explainer, aggregateapi.NewLarge(largeReads), tag))
 	}
 	if len(config.AsyncAPI) > 0 {
 		resource.Operations = append(resource.Operations, endpoint.Operation{

@@ -17,8 +17,8 @@
 //	GET  /v1/orders/{id}            ?min_sequence=n&timeout=2s waits for the view;
 //	                                ?at_sequence=n and ?at_time=… read an earlier state
 //	GET  /v1/orders/{id}/commands   which commands it accepts now, and why not the others
-//	GET  /v1/orders/{id}/events     the history
-//	GET  /v1/orders/{id}/explain    what each consumer has done with each event
+//	GET  /v1/orders/{id}/events     the history, in parts; ?limit, ?after=n
+//	GET  /v1/orders/{id}/explain    what each consumer has done with each event, in parts
 //	GET  /v1/customers/{id}/orders  newest first; ?limit, ?cursor;
 //	GET  /v1/orders?status=…        ?order_id=…&min_sequence=n waits for a write of the client
 //	GET  /v1/orders?sku=…
@@ -60,6 +60,10 @@ type Config struct {
 	NewID func() uuid.UUID
 }
 
+// largeReads is how many answers with more than 100 events are made at once. Each takes some ten
+// megabytes at most.
+const largeReads = 8
+
 // The tags of the operations.
 const (
 	tagCommands = "commands"
@@ -75,7 +79,7 @@ func New(config Config) (endpoint.Resource, error) {
 		reads: aggregateapi.Reads{
 			Kind:    kind(),
 			Queries: config.Orders, Lists: config.Lists, Codec: config.Codec,
-			Document: orderDocument{}, Render: render(views.OrderReadModel().Table),
+			Document: orderDocument{}, Render: render(views.OrderReadModel().Table), Large: aggregateapi.NewLarge(largeReads),
 		},
 		orders: views.OrderReadModel().Table,
 		tables: map[string]*projection.Table{},
@@ -86,7 +90,7 @@ func New(config Config) (endpoint.Resource, error) {
 	operations := commands(config)
 	operations = append(operations, r.reads.Get(), r.possible(operations), r.reads.Events(), r.ofCustomer(), r.list())
 	if config.Explainer != nil {
-		operations = append(operations, aggregateapi.Explain(kind(), config.Explainer, tagQueries))
+		operations = append(operations, aggregateapi.Explain(kind(), config.Explainer, r.reads.Large, tagQueries))
 	}
 	return endpoint.Resource{
 		Tags: []endpoint.Tag{

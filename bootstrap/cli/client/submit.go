@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -72,26 +73,25 @@ func (p *Problem) isAboutTheCommand() bool {
 
 // Events implements submission.Service.
 func (s SubmitService) Events(ctx context.Context, orderID uuid.UUID) ([]submission.Event, error) {
-	var answer struct {
-		Events []struct {
-			EventID   uuid.UUID `json:"event_id"`
-			CommandID uuid.UUID `json:"command_id"`
-		} `json:"events"`
-	}
-	err := s.Do(ctx, Request{Method: http.MethodGet, Path: "/v1/orders/" + orderID.String() + "/events", Patient: true},
-		&answer)
+	var events []submission.Event
+	err := s.Parts(ctx, "/v1/orders/"+orderID.String()+"/events", 0, func(part json.RawMessage) error {
+		var answer struct {
+			Events []struct {
+				EventID   uuid.UUID `json:"event_id"`
+				CommandID uuid.UUID `json:"command_id"`
+			} `json:"events"`
+		}
+		err := json.Unmarshal(part, &answer)
+		for _, e := range answer.Events {
+			events = append(events, submission.Event{ID: e.EventID, CommandID: e.CommandID})
+		}
+		return err
+	})
 	var refused *Problem
 	if errors.As(err, &refused) && refused.isAboutTheCommand() {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	var events []submission.Event
-	for _, e := range answer.Events {
-		events = append(events, submission.Event{ID: e.EventID, CommandID: e.CommandID})
-	}
-	return events, nil
+	return events, err
 }
 
 // route returns the method and the path of a command.
