@@ -1,7 +1,9 @@
 # An image that contains the Orderflow binary and nothing else.
 #
 #   docker build -t orderflow .
-#   docker run --rm -p 127.0.0.1:8080:8080 -v orderflow:/data orderflow
+#   docker run --rm -p 127.0.0.1:8080:8080 -v orderflow:/data orderflow serve --insecure
+#
+# --insecure is right where the port is published to this machine only. Elsewhere use --auth=tokens.
 FROM golang:1.26.8-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./

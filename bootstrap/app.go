@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"orderflow/adapters/access"
 	"orderflow/adapters/embedded"
 	"orderflow/adapters/eventjson"
 	"orderflow/adapters/eventjson/orderjson"
@@ -24,6 +25,7 @@ import (
 	"orderflow/application/command"
 	"orderflow/application/consumers"
 	"orderflow/application/explain"
+	"orderflow/application/operations"
 	"orderflow/application/pulse"
 	"orderflow/application/snapshot"
 	"orderflow/application/stream"
@@ -60,11 +62,16 @@ type App struct {
 	snapshots *snapshot.Keeper // nil without snapshots
 	tracing   *tracing.Tracing
 	recorder  *explain.Recorder
-	publisher string // the name of the consumer that publishes; empty without one
-	beats     *pulse.Monitor
-	pacemaker *pulse.Pacemaker // nil where the feed has no heartbeats
-	streams   *stream.Streams
-	closers   []io.Closer // in the order of opening
+	// door tells who a client is. It is nil when nobody is asked.
+	door       *access.Door
+	tokens     *access.Tokens
+	recordings operations.Recorder
+	localToken string
+	publisher  string // the name of the consumer that publishes; empty without one
+	beats      *pulse.Monitor
+	pacemaker  *pulse.Pacemaker // nil where the feed has no heartbeats
+	streams    *stream.Streams
+	closers    []io.Closer // in the order of opening
 }
 
 // Open opens the store and connects all parts. It already listens, so that the address is known,
@@ -111,6 +118,10 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 		})
 	}
 	if err := a.wireConsumers(ctx, env); err != nil {
+		return nil, err
+	}
+	a.wireAccess()
+	if err := a.announceAccess(); err != nil {
 		return nil, err
 	}
 	return a, a.wireServer(ctx, env)

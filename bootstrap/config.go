@@ -24,6 +24,8 @@ type Config struct {
 	Scylla scylla.Config
 	// Listen is the address of the HTTP API, host:port. Port 0 chooses a free port.
 	Listen string
+	// Access says who may use the API.
+	Access Access
 	// AllowedHosts are the names that a request may have in its Host header, besides localhost and
 	// the loopback addresses. When it is empty, a service that listens on a loopback address
 	// accepts no other name, and any other service accepts every name.
@@ -100,6 +102,7 @@ func DefaultConfig() Config {
 		Source:          SourceStore,
 		GroupPrefix:     "orderflow.",
 		Listen:          "127.0.0.1:8080",
+		Access:          Access{Auth: []Auth{AuthNone}, MetricsAuth: true},
 		Retention:       24 * time.Hour,
 		StateCache:      64,
 		SnapshotEvery:   200,
@@ -202,6 +205,7 @@ func (c Config) Validate() error {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		bad("listen", "%q is not host:port", c.Listen)
 	}
+	c.Access.validate(c.Listen, bad)
 	for _, host := range c.AllowedHosts {
 		if host == "" || strings.ContainsAny(host, "/*?#@[] ") || strings.Contains(host, ":") && net.ParseIP(host) == nil {
 			bad("allowed-hosts", "%q is neither a name nor an IP address; it has no port", host)

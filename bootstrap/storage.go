@@ -32,6 +32,8 @@ type storage struct {
 	ports.SkipLog
 	ports.RecordLister
 	ports.StoreIdentity
+	ports.TokenStore
+	ports.OperationLog
 	ports.HistoryPager
 	ports.Snapshots
 
@@ -83,6 +85,7 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 	opened := &storage{
 		EventStore: store, HeadScanner: store, ChangeFeed: store, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
+		TokenStore: store, OperationLog: store,
 		HistoryPager: store, Snapshots: store,
 		exclusive: true, repairer: store, pulse: store, tails: store,
 		run: []func(context.Context) error{func(ctx context.Context) error {
@@ -131,6 +134,7 @@ func openScylla(
 			EventStore: store, HeadScanner: store, ChangeFeed: noFeed{}, ViewStore: store, ViewReader: store,
 			ViewDropper:      store,
 			ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
+			TokenStore: store, OperationLog: store,
 			HistoryPager: store, Snapshots: store,
 			tails: noFeed{}, closers: opened,
 		}, nil
@@ -153,6 +157,7 @@ func openScylla(
 	return &storage{
 		EventStore: store, HeadScanner: store, ChangeFeed: feed, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
+		TokenStore: store, OperationLog: store,
 		HistoryPager: store, Snapshots: store,
 		leases: store, pulse: store, tails: feed, alive: readersAlive(feed, config.Heartbeat),
 		run: []func(context.Context) error{

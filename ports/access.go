@@ -110,6 +110,19 @@ func PrincipalOf(ctx context.Context) Principal {
 	return p
 }
 
+type reasonKey struct{}
+
+// WithReason returns a context of work that is done for a reason, as an operator has said it.
+func WithReason(ctx context.Context, reason string) context.Context {
+	return context.WithValue(ctx, reasonKey{}, reason)
+}
+
+// ReasonOf returns the reason for the work of a context. It is empty when nobody has said one.
+func ReasonOf(ctx context.Context) string {
+	reason, _ := ctx.Value(reasonKey{}).(string)
+	return reason
+}
+
 // TokenPrefix is the beginning of every token that this service makes, so that tools which look for
 // secrets find them.
 const TokenPrefix = "ofk_"

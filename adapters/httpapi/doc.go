@@ -15,10 +15,10 @@
 //
 // # Access
 //
-// The API has no authentication. Whoever reaches it may use all of it, including the operations on
-// consumers. By default it listens on the loopback interface only. On any other interface it needs
-// a reverse proxy or a service mesh in front of it that authenticates clients. That can separate
-// /v1/orders and /v1/customers, for applications, from the rest, for operators.
+// Every operation names the scope that it needs, see package endpoint. With [Config].Authenticator
+// the server asks clients for credentials, and lets them use the operations that their scopes
+// allow. Without one, whoever reaches it may use all of it. What is open in any case is said by
+// TestAccess_whatIsOpen.
 //
 // A page of another site can make a browser send requests, also to a service on the loopback
 // interface. Such a request is refused with 403 unless it only reads. The name of such a page can

@@ -62,7 +62,7 @@ func (s *shop) config() apiConfig {
 		orderConfig: orderConfig{Commands: s, Orders: s, Lists: s, Explainer: s, Codec: codec{}, NewID: s.newID},
 		opsConfig: opsConfig{
 			Consumers: s, Tables: s, Verifier: s, TopicVerifier: s, AsyncAPI: []byte("asyncapi: 3.0.0\n"), Explainer: s,
-			Manager: k, Rebuilder: k, Parked: k, Skips: k, Records: k, Now: func() time.Time { return noon },
+			TokenManager: &desk{}, Operations: &desk{}, Manager: k, Rebuilder: k, Parked: k, Skips: k, Records: k, Now: func() time.Time { return noon },
 		},
 		keepConfig: keepConfig{Exporter: &exporter{}, AppendRecord: exportfile.AppendRecord},
 		streams: streamConfig{

@@ -73,7 +73,8 @@ func TestCommands_sayWhatTheyNeed(t *testing.T) {
 		}
 		says := map[shell.Need]string{
 			shell.IsService: "", shell.NeedsNothing: "", shell.OnlyReads: "The command only reads.", shell.ReadsTopic: "The command only reads.",
-			shell.Works: "with the settings that the data directory was last served", shell.Creates: "with the settings that the data directory was last served",
+			shell.Administers: "the command uses the data directory itself",
+			shell.Works:       "with the settings that the data directory was last served", shell.Creates: "with the settings that the data directory was last served",
 		}
 		said, known := says[shell.NeedOf(cmd)]
 		if !known || !strings.Contains(cmd.Long, said) {
@@ -87,7 +88,7 @@ func TestCommands_sayWhatTheyNeed(t *testing.T) {
 func TestFlags_areRememberedOrForgottenOnPurpose(t *testing.T) {
 	t.Parallel()
 	forgotten := func(name string) bool {
-		return slices.Contains([]string{"config", "help-all", "data", "listen", "allowed-hosts", "store", "url", "log-level", "log-format", "redpanda-password"}, name) ||
+		return slices.Contains([]string{"config", "help-all", "data", "listen", "allowed-hosts", "auth", "insecure", "metrics-auth", "token-file", "store", "url", "log-level", "log-format", "redpanda-password"}, name) ||
 			strings.HasPrefix(name, "scylla-") // that store has no data directory
 	}
 	rules := shell.New(Process{}).Remembered()

@@ -109,6 +109,7 @@ func (sh tools) inspectTable(ctx context.Context, c *client.Client, name string,
 func (sh tools) verifyCommand() *cobra.Command {
 	var patience time.Duration
 	var repair bool
+	var reason string
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Compare every read model with the fold of the events",
@@ -130,12 +131,13 @@ Exit status: 0 when there is no difference at the end, 3 when there are some.`,
 				n = shell.Works
 			}
 			return sh.Attached(cmd, n, func(ctx context.Context, c *client.Client) error {
-				return sh.verify(ctx, c, patience, repair)
+				return sh.verify(ctx, c, patience, repair, reason)
 			})
 		},
 	}
 	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long a difference may last because of live traffic")
 	cmd.Flags().BoolVar(&repair, "repair", false, "repair what differs")
+	cmd.Flags().StringVar(&reason, "reason", "", "why it is repaired, for the log of operations")
 	shell.OnlyReads.Declare(cmd)
 	cmd.AddCommand(sh.verifyTopicCommand())
 	return cmd
@@ -151,7 +153,7 @@ func checkPatience(patience time.Duration) error {
 	return nil
 }
 
-func (sh tools) verify(ctx context.Context, c *client.Client, patience time.Duration, repair bool) error {
+func (sh tools) verify(ctx context.Context, c *client.Client, patience time.Duration, repair bool, reason string) error {
 	statuses, err := c.Settle(ctx)
 	if err != nil {
 		return err
@@ -165,9 +167,11 @@ func (sh tools) verify(ctx context.Context, c *client.Client, patience time.Dura
 	path := "/v1/verify"
 	if repair {
 		path += "/repair"
+	} else {
+		reason = "" // nothing is done
 	}
 	err = c.Do(ctx, client.Request{
-		Method: http.MethodPost, Path: path + "?patience=" + patience.String(), Slow: true,
+		Method: http.MethodPost, Path: path + "?patience=" + patience.String(), Slow: true, Reason: reason,
 	}, &report)
 	if err != nil {
 		return err

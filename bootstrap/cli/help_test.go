@@ -43,9 +43,9 @@ func TestHelp_flags(t *testing.T) {
 		{"inspect --help", []string{"help", "limit"}, false},
 		{"help inspect", []string{"help", "limit"}, false},
 		{"inspect --help-all", []string{"limit"}, true},
-		{"consumers pause --help", []string{"help", "stop-timeout"}, false},
+		{"consumers pause --help", []string{"help", "reason", "stop-timeout"}, false},
 		// although an argument is missing
-		{"consumers pause --help-all", []string{"stop-timeout"}, true},
+		{"consumers pause --help-all", []string{"reason", "stop-timeout"}, true},
 		{"version --help", []string{"help"}, false},
 	} {
 		t.Run(test.args, func(t *testing.T) {

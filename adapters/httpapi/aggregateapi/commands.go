@@ -151,6 +151,7 @@ func (s Commands[C, E]) identify(c *endpoint.Call) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
+	id.by(ports.PrincipalOf(c.Context()))
 	c.About.CommandID = id.commandID
 	c.SetHeader(headerCorrelationID, id.correlation)
 	return id, nil

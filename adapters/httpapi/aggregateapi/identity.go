@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/httpapi/endpoint"
+	"orderflow/ports"
 )
 
 // Names of headers in the form that http.Header keys have.
@@ -25,6 +26,12 @@ const (
 const (
 	metadataCorrelationID = "correlation_id"
 	metadataCausationID   = "causation_id"
+)
+
+// The keys of the metadata that says who has sent a command, where clients have to say.
+const (
+	metadataActor      = "actor"
+	metadataActorToken = "actor_token"
 )
 
 const (
@@ -104,6 +111,19 @@ func foreignID(header http.Header, name string) (text string, ok bool) {
 	text = strings.Join(header[name], ", ") // several lines are one value, RFC 9110
 	return text, utf8.ValidString(text) && utf8.RuneCountInString(text) <= maxID &&
 		!strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) })
+}
+
+// by puts who sends the command into the metadata.
+func (id *identity) by(who ports.Principal) {
+	for key, text := range map[string]string{metadataActor: who.Subject, metadataActorToken: who.TokenID} {
+		if text == "" {
+			continue
+		}
+		if id.metadata == nil {
+			id.metadata = make(map[string]string)
+		}
+		id.metadata[key] = text
+	}
 }
 
 // own returns the UUID that stands for an id of another system. Unless it is a UUID itself, the

@@ -43,6 +43,14 @@ func (c *Call) Header() http.Header { return c.request.Header }
 // SetHeader sets a header of the answer, whether it is a document or a problem.
 func (c *Call) SetHeader(name, value string) { c.response.Header().Set(name, value) }
 
+// keepReason puts the reason for the request into its context, where the log of operations finds
+// it.
+func (c *Call) keepReason() {
+	if c.query.Has(ParamReason) {
+		c.request = c.request.WithContext(ports.WithReason(c.Context(), c.Text(ParamReason)))
+	}
+}
+
 // Wait calls f, which waits for something that may take long. The context of f ends when the one of
 // the call does, and at once when the server begins to stop. Then the error is an [ErrStopping].
 func (c *Call) Wait(f func(ctx context.Context) error) error {

@@ -97,6 +97,8 @@ const (
 	ParamID     = "id"
 	ParamLimit  = "limit"
 	ParamCursor = "cursor"
+	// ParamReason is why an operator acts. It is put into the context of the call.
+	ParamReason = "reason"
 )
 
 // The number of entries on a page.

@@ -114,6 +114,7 @@ func (s *Service) handler(op Operation) (http.Handler, error) {
 		c.About.ReadsOnly = r.Method == http.MethodGet || r.Method == http.MethodHead
 		reply, err := Reply{}, c.admit(inPath, inQuery, op.Rules)
 		if err == nil {
+			c.keepReason()
 			reply, err = op.Run(c)
 		}
 		if reply.Done != nil {

@@ -99,7 +99,7 @@ func (r routes) forConsumer(
 	status int, description string, op endpoint.Operation, run func(*endpoint.Call) error,
 ) endpoint.Operation {
 	op.Method, op.Tag, op.Scope = http.MethodPost, tag, ports.ScopeOpsWrite
-	op.Parameters = append([]endpoint.Parameter{consumerParameter()}, op.Parameters...)
+	op.Parameters = append([]endpoint.Parameter{consumerParameter()}, append(op.Parameters, reasonParameter())...)
 	op.Answers = []endpoint.Answer{{Status: status, Description: description}}
 	op.Problems = append(op.Problems, 400, 403, 404, 409, 500, 503, 504, 507)
 	if op.Body != nil {
@@ -141,7 +141,7 @@ func (r routes) management() []endpoint.Operation {
 			Summary: "Move a consumer to another place in the history",
 			Description: "It is refused where something would be lost or happen twice, unless it is forced. " +
 				"The answer says what that is.",
-			Parameters: []endpoint.Parameter{consumerParameter()},
+			Parameters: []endpoint.Parameter{consumerParameter(), reasonParameter()},
 			Body:       &endpoint.Body{Document: resetBody{}, Required: true},
 			Answers:    endpoint.OK("What happens now, or would happen for a dry run.", resetDocument{}),
 			Problems:   []int{400, 403, 404, 408, 409, 413, 415, 500, 503, 504, 507},

@@ -41,6 +41,10 @@ type Config struct {
 	// no such routes.
 	Verifier      ports.Verifier
 	TopicVerifier ports.TopicVerifier
+	// TokenManager is behind /v1/tokens, and Operations behind /v1/operations. Default: there are
+	// no such routes.
+	TokenManager ports.TokenManager
+	Operations   OperationLog
 	// Explainer is behind /v1/aggregates/{id}/explain. Default: there is no such route.
 	Explainer ports.Explainer
 	// AsyncAPI is the document behind /asyncapi.yaml, which describes the messages that are
@@ -56,6 +60,12 @@ type Config struct {
 type Records interface {
 	// Load is as in ports.EventStore.
 	Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error)
+}
+
+// OperationLog reads what operators have done.
+type OperationLog interface {
+	// Operations is as in ports.OperationLog.
+	Operations(ctx context.Context, after ports.Cursor, limit int) (ports.OperationPage, error)
 }
 
 // routes serve the operations.
@@ -81,6 +91,7 @@ func New(config Config) (endpoint.Resource, error) {
 	resource.Operations = append(resource.Operations, r.consumers())
 	for _, some := range [][]endpoint.Operation{
 		r.management(), r.rebuilds(), r.parked(), r.skips(), r.looks(), r.verification(), r.topic(), r.system(),
+		r.operations(), r.tokens(),
 	} {
 		resource.Operations = append(resource.Operations, some...)
 	}

@@ -121,6 +121,7 @@ func (r routes) parked() []endpoint.Operation {
 			Description: "Those that have been parked for longest come first.",
 			Parameters: []endpoint.Parameter{
 				consumerParameter(), fingerprintParameter("Retry those that failed in this way only."), atMostParameter(),
+				reasonParameter(),
 			},
 			Answers:   endpoint.OK("The result for each of them.", retriedDocument{}),
 			Problems:  []int{400, 403, 404, 409, 500, 503, 507},

@@ -52,7 +52,7 @@ func (r routes) verification() []endpoint.Operation {
 		Summary: "Compare every view with the fold of its events, and repair what differs",
 		Description: "It does what verify does. Aggregates that lag behind, or whose rows are wrong, are repaired and " +
 			"compared again; what is still wrong then is a difference. Histories are never changed.",
-		Parameters: []endpoint.Parameter{patienceParameter()},
+		Parameters: []endpoint.Parameter{patienceParameter(), reasonParameter()},
 		Answers:    endpoint.OK("What was compared, what was repaired, and what still differs.", verificationDocument{}),
 		Problems:   []int{400, 403, 500, 503, 507},
 		Unbounded:  true,

@@ -23,6 +23,8 @@ import (
 type Client struct {
 	base string
 	http *http.Client
+	// Token is sent with each request, unless it is empty.
+	Token string
 	// Patience bounds how long a request is repeated while the service cannot be reached or answers
 	// 503.
 	Patience time.Duration
@@ -80,6 +82,8 @@ func (p *Problem) Error() string {
 // Request is one call.
 type Request struct {
 	Method, Path string
+	// Reason says why an operator acts, for the log of operations.
+	Reason string
 	// Key is the idempotency key. A request with a key may always be repeated.
 	Key string
 	// Body is sent as JSON. Nil means no body.
@@ -90,6 +94,18 @@ type Request struct {
 	Slow bool
 	// Accept is the media type of the answer. Empty means that any will do.
 	Accept string
+}
+
+// path returns the path with the reason.
+func (r Request) path() string {
+	if r.Reason == "" {
+		return r.Path
+	}
+	separator := "?"
+	if strings.Contains(r.Path, "?") {
+		separator = "&"
+	}
+	return r.Path + separator + url.Values{"reason": {r.Reason}}.Encode()
 }
 
 // Do sends r and decodes the answer into out, unless out is nil. It repeats a request that is safe
@@ -138,7 +154,7 @@ func (c *Client) Stream(ctx context.Context, r Request) (io.ReadCloser, error) {
 		}
 		body = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.Method, c.base+r.Path, body)
+	req, err := http.NewRequestWithContext(ctx, r.Method, c.base+r.path(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +163,9 @@ func (c *Client) Stream(ctx context.Context, r Request) (io.ReadCloser, error) {
 	}
 	if r.Key != "" {
 		req.Header.Set("Idempotency-Key", r.Key)
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	if r.Accept != "" {
 		req.Header.Set("Accept", r.Accept)

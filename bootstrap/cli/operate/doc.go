@@ -1,5 +1,6 @@
 // Package operate has the commands with which operators manage consumers: their state, pause and
-// resume, reset and rebuild, and parked aggregates and skipped events.
+// resume, reset and rebuild, parked aggregates and skipped events. It also has those for tokens and
+// for the log of operations.
 package operate
 
 import (
@@ -9,10 +10,22 @@ import (
 )
 
 // tools has the commands as methods.
-type tools struct{ *shell.Shell }
+type tools struct {
+	*shell.Shell
+	// reason is why an operator acts.
+	reason *string
+}
 
 // Commands returns the commands, for the root of the command line.
 func Commands(sh *shell.Shell) []*cobra.Command {
-	t := tools{sh}
-	return []*cobra.Command{t.consumersCommand(), t.parkedCommand()}
+	t := tools{sh, new(string)}
+	commands := []*cobra.Command{t.consumersCommand(), t.parkedCommand(), t.operationsCommand(), t.tokenCommand()}
+	for _, command := range commands {
+		for _, sub := range command.Commands() {
+			if shell.NeedOf(sub) == shell.Works && sub.Flags().Lookup("reason") == nil {
+				reasonFlag(sub, t.reason)
+			}
+		}
+	}
+	return commands
 }

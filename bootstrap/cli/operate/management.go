@@ -59,7 +59,7 @@ resumed. Then it continues where it was. Other consumers are not affected.`,
 
 func (sh tools) pause(ctx context.Context, c *client.Client, name string, atMost time.Duration) error {
 	if err := c.Do(ctx, client.Request{
-		Method: http.MethodPost, Path: client.ConsumerPath(name) + "/pause",
+		Reason: *sh.reason, Method: http.MethodPost, Path: client.ConsumerPath(name) + "/pause",
 	}, nil); err != nil {
 		return c.Known(ctx, name, err)
 	}
@@ -93,7 +93,7 @@ func (sh tools) resumeCommand() *cobra.Command {
 		Args:  needs("NAME"),
 		RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 			if err := c.Do(ctx, client.Request{
-				Method: http.MethodPost, Path: client.ConsumerPath(args[0]) + "/resume",
+				Reason: *sh.reason, Method: http.MethodPost, Path: client.ConsumerPath(args[0]) + "/resume",
 			}, nil); err != nil {
 				return c.Known(ctx, args[0], err)
 			}
@@ -153,7 +153,7 @@ func (sh tools) reset(ctx context.Context, c *client.Client, name string, body r
 		Consequence string `json:"consequence"`
 	}
 	if err := c.Do(ctx, client.Request{
-		Method: http.MethodPost, Path: client.ConsumerPath(name) + "/reset", Body: body,
+		Reason: *sh.reason, Method: http.MethodPost, Path: client.ConsumerPath(name) + "/reset", Body: body,
 	}, &answer); err != nil {
 		return c.Known(ctx, name, err)
 	}

@@ -187,7 +187,9 @@ func (sh tools) showParked(ctx context.Context, c *client.Client, consumer, orde
 }
 
 func (sh tools) retryParked(ctx context.Context, c *client.Client, consumer, order string) error {
-	err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: parkedPath(consumer, order) + "/retry", Slow: true}, nil)
+	err := c.Do(ctx, client.Request{
+		Reason: *sh.reason, Method: http.MethodPost, Path: parkedPath(consumer, order) + "/retry", Slow: true,
+	}, nil)
 	if still := stillParked(err); still != nil {
 		return &shell.BadAnswer{Text: still.Detail}
 	}

@@ -146,7 +146,7 @@ func (sh tools) retryAllParked(ctx context.Context, c *client.Client, consumer s
 		Error       string        `json:"error"`
 	}
 	if err := c.Do(ctx, client.Request{
-		Method: http.MethodPost, Path: client.ConsumerPath(consumer) + "/retry-parked" + options.query(), Slow: true,
+		Reason: *sh.reason, Method: http.MethodPost, Path: client.ConsumerPath(consumer) + "/retry-parked" + options.query(), Slow: true,
 	}, &answer); err != nil {
 		return c.Known(ctx, consumer, err)
 	}

@@ -74,7 +74,7 @@ func (sh tools) rebuild(ctx context.Context, c *client.Client, name string, opti
 	if err != nil {
 		return err
 	}
-	ask := client.Request{Method: http.MethodPost, Path: client.ConsumerPath(name) + "/rebuild"}
+	ask := client.Request{Reason: *sh.reason, Method: http.MethodPost, Path: client.ConsumerPath(name) + "/rebuild"}
 	switch {
 	case options.abort:
 		ask.Path += "/abort"

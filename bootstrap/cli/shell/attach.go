@@ -33,6 +33,8 @@ const (
 	OnlyReads Need = "reads"
 	// ReadsTopic is OnlyReads with a service that connects to the brokers.
 	ReadsTopic Need = "reads topic"
+	// Administers: the service runs no consumers, and the data directory may be new.
+	Administers Need = "administers"
 	// Works: consumers run, with the settings that the data directory was last served with.
 	Works Need = "works"
 	// Creates is Works with a data directory that may be new.
@@ -40,7 +42,7 @@ const (
 )
 
 // passive reports whether a service for this need runs no consumers.
-func (n Need) passive() bool { return n == OnlyReads || n == ReadsTopic }
+func (n Need) passive() bool { return n == OnlyReads || n == ReadsTopic || n == Administers }
 
 // needAnnotation is the name of the annotation that holds the need of a command.
 const needAnnotation = "need"
@@ -57,6 +59,11 @@ func (n Need) Declare(cmd *cobra.Command) *cobra.Command {
 
 The command only reads. If no service runs, it uses the data directory itself: no consumer runs, and nothing is
 published.`
+	case Administers:
+		cmd.Long += `
+
+If no service runs, the command uses the data directory itself: no consumer runs, and nothing is published. With
+--store=scylla and without --url it uses the store itself.`
 	case Works, Creates:
 		cmd.Long += `
 
@@ -101,9 +108,21 @@ func (sh *Shell) Attached(cmd *cobra.Command, n Need, use func(context.Context, 
 			}
 		}
 	}
-	c := client.New(address)
+	c, err := sh.client(address)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	return use(ctx, c)
+}
+
+// Direct is Attached for commands that must work before anybody has a token. On a store that is
+// reached over the network they use the store itself: whoever can do that may do everything anyway.
+func (sh *Shell) Direct(cmd *cobra.Command, use func(context.Context, *client.Client) error) error {
+	if sh.url == "" && sh.Config.Store == bootstrap.StoreScylla {
+		return sh.alone(cmd, Administers, use)
+	}
+	return sh.Attached(cmd, Administers, use)
 }
 
 // checkURL refuses an address that cannot belong to a service.
@@ -142,7 +161,10 @@ func (sh *Shell) owner(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	c := client.New(address)
+	c, err := sh.client(address)
+	if err != nil {
+		return "", err
+	}
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
@@ -160,8 +182,8 @@ func (sh *Shell) alone(cmd *cobra.Command, n Need, use func(context.Context, *cl
 		return err
 	}
 	config := sh.Config
-	config.Listen = "127.0.0.1:0"
-	config.Passive = n == OnlyReads
+	config.Listen, config.Access = "127.0.0.1:0", sh.aloneAccess()
+	config.Passive = n == OnlyReads || n == Administers
 	if err := config.Validate(); err != nil {
 		return &UsageError{Err: err}
 	}
@@ -192,7 +214,7 @@ func (sh *Shell) alone(cmd *cobra.Command, n Need, use func(context.Context, *cl
 		return err
 	}
 	c := client.New(app.URL())
-	c.Passive = config.Passive
+	c.Token, c.Passive = app.LocalToken(), config.Passive
 	defer c.Close()
 	return use(ctx, c)
 }
@@ -205,7 +227,7 @@ func (sh *Shell) adopt(cmd *cobra.Command, n Need) (remember bool, err error) {
 		return false, sh.needsSink(cmd, n, "other processes may publish from this store with settings that are not known here")
 	}
 	data := sh.Config.Data
-	if _, err := os.Stat(data); n != Creates && errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(data); n != Creates && n != Administers && errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("there is no data in %s: start 'orderflow serve', or name the directory with --data or the service with --url", data)
 	}
 	served, err := settings.Recall(data)
@@ -246,7 +268,7 @@ func (sh *Shell) needsSink(cmd *cobra.Command, n Need, why string) error {
 // checkPassword asks for the password of the brokers, which is not stored. A command that only
 // reads the store needs no brokers.
 func (sh *Shell) checkPassword(n Need) error {
-	if n == OnlyReads {
+	if n == OnlyReads || n == Administers {
 		sh.Config.Redpanda.SASL = nil
 		return nil
 	}

@@ -60,6 +60,7 @@ func (sh *Shell) Equip(root *cobra.Command) {
 		"highest duration of each step of a stop")
 	flags.StringVar(&sh.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&sh.logFormat, "log-format", "text", "text or json")
+	sh.accessFlags(flags)
 	sh.scyllaFlags(flags)
 	sh.redpandaFlags(flags)
 	flags.StringVar(&sh.url, "url", "", "address of the service to talk to, instead of the one that runs on --data")

@@ -13,13 +13,14 @@ import (
 const (
 	groupData     = "Which data, or which service"
 	groupService  = "The service"
+	groupAccess   = "Who may use it"
 	groupScylla   = "ScyllaDB"
 	groupRedpanda = "Redpanda or Kafka"
 	groupLog      = "Log"
 )
 
 func groups() []string {
-	return []string{groupData, groupService, groupScylla, groupRedpanda, groupLog}
+	return []string{groupData, groupService, groupAccess, groupScylla, groupRedpanda, groupLog}
 }
 
 // groupOf returns the group of a flag.
@@ -27,6 +28,8 @@ func groupOf(flag string) string {
 	switch prefix, _, _ := strings.Cut(flag, "-"); {
 	case flag == "data" || flag == "url" || flag == "store" || flag == "config":
 		return groupData
+	case accessFlag(flag):
+		return groupAccess
 	case prefix == "scylla":
 		return groupScylla
 	case prefix == "redpanda" || prefix == "topic" || flag == "brokers" || flag == "source" || flag == "group-prefix":

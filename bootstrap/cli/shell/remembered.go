@@ -11,7 +11,7 @@ import (
 // Remembered says which settings 'serve' writes into the data directory, for tools that start a
 // service on it. Such a service must not publish to another target or keep events for another time.
 //
-// Not stored are settings of one process (data, listen, allowed-hosts, url, log-level, log-format,
+// Not stored are settings of one process (data, listen, auth, allowed-hosts, url, log-level,
 // config), settings of a store without a data directory (scylla-…), and passwords.
 func (sh *Shell) Remembered() settings.Rules {
 	binding, tuning := settings.Rule{Binding: true}, settings.Rule{}

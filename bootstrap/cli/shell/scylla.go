@@ -44,4 +44,5 @@ func (sh *Shell) complete() {
 		sh.Config.Scylla.TLS = &sh.tls.settings
 	}
 	sh.redpanda.complete(&sh.Config.Redpanda)
+	sh.completeAccess()
 }

@@ -114,6 +114,8 @@ type Shell struct {
 	tls       scyllaTLS
 	redpanda  redpandaOptions
 	url       string
+	tokenFile string
+	auth      []string
 	logLevel  string
 	logFormat string
 	// level is the level of the log. It can change.

@@ -1,0 +1,162 @@
+package bootstrap
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"orderflow/adapters/access"
+	"orderflow/application/operations"
+	"orderflow/ports"
+)
+
+// Auth is a way in which clients prove who they are.
+type Auth string
+
+// The ways. AuthNone stands alone: everybody may do everything.
+const (
+	AuthNone   Auth = "none"
+	AuthTokens Auth = "tokens"
+)
+
+// Access says who may use the API.
+type Access struct {
+	// Auth are the ways that are accepted.
+	Auth []Auth
+	// Insecure allows AuthNone on an address that is not of the loopback interface.
+	Insecure bool
+	// MetricsAuth asks for credentials at /metrics, too.
+	MetricsAuth bool
+}
+
+// asks reports whether the API asks for credentials.
+func (a Access) asks() bool { return !slices.Equal(a.Auth, []Auth{AuthNone}) }
+
+// validate reports everything that is wrong with a, for a service that listens on an address.
+func (a Access) validate(listen string, bad func(setting, format string, args ...any)) {
+	for _, way := range a.Auth {
+		if way != AuthNone && way != AuthTokens {
+			bad("auth", "%q is neither %s nor %s", way, AuthNone, AuthTokens)
+		}
+	}
+	switch {
+	case len(a.Auth) == 0:
+		bad("auth", "it is empty: say %s or %s", AuthNone, AuthTokens)
+	case len(a.Auth) > 1 && slices.Contains(a.Auth, AuthNone):
+		bad("auth", "%s stands alone", AuthNone)
+	case !a.asks() && !a.Insecure && !isLoopback(listen):
+		bad("listen", "%s can be reached from other machines, and with --auth=%s whoever reaches it may do everything: "+
+			"say --auth=%s, or --insecure if something else guards it", listen, AuthNone, AuthTokens)
+	}
+}
+
+// isLoopback reports whether an address can be reached from this machine only.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || host == "localhost" {
+		return true // a malformed one is reported elsewhere
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// wireAccess makes what tells who a client is. Nobody is asked without authentication.
+func (a *App) wireAccess() {
+	a.tokens = access.NewTokens(a.store, time.Now)
+	a.recordings = operations.NewRecorder(operations.Config{Log: a.store, Now: time.Now, NewID: newID})
+	if !a.config.Access.asks() {
+		return
+	}
+	door := &access.Door{}
+	door.Local, a.localToken = access.NewLocal()
+	if slices.Contains(a.config.Access.Auth, AuthTokens) {
+		door.Tokens = a.tokens
+	}
+	a.door = door
+}
+
+// authenticator returns who tells who a client is. It is nil when nobody is asked.
+func (a *App) authenticator() ports.Authenticator {
+	if a.door == nil {
+		return nil
+	}
+	return a.door
+}
+
+// LocalToken returns the token of this start, which allows everything. It is empty without
+// authentication.
+func (a *App) LocalToken() string { return a.localToken }
+
+// localAccessName is the name of the file in a data directory with which the command line of the
+// same user uses the service.
+const localAccessName = "local-access.json"
+
+// LocalAccess is what the command line needs for a service on this machine.
+type LocalAccess struct {
+	// Token is the token of this start.
+	Token string `json:"token"`
+}
+
+// announceAccess writes the file for the command line. It is removed at the end.
+func (a *App) announceAccess() error {
+	if a.config.Store != StoreEmbedded || a.config.Passive || a.localToken == "" {
+		return nil
+	}
+	content, err := json.Marshal(LocalAccess{Token: a.localToken})
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(a.config.Data, localAccessName)
+	if err := writePrivately(path, append(content, '\n')); err != nil {
+		return fmt.Errorf("write the token for the command line: %w", err)
+	}
+	a.closers = append(a.closers, removal(path))
+	return nil
+}
+
+// writePrivately writes a file that only its owner can read, whatever was there before.
+func writePrivately(path string, content []byte) error {
+	// it has the mode 0600
+	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = temporary.Write(content)
+	if err := errors.Join(err, temporary.Close()); err != nil {
+		return errors.Join(err, os.Remove(temporary.Name()))
+	}
+	return os.Rename(temporary.Name(), path)
+}
+
+// removal is a file that is removed when it is closed.
+type removal string
+
+// Close implements io.Closer.
+func (path removal) Close() error {
+	if err := os.Remove(string(path)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// ReadLocalAccess returns what the command line needs for the service that has the data directory
+// open. It is empty when that service asks for no credentials.
+func ReadLocalAccess(data string) (local LocalAccess, err error) {
+	content, err := os.ReadFile(filepath.Join(data, localAccessName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return LocalAccess{}, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(content, &local)
+	}
+	if err != nil {
+		return LocalAccess{}, fmt.Errorf("read the token for the command line: %w", err)
+	}
+	return local, nil
+}

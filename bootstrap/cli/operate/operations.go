@@ -1,0 +1,83 @@
+package operate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/shell"
+)
+
+func (sh tools) operationsCommand() *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "operations",
+		Short: "List who has done what to the service",
+		Long: `Print the log of operations, the newest first: each pause, resume, reset, rebuild, retry, skip and repair, and each token
+that was created or revoked. An entry is written before the action. One with a failure follows the entry of the attempt.`,
+		Args: shell.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 {
+				return shell.Bad("limit", "%d is below 1", limit)
+			}
+			return sh.Attached(cmd, shell.OnlyReads, func(ctx context.Context, c *client.Client) error {
+				return sh.operations(ctx, c, limit)
+			})
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 20, "entries")
+	return shell.OnlyReads.Declare(cmd)
+}
+
+func (sh tools) operations(ctx context.Context, c *client.Client, limit int) error {
+	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "AT\tWHO\tACTION\tTARGET\tWHY\tDETAIL")
+	cursor := ""
+	for shown := 0; shown < limit; {
+		query := url.Values{"limit": {strconv.Itoa(min(limit-shown, client.PageLimit))}}
+		if cursor != "" {
+			query.Set("cursor", cursor)
+		}
+		var page struct {
+			Operations []struct {
+				At          time.Time `json:"at"`
+				Subject     string    `json:"subject"`
+				Action      string    `json:"action"`
+				Target      string    `json:"target"`
+				AggregateID string    `json:"aggregate_id"`
+				Reason      string    `json:"reason"`
+				Detail      string    `json:"detail"`
+				Failure     string    `json:"failure"`
+			} `json:"operations"`
+			NextCursor string `json:"next_cursor"`
+		}
+		if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/operations?" + query.Encode()}, &page); err != nil {
+			return err
+		}
+		for _, o := range page.Operations {
+			target := cmp.Or(o.Target, "-")
+			if o.AggregateID != "" {
+				target += " " + o.AggregateID
+			}
+			detail := o.Detail
+			if o.Failure != "" {
+				detail = "not done: " + o.Failure
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", o.At.Format(time.RFC3339), cmp.Or(o.Subject, "-"), o.Action, target,
+				client.OneLine(o.Reason), client.OneLine(detail))
+		}
+		if shown += len(page.Operations); page.NextCursor == "" {
+			break
+		}
+		cursor = page.NextCursor
+	}
+	return table.Flush()
+}

@@ -1,0 +1,95 @@
+package shell
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"orderflow/bootstrap"
+	"orderflow/bootstrap/cli/client"
+)
+
+// tokenVariable is the environment variable with a token. There is no flag for it: other users can
+// see command lines.
+const tokenVariable = "ORDERFLOW_TOKEN"
+
+func (sh *Shell) accessFlags(flags *pflag.FlagSet) {
+	a := &sh.Config.Access
+	flags.StringSliceVar(&sh.auth, "auth", []string{string(bootstrap.AuthNone)},
+		"how clients prove who they are: none (everybody may do everything) or tokens (see 'orderflow token')")
+	flags.BoolVar(&a.Insecure, "insecure", false,
+		"allow --auth=none on an address that other machines can reach")
+	flags.BoolVar(&a.MetricsAuth, "metrics-auth", true, "ask for credentials at /metrics, too, where they are asked for")
+	flags.StringVar(&sh.tokenFile, "token-file", "",
+		"file with the token to use with --url (or the variable "+tokenVariable+")")
+}
+
+// completeAccess fills in the configuration when all flags are known.
+func (sh *Shell) completeAccess() {
+	sh.Config.Access.Auth = nil
+	for _, way := range sh.auth {
+		sh.Config.Access.Auth = append(sh.Config.Access.Auth, bootstrap.Auth(way))
+	}
+}
+
+// aloneAccess is the access to a service that a command starts for itself. If the service of these
+// settings asks for credentials, so does this one, and only the command has them.
+func (sh *Shell) aloneAccess() bootstrap.Access {
+	alone := bootstrap.DefaultConfig().Access
+	if len(sh.Config.Access.Auth) != 1 || sh.Config.Access.Auth[0] != bootstrap.AuthNone {
+		alone.Auth = []bootstrap.Auth{bootstrap.AuthTokens}
+	}
+	return alone
+}
+
+// client returns a client of a service. One that was found by the data directory is used with the
+// token of its start, every other one with the token that the user has given.
+func (sh *Shell) client(address string) (*client.Client, error) {
+	c := client.New(address)
+	if sh.url == "" && sh.Config.Store == bootstrap.StoreEmbedded {
+		local, err := bootstrap.ReadLocalAccess(sh.Config.Data)
+		if err != nil {
+			return nil, err
+		}
+		if local.Token != "" {
+			c.Token = local.Token
+			return c, nil
+		}
+	}
+	token, err := sh.token()
+	if err != nil {
+		return nil, err
+	}
+	c.Token = token
+	return c, nil
+}
+
+// token returns the token that the user has given. It is empty when there is none.
+func (sh *Shell) token() (string, error) {
+	token := ""
+	for _, entry := range sh.Environ {
+		if value, found := strings.CutPrefix(entry, tokenVariable+"="); found {
+			token = value
+		}
+	}
+	if sh.tokenFile != "" {
+		content, err := os.ReadFile(sh.tokenFile)
+		if err != nil {
+			return "", &UsageError{Err: fmt.Errorf("--token-file: %w", err)}
+		}
+		token = string(content)
+	}
+	token = strings.TrimSpace(token)
+	if strings.ContainsAny(token, " \t\r\n") {
+		return "", &UsageError{Err: fmt.Errorf("--token-file and %s: there must be one token, in one line", tokenVariable)}
+	}
+	return token, nil
+}
+
+// accessFlag reports whether a flag says who may use the service.
+func accessFlag(name string) bool {
+	return slices.Contains([]string{"auth", "insecure", "metrics-auth", "token-file", "allowed-hosts"}, name)
+}
