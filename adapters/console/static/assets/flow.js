@@ -205,10 +205,7 @@ function box(c) {
         figure(c.lag.known ? compact(c.lag.events) : 'unknown'),
         c.lag.known && h('span.unit', c.lag.events === 1 ? ' event' : ' events'),
       ),
-      h(
-        'span.lag-age',
-        c.lag.known ? (c.lag.events === 0 ? 'up to date' : `${duration(c.lag.age_seconds)} behind`) : '',
-      ),
+      h('span.lag-age', lagAge(c)),
       sparkline(kept.rate, {
         over: kept.events,
         label: `events handled by ${c.name} in the last five minutes, and events that waited`,
@@ -230,6 +227,12 @@ function box(c) {
         ),
     ),
   );
+}
+
+function lagAge(c) {
+  if (!c.lag.known) return '';
+  if (c.lag.events === 0) return 'up to date';
+  return [duration(c.lag.age_seconds), h('span.if-wide', ' behind')];
 }
 
 function progress(r) {
