@@ -17,7 +17,10 @@ import (
 type follower struct {
 	truth *truth
 	http  *http.Client
-	base  string
+	// bases are the addresses of the processes of the service. base is the one that it talks to.
+	// Now and then it goes to another one.
+	bases []string
+	base  int
 	// order is the only order that it follows, or -1.
 	order int
 	r     *rand.Rand
@@ -75,7 +78,10 @@ func (f *follower) connect(ctx context.Context) error {
 	if f.order >= 0 {
 		path = "/v1/orders/" + f.truth.ids[f.order].String() + "/stream?"
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.base+path, nil)
+	if f.r.IntN(10) == 0 {
+		f.base = f.r.IntN(len(f.bases))
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.bases[f.base]+path, nil)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,9 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
 
+	"orderflow/adapters/scylla"
 	"orderflow/bootstrap"
+	"orderflow/tests/scyllasim"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -198,44 +200,8 @@ func TestStreams_clientsThatAreKilled(t *testing.T) {
 	}()
 	base := first.base
 	config.Listen = base[len("http://"):]
-	transport := &http.Transport{MaxIdleConnsPerHost: 64}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport}
-
-	truth := newTruth(s)
-	var mu sync.Mutex
-	var total figures
-	group, ctx := errgroup.WithContext(ctx)
-	for n := range s.clients {
-		group.Go(func() error {
-			f := &follower{
-				truth: truth, http: client, base: base, order: -1, r: rand.New(rand.NewPCG(1, uint64(n))), seen: make([]uint64, s.orders),
-			}
-			if n%3 == 0 {
-				f.order = n % s.orders
-			}
-			err := f.follow(ctx)
-			mu.Lock()
-			defer mu.Unlock()
-			total.add(f.figures)
-			if err != nil {
-				return fmt.Errorf("client %d: %w", n, err)
-			}
-			return nil
-		})
-	}
-	var writing atomic.Int64
-	writing.Store(int64(s.writers))
-	for n := range s.writers {
-		group.Go(func() error {
-			err := writer(ctx, client, base, truth, n, s.writers, s.events/s.writers)
-			if writing.Add(-1) == 0 && err == nil {
-				truth.finish()
-			}
-			return err
-		})
-	}
-	group.Go(func() error { // two restarts, after a third and two thirds of the events
+	run(ctx, t, s, []string{base}, func(ctx context.Context, truth *truth) error {
+		// two restarts, after a third and two thirds of the events
 		for restart := range 2 {
 			for truth.acknowledged() < (restart+1)*s.events/3 {
 				select {
@@ -255,6 +221,87 @@ func TestStreams_clientsThatAreKilled(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// Every process serves the streams of all orders, wherever they were written and whatever runs
+// there. An id of one process is true in another.
+func TestStreams_everyProcessServesAllOrders(t *testing.T) {
+	s := size{events: 300, orders: 20, clients: 8, writers: 4}
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 4*time.Minute, errors.New("the test takes too long"))
+	defer cancel()
+	sim, err := scyllasim.Start(scyllasim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sim.Close()
+	config := bootstrap.DefaultConfig()
+	config.Store, config.Listen, config.Sink, config.Data = bootstrap.StoreScylla, "127.0.0.1:0", "none", t.TempDir()
+	config.Scylla.Hosts, config.Scylla.ReplicationFactor, config.Scylla.Timeout = sim.Hosts(), 1, 10*time.Second
+	if _, err := scylla.ApplySchema(ctx, config.Scylla); err != nil {
+		t.Fatal(err)
+	}
+	var bases []string
+	for _, consumers := range [][]string{nil, {"order-read-model"}} {
+		config.Consumers = consumers
+		process, err := start(ctx, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := process.stop(); err != nil {
+				t.Error(err)
+			}
+		}()
+		bases = append(bases, process.base)
+	}
+	run(ctx, t, s, bases, nil)
+}
+
+// run has clients and writers until every client has every event. meanwhile is called beside them.
+func run(
+	ctx context.Context, t *testing.T, s size, bases []string, meanwhile func(context.Context, *truth) error,
+) {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+
+	truth := newTruth(s)
+	var mu sync.Mutex
+	var total figures
+	group, ctx := errgroup.WithContext(ctx)
+	for n := range s.clients {
+		group.Go(func() error {
+			f := &follower{
+				truth: truth, http: client, bases: bases, order: -1, r: rand.New(rand.NewPCG(1, uint64(n))), seen: make([]uint64, s.orders),
+			}
+			if n%3 == 0 {
+				f.order = n % s.orders
+			}
+			err := f.follow(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			total.add(f.figures)
+			if err != nil {
+				return fmt.Errorf("client %d: %w", n, err)
+			}
+			return nil
+		})
+	}
+	var writing atomic.Int64
+	writing.Store(int64(s.writers))
+	for n := range s.writers {
+		group.Go(func() error {
+			err := writer(ctx, client, bases[n%len(bases)], truth, n, s.writers, s.events/s.writers)
+			if writing.Add(-1) == 0 && err == nil {
+				truth.finish()
+			}
+			return err
+		})
+	}
+	if meanwhile != nil {
+		group.Go(func() error { return meanwhile(ctx, truth) })
+	}
 	began := time.Now()
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)

@@ -52,6 +52,8 @@ func (e Entry) Size() int { return len(e.record.Payload) + 512 }
 // end of the feed, the tail, for all consumers. mu guards all of it, and nothing here waits.
 type Hub struct {
 	config Config
+	// id distinguishes the numbers of entries from those of other hubs.
+	id string
 
 	mu     sync.Mutex
 	closed bool
@@ -133,6 +135,7 @@ type waiting struct {
 // New returns a hub whose readers start at a time, when it is now.
 func New(c Config, start, now time.Time) *Hub {
 	h := &Hub{
+		id:     uuid.NewString()[:8],
 		config: c, changed: make(chan struct{}), first: 1, newest: start, horizon: start, covered: start, safe: start,
 		confirmed: start, tails: map[*consumer]bool{},
 		known: newBounded[key, came](c.Remembered), last: newBounded[uuid.UUID, uint64](c.Remembered),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"orderflow/adapters/cdc/cdclog"
@@ -13,9 +14,11 @@ import (
 // Tail is the delivery to a caller without a name. It reads like a consumer that is in no list: no
 // offset is saved for it, and no figure counts it.
 //
-// Its place is a time: every row up to it has been delivered, or was there before the tail. It is
+// Its place has a time: every row up to it has been delivered, or was there before the tail. It is
 // never after the safe reader's progress, because a row that the fast reader missed may come after
-// that. So a tail that continues gets the last part of the log again.
+// that. So a tail that continues in another process gets the last part of the log again. In the
+// same process it does not: the place also has the number up to which every entry of the tail of
+// memory was delivered.
 type Tail struct {
 	sub *Subscription
 
@@ -25,6 +28,7 @@ type Tail struct {
 	boundary uint64
 	live     bool
 	place    time.Time
+	number   uint64
 	// earliest is set while nothing has been read from the earliest place on. What expires then is
 	// not lost.
 	earliest bool
@@ -49,37 +53,59 @@ func (h *Hub) OpenTail(after ports.Place, now time.Time) (*Tail, error) {
 	t := &Tail{sub: &Subscription{hub: h, consumer: c, closed: make(chan struct{})}, opened: now}
 	switch after {
 	case ports.PlaceNow:
-		c.attached, c.next, t.place = true, h.end(), h.confirmed
+		c.attached, c.next, t.place, t.number = true, h.end(), h.confirmed, h.end()-1
 	case ports.PlaceEarliest:
 		t.place, t.earliest = h.floor(), true
 	default:
-		at, err := timeOf(after)
-		if err != nil || at.After(latest(now, h.newest)) {
+		at, number, err := h.placeOf(after)
+		if err != nil || at.After(latest(now, h.newest)) || number >= h.end() {
 			return nil, ports.ErrBadCursor
 		}
-		t.place = at
+		t.place, t.number, c.next = at, number, number+1
+		c.attached = number > 0 && c.next >= h.first
 	}
 	c.from, c.reach, c.open = t.place, t.place, t.sub
 	h.tails[c] = true
 	return t, nil
 }
 
-// placeAt returns the place of a time: a number of ticks, in decimal.
-func placeAt(at time.Time) ports.Place {
-	return ports.Place(strconv.FormatInt(at.UnixNano()/int64(cdclog.Tick), 10))
+// placeAt returns a place: a time as a number of ticks, and unless the number is 0 the id of the
+// hub and the number.
+func (h *Hub) placeAt(at time.Time, number uint64) ports.Place {
+	place := strconv.FormatInt(at.UnixNano()/int64(cdclog.Tick), 10)
+	if number > 0 {
+		place += "-" + h.id + "-" + strconv.FormatUint(number, 10)
+	}
+	return ports.Place(place)
 }
 
-func timeOf(place ports.Place) (time.Time, error) {
-	ticks, err := strconv.ParseUint(string(place), 10, 56)
+// placeOf returns what a place says. The number is 0 when it is of another hub.
+func (h *Hub) placeOf(place ports.Place) (at time.Time, number uint64, err error) {
+	parts := strings.Split(string(place), "-")
+	ticks, err := strconv.ParseUint(parts[0], 10, 56)
+	if err == nil && len(parts) == 3 {
+		number, err = strconv.ParseUint(parts[2], 10, 63)
+	}
 	if err != nil {
-		return time.Time{}, err
+		return at, 0, err
 	}
-	at := time.Unix(0, int64(ticks)*int64(cdclog.Tick)).UTC()
-	if placeAt(at) != place {
-		return time.Time{}, strconv.ErrSyntax
+	at = time.Unix(0, int64(ticks)*int64(cdclog.Tick)).UTC()
+	want := &Hub{id: h.id}
+	if len(parts) == 3 {
+		want.id = parts[1]
 	}
-	return at, nil
+	switch {
+	case want.placeAt(at, number) != place || len(want.id) != len(h.id):
+		return at, 0, strconv.ErrSyntax
+	case want.id != h.id:
+		return at, 0, nil
+	default:
+		return at, number, nil
+	}
 }
+
+// here returns the place of the tail.
+func (t *Tail) here() ports.Place { return t.sub.hub.placeAt(t.place, t.number) }
 
 // Next implements [ports.Tail].
 func (t *Tail) Next(ctx context.Context) (ports.TailPage, error) {
@@ -128,7 +154,7 @@ func (t *Tail) poll(ctx context.Context) (page *ports.TailPage, wait <-chan stru
 			break
 		}
 		bytes += len(e.record.Payload)
-		page.Records = append(page.Records, ports.TailRecord{Record: e.record.Clone(), Place: placeAt(t.place)})
+		page.Records = append(page.Records, ports.TailRecord{Record: e.record.Clone(), Place: t.here()})
 	}
 	atEnd := c.attached && len(c.page) == 0 && c.next == h.end()
 	if atEnd {
@@ -137,7 +163,7 @@ func (t *Tail) poll(ctx context.Context) (page *ports.TailPage, wait <-chan stru
 	if t.arrived() {
 		t.live, page.Live = true, true
 	}
-	page.Place = placeAt(t.place)
+	page.Place = t.here()
 	switch {
 	case page.Lost != nil, len(page.Records) > 0, page.Live:
 		return page, nil, nil
@@ -157,9 +183,13 @@ func (t *Tail) take() (Entry, bool) {
 		c.page[0] = Entry{} // a delivered record must not be kept alive
 		c.page = c.page[1:]
 		t.place, t.pages = latest(t.place, t.pages[0]), t.pages[1:]
+		if c.attached && len(c.page) == 0 { // now everything before the next entry was delivered
+			t.number = c.next - 1
+		}
 		return e, true
 	case c.attached && c.next < h.end():
 		e := h.tail[c.next-h.first]
+		t.number = c.next
 		c.next++
 		t.place = latest(t.place, e.confirmed)
 		return e, true
@@ -203,12 +233,12 @@ func (t *Tail) lost() *ports.TailGap {
 		return nil
 	}
 	t.blind = unread
-	gap := &ports.TailGap{From: placeAt(t.place), Until: floor}
+	gap := &ports.TailGap{From: t.here(), Until: floor}
 	if behind {
 		c.from, c.reach = floor, floor
 	}
 	t.place = latest(t.place, floor)
-	gap.To = placeAt(t.place)
+	gap.To = t.here()
 	return gap
 }
 
@@ -235,6 +265,9 @@ func (t *Tail) readPage(ctx context.Context) error {
 	}
 	if len(c.page) == 0 {
 		t.place = latest(t.place, place)
+		if c.attached {
+			t.number = c.next - 1
+		}
 	}
 	return nil
 }
