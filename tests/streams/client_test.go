@@ -108,7 +108,7 @@ func (f *follower) connect(ctx context.Context) error {
 		return fmt.Errorf("status %d after %q: %s", answer.StatusCode, f.last, text)
 	}
 	f.figures.connections++
-	left := 1 + f.r.IntN(3*f.truth.perConnection) // so many events until it is killed
+	left := 1 + f.r.IntN(f.truth.life) // so many events until it is killed
 	silent := time.AfterFunc(time.Duration(100+f.r.IntN(1500))*time.Millisecond, kill)
 	defer silent.Stop()
 	return f.read(bufio.NewReaderSize(answer.Body, 64<<10), left, acknowledged)
