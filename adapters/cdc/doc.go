@@ -65,9 +65,9 @@
 // restart. The time is the safe reader's progress when the record went into the tail of memory, and
 // never after a record that is held. So a client that continues gets the last [Config.Confidence]
 // and a pass again, and misses no row that either reader has found since. In the same process it
-// gets nothing again, because the place also has the number of the record in memory, unless it was
-// cut off while it read pages of the log. A tail is live when the fast reader has read everything up
-// to the time at which it was opened. Only a row that becomes visible later than that comes after it
+// gets nothing again, unless it was cut off while it read pages of the log: the place also has the
+// number of the record in memory. A tail is live when the fast reader has read everything up to the
+// time at which it was opened. Only a row that becomes visible later than that comes after it
 // although it is older.
 //
 // # Expiry
