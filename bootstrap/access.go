@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,16 @@ type Access struct {
 	Insecure bool
 	// MetricsAuth asks for credentials at /metrics, too.
 	MetricsAuth bool
+	// OpsListen is another address, with all of the API. The address of everybody is then without
+	// the operations of operators, metrics, and details of the readiness. Empty stands for none.
+	OpsListen string
+	// TLSCert and TLSKey are the files of the certificate. They are read again when they change.
+	// Empty stands for no TLS.
+	TLSCert, TLSKey string
+	// ClientCA is a file with authorities whose certificates clients may show. ClientRoles are the
+	// roles of clients by the common names in their certificates.
+	ClientCA    string
+	ClientRoles map[string]string
 }
 
 // asks reports whether the API asks for credentials.
@@ -40,6 +51,10 @@ func (a Access) asks() bool { return !slices.Equal(a.Auth, []Auth{AuthNone}) }
 
 // validate reports everything that is wrong with a, for a service that listens on an address.
 func (a Access) validate(listen string, bad func(setting, format string, args ...any)) {
+	a.validateTLS(bad)
+	if _, _, err := net.SplitHostPort(a.OpsListen); a.OpsListen != "" && err != nil {
+		bad("ops-listen", "%q is not host:port", a.OpsListen)
+	}
 	for _, way := range a.Auth {
 		if way != AuthNone && way != AuthTokens {
 			bad("auth", "%q is neither %s nor %s", way, AuthNone, AuthTokens)
@@ -50,9 +65,9 @@ func (a Access) validate(listen string, bad func(setting, format string, args ..
 		bad("auth", "it is empty: say %s or %s", AuthNone, AuthTokens)
 	case len(a.Auth) > 1 && slices.Contains(a.Auth, AuthNone):
 		bad("auth", "%s stands alone", AuthNone)
-	case !a.asks() && !a.Insecure && !isLoopback(listen):
+	case !a.asks() && !a.Insecure && !(isLoopback(listen) && isLoopback(a.OpsListen)):
 		bad("listen", "%s can be reached from other machines, and with --auth=%s whoever reaches it may do everything: "+
-			"say --auth=%s, or --insecure if something else guards it", listen, AuthNone, AuthTokens)
+			"say --auth=%s, or --insecure if something else guards it", cmp.Or(a.OpsListen, listen), AuthNone, AuthTokens)
 	}
 }
 
@@ -73,7 +88,7 @@ func (a *App) wireAccess() {
 	if !a.config.Access.asks() {
 		return
 	}
-	door := &access.Door{}
+	door := &access.Door{Certificates: a.config.Access.certificateScopes()}
 	door.Local, a.localToken = access.NewLocal()
 	if slices.Contains(a.config.Access.Auth, AuthTokens) {
 		door.Tokens = a.tokens
@@ -100,23 +115,38 @@ const localAccessName = "local-access.json"
 // LocalAccess is what the command line needs for a service on this machine.
 type LocalAccess struct {
 	// Token is the token of this start.
-	Token string `json:"token"`
+	Token string `json:"token,omitempty"`
+	// Certificate is the SHA-256 of the certificate of the service, in hexadecimal digits. It is
+	// empty without TLS.
+	Certificate string `json:"certificate,omitempty"`
 }
 
 // announceAccess writes the file for the command line. It is removed at the end.
 func (a *App) announceAccess() error {
-	if a.config.Store != StoreEmbedded || a.config.Passive || a.localToken == "" {
+	if a.config.Store != StoreEmbedded || a.config.Passive || a.localToken == "" && a.certificates == nil {
 		return nil
 	}
-	content, err := json.Marshal(LocalAccess{Token: a.localToken})
+	a.localAccess = filepath.Join(a.config.Data, localAccessName)
+	a.closers = append(a.closers, removal(a.localAccess))
+	return a.writeLocalAccess()
+}
+
+// writeLocalAccess writes the file, also when there is another certificate.
+func (a *App) writeLocalAccess() error {
+	if a.localAccess == "" {
+		return nil
+	}
+	local := LocalAccess{Token: a.localToken}
+	if a.certificates != nil {
+		local.Certificate = a.certificates.Fingerprint()
+	}
+	content, err := json.Marshal(local)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(a.config.Data, localAccessName)
-	if err := writePrivately(path, append(content, '\n')); err != nil {
+	if err := writePrivately(a.localAccess, append(content, '\n')); err != nil {
 		return fmt.Errorf("write the token for the command line: %w", err)
 	}
-	a.closers = append(a.closers, removal(path))
 	return nil
 }
 

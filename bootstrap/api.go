@@ -70,7 +70,7 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 	if err != nil {
 		return err
 	}
-	a.server, err = httpapi.New(httpapi.Config{
+	config := httpapi.Config{
 		Resources:       []endpoint.Resource{orderRoutes, streamRoutes, operatorRoutes, keepRoutes},
 		StoreID:         storeID,
 		Console:         pages,
@@ -85,7 +85,17 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 		Listener:        a.listener,
 		AllowedHosts:    a.config.AllowedHosts,
 		ShutdownTimeout: a.config.ShutdownTimeout,
-	})
+	}
+	a.registerCertificates(registry)
+	if a.opsListener != nil {
+		operators := config
+		operators.Listener = a.opsListener
+		if a.opsServer, err = httpapi.New(operators); err != nil {
+			return err
+		}
+		config.WithoutOperations = true
+	}
+	a.server, err = httpapi.New(config)
 	return err
 }
 

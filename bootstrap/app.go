@@ -50,28 +50,35 @@ type Setting = opsapi.Setting
 
 // App is the whole service.
 type App struct {
-	config    Config
-	log       *slog.Logger
-	store     *storage
-	listener  net.Listener
-	server    *httpapi.Server
-	router    *fanout.Router // nil in a passive service
-	codec     *eventjson.Mux
-	consumers consumers.Manager
-	states    *command.Cache
-	snapshots *snapshot.Keeper // nil without snapshots
-	tracing   *tracing.Tracing
-	recorder  *explain.Recorder
+	config   Config
+	log      *slog.Logger
+	store    *storage
+	listener net.Listener
+	// opsListener has its own address. It is nil when operators use the same one as everybody.
+	opsListener net.Listener
+	opsServer   *httpapi.Server
+	// certificates are those of the listeners. It is nil without TLS.
+	certificates *access.Certificates
+	server       *httpapi.Server
+	router       *fanout.Router // nil in a passive service
+	codec        *eventjson.Mux
+	consumers    consumers.Manager
+	states       *command.Cache
+	snapshots    *snapshot.Keeper // nil without snapshots
+	tracing      *tracing.Tracing
+	recorder     *explain.Recorder
 	// door tells who a client is. It is nil when nobody is asked.
 	door       *access.Door
 	tokens     *access.Tokens
 	recordings operations.Recorder
 	localToken string
-	publisher  string // the name of the consumer that publishes; empty without one
-	beats      *pulse.Monitor
-	pacemaker  *pulse.Pacemaker // nil where the feed has no heartbeats
-	streams    *stream.Streams
-	closers    []io.Closer // in the order of opening
+	// localAccess is the path of the file for the command line. It is empty without one.
+	localAccess string
+	publisher   string // the name of the consumer that publishes; empty without one
+	beats       *pulse.Monitor
+	pacemaker   *pulse.Pacemaker // nil where the feed has no heartbeats
+	streams     *stream.Streams
+	closers     []io.Closer // in the order of opening
 }
 
 // Open opens the store and connects all parts. It already listens, so that the address is known,
@@ -103,12 +110,11 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 		env.around(a.store)
 	}
 	a.openSnapshots()
-	if a.listener, err = net.Listen("tcp", config.Listen); err != nil {
-		return nil, listenError(config.Listen, err)
+	if err := a.listen(); err != nil {
+		return nil, err
 	}
-	a.closers = append(a.closers, listenerCloser{a.listener})
 	if a.store.announce != nil {
-		if err := a.store.announce(a.URL()); err != nil {
+		if err := a.store.announce(a.OperatorsURL()); err != nil {
 			return nil, err
 		}
 	}
@@ -127,13 +133,13 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	return a, a.wireServer(ctx, env)
 }
 
-// listenError says what is wrong with the address of the API.
-func listenError(address string, err error) error {
+// listenError says what is wrong with the address of the API that a setting names.
+func listenError(setting, address string, err error) error {
 	var operation *net.OpError
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("listen: %s is taken by another process: stop that, or name another address with --listen (%w)",
-			address, err)
+		return fmt.Errorf("listen: %s is taken by another process: stop that, or name another address with --%s (%w)",
+			address, setting, err)
 	case errors.As(err, &operation):
 		return fmt.Errorf("listen: %s: %w", address, operation.Err)
 	default:
@@ -153,13 +159,19 @@ func (a *App) epoch(consumer string) uint64 { return a.consumers.Epoch(consumer)
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 // URL returns the address of the API.
-func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
+func (a *App) URL() string { return a.urlOf(a.listener) }
 
 // Run serves until ctx ends. Then it stops all parts in order and returns nil. It may be called
 // once.
 func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.server.Run(ctx) })
+	if a.opsServer != nil {
+		group.Go(func() error { return a.opsServer.Run(ctx) })
+	}
+	if a.certificates != nil {
+		group.Go(func() error { return a.certificates.Run(ctx) })
+	}
 	group.Go(func() error { return a.streams.Run(ctx) })
 	if a.snapshots != nil && !a.config.Passive {
 		group.Go(func() error { return a.snapshots.Run(ctx) })
@@ -228,10 +240,11 @@ func (a *App) ready(ctx context.Context) error {
 
 // notes returns what should be different, although the service can do its work.
 func (a *App) notes(context.Context) []string {
-	if a.store.posture == nil {
-		return nil
+	notes := a.certificateNotes()
+	if a.store.posture != nil {
+		notes = append(notes, a.store.posture.notes()...)
 	}
-	return a.store.posture.notes()
+	return notes
 }
 
 // Close closes what Open opened, in reverse order. It may be called twice, and after Run has

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -35,7 +36,14 @@ func newObserver(config Config, next http.Handler) (*observer, error) {
 		Help:    "How long requests took, by route, method and status; 499 is a client that left.",
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"route", "method", "status"})
-	if err := config.Registerer.Register(o.seconds); err != nil {
+	err := config.Registerer.Register(o.seconds)
+	// the server for operators counts in the same metric
+	if other := (prometheus.AlreadyRegisteredError{}); config.WithoutOperations && errors.As(err, &other) {
+		if known, ok := other.ExistingCollector.(*prometheus.HistogramVec); ok {
+			o.seconds, err = known, nil
+		}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("register the metrics of HTTP requests: %w", err)
 	}
 	return o, nil

@@ -34,6 +34,9 @@ func newHandler(config Config, service *endpoint.Service) (http.Handler, error) 
 		tags = append(tags, resource.Tags...)
 		operations = append(operations, resource.Operations...)
 	}
+	if config.WithoutOperations {
+		operations = slices.DeleteFunc(operations, isForOperators)
+	}
 	described, err := openapi.Document(tags, operations, config.Authenticator != nil)
 	if err != nil {
 		return nil, err
@@ -75,6 +78,10 @@ func newHandler(config Config, service *endpoint.Service) (http.Handler, error) 
 // consolePath is the path below which the pages for people are.
 const consolePath = "/ui/"
 
+func isForOperators(op endpoint.Operation) bool {
+	return op.Scope == ports.ScopeOpsRead || op.Scope == ports.ScopeOpsWrite || op.Scope == ports.ScopeAdmin || op.ID == metricsID
+}
+
 // unmatched is the pattern of everything that no operation serves.
 const unmatched = "/"
 
@@ -115,6 +122,7 @@ type self struct{ config Config }
 const (
 	indexID   = "get-index"
 	openAPIID = "get-openapi"
+	metricsID = "get-metrics"
 	tagSelf   = "self"
 )
 
@@ -211,7 +219,7 @@ func (s self) resource() endpoint.Resource {
 		},
 	}
 	if s.config.Metrics != nil {
-		metrics := get("get-metrics", "/metrics", "Read the metrics, for Prometheus", "Prometheus text format.",
+		metrics := get(metricsID, "/metrics", "Read the metrics, for Prometheus", "Prometheus text format.",
 			endpoint.Schema{Type: endpoint.TypeString})
 		metrics.Answers[0].Media = "text/plain"
 		metrics.Handler = s.config.Metrics
@@ -226,17 +234,22 @@ func (s self) resource() endpoint.Resource {
 func (s self) ready(c *endpoint.Call) (endpoint.Reply, error) {
 	if err := s.config.Ready(c.Context()); err != nil {
 		detail := err.Error()
-		if !c.Allows(ports.ScopeOpsRead) {
+		if !s.tells(c) {
 			detail = "the service is not ready; with the scope " + string(ports.ScopeOpsRead) + " this says why"
 		}
 		p := endpoint.NewProblem(http.StatusServiceUnavailable, codeNotReady, detail)
 		return endpoint.Reply{}, p.Because(slog.LevelDebug, err)
 	}
 	document := healthDocument{Status: "ok"}
-	if c.Allows(ports.ScopeOpsRead) {
+	if s.tells(c) {
 		document.Notes = s.config.Notes(c.Context())
 	}
 	return endpoint.Reply{Body: document}, nil
+}
+
+// tells reports whether a client may know details of the readiness.
+func (s self) tells(c *endpoint.Call) bool {
+	return !s.config.WithoutOperations && c.Allows(ports.ScopeOpsRead)
 }
 
 // always is the readiness check of a service without one.

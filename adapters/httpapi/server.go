@@ -42,6 +42,10 @@ type Config struct {
 	// Authenticator tells who a client is, and so what it may do. Default: everybody may do
 	// everything.
 	Authenticator ports.Authenticator
+	// WithoutOperations leaves out the operations for operators, those whose scope is ops:read,
+	// ops:write or admin, and /metrics and the details of /readyz. Another server has them, which
+	// may use the same Registerer and is made first.
+	WithoutOperations bool
 	// OpenMetrics lets clients without credentials read /metrics.
 	OpenMetrics bool
 	// Registerer gets the metrics of the requests. Default: none are made.

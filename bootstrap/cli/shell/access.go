@@ -23,6 +23,13 @@ func (sh *Shell) accessFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&a.Insecure, "insecure", false,
 		"allow --auth=none on an address that other machines can reach")
 	flags.BoolVar(&a.MetricsAuth, "metrics-auth", true, "ask for credentials at /metrics, too, where they are asked for")
+	flags.StringVar(&a.OpsListen, "ops-listen", "",
+		"another address for operators; --listen is then without operations, metrics and details of /readyz")
+	flags.StringVar(&a.TLSCert, "tls-cert", "", "file with the certificate of the service; it is read again when it changes")
+	flags.StringVar(&a.TLSKey, "tls-key", "", "file with the key of the certificate")
+	flags.StringVar(&a.ClientCA, "tls-client-ca", "", "file with authorities whose certificates clients may show instead of a token")
+	flags.StringToStringVar(&a.ClientRoles, "tls-client-roles", nil,
+		"roles of clients by the common names in their certificates, as shop=writer,ops=operator")
 	flags.StringVar(&sh.tokenFile, "token-file", "",
 		"file with the token to use with --url (or the variable "+tokenVariable+")")
 }
@@ -53,6 +60,9 @@ func (sh *Shell) client(address string) (*client.Client, error) {
 		local, err := bootstrap.ReadLocalAccess(sh.Config.Data)
 		if err != nil {
 			return nil, err
+		}
+		if local.Certificate != "" {
+			c.Pin(local.Certificate)
 		}
 		if local.Token != "" {
 			c.Token = local.Token
@@ -91,5 +101,5 @@ func (sh *Shell) token() (string, error) {
 
 // accessFlag reports whether a flag says who may use the service.
 func accessFlag(name string) bool {
-	return slices.Contains([]string{"auth", "insecure", "metrics-auth", "token-file", "allowed-hosts"}, name)
+	return strings.HasPrefix(name, "tls-") || slices.Contains([]string{"auth", "insecure", "metrics-auth", "token-file", "allowed-hosts", "ops-listen"}, name)
 }

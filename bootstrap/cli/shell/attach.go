@@ -155,6 +155,9 @@ func (sh *Shell) checkNoneForURL(cmd *cobra.Command) error {
 // directory, so the default address is tried.
 func (sh *Shell) owner(ctx context.Context) (string, error) {
 	address := "http://" + sh.Config.Listen
+	if sh.Config.Access.TLSCert != "" {
+		address = "https://" + sh.Config.Listen
+	}
 	if sh.Config.Store == bootstrap.StoreEmbedded {
 		var err error
 		if address, err = bootstrap.RunningService(sh.Config.Data); address == "" || err != nil {
