@@ -50,3 +50,26 @@ func TestOrder_commandsAndTheirRefusals(t *testing.T) {
 	b.visit("/ui/orders/018f4e5a-0000-7000-8000-00000000dead")
 	b.awaitText("not_found")
 }
+
+// A history that comes in several parts is shown around the chosen event.
+func TestOrder_aLongHistory(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	id := s.order("ada")
+	for n := range 1010 {
+		s.call(http.MethodPut, "/v1/orders/"+id+"/items", fields{
+			"items": []fields{{"sku": "TEA-100", "quantity": 3 + n, "unit_price": 890}},
+		})
+	}
+	b := open(t, s.url, "/ui/orders/"+id+"?at=500", view{})
+	b.awaitText("after event 500 of 1011")
+	b.await("the way of the event", `document.querySelectorAll('.waterfall .work').length === 5`)
+	b.awaitText("439 events before these")
+	if shown := eval[int](b, `document.querySelectorAll('.timeline button').length`); shown != 121 {
+		t.Errorf("%d events are listed", shown)
+	}
+	b.keys(kb.End)
+	b.awaitText("after event 1011 of 1011")
+	s.call(http.MethodPost, "/v1/orders/"+id+"/cancel", fields{"reason": "test"})
+	b.awaitText("after event 1012 of 1012")
+}

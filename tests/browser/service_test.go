@@ -166,7 +166,7 @@ func (s *service) demo(orders int) {
 // trickle places orders, some a second, until the returned function is called.
 func (s *service) trickle() (stop func()) {
 	s.t.Helper()
-	cmd := exec.Command(binary, "demo", "--url="+s.url, "--orders=1000000", "--rate=6", "--seed=8")
+	cmd := exec.Command(binary, "demo", "--url="+s.url, "--follow", "--rate=6", "--seed=8")
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}

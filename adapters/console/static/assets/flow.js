@@ -196,6 +196,7 @@ function box(c) {
       'data-node': `box:${c.name}`,
       href: `/ui/consumers/${encodeURIComponent(c.name)}`,
       class: wrong?.level ?? '',
+      title: lately(kept),
     },
     h('span.box-head', h('strong', c.name), state(c.state)),
     h(
@@ -227,6 +228,17 @@ function box(c) {
         ),
     ),
   );
+}
+
+// The last five minutes in words.
+function lately(kept) {
+  const most = (series, format) => (series.most === undefined ? 'unknown' : format(series.most));
+  return [
+    'In the last five minutes, at most:',
+    `${most(kept.events, count)} events waited,`,
+    `${most(kept.age, duration)} behind,`,
+    `${most(kept.rate, rate)} events a second.`,
+  ].join('\n');
 }
 
 function lagAge(c) {

@@ -3,7 +3,7 @@
 
 import {h} from './html.js';
 import {get, path} from './api.js';
-import {duration, exact, money} from './format.js';
+import {duration, exact, money, plural} from './format.js';
 import {commandPanel} from './commandpanel.js';
 import {asOf, copyButton, id, status, waiting, when} from './parts.js';
 import {asCurl, asGo, summary} from './eventtext.js';
@@ -14,15 +14,32 @@ import {waterfall} from './waterfall.js';
 import {Watched} from './watch.js';
 import {typeName} from './events.js';
 
+/** Events that are read at most, and those that are listed on each side of the chosen one. */
+const MOST = 10_000;
+const AROUND = 60;
+
 export function order(place) {
   const orderId = place.params.id;
-  const history = new Watched((options) => wholeHistory(orderId, options));
-  const explained = new Watched(path`/v1/orders/${orderId}/explain`, 5000);
+  const history = new Watched((options) => readHistory(orderId, history.data ?? [], options));
+  const head = () => history.data?.length ?? 0;
+  const at = () => Math.max(1, Math.min(head(), Number(place.query.get('at')) || head()));
+  // The way of the chosen event only.
+  const explained = new Watched(
+    (options) =>
+      get(`${path`/v1/orders/${orderId}/explain`}?after=${Math.max(0, at() - 1)}&limit=1`, options),
+    5000,
+  );
   const possible = new Watched(path`/v1/orders/${orderId}/commands`);
   const states = new Map();
   let playing;
 
-  const stops = [history, explained, possible].map((one) => one.listen(place.changed));
+  const stops = [explained, possible].map((one) => one.listen(place.changed));
+  stops.push(
+    history.listen(() => {
+      place.changed();
+      if (explained.data?.events[0]?.sequence_number !== at()) explained.refresh();
+    }),
+  );
   // A new event makes the rest worth asking again. What was asked a moment ago is enough.
   let due;
   const live = new Live(path`/v1/orders/${orderId}/stream`, ({event, changed}) => {
@@ -55,9 +72,10 @@ export function order(place) {
     return states.get(sequence);
   }
 
-  const head = () => history.data?.length ?? 0;
-  const at = () => Math.max(1, Math.min(head(), Number(place.query.get('at')) || head()));
-  const goTo = (n) => place.setQuery({at: n >= head() ? undefined : Math.max(1, n)});
+  const goTo = (n) => {
+    place.setQuery({at: n >= head() ? undefined : Math.max(1, n)});
+    explained.refresh();
+  };
 
   function play() {
     if (playing) {
@@ -148,16 +166,14 @@ export function order(place) {
   };
 }
 
-// A long history comes in pages.
-async function wholeHistory(orderId, options) {
-  const events = [];
-  let cursor = '';
-  do {
-    const page = await get(path`/v1/orders/${orderId}/events` + cursor, options);
-    events.push(...page.events);
-    cursor = page.next_cursor ? `?cursor=${encodeURIComponent(page.next_cursor)}` : '';
-  } while (cursor !== '');
-  return events;
+// A long history comes in parts, and only what is not known yet is asked for.
+async function readHistory(orderId, known, options) {
+  const events = [...known];
+  for (;;) {
+    const part = await get(`${path`/v1/orders/${orderId}/events`}?after=${events.length}`, options);
+    events.push(...part.events);
+    if (!part.next_after || events.length >= MOST) return events;
+  }
 }
 
 function facts(now) {
@@ -178,9 +194,13 @@ function facts(now) {
 // The events from the first on. Pauses between them are shown by a gap that grows with the
 // logarithm of the pause, and by their length.
 function timeline(events, at, goTo) {
+  const first = Math.max(0, at - 1 - AROUND);
+  const last = Math.min(events.length, at + AROUND);
   return h(
     'ol',
-    events.map((event, i) => {
+    first > 0 && h('li.note', {key: 'before'}, plural(first, 'event'), ' before these'),
+    events.slice(first, last).map((event, n) => {
+      const i = first + n;
       const pause = i > 0 ? (new Date(event.created_at) - new Date(events[i - 1].created_at)) / 1000 : 0;
       return [
         i > 0 &&
@@ -208,6 +228,8 @@ function timeline(events, at, goTo) {
         ),
       ];
     }),
+    last < events.length &&
+      h('li.note', {key: 'after'}, plural(events.length - last, 'event'), ' after these'),
   );
 }
 
