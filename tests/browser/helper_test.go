@@ -59,6 +59,15 @@ var promises = map[string]string{
 		box.firstChild.value = 'b';
 		render(box, h('input', {value: 'a'}));
 		return box.firstChild.value === 'a'`,
+	"a field that somebody types into is left alone until there is a new value": `
+		const draw = (value) => render(box, h('input', {value}));
+		draw('a');
+		box.firstChild.focus();
+		box.firstChild.value = 'ab';
+		draw('a');
+		const typed = box.firstChild.value;
+		draw('c');
+		return typed === 'ab' && box.firstChild.value === 'c'`,
 	"a field keeps the focus": `
 		render(box, h('p', {key: 1}), h('input', {key: 2, value: ''}));
 		box.lastChild.focus();

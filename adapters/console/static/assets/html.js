@@ -108,9 +108,13 @@ function update(node, child) {
   }
   node[PROPS] = child.props;
   if (!node.localName.includes('-') && !child.props.own) patchChildren(node, child.children);
-  // What a field shows may have been changed by hand, so it is compared with the field itself. A
-  // choice needs its options first.
-  for (const name of FIELDS) if (name in child.props) setProp(node, name, child.props[name]);
+  // What a field shows may have been changed by hand, so it is compared with the field itself.
+  // While somebody types, only a new value counts. A choice needs its options first.
+  for (const name of FIELDS) {
+    if (!(name in child.props)) continue;
+    if (before[name] !== child.props[name] || node !== document.activeElement)
+      setProp(node, name, child.props[name]);
+  }
   if (fresh && child.props.ref) child.props.ref(node);
 }
 
