@@ -45,6 +45,8 @@ type storage struct {
 	alive func() error
 	// posture is how a keyspace in ScyllaDB is set up. It is nil for other stores.
 	posture *posture
+	// backups copy the store. It is nil when the store has tools of its own for that.
+	backups ports.Backups
 	// leases let one of several processes run a consumer. It is nil when there is only one process.
 	leases ports.Leases
 	// tails is the feed of live streams.
@@ -87,7 +89,7 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
 		TokenStore: store, OperationLog: store,
 		HistoryPager: store, Snapshots: store,
-		exclusive: true, repairer: store, pulse: store, tails: store,
+		backups: store, exclusive: true, repairer: store, pulse: store, tails: store,
 		run: []func(context.Context) error{func(ctx context.Context) error {
 			select {
 			case <-ctx.Done():

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"orderflow/adapters/embedded"
 	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/exportfile"
 	"orderflow/adapters/httpapi/endpoint"
@@ -21,6 +22,7 @@ func (a *App) keepRoutes() (endpoint.Resource, error) {
 			ports.HistoryPager
 			ports.FeedTail
 		}{a.store, a.store, a.store.tails}),
+		Backups:      a.store.backups,
 		AppendRecord: exportfile.AppendRecord,
 	})
 }
@@ -66,4 +68,9 @@ func Import(
 		importer.Codec = nil
 	}
 	return use(transfer.NewImporter(importer))
+}
+
+// Restore makes a new data directory of a backup.
+func Restore(ctx context.Context, from, data string, log *slog.Logger) (embedded.Restored, error) {
+	return embedded.Restore(ctx, from, embedded.Options{Dir: data, Logger: log})
 }

@@ -21,4 +21,5 @@ const childVariable = "EMBEDDED_TEST_CHILD"
 var children = map[string]func() int{
 	"write until killed":     writeUntilKilled,
 	"panic inside of pebble": panicInsideOfPebble,
+	"backup until killed":    backupUntilKilled,
 }

@@ -35,6 +35,7 @@ var (
 	_ ports.Snapshots        = (*Store)(nil)
 	_ ports.TokenStore       = (*Store)(nil)
 	_ ports.OperationLog     = (*Store)(nil)
+	_ ports.Backups          = (*Store)(nil)
 )
 
 // The errors of [Open] that are no errors of package ports.
@@ -67,6 +68,9 @@ type Store struct {
 	// saving allows one consumer or token to be saved at a time, from the look at what is stored to
 	// the disk.
 	saving sync.Mutex
+	// backups allows one backup at a time.
+	backups sync.Mutex
+	now     func() time.Time
 }
 
 // Open opens the store in a directory, or makes a new one there. Recovery after a crash reads a log
@@ -82,7 +86,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{sequences: newSequences()}
+	s := &Store{sequences: newSequences(), now: options.Now}
 	recover := func(db *engine.DB, before datadir.Before) error {
 		s.history = history.New(db, options.Now)
 		s.feed = feed.New(db, s.history, feed.Options{

@@ -100,3 +100,32 @@ func TestExport(t *testing.T) {
 		})
 	}
 }
+
+// backups makes no backups.
+type backups struct{}
+
+func (backups) Backup(_ context.Context, dir string) (ports.BackupReport, error) {
+	if dir != "/backups/monday" {
+		return ports.BackupReport{}, &ports.RefusedError{Reason: dir + " cannot be used"}
+	}
+	return ports.BackupReport{Dir: dir, Events: 7, Files: 3, Bytes: 12, Created: noon}, nil
+}
+
+func TestBackup(t *testing.T) {
+	t.Parallel()
+	handler := handlerOf(t, newShop().config())
+	for path, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		"/v1/backup?dir=/backups/monday": {200, `"events":7`},
+		"/v1/backup?dir=elsewhere":       {409, "elsewhere cannot be used"},
+		"/v1/backup":                     {400, "dir"},
+	} {
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, path, nil))
+		if answer.Code != want.status || !strings.Contains(answer.Body.String(), want.text) {
+			t.Errorf("%s: %d %s, want %d with %s", path, answer.Code, answer.Body, want.status, want.text)
+		}
+	}
+}

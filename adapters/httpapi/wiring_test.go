@@ -64,7 +64,7 @@ func (s *shop) config() apiConfig {
 			Consumers: s, Tables: s, Verifier: s, TopicVerifier: s, AsyncAPI: []byte("asyncapi: 3.0.0\n"), Explainer: s,
 			TokenManager: &desk{}, Operations: &desk{}, Manager: k, Rebuilder: k, Parked: k, Skips: k, Records: k, Now: func() time.Time { return noon },
 		},
-		keepConfig: keepConfig{Exporter: &exporter{}, AppendRecord: exportfile.AppendRecord},
+		keepConfig: keepConfig{Exporter: &exporter{}, Backups: backups{}, AppendRecord: exportfile.AppendRecord},
 		streams: streamConfig{
 			Streams: &streams{}, Render: cloudevents.Encode, Kinds: []streamapi.Kind{{Type: order.Type, Path: orderapi.Path}},
 			Filters: orderapi.StreamFilters(),

@@ -195,3 +195,48 @@ func TestMove_underLoad(t *testing.T) {
 		t.Errorf("the new store has %d lines, want %d", len(after), len(before))
 	}
 }
+
+// A backup is made while clients write, and restored beside the original.
+func TestBackup_isRestoredBesideTheOriginal(t *testing.T) {
+	t.Parallel()
+	data, base := t.TempDir(), t.TempDir()
+	backup, restored := filepath.Join(base, "backup"), filepath.Join(base, "restored")
+	s := start(t, data, "--sink=none")
+	if out, status := tool(t, "demo", "--orders=30", "--seed=1", "--url="+s.url); status != 0 {
+		t.Fatalf("demo: exit status %d\n%s", status, out)
+	}
+	before := exported(t, "--url="+s.url)
+	load := exec.Command(binary, "demo", "--orders=200", "--seed=2", "--url="+s.url)
+	if err := load.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if out, status := tool(t, "backup", backup, "--data="+data); status != 0 {
+		t.Fatalf("backup: exit status %d\n%s", status, out)
+	}
+	if err := load.Wait(); err != nil {
+		t.Errorf("the load: %v", err)
+	}
+	if out, status := tool(t, "restore", backup); status != 2 || !strings.Contains(out, "data") {
+		t.Errorf("restore without --data: exit status %d\n%s", status, out)
+	}
+	if out, status := tool(t, "restore", backup, "--data="+data); status != 1 || !strings.Contains(out, "empty directory") {
+		t.Errorf("restore into the original: exit status %d\n%s", status, out)
+	}
+	if out, status := tool(t, "restore", backup, "--data="+restored); status != 0 {
+		t.Fatalf("restore: exit status %d\n%s", status, out)
+	}
+	copied := verified(t, restored, "--sink=none")
+	after := exported(t, "--url="+copied.url)
+	have := make(map[string]bool, len(after))
+	for _, line := range after {
+		have[line] = true
+	}
+	for _, line := range before[:len(before)-2] {
+		if !have[line] {
+			t.Fatalf("an event is missing: %s", line)
+		}
+	}
+	if a, b := s.call(t, http.StatusOK, "GET", "/", "").text, copied.call(t, http.StatusOK, "GET", "/", "").text; a == b {
+		t.Errorf("both stores have the same id: %s", a)
+	}
+}

@@ -1,5 +1,5 @@
 // Package keepapi has the routes with which what is stored is copied out of the service: the export
-// of histories.
+// of histories, and the backup of the whole store.
 //
 // # Export
 //
@@ -22,9 +22,11 @@ import (
 	"orderflow/ports"
 )
 
-// Config is what the routes need. All fields are required.
+// Config is what the routes need. Exporter and AppendRecord are required.
 type Config struct {
 	Exporter ports.Exporter
+	// Backups is behind /v1/backup. Default: there is no such route.
+	Backups ports.Backups
 	// AppendRecord appends the line of a record to b, with its line end.
 	AppendRecord func(b []byte, record eventsourcing.Record) ([]byte, error)
 }
@@ -39,10 +41,14 @@ func New(config Config) (endpoint.Resource, error) {
 		return endpoint.Resource{}, errors.New("routes for copies: a port is missing")
 	}
 	r := routes{config}
-	return endpoint.Resource{
+	resource := endpoint.Resource{
 		Tags:       []endpoint.Tag{{Name: tag, Description: "Copy what is stored out of the service."}},
 		Operations: []endpoint.Operation{r.export()},
-	}, nil
+	}
+	if config.Backups != nil {
+		resource.Operations = append(resource.Operations, r.backup())
+	}
+	return resource, nil
 }
 
 // Names of the parameters.

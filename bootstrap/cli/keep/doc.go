@@ -1,4 +1,5 @@
-// Package keep has the commands that copy what is stored, and bring it back: export and import.
+// Package keep has the commands that copy what is stored, and bring it back: backup and
+// restore, export and import.
 package keep
 
 import (
@@ -13,5 +14,5 @@ type tools struct{ *shell.Shell }
 // Commands returns the commands, for the root of the command line.
 func Commands(sh *shell.Shell) []*cobra.Command {
 	t := tools{sh}
-	return []*cobra.Command{t.exportCommand(), t.importCommand()}
+	return []*cobra.Command{t.backupCommand(), t.restoreCommand(), t.exportCommand(), t.importCommand()}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"orderflow/adapters/embedded/internal/datadir"
 	"orderflow/ports"
@@ -190,6 +191,9 @@ func (db *DB) Interrupted(ctx context.Context) error {
 
 // Dir returns the data directory.
 func (db *DB) Dir() string { return db.options.Dir }
+
+// FS returns the file system of the data directory.
+func (db *DB) FS() vfs.FS { return db.options.FS }
 
 // Log returns the logger.
 func (db *DB) Log() *slog.Logger { return db.log }

@@ -31,6 +31,8 @@ import (
 // context of Open is such a failure as well.
 type watchedFS struct {
 	vfs.FS
+	// dir is the directory of Pebble.
+	dir string
 	// opened is set when Pebble is open and in use.
 	opened *atomic.Bool
 	// failed is called with a failure. stopped returns an error after the first failure.
@@ -47,7 +49,7 @@ func (w *watchedFS) Unwrap() vfs.FS { return w.FS }
 
 // Create implements [vfs.FS].
 func (w *watchedFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	if strings.HasSuffix(name, ".sst") {
+	if strings.HasSuffix(name, ".sst") && w.PathDir(name) == w.dir {
 		w.table()
 	}
 	return w.watch(name, func() (vfs.File, error) { return w.FS.Create(name, category) })
@@ -115,6 +117,9 @@ func (w *watchedFS) ReuseForWrite(oldname, newname string, category vfs.DiskWrit
 
 // watch creates a file. It watches a log, a MANIFEST, and while Pebble opens every file.
 func (w *watchedFS) watch(path string, create func() (vfs.File, error)) (vfs.File, error) {
+	if w.opened.Load() && w.PathDir(path) != w.dir {
+		return create() // a file of a checkpoint, whose failure is none of the DB
+	}
 	f := &watchedFile{fs: w, name: w.PathBase(path)}
 	f.log = strings.HasSuffix(f.name, ".log")
 	f.manifest = strings.HasPrefix(f.name, "MANIFEST-")

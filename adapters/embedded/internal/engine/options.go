@@ -43,7 +43,7 @@ func (db *DB) pebbleOptions() *pebble.Options {
 		MemTableSize:                memTableBytes,
 		MemTableStopWritesThreshold: memTables,
 		FS: &watchedFS{
-			FS: db.options.FS, opened: &db.failure.opened, failed: db.Fail, stopped: db.Err,
+			FS: db.options.FS, dir: db.pebbleDir, opened: &db.failure.opened, failed: db.Fail, stopped: db.Err,
 			synced: db.watermark.Manifest, table: db.jobs.pause,
 		},
 		Logger:        pebbleLogger{log: db.log, fail: db.Fail},
