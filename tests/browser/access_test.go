@@ -69,3 +69,25 @@ func badDay(p *standIn, order string) {
 		p.document("GET /v1/consumers/"+name+"/skips", `{"skips": []}`)
 	}
 }
+
+// No view is wider than a narrow window, or than a wide one.
+func TestViews_fitTheWindow(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	order := s.shipped("ada")
+	s.demo(20)
+	p := newStandIn(t, s)
+	badDay(p, order)
+	for _, width := range []int64{360, 768, 1280, 3840} {
+		for day, base := range map[string]string{"good": s.url, "bad": p.url} {
+			b := open(t, base, "/ui/", view{width: width, height: 800, theme: "dark"})
+			for name, path := range views(order) {
+				b.visit(path)
+				b.await("the page", `document.querySelector('h1') && !document.querySelector('.waiting')`)
+				if over := eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+					t.Errorf("%s on a %s day is %d pixels wider than a window of %d", name, day, over, width)
+				}
+			}
+		}
+	}
+}

@@ -75,7 +75,9 @@ function lines(before, after) {
       'tfoot',
       h(
         'tr',
-        h('th', {colspan: 3}, 'Total'),
+        h('th', 'Total'),
+        h('td'),
+        h('td'),
         h(
           'td.num',
           difference(before.total, after.total, (n) => money(n, after.currency)),
