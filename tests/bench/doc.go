@@ -11,6 +11,9 @@
 // same commands one by one. They are written again under other ids, with the same options of
 // Pebble. The ratio is the part of the speed of disk and Pebble that is left.
 //
+// BenchmarkHistory measures one command on an order of 10 events and on one of 10,000: warm, while
+// the state is in memory, and cold, when it is read from a snapshot and the events after it.
+//
 // # From a command to the read models
 //
 // BenchmarkLatency runs the whole service in one process, wired as package bootstrap wires it, with
