@@ -130,6 +130,7 @@ func (a *App) operatorRoutes(
 	if err != nil {
 		return endpoint.Resource{}, err
 	}
+	verifier := verify.New(verification)
 	return opsapi.New(opsapi.Config{
 		Consumers: a.consumers,
 		Tables: query.NewTables(query.TablesConfig{
@@ -140,7 +141,8 @@ func (a *App) operatorRoutes(
 		Parked:        a.recordings.Parking(a.consumers),
 		Skips:         a.recordings.Skips(a.consumers),
 		Records:       store,
-		Verifier:      a.recordings.Verification(a.withSnapshots(verify.New(verification))),
+		Verifier:      a.recordings.Verification(a.withSnapshots(verifier)),
+		VerifyMonitor: verifier,
 		TokenManager:  a.recordings.Tokens(a.tokens),
 		Operations:    store,
 		TopicVerifier: topic,

@@ -14,6 +14,7 @@ import (
 	"orderflow/adapters/fanout"
 	"orderflow/application/consumer"
 	"orderflow/application/filling"
+	"orderflow/application/rebuild"
 	"orderflow/application/transfer"
 	"orderflow/application/verify"
 	"orderflow/domain/eventsourcing"
@@ -128,10 +129,16 @@ func (c Config) runs(consumer string) bool {
 // traffic continues.
 const rebuildPatience = 5 * time.Second
 
-// verifyOne compares one generation of one view with the events.
-func (a *App) verifyOne(p *projection.Projection) func(context.Context, ports.ViewID) (ports.VerifyReport, error) {
-	return func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error) {
-		return verify.New(a.verification(only(view), p)).Verify(ctx, rebuildPatience)
+// verifyOne compares generations of one view with the events.
+func (a *App) verifyOne(p *projection.Projection) rebuild.Verify {
+	return func(
+		ctx context.Context, next, live ports.ViewID, progress func(ports.VerifyProgress),
+	) (ports.VerifyReport, error) {
+		config := a.verification(only(next), p)
+		if config.Progress = progress; live != (ports.ViewID{}) {
+			config.Beside = only(live)
+		}
+		return verify.New(config).Verify(ctx, rebuildPatience)
 	}
 }
 

@@ -294,6 +294,8 @@ type RebuildStatus struct {
 	// aggregates, and 0 while that is not known.
 	Done, Total uint64
 	StartedAt   time.Time
+	// PhaseStartedAt is when the phase began. It is zero while the aggregates are counted.
+	PhaseStartedAt time.Time
 	// Report is the result of the verification. It is nil until the verification has ended.
 	Report *VerifyReport
 	// Error says why the rebuild makes no progress at the moment. It is retried.
@@ -344,6 +346,39 @@ type Verifier interface {
 	// Repair does the same, corrects the differences that it finds in the views, and verifies again
 	// what it has corrected. It never changes a history.
 	Repair(ctx context.Context, patience time.Duration) (VerifyReport, error)
+}
+
+// VerifyPhase is what a verification does.
+type VerifyPhase string
+
+// The phases of a verification, in their order.
+const (
+	// VerifyHeads: the aggregates are counted.
+	VerifyHeads VerifyPhase = "counting"
+	// VerifyEvents: the histories are folded. The unit is an aggregate.
+	VerifyEvents VerifyPhase = "folding"
+	// VerifyRows: the rows of all views are read. The unit is a row.
+	VerifyRows VerifyPhase = "reading rows"
+	// VerifyCompare: what seems to differ is compared one by one. The unit is an aggregate.
+	VerifyCompare VerifyPhase = "comparing"
+)
+
+// VerifyProgress is how far a verification is. The zero value means that there was none.
+type VerifyProgress struct {
+	// Running is false when the verification has ended, at EndedAt.
+	Running bool
+	Phase   VerifyPhase
+	// Done and Total count the units of the phase. Total is 0 while it is not known.
+	Done, Total uint64
+
+	StartedAt, PhaseStartedAt, EndedAt time.Time
+}
+
+// VerifyMonitor says how far a verification is.
+type VerifyMonitor interface {
+	// Progress returns the progress of the verification that this process has started last. It does
+	// no I/O.
+	Progress() VerifyProgress
 }
 
 // VerifyReport is the result of a verification.

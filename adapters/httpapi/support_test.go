@@ -219,6 +219,14 @@ func (s *shop) Consumers(ctx context.Context) []ports.ConsumerStatus {
 	return nil
 }
 
+// Progress has done 300 of 1,000 aggregates in the last three seconds.
+func (s *shop) Progress() ports.VerifyProgress {
+	return ports.VerifyProgress{
+		Running: true, Phase: ports.VerifyEvents, Done: 300, Total: 1000,
+		StartedAt: noon.Add(-5 * time.Second), PhaseStartedAt: noon.Add(-3 * time.Second),
+	}
+}
+
 func (s *shop) Verify(ctx context.Context, patience time.Duration) (ports.VerifyReport, error) {
 	if s.verify != nil {
 		return s.verify(ctx, patience)

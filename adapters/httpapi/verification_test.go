@@ -15,6 +15,19 @@ import (
 func TestVerify(t *testing.T) {
 	t.Parallel()
 
+	t.Run("says how far it is", func(t *testing.T) {
+		t.Parallel()
+		answer := do(t, handlerOf(t, newShop().config()), get("/v1/verify"))
+		wantStatus(t, answer, http.StatusOK)
+		want := map[string]any{
+			"running": true, "phase": "folding", "done": 300.0, "total": 1000.0, "per_second": 100.0,
+			"started_at": "2026-03-01T11:59:55Z",
+		}
+		if diff := cmp.Diff(want, bodyOf[map[string]any](t, answer)); diff != "" {
+			t.Errorf("progress differs (-want +got):\n%s", diff)
+		}
+	})
+
 	t.Run("says what was compared and what differs", func(t *testing.T) {
 		t.Parallel()
 		shop := newShop()

@@ -18,7 +18,7 @@ func (c *Consumer) build(ctx context.Context, l *life, end context.CancelCauseFu
 	}
 	builder := rebuild.New(rebuild.Config{
 		Generation: l.plan.Next, Next: l.next, Live: l.live, Filled: l.filled,
-		Walk: c.walk, Alone: c.withAggregate, Forget: func() { l.untaint() }, Verify: c.config.Verify, Wishes: c.wishes,
+		Walk: c.walk, Alone: c.withAggregates, Forget: func() { l.untaint() }, Verify: c.config.Verify, Wishes: c.wishes,
 		Health: c.health, Backoff: c.config.Backoff, Now: c.config.Now, Logger: c.log,
 	})
 	if builder.Run(ctx) == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -76,7 +77,9 @@ func (c *Consumer) catchUpIfDue(ctx context.Context, l *life) error {
 	}
 	before := c.health.Handled.Load()
 	if l.live != nil {
-		err := c.walk(place).Heads(ctx, func(ctx context.Context, head ports.Head) error { return c.catchUp(ctx, l, head) })
+		err := c.walk(place).HeadsTogether(ctx,
+			func(ctx context.Context, heads []ports.Head) error { return c.catchUpAll(ctx, l, heads) },
+			func(ctx context.Context, head ports.Head) error { return c.catchUp(ctx, l, head) })
 		if err != nil {
 			return fmt.Errorf("catch up %s: %w", c.config.Name, err)
 		}
@@ -125,6 +128,27 @@ func (c *Consumer) walk(place *filling.Place) filling.Walk {
 		},
 		Flows: func(ctx context.Context, id uuid.UUID) { c.flows(ctx, id, 0) },
 	}
+}
+
+// catchUpAll brings several aggregates up to their heads. After an error, each is to be brought up
+// by itself.
+func (c *Consumer) catchUpAll(ctx context.Context, l *life, heads []ports.Head) error {
+	ids := make([]uuid.UUID, len(heads))
+	for i, head := range heads {
+		ids[i] = head.AggregateID
+	}
+	return c.withAggregates(ids, func() error {
+		heads := slices.DeleteFunc(slices.Clone(heads), func(head ports.Head) bool { return c.lot.Has(head.AggregateID) })
+		advanced, err := l.live.BringUpAll(ctx, heads)
+		if err != nil {
+			return err
+		}
+		c.health.Handled.Add(uint64(advanced))
+		for _, head := range heads {
+			c.flows(ctx, head.AggregateID, head.SequenceNumber)
+		}
+		return nil
+	})
 }
 
 // catchUp brings one aggregate up to its head. It parks an aggregate that fails repeatedly. It

@@ -62,9 +62,9 @@ type Config struct {
 	// Shared reports whether the feed spreads the aggregates over the processes. Then all of them
 	// work as the consumer, each on its part, and the lease protects what only one of them may do.
 	Shared bool
-	// Verify compares one generation of the view with the events. When it is nil, rebuilds switch
+	// Verify compares generations of the view with the events. When it is nil, rebuilds switch
 	// without it.
-	Verify func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error)
+	Verify rebuild.Verify
 	// Repairer replaces rows that are wrong. It is nil where the store cannot do that.
 	Repairer ports.ViewRepairer
 	// Remember is how many bytes of states each generation that is filled keeps in memory; 4 MiB by

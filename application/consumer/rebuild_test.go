@@ -74,7 +74,7 @@ func setupTable(store *memory.Store, version int, change ...func(*consumer.Confi
 		Name: "counter", Version: version, Effect: b.counting, Table: counts,
 		Store: store, Feed: store, Views: store, Registry: store, Parking: store, Skips: store,
 		Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Verify: func(context.Context, ports.ViewID) (ports.VerifyReport, error) {
+		Verify: func(context.Context, ports.ViewID, ports.ViewID, func(ports.VerifyProgress)) (ports.VerifyReport, error) {
 			return ports.VerifyReport{Differences: uint64(len(b.found)), Shown: b.found}, nil
 		},
 	}
@@ -266,7 +266,7 @@ func TestConsumer_Rebuild(t *testing.T) {
 		views := &deafViews{Store: store}
 		b := setupTable(store, 1, func(c *consumer.Config) {
 			c.Views = views
-			c.Verify = func(context.Context, ports.ViewID) (ports.VerifyReport, error) {
+			c.Verify = func(context.Context, ports.ViewID, ports.ViewID, func(ports.VerifyProgress)) (ports.VerifyReport, error) {
 				verifying <- struct{}{}
 				<-verified
 				return ports.VerifyReport{}, nil
@@ -278,9 +278,7 @@ func TestConsumer_Rebuild(t *testing.T) {
 		if err := b.consumer.Rebuild(t.Context(), ports.RebuildRequest{}); err != nil {
 			t.Fatal(err)
 		}
-		<-verifying // the next generation
-		verified <- struct{}{}
-		<-verifying // the live one
+		<-verifying
 		views.deaf.Store(true)
 		b.write(t, id, 1)
 		synctest.Wait()

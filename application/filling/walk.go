@@ -3,6 +3,7 @@ package filling
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -18,6 +19,8 @@ const (
 	headPage = 256
 	// historyPage is how many events are read at once.
 	historyPage = 1024
+	// together is how many aggregates are visited in one call, at most.
+	together = 64
 )
 
 // Scanner is what a [Walk] reads.
@@ -49,22 +52,49 @@ type Walk struct {
 // Heads visits the head of every aggregate. Calls of visit are concurrent. A transient error of
 // visit is retried for that aggregate alone, until ctx ends. Any other error ends the walk.
 func (w Walk) Heads(ctx context.Context, visit func(context.Context, ports.Head) error) error {
-	list := func(ctx context.Context, cursor ports.Cursor) (heads []ports.Head, next ports.Cursor, err error) {
-		page, err := w.Store.ScanHeads(ctx, cursor, headPage)
-		for _, head := range page.Heads {
-			if w.Takes(head.AggregateType) {
-				heads = append(heads, head)
-			}
-		}
-		return heads, page.Next, err
-	}
-	return walk(ctx, w, list, func(h ports.Head) uuid.UUID { return h.AggregateID }, visit)
+	return walk(ctx, w, w.heads, 1, visits[ports.Head]{id: headID, one: visit})
 }
 
-// Histories visits the history of every aggregate, as it is when it is read, in the way of Heads.
-// It reads the events in the order in which they are stored. That costs less than half of loading
-// each history by its head (BenchmarkRebuild).
-func (w Walk) Histories(ctx context.Context, visit func(context.Context, []eventsourcing.Record) error) error {
+// HeadsTogether does what Heads does, with several heads in one call of all. When that fails, it
+// visits them with one, as Heads does. Calls of all are concurrent.
+func (w Walk) HeadsTogether(
+	ctx context.Context, all func(context.Context, []ports.Head) error, one func(context.Context, ports.Head) error,
+) error {
+	return walk(ctx, w, w.heads, together, visits[ports.Head]{id: headID, all: all, one: one})
+}
+
+func headID(h ports.Head) uuid.UUID { return h.AggregateID }
+
+func (w Walk) heads(ctx context.Context, cursor ports.Cursor) (heads []ports.Head, next ports.Cursor, err error) {
+	page, err := w.Store.ScanHeads(ctx, cursor, headPage)
+	for _, head := range page.Heads {
+		if w.Takes(head.AggregateType) {
+			heads = append(heads, head)
+		}
+	}
+	return heads, page.Next, err
+}
+
+// Count returns how many aggregates a walk from the beginning visits.
+func (w Walk) Count(ctx context.Context) (n uint64, err error) {
+	for cursor := ports.Cursor(""); ; {
+		var heads []ports.Head
+		err := w.persist(ctx, uuid.Nil, func() (err error) {
+			heads, cursor, err = w.heads(ctx, cursor)
+			return err
+		})
+		if n += uint64(len(heads)); err != nil || cursor == "" {
+			return n, err
+		}
+	}
+}
+
+// Histories visits the history of every aggregate, as it is when it is read, in the way of
+// HeadsTogether. It reads the events in the order in which they are stored. That costs less than
+// half of loading each history by its head (BenchmarkRebuild).
+func (w Walk) Histories(
+	ctx context.Context, all func(context.Context, [][]eventsourcing.Record) error, one func(context.Context, []eventsourcing.Record) error,
+) error {
 	// the last history of a page, which may continue on the next page
 	var last []eventsourcing.Record
 	list := func(ctx context.Context, cursor ports.Cursor) (histories [][]eventsourcing.Record, next ports.Cursor, err error) {
@@ -87,24 +117,48 @@ func (w Walk) Histories(ctx context.Context, visit func(context.Context, []event
 		return histories, page.Next, nil
 	}
 	id := func(history []eventsourcing.Record) uuid.UUID { return history[0].AggregateID }
-	return walk(ctx, w, list, id, func(ctx context.Context, history []eventsourcing.Record) (err error) {
-		if history[0].SequenceNumber != 1 { // the walk began within this history
-			if history, err = w.Store.Load(ctx, id(history), 0); err != nil {
-				return failure.Mark(ports.FailureStore, err)
-			}
+	// whole loads a history when the walk began within it.
+	whole := func(ctx context.Context, history []eventsourcing.Record) ([]eventsourcing.Record, error) {
+		if history[0].SequenceNumber == 1 {
+			return history, nil
 		}
-		return visit(ctx, history)
+		history, err := w.Store.Load(ctx, id(history), 0)
+		return history, failure.Mark(ports.FailureStore, err)
+	}
+	return walk(ctx, w, list, together, visits[[]eventsourcing.Record]{
+		id: id,
+		all: func(ctx context.Context, histories [][]eventsourcing.Record) (err error) {
+			for i := range histories {
+				if histories[i], err = whole(ctx, histories[i]); err != nil {
+					return err
+				}
+			}
+			return all(ctx, histories)
+		},
+		one: func(ctx context.Context, history []eventsourcing.Record) (err error) {
+			if history, err = whole(ctx, history); err != nil {
+				return err
+			}
+			return one(ctx, history)
+		},
 	})
 }
 
-// walk lists pages, and workers visit what is on them.
+// visits is what a walk does with what is listed.
+type visits[T any] struct {
+	id func(T) uuid.UUID
+	// all, unless it is nil, visits several at once, and one visits one.
+	all func(context.Context, []T) error
+	one func(context.Context, T) error
+}
+
+// walk lists pages, and workers visit what is on them, up to so many at once.
 func walk[T any](
-	ctx context.Context, w Walk, list func(context.Context, ports.Cursor) ([]T, ports.Cursor, error),
-	id func(T) uuid.UUID, visit func(context.Context, T) error,
+	ctx context.Context, w Walk, list func(context.Context, ports.Cursor) ([]T, ports.Cursor, error), atOnce int, v visits[T],
 ) error {
 	type item struct {
-		of    *sheet
-		value T
+		of     *sheet
+		values []T
 	}
 	all, ctx := errgroup.WithContext(ctx)
 	due := make(chan item)
@@ -122,14 +176,14 @@ func walk[T any](
 				return err
 			}
 			of := sheets.add(len(values), next)
-			for _, value := range values {
+			for part := range slices.Chunk(values, atOnce) {
 				select {
-				case due <- item{of, value}:
+				case due <- item{of, part}:
 				case <-ctx.Done():
 					return ctx.Err()
 				}
 			}
-			if err := sheets.finish(ctx, of); err != nil {
+			if err := sheets.finish(ctx, of, 1); err != nil {
 				return err
 			}
 			if cursor = next; cursor == "" {
@@ -140,10 +194,10 @@ func walk[T any](
 	for range w.Workers { // the workers keep their stacks, which grow with the first aggregate
 		all.Go(func() error {
 			for it := range due {
-				if err := w.persist(ctx, id(it.value), func() error { return visit(ctx, it.value) }); err != nil {
+				if err := visit(ctx, w, v, it.values); err != nil {
 					return err
 				}
-				if err := sheets.finish(ctx, it.of); err != nil {
+				if err := sheets.finish(ctx, it.of, len(it.values)); err != nil {
 					return err
 				}
 			}
@@ -151,6 +205,37 @@ func walk[T any](
 		})
 	}
 	return all.Wait()
+}
+
+// visit visits several values at once. When that fails, it visits them one by one. What fails again
+// waits for the others, and is then repeated while its error is transient.
+func visit[T any](ctx context.Context, w Walk, v visits[T], values []T) error {
+	if v.all != nil {
+		if err := v.all(ctx, values); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	var again []T
+	for _, value := range values {
+		if len(values) == 1 {
+			again = values // nothing waits for it
+			break
+		}
+		err := v.one(ctx, value)
+		switch {
+		case err == nil:
+		case failure.Transient(err) && ctx.Err() == nil:
+			again = append(again, value)
+		default:
+			return err
+		}
+	}
+	for _, value := range again {
+		if err := w.persist(ctx, v.id(value), func() error { return v.one(ctx, value) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // persist repeats work while its error is transient and ctx lives.
@@ -196,11 +281,11 @@ func (s *sheets) add(visits int, next ports.Cursor) *sheet {
 	return added
 }
 
-// finish counts a visit of a page as done.
-func (s *sheets) finish(ctx context.Context, of *sheet) error {
+// finish counts visits of a page as done.
+func (s *sheets) finish(ctx context.Context, of *sheet, visits int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	of.left--
+	of.left -= visits
 	for len(s.open) > 0 && s.open[0].left == 0 {
 		first := s.open[0]
 		s.open = s.open[1:]

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,20 +27,27 @@ type Config struct {
 	Filled     *filling.Place
 	// Walk returns a walk over the aggregates of the consumer.
 	Walk func(*filling.Place) filling.Walk
-	// Alone runs work on one aggregate while no other work on it runs, and turns a panic into an
-	// error.
-	Alone func(id uuid.UUID, work func() error) error
+	// Alone runs work on some aggregates while no other work on them runs, and turns a panic into
+	// an error.
+	Alone func(ids []uuid.UUID, work func() error) error
 	// Forget forgets what the delivery has left out of Next so far: every aggregate will be
 	// visited.
 	Forget func()
-	// Verify compares one generation with the events. When it is nil, nothing is compared.
-	Verify  func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error)
+	// Verify compares generations with the events. When it is nil, nothing is compared.
+	Verify  Verify
 	Wishes  *Wishes
 	Health  *health.Health
 	Backoff failure.Backoff
 	Now     func() time.Time
 	Logger  *slog.Logger
 }
+
+// Verify compares the next generation with the events. It compares the live generation with them,
+// too, unless that is the zero ViewID: if both equal the same fold, they equal each other. It calls
+// progress now and then.
+type Verify func(
+	ctx context.Context, next, live ports.ViewID, progress func(ports.VerifyProgress),
+) (ports.VerifyReport, error)
 
 // Builder fills and verifies one generation.
 type Builder struct{ config Config }
@@ -86,18 +92,17 @@ func (b *Builder) Run(ctx context.Context) error {
 func (b *Builder) once(ctx context.Context, request ports.RebuildRequest, started time.Time) error {
 	status := ports.RebuildStatus{Phase: ports.RebuildFilling, Generation: b.config.Generation, StartedAt: started}
 	b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { *s = status })
-	var total atomic.Uint64 // so that operators see how long it will take
-	err := b.config.Walk(nil).Heads(ctx, func(context.Context, ports.Head) error { total.Add(1); return nil })
+	total, err := b.config.Walk(nil).Count(ctx) // so that operators see how long it will take
 	if err != nil {
 		return fmt.Errorf("count the aggregates: %w", err)
 	}
-	b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Total = total.Load() })
-	report, err := b.fill(ctx, request, total.Load())
+	b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Total, s.PhaseStartedAt = total, b.now() })
+	report, err := b.fill(ctx, request, total)
 	if err != nil {
 		return fmt.Errorf("fill generation %d: %w", b.config.Generation.Number, err)
 	}
 	if report.Differences == 0 && !request.SkipVerification && b.config.Verify != nil {
-		b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Phase, s.Done = ports.RebuildVerifying, 0 })
+		b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Phase, s.Done, s.PhaseStartedAt = ports.RebuildVerifying, 0, b.now() })
 		if report, err = b.compare(ctx); err != nil {
 			return fmt.Errorf("verify generation %d: %w", b.config.Generation.Number, err)
 		}
@@ -128,13 +133,13 @@ func (b *Builder) fill(ctx context.Context, request ports.RebuildRequest, total 
 		}
 		b.config.Forget() // every aggregate is visited below, after this
 	}
-	err := b.config.Walk(b.config.Filled).Histories(ctx, f.take)
+	err := b.config.Walk(b.config.Filled).Histories(ctx, f.takeAll, f.take)
 	if errors.Is(err, ports.ErrCorrupt) && ctx.Err() == nil {
 		// A listing that cannot be read must not hold up the aggregates that can.
 		b.config.Logger.Warn("the listing of events cannot be read, each history is read by itself", "error", err)
 		f.report = ports.VerifyReport{}
 		if err = b.config.Filled.Begin(ctx); err == nil {
-			err = b.config.Walk(b.config.Filled).Heads(ctx, f.bringUp)
+			err = b.config.Walk(b.config.Filled).HeadsTogether(ctx, f.bringUpAll, f.bringUp)
 		}
 	}
 	if err == nil {
@@ -153,6 +158,37 @@ type fill struct {
 	report ports.VerifyReport
 }
 
+func (f *fill) takeAll(ctx context.Context, histories [][]eventsourcing.Record) error {
+	ids := make([]uuid.UUID, len(histories))
+	for i, history := range histories {
+		ids[i] = history[0].AggregateID
+	}
+	return f.visitAll(ctx, ids, func() error { return f.config.Next.TakeAll(ctx, histories) })
+}
+
+func (f *fill) bringUpAll(ctx context.Context, heads []ports.Head) error {
+	ids := make([]uuid.UUID, len(heads))
+	for i, head := range heads {
+		ids[i] = head.AggregateID
+	}
+	return f.visitAll(ctx, ids, func() error { _, err := f.config.Next.BringUpAll(ctx, heads); return err })
+}
+
+// errOneByOne makes the walk visit aggregates one by one, so that the rate is kept.
+var errOneByOne = errors.New("one by one")
+
+// visitAll does work on several aggregates. When that fails, they are visited one by one.
+func (f *fill) visitAll(ctx context.Context, ids []uuid.UUID, work func() error) error {
+	if f.limit.Limit() != rate.Inf {
+		return errOneByOne
+	}
+	if err := f.config.Alone(ids, work); err != nil {
+		return err
+	}
+	f.count(uint64(len(ids)))
+	return nil
+}
+
 func (f *fill) take(ctx context.Context, history []eventsourcing.Record) error {
 	return f.visit(ctx, history[len(history)-1], func() error { return f.config.Next.Take(ctx, history) })
 }
@@ -168,46 +204,58 @@ func (f *fill) visit(ctx context.Context, end eventsourcing.Record, work func() 
 	if err := f.limit.Wait(ctx); err != nil {
 		return err
 	}
-	err := f.config.Alone(end.AggregateID, work)
+	err := f.config.Alone([]uuid.UUID{end.AggregateID}, work)
 	if failure.Transient(err) {
 		return err
 	}
+	if err != nil {
+		f.differs(ports.VerifyDifference{
+			AggregateType: end.AggregateType, AggregateID: end.AggregateID, Consumer: f.config.Next.ID().Consumer,
+			Detail: fmt.Sprintf("event %d cannot be applied: %v", failure.Event(err, end).SequenceNumber, err),
+		})
+	}
+	f.count(1)
+	return nil
+}
+
+func (f *fill) differs(difference ports.VerifyDifference) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.report.Aggregates++; err != nil {
-		f.report.Differences++
-		if len(f.report.Shown) < maxShown {
-			f.report.Shown = append(f.report.Shown, ports.VerifyDifference{
-				AggregateType: end.AggregateType, AggregateID: end.AggregateID, Consumer: f.config.Next.ID().Consumer,
-				Detail: fmt.Sprintf("event %d cannot be applied: %v", failure.Event(err, end).SequenceNumber, err),
-			})
-		}
+	f.report.Differences++
+	if len(f.report.Shown) < maxShown {
+		f.report.Shown = append(f.report.Shown, difference)
 	}
-	if n := f.report.Aggregates; n%64 == 0 || n == f.total {
+}
+
+// reportEvery is how many aggregates are between two reports of the progress.
+const reportEvery = 64
+
+// count counts aggregates as done.
+func (f *fill) count(more uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.report.Aggregates
+	f.report.Aggregates += more
+	if n := f.report.Aggregates; n/reportEvery != before/reportEvery || n == f.total {
 		f.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Done, s.Total = n, max(n, f.total) })
 	}
-	return nil
 }
 
 // maxShown bounds how many differences are described; all are counted.
 const maxShown = 20
 
 // compare compares the next generation with the events. It compares the live generation too, if the
-// same reducer filled it: if both equal the same fold, they equal each other.
+// same reducer filled it.
 func (b *Builder) compare(ctx context.Context) (ports.VerifyReport, error) {
-	report, err := b.config.Verify(ctx, b.config.Next.ID())
-	if err != nil || report.Differences > 0 || b.config.Live == nil {
-		return report, err
+	live := ports.ViewID{}
+	if b.config.Live != nil {
+		live = b.config.Live.ID()
 	}
-	live, err := b.config.Verify(ctx, b.config.Live.ID())
-	if err != nil {
-		return report, err
-	}
-	live.Events, live.Rows = report.Events, report.Rows
-	for i := range live.Shown {
-		live.Shown[i].Detail = "in the live generation: " + live.Shown[i].Detail
-	}
-	return live, nil
+	return b.config.Verify(ctx, b.config.Next.ID(), live, func(p ports.VerifyProgress) {
+		if p.Phase == ports.VerifyEvents {
+			b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Done, s.Total = p.Done, p.Total })
+		}
+	})
 }
 
 // now is the time as it is stored.

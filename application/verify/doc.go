@@ -6,4 +6,17 @@
 // view has reached. A difference, or a consumer that is behind, counts only if it is still there
 // after the caller's patience. A row that belongs to no aggregate counts only if no event explains
 // it that the view has not handled yet.
+//
+// # How
+//
+// Everything is read once, in the order in which it is stored: the heads, the events, and the rows
+// of each view. Each history is folded once for all views. What the fold says is added to a digest,
+// and what is stored is subtracted from it. A digest has a sum for each bucket of aggregates. Only
+// the aggregates of a bucket that does not add up to nothing are compared one by one, as are those
+// that a consumer has not handled completely, and those that cannot be read or folded. So the time
+// of a verification grows with what is stored, and its memory does not: it is a few mebibytes, one
+// page of each listing, the longest history, and 10,000 aggregates with differences.
+//
+// Two different rows have the same hash by chance only, once in 2^64 pairs. The seed is new for
+// each run.
 package verify

@@ -12,24 +12,31 @@ import (
 	"orderflow/ports"
 )
 
-// strayRows finds rows that belong to no aggregate. Every row that belongs to an aggregate was
-// found before. So when the table has as many rows as those, there is no other. Only when the
-// counts differ, each row is compared with its aggregate. (During live traffic a stray row and a
-// row that was just removed may cancel out. The next verification finds the stray row.)
-func (v *verification) strayRows(ctx context.Context, p *projection.Projection) error {
-	var count uint64
-	err := v.everyRow(ctx, p, func(projection.Row) error { count++; return nil })
-	v.report.Rows += count
-	if err != nil || count == v.expected[p.Name] {
+// strayRows finds rows that belong to no aggregate. Every row that belongs to an aggregate of a
+// suspect bucket was compared before. So where the keys in a bucket add up to those, there is no
+// other row. Only where they do not, each row is compared with its aggregate. (During live traffic
+// that is so for some rows that are in order.)
+func (v *verification) strayRows(ctx context.Context, t *target) error {
+	h := v.hasher()
+	err := v.everyRow(ctx, t, func(row projection.Row) error {
+		if bucket := h.bucket(t.owner(row)); v.suspect[bucket].Load() {
+			t.rows.found(bucket, h.row(t.projection.Table.Key(row)))
+		}
+		return nil
+	})
+	if err != nil || !t.rows.differs() {
 		return err
 	}
-	return v.everyRow(ctx, p, func(row projection.Row) error {
-		stray, err := v.stray(ctx, p, row)
+	return v.everyRow(ctx, t, func(row projection.Row) error {
+		if t.rows[h.bucket(t.owner(row))].Load() == 0 {
+			return nil
+		}
+		stray, err := v.stray(ctx, t, row)
 		if stray == nil || err != nil {
 			return err
 		}
 		if v.repairer != nil && stray.AggregateID != uuid.Nil {
-			if err := v.repairer.RepairAggregate(ctx, p.Name, stray.AggregateID, []projection.Row{row}); err == nil {
+			if err := v.repairer.RepairAggregate(ctx, t.consumer, stray.AggregateID, []projection.Row{row}); err == nil {
 				v.report.Repaired++
 				return nil
 			}
@@ -39,13 +46,12 @@ func (v *verification) strayRows(ctx context.Context, p *projection.Projection) 
 	})
 }
 
-func (v *verification) everyRow(ctx context.Context, p *projection.Projection, visit func(projection.Row) error) error {
+func (v *verification) everyRow(ctx context.Context, t *target, visit func(projection.Row) error) error {
+	table := t.projection.Table
 	for cursor := ports.Cursor(""); ; {
-		listing, err := v.Rows.Rows(ctx, ports.RowQuery{
-			View: v.Live.LiveView(p.Name), Table: p.Table, After: cursor, Limit: page,
-		})
+		listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: t.live(), Table: table, After: cursor, Limit: rowPage})
 		if err != nil {
-			return fmt.Errorf("list %s: %w", p.Table.Name, err)
+			return fmt.Errorf("list %s: %w", table.Name, err)
 		}
 		for _, row := range listing.Rows {
 			if err := visit(row); err != nil {
@@ -65,18 +71,17 @@ func (v *verification) everyRow(ctx context.Context, p *projection.Projection, v
 // belongs there if it is in the fold at the sequence number that the view had reached before the
 // row was read, or at a later one up to the end of the history. The history is read last, so this
 // needs no patience.
-func (v *verification) stray(
-	ctx context.Context, p *projection.Projection, row projection.Row,
-) (*ports.VerifyDifference, error) {
+func (v *verification) stray(ctx context.Context, t *target, row projection.Row) (*ports.VerifyDifference, error) {
+	p := t.projection
 	id, ok := p.Table.OwnerOf(row)
 	if !ok {
-		return &ports.VerifyDifference{Consumer: p.Name, Detail: fmt.Sprintf("row %v has no %s", row, p.Table.Owner)}, nil
+		return &ports.VerifyDifference{Consumer: p.Name, Detail: t.prefix + fmt.Sprintf("row %v has no %s", row, p.Table.Owner)}, nil
 	}
-	state, err := v.States.State(ctx, v.Live.LiveView(p.Name), id)
+	state, err := v.States.State(ctx, t.live(), id)
 	if err != nil && !errors.Is(err, ports.ErrCorrupt) {
 		return nil, fmt.Errorf("state of %s for %s: %w", p.Name, id, err)
 	}
-	if _, found, err := v.row(ctx, p, row); err != nil || !found {
+	if _, found, err := v.row(ctx, t, row); err != nil || !found {
 		return nil, err
 	}
 	history, wrong, err := v.history(ctx, id)
@@ -88,7 +93,7 @@ func (v *verification) stray(
 		if wrong != "" {
 			return nil, nil // that was reported with the aggregate
 		}
-		if slices.ContainsFunc(fold.Put, func(want projection.Row) bool {
+		if slices.ContainsFunc(fold, func(want projection.Row) bool {
 			return projection.SameRow(p.Table.Key(want), p.Table.Key(row))
 		}) {
 			return nil, nil
@@ -96,7 +101,7 @@ func (v *verification) stray(
 	}
 	difference := &ports.VerifyDifference{
 		AggregateID: id, Consumer: p.Name,
-		Detail: fmt.Sprintf("row %v of %s is not in the fold of its aggregate", p.Table.Key(row), p.Table.Name),
+		Detail: t.prefix + fmt.Sprintf("row %v of %s is not in the fold of its aggregate", p.Table.Key(row), p.Table.Name),
 	}
 	if len(history) > 0 {
 		difference.AggregateType = history[0].AggregateType

@@ -101,3 +101,11 @@ func (s holedIn) Load(ctx context.Context, id uuid.UUID, after uint64) ([]events
 	}
 	return records, err
 }
+
+func (s holedIn) ListEvents(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error) {
+	page, err := s.Store.ListEvents(ctx, after, limit)
+	page.Records = slices.DeleteFunc(page.Records, func(r eventsourcing.Record) bool {
+		return r.AggregateID == s.id && r.SequenceNumber == 2
+	})
+	return page, err
+}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,18 +18,23 @@ import (
 )
 
 const (
-	page = 256
-	// maxShown bounds how many differences are described; all are counted.
+	// headPage is how many heads are read at once.
+	headPage = 1024
+	// maxShown is how many differences are described; all are counted.
 	maxShown = 20
 	// maxDoubts bounds how many aggregates are compared again.
 	maxDoubts = 10_000
 	// between is the pause before aggregates with differences are compared again.
 	between = 50 * time.Millisecond
+	// skipPage is how many skips are read at once.
+	skipPage = 256
 )
 
 // Store is what the views are compared with.
 type Store interface {
 	ports.HeadScanner
+	// ListEvents is as in ports.RecordLister.
+	ListEvents(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error)
 	Load(ctx context.Context, aggregateID uuid.UUID, after uint64) ([]eventsourcing.Record, error)
 }
 
@@ -39,6 +46,10 @@ type Config struct {
 	Rows   ports.ViewReader
 	// Live says which generation of each view is compared.
 	Live ports.LiveViews
+	// Beside, unless it is nil, says which other generation of each view is compared as well. Both
+	// are held against the same fold, so if both equal it they equal each other. A difference in it
+	// is said to be in the live generation: the one of Live is about to replace it.
+	Beside ports.LiveViews
 	// Skips lists the events that were skipped by an operator. They are no differences.
 	Skips ports.SkipLog
 	// Projections are compared row by row.
@@ -49,8 +60,9 @@ type Config struct {
 	// Repairer repairs an aggregate in the view of a consumer. It is nil where that is not
 	// possible.
 	Repairer Repairer
-	// Progress, when set, is called now and then with the number of aggregates that were compared.
-	Progress func(orders uint64)
+	// Progress, when set, is called at the beginning of each phase, and now and then during it.
+	// Calls may be concurrent.
+	Progress func(ports.VerifyProgress)
 }
 
 // Repairer repairs what one aggregate has in the view of one consumer.
@@ -60,10 +72,17 @@ type Repairer interface {
 	RepairAggregate(ctx context.Context, consumer string, aggregateID uuid.UUID, stray []projection.Row) error
 }
 
-// Verifier implements ports.Verifier.
-type Verifier struct{ config Config }
+// Verifier implements ports.Verifier and ports.VerifyMonitor.
+type Verifier struct {
+	config Config
+	// last is the progress of the last run.
+	last atomic.Pointer[progress]
+}
 
-var _ ports.Verifier = (*Verifier)(nil)
+var (
+	_ ports.Verifier      = (*Verifier)(nil)
+	_ ports.VerifyMonitor = (*Verifier)(nil)
+)
 
 // New returns a Verifier.
 func New(config Config) *Verifier { return &Verifier{config: config} }
@@ -79,13 +98,81 @@ func (v *Verifier) Repair(ctx context.Context, patience time.Duration) (ports.Ve
 	return v.run(ctx, patience, v.config.Repairer)
 }
 
+// Progress implements [ports.VerifyMonitor].
+func (v *Verifier) Progress() ports.VerifyProgress {
+	if last := v.last.Load(); last != nil {
+		return last.now()
+	}
+	return ports.VerifyProgress{}
+}
+
 func (v *Verifier) run(ctx context.Context, patience time.Duration, repairer Repairer) (ports.VerifyReport, error) {
 	run := &verification{
-		Config: v.config, patience: patience, repairer: repairer,
-		expected: make(map[string]uint64), skips: make(map[skipped]bool),
+		Config: v.config, patience: patience, repairer: repairer, targets: v.config.targets(), seed: maphash.MakeSeed(),
+		buckets: maxBuckets, heads: make(digest, maxBuckets), skips: make(map[skipped]bool),
+		progress: newProgress(v.config.Progress),
 	}
+	v.last.Store(run.progress)
+	defer run.progress.end()
 	err := run.all(ctx)
+	run.report.Aggregates, run.report.Events = run.aggregates.Load(), run.events.Load()
 	return run.report, err
+}
+
+// target is one generation of what a consumer keeps.
+type target struct {
+	consumer string
+	// live returns the generation.
+	live func() ports.ViewID
+	// projection is nil for a consumer without rows.
+	projection *projection.Projection
+	// prefix begins the description of a difference. twice reports whether there are two targets of
+	// the consumer.
+	prefix string
+	twice  bool
+
+	// rows is the digest of the rows: expected by the fold, and found in the view. count is how
+	// many were found.
+	rows  digest
+	count uint64
+}
+
+// targets returns what is compared.
+func (c *Config) targets() []*target {
+	var all []*target
+	add := func(consumer string, in ports.LiveViews, p *projection.Projection, prefix string) {
+		t := &target{
+			consumer: consumer, projection: p, prefix: prefix, twice: c.Beside != nil && p != nil,
+			live: func() ports.ViewID { return in.LiveView(consumer) },
+		}
+		all = append(all, t)
+	}
+	for _, p := range c.Projections {
+		add(p.Name, c.Live, p, "")
+		if c.Beside != nil {
+			add(p.Name, c.Beside, p, "in the live generation: ")
+		}
+	}
+	for _, consumer := range c.Others {
+		add(consumer, c.Live, nil, "")
+	}
+	return all
+}
+
+func (t *target) takes(aggregateType string) bool {
+	return t.projection == nil || t.projection.Takes(aggregateType)
+}
+
+// owner returns the aggregate of a row. It is the nil UUID for a row that does not say it.
+func (t *target) owner(row projection.Row) uuid.UUID {
+	id, _ := t.projection.Table.OwnerOf(row)
+	return id
+}
+
+// anyTakes reports whether a projection takes an aggregate type. Otherwise no one here has to
+// decode its events.
+func (v *verification) anyTakes(aggregateType string) bool {
+	return slices.ContainsFunc(v.Projections, func(p *projection.Projection) bool { return p.Takes(aggregateType) })
 }
 
 // verification is one run.
@@ -94,11 +181,20 @@ type verification struct {
 	// repairer repairs differences. It is nil when they are only reported.
 	repairer Repairer
 	patience time.Duration
+	targets  []*target
+	seed     maphash.Seed
+	progress *progress
 	report   ports.VerifyReport
-	// expected is the number of rows that belong to aggregates, by projection.
-	expected map[string]uint64
 	// skips are the events that were skipped.
 	skips map[skipped]bool
+
+	aggregates, events, expectedRows atomic.Uint64
+	// buckets is how many each digest has.
+	buckets int
+	// heads is the digest of how long the histories are: as they are, and as the heads say.
+	heads digest
+	// suspect are the buckets in which something seems to differ.
+	suspect []atomic.Bool
 }
 
 // skipped is an event that a consumer has skipped.
@@ -112,48 +208,61 @@ func (v *verification) all(ctx context.Context) error {
 	if err := v.readSkips(ctx); err != nil {
 		return err
 	}
-	doubtful, err := v.everyOrder(ctx)
+	if err := v.scan(ctx); err != nil {
+		return err
+	}
+	suspects := 0
+	for bucket := range v.suspect {
+		if v.suspect[bucket].Load() {
+			suspects++
+		}
+	}
+	if suspects == 0 {
+		return nil
+	}
+	// What is expected of the suspects is added up again, as they are compared.
+	for _, t := range v.targets {
+		clear(t.rows)
+	}
+	share := v.aggregates.Load() * uint64(suspects) / uint64(v.buckets) //nolint:gosec // they are positive
+	v.progress.begin(ports.VerifyCompare, share)
+	doubtful, err := v.everySuspect(ctx)
 	if err != nil {
 		return err
 	}
 	if err := v.settle(ctx, doubtful); err != nil {
 		return err
 	}
-	for _, p := range v.Projections {
-		if err := v.strayRows(ctx, p); err != nil {
+	for _, t := range v.targets {
+		if t.projection == nil {
+			continue
+		}
+		if err := v.strayRows(ctx, t); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// everyOrder compares each aggregate once. It returns those with differences.
-func (v *verification) everyOrder(ctx context.Context) (doubtful []ports.Head, err error) {
-	for cursor := ports.Cursor(""); ; {
-		heads, err := v.Store.ScanHeads(ctx, cursor, page)
+// everySuspect compares each aggregate of a suspect bucket. It returns those with differences.
+func (v *verification) everySuspect(ctx context.Context) (doubtful []ports.Head, err error) {
+	h := v.hasher()
+	err = v.everyHead(ctx, func(head ports.Head) error {
+		if !v.suspect[h.bucket(head.AggregateID)].Load() {
+			return nil
+		}
+		outcome, err := v.compare(ctx, head)
 		if err != nil {
-			return nil, fmt.Errorf("list aggregates: %w", err)
+			return err
 		}
-		for _, head := range heads.Heads {
-			outcome, err := v.compare(ctx, head)
-			if err != nil {
-				return nil, err
-			}
-			if len(outcome.differences) > 0 && len(doubtful) < maxDoubts {
-				doubtful = append(doubtful, head)
-				continue
-			}
-			if err := v.settled(ctx, head, outcome); err != nil {
-				return nil, err
-			}
+		v.progress.add(1)
+		if len(outcome.differences) > 0 && len(doubtful) < maxDoubts {
+			doubtful = append(doubtful, head)
+			return nil
 		}
-		if v.Progress != nil {
-			v.Progress(v.report.Aggregates)
-		}
-		if cursor = heads.Next; cursor == "" {
-			return doubtful, nil
-		}
-	}
+		return v.settled(ctx, head, outcome)
+	})
+	return doubtful, err
 }
 
 // settle compares doubtful aggregates again until the differences are gone or the patience is over.
@@ -191,8 +300,8 @@ func (v *verification) settle(ctx context.Context, doubtful []ports.Head) error 
 
 // outcome is the result of the comparison of one aggregate.
 type outcome struct {
-	events      uint64
-	rows        map[string]uint64 // by consumer
+	// rows are the rows that the fold gives, by target.
+	rows        [][]projection.Row
 	differences []ports.VerifyDifference
 }
 
@@ -205,10 +314,12 @@ func (v *verification) settled(ctx context.Context, head ports.Head, o outcome) 
 			return err
 		}
 	}
-	v.report.Aggregates++
-	v.report.Events += o.events
-	for consumer, n := range o.rows {
-		v.expected[consumer] += n
+	h := v.hasher()
+	bucket := h.bucket(head.AggregateID)
+	for i, rows := range o.rows {
+		for _, row := range rows {
+			v.targets[i].rows.expect(bucket, h.row(v.targets[i].projection.Table.Key(row)))
+		}
 	}
 	for i := range o.differences {
 		o.differences[i].AggregateType = head.AggregateType
@@ -256,38 +367,40 @@ func (v *verification) compare(ctx context.Context, head ports.Head) (outcome, e
 		return outcome{differences: wrong}, err
 	}
 	var history []projection.Event
-	if slices.ContainsFunc(v.Projections, func(p *projection.Projection) bool { return p.Takes(head.AggregateType) }) {
-		// otherwise no one here has to decode these events
+	if v.anyTakes(head.AggregateType) {
 		if history, wrong = v.decode(records); wrong != nil {
 			return outcome{differences: wrong}, nil
 		}
 	}
-	o := outcome{events: uint64(len(records)), rows: make(map[string]uint64)}
-	for consumer, state := range reached {
-		if state.SequenceNumber != o.events {
-			o.differences = append(o.differences, ports.VerifyDifference{
-				AggregateID: id, Consumer: consumer,
-				Detail: fmt.Sprintf("has handled %d of %d events", state.SequenceNumber, o.events),
-			})
+	events := uint64(len(records))
+	o := outcome{rows: make([][]projection.Row, len(v.targets))}
+	differs := func(t *target, format string, args ...any) {
+		o.differences = append(o.differences, ports.VerifyDifference{
+			AggregateID: id, Consumer: t.consumer, Detail: t.prefix + fmt.Sprintf(format, args...),
+		})
+	}
+	for i, t := range v.targets {
+		if t.takes(head.AggregateType) && reached[i].SequenceNumber != events {
+			differs(t, "has handled %d of %d events", reached[i].SequenceNumber, events)
 		}
 	}
-	for _, p := range v.Projections {
-		if !p.Takes(head.AggregateType) {
+	for i, t := range v.targets {
+		if t.projection == nil || !t.takes(head.AggregateType) {
 			continue
 		}
-		handled := history[:min(reached[p.Name].SequenceNumber, o.events)]
-		fold, detail := v.fold(p, v.withoutSkipped(p.Name, handled))
+		handled := history[:min(reached[i].SequenceNumber, events)]
+		fold, detail := v.fold(t.projection, v.withoutSkipped(t.consumer, handled))
 		if detail == "" {
-			o.rows[p.Name] = uint64(len(fold.Put))
-			if detail, err = v.compareRows(ctx, p, fold.Put); err == nil && detail != "" {
-				detail, err = v.blame(ctx, p, handled, detail)
+			o.rows[i] = fold
+			if detail, err = v.compareRows(ctx, t, fold); err == nil && detail != "" {
+				detail, err = v.blame(ctx, t, handled, detail)
 			}
 		}
 		if err != nil {
 			return outcome{}, err
 		}
 		if detail != "" {
-			o.differences = append(o.differences, ports.VerifyDifference{AggregateID: id, Consumer: p.Name, Detail: detail})
+			differs(t, "%s", detail)
 		}
 	}
 	return o, nil
@@ -295,67 +408,58 @@ func (v *verification) compare(ctx context.Context, head ports.Head) (outcome, e
 
 // fold returns the rows that a projection makes of events. Its error names the event that the
 // projection fails on.
-func (v *verification) fold(p *projection.Projection, events []projection.Event) (projection.Step, string) {
-	advance := func(state []byte, events []projection.Event) (step projection.Step, err error) {
-		err = portkit.Protect(func() error {
-			step, err = p.Advance(state, events)
-			return err
+func (v *verification) fold(p *projection.Projection, events []projection.Event) (rows []projection.Row, detail string) {
+	fold := func(events []projection.Event) error {
+		return portkit.Protect(func() error {
+			rows = p.Fold(events)
+			return nil
 		})
-		return step, err
 	}
-	whole, err := advance(nil, events)
+	err := fold(events)
 	if err == nil {
-		return whole, ""
+		return rows, ""
 	}
-	var state []byte
-	for _, e := range events {
-		step, err := advance(state, []projection.Event{e})
-		if err != nil {
-			return projection.Step{}, fmt.Sprintf("event %d cannot be applied: %v", e.SequenceNumber, err)
+	for i, e := range events {
+		if err := fold(events[:i+1]); err != nil {
+			return nil, fmt.Sprintf("event %d cannot be applied: %v", e.SequenceNumber, err)
 		}
-		state = step.State
 	}
-	return projection.Step{}, fmt.Sprintf("%d events cannot be applied at once, but one by one: %v", len(events), err)
+	return nil, fmt.Sprintf("%d events cannot be applied at once, but one by one: %v", len(events), err)
 }
 
 // blame names the skipped events when a view differs because it contains their effect.
-func (v *verification) blame(
-	ctx context.Context, p *projection.Projection, handled []projection.Event, detail string,
-) (string, error) {
+func (v *verification) blame(ctx context.Context, t *target, handled []projection.Event, detail string) (string, error) {
 	var skips []uint64
 	for _, e := range handled {
-		if v.skips[skipped{p.Name, e.AggregateID, e.SequenceNumber}] {
+		if v.skips[skipped{t.consumer, e.AggregateID, e.SequenceNumber}] {
 			skips = append(skips, e.SequenceNumber)
 		}
 	}
 	if len(skips) == 0 {
 		return detail, nil
 	}
-	fold, wrong := v.fold(p, handled)
+	fold, wrong := v.fold(t.projection, handled)
 	if wrong != "" {
 		return detail, nil
 	}
-	if with, err := v.compareRows(ctx, p, fold.Put); err != nil || with != "" {
+	if with, err := v.compareRows(ctx, t, fold); err != nil || with != "" {
 		return detail, err
 	}
 	return fmt.Sprintf("events %d are skipped, but the view has their effect: %s", skips, detail), nil
 }
 
-// reached reads how far each consumer is with one aggregate.
-func (v *verification) reached(ctx context.Context, head ports.Head) (map[string]ports.ViewState, error) {
-	consumers := append([]string(nil), v.Others...)
-	for _, p := range v.Projections {
-		if p.Takes(head.AggregateType) {
-			consumers = append(consumers, p.Name)
+// reached reads how far each target is with one aggregate.
+func (v *verification) reached(ctx context.Context, head ports.Head) ([]ports.ViewState, error) {
+	reached := make([]ports.ViewState, len(v.targets))
+	for i, t := range v.targets {
+		if !t.takes(head.AggregateType) {
+			continue
 		}
-	}
-	reached := make(map[string]ports.ViewState, len(consumers))
-	for _, consumer := range consumers {
-		state, err := v.States.State(ctx, v.Live.LiveView(consumer), head.AggregateID)
+		state, err := v.States.State(ctx, t.live(), head.AggregateID)
 		if err != nil && !errors.Is(err, ports.ErrCorrupt) { // which counts as no state
-			return nil, fmt.Errorf("state of %s for %s: %w", consumer, head.AggregateID, err)
+			return nil, fmt.Errorf("state of %s for %s: %w", t.consumer, head.AggregateID, err)
 		}
-		reached[consumer] = state
+		reached[i] = state
 	}
 	return reached, nil
 }
@@ -363,7 +467,7 @@ func (v *verification) reached(ctx context.Context, head ports.Head) (map[string
 // readSkips reads all skipped events. Operators skip events one by one, so there are few.
 func (v *verification) readSkips(ctx context.Context) error {
 	for _, p := range v.Projections {
-		for query := (ports.SkipQuery{Consumer: p.Name, Limit: page}); ; {
+		for query := (ports.SkipQuery{Consumer: p.Name, Limit: skipPage}); ; {
 			listing, err := v.Skips.Skips(ctx, query)
 			if err != nil {
 				return fmt.Errorf("skips of %s: %w", p.Name, err)
@@ -382,6 +486,9 @@ func (v *verification) readSkips(ctx context.Context) error {
 
 // withoutSkipped returns the events that a consumer has not skipped.
 func (v *verification) withoutSkipped(consumer string, events []projection.Event) []projection.Event {
+	if len(v.skips) == 0 {
+		return events
+	}
 	return slices.DeleteFunc(slices.Clone(events), func(e projection.Event) bool {
 		return v.skips[skipped{consumer, e.AggregateID, e.SequenceNumber}]
 	})
@@ -429,30 +536,28 @@ func broken(id uuid.UUID, err error) []ports.VerifyDifference {
 }
 
 // compareRows reads each wanted row from the table and returns the differences.
-func (v *verification) compareRows(ctx context.Context, p *projection.Projection, wanted []projection.Row) (string, error) {
+func (v *verification) compareRows(ctx context.Context, t *target, wanted []projection.Row) (string, error) {
+	table := t.projection.Table
 	for _, want := range wanted {
-		got, found, err := v.row(ctx, p, want)
+		got, found, err := v.row(ctx, t, want)
 		switch {
 		case err != nil:
 			return "", err
 		case !found:
-			return fmt.Sprintf("row %v is missing from %s", p.Table.Key(want), p.Table.Name), nil
+			return fmt.Sprintf("row %v is missing from %s", table.Key(want), table.Name), nil
 		case !projection.SameRow(got, want):
-			return fmt.Sprintf("row of %s is %v, the events say %v", p.Table.Name, got, want), nil
+			return fmt.Sprintf("row of %s is %v, the events say %v", table.Name, got, want), nil
 		}
 	}
 	return "", nil
 }
 
 // row reads the row that has the same key as like.
-func (v *verification) row(
-	ctx context.Context, p *projection.Projection, like projection.Row,
-) (row projection.Row, found bool, err error) {
-	listing, err := v.Rows.Rows(ctx, ports.RowQuery{
-		View: v.Live.LiveView(p.Name), Table: p.Table, Prefix: p.Table.Key(like), Limit: 1,
-	})
+func (v *verification) row(ctx context.Context, t *target, like projection.Row) (row projection.Row, found bool, err error) {
+	table := t.projection.Table
+	listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: t.live(), Table: table, Prefix: table.Key(like), Limit: 1})
 	if err != nil {
-		return nil, false, fmt.Errorf("read %s: %w", p.Table.Name, err)
+		return nil, false, fmt.Errorf("read %s: %w", table.Name, err)
 	}
 	if len(listing.Rows) == 0 {
 		return nil, false, nil

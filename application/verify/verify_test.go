@@ -3,11 +3,13 @@ package verify_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"orderflow/adapters/eventjson/orderjson"
@@ -91,16 +93,29 @@ func (firstGeneration) LiveView(consumer string) ports.ViewID {
 func TestVerify_findsNothingWhereAllIsWell(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	var looked uint64
+	var phases []string
 	config := b.config()
-	config.Progress = func(orders uint64) { looked = orders }
-	report, err := verify.New(config).Verify(t.Context(), 0)
+	config.Progress = func(p ports.VerifyProgress) {
+		phases = append(phases, fmt.Sprintf("%s of %d: %v", p.Phase, p.Total, p.Running))
+	}
+	verifier := verify.New(config)
+	if p := verifier.Progress(); p != (ports.VerifyProgress{}) {
+		t.Errorf("before the first run: %+v", p)
+	}
+	report, err := verifier.Verify(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+	want := []string{"counting of 0: true", "folding of 2: true", "reading rows of 10: true", "reading rows of 10: false"}
+	if diff := cmp.Diff(want, phases); diff != "" {
+		t.Errorf("progress (-want +got):\n%s", diff)
+	}
+	if p := verifier.Progress(); p.Running || p.Done != 10 || p.EndedAt.Before(p.PhaseStartedAt) || p.PhaseStartedAt.Before(p.StartedAt) {
+		t.Errorf("after the run: %+v", p)
+	}
 	// Two orders: a row in each of three tables, and two in orders_by_sku.
-	if report.Aggregates != 2 || report.Events != 4 || report.Rows != 10 || report.Differences != 0 || looked != 2 {
-		t.Errorf("report = %+v, progress = %d", report, looked)
+	if report.Aggregates != 2 || report.Events != 4 || report.Rows != 10 || report.Differences != 0 {
+		t.Errorf("report = %+v", report)
 	}
 }
 
@@ -173,10 +188,22 @@ func TestVerify_waitsForConsumersThatAreOnTheirWay(t *testing.T) {
 	b := setup(t)
 	late := b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"})
 	config := b.config()
-	config.Progress = func(uint64) { b.handle(t, late) } // after the first comparison
+	// after the first comparison
+	config.Progress = at(ports.VerifyRows, func() { b.handle(t, late) })
 	report, err := verify.New(config).Verify(t.Context(), time.Minute)
 	if err != nil || report.Differences != 0 || report.Aggregates != 2 || report.Events != 5 {
 		t.Errorf("report = %+v, %v", report, err)
+	}
+}
+
+// at returns a Progress that calls once at the beginning of a phase.
+func at(phase ports.VerifyPhase, once func()) func(ports.VerifyProgress) {
+	return func(p ports.VerifyProgress) {
+		if p.Phase == phase && p.Done == 0 && p.Running && once != nil {
+			do := once
+			once = nil
+			do()
+		}
 	}
 }
 
@@ -212,19 +239,30 @@ func TestVerify_takesTrafficForNoStrayRow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
+			id := uuid.New()
+			b.handle(t, b.command(t, order.CreateOrder{
+				OrderID: id, CustomerID: "c", Currency: "EUR", Items: []order.Item{{SKU: "A", Quantity: 1, UnitPrice: 5}},
+			}))
 			config := b.config()
-			config.Progress = func(uint64) { // all orders were compared
-				// A new order makes more rows than the orders account for, so each row is compared.
-				b.handle(t, b.command(t, order.CreateOrder{
-					OrderID: uuid.New(), CustomerID: "c", Currency: "EUR", Items: []order.Item{{SKU: "A", Quantity: 1, UnitPrice: 5}},
-				}))
-			}
-			config.Rows = &during{ViewReader: b.store, table: status.Table.Name, once: func() {
-				applied(t, b, b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"}))
+			// The order changes between its fold and the listing of its rows: it is compared by
+			// itself.
+			config.Progress = at(ports.VerifyRows, func() {
+				b.handle(t, b.command(t, order.UpdateItems{OrderID: id, Items: []order.Item{{SKU: "A", Quantity: 2, UnitPrice: 5}}}))
+			})
+			listings := 0
+			config.Rows = &during{ViewReader: b.store, table: status.Table.Name, before: func() {
+				// It changes again behind its comparison: each row is looked at.
+				if listings++; listings == 2 {
+					b.handle(t, b.command(t, order.ConfirmOrder{OrderID: id, PaymentReference: "p"}))
+				}
+			}, after: func() {
+				if listings == 3 {
+					applied(t, b, b.command(t, order.ShipOrder{OrderID: id, Carrier: "c", TrackingNumber: "t"}))
+				}
 			}}
 			report, err := verify.New(config).Verify(t.Context(), 0)
-			if err != nil || report.Differences != 0 {
-				t.Errorf("report = %+v, %v; want no difference", report, err)
+			if err != nil || report.Differences != 0 || listings != 3 {
+				t.Errorf("report = %+v, %v, after %d listings; want no difference after 3", report, err, listings)
 			}
 		})
 	}
@@ -252,7 +290,12 @@ func TestVerify_findsRowsThatWereLeftBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := b.config()
-	config.Progress = func(uint64) { b.command(t, order.DeliverOrder{OrderID: id}) }
+	listings := 0
+	config.Rows = &during{ViewReader: b.store, table: status.Table.Name, before: func() {
+		if listings++; listings == 2 { // the order was compared
+			b.command(t, order.DeliverOrder{OrderID: id})
+		}
+	}, after: func() {}}
 	report, err := verify.New(config).Verify(t.Context(), 0)
 	if err != nil || report.Differences != 1 || !strings.Contains(report.Shown[0].Detail, "is not in the fold") ||
 		report.Shown[0].AggregateType != "order" {
@@ -260,21 +303,20 @@ func TestVerify_findsRowsThatWereLeftBehind(t *testing.T) {
 	}
 }
 
-// during is a reader. It calls once after it has read the first page of a listing, and before it
-// returns the page.
+// during is a reader that calls before and after it reads a listing of one table.
 type during struct {
 	ports.ViewReader
-	table string
-	once  func()
+	table         string
+	before, after func()
 }
 
 func (r *during) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, error) {
-	page, err := r.ViewReader.Rows(ctx, q)
-	if q.Table.Name == r.table && len(q.Prefix) == 0 && r.once != nil {
-		once := r.once
-		r.once = nil
-		once()
+	if q.Table.Name != r.table || len(q.Prefix) > 0 {
+		return r.ViewReader.Rows(ctx, q)
 	}
+	r.before()
+	page, err := r.ViewReader.Rows(ctx, q)
+	r.after()
 	return page, err
 }
 
@@ -291,7 +333,14 @@ func (r tampered) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, er
 	return page, err
 }
 
+// holed has lost the first event of every history.
 type holed struct{ *memory.Store }
+
+func (s holed) ListEvents(ctx context.Context, after ports.Cursor, limit int) (ports.RecordPage, error) {
+	page, err := s.Store.ListEvents(ctx, after, limit)
+	page.Records = slices.DeleteFunc(page.Records, func(r eventsourcing.Record) bool { return r.SequenceNumber == 1 })
+	return page, err
+}
 
 func (s holed) Load(ctx context.Context, id uuid.UUID, after uint64) ([]eventsourcing.Record, error) {
 	records, err := s.Store.Load(ctx, id, after)

@@ -170,9 +170,11 @@ func (sh tools) verify(ctx context.Context, c *client.Client, patience time.Dura
 	} else {
 		reason = "" // nothing is done
 	}
+	watched := operate.WatchVerification(ctx, sh.Err, c)
 	err = c.Do(ctx, client.Request{
 		Method: http.MethodPost, Path: path + "?patience=" + patience.String(), Slow: true, Reason: reason,
 	}, &report)
+	watched()
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type Projection struct {
 
 	open    func(state []byte) (Kept, error)
 	advance func(kept Kept, events []Event) (Step, Kept, error)
+	fold    func(events []Event) []Row
 }
 
 // Step is the change that some events of one aggregate make.
@@ -79,6 +80,7 @@ func New[S, E any](
 func Define[S, E any](d Definition[S, E]) *Projection {
 	return &Projection{
 		Name: d.Name, Version: d.Version, Types: d.Types, Table: d.Table, open: d.open, advance: d.advance,
+		fold: d.fold,
 	}
 }
 
@@ -117,6 +119,16 @@ func (d Definition[S, E]) advance(kept Kept, events []Event) (Step, Kept, error)
 	return Step{State: data, Put: put, Delete: gone}, Kept{state: next, rows: change.rows, bytes: len(data)}, nil
 }
 
+func (d Definition[S, E]) fold(events []Event) []Row {
+	var state S
+	for _, e := range events {
+		if typed, ok := eventsourcing.Typed[E](e); ok {
+			state = d.Reduce(state, typed)
+		}
+	}
+	return d.Rows(state)
+}
+
 func (d Definition[S, E]) store(state S) ([]byte, error) {
 	if d.Layout != nil {
 		return d.Layout.pack(d.Name, state), nil
@@ -138,6 +150,10 @@ func (p *Projection) Advance(state []byte, events []Event) (Step, error) {
 	step, _, err := p.Continue(kept, events)
 	return step, err
 }
+
+// Fold returns the rows of an aggregate with these events, from the first one on. They are the rows
+// that Advance(nil, events) puts. Fold costs less, because nothing is stored.
+func (p *Projection) Fold(events []Event) []Row { return p.fold(events) }
 
 // Open returns a stored state in the form for Continue. It fails only when Advance or Continue has
 // not returned this state before.

@@ -3,6 +3,7 @@ package bench_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"orderflow/application/consumer"
 	"orderflow/application/filling"
 	"orderflow/application/orders"
+	"orderflow/application/verify"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/domain/order/views"
@@ -65,6 +67,76 @@ func BenchmarkRebuild(b *testing.B) {
 	}
 }
 
+// BenchmarkBulk measures how many events a second a rebuild with verification, a verification of
+// all views, and the catch-up of a new consumer handle. It compares each with one loop that only
+// reads and decodes the same events.
+func BenchmarkBulk(b *testing.B) {
+	h := openHistory(b, rebuiltOrders)
+	followed := map[string]view{}
+	for _, p := range views.All() {
+		followed[p.Name] = h.follow(b, p)
+	}
+	measure := func(name string, work func(context.Context) (int, error)) {
+		b.Run("work="+name, func(b *testing.B) {
+			var took, oneLoop time.Duration
+			for range b.N { // alternating
+				oneLoop += h.timed(b, h.scanInOneLoop)
+				took += h.timed(b, work)
+			}
+			events := float64(b.N) * float64(h.events)
+			b.ReportMetric(0, "ns/op") // of both together
+			b.ReportMetric(events/took.Seconds(), "events/s")
+			b.ReportMetric(oneLoop.Seconds()/took.Seconds(), "ratio-to-one-loop")
+		})
+	}
+	for _, p := range views.All() {
+		measure("verified-rebuild/view="+p.Name, func(ctx context.Context) (int, error) {
+			return followed[p.Name].rebuilt(ctx, ports.RebuildRequest{})
+		})
+	}
+	measure("verify-all", func(ctx context.Context) (int, error) { return h.verify(ctx, followed) })
+	for _, p := range views.All() {
+		n := 0
+		measure("catch-up/view="+p.Name, func(ctx context.Context) (int, error) {
+			n++
+			return h.catchUp(b, p, fmt.Sprintf("%s-%d", p.Name, n))
+		})
+	}
+}
+
+// verify compares all views, and returns how many events it has read.
+func (h *history) verify(ctx context.Context, followed map[string]view) (int, error) {
+	report, err := verify.New(h.verification(live(followed), views.All()...)).Verify(ctx, 0)
+	if err == nil && (report.Differences > 0 || report.Rows < report.Aggregates) {
+		err = fmt.Errorf("a verification found %+v", report)
+	}
+	return int(report.Events), err //nolint:gosec // as many as were written
+}
+
+func (h *history) verification(in ports.LiveViews, projections ...*projection.Projection) verify.Config {
+	return verify.Config{
+		Store: h.store, Codec: h.codec, States: h.store, Rows: h.store, Skips: h.store, Live: in, Projections: projections,
+	}
+}
+
+// live are the views that consumers follow.
+type live map[string]view
+
+func (l live) LiveView(consumer string) ports.ViewID { return l[consumer].LiveView() }
+
+// one is one generation.
+type one ports.ViewID
+
+func (o one) LiveView(string) ports.ViewID { return ports.ViewID(o) }
+
+// catchUp runs a new consumer until it has caught up, and returns how many events it has handled.
+func (h *history) catchUp(tb testing.TB, p *projection.Projection, name string) (int, error) {
+	v, stop := h.start(tb, p, name)
+	status, err := v.wait(tb.Context(), func(s ports.ConsumerStatus) bool { return s.State == ports.ConsumerRunning })
+	stop()
+	return int(status.Handled), err //nolint:gosec // as many as were written
+}
+
 // A scan that leaves events out would make every rebuild look slow. A rebuild that leaves events
 // out would look fast.
 func TestRebuild_ScansAndRebuildsReadEveryEvent(t *testing.T) {
@@ -85,6 +157,19 @@ func TestRebuild_ScansAndRebuildsReadEveryEvent(t *testing.T) {
 			t.Errorf("after the rebuild %v is live, as before", after)
 		}
 		h.checkView(t, v.LiveView())
+	}
+	if n, err := v.rebuilt(t.Context(), ports.RebuildRequest{}); err != nil || n != h.events {
+		t.Errorf("the verified rebuild: %d events, %v, want %d", n, err, h.events)
+	}
+	if n, err := h.catchUp(t, views.OrdersByStatus(), "new"); err != nil || n != h.events {
+		t.Errorf("the catch-up: %d events, %v, want %d", n, err, h.events)
+	}
+	followed := map[string]view{views.OrderReadModel().Name: v}
+	for _, p := range views.All()[1:] {
+		followed[p.Name] = h.follow(t, p)
+	}
+	if n, err := h.verify(t.Context(), followed); err != nil || n != h.events {
+		t.Errorf("the verification: %d events, %v, want %d", n, err, h.events)
 	}
 }
 
@@ -203,34 +288,51 @@ type view struct{ *consumer.Consumer }
 // follow runs a consumer for a projection until the test ends, and waits until it has caught up.
 func (h *history) follow(tb testing.TB, p *projection.Projection) view {
 	tb.Helper()
-	v := view{consumer.New(consumer.Config{
-		Name: p.Name, Version: p.Version, Table: p.Table, Effect: filling.Project(p, h.codec),
-		Store: h.store, Feed: h.store, Views: h.store, Registry: h.store, Parking: h.store, Skips: h.store,
-		Workers: rebuildWorkers, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
-	})}
-	router, err := fanout.New(fanout.Config{Lanes: rebuildWorkers}, v)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
-	ended := make(chan error, 1)
-	go func() { ended <- router.Run(ctx) }()
-	tb.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			tb.Error(err)
-		}
-	})
+	v, stop := h.start(tb, p, p.Name)
+	tb.Cleanup(stop)
 	if _, err := v.wait(tb.Context(), func(s ports.ConsumerStatus) bool { return s.State == ports.ConsumerRunning }); err != nil {
 		tb.Fatal(err)
 	}
 	return v
 }
 
-// rebuild fills another generation and switches to it. It returns how many events are in it.
+// start runs a consumer until stop is called.
+func (h *history) start(tb testing.TB, p *projection.Projection, name string) (v view, stop func()) {
+	tb.Helper()
+	v = view{consumer.New(consumer.Config{
+		Name: name, Version: p.Version, Table: p.Table, Effect: filling.Project(p, h.codec),
+		Store: h.store, Feed: h.store, Views: h.store, Registry: h.store, Parking: h.store, Skips: h.store,
+		Verify: func(ctx context.Context, next, live ports.ViewID, _ func(ports.VerifyProgress)) (ports.VerifyReport, error) {
+			config := h.verification(one(next), p)
+			config.Beside = one(live)
+			return verify.New(config).Verify(ctx, 0)
+		},
+		Workers: rebuildWorkers, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+	})}
+	router, err := fanout.New(fanout.Config{Lanes: rebuildWorkers}, v)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- router.Run(ctx) }()
+	return v, func() {
+		cancel()
+		if err := <-ended; err != nil {
+			tb.Error(err)
+		}
+	}
+}
+
+// rebuild fills another generation and switches to it, without verification. It returns how many
+// events are in it.
 func (v view) rebuild(ctx context.Context) (int, error) {
+	return v.rebuilt(ctx, ports.RebuildRequest{SkipVerification: true})
+}
+
+// rebuilt does a rebuild and returns how many events are in the generation.
+func (v view) rebuilt(ctx context.Context, request ports.RebuildRequest) (int, error) {
 	before := v.LiveView().Generation
-	request := ports.RebuildRequest{SkipVerification: true}
 	for err := v.Rebuild(ctx, request); err != nil; err = v.Rebuild(ctx, request) {
 		if refused := (*ports.RefusedError)(nil); !errors.As(err, &refused) {
 			return 0, err

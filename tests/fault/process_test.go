@@ -23,6 +23,7 @@ import (
 	"orderflow/application/failure"
 	"orderflow/application/filling"
 	"orderflow/application/orders"
+	"orderflow/application/rebuild"
 	"orderflow/application/verify"
 	"orderflow/domain/order"
 	orderviews "orderflow/domain/order/views"
@@ -228,12 +229,16 @@ func (c *cluster) version(name string, program plan.Program) int {
 }
 
 // verifyOne compares one generation of one view with the events, as in bootstrap.
-func verifyOne(store *scylla.Store, codec ports.Decoder, p *projection.Projection) func(context.Context, ports.ViewID) (ports.VerifyReport, error) {
-	return func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error) {
-		return verify.New(verify.Config{
-			Store: store, Codec: codec, States: store, Rows: store, Live: generations{view.Consumer: view.Generation}, Skips: store,
-			Projections: []*projection.Projection{p},
-		}).Verify(ctx, rebuildPatience)
+func verifyOne(store *scylla.Store, codec ports.Decoder, p *projection.Projection) rebuild.Verify {
+	return func(ctx context.Context, next, live ports.ViewID, progress func(ports.VerifyProgress)) (ports.VerifyReport, error) {
+		config := verify.Config{
+			Store: store, Codec: codec, States: store, Rows: store, Live: generations{next.Consumer: next.Generation}, Skips: store,
+			Projections: []*projection.Projection{p}, Progress: progress,
+		}
+		if live != (ports.ViewID{}) {
+			config.Beside = generations{live.Consumer: live.Generation}
+		}
+		return verify.New(config).Verify(ctx, rebuildPatience)
 	}
 }
 

@@ -139,8 +139,12 @@ func (s *Service) wireConsumers(ctx context.Context) (err error) {
 	for _, p := range s.projections {
 		s.consume(consumer.Config{
 			Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table, Effect: filling.Project(p, s.codec),
-			Verify: func(ctx context.Context, view ports.ViewID) (ports.VerifyReport, error) {
-				return verify.New(s.verification(only(view), p)).Verify(ctx, 5*time.Second)
+			Verify: func(ctx context.Context, next, live ports.ViewID, _ func(ports.VerifyProgress)) (ports.VerifyReport, error) {
+				config := s.verification(only(next), p)
+				if live != (ports.ViewID{}) {
+					config.Beside = only(live)
+				}
+				return verify.New(config).Verify(ctx, 5*time.Second)
 			},
 		})
 	}

@@ -73,6 +73,7 @@ type rebuildDocument struct {
 	Generation generationDocument    `json:"generation" doc:"The generation that it fills."`
 	Done       uint64                `json:"done" doc:"Aggregates that are done in this phase."`
 	Total      uint64                `json:"total" doc:"How many there are. 0 while that is not known."`
+	PerSecond  float64               `json:"per_second" doc:"Aggregates a second in this phase."`
 	StartedAt  string                `json:"started_at,omitempty" format:"date-time" doc:"When it began."`
 	Report     *verificationDocument `json:"report,omitempty" doc:"What the comparison has found, once it is over."`
 	Error      string                `json:"error,omitempty" doc:"Why it makes no progress now. It is retried."`
@@ -93,16 +94,16 @@ func (r routes) getConsumers(c *endpoint.Call) (endpoint.Reply, error) {
 	statuses := r.Consumers.Consumers(c.Context())
 	document := consumersDocument{Consumers: make([]consumerDocument, 0, len(statuses))}
 	for _, s := range statuses {
-		document.Consumers = append(document.Consumers, consumerStatus(s))
+		document.Consumers = append(document.Consumers, consumerStatus(s, r.Now()))
 	}
 	return endpoint.Reply{Body: document}, nil
 }
 
-func consumerStatus(s ports.ConsumerStatus) consumerDocument {
+func consumerStatus(s ports.ConsumerStatus, now time.Time) consumerDocument {
 	document := consumerDocument{
 		Name: s.Name, State: string(s.State), Live: generation(s.Live),
 		Lag:    lagDocument{Events: s.Lag.Events, AgeSeconds: s.Lag.Age.Seconds(), Known: s.Lag.Known, Error: s.LagError},
-		Parked: s.Parked, Waiting: s.Waiting, Rebuild: rebuildStatus(s.Rebuild),
+		Parked: s.Parked, Waiting: s.Waiting, Rebuild: rebuildStatus(s.Rebuild, now),
 		Holder: endpoint.Process(s.Holder), Failure: failure(s.Failure),
 		Handled: s.Handled, Duplicates: s.Duplicates, Healed: s.Healed, Retries: s.Retries, Expired: s.Expired,
 		Reconciled: s.Reconciled, Foreign: s.Foreign,
@@ -123,13 +124,16 @@ func generation(g ports.Generation) generationDocument {
 	return generationDocument{Number: g.Number, Version: g.Version}
 }
 
-func rebuildStatus(s *ports.RebuildStatus) *rebuildDocument {
+func rebuildStatus(s *ports.RebuildStatus, now time.Time) *rebuildDocument {
 	if s == nil {
 		return nil
 	}
 	document := &rebuildDocument{
 		Phase: string(s.Phase), Generation: generation(s.Generation), Done: s.Done, Total: s.Total,
 		StartedAt: endpoint.Instant(s.StartedAt), Error: s.Error,
+	}
+	if s.Phase == ports.RebuildFilling || s.Phase == ports.RebuildVerifying {
+		document.PerSecond = perSecond(s.Done, s.PhaseStartedAt, now)
 	}
 	if s.Report != nil {
 		document.Report = new(verified(*s.Report))

@@ -45,6 +45,8 @@ type Config struct {
 	// no such routes.
 	TokenManager ports.TokenManager
 	Operations   OperationLog
+	// VerifyMonitor is behind GET /v1/verify, with Verifier. Default: there is no such route.
+	VerifyMonitor ports.VerifyMonitor
 	// Explainer is behind /v1/aggregates/{id}/explain. Default: there is no such route.
 	Explainer ports.Explainer
 	// AsyncAPI is the document behind /asyncapi.yaml, which describes the messages that are

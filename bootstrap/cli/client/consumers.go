@@ -91,6 +91,15 @@ type Verification struct {
 	} `json:"shown"`
 }
 
+// VerificationProgress says how far a verification is.
+type VerificationProgress struct {
+	Running   bool    `json:"running"`
+	Phase     string  `json:"phase"`
+	Done      uint64  `json:"done"`
+	Total     uint64  `json:"total"`
+	PerSecond float64 `json:"per_second"`
+}
+
 // Consumers returns the status of each consumer.
 func (c *Client) Consumers(ctx context.Context) ([]Status, error) {
 	var answer struct {

@@ -3,6 +3,8 @@ package views_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"orderflow/domain/eventsourcing/eventtest"
@@ -18,6 +20,22 @@ func TestAll_PropHold(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
 				eventtest.Project(t, p, oneOfEach()...).Given(anyHistory().Draw(t, "history")).Holds()
+			})
+		})
+	}
+}
+
+// Fold gives the rows that Advance puts, whatever the history is.
+func TestAll_PropFoldGivesTheSameRows(t *testing.T) {
+	t.Parallel()
+	for _, p := range views.All() {
+		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				events := anyHistory().Draw(t, "history")
+				if diff := cmp.Diff(fold(t, p, events).Put, p.Fold(events), cmpopts.EquateEmpty()); diff != "" {
+					t.Fatalf("-Advance +Fold:\n%s", diff)
+				}
 			})
 		})
 	}
