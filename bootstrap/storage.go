@@ -218,8 +218,9 @@ func closeAll(closers []io.Closer) error {
 	return errors.Join(errs...)
 }
 
-// beatAllowance is how long a heartbeat may take through the fast reader in a healthy system.
-const beatAllowance = time.Second
+// beatAllowance is how long a heartbeat may take through the fast reader in a healthy system, also
+// in a process in which nothing follows the feed.
+const beatAllowance = 2 * time.Second
 
 // readersAlive says which reader of the CDC log is dead or stuck. Consumers cannot see that,
 // because each reader could hide the death of the other: the safe one delivers what the fast one

@@ -49,6 +49,9 @@ type Config struct {
 	// FastIdleDelay is the longest pause between two passes of the fast reader while nothing comes.
 	// The default is 100 ms.
 	FastIdleDelay time.Duration
+	// UnusedDelay is its pause while nothing in this process follows the feed, because other
+	// processes run all consumers and there is no stream. The default is 1 second.
+	UnusedDelay time.Duration
 
 	// Confidence is the age at which the safe reader reads a row. The default is 30 seconds. A row
 	// that becomes visible later is lost to the feed, and a consumer fills the gap from the event
@@ -100,7 +103,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.Consistency = cmp.Or(c.Consistency, gocql.LocalQuorum)
 	for value, fallback := range map[*time.Duration]time.Duration{
 		&c.FastDelay: 15 * time.Millisecond, &c.FastIdleDelay: 100 * time.Millisecond,
-		&c.Confidence: 30 * time.Second, &c.SafeDelay: 10 * time.Second, &c.Fresh: 3 * time.Second,
+		&c.UnusedDelay: time.Second,
+		&c.Confidence:  30 * time.Second, &c.SafeDelay: 10 * time.Second, &c.Fresh: 3 * time.Second,
 		&c.GenerationDelay: time.Second, &c.Patience: 75 * time.Millisecond, &c.SaveEvery: time.Second,
 	} {
 		*value = cmp.Or(*value, fallback)

@@ -17,6 +17,14 @@
 // The consumer notices the gap when the next event of the aggregate arrives, and reads the event
 // store. Reconciliation finds it without a next event.
 //
+// In a process in which nothing follows the feed, the fast reader makes a pass in
+// [Config.UnusedDelay] only, and Wake does nothing: other processes run all consumers, and nobody
+// has a stream open here. So the cost of an idle fleet is that of the processes that work, and a
+// little for each of the others. The first subscription or tail wakes it.
+//
+// A query names up to 100 streams, the usual limit of a server. An operator may lower that limit
+// while the server runs. A query that is refused is then divided, and all later ones are smaller.
+//
 // # From log to consumer
 //
 //	fast reader ─┐                                        ┌─▶ subscription

@@ -123,8 +123,15 @@ func (f *Feed) Close() error {
 }
 
 // Wake tells the feed that this process has just appended something. A fast reader that has slowed
-// down then reads at once.
+// down then reads at once, if anything in this process follows the feed.
 func (f *Feed) Wake() {
+	if !f.hub.Unused() {
+		f.wake()
+	}
+}
+
+// wake makes the fast reader read at once.
+func (f *Feed) wake() {
 	select {
 	case f.woken <- struct{}{}:
 	default:
@@ -153,6 +160,7 @@ func (f *Feed) subscribe(ctx context.Context, name string) (ports.Subscription, 
 	if err != nil {
 		return nil, err // a nil *Subscription would be an interface that is not nil
 	}
+	f.wake() // the feed may have been unused until now
 	return sub, nil
 }
 
@@ -174,8 +182,7 @@ func (f *Feed) seekEnd(ctx context.Context, name string) error {
 	if f.hub.Open(name) {
 		return hub.ErrSubscribed
 	}
-	f.Wake()
-	if err := f.hub.Settle(ctx, f.config.Now(), time.Second+f.config.Patience); err != nil {
+	if err := f.hub.Settle(ctx, f.config.Now(), time.Second+f.config.Patience, f.wake); err != nil {
 		return err
 	}
 	// Older events were in the event store before the call, wherever the readers are.
@@ -224,9 +231,8 @@ func (f *Feed) openTail(ctx context.Context, after ports.Place) (ports.Tail, err
 		return nil, err
 	}
 	now := f.config.Now()
-	f.Wake()
 	if after == ports.PlaceNow {
-		if err := f.hub.Settle(ctx, now, time.Second+f.config.Patience); err != nil {
+		if err := f.hub.Settle(ctx, now, time.Second+f.config.Patience, f.wake); err != nil {
 			return nil, err
 		}
 	}
@@ -234,6 +240,7 @@ func (f *Feed) openTail(ctx context.Context, after ports.Place) (ports.Tail, err
 	if err != nil {
 		return nil, err // a nil *Tail would be an interface that is not nil
 	}
+	f.wake() // the feed may have been unused until now
 	return tail, nil
 }
 

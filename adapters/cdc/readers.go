@@ -11,7 +11,8 @@ import (
 func (f *Feed) fastReader(start time.Time) *cdclog.Reader {
 	return cdclog.NewReader(cdclog.ReaderConfig{
 		Log: f.log, Sink: fastSink{f}, Name: "fast", Start: start, From: f.hub.Confirmed, Age: f.config.FastDelay,
-		Pause: f.config.FastDelay, IdlePause: f.config.FastIdleDelay, LookEvery: f.config.GenerationDelay,
+		Pause: f.config.FastDelay, IdlePause: f.config.FastIdleDelay,
+		Unused: f.hub.Unused, UnusedPause: max(f.config.UnusedDelay, f.config.FastIdleDelay), LookEvery: f.config.GenerationDelay,
 		Woken: f.woken, Now: f.config.Now, Logger: f.config.Logger,
 	})
 }

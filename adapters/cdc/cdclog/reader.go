@@ -68,6 +68,11 @@ type ReaderConfig struct {
 	Age time.Duration
 	// Pause is the pause between two passes. While nothing comes, it grows up to IdlePause.
 	Pause, IdlePause time.Duration
+	// Unused reports whether nobody waits for what the reader finds. Then its pause is UnusedPause.
+	// It may be nil.
+	Unused func() bool
+	// UnusedPause is at least IdlePause.
+	UnusedPause time.Duration
 	// LookEvery is the pause between two checks for new stream sets.
 	LookEvery time.Duration
 	// Woken starts a pass at once, with short pauses from then on. It may be nil.
@@ -132,6 +137,9 @@ func (r *Reader) Run(ctx context.Context) {
 		default:
 			failures = 0
 			idle = min(r.config.IdlePause, idle+idle/8)
+		}
+		if err == nil && !behind && r.config.Unused != nil && r.config.Unused() {
+			pause = r.config.UnusedPause
 		}
 		if r.sleep(ctx, pause) {
 			idle = r.config.Pause

@@ -10,7 +10,7 @@ import (
 	"github.com/gocql/gocql"
 )
 
-// maxStreams is the number of partitions that a server allows in one query
+// maxStreams is the number of partitions that a server allows in one query at first
 // (max_partition_key_restrictions_per_query).
 const maxStreams = 100
 
@@ -22,7 +22,7 @@ type Set struct {
 	Err error
 }
 
-// Batches divides the streams into parts for one query each.
+// Batches divides the streams into parts for one query each, unless a server allows fewer.
 func (s Set) Batches() [][][]byte { return slices.Collect(slices.Chunk(s.Streams, maxStreams)) }
 
 // errNotListed is the Err of a set whose streams are not in the tables yet.

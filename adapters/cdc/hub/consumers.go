@@ -38,6 +38,19 @@ func (h *Hub) Open(name string) bool {
 	return c != nil && c.open != nil
 }
 
+// Unused reports whether nothing reads from the hub or waits for it: no consumer is subscribed, and
+// there is no tail.
+func (h *Hub) Unused() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range h.consumers {
+		if c.open != nil {
+			return false
+		}
+	}
+	return len(h.tails)+h.settling == 0
+}
+
 // Loaded sets the stored offset of a consumer without a subscription. found is false when nothing
 // is stored.
 func (h *Hub) Loaded(name string, at time.Time, found bool) {

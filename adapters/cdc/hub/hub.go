@@ -92,6 +92,8 @@ type Hub struct {
 	consumers map[string]*consumer
 	// tails holds the places of those that read without a name.
 	tails map[*consumer]bool
+	// settling is the number of those that wait for the readers.
+	settling int
 	// asked holds the names of requested consumers that are not in consumers.
 	asked map[string]bool
 	// kept is how long the log keeps a row, and 0 means for ever. dropped is the time before which
@@ -388,7 +390,17 @@ func (h *Hub) Confirmed() time.Time {
 }
 
 // Settle waits, for a bounded time, until everything that was in the log at a time is in the tail.
-func (h *Hub) Settle(ctx context.Context, at time.Time, patience time.Duration) error {
+// Until then the hub is in use; wake is called when it is.
+func (h *Hub) Settle(ctx context.Context, at time.Time, patience time.Duration, wake func()) error {
+	h.mu.Lock()
+	h.settling++
+	h.mu.Unlock()
+	defer func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.settling--
+	}()
+	wake()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
