@@ -25,6 +25,7 @@ import (
 	"orderflow/application/command"
 	"orderflow/application/consumers"
 	"orderflow/application/explain"
+	"orderflow/application/incarnation"
 	"orderflow/application/operations"
 	"orderflow/application/pulse"
 	"orderflow/application/snapshot"
@@ -78,7 +79,8 @@ type App struct {
 	beats       *pulse.Monitor
 	pacemaker   *pulse.Pacemaker // nil where the feed has no heartbeats
 	streams     *stream.Streams
-	closers     []io.Closer // in the order of opening
+	gate        *incarnation.Gate // nil without a publisher
+	closers     []io.Closer       // in the order of opening
 }
 
 // Open opens the store and connects all parts. It already listens, so that the address is known,
@@ -179,6 +181,9 @@ func (a *App) Run(ctx context.Context) error {
 	if a.router != nil {
 		group.Go(func() error { return a.router.Run(ctx) })
 	}
+	if a.gate != nil {
+		group.Go(func() error { return a.gate.Run(ctx) })
+	}
 	if a.pacemaker != nil {
 		group.Go(func() error { return a.pacemaker.Run(ctx) })
 	}
@@ -241,6 +246,9 @@ func (a *App) ready(ctx context.Context) error {
 // notes returns what should be different, although the service can do its work.
 func (a *App) notes(context.Context) []string {
 	notes := a.certificateNotes()
+	if a.gate != nil && a.gate.Closed() != "" {
+		notes = append(notes, a.gate.Closed())
+	}
 	if a.store.posture != nil {
 		notes = append(notes, a.store.posture.notes()...)
 	}

@@ -61,6 +61,9 @@ type Config struct {
 	MaxEvents int
 	// PublishFrom says what a publisher sends to a target to which it has never published.
 	PublishFrom PublishFrom
+	// AcceptLoss lets a publisher of a restored store publish although its target has events that
+	// the store does not have.
+	AcceptLoss bool
 	// ReconcileEvery is the time between two background checks of all aggregates. ReconcileRate is
 	// how many aggregates it checks a second. A check of 10 million aggregates takes 2 h 47 min at
 	// 1,000 a second.

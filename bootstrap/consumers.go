@@ -87,10 +87,14 @@ func (a *App) wirePublisher(ctx context.Context, target sink, env Environment) e
 	if a.publisher, err = a.publisherName(ctx, target, identity); err != nil {
 		return err
 	}
-	config := consumer.Config{
-		Name: a.publisher, Version: 1,
-		Effect: transfer.Unpublished(filling.Publish(a.tracing.Publisher(publisher)), a.store),
+	effect := transfer.Unpublished(filling.Publish(a.tracing.Publisher(publisher)), a.store)
+	if !a.config.Passive {
+		if a.gate, err = a.openGate(ctx, target); err != nil {
+			return err
+		}
+		effect = a.gate.Guard(effect)
 	}
+	config := consumer.Config{Name: a.publisher, Version: 1, Effect: effect}
 	if a.config.PublishFrom == PublishFromNow {
 		config.StartFrom = eventsourcing.Timestamp(time.Now())
 	}

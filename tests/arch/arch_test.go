@@ -40,6 +40,7 @@ var allowed = []struct {
 	{"application/rebuild", []string{"domain/eventsourcing", "ports", "application/failure", "application/filling", "application/health", "github.com/google/uuid", "golang.org/x/time/rate"}},
 	{"application/reconcile", []string{"domain/eventsourcing", "ports", "ports/portkit", "application/failure", "application/filling", "golang.org/x/time/rate"}},
 	{"application/consumers", []string{"domain/projection", "ports", "application/consumer", "github.com/google/uuid"}},
+	{"application/incarnation", []string{"domain/eventsourcing", "ports", "application/failure", "application/filling", "github.com/google/uuid"}},
 	{"application/transfer", []string{"domain/eventsourcing", "ports", "application/failure", "application/filling", "github.com/google/uuid", "golang.org/x/sync/..."}},
 	{"application/filling", []string{"domain/eventsourcing", "domain/projection", "ports", "ports/portkit", "application/failure", "github.com/google/uuid", "golang.org/x/sync/..."}},
 	{"application/consumer", []string{"domain/eventsourcing", "domain/projection", "ports", "ports/portkit", "application/failure", "application/filling", "application/health", "application/parking", "application/lease", "application/decisions", "application/watermark", "application/holds", "application/rebuild", "application/reconcile", "github.com/google/uuid"}},

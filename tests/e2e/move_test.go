@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"orderflow/tests/scyllasim"
 )
 
@@ -239,4 +241,62 @@ func TestBackup_isRestoredBesideTheOriginal(t *testing.T) {
 	if a, b := s.call(t, http.StatusOK, "GET", "/", "").text, copied.call(t, http.StatusOK, "GET", "/", "").text; a == b {
 		t.Errorf("both stores have the same id: %s", a)
 	}
+}
+
+// A store is restored to a time before its last events, which were published. Its publisher stays
+// off until the loss is accepted. If the target has nothing more, it publishes at once.
+func TestRestore_neverUsesSequenceNumbersAgain(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	data, backup, sink := filepath.Join(base, "data"), filepath.Join(base, "backup"), filepath.Join(base, "events.jsonl")
+	toSink := "--sink=file:" + sink
+	s := start(t, data, toSink)
+	demo := func(s *service, seed string) {
+		t.Helper()
+		if out, status := tool(t, "demo", "--orders=5", "--seed="+seed, "--url="+s.url); status != 0 {
+			t.Fatalf("demo: exit status %d\n%s", status, out)
+		}
+	}
+	restored := func(name string) string {
+		t.Helper()
+		dir := filepath.Join(base, name)
+		if out, status := tool(t, "restore", backup, "--data="+dir); status != 0 {
+			t.Fatalf("restore: exit status %d\n%s", status, out)
+		}
+		return dir
+	}
+	demo(s, "1")
+	if out, status := tool(t, "backup", backup, "--url="+s.url); status != 0 {
+		t.Fatalf("backup: exit status %d\n%s", status, out)
+	}
+	s.stop(t)
+	published := len(publishedEvents(t, sink))
+
+	same := start(t, restored("same"), toSink)
+	await(t, "the publisher to continue", func() bool { return strings.Contains(same.log.String(), "publishing continues") })
+	demo(same, "2")
+	same.stop(t)
+	if now := len(publishedEvents(t, sink)); now <= published {
+		t.Errorf("%d events were published, and %d before", now, published)
+	}
+	published = len(publishedEvents(t, sink))
+
+	older := restored("older")
+	s = start(t, older, toSink)
+	await(t, "publishing to be off", func() bool { return strings.Contains(s.log.String(), "publishing is off") })
+	s.call(t, http.StatusCreated, "POST", "/v1/orders", createBody(uuid.New(), "ada"))
+	await(t, "the consumer to say why", func() bool {
+		out, _ := tool(t, "consumers", "--url="+s.url, "--check")
+		return strings.Contains(out, "publishing is off")
+	})
+	if ready := s.call(t, http.StatusOK, "GET", "/readyz", "").text; !strings.Contains(ready, "--accept-loss") {
+		t.Errorf("/readyz does not tell: %s", ready)
+	}
+	s.stop(t)
+	if now := len(publishedEvents(t, sink)); now != published {
+		t.Errorf("%d events were published, want %d", now, published)
+	}
+	s = start(t, older, toSink, "--accept-loss")
+	await(t, "the new event to be published", func() bool { return len(publishedEvents(t, sink)) > published })
+	s.stop(t)
 }
