@@ -9,9 +9,10 @@ import (
 // Publisher sends events to a target outside of the service, such as a broker.
 type Publisher interface {
 	// Publish returns nil only after the target holds the record durably. The caller publishes the
-	// records of one aggregate one after the other, in sequence order. It may publish records of
-	// different aggregates concurrently. A record may be published again after a crash or an error;
-	// receivers recognise duplicates by the event id.
+	// records of one aggregate one after the other, in sequence order. It publishes records of
+	// different aggregates concurrently, so that a target can write many of them at once. A record
+	// may be published again after a crash or an error; receivers recognise duplicates by the event
+	// id.
 	//
 	// Errors: after ErrUnavailable and ErrOutcomeUnknown the caller retries. Any other error is
 	// permanent.

@@ -3,24 +3,15 @@ package fanout
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"orderflow/domain/eventsourcing"
 )
 
-// The metadata of every message, for middleware and logs. A message with several records has the
-// metadata of the first one, and their number.
-const (
-	MetadataConsumer       = "consumer"
-	MetadataRecords        = "records"
-	MetadataAggregateID    = "aggregate_id"
-	MetadataSequenceNumber = "sequence_number"
-	MetadataEventType      = "event_type"
-	MetadataEventVersion   = "event_version"
-	MetadataCorrelationID  = "correlation_id"
-)
+// MetadataConsumer is the metadata of every message: the name of its consumer. What else a
+// middleware needs is in the records, see [Around].
+const MetadataConsumer = "consumer"
 
 // delivery is what one message of a lane carries: one record, or several that waited. It is also
 // the context of the messages that carry it, which saves one allocation.
@@ -60,12 +51,6 @@ func newMessage(consumer string, d *delivery) *message.Message {
 	r := &d.records[0]
 	msg := message.NewMessageWithContext(d, r.EventID.String(), r.Payload)
 	msg.Metadata[MetadataConsumer] = consumer
-	msg.Metadata[MetadataRecords] = strconv.Itoa(len(d.records))
-	msg.Metadata[MetadataAggregateID] = r.AggregateID.String()
-	msg.Metadata[MetadataSequenceNumber] = strconv.FormatUint(r.SequenceNumber, 10)
-	msg.Metadata[MetadataEventType] = r.EventType
-	msg.Metadata[MetadataEventVersion] = strconv.Itoa(r.EventVersion)
-	msg.Metadata[MetadataCorrelationID] = r.CorrelationID.String()
 	return msg
 }
 

@@ -15,8 +15,7 @@ import (
 
 // Config configures a [Router]. The zero Config is right for most uses.
 type Config struct {
-	// Lanes is the number of lanes of each consumer: it handles at most so many messages at a
-	// time.
+	// Lanes is the number of lanes of each consumer: it handles at most so many messages at a time.
 	// What a Handle waits for decides which number is best. If it waits for a network, many lanes
 	// wait at once. If only the processor limits it, two are enough, and they make large batches. 0
 	// means 16.
@@ -43,8 +42,8 @@ type Config struct {
 	// and a lane or a Pull waits for it.
 	OnError func(consumer string, err error)
 	// Middleware is put around the handler of every consumer. The first one is outermost. A
-	// middleware gets the message with its metadata and payload. The context that it passes on must
-	// be derived from the message's own.
+	// middleware gets the message with the payload of its first record; see [Around] for one that
+	// knows records. The context that it passes on must be derived from the message's own.
 	Middleware []message.HandlerMiddleware
 }
 

@@ -17,6 +17,10 @@
 // error names the event. Events that an operator has decided to skip are left out first; see
 // package parking.
 //
+// Records of several aggregates are handled together: one write to the store has all their effects.
+// A publisher publishes those of different aggregates at the same time, so that a target which
+// writes in batches writes and waits once.
+//
 // Where a feed cannot be trusted, because others may write to it as well, a delivered record is
 // only a hint: the events come from the event store, and an event that is not there has no effect.
 // That costs one read of the aggregate's new events for each record that is not a duplicate.

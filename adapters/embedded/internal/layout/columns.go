@@ -37,7 +37,8 @@ const formatRow = 1
 // RowKey returns the key of the rows of table whose leading key columns have the given values. It
 // is the key of one row when these are all key columns.
 func RowKey(view ports.ViewID, table *projection.Table, values []any) ([]byte, error) {
-	key := appendText(ViewPrefix(SpaceRow, view), table.Name)
+	key := make([]byte, 0, 128)
+	key = appendText(appendViewPrefix(key, SpaceRow, view), table.Name)
 	for i, value := range values {
 		var err error
 		if key, err = appendKeyColumn(key, &table.Columns[i], value); err != nil {
@@ -174,7 +175,7 @@ func (d *decoder) text(inverted bool) string {
 // EncodeRow returns the value of a row that fits its table. It refuses a time that milliseconds
 // cannot hold.
 func EncodeRow(table *projection.Table, row projection.Row) ([]byte, error) {
-	value := []byte{formatRow}
+	value := append(make([]byte, 0, 192), formatRow)
 	for i := table.KeyLen(); i < len(row); i++ {
 		value = append(value, byte(table.Columns[i].Kind))
 		switch v := row[i].(type) {

@@ -97,13 +97,16 @@ func SkipKey(consumer string, aggregateID uuid.UUID, sequence uint64) []byte {
 
 // ViewPrefix is the beginning of all keys of a view in SpaceState or SpaceRow.
 func ViewPrefix(space byte, view ports.ViewID) []byte {
-	key := appendText([]byte{space}, view.Consumer)
-	return appendOrdered(key, int64(view.Generation))
+	return appendViewPrefix(nil, space, view)
+}
+
+func appendViewPrefix(dst []byte, space byte, view ports.ViewID) []byte {
+	return appendOrdered(appendText(append(dst, space), view.Consumer), int64(view.Generation))
 }
 
 // StateKey is the key of what a consumer keeps for an aggregate.
 func StateKey(view ports.ViewID, aggregateID uuid.UUID) []byte {
-	return append(ViewPrefix(SpaceState, view), aggregateID[:]...)
+	return append(appendViewPrefix(make([]byte, 0, 64), SpaceState, view), aggregateID[:]...)
 }
 
 // SnapshotPrefix is the beginning of the keys of all snapshots of one kind of an aggregate.

@@ -83,7 +83,8 @@ func DecodePosition(value []byte) (uint64, error) {
 
 // EncodeState returns the value of a state.
 func EncodeState(s ports.ViewState) []byte {
-	return append(binary.AppendUvarint([]byte{formatState}, s.SequenceNumber), s.Data...)
+	value := append(make([]byte, 0, 1+binary.MaxVarintLen64+len(s.Data)), formatState)
+	return append(binary.AppendUvarint(value, s.SequenceNumber), s.Data...)
 }
 
 // DecodeState reads the value of a state. The state shares no memory with it.
