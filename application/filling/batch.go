@@ -116,13 +116,33 @@ func (v *View) prepare(ctx context.Context, group []eventsourcing.Record) (p par
 func (v *View) due(
 	ctx context.Context, after uint64, records []eventsourcing.Record,
 ) (next []eventsourcing.Record, did Step, err error) {
+	for len(records) > 0 && records[0].SequenceNumber <= after {
+		records, did.Duplicates = records[1:], did.Duplicates+1
+	}
+	at := after
+	for _, r := range records {
+		// else see ports.Delivery
+		if r.SequenceNumber != at+1 || v.config.Untrusted || r.EventType == "" {
+			next, more, err := v.dueOutOfOrder(ctx, after, records)
+			more.Duplicates += did.Duplicates
+			return next, more, err
+		}
+		at++
+	}
+	did.Applied = len(records)
+	return records, did, nil
+}
+
+// dueOutOfOrder does what due does where the records are not simply the next ones.
+func (v *View) dueOutOfOrder(
+	ctx context.Context, after uint64, records []eventsourcing.Record,
+) (next []eventsourcing.Record, did Step, err error) {
 	at := after
 	fresh := make([]eventsourcing.Record, 0, len(records))
 	for _, r := range records {
 		switch {
 		case r.SequenceNumber <= at:
 			did.Duplicates++
-		// else see ports.Delivery
 		case r.SequenceNumber == at+1 && !v.config.Untrusted && r.EventType != "":
 			fresh, at = append(fresh, r), at+1
 		default:
@@ -185,15 +205,27 @@ func groups(records []eventsourcing.Record) [][]eventsourcing.Record {
 		return [][]eventsourcing.Record{records}
 	}
 	index := make(map[uuid.UUID]int, len(records))
-	divided := make([][]eventsourcing.Record, 0, len(records))
-	for _, r := range records {
-		i, known := index[r.AggregateID]
+	place := make([]int, len(records)) // the group of each record
+	var sizes []int
+	for i := range records {
+		group, known := index[records[i].AggregateID]
 		if !known {
-			i = len(divided)
-			index[r.AggregateID] = i
-			divided = append(divided, nil)
+			group = len(sizes)
+			index[records[i].AggregateID] = group
+			sizes = append(sizes, 0)
 		}
-		divided[i] = append(divided[i], r)
+		place[i] = group
+		sizes[group]++
+	}
+	sorted := make([]eventsourcing.Record, len(records)) // all groups share it
+	divided := make([][]eventsourcing.Record, len(sizes))
+	begin := 0
+	for group, size := range sizes {
+		divided[group] = sorted[begin : begin : begin+size]
+		begin += size
+	}
+	for i := range records {
+		divided[place[i]] = append(divided[place[i]], records[i])
 	}
 	return divided
 }
