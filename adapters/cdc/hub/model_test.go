@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -56,6 +57,12 @@ type model struct {
 	saved     time.Time
 	committed map[key]bool
 	finishing bool
+
+	// tail reads beside the consumer. had holds what its client has. kept and hadThen are the place
+	// at which the client was last, and what it had then.
+	tail         *Tail
+	had, hadThen map[key]bool
+	kept         ports.Place
 }
 
 func at(tick int) time.Time {
@@ -79,6 +86,52 @@ func (m *model) start() {
 	c := &consumer{name: "a", from: m.saved, reach: m.saved, saved: m.saved}
 	m.hub.consumers["a"] = c
 	m.subscribe()
+	m.resume()
+}
+
+// resume opens the tail again, where its client was.
+func (m *model) resume() {
+	if m.kept == "" {
+		m.kept = m.hub.placeAt(at(50), 0)
+	}
+	if m.tail != nil {
+		_ = m.tail.Close() // it may be of a process that has died
+	}
+	var err error
+	if m.tail, err = m.hub.OpenTail(m.kept, at(m.now)); err != nil {
+		m.Fatal(err)
+	}
+	m.had = maps.Clone(m.hadThen)
+}
+
+// follow takes a page off the tail, if there is one. Its client may then keep its place.
+func (m *model) follow() (more bool) {
+	page, wait, err := m.tail.poll(context.Background())
+	switch {
+	case err != nil:
+		m.Fatal(err)
+	case page != nil && page.Lost != nil:
+		m.Fatalf("records are lost: %+v", *page.Lost)
+	case page != nil:
+		cut := m.pick("the client is cut off after", 0, len(page.Records))
+		if m.finishing {
+			cut = len(page.Records)
+		}
+		for _, r := range page.Records[:cut] {
+			m.had[Entry{record: r.Record}.key()] = true
+			m.kept, m.hadThen = r.Place, maps.Clone(m.had)
+		}
+		if cut < len(page.Records) {
+			m.resume()
+		} else {
+			m.kept, m.hadThen = page.Place, maps.Clone(m.had)
+		}
+	case wait != nil:
+		return false
+	default:
+		_ = m.tail.readPage(context.Background()) // it may fail
+	}
+	return true
 }
 
 func (m *model) subscribe() {
@@ -261,6 +314,16 @@ func (m *model) finish() {
 	}
 	for m.next() {
 	}
+	for m.follow() {
+	}
+	for _, r := range m.log {
+		if !m.had[r.key()] {
+			m.Fatalf("event %d of aggregate %d never came to the tail; %s", r.record.SequenceNumber, r.stream, m.describe())
+		}
+	}
+	if !m.tail.live {
+		m.Fatalf("the tail was never live; %s", m.describe())
+	}
 	if c := m.sub.consumer; c.heard != m.hub.pulse.last.number || !m.hub.pulse.last.at.Equal(m.beats[len(m.beats)-1].at) {
 		m.Fatalf("the last heartbeat was not delivered; %s", m.describe())
 	}
@@ -291,7 +354,7 @@ func (m *model) describe() string {
 func TestHub_PropEveryRecordIsCommittedInTheEnd(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		m := &model{T: t, now: 100, saved: at(50), committed: map[key]bool{}, roomy: rapid.Bool().Draw(t, "roomy")}
+		m := &model{T: t, now: 100, saved: at(50), committed: map[key]bool{}, hadThen: map[key]bool{}, roomy: rapid.Bool().Draw(t, "roomy")}
 		m.start()
 		steps := map[string]func(){
 			"write": m.write, "write more": m.write, "beat": m.beat, "fast": m.fast, "safe": m.safe, "patience": m.patience, "commit": m.commit, "save": m.save,
@@ -301,9 +364,9 @@ func TestHub_PropEveryRecordIsCommittedInTheEnd(t *testing.T) {
 					m.next()
 				}
 			},
-			"close": m.resubscribe, "crash": m.start,
+			"close": m.resubscribe, "crash": m.start, "follow": func() { m.follow() }, "resume": m.resume,
 		}
-		names := []string{"write", "write more", "beat", "fast", "safe", "patience", "commit", "save", "next", "drain", "close", "crash"}
+		names := []string{"write", "write more", "beat", "fast", "safe", "patience", "commit", "save", "next", "drain", "close", "crash", "follow", "resume"}
 		for range m.pick("steps", 1, 80) {
 			steps[rapid.SampledFrom(names).Draw(t, "step")]()
 		}
