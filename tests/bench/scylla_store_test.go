@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"sync"
@@ -88,6 +89,64 @@ func (s bareStore) Append(ctx context.Context, a ports.Append) (ports.Appended, 
 		err = ports.ErrVersionConflict
 	}
 	return ports.Appended{Records: a.Records}, err
+}
+
+// updateStore appends one event with one conditional statement instead of a batch. The driver sends
+// such a statement to a replica of the order, also with tablets, where it sends a batch anywhere.
+// More events are a batch. An update leaves no marker of the row, which is there as long as one of
+// its columns is: no event is without a payload.
+type updateStore struct{ bareStore }
+
+func (s updateStore) Append(ctx context.Context, a ports.Append) (ports.Appended, error) {
+	if len(a.Records) != 1 {
+		return s.bareStore.Append(ctx, a)
+	}
+	const update = `UPDATE event_store SET head = ?, event_id = ?, event_type = ?, event_version = ?, payload = ?, command_id = ?,
+		correlation_id = ?, causation_id = ?, metadata = ?, created_at = ? WHERE aggregate_id = ? AND sequence_number = ? IF head = ?`
+	expected := any(nil)
+	if a.Expected > 0 {
+		expected = int64(a.Expected) //nolint:gosec // a few events
+	}
+	event := values(a.Records[0])                              // the key comes first
+	args := append([]any{int64(a.Expected) + 1}, event[2:]...) //nolint:gosec // a few events
+	args = append(args, event[0], event[1], expected)
+	applied, err := s.session.Query(update, args...).WithContext(ctx).MapScanCAS(map[string]any{})
+	if err == nil && !applied {
+		err = ports.ErrVersionConflict
+	}
+	return ports.Appended{Records: a.Records}, err
+}
+
+// What is measured must be an append: of two writers that expect the same head one wins, and the
+// event can be read.
+func TestUpdateStore_isAnAppend(t *testing.T) {
+	t.Parallel()
+	config, session := scyllaKeyspace(t, simulatedServers(t))
+	store, err := scylla.Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close() //nolint:errcheck // nothing depends on it any more
+	bare := updateStore{bareStore{store, session}}
+	id := uuid.New()
+	for expected := range uint64(3) {
+		for _, want := range []error{nil, ports.ErrVersionConflict} {
+			r := eventsourcing.Record{
+				Header: eventsourcing.Header{
+					AggregateType: "order", AggregateID: id, EventID: uuid.New(), SequenceNumber: expected + 1, CommandID: uuid.New(),
+					CreatedAt: eventsourcing.Timestamp(time.Now()),
+				},
+				EventType: "test.happened", EventVersion: 1, Payload: []byte("{}"),
+			}
+			_, err := bare.Append(t.Context(), ports.Append{AggregateID: id, Expected: expected, CommandID: r.CommandID, Records: []eventsourcing.Record{r}})
+			if !errors.Is(err, want) {
+				t.Fatalf("after %d: %v, want %v", expected, err, want)
+			}
+		}
+	}
+	if history, err := store.Load(t.Context(), id, 0); err != nil || len(history) != 3 {
+		t.Errorf("%d events, %v; want 3", len(history), err)
+	}
 }
 
 func values(r eventsourcing.Record) []any {

@@ -29,8 +29,9 @@ import (
 	"orderflow/tests/bench/workload"
 )
 
-// BenchmarkScyllaAppend runs commands on ScyllaDB with the whole append protocol, and with a
-// conditional batch alone.
+// BenchmarkScyllaAppend runs commands on ScyllaDB with the whole append protocol, with a
+// conditional batch alone, and with a conditional update in its place where an append has one
+// event.
 func BenchmarkScyllaAppend(b *testing.B) {
 	config, session := scyllaKeyspace(b, scyllaServers(b))
 	store, err := scylla.Open(b.Context(), config)
@@ -42,7 +43,7 @@ func BenchmarkScyllaAppend(b *testing.B) {
 		for _, system := range []struct {
 			name  string
 			store ports.EventStore
-		}{{"orderflow", store}, {"bare-lwt", bareStore{store, session}}} {
+		}{{"orderflow", store}, {"bare-lwt", bareStore{store, session}}, {"bare-update", updateStore{bareStore{store, session}}}} {
 			for _, writers := range []int{1, 64} {
 				b.Run(fmt.Sprintf("workload=%s/system=%s/writers=%d", w.Name, system.name, writers), func(b *testing.B) {
 					w.Bench(b, writers, handleOn(system.store))
