@@ -17,6 +17,7 @@ import (
 	"orderflow/adapters/tracing"
 	"orderflow/application/command"
 	"orderflow/application/orders"
+	"orderflow/application/pushback"
 	"orderflow/application/query"
 	"orderflow/application/verify"
 	"orderflow/bootstrap/metrics"
@@ -107,7 +108,7 @@ func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) 
 			MaxEvents: a.config.MaxEvents, Pages: a.tracing.Pages(store), Snapshots: a.snapshots.Shelf(command.SnapshotName),
 		})
 	return orderapi.New(orderapi.Config{
-		Commands: tracing.Commands(a.tracing, commands),
+		Commands: tracing.Commands(a.tracing, pushback.Commands(a.pushback, commands)),
 		Orders: query.NewAggregates(query.AggregatesConfig{
 			Type: order.Type, Views: store, Live: a.consumers, Store: store, Codec: a.codec,
 			Projection: views.OrderReadModel(),

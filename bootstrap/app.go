@@ -28,6 +28,7 @@ import (
 	"orderflow/application/incarnation"
 	"orderflow/application/operations"
 	"orderflow/application/pulse"
+	"orderflow/application/pushback"
 	"orderflow/application/snapshot"
 	"orderflow/application/stream"
 	"orderflow/ports"
@@ -77,6 +78,7 @@ type App struct {
 	localAccess string
 	publisher   string // the name of the consumer that publishes; empty without one
 	beats       *pulse.Monitor
+	pushback    *pushback.Gate
 	pacemaker   *pulse.Pacemaker // nil where the feed has no heartbeats
 	streams     *stream.Streams
 	gate        *incarnation.Gate // nil without a publisher
@@ -132,6 +134,7 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	if err := a.announceAccess(); err != nil {
 		return nil, err
 	}
+	a.pushback = pushback.NewGate(a.consumers, config.MaxLag)
 	return a, a.wireServer(ctx, env)
 }
 
@@ -175,6 +178,9 @@ func (a *App) Run(ctx context.Context) error {
 		group.Go(func() error { return a.certificates.Run(ctx) })
 	}
 	group.Go(func() error { return a.streams.Run(ctx) })
+	if a.config.MaxLag > 0 {
+		group.Go(func() error { return a.pushback.Run(ctx) })
+	}
 	if a.snapshots != nil && !a.config.Passive {
 		group.Go(func() error { return a.snapshots.Run(ctx) })
 	}

@@ -71,6 +71,9 @@ type Config struct {
 	ReconcileRate  int
 	// Consumers are the consumers that may run in this process. None means all.
 	Consumers []string
+	// MaxLag is how far a working consumer may be behind before commands are refused until it has
+	// caught up, see package pushback. 0 means that commands are never refused for that.
+	MaxLag time.Duration
 	// Heartbeat is the time between two heartbeats through the change feed.
 	Heartbeat time.Duration
 	// RollbackGrace is how long the previous generation of a view is kept after a rebuild.
@@ -240,6 +243,9 @@ func (c Config) Validate() error {
 	}
 	if c.ReconcileRate < 1 || c.ReconcileRate > 1_000_000 {
 		bad("reconcile-rate", "%d is not 1 to 1000000", c.ReconcileRate)
+	}
+	if c.MaxLag != 0 && c.MaxLag < time.Second {
+		bad("max-lag-before-pushback", "%s is neither 0 nor 1s or more", c.MaxLag)
 	}
 	if c.Heartbeat < 100*time.Millisecond || c.Heartbeat > time.Minute {
 		bad("heartbeat", "%s is not 100ms to 1m", c.Heartbeat)

@@ -21,6 +21,7 @@ func TestConfig_Validate(t *testing.T) {
 		"a host that is a URL":   {func(c *Config) { c.AllowedHosts = []string{"http://shop.example"} }, `allowed-hosts: "http://shop.example"`},
 		"a host that is many":    {func(c *Config) { c.AllowedHosts = []string{"*.example"} }, `allowed-hosts: "*.example"`},
 		"a retention of nothing": {func(c *Config) { c.Retention = time.Millisecond }, "retention: 1ms"},
+		"a lag of a moment":      {func(c *Config) { c.MaxLag = time.Millisecond }, "max-lag-before-pushback: 1ms"},
 		"a slow heartbeat":       {func(c *Config) { c.Heartbeat = time.Hour }, "heartbeat: 1h0m0s"},
 		"no grace":               {func(c *Config) { c.RollbackGrace = 0 }, "rollback-grace:"},
 		"an unknown consumer":    {func(c *Config) { c.Consumers = []string{"nobody"} }, `consumers: "nobody"`},

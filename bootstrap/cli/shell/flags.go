@@ -51,6 +51,8 @@ func (sh *Shell) Equip(root *cobra.Command) {
 		"time between two background checks of all orders")
 	flags.IntVar(&sh.Config.ReconcileRate, "reconcile-rate", sh.Config.ReconcileRate,
 		"orders a second in a background check; with 1000, 10 million orders take 2h47m")
+	flags.DurationVar(&sh.Config.MaxLag, "max-lag-before-pushback", sh.Config.MaxLag,
+		"how far a working consumer may be behind before commands are refused; 0 never refuses them")
 	flags.DurationVar(&sh.Config.Heartbeat, "heartbeat", sh.Config.Heartbeat,
 		"time between two heartbeats through the change feed")
 	flags.DurationVar(&sh.Config.RollbackGrace, "rollback-grace", sh.Config.RollbackGrace,

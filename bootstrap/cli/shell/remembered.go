@@ -46,6 +46,7 @@ func (sh *Shell) Remembered() settings.Rules {
 		"snapshot-every":           tuning,
 		"reconcile-every":          tuning,
 		"reconcile-rate":           tuning,
+		"max-lag-before-pushback":  tuning,
 		"heartbeat":                tuning,
 		"streams":                  tuning,
 		"streams-per-client":       tuning,
