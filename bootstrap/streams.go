@@ -16,7 +16,7 @@ import (
 // and one more parameter of orderapi.StreamFilters.
 func (a *App) streamRoutes(registerer prometheus.Registerer) (endpoint.Resource, error) {
 	a.streams = stream.New(stream.Config{
-		Tails: a.store.tails, Store: a.store, Identity: a.store, Codec: a.codec,
+		Tails: a.store.tails, Store: a.store, History: a.store, Identity: a.store, Codec: a.codec,
 		Properties: []stream.Property{
 			{Name: orderapi.FilterCustomer, Projection: views.OrdersByCustomer()},
 			{Name: orderapi.FilterStatus, Projection: views.OrdersByStatus()},

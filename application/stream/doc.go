@@ -11,8 +11,7 @@
 // whole process, and only while there are such streams. A stream registers with the watcher before
 // it reads the history for the first time. So an event is in that history, or the watcher sees it.
 // When the feed fails, the watcher opens it again and then wakes all streams. Two signals are one,
-// so a client that does not read costs nothing but its registration and the part of a history that
-// it was reading.
+// so a client that does not read costs nothing but its registration and a page of a history.
 //
 // Rejected: a tail for each stream, of which the events of other aggregates are thrown away. With
 // 256 streams every event would be decoded 256 times.
@@ -47,8 +46,8 @@
 // # Bounds
 //
 // A stream of all aggregates has at most one page in memory: 256 events, and about 1 MiB. A stream
-// of one aggregate has the part of a history that it has read and not delivered yet. Nothing here
-// waits for a client, and no client delays another one or a consumer.
+// of one aggregate has at most 256 events of a history. Nothing here waits for a client, and no
+// client delays another one or a consumer.
 //
 // # Concurrency
 //

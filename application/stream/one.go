@@ -16,7 +16,7 @@ import (
 func (s *Streams) StreamOne(
 	ctx context.Context, aggregateType string, id uuid.UUID, after uint64,
 ) (ports.EventStream, error) {
-	o := &one{id: id, store: s.config.Store, last: after}
+	o := &one{id: id, pager: s.config.History, last: after}
 	var err error
 	if o.signal, err = s.watcher.watch(ctx, id); err != nil { // before the history is read
 		return nil, fmt.Errorf("stream %s: %w", id, err)
@@ -31,20 +31,22 @@ func (s *Streams) StreamOne(
 // one follows one aggregate.
 type one struct {
 	id    uuid.UUID
-	store ports.EventStore
+	pager ports.HistoryPager
 	// signal says when there may be more in the event store.
 	signal *signal
 	// last is the last sequence number that was delivered.
 	last uint64
-	// history holds what was read after that.
+	// history holds what was read after that, at most a page. more says that the event store may
+	// have more after it.
 	history []eventsourcing.Record
+	more    bool
 	live    bool
 }
 
 // begin reads the history after the last event that the client has.
 func (o *one) begin(ctx context.Context, aggregateType string) error {
 	before := max(o.last, 1) - 1 // so that it is seen whether the client's last event exists
-	history, err := o.store.Load(ctx, o.id, before)
+	history, err := o.pager.LoadPage(ctx, o.id, before, ports.MaxTailRecords)
 	if err != nil {
 		return err
 	}
@@ -53,15 +55,16 @@ func (o *one) begin(ctx context.Context, aggregateType string) error {
 	case before == 0:
 		return ports.ErrNotFound
 	default:
-		history, err = o.store.Load(ctx, o.id, 0)
+		history, err = o.pager.LoadPage(ctx, o.id, 0, 1)
 		if err == nil && len(history) == 0 {
 			err = ports.ErrNotFound
 		}
 		if err == nil {
-			err = fmt.Errorf("%w: the last event is %d, not yet %d", ports.ErrBadCursor, len(history), o.last)
+			err = fmt.Errorf("%w: there is no event %d yet", ports.ErrBadCursor, o.last)
 		}
 		return err
 	}
+	o.more = len(history) == ports.MaxTailRecords
 	if actual := history[0].AggregateType; actual != aggregateType {
 		return &ports.OtherTypeError{AggregateID: o.id, Type: actual, Wanted: aggregateType}
 	}
@@ -78,7 +81,7 @@ func (o *one) Next(ctx context.Context) (ports.StreamPage, error) {
 		if page := o.page(); len(page.Events) > 0 || page.CaughtUp {
 			return page, nil
 		}
-		if err := o.more(ctx); err != nil {
+		if err := o.read(ctx); err != nil {
 			return ports.StreamPage{}, fmt.Errorf("next of the stream of %s: %w", o.id, err)
 		}
 	}
@@ -96,24 +99,26 @@ func (o *one) page() ports.StreamPage {
 		taken++
 	}
 	clear(o.history[:taken]) // what was delivered must not be kept in memory
-	if o.history = o.history[taken:]; len(o.history) == 0 && !o.live {
+	if o.history = o.history[taken:]; len(o.history) == 0 && !o.more && !o.live {
 		o.live, page.CaughtUp = true, true
 	}
 	page.After = strconv.FormatUint(o.last, 10)
 	return page
 }
 
-// more waits until there may be more in the event store, and reads it.
-func (o *one) more(ctx context.Context) error {
-	if err := o.signal.wait(ctx); err != nil {
-		return err
+// read reads a page of the history, after it has waited until there may be one.
+func (o *one) read(ctx context.Context) error {
+	if !o.more {
+		if err := o.signal.wait(ctx); err != nil {
+			return err
+		}
 	}
-	history, err := o.store.Load(ctx, o.id, o.last)
+	o.more = true // if this fails, the next call reads it again
+	history, err := o.pager.LoadPage(ctx, o.id, o.last, ports.MaxTailRecords)
 	if err != nil {
-		o.signal.set() // so that the next call reads it again
 		return err
 	}
-	o.history = history
+	o.history, o.more = history, len(history) == ports.MaxTailRecords
 	return nil
 }
 

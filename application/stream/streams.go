@@ -14,6 +14,7 @@ type Config struct {
 	// Tails is the feed of Store.
 	Tails    ports.FeedTail
 	Store    ports.EventStore
+	History  ports.HistoryPager
 	Identity ports.StoreIdentity
 	// Codec decodes events for the filters.
 	Codec ports.Decoder

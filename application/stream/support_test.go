@@ -113,7 +113,7 @@ func withStreams(t *testing.T, test func(t *testing.T, f *fixture)) {
 		defer stop()
 		f := &fixture{T: t, feed: &feed{Store: memory.New(memory.Options{})}, heads: map[uuid.UUID]uint64{}}
 		f.streams = stream.New(stream.Config{
-			Tails: f.feed, Store: f.feed, Identity: f.feed, Codec: orderjson.NewMux(),
+			Tails: f.feed, Store: f.feed, History: f.feed, Identity: f.feed, Codec: orderjson.NewMux(),
 			Properties: []stream.Property{
 				{Name: "customer", Projection: views.OrdersByCustomer()},
 				{Name: "status", Projection: views.OrdersByStatus()},
