@@ -10,9 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"orderflow/adapters/access"
+	"orderflow/adapters/httpapi/endpoint"
 	"orderflow/application/operations"
 	"orderflow/ports"
 )
@@ -24,6 +26,7 @@ type Auth string
 const (
 	AuthNone   Auth = "none"
 	AuthTokens Auth = "tokens"
+	AuthOIDC   Auth = "oidc"
 )
 
 // Access says who may use the API.
@@ -34,6 +37,11 @@ type Access struct {
 	Insecure bool
 	// MetricsAuth asks for credentials at /metrics, too.
 	MetricsAuth bool
+	// OIDC is the identity provider whose tokens are accepted, for AuthOIDC.
+	OIDC access.OIDCConfig
+	// Limits bound what one client may use of the service. They do not apply to a loopback address
+	// with AuthNone.
+	Limits endpoint.Limits
 	// OpsListen is another address, with all of the API. The address of everybody is then without
 	// the operations of operators, metrics, and details of the readiness. Empty stands for none.
 	OpsListen string
@@ -52,17 +60,28 @@ func (a Access) asks() bool { return !slices.Equal(a.Auth, []Auth{AuthNone}) }
 // validate reports everything that is wrong with a, for a service that listens on an address.
 func (a Access) validate(listen string, bad func(setting, format string, args ...any)) {
 	a.validateTLS(bad)
+	if slices.Contains(a.Auth, AuthOIDC) {
+		if err := a.OIDC.Validate(); err != nil {
+			part, problem, _ := strings.Cut(err.Error(), ": ")
+			bad("oidc-"+part, "%s", problem)
+		}
+	} else if a.OIDC.Issuer+a.OIDC.Audience+a.OIDC.ScopeClaim != "" {
+		bad("oidc-issuer", "it needs --auth=%s", AuthOIDC)
+	}
+	if a.Limits.Rate <= 0 || a.Limits.Burst < 1 || a.Limits.Concurrent < 1 {
+		bad("client-rate, client-burst and client-concurrency", "they must be positive")
+	}
 	if _, _, err := net.SplitHostPort(a.OpsListen); a.OpsListen != "" && err != nil {
 		bad("ops-listen", "%q is not host:port", a.OpsListen)
 	}
 	for _, way := range a.Auth {
-		if way != AuthNone && way != AuthTokens {
-			bad("auth", "%q is neither %s nor %s", way, AuthNone, AuthTokens)
+		if way != AuthNone && way != AuthTokens && way != AuthOIDC {
+			bad("auth", "%q is none of %s, %s and %s", way, AuthNone, AuthTokens, AuthOIDC)
 		}
 	}
 	switch {
 	case len(a.Auth) == 0:
-		bad("auth", "it is empty: say %s or %s", AuthNone, AuthTokens)
+		bad("auth", "it is empty: say %s, %s or %s", AuthNone, AuthTokens, AuthOIDC)
 	case len(a.Auth) > 1 && slices.Contains(a.Auth, AuthNone):
 		bad("auth", "%s stands alone", AuthNone)
 	case !a.asks() && !a.Insecure && !(isLoopback(listen) && isLoopback(a.OpsListen)):
@@ -93,6 +112,11 @@ func (a *App) wireAccess() {
 	if slices.Contains(a.config.Access.Auth, AuthTokens) {
 		door.Tokens = a.tokens
 	}
+	if slices.Contains(a.config.Access.Auth, AuthOIDC) {
+		settings := a.config.Access.OIDC
+		settings.Now = time.Now
+		door.OIDC = access.NewOIDC(settings)
+	}
 	a.door = door
 }
 
@@ -102,6 +126,15 @@ func (a *App) authenticator() ports.Authenticator {
 		return nil
 	}
 	return a.door
+}
+
+// limits returns what one client may use. On a loopback address without authentication all clients
+// are the same people.
+func (a *App) limits() endpoint.Limits {
+	if !a.config.Access.asks() && isLoopback(a.config.Listen) {
+		return endpoint.Limits{}
+	}
+	return a.config.Access.Limits
 }
 
 // LocalToken returns the token of this start, which allows everything. It is empty without

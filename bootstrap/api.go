@@ -79,6 +79,7 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 		Notes:           a.notes,
 		Metrics:         metrics.Handler(registry, a.log),
 		Authenticator:   a.authenticator(),
+		Limits:          a.limits(),
 		OpenMetrics:     !a.config.Access.MetricsAuth,
 		Registerer:      registry,
 		Trace:           traceRequests(a.tracing),

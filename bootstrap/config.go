@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"orderflow/adapters/httpapi/endpoint"
 	"orderflow/adapters/redpanda"
 	"orderflow/adapters/scylla"
 )
@@ -101,14 +102,17 @@ const (
 // DefaultConfig returns the configuration with which the binary starts.
 func DefaultConfig() Config {
 	return Config{
-		Store:           StoreEmbedded,
-		Data:            "data",
-		Scylla:          scylla.Config{Keyspace: "orderflow"},
-		Redpanda:        redpanda.Config{Topic: redpanda.Topic{Name: redpanda.DefaultTopic}},
-		Source:          SourceStore,
-		GroupPrefix:     "orderflow.",
-		Listen:          "127.0.0.1:8080",
-		Access:          Access{Auth: []Auth{AuthNone}, MetricsAuth: true},
+		Store:       StoreEmbedded,
+		Data:        "data",
+		Scylla:      scylla.Config{Keyspace: "orderflow"},
+		Redpanda:    redpanda.Config{Topic: redpanda.Topic{Name: redpanda.DefaultTopic}},
+		Source:      SourceStore,
+		GroupPrefix: "orderflow.",
+		Listen:      "127.0.0.1:8080",
+		Access: Access{
+			Auth: []Auth{AuthNone}, MetricsAuth: true,
+			Limits: endpoint.Limits{Rate: 5_000, Burst: 10_000, Concurrent: 512},
+		},
 		Retention:       24 * time.Hour,
 		StateCache:      64,
 		SnapshotEvery:   200,

@@ -16,5 +16,17 @@
 // A process makes one more token when it starts, for the command line on the same machine. It is in
 // no store, and ends with the process. Its file is readable by the owner of the data only.
 //
+// # Identity providers
+//
+// With go-oidc the provider is found by its address, and go-jose checks signatures, RS256, ES256 or
+// EdDSA. Own code is what the libraries leave open: keys are used for an hour, and read again for a
+// key that is not known at most once in 30 seconds. A token with a key that is not known at such a
+// moment gets "unavailable" and not a refusal, because the provider may have a new key. So no right
+// token is refused when keys change. While the provider does not answer, known keys are used for a
+// day. The claims iss, aud, exp, nbf and the type are checked here, so that a refusal can say which
+// one is wrong.
+//
+// There is no login for browsers: the pages of the service use a token that a person pastes.
+//
 // Secrets are compared in constant time. No error and no log has a secret in it.
 package access

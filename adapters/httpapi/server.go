@@ -46,6 +46,8 @@ type Config struct {
 	// ops:write or admin, and /metrics and the details of /readyz. Another server has them, which
 	// may use the same Registerer and is made first.
 	WithoutOperations bool
+	// Limits bound what one client may use of the service. Default: nothing is bounded.
+	Limits endpoint.Limits
 	// OpenMetrics lets clients without credentials read /metrics.
 	OpenMetrics bool
 	// Registerer gets the metrics of the requests. Default: none are made.
@@ -142,7 +144,7 @@ func New(config Config) (*Server, error) {
 	var err error
 	s.handler, err = newHandler(config, endpoint.NewService(endpoint.ServiceConfig{
 		Stopping: stopping, MaxBodyBytes: config.MaxBodyBytes, Timeout: config.RequestTimeout, Logger: config.Logger,
-		Authenticator: config.Authenticator,
+		Authenticator: config.Authenticator, Limits: config.Limits,
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("http api: %w", err)

@@ -119,5 +119,9 @@ func TestServe_withoutAuthenticationElsewhere(t *testing.T) {
 		want(t, 2, "--insecure", "serve", "--listen="+listen, data)
 	}
 	want(t, 2, "stands alone", "serve", "--auth=none,tokens", data)
-	want(t, 2, "neither none", "serve", "--auth=password", data)
+	want(t, 2, "none of none", "serve", "--auth=password", data)
+	want(t, 2, "--oidc-issuer", "serve", "--auth=oidc", data)
+	want(t, 2, "--oidc-audience", "serve", "--auth=oidc", "--oidc-issuer=https://login.example", data)
+	want(t, 2, "--auth=oidc", "serve", "--oidc-issuer=https://login.example", data)
+	want(t, 2, "positive", "serve", "--client-rate=0", data)
 }

@@ -20,6 +20,8 @@ URL = os.environ["ORDERFLOW_URL"]
 
 def ask(path, body=None, key=None):
     request = urllib.request.Request(URL + path, data=json.dumps(body).encode() if body else None)
+    if token := os.environ.get("SCHEMATHESIS_TOKEN"):
+        request.add_header("Authorization", "Bearer " + token)
     if body:
         request.add_header("Content-Type", "application/json")
         request.add_header("Idempotency-Key", key)

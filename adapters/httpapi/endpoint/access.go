@@ -21,19 +21,15 @@ const (
 	maxBearer = 16 << 10
 )
 
-// guard lets a request through to next if its client has a scope. The context that next gets knows
-// who the client is.
+// guard lets a request through to next if its client has a scope, and is within its limits. The
+// context that next gets knows who the client is. What is open has no limits, so that whoever
+// watches the service gets an answer.
 func (s *Service) guard(scope ports.Scope, next http.Handler) http.Handler {
-	if s.config.Authenticator == nil {
+	if s.config.Authenticator == nil && (s.limiter == nil || scope == ports.ScopeOpen) {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		principal, err := s.identify(r, scope)
-		if err == nil && !principal.Allows(scope) {
-			w.Header().Set(headerChallenge, fmt.Sprintf(`%s, error="insufficient_scope", scope="%s"`, challenge, scope))
-			err = NewProblem(http.StatusForbidden, CodeForbidden,
-				fmt.Sprintf("%s does not have the scope %s, which this operation needs", principal.Subject, scope))
-		}
+		principal, leave, err := s.admitted(w.Header(), r, scope)
 		if err != nil {
 			challengeFor(w.Header(), err)
 			c := &Call{request: r, response: w, service: s}
@@ -41,8 +37,37 @@ func (s *Service) guard(scope ports.Scope, next http.Handler) http.Handler {
 			c.fail(err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(ports.WithPrincipal(r.Context(), principal)))
+		defer leave()
+		if s.config.Authenticator != nil {
+			r = r.WithContext(ports.WithPrincipal(r.Context(), principal))
+		}
+		next.ServeHTTP(w, r)
 	})
+}
+
+// admitted returns who sends a request, if the client may. leave is called when the request is
+// done.
+func (s *Service) admitted(header http.Header, r *http.Request, scope ports.Scope) (ports.Principal, func(), error) {
+	var principal ports.Principal
+	if s.config.Authenticator != nil {
+		var err error
+		if principal, err = s.identify(r, scope); err != nil {
+			return principal, nil, err
+		}
+		if !principal.Allows(scope) {
+			header.Set(headerChallenge, fmt.Sprintf(`%s, error="insufficient_scope", scope="%s"`, challenge, scope))
+			return principal, nil, NewProblem(http.StatusForbidden, CodeForbidden,
+				fmt.Sprintf("%s does not have the scope %s, which this operation needs", principal.Subject, scope))
+		}
+	}
+	if s.limiter == nil || scope == ports.ScopeOpen {
+		return principal, func() {}, nil
+	}
+	leave, wait := s.limiter.enter(clientOf(r, principal))
+	if leave == nil {
+		return principal, nil, tooMany(header, wait)
+	}
+	return principal, leave, nil
 }
 
 // identify returns who sends a request. For an open operation it only refuses credentials at places

@@ -86,6 +86,7 @@ const (
 	CodeShuttingDown       = "shutting_down"
 	CodeTimeout            = "timeout"
 	CodeForbidden          = "forbidden"
+	CodeTooManyRequests    = "too_many_requests"
 	CodeAuthUnavailable    = "auth_unavailable"
 	CodeCredentialsInURL   = "credentials_in_url"
 	CodeCredentialsTwice   = "credentials_twice"

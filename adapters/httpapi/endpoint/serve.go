@@ -29,7 +29,8 @@ import (
 // for while it stops.
 var ErrStopping = errors.New("the server is shutting down")
 
-// ServiceConfig is what a [Service] needs. All fields but Authenticator are required.
+// ServiceConfig is what a [Service] needs. All fields but Authenticator and Limits are
+// required.
 type ServiceConfig struct {
 	// Stopping ends when the server begins to stop, with ErrStopping as the cause.
 	Stopping context.Context
@@ -41,11 +42,14 @@ type ServiceConfig struct {
 	Logger *slog.Logger
 	// Authenticator tells who a client is. It may be nil: then every client has all rights.
 	Authenticator ports.Authenticator
+	// Limits bound what one client may use. The zero value bounds nothing.
+	Limits Limits
 }
 
 // Service serves operations.
 type Service struct {
 	config  ServiceConfig
+	limiter *limiter // nil without limits
 	origins *http.CrossOriginProtection
 	buffers sync.Pool // of *bytes.Buffer
 }
@@ -54,6 +58,7 @@ type Service struct {
 func NewService(config ServiceConfig) *Service {
 	return &Service{
 		config:  config,
+		limiter: newLimiter(config.Limits, time.Now),
 		origins: http.NewCrossOriginProtection(),
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}

@@ -134,7 +134,9 @@ func (d *describer) problems() map[string]*huma.Response {
 		http.StatusRequestEntityTooLarge: "The body is too large.",
 		http.StatusUnsupportedMediaType:  "The body is not application/json, or it is compressed.",
 		http.StatusUnprocessableEntity: "A rule refuses the command in the state that the aggregate is in. " +
+			"With the code impossible_token, the rights or the end of a new token are not possible. " +
 			"With the code command_id_reused, its Idempotency-Key stands for another command.",
+		http.StatusTooManyRequests: "The client sends too many requests, or has too many in progress. Nothing happened.",
 		http.StatusInternalServerError: "The service has a fault; its log says more. " +
 			"With the code internal, a command may have taken effect.",
 		http.StatusServiceUnavailable: "The service cannot do it now; try again. " +
@@ -153,7 +155,7 @@ func (d *describer) problems() map[string]*huma.Response {
 				Schema:      &huma.Schema{Type: huma.TypeString},
 			}}
 		}
-		if status == http.StatusServiceUnavailable {
+		if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 			response.Headers = map[string]*huma.Header{"Retry-After": {
 				Description: "Try again after so many seconds.",
 				Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: new(1.0)},

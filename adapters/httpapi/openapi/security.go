@@ -47,6 +47,7 @@ func refusals(scope ports.Scope) []int {
 		return nil
 	}
 	return []int{
-		http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable,
+		http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests,
+		http.StatusServiceUnavailable,
 	}
 }

@@ -84,6 +84,8 @@ func (b *tokenBody) request() (r ports.TokenRequest, wrong []endpoint.FieldError
 const (
 	codeTokenExists   = "token_exists"
 	codeTooManyTokens = "too_many_tokens"
+	// codeNoSuchToken: its rights or its end are impossible, which the schema cannot say.
+	codeNoSuchToken = "impossible_token"
 )
 
 func (r routes) tokens() []endpoint.Operation {
@@ -107,7 +109,7 @@ func (r routes) tokens() []endpoint.Operation {
 			Answers: []endpoint.Answer{{
 				Status: http.StatusCreated, Description: "The token.", Document: newTokenDocument{},
 			}},
-			Problems: []int{400, 403, 408, 409, 413, 415, 500, 503, 504, 507},
+			Problems: []int{400, 403, 408, 409, 413, 415, 422, 500, 503, 504, 507},
 			Run:      r.createToken,
 		},
 		{
@@ -146,7 +148,12 @@ func (r routes) createToken(c *endpoint.Call) (endpoint.Reply, error) {
 	var part *ports.TokenRequestError
 	// what is malformed is not worth an entry in the log
 	if errors.As(request.Check(r.Now()), &part) {
-		return endpoint.Reply{}, endpoint.Invalid(endpoint.CodeInvalidBody, endpoint.FieldError{Field: part.Part, Message: part.Problem})
+		if part.Part == "name" {
+			return endpoint.Reply{}, endpoint.Invalid(endpoint.CodeInvalidBody, endpoint.FieldError{Field: part.Part, Message: part.Problem})
+		}
+		p := endpoint.NewProblem(http.StatusUnprocessableEntity, codeNoSuchToken, part.Error())
+		p.Errors = []endpoint.FieldError{{Field: part.Part, Message: part.Problem}}
+		return endpoint.Reply{}, p
 	}
 	text, token, err := r.TokenManager.CreateToken(c.Context(), request)
 	switch {

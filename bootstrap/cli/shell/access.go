@@ -19,7 +19,14 @@ const tokenVariable = "ORDERFLOW_TOKEN"
 func (sh *Shell) accessFlags(flags *pflag.FlagSet) {
 	a := &sh.Config.Access
 	flags.StringSliceVar(&sh.auth, "auth", []string{string(bootstrap.AuthNone)},
-		"how clients prove who they are: none (everybody may do everything) or tokens (see 'orderflow token')")
+		"how clients prove who they are: none (everybody may do everything), tokens (see 'orderflow token'), oidc (an identity provider), or tokens,oidc")
+	flags.StringVar(&a.OIDC.Issuer, "oidc-issuer", "", "address of the identity provider, such as https://login.example")
+	flags.StringVar(&a.OIDC.Audience, "oidc-audience", "", "what its tokens for this service have in aud")
+	flags.StringVar(&a.OIDC.ScopeClaim, "oidc-scope-claim", "",
+		"path of a claim with scopes or roles, such as realm_access.roles (default scope or scp)")
+	flags.Float64Var(&a.Limits.Rate, "client-rate", a.Limits.Rate, "requests a second of one client, on average")
+	flags.IntVar(&a.Limits.Burst, "client-burst", a.Limits.Burst, "requests of one client at once")
+	flags.IntVar(&a.Limits.Concurrent, "client-concurrency", a.Limits.Concurrent, "requests of one client that may be in progress")
 	flags.BoolVar(&a.Insecure, "insecure", false,
 		"allow --auth=none on an address that other machines can reach")
 	flags.BoolVar(&a.MetricsAuth, "metrics-auth", true, "ask for credentials at /metrics, too, where they are asked for")
@@ -101,5 +108,5 @@ func (sh *Shell) token() (string, error) {
 
 // accessFlag reports whether a flag says who may use the service.
 func accessFlag(name string) bool {
-	return strings.HasPrefix(name, "tls-") || slices.Contains([]string{"auth", "insecure", "metrics-auth", "token-file", "allowed-hosts", "ops-listen"}, name)
+	return strings.HasPrefix(name, "tls-") || strings.HasPrefix(name, "oidc-") || strings.HasPrefix(name, "client-") || slices.Contains([]string{"auth", "insecure", "metrics-auth", "token-file", "allowed-hosts", "ops-listen"}, name)
 }
