@@ -454,13 +454,16 @@ func TestVerify_namesTheEventThatCannotBeApplied(t *testing.T) {
 	b.handle(t, b.command(t, order.ShipOrder{OrderID: b.orders[0], Carrier: "c", TrackingNumber: "t"}))
 	config := b.config()
 	sound := config.Projections[1]
-	config.Projections[1] = projection.New(sound.Name, sound.Version, sound.Types, sound.Table,
-		func(s struct{}, e eventsourcing.Envelope[order.Event]) struct{} {
+	config.Projections[1] = projection.Define(projection.Definition[struct{}, order.Event]{
+		Name: sound.Name, Version: sound.Version, Types: sound.Types, Table: sound.Table,
+		Reduce: func(s struct{}, e eventsourcing.Envelope[order.Event]) struct{} {
 			if _, shipped := e.Event.(order.OrderShipped); shipped {
 				panic("a bug")
 			}
 			return s
-		}, func(struct{}) []projection.Row { return nil })
+		},
+		Rows: func(struct{}) []projection.Row { return nil },
+	})
 	report, err := verify.New(config).Verify(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)

@@ -44,7 +44,9 @@ func openDoors() *projection.Projection {
 		}
 		return []projection.Row{{s.By, s.ID}}
 	}
-	return projection.New("open-doors", 1, []string{"door"}, table, reduce, rows)
+	return projection.Define(projection.Definition[openDoor, any]{
+		Name: "open-doors", Version: 1, Types: []string{"door"}, Table: table, Reduce: reduce, Rows: rows,
+	})
 }
 
 // A projection says what each event changes in its table. A row whose key changes is another row.

@@ -67,15 +67,6 @@ type Definition[S, E any] struct {
 	Layout *Layout[S]
 }
 
-// New defines a projection whose states are stored as JSON, see [Definition].
-func New[S, E any](
-	name string, version int, types []string, table *Table, reduce func(S, eventsourcing.Envelope[E]) S, rows func(S) []Row,
-) *Projection {
-	return Define(Definition[S, E]{
-		Name: name, Version: version, Types: types, Table: table, Reduce: reduce, Rows: rows,
-	})
-}
-
 // Define makes the projection of a definition.
 func Define[S, E any](d Definition[S, E]) *Projection {
 	return &Projection{

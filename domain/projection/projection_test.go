@@ -24,21 +24,25 @@ func labels() *projection.Projection {
 	type state struct {
 		Labels map[string]string `json:"labels"`
 	}
-	return projection.New("labels", 1, []string{"labelled"}, table, func(s state, e eventsourcing.Envelope[labelled]) state {
-		next := state{Labels: map[string]string{}}
-		for pair := range strings.FieldsSeq(string(e.Event)) {
-			label, colour, _ := strings.Cut(pair, "=")
-			next.Labels[label] = colour
-		}
-		return next
-	}, func(s state) []projection.Row {
-		var rows []projection.Row
-		for _, label := range []string{"a", "b", "c"} {
-			if colour, ok := s.Labels[label]; ok {
-				rows = append(rows, projection.Row{label, colour})
+	return projection.Define(projection.Definition[state, labelled]{
+		Name: "labels", Version: 1, Types: []string{"labelled"}, Table: table,
+		Reduce: func(s state, e eventsourcing.Envelope[labelled]) state {
+			next := state{Labels: map[string]string{}}
+			for pair := range strings.FieldsSeq(string(e.Event)) {
+				label, colour, _ := strings.Cut(pair, "=")
+				next.Labels[label] = colour
 			}
-		}
-		return rows
+			return next
+		},
+		Rows: func(s state) []projection.Row {
+			var rows []projection.Row
+			for _, label := range []string{"a", "b", "c"} {
+				if colour, ok := s.Labels[label]; ok {
+					rows = append(rows, projection.Row{label, colour})
+				}
+			}
+			return rows
+		},
 	})
 }
 

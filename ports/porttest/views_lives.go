@@ -126,16 +126,20 @@ type life struct {
 
 // folding returns a projection of changed events. An aggregate without a status has no rows.
 func folding(name string, table *projection.Table, rows func(life) []projection.Row) *projection.Projection {
-	return projection.New(name, 1, []string{"thing"}, table, func(s life, e eventsourcing.Envelope[changed]) life {
-		if s.ID == uuid.Nil {
-			s.ID, s.Created = e.AggregateID, e.CreatedAt
-		}
-		s.Status, s.Labels, s.Sequence, s.Updated = e.Event.status, e.Event.labels, int64(e.SequenceNumber), e.CreatedAt
-		return s
-	}, func(s life) []projection.Row {
-		if s.Status == "" {
-			return nil
-		}
-		return rows(s)
+	return projection.Define(projection.Definition[life, changed]{
+		Name: name, Version: 1, Types: []string{"thing"}, Table: table,
+		Reduce: func(s life, e eventsourcing.Envelope[changed]) life {
+			if s.ID == uuid.Nil {
+				s.ID, s.Created = e.AggregateID, e.CreatedAt
+			}
+			s.Status, s.Labels, s.Sequence, s.Updated = e.Event.status, e.Event.labels, int64(e.SequenceNumber), e.CreatedAt
+			return s
+		},
+		Rows: func(s life) []projection.Row {
+			if s.Status == "" {
+				return nil
+			}
+			return rows(s)
+		},
 	})
 }

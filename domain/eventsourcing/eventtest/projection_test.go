@@ -57,8 +57,16 @@ func rows(s contents) (rows []projection.Row) {
 
 // things returns a projection with one row a thing in a basket. reduce and rows may be wrong.
 func things[S any](reduce func(S, happened) S, rows func(S) []projection.Row) *projection.Projection {
-	table := &projection.Table{Name: "things", Owner: "basket_id", Columns: []projection.Column{thing, owner, last, number}}
-	return projection.New("things", 1, []string{"basket"}, table, reduce, rows)
+	return in(&projection.Table{
+		Name: "things", Owner: "basket_id", Columns: []projection.Column{thing, owner, last, number},
+	}, reduce, rows)
+}
+
+// in returns a projection of baskets into a table, which may be wrong.
+func in[S any](table *projection.Table, reduce func(S, happened) S, rows func(S) []projection.Row) *projection.Projection {
+	return projection.Define(projection.Definition[S, event]{
+		Name: "things", Version: 1, Types: []string{"basket"}, Table: table, Reduce: reduce, Rows: rows,
+	})
 }
 
 var otherID = eventtest.ID(8)
@@ -115,7 +123,7 @@ func TestProject_FindsOut(t *testing.T) {
 		}, "but (-want +got)"},
 		{"a table without an owner", func(t eventtest.T) {
 			table := &projection.Table{Name: "t", Columns: []projection.Column{thing}}
-			eventtest.Project(t, projection.New("things", 1, nil, table, reduce, rows))
+			eventtest.Project(t, in(table, reduce, rows))
 		}, "the owner"},
 		{"a row that does not fit", rowing(func(s contents) []projection.Row {
 			all := rows(s)

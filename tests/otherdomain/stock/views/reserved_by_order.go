@@ -33,36 +33,41 @@ import (
 // Two rows of one partition may be of different moments, as the two aggregates are: an order that
 // was just cancelled may still show a reservation whose release is on its way.
 func ReservedByOrder() *projection.Projection {
-	return projection.New("reserved-by-order", 1, []string{order.Type, stock.Type}, &projection.Table{
-		Name: "reserved_by_order", Owner: "owner_id",
-		Columns: []projection.Column{
-			{Name: "order_id", Kind: projection.UUID, Role: projection.Partition},
-			{Name: "sku", Kind: projection.Text, Role: projection.Clustering},
-			{Name: "owner_id", Kind: projection.UUID, Role: projection.Clustering},
-			{Name: "wanted", Kind: projection.BigInt, Role: projection.Regular},
-			{Name: "reserved", Kind: projection.BigInt, Role: projection.Regular},
+	return projection.Define(projection.Definition[wantedOrReserved, any]{
+		Name: "reserved-by-order", Version: 1, Types: []string{order.Type, stock.Type},
+		Table: &projection.Table{
+			Name: "reserved_by_order", Owner: "owner_id",
+			Columns: []projection.Column{
+				{Name: "order_id", Kind: projection.UUID, Role: projection.Partition},
+				{Name: "sku", Kind: projection.Text, Role: projection.Clustering},
+				{Name: "owner_id", Kind: projection.UUID, Role: projection.Clustering},
+				{Name: "wanted", Kind: projection.BigInt, Role: projection.Regular},
+				{Name: "reserved", Kind: projection.BigInt, Role: projection.Regular},
+			},
 		},
-	}, func(s wantedOrReserved, e projection.Event) wantedOrReserved {
-		s.Owner = e.AggregateID
-		switch event := e.Event.(type) {
-		case order.OrderCreated:
-			s.Wanted = linesOf(event.Items)
-		case order.OrderItemsUpdated:
-			s.Wanted = linesOf(event.Items)
-		case order.OrderCancelled:
-			s.Wanted = nil
-		case stock.Event:
-			s.Item = reduceItem(s.Item, Event{Header: e.Header, Event: event})
-		}
-		return s
-	}, func(s wantedOrReserved) (rows []projection.Row) {
-		for _, line := range s.Wanted {
-			rows = append(rows, projection.Row{s.Owner, line.SKU, s.Owner, line.Quantity, int64(0)})
-		}
-		for _, r := range s.Item.Reserved {
-			rows = append(rows, projection.Row{r.OrderID, s.Item.SKU, s.Owner, int64(0), r.Quantity})
-		}
-		return rows
+		Reduce: func(s wantedOrReserved, e projection.Event) wantedOrReserved {
+			s.Owner = e.AggregateID
+			switch event := e.Event.(type) {
+			case order.OrderCreated:
+				s.Wanted = linesOf(event.Items)
+			case order.OrderItemsUpdated:
+				s.Wanted = linesOf(event.Items)
+			case order.OrderCancelled:
+				s.Wanted = nil
+			case stock.Event:
+				s.Item = reduceItem(s.Item, Event{Header: e.Header, Event: event})
+			}
+			return s
+		},
+		Rows: func(s wantedOrReserved) (rows []projection.Row) {
+			for _, line := range s.Wanted {
+				rows = append(rows, projection.Row{s.Owner, line.SKU, s.Owner, line.Quantity, int64(0)})
+			}
+			for _, r := range s.Item.Reserved {
+				rows = append(rows, projection.Row{r.OrderID, s.Item.SKU, s.Owner, int64(0), r.Quantity})
+			}
+			return rows
+		},
 	})
 }
 
