@@ -93,6 +93,7 @@ func TestServe_tlsAndTheAddressOfOperators(t *testing.T) {
 	s := serveHere(t, "--auth=tokens", "--sink=none", "--data="+data, "--ops-listen=127.0.0.1:0",
 		"--tls-cert="+filepath.Join(dir, "server.cert"), "--tls-key="+filepath.Join(dir, "server.key"),
 		"--tls-client-ca="+filepath.Join(dir, "ca.cert"), "--tls-client-roles=shop=writer")
+	defer s.stop(t) // before its directory is removed
 	url := urlOf(t, s)
 	if !strings.HasPrefix(url, "https://") {
 		t.Fatalf("address %s", url)
