@@ -281,6 +281,14 @@ func TestStream_refusals(t *testing.T) {
 	}
 }
 
+func TestParameters_sayWhichValuesThereAre(t *testing.T) {
+	t.Parallel()
+	answer := do(t, handlerOf(t, newShop().config()), request{method: http.MethodGet, path: "/v1/stream?from=yesterday"})
+	if p := problemIn(t, answer); p.Detail != "from must be one of now earliest" {
+		t.Errorf("detail %q", p.Detail)
+	}
+}
+
 func TestStream_headHasNoBody(t *testing.T) {
 	t.Parallel()
 	answer := do(t, handlerOf(t, streaming(always(&script{}))), request{method: http.MethodHead, path: "/v1/stream"})

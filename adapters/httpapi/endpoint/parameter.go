@@ -47,7 +47,7 @@ func (s Schema) check(value string) string {
 			return "must be an RFC 3339 time such as 2026-03-01T12:00:00Z (a + in it is written %2B)"
 		}
 	case s.Enum != nil && !slices.Contains(s.Enum, any(value)):
-		return "must be one of " + strings.Trim(fmt.Sprint(s.Enum...), "[]")
+		return "must be one of " + strings.Trim(fmt.Sprint(s.Enum), "[]")
 	case s.MaxLength > 0:
 		if n := utf8.RuneCountInString(value); n < s.MinLength || n > s.MaxLength {
 			return fmt.Sprintf("must have %d to %d characters, has %d", s.MinLength, s.MaxLength, n)
