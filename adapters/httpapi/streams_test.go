@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -547,6 +548,25 @@ func TestStream_endsWithTheServer(t *testing.T) {
 			t.Errorf("the server stopped after %s", took)
 		}
 		_, _ = c.Close(), slow.Close()
+	})
+}
+
+// The credentials of a client may expire while its stream is open.
+func TestStream_endsWithTheCredentials(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		handler := handlerOf(t, streaming(always(&script{})))
+		began := time.Now()
+		ctx := ports.WithPrincipal(t.Context(), ports.Principal{Expires: began.Add(40 * time.Second)})
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, request{method: http.MethodGet, path: "/v1/stream"}.http(ctx))
+		if took := time.Since(began); took != 40*time.Second {
+			t.Errorf("the stream ended after %s", took)
+		}
+		const want = "retry: 2000\n\n: ping\n\n: ping\n\nevent: end\ndata: {\"reason\":\"auth\"}\n\n"
+		if got := answer.Body.String(); got != want {
+			t.Errorf("the stream is %q, want %q", got, want)
+		}
 	})
 }
 

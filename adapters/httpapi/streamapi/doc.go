@@ -11,7 +11,7 @@
 //	event      one event, as a CloudEvent in structured mode
 //	caught-up  once, between what was there and what comes: {"id"}
 //	reset      events are missing here: {"reason", "from", "to", …}
-//	end        the server ends the stream: {"reason": "shutdown" or "error", …}
+//	end        the server ends the stream: {"reason": "shutdown", "auth" or "error", …}
 //
 // The first line of server-sent events is retry:, and a comment comes every 15 seconds when nothing
 // else does. A client that has heard nothing for much longer has lost its connection.
@@ -33,6 +33,11 @@
 // While a client does not read, nothing is read for it: there is one page of events in memory,
 // about 1 MiB. A write that waits for 30 seconds ends the connection. There is no frame for that,
 // because it would not get through either. Nothing is lost, because the client resumes.
+//
+// # Credentials
+//
+// A stream ends when the credentials of its client expire, with the reason auth. A token that is
+// revoked before that counts from the next connection on.
 //
 // # Limits
 //

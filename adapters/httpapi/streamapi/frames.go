@@ -26,6 +26,7 @@ const (
 // The reasons of an end.
 const (
 	endShutdown = "shutdown"
+	endAuth     = "auth"
 	endError    = "error"
 )
 

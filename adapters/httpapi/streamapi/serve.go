@@ -44,9 +44,23 @@ func (r *routes) serve(
 	format, media := formatOf(c.Header().Get(headerAccept))
 	w := &writer{out: c.Stream(media), format: format, render: r.Render, figures: &r.figures, sentID: id}
 	if !c.HeadOnly() {
-		w.run(c.Context(), stream)
+		ctx, cancel := whileAllowed(c.Context())
+		defer cancel()
+		w.run(ctx, stream)
 	}
 	return w.out.End(), nil
+}
+
+// errExpired is the cause of a stream's end when the credentials of its client expire.
+var errExpired = errors.New("the credentials have expired")
+
+// whileAllowed returns a context that ends when the credentials of the client expire, too.
+func whileAllowed(ctx context.Context) (context.Context, context.CancelFunc) {
+	expires := ports.PrincipalOf(ctx).Expires
+	if expires.IsZero() {
+		return ctx, func() {}
+	}
+	return context.WithDeadlineCause(ctx, expires, errExpired)
 }
 
 // writer writes one stream.
@@ -73,6 +87,9 @@ func (w *writer) run(ctx context.Context, stream ports.EventStream) {
 		case w.out.Stopping():
 			w.buffer = w.format.retry(w.buffer, spread())
 			w.end(endDocument{Reason: endShutdown})
+			return
+		case errors.Is(context.Cause(ctx), errExpired):
+			w.end(endDocument{Reason: endAuth})
 			return
 		case ctx.Err() != nil:
 			return // the client has left
