@@ -19,7 +19,7 @@ import (
 func (v *View) HandleAll(ctx context.Context, records []eventsourcing.Record) (Step, error) {
 	divided := groups(records)
 	parts := make([]part, len(divided))
-	if _, waits := v.config.Effect.(waiting); waits {
+	if _, waits := v.config.Effect.(Waiting); waits {
 		concurrently(len(divided), func(i int) { parts[i] = v.prepare(ctx, divided[i]) })
 		return v.storeWhatWorked(ctx, parts)
 	}
@@ -76,9 +76,13 @@ func (v *View) storeWhatWorked(ctx context.Context, parts []part) (Step, error) 
 	return did, err
 }
 
-// waiting is an effect that waits for something outside, such as the acknowledgement of a broker.
+// Waiting is an effect that waits for something outside, such as the acknowledgement of a broker.
 // It is called for several aggregates at the same time.
-type waiting interface{ waits() }
+type Waiting interface {
+	Effect
+	// Waits does nothing. An effect that wraps another one has it if the other one has it.
+	Waits()
+}
 
 // mostWaiting bounds how many aggregates of one batch have their effect at the same time.
 const mostWaiting = 64

@@ -94,9 +94,9 @@ func (p probed) Probe(ctx context.Context) error { return p.target.Probe(ctx) }
 
 type publishing struct{ publisher ports.Publisher }
 
-// waits says that records of different aggregates are published at the same time. So a publisher
+// Waits says that records of different aggregates are published at the same time. So a publisher
 // sends all that is in a batch with one write, and waits once.
-func (publishing) waits() {}
+func (publishing) Waits() {}
 
 func (p publishing) Apply(ctx context.Context, _ []byte, records []eventsourcing.Record) (ports.Change, error) {
 	for _, r := range records {

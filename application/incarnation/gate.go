@@ -141,11 +141,31 @@ func (g *Gate) pass() error {
 // Guard returns an effect that does nothing while the gate is closed.
 func (g *Gate) Guard(effect filling.Effect) filling.Effect {
 	guarded := guarded{g, effect}
-	if probe, ok := effect.(ports.Probe); ok {
+	probe, probes := effect.(ports.Probe)
+	_, waits := effect.(filling.Waiting)
+	switch {
+	case probes && waits:
+		return waitingProbed{probed{guarded, probe}}
+	case probes:
 		return probed{guarded, probe}
+	case waits:
+		return waiting{guarded}
+	default:
+		return guarded
 	}
-	return guarded
 }
+
+// waiting and waitingProbed are effects that wait for something outside, see [filling.Waiting].
+type (
+	waiting       struct{ guarded }
+	waitingProbed struct{ probed }
+)
+
+// Waits implements [filling.Waiting].
+func (waiting) Waits() {}
+
+// Waits implements [filling.Waiting].
+func (waitingProbed) Waits() {}
 
 type guarded struct {
 	gate   *Gate

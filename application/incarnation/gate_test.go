@@ -12,6 +12,7 @@ import (
 
 	"orderflow/adapters/memory"
 	"orderflow/application/failure"
+	"orderflow/application/filling"
 	"orderflow/application/incarnation"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
@@ -92,4 +93,39 @@ func TestGate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An effect that waits for its target still says so behind a gate. Otherwise a publisher would send
+// the records of a batch one by one.
+func TestGuard_KeepsWhatAnEffectSaysOfItself(t *testing.T) {
+	t.Parallel()
+	gate := &incarnation.Gate{}
+	for name, publisher := range map[string]ports.Publisher{"plain": published{}, "probed": reachable{}} {
+		effect := filling.Publish(publisher)
+		_, probes := effect.(ports.Probe)
+		guarded := gate.Guard(effect)
+		if _, ok := guarded.(filling.Waiting); !ok {
+			t.Errorf("%s: it does not wait any more", name)
+		}
+		if _, ok := guarded.(ports.Probe); ok != probes {
+			t.Errorf("%s: it is a probe: %v, before: %v", name, ok, probes)
+		}
+	}
+	if _, ok := gate.Guard(quick{}).(filling.Waiting); ok {
+		t.Error("an effect that does not wait is said to wait")
+	}
+}
+
+type published struct{}
+
+func (published) Publish(context.Context, eventsourcing.Record) error { return nil }
+
+type reachable struct{ published }
+
+func (reachable) Probe(context.Context) error { return nil }
+
+type quick struct{}
+
+func (quick) Apply(context.Context, []byte, []eventsourcing.Record) (ports.Change, error) {
+	return ports.Change{}, nil
 }

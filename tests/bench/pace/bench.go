@@ -30,7 +30,7 @@ type Plan struct {
 }
 
 // DefaultPlan takes about a minute for a system.
-var DefaultPlan = Plan{Search: Search{Flood: 10_000, Lasts: 5 * time.Second, Probes: 6}, Latency: 6 * time.Second}
+var DefaultPlan = Plan{Search: Search{Flood: 10_000, Lasts: 5 * time.Second, Probes: 5}, Latency: 5 * time.Second}
 
 // Result is one figure of a measurement, with the labels that tell it from others.
 type Result struct {

@@ -47,8 +47,8 @@ func run() error {
 	flag.Var(&profiled, "profiled", "NAME=SERVED of a version; may be repeated")
 	flag.StringVar(&bare, "bare", "", "SERVED, for the plain server")
 	flag.IntVar(&s.rounds, "rounds", 3, "how often the CPU time of a command is measured")
-	flag.IntVar(&s.flood, "flood", 15_000, "commands to send as fast as they are answered")
-	flag.IntVar(&s.probes, "probes", 6, "rates to try at most")
+	flag.IntVar(&s.flood, "flood", 25_000, "commands to send as fast as they are answered")
+	flag.IntVar(&s.probes, "probes", 5, "rates to try at most")
 	flag.DurationVar(&s.lasts, "lasts", 6*time.Second, "how long each rate is tried")
 	flag.Parse()
 
