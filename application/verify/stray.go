@@ -18,7 +18,9 @@ import (
 // that is so for some rows that are in order.)
 func (v *verification) strayRows(ctx context.Context, t *target) error {
 	h := v.hasher()
+	t.count = 0
 	err := v.everyRow(ctx, t, func(row projection.Row) error {
+		t.count++ // the view may have moved on since the scan
 		if bucket := h.bucket(t.owner(row)); v.suspect[bucket].Load() {
 			t.rows.found(bucket, h.row(t.projection.Table.Key(row)))
 		}

@@ -116,6 +116,11 @@ func (v *Verifier) run(ctx context.Context, patience time.Duration, repairer Rep
 	defer run.progress.end()
 	err := run.all(ctx)
 	run.report.Aggregates, run.report.Events = run.aggregates.Load(), run.events.Load()
+	for _, t := range run.targets {
+		if t.prefix == "" { // a generation beside it has the same rows
+			run.report.Rows += t.count
+		}
+	}
 	return run.report, err
 }
 
@@ -132,7 +137,7 @@ type target struct {
 	twice  bool
 
 	// rows is the digest of the rows: expected by the fold, and found in the view. count is how
-	// many were found.
+	// many were read last.
 	rows  digest
 	count uint64
 }
