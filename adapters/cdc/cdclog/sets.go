@@ -82,7 +82,7 @@ func (l *Log) usesTablets(ctx context.Context) (bool, error) {
 	err := l.config.Session.Query("SELECT initial_tablets FROM system_schema.scylla_keyspaces WHERE keyspace_name = ?",
 		l.config.Keyspace).
 		WithContext(ctx).Idempotent(true).Scan(&initial)
-	// Errors without details do not implement gocql.RequestError, at least up to v1.18.3.
+	// Errors without details do not implement gocql.RequestError, at least up to v1.19.0.
 	var refused interface{ GetCode() int }
 	switch {
 	case errors.Is(err, gocql.ErrNotFound), errors.As(err, &refused) && refused.GetCode() == gocql.ErrCodeInvalid:
