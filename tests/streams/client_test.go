@@ -109,6 +109,9 @@ func (f *follower) connect(ctx context.Context) error {
 	}
 	f.figures.connections++
 	left := 1 + f.r.IntN(f.truth.life) // so many events until it is killed
+	if f.figures.connections == 1 {
+		left = 1 + f.r.IntN(5) // so that every client resumes
+	}
 	silent := time.AfterFunc(time.Duration(100+f.r.IntN(1500))*time.Millisecond, kill)
 	defer silent.Stop()
 	return f.read(bufio.NewReaderSize(answer.Body, 64<<10), left, acknowledged)
