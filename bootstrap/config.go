@@ -48,9 +48,8 @@ type Config struct {
 	// at once. 0 means as many as fit the store: 2 on the embedded store, where only the processor
 	// limits, and few lanes make large batches; 32 on ScyllaDB, where most time is waiting.
 	Lanes int
-	// PublishLanes is the number of lanes of the publisher. 0 means as many as fit the sink: 2 for
-	// a file, where each batch is one sync; 256 for a broker. While batches are on their way there,
-	// the next one is collected from the lanes.
+	// PublishLanes is the number of lanes of the publisher; 0 means 256. While batches are on their
+	// way to a broker, or to the disk, the next one is collected from its lanes.
 	PublishLanes int
 	// StateCache is how many MiB of memory the states of orders may take between their commands. 0
 	// keeps none.
@@ -130,9 +129,9 @@ func DefaultConfig() Config {
 
 // The numbers of lanes that fit what the effect of a consumer waits for.
 const (
-	lanesInProcess = 2
-	lanesOnNetwork = 32
-	lanesToBroker  = 256
+	lanesInProcess   = 2
+	lanesOnNetwork   = 32
+	lanesOfPublisher = 256
 )
 
 // ViewLanes is Lanes, or the number that fits the store.
@@ -143,17 +142,8 @@ func (c Config) ViewLanes() int {
 	return cmp.Or(c.Lanes, lanesOnNetwork)
 }
 
-// publisherLanes is PublishLanes, or the number that fits the sink.
-func (c Config) publisherLanes(kind sinkKind) int {
-	switch {
-	case kind == sinkRedpanda:
-		return cmp.Or(c.PublishLanes, lanesToBroker)
-	case c.Store == StoreEmbedded:
-		return cmp.Or(c.PublishLanes, lanesInProcess)
-	default:
-		return cmp.Or(c.PublishLanes, lanesOnNetwork)
-	}
-}
+// publisherLanes is PublishLanes, or the number that fits what every sink waits for.
+func (c Config) publisherLanes() int { return cmp.Or(c.PublishLanes, lanesOfPublisher) }
 
 // SettingError says what is wrong with a setting.
 type SettingError struct {

@@ -84,16 +84,13 @@ func TestConfig_lanes(t *testing.T) {
 		config      Config
 		view, topic int
 	}{
-		"embedded":         {Config{Store: StoreEmbedded}, 2, 2},
-		"scylla":           {Config{Store: StoreScylla}, 32, 32},
+		"embedded":         {Config{Store: StoreEmbedded}, 2, 256},
+		"scylla":           {Config{Store: StoreScylla}, 32, 256},
 		"given":            {Config{Store: StoreScylla, Lanes: 7, PublishLanes: 9}, 7, 9},
 		"given on the own": {Config{Store: StoreEmbedded, Lanes: 7, PublishLanes: 9}, 7, 9},
 	} {
-		if view, topic := test.config.ViewLanes(), test.config.publisherLanes(sinkFile); view != test.view || topic != test.topic {
+		if view, topic := test.config.ViewLanes(), test.config.publisherLanes(); view != test.view || topic != test.topic {
 			t.Errorf("%s: %d and %d lanes, want %d and %d", name, view, topic, test.view, test.topic)
 		}
-	}
-	if got := (Config{Store: StoreEmbedded}).publisherLanes(sinkRedpanda); got != 256 {
-		t.Errorf("%d lanes to a broker, want 256", got)
 	}
 }

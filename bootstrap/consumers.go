@@ -64,7 +64,7 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 	a.router, err = fanout.New(fanout.Config{
 		Lanes: a.config.ViewLanes(), LanesOf: func(consumer string) int {
 			if consumer == a.publisher {
-				return a.config.publisherLanes(target.kind)
+				return a.config.publisherLanes()
 			}
 			return 0 // like the others
 		},

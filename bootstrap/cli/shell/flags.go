@@ -35,7 +35,7 @@ func (sh *Shell) Equip(root *cobra.Command) {
 		"where events are published as CloudEvents: stdout, none, redpanda or file:PATH (default file:DATA/order-events.jsonl)")
 	flags.IntVar(&sh.Config.Lanes, "lanes", sh.Config.Lanes, "batches that each consumer handles at once (default 2, and 32 on ScyllaDB)")
 	flags.IntVar(&sh.Config.PublishLanes, "publish-lanes", sh.Config.PublishLanes,
-		"batches that the publisher handles at once (default 2 for a file, 256 for redpanda)")
+		"batches that the publisher handles at once (default 256)")
 	flags.IntVar(&sh.Config.StateCache, "state-cache", sh.Config.StateCache,
 		"MiB of memory for the states of orders between their commands; 0 keeps none")
 	flags.IntVar(&sh.Config.SnapshotEvery, "snapshot-every", sh.Config.SnapshotEvery,
