@@ -102,11 +102,31 @@ func (m mark) covers(record eventsourcing.Record) bool {
 // read of the store for each call.
 func Unpublished(effect filling.Effect, views ports.ViewStore) filling.Effect {
 	u := unpublished{effect, views}
-	if probe, ok := effect.(ports.Probe); ok {
+	probe, probes := effect.(ports.Probe)
+	_, waits := effect.(filling.Waiting)
+	switch {
+	case probes && waits:
+		return waitingProbed{probed{u, probe}}
+	case probes:
 		return probed{u, probe}
+	case waits:
+		return waiting{u}
+	default:
+		return u
 	}
-	return u
 }
+
+// waiting and waitingProbed are effects that wait for something outside, see [filling.Waiting].
+type (
+	waiting       struct{ unpublished }
+	waitingProbed struct{ probed }
+)
+
+// Waits implements [filling.Waiting].
+func (waiting) Waits() {}
+
+// Waits implements [filling.Waiting].
+func (waitingProbed) Waits() {}
 
 type unpublished struct {
 	effect filling.Effect
@@ -136,5 +156,8 @@ func (u unpublished) Apply(
 // probed is an effect whose target can be asked whether it is there.
 type probed struct {
 	filling.Effect
-	ports.Probe
+	target ports.Probe // not embedded: its name would hide its method
 }
+
+// Probe implements [ports.Probe].
+func (p probed) Probe(ctx context.Context) error { return p.target.Probe(ctx) }
