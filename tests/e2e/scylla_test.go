@@ -70,9 +70,9 @@ func sameServiceOnScylla(t *testing.T, nodes []string) {
 
 	data := t.TempDir()
 	s := start(t, data, flags...)
-	if answer := s.call(t, http.StatusOK, "GET", "/readyz", ""); !strings.Contains(answer.text, "replication-low") {
-		t.Errorf("the service says of one copy: %s", answer.text)
-	}
+	await(t, "the service to say that there is one copy", func() bool { // it looks when it serves
+		return strings.Contains(s.call(t, http.StatusOK, "GET", "/readyz", "").text, "replication-low")
+	})
 	if answer := s.call(t, http.StatusOK, "GET", "/metrics", ""); !strings.Contains(answer.text, `orderflow_scylla_finding{code="replication-low"`) {
 		t.Error("no metric of one copy")
 	}

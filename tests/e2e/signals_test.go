@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +23,10 @@ func (s *service) signal(t *testing.T, sig os.Signal) {
 // A service continues when the terminal from which it was started is closed.
 func TestSignals_aServiceOutlivesItsTerminal(t *testing.T) {
 	t.Parallel()
+	// Under nohup a process ignores SIGHUP, and so do its children. Not those of one that handles it.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	s := start(t, t.TempDir())
 	for n := range 3 {
 		s.signal(t, syscall.SIGHUP)

@@ -71,7 +71,7 @@ func TestTools_sayWhatIsWrong(t *testing.T) {
 		want   string
 	}{
 		{[]string{"verify", "--data=" + filepath.Join(dir, "nowhere")}, 1, "there is no data in"},
-		{[]string{"--lanes=0", "--data=" + dir}, 2, "lanes: 0"},
+		{[]string{"--lanes=-1", "--data=" + dir}, 2, "lanes: -1"},
 		{[]string{"--sink=carrier-pigeon", "--data=" + dir}, 2, "sink:"},
 		{[]string{"--log-level=loud", "--data=" + dir}, 2, "log-level:"},
 		{[]string{"--no-such-flag"}, 2, "no-such-flag"},
