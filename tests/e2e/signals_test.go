@@ -23,7 +23,7 @@ func (s *service) signal(t *testing.T, sig os.Signal) {
 // A service continues when the terminal from which it was started is closed.
 func TestSignals_aServiceOutlivesItsTerminal(t *testing.T) {
 	t.Parallel()
-	// Under nohup a process ignores SIGHUP, and so do its children. Not those of one that handles it.
+	// Under nohup a process ignores SIGHUP, and its children as well, unless it handles the signal.
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
