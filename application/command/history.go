@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"orderflow/application/snapshot"
 	"orderflow/domain/eventsourcing"
@@ -51,7 +50,7 @@ func (t *turn[C, S, E]) refresh(ctx context.Context) error {
 // saved returns what the newest snapshot says. It is nil when none can be used.
 func (t *turn[C, S, E]) saved(ctx context.Context) *folded[S] {
 	shelf := t.config.Snapshots
-	found := shelf.Newest(ctx, t.cause.AggregateID, math.MaxUint64)
+	found := shelf.Newest(ctx, t.cause.AggregateID)
 	if found.SequenceNumber <= firstPage {
 		return nil
 	}

@@ -12,6 +12,19 @@
 // columns and the same meaning as the row of today, and RowAt will always return for this moment
 // what the view shows now.
 //
+// # The cost of the past
+//
+// RowAt begins at the first event. Its time grows with the number of events up to the moment, which
+// is bounded by the number of events that an aggregate may have. It ends when its context ends. Its
+// memory does not grow: it holds one part of the history (500 events) and one state. It reads no
+// event after a sequence number that was asked for.
+//
+// It uses no snapshots. The snapshots that there are hold the state on which commands are decided,
+// for example an order without its id, its times and its total. A row cannot be made from that, and
+// a projection of another aggregate type need not have anything in common with it. Snapshots of the
+// projections' states would have to be kept at several places of every long history, and they would
+// be of another version whenever a reducer changes.
+//
 // # Generations
 //
 // Queries read the generation of a view that ports.LiveViews names. So an answer never mixes rows

@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -8,7 +9,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
+	"orderflow/application/query"
+	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
@@ -107,4 +111,36 @@ func TestOrders_RowAt_ofALongHistory(t *testing.T) {
 	}
 	_, err = w.orders.RowAt(t.Context(), id(1, 0), ports.Moment{Time: noon})
 	wantError(t, err, ports.ErrNotFound)
+}
+
+// reads notes how many records were read.
+type reads struct {
+	ports.HistoryPager
+	records, largest int
+}
+
+func (r *reads) LoadPage(ctx context.Context, id uuid.UUID, after uint64, limit int) ([]eventsourcing.Record, error) {
+	records, err := r.HistoryPager.LoadPage(ctx, id, after, limit)
+	r.records += len(records)
+	r.largest = max(r.largest, len(records))
+	return records, err
+}
+
+// P10: the past costs what is before it, and never holds more than one part of the history.
+func TestOrders_RowAt_readsNothingAfterTheMoment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.happens(t, id(1, 0), changes(1_050)...)
+	for _, n := range []int{1, 499, 500, 501, 1_000, 1_050} {
+		counted := &reads{HistoryPager: w.store}
+		orders := query.NewAggregates(query.AggregatesConfig{
+			Type: order.Type, Live: live{}, Views: w.store, Store: counted, Codec: codec{}, Projection: views.OrderReadModel(),
+		})
+		if _, err := orders.RowAt(t.Context(), id(1, 0), ports.Moment{SequenceNumber: uint64(n)}); err != nil {
+			t.Fatal(err)
+		}
+		if counted.records != n || counted.largest > 500 {
+			t.Errorf("event %d: %d records were read, at most %d at once", n, counted.records, counted.largest)
+		}
+	}
 }

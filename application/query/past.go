@@ -16,7 +16,11 @@ func (q *Aggregates) RowAt(ctx context.Context, aggregateID uuid.UUID, moment po
 	var state []byte
 	var row projection.Row
 	for at := uint64(0); ; {
-		records, err := q.records(ctx, aggregateID, at, foldPage)
+		limit := foldPage
+		if n := moment.SequenceNumber; n > 0 {
+			limit = int(min(n-at, foldPage)) // n is above at, or the fold has ended
+		}
+		records, err := q.records(ctx, aggregateID, at, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -39,7 +43,7 @@ func (q *Aggregates) RowAt(ctx context.Context, aggregateID uuid.UUID, moment po
 			}
 		}
 		switch n := moment.SequenceNumber; {
-		case len(past) == len(records) && len(records) == foldPage && at != n:
+		case len(past) == len(records) && len(records) == limit && at != n:
 			continue
 		case at < n:
 			return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID,

@@ -26,8 +26,6 @@ type Kind struct {
 	// Fold returns the data after more records. data is nil before the first record. The same
 	// records always give the same bytes.
 	Fold func(data []byte, records []eventsourcing.Record) ([]byte, error)
-	// KeepOlder says that older snapshots are of use as well.
-	KeepOlder bool
 }
 
 // Found is a snapshot that may be used, if the event at SequenceNumber has the id LastEvent.
@@ -61,13 +59,13 @@ type Shelf struct {
 	kind   Kind
 }
 
-// Newest returns the newest snapshot at or before a sequence number. Its SequenceNumber is 0 when
-// there is none that may be used.
-func (s *Shelf) Newest(ctx context.Context, aggregateID uuid.UUID, atMost uint64) Found {
+// Newest returns the newest snapshot of an aggregate. Its SequenceNumber is 0 when there is none
+// that may be used.
+func (s *Shelf) Newest(ctx context.Context, aggregateID uuid.UUID) Found {
 	if s == nil {
 		return Found{}
 	}
-	found, unfit := s.newest(ctx, aggregateID, atMost)
+	found, unfit := s.newest(ctx, aggregateID)
 	if unfit != "" {
 		s.Discard(unfit)
 		return Found{}
@@ -76,8 +74,8 @@ func (s *Shelf) Newest(ctx context.Context, aggregateID uuid.UUID, atMost uint64
 }
 
 // newest also says why a snapshot that is there is not used.
-func (s *Shelf) newest(ctx context.Context, aggregateID uuid.UUID, atMost uint64) (_ Found, unfit string) {
-	snapshot, err := s.keeper.config.Store.LoadSnapshot(ctx, aggregateID, s.kind.Name, atMost)
+func (s *Shelf) newest(ctx context.Context, aggregateID uuid.UUID) (_ Found, unfit string) {
+	snapshot, err := s.keeper.config.Store.LoadSnapshot(ctx, aggregateID, s.kind.Name, math.MaxUint64)
 	switch {
 	case errors.Is(err, ports.ErrCorrupt):
 		return Found{}, UnfitUnreadable
@@ -145,7 +143,7 @@ const page = 500
 // write brings the snapshot of an aggregate up to a head.
 func (s *Shelf) write(ctx context.Context, aggregateID uuid.UUID, head uint64) error {
 	store := s.keeper.config.Store
-	found, unfit := s.newest(ctx, aggregateID, math.MaxUint64)
+	found, unfit := s.newest(ctx, aggregateID)
 	if unfit == "" && found.SequenceNumber > 0 {
 		records, err := s.keeper.config.History.LoadPage(ctx, aggregateID, found.SequenceNumber-1, 1)
 		if err != nil {
@@ -179,9 +177,6 @@ func (s *Shelf) write(ctx context.Context, aggregateID uuid.UUID, head uint64) e
 		return err
 	}
 	s.keeper.written.Add(1)
-	if s.kind.KeepOlder {
-		return nil
-	}
 	return store.DropSnapshots(ctx, aggregateID, s.kind.Name, next.SequenceNumber-1)
 }
 
@@ -208,7 +203,7 @@ func (s *Shelf) fold(ctx context.Context, aggregateID uuid.UUID, found Found, he
 // differs folds the history up to a snapshot and says how the snapshot differs from it. It is empty
 // when there is no difference, or no snapshot of this version. Then nothing uses it.
 func (s *Shelf) differs(ctx context.Context, aggregateID uuid.UUID) (sequence uint64, difference string, err error) {
-	found, unfit := s.newest(ctx, aggregateID, math.MaxUint64)
+	found, unfit := s.newest(ctx, aggregateID)
 	switch {
 	case unfit == UnfitVersion, unfit == "" && found.SequenceNumber == 0:
 		return 0, "", nil
