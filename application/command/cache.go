@@ -37,8 +37,12 @@ type Cache struct {
 	folds                   folds
 }
 
-// ticket is the right to put back what was taken.
-type ticket struct{ drops uint64 }
+// ticket is the right to put back what was taken, once.
+type ticket struct {
+	drops uint64
+	// entry is what was taken. It is used again. It is nil when there was none.
+	entry *entry
+}
 
 type entry struct {
 	id             uuid.UUID
@@ -97,11 +101,12 @@ func (c *Cache) take(aggregateID uuid.UUID) (state any, t ticket) {
 	e := c.entries[aggregateID]
 	if e == nil {
 		c.misses.Add(1)
-		return nil, ticket{c.drops}
+		return nil, ticket{drops: c.drops}
 	}
 	c.hits.Add(1)
 	c.remove(e)
-	return e.state, ticket{c.drops}
+	state, e.state = e.state, nil
+	return state, ticket{c.drops, e}
 }
 
 // put adds the state of an aggregate.
@@ -121,7 +126,12 @@ func (c *Cache) put(aggregateID uuid.UUID, state any, bytes int, t ticket) {
 	if old := c.entries[aggregateID]; old != nil { // of another handler
 		c.remove(old)
 	}
-	c.add(&entry{id: aggregateID, state: state, bytes: bytes})
+	e := t.entry
+	if e == nil {
+		e = &entry{id: aggregateID}
+	}
+	e.state, e.bytes = state, bytes
+	c.add(e)
 	for c.bytes > c.limit {
 		c.remove(c.newest.previous)
 		c.evictions.Add(1)

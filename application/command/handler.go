@@ -17,6 +17,9 @@ import (
 // digestKey is the metadata of an event that holds the digest of its command.
 const digestKey = "command_digest"
 
+// digestRoom is enough for the content of most commands. A longer one is copied while it grows.
+const digestRoom = 256
+
 // Aggregate describes one aggregate type to a [Handler]. All fields but Check, Size
 // and State are required.
 type Aggregate[C eventsourcing.Command, S, E any] struct {
@@ -40,8 +43,10 @@ type Aggregate[C eventsourcing.Command, S, E any] struct {
 
 // Digest identifies the content of a command. It is stored with each of the command's events.
 func (a Aggregate[C, S, E]) Digest(c C) string {
-	b := append([]byte(c.Name()), ' ')
-	b = append(b, c.AggregateID().String()...)
+	b := make([]byte, 0, digestRoom)
+	b = append(append(b, c.Name()...), ' ')
+	id, _ := c.AggregateID().MarshalText() // an id always has a text
+	b = append(b, id...)
 	sum := sha256.Sum256(a.AppendContent(b, c))
 	return hex.EncodeToString(sum[:8])
 }
@@ -89,11 +94,11 @@ func (h *Handler[C, S, E]) Handle(ctx context.Context, request ports.CommandRequ
 	}
 	t := &turn[C, S, E]{Handler: h, request: request, cause: h.cause(request)}
 
-	leave, err := h.queues.enter(ctx, t.cause.AggregateID)
+	queue, err := h.queues.enter(ctx, t.cause.AggregateID)
 	if err != nil {
 		return ports.CommandResult[E]{}, err
 	}
-	defer leave()
+	defer h.queues.leave(queue)
 
 	t.take()
 	result, err := t.run(ctx)

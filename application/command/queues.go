@@ -15,37 +15,46 @@ type queues struct {
 }
 
 type queue struct {
+	orderID uuid.UUID
+
 	turn  chan struct{} // holds a token while a command is in progress
 	users int           // commands that are in progress or waiting
 }
 
 // enter waits until the aggregate is free. After a nil error the caller must call leave exactly
 // once.
-func (q *queues) enter(ctx context.Context, orderID uuid.UUID) (leave func(), err error) {
+func (q *queues) enter(ctx context.Context, orderID uuid.UUID) (*queue, error) {
 	q.mu.Lock()
 	if q.orders == nil {
 		q.orders = make(map[uuid.UUID]*queue)
 	}
 	own := q.orders[orderID]
 	if own == nil {
-		own = &queue{turn: make(chan struct{}, 1)}
+		own = &queue{orderID: orderID, turn: make(chan struct{}, 1)}
 		q.orders[orderID] = own
 	}
 	own.users++
 	q.mu.Unlock()
 
-	forget := func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		if own.users--; own.users == 0 {
-			delete(q.orders, orderID)
-		}
-	}
 	select {
 	case own.turn <- struct{}{}:
-		return func() { <-own.turn; forget() }, nil
+		return own, nil
 	case <-ctx.Done():
-		forget()
+		q.forget(own)
 		return nil, ctx.Err()
+	}
+}
+
+// leave lets the next command of the aggregate pass.
+func (q *queues) leave(own *queue) {
+	<-own.turn
+	q.forget(own)
+}
+
+func (q *queues) forget(own *queue) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if own.users--; own.users == 0 {
+		delete(q.orders, own.orderID)
 	}
 }

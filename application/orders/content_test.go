@@ -1,6 +1,7 @@
 package orders_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -36,5 +37,29 @@ func TestDigest_isStable(t *testing.T) {
 			t.Errorf("%+v shares its digest with another command", test.command)
 		}
 		seen[got] = true
+	}
+}
+
+// Every command has a digest. It costs the room for its content and the text of the digest, and
+// nothing that grows with the number of fields.
+func TestDigest_takesLittleMemory(t *testing.T) { // not parallel: it counts allocations
+	aggregate, id := orders.Aggregate(orderjson.New()), uuid.New()
+	var command order.Command = order.UpdateItems{OrderID: id, Items: []order.Item{
+		{SKU: "KEYBOARD-DE", Quantity: 1, UnitPrice: 7999},
+		{SKU: "MOUSE-2.4G", Quantity: 2, UnitPrice: 2450},
+		{SKU: "USB-C_CABLE", Quantity: 5, UnitPrice: 699},
+	}}
+	if got := testing.AllocsPerRun(100, func() { _ = aggregate.Digest(command) }); got > 2 {
+		t.Errorf("%v allocations", got)
+	}
+}
+
+// A long command has the digest that it always had: it does not matter how much room there is.
+func TestDigest_ofALongCommand(t *testing.T) {
+	t.Parallel()
+	id := uuid.MustParse("018f4e5a-0000-7000-8000-000000000001")
+	got := orders.Aggregate(orderjson.New()).Digest(order.CancelOrder{OrderID: id, Reason: strings.Repeat("r", 400)})
+	if want := "62196616fba385f5"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

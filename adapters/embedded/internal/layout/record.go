@@ -3,7 +3,6 @@ package layout
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -66,7 +65,12 @@ func EncodeBody(r *eventsourcing.Record) (Body, error) {
 	b = appendString(b, r.EventType)
 	b = binary.AppendUvarint(b, uint64(r.EventVersion))
 	b = binary.AppendUvarint(b, uint64(len(r.Metadata)))
-	for _, key := range slices.Sorted(maps.Keys(r.Metadata)) {
+	keys := make([]string, 0, 8) // more keys are rare, and need memory of the heap
+	for key := range r.Metadata {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
 		b = appendString(appendString(b, key), r.Metadata[key])
 	}
 	b = binary.AppendUvarint(b, uint64(len(r.Payload)))

@@ -2,6 +2,7 @@ package layout_test
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"time"
 
@@ -86,6 +87,45 @@ func TestRecord_PropEveryPrefixIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// Whatever the number of keys, they are in order: one record has one encoding.
+func TestRecord_HasItsMetadataInOrder(t *testing.T) {
+	t.Parallel()
+	for _, keys := range []int{0, 1, 2, 7, 8, 9, 30} {
+		r := aRecord(uuid.New())
+		r.Metadata = map[string]string{}
+		var inOrder []byte
+		for i := range keys {
+			key, value := fmt.Sprintf("key-%02d", i), fmt.Sprintf("value-%02d", i)
+			r.Metadata[key] = value
+			inOrder = append(append(append(append(inOrder, byte(len(key))), key...), byte(len(value))), value...)
+		}
+		value := stored(t, 1, r)
+		if !bytes.Contains(value, inOrder) {
+			t.Errorf("%d keys are not in order", keys)
+		}
+		if _, got, err := layout.DecodeRecord(value); err != nil || diff(r, got) != "" {
+			t.Errorf("%d keys: %v %s", keys, err, diff(r, got))
+		}
+	}
+}
+
+// Each command encodes a record, a head and a span, and each of them is one piece of memory.
+func TestEncode_TakesOnePieceOfMemory(t *testing.T) { // not parallel: it counts allocations
+	r := aRecord(uuid.New())
+	for name, encode := range map[string]func(){
+		"record": func() { _, _ = layout.EncodeBody(&r) },
+		"head":   func() { sink = layout.Head{Sequence: 1 << 62, Position: 1 << 62, AggregateType: "stock_item"}.Encode() },
+		"span":   func() { sink = layout.Span{First: 1 << 62, Count: 1 << 62}.Encode() },
+	} {
+		if got := testing.AllocsPerRun(100, encode); got > 1 {
+			t.Errorf("%s: %v allocations", name, got)
+		}
+	}
+}
+
+// sink keeps the compiler from leaving out what is measured.
+var sink []byte
 
 func TestRecord_RefusesATimeThatMillisecondsCannotHold(t *testing.T) {
 	t.Parallel()

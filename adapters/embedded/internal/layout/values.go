@@ -32,7 +32,8 @@ type Head struct {
 
 // Encode returns the value of a head.
 func (h Head) Encode() []byte {
-	return append(binary.AppendUvarint(binary.AppendUvarint([]byte{formatHead}, h.Sequence), h.Position), h.AggregateType...)
+	value := append(make([]byte, 0, 1+2*binary.MaxVarintLen64+len(h.AggregateType)), formatHead)
+	return append(binary.AppendUvarint(binary.AppendUvarint(value, h.Sequence), h.Position), h.AggregateType...)
 }
 
 // DecodeHead reads the value of a head.
@@ -53,7 +54,8 @@ type Span struct{ First, Count uint64 }
 
 // Encode returns the value of a command.
 func (s Span) Encode() []byte {
-	return binary.AppendUvarint(binary.AppendUvarint([]byte{formatCommand}, s.First), s.Count)
+	value := append(make([]byte, 0, 1+2*binary.MaxVarintLen64), formatCommand)
+	return binary.AppendUvarint(binary.AppendUvarint(value, s.First), s.Count)
 }
 
 // DecodeSpan reads the value of a command.
