@@ -12,7 +12,7 @@ func views(order string) map[string]string {
 	return map[string]string{
 		"flow": "/ui/", "events": "/ui/events?from=earliest", "order": "/ui/orders/" + order + "?at=2", "orders": "/ui/orders?status=SHIPPED",
 		"consumers": "/ui/consumers", "consumer": "/ui/consumers/orders-by-status", "parked": "/ui/parked", "verify": "/ui/verify",
-		"system": "/ui/system",
+		"log": "/ui/operations", "system": "/ui/system",
 	}
 }
 
@@ -63,6 +63,9 @@ func TestAccessibility(t *testing.T) {
 func badDay(p *standIn, order string) {
 	const base = "/v1/consumers/orders-by-customer"
 	p.document("GET /v1/consumers", failingConsumers)
+	p.document("GET /v1/verify", verificationInProgress)
+	p.document("GET /v1/operations", operationsLog)
+	p.document("GET /readyz", readyWithNotes)
 	p.document("GET "+base+"/parked-groups", parkedGroups)
 	p.document("GET "+base+"/parked", strings.ReplaceAll(parkedList, "ORDER", order))
 	for _, name := range []string{"order-read-model", "orders-by-customer", "orders-by-status", "orders-by-sku", "redpanda-publisher"} {

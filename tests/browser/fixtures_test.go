@@ -15,7 +15,7 @@ const failingConsumers = `{"consumers": [
  "handled": 4411, "duplicates": 0, "healed": 0, "retries": 17, "expired": 0, "reconciled": 0, "foreign": 0},
 {"name": "orders-by-sku", "state": "running", "live": {"number": 2, "version": 1},
  "lag": {"events": 0, "age_seconds": 0, "known": false}, "parked": 0, "waiting": 0,
- "rebuild": {"phase": "filling", "generation": {"number": 3, "version": 1}, "done": 41200, "total": 120000,
+ "rebuild": {"phase": "filling", "generation": {"number": 3, "version": 1}, "done": 41200, "total": 120000, "per_second": 830,
   "started_at": "2026-03-01T12:00:00Z"},
  "handled": 0, "duplicates": 0, "healed": 0, "retries": 0, "expired": 0, "reconciled": 0, "foreign": 0},
 {"name": "redpanda-publisher", "state": "failing", "live": {"number": 1, "version": 1},
@@ -58,3 +58,18 @@ const topicWithFindings = `{"report": {"orders": 40, "unjudged": 1, "messages": 
 "out_of_order": 0, "unknown": 0, "scattered": 0,
 "shown": [{"kind": "missing", "aggregate_id": "0195f3a0-0000-7000-8000-000000000001", "sequence_number": 2,
 "detail": "partition 3: event 2 has no message"}]}}`
+
+const verificationInProgress = `{"running": true, "phase": "reading rows", "done": 88400, "total": 240000, "per_second": 5120,
+"started_at": "2026-03-01T12:00:00Z"}`
+
+const operationsLog = `{"operations": [
+{"id": "0195f3a0-0000-7000-8000-0000000000f3", "at": "2026-03-01T12:10:00.000Z", "subject": "token:ci", "action": "skip",
+ "target": "orders-by-customer", "aggregate_id": "0195f3a0-0000-7000-8000-000000000001", "reason": "ticket 4711: written by a test",
+ "detail": "event 2", "failure": "the event does not fail any more"},
+{"id": "0195f3a0-0000-7000-8000-0000000000f2", "at": "2026-03-01T12:09:59.000Z", "subject": "token:ci", "action": "skip",
+ "target": "orders-by-customer", "aggregate_id": "0195f3a0-0000-7000-8000-000000000001", "reason": "ticket 4711: written by a test",
+ "detail": "event 2"},
+{"id": "0195f3a0-0000-7000-8000-0000000000f1", "at": "2026-03-01T11:00:00.000Z", "action": "pause", "target": "order-read-model"}]}`
+
+const readyWithNotes = `{"status": "ok", "notes": [
+"warning: replication: the keyspace has 1 replica, and a node that fails takes the service with it: use at least 3"]}`

@@ -31,6 +31,50 @@ func TestVerify_runsAndShowsDifferences(t *testing.T) {
 	b.awaitText("partition 3: event 2 has no message")
 }
 
+// A verification and a rebuild are seen on the way, whoever has started them, and what is not known
+// is no number.
+func TestVerify_showsHowFarTheyAre(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	p := newStandIn(t, s)
+	b := open(t, p.url, "/ui/verify", view{})
+	b.awaitText("has not verified anything")
+	b.awaitText("No view is rebuilt")
+	p.document("GET /v1/verify", `{"running": true, "phase": "counting", "done": 0, "total": 0, "per_second": 0}`)
+	b.await("unknown figures", `document.querySelectorAll('[aria-label=Views] .progress-facts .unknown').length === 4`)
+	p.document("GET /v1/verify", verificationInProgress)
+	b.awaitText("reads the rows of the views")
+	b.awaitText("88,400 of 240,000 rows")
+	b.awaitText("5,120 / s")
+	b.awaitText("about 30 s")
+	p.document("GET /v1/consumers", failingConsumers)
+	b.awaitText("41,200 of 120,000 orders")
+	b.awaitText("830 / s")
+}
+
+func TestLog_hasPagesAndSaysWhatFillsIt(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	p := newStandIn(t, s)
+	b := open(t, p.url, "/ui/operations", view{})
+	b.awaitText("orderflow consumers resume orders-by-status")
+	for range 30 {
+		s.call(http.MethodPost, "/v1/consumers/orders-by-status/pause", nil)
+		s.call(http.MethodPost, "/v1/consumers/orders-by-status/resume", nil)
+	}
+	b.await("a page", `document.querySelectorAll('.log tbody tr').length === 50`)
+	b.press("main", "Show older ones")
+	b.await("all", `document.querySelectorAll('.log tbody tr').length === 60`)
+	b.awaitText("These are all")
+	p.document("GET /v1/operations", operationsLog)
+	b.visit("/ui/operations")
+	b.awaitText("failed: the event does not fail any more")
+	b.awaitText("ticket 4711")
+	p.document("GET /readyz", readyWithNotes)
+	b.visit("/ui/system")
+	b.awaitText("the keyspace has 1 replica")
+}
+
 func TestSystem_settingsAndTheirSources(t *testing.T) {
 	t.Parallel()
 	s := startService(t, "--lanes=7", "--scylla-password=hush")
@@ -62,6 +106,7 @@ func TestFrame_keyboardAndChoices(t *testing.T) {
 	b.await("the page", `document.querySelector('h1')`)
 	for key, path := range map[string]string{
 		"e": "/ui/events", "o": "/ui/orders", "c": "/ui/consumers", "p": "/ui/parked", "v": "/ui/verify", "s": "/ui/system",
+		"l": "/ui/operations",
 	} {
 		b.keys("g" + key)
 		b.await("the view "+path, "location.pathname === "+quoted(path))

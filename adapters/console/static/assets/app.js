@@ -13,6 +13,7 @@ import {consumers as consumersPage} from './consumers.js';
 import {consumer} from './consumer.js';
 import {parked} from './parked.js';
 import {verify} from './verify.js';
+import {operations} from './operations.js';
 import {system} from './system.js';
 
 const routes = [
@@ -24,6 +25,7 @@ const routes = [
   {path: '/ui/consumers/{name}', name: 'Consumers', page: consumer},
   {path: '/ui/parked', name: 'Parked', key: 'p', page: parked},
   {path: '/ui/verify', name: 'Verify', key: 'v', page: verify},
+  {path: '/ui/operations', name: 'Log', key: 'l', page: operations},
   {path: '/ui/system', name: 'System', key: 's', page: system},
 ];
 

@@ -19,6 +19,7 @@ import {
   when,
 } from './parts.js';
 import {figureOfLag} from './consumers.js';
+import {UNFINISHED, rebuildStatus} from './rebuild.js';
 
 export function consumer(place) {
   const name = place.params.name;
@@ -74,7 +75,7 @@ export function consumer(place) {
           h('section.panel', h('h2', 'Figures'), counters(c)),
           c.failure && h('section.panel', h('h2', 'Failure'), failure(c.failure)),
         ),
-        c.rebuild && h('section.panel', rebuildStatus(c.rebuild)),
+        c.rebuild && h('section.panel', rebuildStatus(c.rebuild, differences)),
         h('section.panel', h('h2', 'What you can do'), actions(c, acts, act)),
       ];
     },
@@ -179,41 +180,6 @@ function failure(f) {
   ];
 }
 
-const PHASES = {
-  filling: 'reads the event store',
-  verifying: 'compares the new generation with the events and with the live one',
-  refused: 'was refused: there are differences, and the live generation stays',
-  switched: 'is done: the new generation is live',
-  aborted: 'was ended by an operator',
-};
-
-function rebuildStatus(r) {
-  const working = r.phase === 'filling' || r.phase === 'verifying';
-  return [
-    h('h2', `Rebuild of generation ${r.generation.number} ${PHASES[r.phase] ?? r.phase}`),
-    working &&
-      h(
-        'div.progress',
-        h('progress', {max: Math.max(1, r.total), value: r.done, 'aria-label': 'Progress of the rebuild'}),
-        h(
-          'span.num',
-          r.total > 0
-            ? `${count(r.done)} of ${count(r.total)} orders`
-            : `${count(r.done)} orders, how many there are is not known yet`,
-        ),
-      ),
-    r.started_at &&
-      h(
-        'p.note',
-        'Began ',
-        when(r.started_at),
-        '. ',
-        r.error && h('span.bad-text', `No progress now: ${r.error}. It is retried.`),
-      ),
-    r.report && differences(r.report),
-  ];
-}
-
 /** What a comparison has found. */
 export function differences(report) {
   return [
@@ -256,7 +222,7 @@ export function differences(report) {
 
 function actions(c, acts, act) {
   const base = path`/v1/consumers/${c.name}`;
-  const rebuilding = c.rebuild && ['filling', 'verifying', 'refused'].includes(c.rebuild.phase);
+  const rebuilding = c.rebuild && UNFINISHED.includes(c.rebuild.phase);
   const action = (key, label, text, line, allowed, run, primary) =>
     h(
       'div.action',

@@ -8,10 +8,13 @@ import {Watched} from './watch.js';
 
 export function system(place) {
   const watched = new Watched('/v1/system', 5000);
-  const stop = watched.listen(place.changed);
+  const health = new Watched('/readyz', 5000);
+  const stops = [watched, health].map((one) => one.listen(place.changed));
   return {
     title: 'System',
-    leave: stop,
+    leave() {
+      for (const stop of stops) stop();
+    },
     view() {
       const heading = h('div.title-row', h('h1', 'System'), asOf(watched));
       if (!watched.data) return [heading, waiting(watched)];
@@ -22,8 +25,14 @@ export function system(place) {
         heading,
         h(
           'div.two',
-          h('section.panel', h('h2', 'Readiness'), readiness(s), commandLine('consumers --check')),
+          h('section.panel', h('h2', 'Readiness'), readiness(s), notes(s, health), commandLine('consumers --check')),
           h('section.panel', h('h2', 'Process'), processFacts(s)),
+        ),
+        h(
+          'p.note',
+          'Who has done what to the service is in the ',
+          h('a', {href: '/ui/operations'}, 'log of operations'),
+          '.',
         ),
         h('section.panel', h('h2', 'Where the consumers run'), holders()),
         h(
@@ -66,6 +75,31 @@ function readiness(s) {
     'div.notice.bad',
     h('p', h('strong', 'The service is not ready')),
     s.reasons.split('\n').map((reason, i) => h('p', {key: i}, reason)),
+  );
+}
+
+// What should be different although the service works, such as the setup of the database. The
+// server tells it only while it is ready.
+function notes(s, health) {
+  if (health.problem)
+    return h(
+      'p.note',
+      h('span.unknown', 'unknown'),
+      ' whether something should be set up differently: ',
+      health.problem.message,
+    );
+  if (!health.data) return waiting(health);
+  const all = health.data.notes ?? [];
+  if (all.length === 0) return h('p.note', 'Nothing is noted that should be set up differently. ', asOf(health));
+  return h(
+    'div.notice.warn',
+    h('p', h('strong', 'It works, but this should be set up differently')),
+    h(
+      'ul.notes',
+      all.map((text, i) => h('li', {key: i}, text)),
+    ),
+    s.store.kind === 'scylla' && commandLine('schema status'),
+    asOf(health),
   );
 }
 

@@ -4,14 +4,29 @@
 import {h} from './html.js';
 import {lines, post} from './api.js';
 import {count, duration} from './format.js';
-import {commandLine, confirmDialog, id, problem, when} from './parts.js';
+import {consumers} from './model.js';
+import {asOf, commandLine, confirmDialog, id, problem, waiting, when} from './parts.js';
 import {differences} from './consumer.js';
+import {PHASES, UNFINISHED} from './rebuild.js';
+import {progressOf} from './progress.js';
+import {Watched} from './watch.js';
 
 /** What was found stays while the console is open, with its time. */
 const runs = {};
 
+/** What a verification does, by the phase that the API names. */
+const DOING = {
+  counting: 'counts the orders',
+  folding: 'folds the histories',
+  'reading rows': 'reads the rows of the views',
+  comparing: 'compares what seems to differ',
+};
+
 export function verify(place) {
   let timer;
+  // How far a verification is, whoever has started it.
+  const far = new Watched('/v1/verify', 1000);
+  const stop = far.listen(place.changed);
 
   // A comparison takes as long as there is data. It is shown for how long it has run, and can be
   // ended.
@@ -20,6 +35,7 @@ export function verify(place) {
     runs[name] = {began: Date.now(), abort};
     timer ??= setInterval(place.changed, 500);
     place.changed();
+    if (name === 'views') far.refresh();
     const mine = runs[name];
     try {
       mine.report = await work(abort.signal, mine);
@@ -27,6 +43,7 @@ export function verify(place) {
       mine.problem = abort.signal.aborted ? {message: 'It was ended here. Nothing was changed.'} : p;
     }
     mine.ended = Date.now();
+    if (name === 'views') far.refresh();
     place.changed();
   }
 
@@ -71,7 +88,10 @@ export function verify(place) {
 
   return {
     title: 'Verify',
-    leave: () => clearInterval(timer),
+    leave() {
+      clearInterval(timer);
+      stop();
+    },
     view: () => [
       h('h1', 'Verify'),
       h(
@@ -90,7 +110,14 @@ export function verify(place) {
           ],
           'verify',
         ),
+        verification(far),
         outcome(runs.views, (report) => differences(report)),
+      ),
+      h(
+        'section.panel.verify',
+        {'aria-label': 'Rebuilds'},
+        h('div.title-row', h('h2', 'Rebuilds'), asOf(consumers)),
+        rebuilds(),
       ),
       h(
         'section.panel.verify',
@@ -105,6 +132,61 @@ export function verify(place) {
       ),
     ],
   };
+}
+
+// It is about this process: another process has a verification of its own.
+function verification(far) {
+  if (!far.data) return waiting(far);
+  const v = far.data;
+  if (!v.running && !v.phase)
+    return h('p.note', 'This process has not verified anything since it started. ', asOf(far));
+  if (!v.running)
+    return h(
+      'p.note',
+      'The last verification of this process began ',
+      when(v.started_at),
+      ' and has ended. ',
+      asOf(far),
+    );
+  return h(
+    'div.far',
+    {class: far.problem ? 'old' : ''},
+    progressOf(v, {
+      phase: DOING[v.phase] ?? v.phase,
+      unit: v.phase === 'reading rows' ? 'rows' : 'orders',
+      label: 'Progress of the verification',
+    }),
+    asOf(far),
+  );
+}
+
+function rebuilds() {
+  if (!consumers.data) return waiting(consumers);
+  const all = consumers.data.consumers.filter((c) => c.rebuild && UNFINISHED.includes(c.rebuild.phase));
+  if (all.length === 0)
+    return [
+      h('p.note', 'No view is rebuilt. This command fills a new generation and verifies it before it is used:'),
+      commandLine('consumers rebuild orders-by-status'),
+    ];
+  return all.map((c) =>
+    h(
+      'div.far',
+      {key: c.name, class: consumers.problem ? 'old' : ''},
+      h(
+        'p',
+        h('a', {href: `/ui/consumers/${encodeURIComponent(c.name)}`}, c.name),
+        `, generation ${c.rebuild.generation.number}`,
+      ),
+      c.rebuild.phase === 'refused'
+        ? h('p.bad-text', PHASES.refused)
+        : progressOf(c.rebuild, {
+            phase: PHASES[c.rebuild.phase] ?? c.rebuild.phase,
+            unit: 'orders',
+            label: `Progress of the rebuild of ${c.name}`,
+          }),
+      c.rebuild.error && h('p.bad-text', `No progress now: ${c.rebuild.error}. It is retried.`),
+    ),
+  );
 }
 
 function controls(state, buttons, line) {
@@ -128,7 +210,7 @@ function outcome(state, show) {
     return h(
       'div',
       {role: 'status'},
-      h('p', `Comparing for ${duration((Date.now() - state.began) / 1000)}. You can end it.`),
+      h('p', `This page waits for the report for ${duration((Date.now() - state.began) / 1000)}. You can end it here.`),
       progress &&
         h(
           'div.progress',
