@@ -154,6 +154,17 @@ func (s *service) shipped(customer string) string {
 	return id
 }
 
+// newToken returns a new token with rights, such as --role=viewer.
+func (s *service) newToken(name, rights string) string {
+	s.t.Helper()
+	out, err := exec.Command(binary, "token", "create", "--name="+name, rights, "--data="+s.data).Output()
+	if err != nil {
+		s.t.Fatalf("token create: %v\n%s", err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
+}
+
 // demo places many orders through the command line.
 func (s *service) demo(orders int) {
 	s.t.Helper()

@@ -141,12 +141,21 @@ func (b *tab) await(what, expression string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	_, err := chromedp.Run(ctx, chromedp.Poll[bool]("Boolean("+expression+")", chromedp.WithPollingInterval(30*time.Millisecond),
-		chromedp.WithPollingTimeout(patience)))
+	poll := chromedp.Poll[bool]("Boolean("+expression+")", chromedp.WithPollingInterval(30*time.Millisecond),
+		chromedp.WithPollingTimeout(patience))
+	_, err := chromedp.Run(ctx, poll)
+	for err != nil && ctx.Err() == nil && reloaded(err) {
+		_, err = chromedp.Run(ctx, poll)
+	}
 	if err != nil {
 		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
 		b.t.Fatalf("waited %s for %s: %v; the page:\n%s", patience, what, err, text)
 	}
+}
+
+// reloaded reports whether a question has failed because the page was loading itself again.
+func reloaded(err error) bool {
+	return strings.Contains(err.Error(), "Cannot find context") || strings.Contains(err.Error(), "navigated or closed")
 }
 
 // awaitText waits until the page shows a text.

@@ -4,13 +4,52 @@ const DEADLINE = 10_000;
 
 /** What went wrong, in the form of RFC 9457 also where no server answered. */
 export class Problem extends Error {
-  constructor(document) {
+  constructor(document, scope) {
     super(document.detail ?? document.title ?? 'something went wrong');
     this.status = document.status ?? 0;
     this.code = document.code ?? '';
     this.errors = document.errors ?? [];
     this.document = document;
+    /** The right that is missing, where the server names one. */
+    this.scope = scope;
   }
+
+  /** Whether the service asks who the client is, or does not allow it. */
+  get access() {
+    return this.status === 401 || this.status === 403;
+  }
+}
+
+const TOKEN = 'orderflow.token';
+
+/** The token that is sent, if there is one, and the last Problem of access. */
+export const access = {token: sessionStorage.getItem(TOKEN) ?? '', refused: undefined};
+
+/** Keeps a token for this tab, or forgets it when it is empty. All is read again with it. */
+export function keepToken(token) {
+  if (token) sessionStorage.setItem(TOKEN, token);
+  else sessionStorage.removeItem(TOKEN);
+  location.reload();
+}
+
+/** The headers that say who asks. */
+export function authorization() {
+  return access.token ? {Authorization: `Bearer ${access.token}`} : {};
+}
+
+/** The Problem of an answer that is none of success. */
+export async function refusal(response) {
+  const text = await response.text();
+  let document;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    document = {detail: text.slice(0, 300)};
+  }
+  const scope = /scope="([^"]+)"/.exec(response.headers.get('WWW-Authenticate') ?? '')?.[1];
+  const problem = new Problem({status: response.status, ...document}, scope);
+  if (problem.access) access.refused = problem;
+  return problem;
 }
 
 /** Reads a document. Options: signal, deadline in ms. */
@@ -28,16 +67,22 @@ export function post(path, body, options = {}) {
 /** Sends one request. */
 export async function send(method, path, body, {signal, deadline = DEADLINE, headers = {}} = {}) {
   const signals = [signal, deadline && AbortSignal.timeout(deadline)].filter(Boolean);
-  const init = {method, headers: {Accept: 'application/json', ...headers}, signal: AbortSignal.any(signals)};
+  const init = {
+    method,
+    headers: {Accept: 'application/json', ...authorization(), ...headers},
+    signal: AbortSignal.any(signals),
+  };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
     init.headers['Content-Type'] = 'application/json';
   }
   let response;
   let text;
+  let refused;
   try {
     response = await fetch(path, init);
-    text = await response.text();
+    if (response.ok) text = await response.text();
+    else refused = await refusal(response);
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem(
@@ -46,16 +91,17 @@ export async function send(method, path, body, {signal, deadline = DEADLINE, hea
         : {code: 'unreachable', detail: 'the service does not answer'},
     );
   }
+  if (refused) throw refused;
   const type = response.headers.get('Content-Type') ?? '';
-  const document = type.includes('json') && text !== '' ? JSON.parse(text) : undefined;
-  if (!response.ok) throw new Problem(document ?? {status: response.status, detail: text.slice(0, 300)});
-  return type.includes('json') ? document : text || undefined;
+  if (!type.includes('json')) return text || undefined;
+  return text === '' ? undefined : JSON.parse(text);
 }
 
 /** Sends a request whose answer comes line by line, and calls each for every document. */
 export async function lines(path, each, {signal} = {}) {
-  const response = await fetch(path, {method: 'POST', signal, headers: {Accept: 'application/x-ndjson'}});
-  if (!response.ok) throw new Problem(await response.json());
+  const headers = {Accept: 'application/x-ndjson', ...authorization()};
+  const response = await fetch(path, {method: 'POST', signal, headers});
+  if (!response.ok) throw await refusal(response);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   for (;;) {

@@ -2,6 +2,8 @@
 // which are navigation, keyboard, theme and search.
 
 import {h, render} from './html.js';
+import {accessBar} from './access.js';
+import {access, keepToken} from './api.js';
 import {useUTC} from './format.js';
 import {consumers, startModel, trouble} from './model.js';
 import {asOf, empty} from './parts.js';
@@ -255,6 +257,12 @@ function frame() {
           },
           'UTC',
         ),
+        access.token &&
+          h(
+            'button',
+            {key: 'token', type: 'button', onclick: () => keepToken(''), title: 'Forget the token of this tab'},
+            'Forget token',
+          ),
         h('button', {type: 'button', onclick: help, title: 'Keyboard (?)', 'aria-label': 'Keyboard'}, '?'),
       ),
     ),
@@ -264,7 +272,9 @@ function frame() {
       navigation(),
       h('a', {href: '/ui/api/', key: 'api'}, 'API'),
     ),
+    accessBar(changed),
     consumers.problem &&
+      !consumers.problem.access &&
       h(
         'div.outage',
         {role: 'alert', key: 'outage'},

@@ -2,7 +2,7 @@
 
 import {h} from './html.js';
 import {clock, count, exact, shortId} from './format.js';
-import {copyButton, empty, id, when} from './parts.js';
+import {copyButton, empty, id, problem, when} from './parts.js';
 import {TYPES, asCurl, asGo, summary} from './eventtext.js';
 import {json} from './json.js';
 import {Live} from './live.js';
@@ -148,8 +148,10 @@ function connection(live, heard) {
   const words = {
     connecting: 'connecting',
     live: live.caughtUp ? 'live' : 'live, reading what was there before',
-    broken: 'the connection is broken; the browser connects again and goes on where it was',
-    refused: 'the service refused the stream; it is asked again every 3 s',
+    broken: 'the connection is broken; it is made again and goes on where it was',
+    refused: live.problem?.access
+      ? 'no stream: not allowed'
+      : 'the service refused the stream; it is asked again every 3 s',
   };
   const bad = live.state === 'broken' || live.state === 'refused';
   return [
@@ -159,7 +161,7 @@ function connection(live, heard) {
       h('i', {'aria-hidden': 'true'}),
       words[live.state],
     ),
-    h('span.note', `${count(heard)} received`),
+    (heard > 0 || live.state !== 'refused') && h('span.note', `${count(heard)} received`),
     live.gaps > 0 && h('span.live.bad', 'a part is missing: the feed does not keep it any more'),
   ];
 }
@@ -223,6 +225,7 @@ function filters(place, filter) {
 
 function nothing(place, filter, live) {
   if (live.state === 'connecting') return empty('Connecting to the stream, at most a few seconds.');
+  if (live.problem) return problem(live.problem);
   return h(
     'div.empty',
     h('p', 'No event has come since this page was opened.'),

@@ -115,6 +115,7 @@ export function order(place) {
         h('h1', 'Order ', h('code', orderId)),
         copyButton(orderId, 'Copy the id'),
         asOf(history),
+        live.problem && h('span.note', `not live: ${live.problem.message}`),
       );
       if (!history.data) return [heading, waiting(history)];
       const events = history.data;

@@ -183,6 +183,7 @@ export function problem(p, again) {
   return h(
     'div.problem',
     {role: 'alert'},
+    p.access && p.scope && h('p', h('strong', `Not allowed: the scope ${p.scope} is missing.`)),
     h('strong', p.code ? `${p.code}${p.status ? ` (${p.status})` : ''}` : 'Problem'),
     ' ',
     h('span', p.message),
