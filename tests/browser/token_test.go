@@ -8,7 +8,7 @@ func TestAccess_isAskedForAndNamed(t *testing.T) {
 	t.Parallel()
 	s := startService(t, "--auth=tokens")
 	viewer := s.newToken("look", "--role=viewer")
-	b := open(t, s.url, "/ui/", view{})
+	b := open(t, s.url, "/ui/", view{width: 1100, height: 800})
 	for _, path := range []string{"/ui/", "/ui/events", "/ui/orders", "/ui/consumers", "/ui/parked", "/ui/verify", "/ui/operations"} {
 		b.visit(path)
 		b.awaitText("The service asks for a token.")
@@ -29,6 +29,9 @@ func TestAccess_isAskedForAndNamed(t *testing.T) {
 	b.visit("/ui/events")
 	b.await("the stream", `document.querySelector('.live.live')`)
 	b.visit("/ui/consumers/orders-by-sku")
+	if over := eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+		t.Errorf("with a token the page is %d pixels wider than its window", over)
+	}
 	b.press(".action", "Pause")
 	b.awaitText("Not allowed: the scope ops:write is missing.")
 	b.await("the log and the bar", `document.querySelector('main .problem') && document.querySelector('.access')`)

@@ -259,7 +259,7 @@ function frame() {
         ),
         access.token &&
           h(
-            'button',
+            'button.forget',
             {key: 'token', type: 'button', onclick: () => keepToken(''), title: 'Forget the token of this tab'},
             'Forget token',
           ),
@@ -271,6 +271,7 @@ function frame() {
       {id: 'menu', popover: 'auto', 'aria-label': 'Menu', key: 'menu'},
       navigation(),
       h('a', {href: '/ui/api/', key: 'api'}, 'API'),
+      access.token && h('button', {key: 'token', type: 'button', onclick: () => keepToken('')}, 'Forget token'),
     ),
     accessBar(changed),
     consumers.problem &&

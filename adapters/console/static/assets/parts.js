@@ -170,7 +170,8 @@ export function commandLine(args) {
 
 /** A line for a shell. */
 export function rawLine(text) {
-  return h('div.cli', h('code', {tabindex: 0}, text), copyButton(text, 'Copy the command'));
+  const words = text.split(' ').map((word, i) => [i > 0 && ' ', h('span.word', word)]);
+  return h('div.cli', h('code', {tabindex: 0}, words), copyButton(text, 'Copy the command'));
 }
 
 /** A view without content says which command fills it. */

@@ -25,7 +25,13 @@ export function system(place) {
         heading,
         h(
           'div.two',
-          h('section.panel', h('h2', 'Readiness'), readiness(s), notes(s, health), commandLine('consumers --check')),
+          h(
+            'section.panel.readiness',
+            h('h2', 'Readiness'),
+            readiness(s),
+            notes(s, health),
+            commandLine('consumers --check'),
+          ),
           h('section.panel', h('h2', 'Process'), processFacts(s)),
         ),
         h(

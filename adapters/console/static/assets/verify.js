@@ -97,7 +97,7 @@ export function verify(place) {
       h(
         'section.panel.verify',
         {'aria-label': 'Views'},
-        h('h2', 'Views'),
+        h('div.title-row', h('h2', 'Views'), asOf(far)),
         h(
           'p.note',
           'All that is stored is read, while events are written. A difference counts if it is still there after 10 s.',
@@ -111,7 +111,7 @@ export function verify(place) {
           'verify',
         ),
         verification(far),
-        outcome(runs.views, (report) => differences(report)),
+        runs.views && outcome(runs.views, (report) => differences(report)),
       ),
       h(
         'section.panel.verify',
@@ -139,14 +139,13 @@ function verification(far) {
   if (!far.data) return waiting(far);
   const v = far.data;
   if (!v.running && !v.phase)
-    return h('p.note', 'This process has not verified anything since it started. ', asOf(far));
+    return h('p.note', 'This process has not verified anything since it started.');
   if (!v.running)
     return h(
       'p.note',
       'The last verification of this process began ',
       when(v.started_at),
-      ' and has ended. ',
-      asOf(far),
+      ' and has ended.',
     );
   return h(
     'div.far',
@@ -156,7 +155,6 @@ function verification(far) {
       unit: v.phase === 'reading rows' ? 'rows' : 'orders',
       label: 'Progress of the verification',
     }),
-    asOf(far),
   );
 }
 
