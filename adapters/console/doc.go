@@ -17,6 +17,7 @@
 //	api.js      requests with a deadline, problems
 //	watch.js    what is polled, and the last five minutes of it
 //	live.js     event streams
+//	access.js   what is refused, and the token of the visitor
 //	model.js    the state of the consumers, which most pages show
 //	parts.js    parts that pages share: times, ids, dialogs, command lines
 //	format.js   how numbers, times and money look
@@ -30,7 +31,10 @@
 // is code of Swagger UI, from the Go module swgui. It has a policy of its own, as it sets styles
 // and markup from code. Neither page can be framed.
 //
-// The pages need no rights. What a visitor may read or do is decided by the API.
+// The pages need no rights. What a visitor may read or do is decided by the API. A visitor can
+// paste a token. It is kept in the sessionStorage of the tab, until the tab is closed or the
+// visitor forgets it, and it is sent in the Authorization header of requests and streams. What the
+// API refuses is shown with the scope that is missing, and never as 0.
 //
 // # Caching
 //

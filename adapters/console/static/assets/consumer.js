@@ -132,7 +132,7 @@ function counters(c) {
   return [
     h('p.note', 'Since the process started.'),
     h(
-      'table',
+      'table.counters',
       h(
         'tbody',
         COUNTERS.map(([name, label, text]) =>

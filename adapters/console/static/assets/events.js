@@ -133,7 +133,8 @@ export function events(place) {
             },
             `Show ${SHOWN} more of ${count(kept.length)}`,
           ),
-        h('p.note', `Connected at ${clock(opened)}. The newest ${count(KEPT)} events are kept in this page.`),
+        live.state !== 'refused' &&
+          h('p.note', `Connected at ${clock(opened)}. The newest ${count(KEPT)} events are kept in this page.`),
       ];
     },
   };

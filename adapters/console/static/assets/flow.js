@@ -93,6 +93,11 @@ function tile(name, value, unit, note, series, bad) {
   );
 }
 
+// What is not known has no unit.
+function perSecond(value, kind = '.unit') {
+  return [figure(rate(value)), value !== undefined && h(`span${kind}`, ' / s')];
+}
+
 function picture(wires) {
   const all = consumers.data.consumers;
   const targets = all.map((c) => target(c));
@@ -120,7 +125,7 @@ function picture(wires) {
       'div.stage.source',
       {'data-node': 'commands'},
       h('h2', 'Commands'),
-      h('p.rate', figure(rate(commandRates.accepted.last)), h('span.unit', ' / s')),
+      h('p.rate', perSecond(commandRates.accepted.last)),
       h('p.note', 'load, decide, append'),
     ),
     h(
@@ -134,7 +139,7 @@ function picture(wires) {
       'div.stage.feed',
       {'data-node': 'feed'},
       h('h2', 'Change feed'),
-      h('p.rate', figure(rate(events.last)), h('span.unit', ' / s')),
+      h('p.rate', perSecond(events.last)),
       h('p.note', 'each order in order'),
     ),
     h(
@@ -214,7 +219,7 @@ function box(c) {
     ),
     h(
       'span.box-foot',
-      h('span', figure(rate(kept.rate.last)), ' / s'),
+      h('span', perSecond(kept.rate.last, '')),
       c.parked > 0 && h('span.parked-count', plural(c.parked, 'order'), ' parked'),
       c.rebuild &&
         ['filling', 'verifying'].includes(c.rebuild.phase) &&
