@@ -95,6 +95,13 @@ func TestTokens_refusals(t *testing.T) {
 			t.Errorf("%s reached the desk", body)
 		}
 	}
+	// An empty text is no end, and must not become "never".
+	for field, body := range map[string]string{
+		"role":       `{"name":"ci","role":"","scopes":["ops:read"]}`,
+		"expires_at": `{"name":"ci","role":"viewer","expires_at":""}`,
+	} {
+		wantProblem(t, do(t, (&desk{}).handler(t), post("/v1/tokens", body)), 400, "invalid_body", field)
+	}
 	const good = `{"name":"ci","role":"viewer"}`
 	wantProblem(t, do(t, (&desk{err: ports.ErrTokenTaken}).handler(t), post("/v1/tokens", good)), 409, "token_exists", "")
 	wantProblem(t, do(t, (&desk{err: ports.ErrTooManyTokens}).handler(t), post("/v1/tokens", good)), 409, "too_many_tokens", "")

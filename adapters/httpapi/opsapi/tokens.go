@@ -55,14 +55,17 @@ type tokenBody struct {
 	Role      string   `json:"role,omitempty" enum:"viewer,writer,operator,admin" doc:"Some scopes at once. A role or a scope must be given."`
 	Scopes    []string `json:"scopes,omitempty" maxItems:"32" doc:"More scopes."`
 	ExpiresAt string   `json:"expires_at,omitempty" format:"date-time" doc:"When the token ends. Default: never."`
+
+	// hasRole and hasEnd tell an empty text, which is wrong, from one that is not there.
+	hasRole, hasEnd bool
 }
 
 func (b *tokenBody) Read(r *strictjson.Reader) {
 	r.Object(
 		strictjson.Member{Name: "name", Required: true, Read: func() { b.Name = r.Text() }},
-		strictjson.Member{Name: "role", Read: func() { b.Role = r.Text() }},
+		strictjson.Member{Name: "role", Read: func() { b.Role, b.hasRole = r.Text(), true }},
 		strictjson.Member{Name: "scopes", Read: func() { r.Array(func() { b.Scopes = append(b.Scopes, r.Text()) }) }},
-		strictjson.Member{Name: "expires_at", Read: func() { b.ExpiresAt = r.Text() }},
+		strictjson.Member{Name: "expires_at", Read: func() { b.ExpiresAt, b.hasEnd = r.Text(), true }},
 	)
 }
 
@@ -71,10 +74,15 @@ func (b *tokenBody) request() (r ports.TokenRequest, wrong []endpoint.FieldError
 	for _, scope := range b.Scopes {
 		r.Scopes = append(r.Scopes, ports.Scope(scope))
 	}
-	if b.ExpiresAt != "" {
+	if b.hasRole && b.Role == "" {
+		wrong = append(wrong, endpoint.FieldError{Field: "role", Message: "must not be empty; leave it out to name scopes only"})
+	}
+	if b.hasEnd {
 		var ok bool
 		if r.Expires, ok = endpoint.ParseTime(b.ExpiresAt); !ok {
-			wrong = []endpoint.FieldError{{Field: "expires_at", Message: "must be an RFC 3339 time such as 2026-03-01T12:00:00Z"}}
+			wrong = append(wrong, endpoint.FieldError{
+				Field: "expires_at", Message: "must be an RFC 3339 time such as 2026-03-01T12:00:00Z",
+			})
 		}
 	}
 	return r, wrong
