@@ -77,20 +77,12 @@ func (p projecting) advance(at stand, events []projection.Event) (projection.Ste
 // is a [ports.Probe], too, is probed with each heartbeat. So a publisher whose target is gone falls
 // behind even when there is nothing to publish.
 func Publish(publisher ports.Publisher) Effect {
+	effect := publishing{publisher}
 	if probe, ok := publisher.(ports.Probe); ok {
-		return probed{publishing{publisher}, probe}
+		return waitingProbed{effect, probe.Probe}
 	}
-	return publishing{publisher}
+	return effect
 }
-
-// probed is an effect whose target can be asked whether it is there.
-type probed struct {
-	publishing
-	target ports.Probe
-}
-
-// Probe implements [ports.Probe].
-func (p probed) Probe(ctx context.Context) error { return p.target.Probe(ctx) }
 
 type publishing struct{ publisher ports.Publisher }
 

@@ -140,56 +140,12 @@ func (g *Gate) pass() error {
 
 // Guard returns an effect that does nothing while the gate is closed.
 func (g *Gate) Guard(effect filling.Effect) filling.Effect {
-	guarded := guarded{g, effect}
-	probe, probes := effect.(ports.Probe)
-	_, waits := effect.(filling.Waiting)
-	switch {
-	case probes && waits:
-		return waitingProbed{probed{guarded, probe}}
-	case probes:
-		return probed{guarded, probe}
-	case waits:
-		return waiting{guarded}
-	default:
-		return guarded
-	}
-}
-
-// waiting and waitingProbed are effects that wait for something outside, see [filling.Waiting].
-type (
-	waiting       struct{ guarded }
-	waitingProbed struct{ probed }
-)
-
-// Waits implements [filling.Waiting].
-func (waiting) Waits() {}
-
-// Waits implements [filling.Waiting].
-func (waitingProbed) Waits() {}
-
-type guarded struct {
-	gate   *Gate
-	effect filling.Effect
-}
-
-// Apply implements [filling.Effect].
-func (g guarded) Apply(ctx context.Context, state []byte, records []eventsourcing.Record) (ports.Change, error) {
-	if err := g.gate.pass(); err != nil {
-		return ports.Change{}, err
-	}
-	return g.effect.Apply(ctx, state, records)
-}
-
-// probed is an effect whose target can be asked whether it is there.
-type probed struct {
-	guarded
-	target ports.Probe
-}
-
-// Probe implements [ports.Probe].
-func (p probed) Probe(ctx context.Context) error {
-	if err := p.gate.pass(); err != nil {
-		return err
-	}
-	return p.target.Probe(ctx)
+	return filling.Wrap(effect, func(
+		ctx context.Context, state []byte, records []eventsourcing.Record,
+	) (ports.Change, error) {
+		if err := g.pass(); err != nil {
+			return ports.Change{}, err
+		}
+		return effect.Apply(ctx, state, records)
+	}, g.pass)
 }

@@ -101,63 +101,22 @@ func (m mark) covers(record eventsourcing.Record) bool {
 // Unpublished returns the effect of a publisher that leaves out what was imported. It costs one
 // read of the store for each call.
 func Unpublished(effect filling.Effect, views ports.ViewStore) filling.Effect {
-	u := unpublished{effect, views}
-	probe, probes := effect.(ports.Probe)
-	_, waits := effect.(filling.Waiting)
-	switch {
-	case probes && waits:
-		return waitingProbed{probed{u, probe}}
-	case probes:
-		return probed{u, probe}
-	case waits:
-		return waiting{u}
-	default:
-		return u
-	}
-}
-
-// waiting and waitingProbed are effects that wait for something outside, see [filling.Waiting].
-type (
-	waiting       struct{ unpublished }
-	waitingProbed struct{ probed }
-)
-
-// Waits implements [filling.Waiting].
-func (waiting) Waits() {}
-
-// Waits implements [filling.Waiting].
-func (waitingProbed) Waits() {}
-
-type unpublished struct {
-	effect filling.Effect
-	views  ports.ViewStore
-}
-
-// Apply implements [filling.Effect].
-func (u unpublished) Apply(
-	ctx context.Context, state []byte, records []eventsourcing.Record,
-) (ports.Change, error) {
-	m, err := loadMark(ctx, u.views, records[0].AggregateID)
-	if err != nil {
-		return ports.Change{}, failure.Mark(ports.FailureStore, err)
-	}
-	var wanted []eventsourcing.Record
-	for _, r := range records {
-		if !m.covers(r) {
-			wanted = append(wanted, r)
+	return filling.Wrap(effect, func(
+		ctx context.Context, state []byte, records []eventsourcing.Record,
+	) (ports.Change, error) {
+		m, err := loadMark(ctx, views, records[0].AggregateID)
+		if err != nil {
+			return ports.Change{}, failure.Mark(ports.FailureStore, err)
 		}
-	}
-	if len(wanted) == 0 {
-		return ports.Change{State: ports.ViewState{Data: state}}, nil
-	}
-	return u.effect.Apply(ctx, state, wanted)
+		var wanted []eventsourcing.Record
+		for _, r := range records {
+			if !m.covers(r) {
+				wanted = append(wanted, r)
+			}
+		}
+		if len(wanted) == 0 {
+			return ports.Change{State: ports.ViewState{Data: state}}, nil
+		}
+		return effect.Apply(ctx, state, wanted)
+	}, nil)
 }
-
-// probed is an effect whose target can be asked whether it is there.
-type probed struct {
-	filling.Effect
-	target ports.Probe // not embedded: its name would hide its method
-}
-
-// Probe implements [ports.Probe].
-func (p probed) Probe(ctx context.Context) error { return p.target.Probe(ctx) }
