@@ -9,15 +9,9 @@ import (
 // Feed exports the figures of the CDC feed. Figures of single consumers are in
 // consumers.
 func Feed(feed *cdc.Feed) prometheus.Collector {
-	var m figures
-	figure := func(kind prometheus.ValueType, name, help string, value func(cdc.Stats) float64) {
-		m = append(m, figureOf{
-			desc: prometheus.NewDesc("orderflow_cdc_"+name, help, nil, nil), kind: kind,
-			value: func() float64 { return value(feed.Stats()) },
-		})
-	}
+	m := &figures[cdc.Stats]{prefix: "orderflow_cdc_", read: feed.Stats}
 	counter := func(name, help string, value func(cdc.Stats) uint64) {
-		figure(prometheus.CounterValue, name+"_total", help, func(s cdc.Stats) float64 { return float64(value(s)) })
+		m.add(prometheus.CounterValue, name+"_total", help, func(s cdc.Stats) float64 { return float64(value(s)) })
 	}
 	counter("records_fast", "Records that the fast reader found first.", func(s cdc.Stats) uint64 { return s.Fast })
 	counter("records_safe", "Records that the safe reader found first.", func(s cdc.Stats) uint64 { return s.Safe })
@@ -37,43 +31,15 @@ func Feed(feed *cdc.Feed) prometheus.Collector {
 	counter("detached", "Times that a consumer had to read the log by itself.",
 		func(s cdc.Stats) uint64 { return s.Detached })
 	counter("offset_failures", "Offsets that could not be saved.", func(s cdc.Stats) uint64 { return s.SaveFailures })
-	figure(prometheus.GaugeValue, "queries_idle", "Queries a second of the fast reader while nothing happens, whatever the number of consumers.",
+	m.add(prometheus.GaugeValue, "queries_idle", "Queries a second of the fast reader while nothing happens, whatever the number of consumers.",
 		func(s cdc.Stats) float64 { return s.IdleQueries })
-	figure(prometheus.GaugeValue, "headroom_seconds", "Time until the consumer that is furthest behind loses its place in the log.",
+	m.add(prometheus.GaugeValue, "headroom_seconds", "Time until the consumer that is furthest behind loses its place in the log.",
 		func(s cdc.Stats) float64 { return s.Headroom.Seconds() })
-	figure(prometheus.GaugeValue, "beat_age_fast_seconds", "Age of the youngest heartbeat that the fast reader has found, with all streams read up to it.",
+	m.add(prometheus.GaugeValue, "beat_age_fast_seconds", "Age of the youngest heartbeat that the fast reader has found, with all streams read up to it.",
 		func(s cdc.Stats) float64 { return s.FastBeat.Seconds() })
-	figure(prometheus.GaugeValue, "beat_age_safe_seconds", "Age of the youngest heartbeat that the safe reader has found, with all streams read up to it.",
+	m.add(prometheus.GaugeValue, "beat_age_safe_seconds", "Age of the youngest heartbeat that the safe reader has found, with all streams read up to it.",
 		func(s cdc.Stats) float64 { return s.SafeBeat.Seconds() })
-	figure(prometheus.GaugeValue, "horizon_safe_seconds", "Unix time up to which the safe reader has read; 0 before it has.",
-		func(s cdc.Stats) float64 {
-			if s.SafeHorizon.IsZero() {
-				return 0
-			}
-			return float64(s.SafeHorizon.UnixMilli()) / 1000
-		})
+	m.add(prometheus.GaugeValue, "horizon_safe_seconds", "Unix time up to which the safe reader has read; 0 before it has.",
+		func(s cdc.Stats) float64 { return unixSeconds(s.SafeHorizon) })
 	return m
-}
-
-// figures is a set of figures that are read at each scrape.
-type figures []figureOf
-
-type figureOf struct {
-	desc  *prometheus.Desc
-	kind  prometheus.ValueType
-	value func() float64
-}
-
-// Describe implements prometheus.Collector.
-func (m figures) Describe(descs chan<- *prometheus.Desc) {
-	for _, f := range m {
-		descs <- f.desc
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (m figures) Collect(metrics chan<- prometheus.Metric) {
-	for _, f := range m {
-		metrics <- prometheus.MustNewConstMetric(f.desc, f.kind, f.value())
-	}
 }

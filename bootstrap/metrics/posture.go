@@ -35,11 +35,7 @@ func (p postureFigures) Describe(descs chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (p postureFigures) Collect(metrics chan<- prometheus.Metric) {
 	findings, at := p.read()
-	seconds := 0.0
-	if !at.IsZero() {
-		seconds = float64(at.UnixMilli()) / 1000
-	}
-	metrics <- prometheus.MustNewConstMetric(p.checked, prometheus.GaugeValue, seconds)
+	metrics <- prometheus.MustNewConstMetric(p.checked, prometheus.GaugeValue, unixSeconds(at))
 	seen := map[string]bool{} // a data centre more is not a metric more
 	for _, f := range findings {
 		if !seen[f.Code] {

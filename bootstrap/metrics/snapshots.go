@@ -8,41 +8,38 @@ import (
 
 // Snapshots exports what the keeper of snapshots knows about itself.
 func Snapshots(keeper *snapshot.Keeper) prometheus.Collector {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc("orderflow_snapshots_"+name, help, labels, nil)
+	s := &snapshots{
+		figures: figures[snapshot.Stats]{prefix: "orderflow_snapshots_", read: keeper.Stats},
+		discarded: prometheus.NewDesc("orderflow_snapshots_discarded_total",
+			"Snapshots that were not used, because they do not fit. The events were used instead.", []string{"reason"}, nil),
 	}
-	return snapshots{
-		keeper:  keeper,
-		written: desc("written_total", "Snapshots that were written."),
-		skipped: desc("skipped_total", "Snapshots that were not written, because too many waited."),
-		failed:  desc("failed_total", "Snapshots that could not be written. Nothing depends on them."),
-		discarded: desc("discarded_total", "Snapshots that were not used, because they do not fit. The events were used instead.",
-			"reason"),
+	counter := func(name, help string, value func(snapshot.Stats) uint64) {
+		s.add(prometheus.CounterValue, name, help, func(stats snapshot.Stats) float64 { return float64(value(stats)) })
 	}
+	counter("written_total", "Snapshots that were written.", func(s snapshot.Stats) uint64 { return s.Written })
+	counter("skipped_total", "Snapshots that were not written, because too many waited.",
+		func(s snapshot.Stats) uint64 { return s.Skipped })
+	counter("failed_total", "Snapshots that could not be written. Nothing depends on them.",
+		func(s snapshot.Stats) uint64 { return s.Failed })
+	return s
 }
 
 type snapshots struct {
-	keeper                              *snapshot.Keeper
-	written, skipped, failed, discarded *prometheus.Desc
+	figures[snapshot.Stats]
+	discarded *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
-func (s snapshots) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{s.written, s.skipped, s.failed, s.discarded} {
-		descs <- desc
-	}
+func (s *snapshots) Describe(descs chan<- *prometheus.Desc) {
+	s.figures.Describe(descs)
+	descs <- s.discarded
 }
 
 // Collect implements prometheus.Collector.
-func (s snapshots) Collect(metrics chan<- prometheus.Metric) {
-	counter := func(desc *prometheus.Desc, value uint64, labels ...string) {
-		metrics <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value), labels...)
-	}
-	stats := s.keeper.Stats()
-	counter(s.written, stats.Written)
-	counter(s.skipped, stats.Skipped)
-	counter(s.failed, stats.Failed)
+func (s *snapshots) Collect(metrics chan<- prometheus.Metric) {
+	stats := s.read()
+	s.collect(stats, metrics)
 	for reason, count := range stats.Discarded {
-		counter(s.discarded, count, reason)
+		metrics <- prometheus.MustNewConstMetric(s.discarded, prometheus.CounterValue, float64(count), reason)
 	}
 }

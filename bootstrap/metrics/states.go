@@ -9,42 +9,39 @@ import (
 // States exports what the cache of states knows about itself, and how many events commands had to
 // fold.
 func States(cache *command.Cache) prometheus.Collector {
-	c := states{folded: prometheus.NewDesc("orderflow_command_events_folded",
-		"Events that a command had to read and fold before it was decided.", nil, nil), cache: cache}
-	figure := func(kind prometheus.ValueType, name, help string, value func(command.CacheStats) float64) {
-		c.figures = append(c.figures, figureOf{
-			desc: prometheus.NewDesc("orderflow_state_cache_"+name, help, nil, nil), kind: kind,
-			value: func() float64 { return value(cache.Stats()) },
-		})
+	c := &states{
+		figures: figures[command.CacheStats]{prefix: "orderflow_state_cache_", read: cache.Stats},
+		folded: prometheus.NewDesc("orderflow_command_events_folded",
+			"Events that a command had to read and fold before it was decided.", nil, nil),
 	}
-	figure(prometheus.CounterValue, "hits_total", "Commands whose order was in the cache of states.",
+	c.add(prometheus.CounterValue, "hits_total", "Commands whose order was in the cache of states.",
 		func(s command.CacheStats) float64 { return float64(s.Hits) })
-	figure(prometheus.CounterValue, "misses_total", "Commands whose order was not in the cache of states.",
+	c.add(prometheus.CounterValue, "misses_total", "Commands whose order was not in the cache of states.",
 		func(s command.CacheStats) float64 { return float64(s.Misses) })
-	figure(prometheus.CounterValue, "evictions_total", "States that had to make room or were too large.",
+	c.add(prometheus.CounterValue, "evictions_total", "States that had to make room or were too large.",
 		func(s command.CacheStats) float64 { return float64(s.Evictions) })
-	figure(prometheus.GaugeValue, "states", "States in the cache.",
+	c.add(prometheus.GaugeValue, "states", "States in the cache.",
 		func(s command.CacheStats) float64 { return float64(s.States) })
-	figure(prometheus.GaugeValue, "bytes", "Memory that the states in the cache take, about.",
+	c.add(prometheus.GaugeValue, "bytes", "Memory that the states in the cache take, about.",
 		func(s command.CacheStats) float64 { return float64(s.Bytes) })
 	return c
 }
 
 type states struct {
-	figures
-	cache  *command.Cache
+	figures[command.CacheStats]
 	folded *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
-func (s states) Describe(descs chan<- *prometheus.Desc) {
+func (s *states) Describe(descs chan<- *prometheus.Desc) {
 	s.figures.Describe(descs)
 	descs <- s.folded
 }
 
 // Collect implements prometheus.Collector.
-func (s states) Collect(metrics chan<- prometheus.Metric) {
-	s.figures.Collect(metrics)
-	f := s.cache.Stats().Folded
+func (s *states) Collect(metrics chan<- prometheus.Metric) {
+	stats := s.read()
+	s.collect(stats, metrics)
+	f := stats.Folded
 	metrics <- prometheus.MustNewConstHistogram(s.folded, f.Commands, float64(f.Events), f.AtMost)
 }

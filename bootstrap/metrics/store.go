@@ -8,22 +8,16 @@ import (
 
 // Store exports what the embedded store knows about itself.
 func Store(store *embedded.Store) prometheus.Collector {
-	var m figures
-	figure := func(kind prometheus.ValueType, name, help string, value func(embedded.Stats) float64) {
-		m = append(m, figureOf{
-			desc: prometheus.NewDesc("orderflow_store_"+name, help, nil, nil), kind: kind,
-			value: func() float64 { return value(store.Stats()) },
-		})
-	}
-	figure(prometheus.CounterValue, "damaged_rows_total", "Stored rows that could not be read; the log names them.",
+	m := &figures[embedded.Stats]{prefix: "orderflow_store_", read: store.Stats}
+	m.add(prometheus.CounterValue, "damaged_rows_total", "Stored rows that could not be read; the log names them.",
 		func(s embedded.Stats) float64 { return float64(s.DamagedRows) })
-	figure(prometheus.GaugeValue, "free_bytes", "Free space on the disk that holds the data directory.",
+	m.add(prometheus.GaugeValue, "free_bytes", "Free space on the disk that holds the data directory.",
 		func(s embedded.Stats) float64 { return float64(s.FreeBytes) })
-	figure(prometheus.GaugeValue, "appends_waiting", "Appends that wait for their turn to be written.",
+	m.add(prometheus.GaugeValue, "appends_waiting", "Appends that wait for their turn to be written.",
 		func(s embedded.Stats) float64 { return float64(s.Waiting) })
-	figure(prometheus.GaugeValue, "full", "1 while the disk has too little free space and writes are refused, else 0.",
+	m.add(prometheus.GaugeValue, "full", "1 while the disk has too little free space and writes are refused, else 0.",
 		func(s embedded.Stats) float64 { return oneIf(s.Full) })
-	figure(prometheus.GaugeValue, "failed", "1 when a write has failed and writes are refused until the process starts again, else 0.",
+	m.add(prometheus.GaugeValue, "failed", "1 when a write has failed and writes are refused until the process starts again, else 0.",
 		func(s embedded.Stats) float64 { return oneIf(s.Failed) })
 	return m
 }
