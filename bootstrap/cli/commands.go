@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -70,37 +69,29 @@ func (sh tools) inspect(ctx context.Context, c *client.Client, tables []string, 
 func (sh tools) inspectTable(ctx context.Context, c *client.Client, name string, limit int) error {
 	fmt.Fprintln(sh.Out, name)
 	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
-	cursor := ""
-	for shown := 0; ; {
-		query := url.Values{"limit": {strconv.Itoa(min(limit-shown, client.PageLimit))}}
-		if cursor != "" {
-			query.Set("cursor", cursor)
-		}
-		var page struct {
-			Columns    []string   `json:"columns"`
-			Rows       [][]string `json:"rows"`
-			NextCursor string     `json:"next_cursor"`
-		}
-		if err := c.Do(ctx, client.Request{
-			Method: http.MethodGet, Path: "/v1/tables/" + url.PathEscape(name) + "?" + query.Encode(),
-		}, &page); err != nil {
-			return err
-		}
+	type page struct {
+		client.Next
+		Columns []string   `json:"columns"`
+		Rows    [][]string `json:"rows"`
+	}
+	shown := 0
+	more, err := client.Pages(ctx, c, "/v1/tables/"+url.PathEscape(name), limit, func(p page) int {
 		if shown == 0 {
-			fmt.Fprintln(table, "  "+strings.Join(page.Columns, "\t"))
+			fmt.Fprintln(table, "  "+strings.Join(p.Columns, "\t"))
 		}
-		for _, row := range page.Rows {
+		for _, row := range p.Rows {
 			fmt.Fprintln(table, "  "+strings.Join(row, "\t"))
 		}
-		shown += len(page.Rows)
-		if cursor = page.NextCursor; cursor == "" || shown >= limit {
-			break
-		}
+		shown += len(p.Rows)
+		return len(p.Rows)
+	})
+	if err != nil {
+		return err
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if cursor != "" {
+	if more {
 		fmt.Fprintln(sh.Out, "  … more: --limit shows them")
 	}
 	return nil

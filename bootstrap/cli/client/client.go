@@ -287,6 +287,3 @@ func (c *Client) Known(ctx context.Context, consumer string, err error) error {
 	}
 	return err
 }
-
-// PageLimit is how many entries of a listing are asked for at once.
-const PageLimit = 200

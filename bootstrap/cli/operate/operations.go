@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/http"
-	"net/url"
-	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -40,29 +37,21 @@ that was created or revoked. An entry is written before the action. One with a f
 func (sh tools) operations(ctx context.Context, c *client.Client, limit int) error {
 	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "AT\tWHO\tACTION\tTARGET\tWHY\tDETAIL")
-	cursor := ""
-	for shown := 0; shown < limit; {
-		query := url.Values{"limit": {strconv.Itoa(min(limit-shown, client.PageLimit))}}
-		if cursor != "" {
-			query.Set("cursor", cursor)
-		}
-		var page struct {
-			Operations []struct {
-				At          time.Time `json:"at"`
-				Subject     string    `json:"subject"`
-				Action      string    `json:"action"`
-				Target      string    `json:"target"`
-				AggregateID string    `json:"aggregate_id"`
-				Reason      string    `json:"reason"`
-				Detail      string    `json:"detail"`
-				Failure     string    `json:"failure"`
-			} `json:"operations"`
-			NextCursor string `json:"next_cursor"`
-		}
-		if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/operations?" + query.Encode()}, &page); err != nil {
-			return err
-		}
-		for _, o := range page.Operations {
+	type page struct {
+		client.Next
+		Operations []struct {
+			At          time.Time `json:"at"`
+			Subject     string    `json:"subject"`
+			Action      string    `json:"action"`
+			Target      string    `json:"target"`
+			AggregateID string    `json:"aggregate_id"`
+			Reason      string    `json:"reason"`
+			Detail      string    `json:"detail"`
+			Failure     string    `json:"failure"`
+		} `json:"operations"`
+	}
+	_, err := client.Pages(ctx, c, "/v1/operations", limit, func(p page) int {
+		for _, o := range p.Operations {
 			target := cmp.Or(o.Target, "-")
 			if o.AggregateID != "" {
 				target += " " + o.AggregateID
@@ -74,10 +63,10 @@ func (sh tools) operations(ctx context.Context, c *client.Client, limit int) err
 			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", o.At.Format(time.RFC3339), cmp.Or(o.Subject, "-"), o.Action, target,
 				client.OneLine(o.Reason), client.OneLine(detail))
 		}
-		if shown += len(page.Operations); page.NextCursor == "" {
-			break
-		}
-		cursor = page.NextCursor
+		return len(p.Operations)
+	})
+	if err != nil {
+		return err
 	}
 	return table.Flush()
 }

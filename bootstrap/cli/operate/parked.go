@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
-	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -133,25 +133,17 @@ func (sh tools) listParked(ctx context.Context, c *client.Client, args []string)
 }
 
 func eachParked(ctx context.Context, c *client.Client, consumer string, visit func(parkedOrder)) error {
-	for cursor := ""; ; {
-		path := client.ConsumerPath(consumer) + "/parked?limit=" + fmt.Sprint(client.PageLimit)
-		if cursor != "" {
-			path += "&cursor=" + url.QueryEscape(cursor)
-		}
-		var page struct {
-			Parked     []parkedOrder `json:"parked"`
-			NextCursor string        `json:"next_cursor"`
-		}
-		if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: path}, &page); err != nil {
-			return c.Known(ctx, consumer, err)
-		}
-		for _, p := range page.Parked {
-			visit(p)
-		}
-		if cursor = page.NextCursor; cursor == "" {
-			return nil
-		}
+	type page struct {
+		client.Next
+		Parked []parkedOrder `json:"parked"`
 	}
+	_, err := client.Pages(ctx, c, client.ConsumerPath(consumer)+"/parked", math.MaxInt, func(p page) int {
+		for _, order := range p.Parked {
+			visit(order)
+		}
+		return len(p.Parked)
+	})
+	return c.Known(ctx, consumer, err)
 }
 
 func (sh tools) showParked(ctx context.Context, c *client.Client, consumer, order string) error {

@@ -3,8 +3,8 @@ package operate
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
-	"net/url"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -96,23 +96,15 @@ func (sh tools) listSkips(ctx context.Context, c *client.Client, args []string) 
 }
 
 func eachSkip(ctx context.Context, c *client.Client, consumer string, visit func(skippedEvent)) error {
-	for cursor := ""; ; {
-		path := client.ConsumerPath(consumer) + "/skips?limit=" + fmt.Sprint(client.PageLimit)
-		if cursor != "" {
-			path += "&cursor=" + url.QueryEscape(cursor)
-		}
-		var page struct {
-			Skips      []skippedEvent `json:"skips"`
-			NextCursor string         `json:"next_cursor"`
-		}
-		if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: path}, &page); err != nil {
-			return c.Known(ctx, consumer, err)
-		}
-		for _, s := range page.Skips {
-			visit(s)
-		}
-		if cursor = page.NextCursor; cursor == "" {
-			return nil
-		}
+	type page struct {
+		client.Next
+		Skips []skippedEvent `json:"skips"`
 	}
+	_, err := client.Pages(ctx, c, client.ConsumerPath(consumer)+"/skips", math.MaxInt, func(p page) int {
+		for _, skip := range p.Skips {
+			visit(skip)
+		}
+		return len(p.Skips)
+	})
+	return c.Known(ctx, consumer, err)
 }
