@@ -1,57 +1,28 @@
 // The log of operations: who has done what to the service, the newest first.
 
 import {h} from './html.js';
-import {get} from './api.js';
 import {count} from './format.js';
 import {consumers} from './model.js';
+import {Paged} from './paged.js';
 import {asOf, commandLine, empty, id, problem, waiting, when} from './parts.js';
-import {Watched} from './watch.js';
-
-const PAGE = '/v1/operations?limit=50';
 
 export function operations(place) {
-  const first = new Watched(PAGE, 5000);
-  let more = [];
-  let next;
-  let asking = false;
-  let failure;
-  // Where the next page begins is kept once somebody has gone on to it.
-  const stop = first.listen(() => {
-    if (more.length === 0) next = first.data?.next_cursor;
-    place.changed();
-  });
-
-  async function older() {
-    asking = true;
-    failure = undefined;
-    place.changed();
-    try {
-      const page = await get(`${PAGE}&cursor=${encodeURIComponent(next)}`);
-      more = [...more, ...page.operations];
-      next = page.next_cursor;
-    } catch (p) {
-      failure = p;
-    }
-    asking = false;
-    place.changed();
-  }
+  const log = new Paged('/v1/operations?limit=50', 'operations', 'id', place.changed);
 
   return {
     title: 'Log of operations',
-    leave: stop,
+    leave: log.stop,
     view() {
       const heading = [
-        h('div.title-row', h('h1', 'Log of operations'), asOf(first)),
+        h('div.title-row', h('h1', 'Log of operations'), asOf(log.first)),
         h(
           'p.note',
           'Who has done what to the service. An entry is written before the act; ',
           'one that says why it failed follows the entry of the attempt.',
         ),
       ];
-      if (!first.data) return [heading, waiting(first)];
-      const entries = [...first.data.operations];
-      const seen = new Set(entries.map((one) => one.id));
-      entries.push(...more.filter((one) => !seen.has(one.id)));
+      if (!log.first.data) return [heading, waiting(log.first)];
+      const {entries} = log;
       if (entries.length === 0)
         return [
           heading,
@@ -64,17 +35,11 @@ export function operations(place) {
       return [
         heading,
         h('div.panel.scroll-x.list', table(entries)),
-        failure && problem(failure, older),
+        log.failure && problem(log.failure, log.older),
         h(
           'div.title-row',
           h('span.note', `${count(entries.length)} shown, newest first`),
-          next
-            ? h(
-                'button',
-                {type: 'button', disabled: asking, onclick: older},
-                asking ? 'Asking, at most 10 s' : 'Show older ones',
-              )
-            : h('span.note', 'These are all.'),
+          log.next ? log.button() : h('span.note', 'These are all.'),
         ),
         commandLine('operations'),
       ];

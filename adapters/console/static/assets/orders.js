@@ -1,12 +1,11 @@
 // The Orders page: the lists by customer, status and article, and the way to one order by its id.
 
 import {h} from './html.js';
-import {get} from './api.js';
 import {count, money} from './format.js';
 import {consumers} from './model.js';
+import {Paged} from './paged.js';
 import {asOf, empty, id, problem, state, status, waiting, when} from './parts.js';
 import {figureOfLag} from './consumers.js';
-import {Watched} from './watch.js';
 
 const STATUSES = ['ACTIVE', 'CONFIRMED', 'SHIPPED', 'DELIVERED', 'CANCELLED'];
 const PAGE = 50;
@@ -25,42 +24,14 @@ const LISTS = {
 };
 
 export function orders(place) {
-  let more = [];
-  let next;
-  let stop;
-  let watched;
-  let failure;
-  let asking = false;
+  let listing;
 
   const by = () => Object.keys(LISTS).find((name) => place.query.get(name)) ?? 'status';
   const key = () => place.query.get(by()) ?? 'ACTIVE';
 
-  // The first page is asked for again while nobody has gone on to the next one.
   function load() {
-    stop?.();
-    more = [];
-    next = undefined;
-    failure = undefined;
-    watched = new Watched(LISTS[by()].path(key()), 5000);
-    stop = watched.listen(() => {
-      if (more.length === 0) next = watched.data?.next_cursor;
-      place.changed();
-    });
-    place.changed();
-  }
-
-  async function older() {
-    asking = true;
-    failure = undefined;
-    place.changed();
-    try {
-      const page = await get(`${LISTS[by()].path(key())}&cursor=${encodeURIComponent(next)}`);
-      more = [...more, ...page.orders];
-      next = page.next_cursor;
-    } catch (p) {
-      failure = p;
-    }
-    asking = false;
+    listing?.stop();
+    listing = new Paged(LISTS[by()].path(key()), 'orders', 'order_id', place.changed);
     place.changed();
   }
 
@@ -72,16 +43,11 @@ export function orders(place) {
   load();
   return {
     title: 'Orders',
-    leave: () => stop(),
+    leave: () => listing.stop(),
     view() {
-      const list = watched.data
-        ? [
-            ...watched.data.orders,
-            ...more.filter((o) => !watched.data.orders.some((one) => one.order_id === o.order_id)),
-          ]
-        : [];
+      const list = listing.entries;
       return [
-        h('div.title-row', h('h1', 'Orders'), asOf(watched), behind(LISTS[by()].consumer)),
+        h('div.title-row', h('h1', 'Orders'), asOf(listing.first), behind(LISTS[by()].consumer)),
         h(
           'div.toolbar',
           searches(place, choose),
@@ -102,25 +68,20 @@ export function orders(place) {
             ),
           ),
         ),
-        !watched.data && waiting(watched),
-        watched.data &&
+        !listing.first.data && waiting(listing.first),
+        listing.first.data &&
           list.length === 0 &&
           empty(
             `There is no order ${nameOfList(by(), key())}. This command places some:`,
             'demo --orders 200',
           ),
         list.length > 0 && h('div.panel.scroll-x.list', table(list, by())),
-        failure && problem(failure, older),
+        listing.failure && problem(listing.failure, listing.older),
         list.length > 0 &&
           h(
             'div.title-row',
             h('span.note', `${count(list.length)} shown, newest first`),
-            next &&
-              h(
-                'button',
-                {type: 'button', disabled: asking, onclick: older},
-                asking ? 'Asking, at most 10 s' : 'Show older ones',
-              ),
+            listing.next && listing.button(),
           ),
       ];
     },
