@@ -12,7 +12,6 @@ import (
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
 	"orderflow/ports"
-	"orderflow/ports/portkit"
 )
 
 const (
@@ -177,7 +176,9 @@ func (v *verification) glance(ctx context.Context, h *hasher, history []eventsou
 		}
 		rows, known := folds[t.consumer]
 		if !known {
-			if rows, wrong = v.rowsOf(t, events); wrong {
+			var err error
+			rows, err = foldSafely(t.projection, v.withoutSkipped(t.consumer, events))
+			if wrong = err != nil; wrong {
 				continue
 			}
 			if t.twice {
@@ -193,15 +194,6 @@ func (v *verification) glance(ctx context.Context, h *hasher, history []eventsou
 		v.suspect[bucket].Store(true)
 	}
 	return nil
-}
-
-// rowsOf folds a history. It fails where the fold does.
-func (v *verification) rowsOf(t *target, events []projection.Event) (rows []projection.Row, failed bool) {
-	err := portkit.Protect(func() error {
-		rows = t.projection.Fold(v.withoutSkipped(t.consumer, events))
-		return nil
-	})
-	return rows, err != nil
 }
 
 // scanRows reads the rows of every view.
