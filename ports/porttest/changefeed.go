@@ -114,19 +114,15 @@ func concurrentWriters(t test, h ChangeFeedHarness) {
 			}
 			return nil
 		}
-		id, head := shared, uint64(0)
+		id := shared
 		if i%2 == 0 {
 			id = newID()
 		}
-		for n := range each {
-			a, err := appendUntilItWins(ctx, h.Store, command(id, head, n%2+1))
-			if err != nil {
-				return err
-			}
+		commands, err := appendInTurn(ctx, h.Store, id, each)
+		for _, a := range commands {
 			written[i] = append(written[i], a.Records...)
-			head = a.Expected + uint64(len(a.Records))
 		}
-		return nil
+		return err
 	})
 	b.may(slices.Concat(written...))
 	for _, d := range early {

@@ -115,16 +115,9 @@ func reloadAndRetry(t test, h EventStoreHarness) {
 	id := newID()
 	commands := make([][]ports.Append, t.Writers)
 	t.together(t.Writers, "writers that reload and retry", func(ctx context.Context, i int) error {
-		head := uint64(0)
-		for n := range each {
-			a, err := appendUntilItWins(ctx, h.Store, command(id, head, n%2+1))
-			if err != nil {
-				return err
-			}
-			commands[i] = append(commands[i], a)
-			head = a.Expected + uint64(len(a.Records))
-		}
-		return nil
+		var err error
+		commands[i], err = appendInTurn(ctx, h.Store, id, each)
+		return err
 	})
 	want := slices.Concat(commands...)
 	slices.SortFunc(want, func(a, b ports.Append) int { return int(a.Expected) - int(b.Expected) })
@@ -136,6 +129,21 @@ func reloadAndRetry(t test, h EventStoreHarness) {
 		history = append(history, a.Records...)
 	}
 	t.expectHistory(h.Store, id, history)
+}
+
+// appendInTurn appends so many commands to an aggregate, one after the other, and returns them.
+// Other writers may be at work.
+func appendInTurn(ctx context.Context, store ports.EventStore, id uuid.UUID, commands int) (done []ports.Append, err error) {
+	head := uint64(0)
+	for n := range commands {
+		a, err := appendUntilItWins(ctx, store, command(id, head, n%2+1))
+		if err != nil {
+			return done, err
+		}
+		done = append(done, a)
+		head = a.Expected + uint64(len(a.Records))
+	}
+	return done, nil
 }
 
 // appendUntilItWins appends at the last head that the writer knows. It reloads and retries until no

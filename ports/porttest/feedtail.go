@@ -297,19 +297,15 @@ func tailConcurrent(t test, h FeedTailHarness) {
 	shared := newID()
 	written := make([][]eventsourcing.Record, t.Writers)
 	t.together(t.Writers, "writers", func(ctx context.Context, i int) error {
-		id, head := shared, uint64(0)
+		id := shared
 		if i%2 == 0 {
 			id = newID()
 		}
-		for n := range each {
-			a, err := appendUntilItWins(ctx, h.Store, command(id, head, n%2+1))
-			if err != nil {
-				return err
-			}
+		commands, err := appendInTurn(ctx, h.Store, id, each)
+		for _, a := range commands {
 			written[i] = append(written[i], a.Records...)
-			head = a.Expected + uint64(len(a.Records))
 		}
-		return nil
+		return err
 	})
 	r.expect(slices.Concat(written...))
 	r.expectLive()
