@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 func skipWithRaceDetector(t *testing.T) {
 	t.Helper()
 	if raceDetector {
-		t.Skip("gocql v1.18.3 races with itself when a connection is lost: requests that wait for the same statement to be " +
+		t.Skip("gocql v1.19.0 races with itself when a connection is lost: requests that wait for the same statement to be " +
 			"prepared write to one error; and built for the race detector it panics when a machine is slow")
 	}
 }

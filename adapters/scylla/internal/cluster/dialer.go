@@ -16,7 +16,7 @@ const lossNotice = 100 * time.Millisecond
 
 // patientDialer opens connections whose loss the driver learns of a moment later.
 //
-// The driver (v1.18.3 of ScyllaDB's fork) has a fault when a connection is lost after it was set up
+// The driver (v1.19.0 of ScyllaDB's fork) has a fault when a connection is lost after it was set up
 // and before it is in the pool. The driver removes what is not there yet, adds what is dead, and
 // picks that for ever. Then no statement gets through that is not prepared on the node already, and
 // no other connection is made. That happens to many connections at once, when a cluster drops

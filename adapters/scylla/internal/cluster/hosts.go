@@ -8,7 +8,7 @@ import (
 
 // DistinctHosts returns each node once for a request. The driver's list of replicas may start with
 // the same node several times, where neighbouring tokens belong to one node of a rack
-// (networkTopology.replicaMap of v1.18.3). Then every attempt of a request goes to the node, and
+// (networkTopology.replicaMap of v1.19.0). Then every attempt of a request goes to the node, and
 // over the connection, that has just failed.
 type DistinctHosts struct{ gocql.HostSelectionPolicy }
 
