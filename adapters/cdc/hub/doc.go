@@ -2,6 +2,9 @@
 // duplicates and in order, and the place of each consumer. It does no I/O, except through
 // [Config].Read for a consumer that is further behind than the memory goes back. One mutex guards
 // all of it, and nothing waits while it is locked.
+//
+// The package has about 1,700 lines. Consumers, subscriptions, tails and beats share that mutex and
+// the records that it guards, so they are not divided.
 package hub
 
 import (
