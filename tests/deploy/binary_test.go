@@ -31,7 +31,7 @@ func expectSetting(t *testing.T, variable string) {
 func expectCommand(t *testing.T, args []string) {
 	t.Helper()
 	help, status := run(append(args, "--help")...)
-	if usage := "orderflow " + strings.Join(words(args), " ") + " ["; status != 0 || !strings.Contains(help, usage) {
+	if usage := "orderflow " + strings.Join(words(args), " ") + " "; status != 0 || !strings.Contains(help, usage) {
 		t.Errorf("orderflow %s: exit status %d, and no %q in its help:\n%s", strings.Join(args, " "), status, usage, help)
 	}
 }

@@ -25,6 +25,8 @@ type service struct {
 	Ports       []string
 	Volumes     []string
 	Restart     string
+	MemLimit    string                                `yaml:"mem_limit"`
+	PidsLimit   int                                   `yaml:"pids_limit"`
 	DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
 	Healthcheck struct {
 		Test    []string
@@ -60,6 +62,9 @@ func TestCompose_ServicesArePinnedCheckedAndReachableFromHereOnly(t *testing.T) 
 		once := s.Restart == "no"
 		if checked := len(s.Healthcheck.Test) > 1; checked == once || s.Healthcheck.Disable != once {
 			t.Errorf("%s: runs once: %t, and its healthcheck is %q, disabled: %t", name, once, s.Healthcheck.Test, s.Healthcheck.Disable)
+		}
+		if s.MemLimit == "" || s.PidsLimit == 0 {
+			t.Errorf("%s may take all memory (%q) or processes (%d)", name, s.MemLimit, s.PidsLimit)
 		}
 		for _, port := range s.Ports {
 			if !strings.HasPrefix(port, "127.0.0.1:") {
@@ -125,7 +130,9 @@ func TestCompose_BinaryKnowsItsSettingsAndCommands(t *testing.T) {
 		}
 		ours++
 		for setting := range s.Environment {
-			expectSetting(t, setting)
+			if setting != "GOMEMLIMIT" {
+				expectSetting(t, setting)
+			}
 		}
 		command, _ := s.Command.([]any)
 		var args []string
