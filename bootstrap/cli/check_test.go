@@ -60,6 +60,28 @@ func TestConsumers_check(t *testing.T) {
 		})
 	}
 
+	// A health check has no token, and an address for clients has no operations.
+	for _, refusal := range []string{problemIs(401, "credentials_missing", "a token is needed"), problemIs(404, "route_not_found", "there is no such route")} {
+		t.Run(refusal, func(t *testing.T) {
+			t.Parallel()
+			s := newFakeService(t, map[string][]string{"GET /v1/consumers": {refusal}, "GET /readyz": {ready, problemIs(503, "not_ready", "the reader is dead")}})
+			for _, test := range []struct {
+				args   string
+				status int
+				says   string
+			}{
+				{"--check=ready --only=a", 0, "the consumers are not shown"},
+				{"--check=ready -o json", 3, "the reader is dead"},
+				{"--check", 1, ""},
+			} {
+				out, errs, status := s.run(t, append([]string{"consumers"}, strings.Fields(test.args)...)...)
+				if status != test.status || !strings.Contains(errs, test.says) || strings.Contains(out, "CONSUMER") {
+					t.Errorf("%s: exit status %d, want %d with %q:\n%s%s", test.args, status, test.status, test.says, out, errs)
+				}
+			}
+		})
+	}
+
 	t.Run("no service", func(t *testing.T) {
 		t.Parallel()
 		data := t.TempDir()

@@ -3,11 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,89 +15,8 @@ import (
 	"orderflow/bootstrap/cli/shell"
 )
 
-func (sh tools) inspectCommand() *cobra.Command {
-	var limit int
-	cmd := &cobra.Command{
-		Use:   "inspect [TABLE...]",
-		Short: "Print the stored tables",
-		Long: `Print the first rows of the given tables, or of all tables: event_store, outbox_messages and those of the read models.
-The columns have the names of the schema of the production store.`,
-		RunE: func(cmd *cobra.Command, tables []string) error {
-			if limit < 1 {
-				return shell.Bad("limit", "%d is below 1", limit)
-			}
-			return sh.Attached(cmd, shell.OnlyReads, func(ctx context.Context, c *client.Client) error {
-				return sh.inspect(ctx, c, tables, limit)
-			})
-		},
-	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "rows of each table")
-	return shell.OnlyReads.Declare(cmd)
-}
-
-func (sh tools) inspect(ctx context.Context, c *client.Client, tables []string, limit int) error {
-	var all struct {
-		Tables []string `json:"tables"`
-	}
-	if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/tables"}, &all); err != nil {
-		return err
-	}
-	for _, name := range tables {
-		if !slices.Contains(all.Tables, name) {
-			return &client.NoSuchError{
-				Text: fmt.Sprintf("there is no table %s; there are: %s", name, strings.Join(all.Tables, ", ")),
-			}
-		}
-	}
-	if len(tables) == 0 {
-		tables = all.Tables
-	}
-	for i, name := range tables {
-		if i > 0 {
-			fmt.Fprintln(sh.Out)
-		}
-		if err := sh.inspectTable(ctx, c, name, limit); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (sh tools) inspectTable(ctx context.Context, c *client.Client, name string, limit int) error {
-	fmt.Fprintln(sh.Out, name)
-	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
-	type page struct {
-		client.Next
-		Columns []string   `json:"columns"`
-		Rows    [][]string `json:"rows"`
-	}
-	shown := 0
-	more, err := client.Pages(ctx, c, "/v1/tables/"+url.PathEscape(name), limit, func(p page) int {
-		if shown == 0 {
-			fmt.Fprintln(table, "  "+strings.Join(p.Columns, "\t"))
-		}
-		for _, row := range p.Rows {
-			fmt.Fprintln(table, "  "+strings.Join(row, "\t"))
-		}
-		shown += len(p.Rows)
-		return len(p.Rows)
-	})
-	if err != nil {
-		return err
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	if more {
-		fmt.Fprintln(sh.Out, "  … more: --limit shows them")
-	}
-	return nil
-}
-
 func (sh tools) verifyCommand() *cobra.Command {
-	var patience time.Duration
-	var repair bool
-	var reason string
+	var o verifyOptions
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Compare every read model with the fold of the events",
@@ -114,24 +30,33 @@ the settings that the data directory was last served with.
 Exit status: 0 when there is no difference at the end, 3 when there are some.`,
 		Args: shell.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkPatience(patience); err != nil {
+			if err := checkPatience(o.patience); err != nil {
 				return err
 			}
 			n := shell.OnlyReads
-			if repair {
+			if o.repair {
 				n = shell.Works
 			}
 			return sh.Attached(cmd, n, func(ctx context.Context, c *client.Client) error {
-				return sh.verify(ctx, c, patience, repair, reason)
+				return sh.verify(ctx, c, o)
 			})
 		},
 	}
-	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long a difference may last because of live traffic")
-	cmd.Flags().BoolVar(&repair, "repair", false, "repair what differs")
-	cmd.Flags().StringVar(&reason, "reason", "", "why it is repaired, for the log of operations")
+	cmd.Flags().DurationVar(&o.patience, "patience", 10*time.Second, "how long a difference may last because of live traffic")
+	cmd.Flags().BoolVar(&o.repair, "repair", false, "repair what differs")
+	cmd.Flags().StringVar(&o.reason, "reason", "", "why it is repaired, for the log of operations")
+	o.output = shell.OutputFlag(cmd, "the answer of POST /v1/verify")
 	shell.OnlyReads.Declare(cmd)
 	cmd.AddCommand(sh.verifyTopicCommand())
 	return cmd
+}
+
+// verifyOptions are the flags of verify.
+type verifyOptions struct {
+	patience time.Duration
+	repair   bool
+	reason   string
+	output   *shell.Output
 }
 
 // maxPatience is the longest time that the API accepts.
@@ -144,7 +69,7 @@ func checkPatience(patience time.Duration) error {
 	return nil
 }
 
-func (sh tools) verify(ctx context.Context, c *client.Client, patience time.Duration, repair bool, reason string) error {
+func (sh tools) verify(ctx context.Context, c *client.Client, o verifyOptions) error {
 	statuses, err := c.Settle(ctx)
 	if err != nil {
 		return err
@@ -154,44 +79,62 @@ func (sh tools) verify(ctx context.Context, c *client.Client, patience time.Dura
 	} else {
 		operate.PrintObstacles(sh.Err, statuses)
 	}
-	var report client.Verification
-	path := "/v1/verify"
-	if repair {
-		path += "/repair"
-	} else {
-		reason = "" // nothing is done
+	ask := client.Request{Method: http.MethodPost, Path: "/v1/verify", Slow: true}
+	if o.repair {
+		ask.Path, ask.Reason = "/v1/verify/repair", o.reason
 	}
+	ask.Path += "?patience=" + o.patience.String()
+	var report client.Document[client.Verification]
 	watched := operate.WatchVerification(ctx, sh.Err, c)
-	err = c.Do(ctx, client.Request{
-		Method: http.MethodPost, Path: path + "?patience=" + patience.String(), Slow: true, Reason: reason,
-	}, &report)
+	err = c.Do(ctx, ask, &report)
 	watched()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(sh.Out, "%d orders, %d events, %d rows of read models\n", report.Orders, report.Events, report.Rows)
+	if o.output.JSON() {
+		if err := sh.PrintJSON(report); err != nil {
+			return err
+		}
+	} else {
+		printVerification(sh.Out, &report.Known)
+	}
+	if n := report.Known.Differences; n > 0 {
+		return &shell.BadAnswer{Text: fmt.Sprintf("%d differences", n)}
+	}
+	return nil
+}
+
+func printVerification(out io.Writer, report *client.Verification) {
+	fmt.Fprintf(out, "%d orders, %d events, %d rows of read models\n", report.Orders, report.Events, report.Rows)
 	if report.Repaired > 0 {
-		fmt.Fprintf(sh.Out, "%d orders were repaired\n", report.Repaired)
+		fmt.Fprintf(out, "%d orders were repaired\n", report.Repaired)
 	}
 	if report.Skipped > 0 {
-		fmt.Fprintf(sh.Out, "%d events are skipped, as operators decided\n", report.Skipped)
+		fmt.Fprintf(out, "%d events are skipped, as operators decided\n", report.Skipped)
 	}
 	if report.Differences == 0 {
-		fmt.Fprintln(sh.Out, "every consumer has handled every event, and every view equals the fold of its events")
-		return nil
+		fmt.Fprintln(out, "every consumer has handled every event, and every view equals the fold of its events")
+		return
 	}
-	operate.PrintDifferences(sh.Out, &report)
-	return &shell.BadAnswer{Text: fmt.Sprintf("%d differences", report.Differences)}
+	operate.PrintDifferences(out, report)
 }
 
 func (sh tools) versionCommand() *cobra.Command {
-	return shell.NeedsNothing.Declare(&cobra.Command{
+	var output *shell.Output
+	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  shell.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if output.JSON() {
+				return sh.PrintJSON(struct {
+					Version string `json:"version"`
+				}{bootstrap.Version()})
+			}
 			_, err := fmt.Fprintln(sh.Out, "orderflow", bootstrap.Version())
 			return err
 		},
-	})
+	}
+	output = shell.OutputFlag(cmd, `{"version": "…"}, as GET /v1/system has it`)
+	return shell.NeedsNothing.Declare(cmd)
 }

@@ -45,7 +45,7 @@ type explainedConsumer struct {
 }
 
 func (sh tools) explainCommand() *cobra.Command {
-	var asJSON bool
+	var output *shell.Output
 	cmd := &cobra.Command{
 		Use:   "explain ORDER",
 		Short: "Show what each consumer has done with each event of an order",
@@ -66,11 +66,12 @@ events. An event that is older than the service, or that another process has app
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return sh.Attached(cmd, shell.OnlyReads, func(ctx context.Context, c *client.Client) error {
-				return sh.explain(ctx, c, args[0], asJSON)
+				return sh.explain(ctx, c, args[0], output.JSON())
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answers of the API, one for each 1,000 events")
+	output = shell.OutputFlag(cmd, "the answers of GET /v1/aggregates/{id}/explain, one for each 1,000 events")
+	shell.OldJSONFlag(cmd, output)
 	return shell.OnlyReads.Declare(cmd)
 }
 

@@ -40,13 +40,13 @@ func TestHelp_flags(t *testing.T) {
 		{"--help-all", []string{"version"}, true},
 		{"serve --help", []string{"help"}, true},
 		{"help serve", []string{"help"}, true},
-		{"inspect --help", []string{"help", "limit"}, false},
-		{"help inspect", []string{"help", "limit"}, false},
-		{"inspect --help-all", []string{"limit"}, true},
+		{"inspect --help", []string{"help", "limit", "output"}, false},
+		{"help inspect", []string{"help", "limit", "output"}, false},
+		{"inspect --help-all", []string{"limit", "output"}, true},
 		{"consumers pause --help", []string{"help", "reason", "stop-timeout"}, false},
 		// although an argument is missing
 		{"consumers pause --help-all", []string{"reason", "stop-timeout"}, true},
-		{"version --help", []string{"help"}, false},
+		{"version --help", []string{"help", "output"}, false},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			t.Parallel()

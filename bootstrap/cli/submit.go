@@ -69,6 +69,7 @@ Exit status: 0 when every command was accepted, 3 when some were refused, 1 when
 	flags.StringVar(&options.report, "report", "", "file for every refusal, one JSON object a line")
 	flags.StringVar(&options.run, "run", "", "part of the derived command ids; use another one to submit the same lines again")
 	flags.BoolVar(&options.wait, "wait", true, "wait at the end until every consumer has caught up")
+	options.output = shell.OutputFlag(cmd, "how many were accepted and refused, with the first refusals")
 	return shell.Creates.Declare(cmd)
 }
 
@@ -76,6 +77,7 @@ type submitOptions struct {
 	input, journal, report, run string
 	parallel                    int
 	wait                        bool
+	output                      *shell.Output
 }
 
 func (sh tools) submit(ctx context.Context, c *client.Client, options submitOptions) (err error) {
@@ -110,7 +112,13 @@ func (sh tools) submit(ctx context.Context, c *client.Client, options submitOpti
 	if errors.Is(err, submission.ErrForgotten) || errors.Is(err, submission.ErrReplaced) {
 		return err
 	}
-	tally.print(sh.Out)
+	if options.output.JSON() {
+		if printErr := sh.PrintJSON(tally.document(err)); err == nil {
+			err = printErr
+		}
+	} else {
+		tally.print(sh.Out)
+	}
 	if err != nil {
 		return &shell.Interruption{
 			Means: "run it again to continue where it stopped", Err: fmt.Errorf("not completed: %w", err),
@@ -237,6 +245,30 @@ func (t *tally) close() error {
 		return fmt.Errorf("report: %w", t.reportErr)
 	}
 	return nil
+}
+
+// submitted is the result of submit as JSON.
+type submitted struct {
+	Accepted int `json:"accepted"`
+	Refused  int `json:"refused"`
+	// Repeated is how many of them were answered in an earlier run.
+	Repeated int     `json:"repeated"`
+	Seconds  float64 `json:"seconds"`
+	// Refusals are those with the lowest line numbers.
+	Refusals []refusal `json:"refusals"`
+	// Error says why the run was not completed.
+	Error string `json:"error,omitempty"`
+}
+
+func (t *tally) document(failure error) submitted {
+	d := submitted{
+		Accepted: t.accepted, Refused: t.refused, Repeated: t.repeated, Seconds: time.Since(t.began).Seconds(),
+		Refusals: append([]refusal{}, t.first...),
+	}
+	if failure != nil {
+		d.Error = failure.Error()
+	}
+	return d
 }
 
 func (t *tally) print(out io.Writer) {

@@ -21,7 +21,7 @@ type tailOptions struct {
 	order, from           string
 	types                 []string
 	status, customer, sku string
-	asJSON                bool
+	output                *shell.Output
 	filters               map[string]*string
 	seen                  *recent
 	up                    bool // the stream is caught up
@@ -41,7 +41,7 @@ with its history. A filter shows the events after which the order is in that lis
 		Example: `  orderflow tail                                  # everything from now on
   orderflow tail --type order.cancelled           # one type of events
   orderflow tail --order ID --from 3              # what comes after event 3
-  orderflow tail --json | jq .data                # one CloudEvent a line`,
+  orderflow tail -o json | jq .data               # one CloudEvent a line`,
 		Args: shell.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
@@ -59,7 +59,8 @@ with its history. A filter shows the events after which the order is in that lis
 	flags.StringVar(&o.customer, "customer", "", "only events of the orders of this customer")
 	flags.StringVar(&o.sku, "sku", "", "only events after which the order has this article")
 	flags.StringVar(&o.from, "from", "", "now, earliest, or the id of an event to continue after; of an order that is a sequence number")
-	flags.BoolVar(&o.asJSON, "json", false, "print each event as a CloudEvent, one a line")
+	o.output = shell.OutputFlag(cmd, "each event as a CloudEvent, one a line")
+	shell.OldJSONFlag(cmd, o.output)
 	return shell.OnlyReads.Declare(cmd)
 }
 
@@ -191,7 +192,7 @@ func (sh tools) tailEvent(o *tailOptions, data []byte) error {
 		return nil // it came before the connection was lost
 	}
 	var err error
-	if o.asJSON {
+	if o.output.JSON() {
 		_, err = fmt.Fprintf(sh.Out, "%s\n", data)
 	} else {
 		_, err = fmt.Fprintf(sh.Out, "%s  %s  %4s  %-19s %s\n",

@@ -22,6 +22,7 @@ import (
 func (sh tools) verifyTopicCommand() *cobra.Command {
 	var from string
 	var patience time.Duration
+	var output *shell.Output
 	cmd := &cobra.Command{
 		Use:   "topic",
 		Short: "Compare the topic, or the file that events go to, with the event store",
@@ -48,12 +49,13 @@ Exit status: 0 when nothing is wrong, 3 when there are violations.`,
 				return err
 			}
 			return sh.Attached(cmd, shell.ReadsTopic, func(ctx context.Context, c *client.Client) error {
-				return sh.verifyTopic(ctx, c, from, patience)
+				return sh.verifyTopic(ctx, c, from, patience, output)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "begin", "offset in each partition to begin with, or begin")
 	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long what is missing may take to come")
+	output = shell.OutputFlag(cmd, "the report of POST /v1/verify/topic")
 	return shell.ReadsTopic.Declare(cmd)
 }
 
@@ -90,7 +92,9 @@ type topicReport struct {
 
 func (r *topicReport) violations() uint64 { return r.Missing + r.OutOfOrder + r.Unknown + r.Scattered }
 
-func (sh tools) verifyTopic(ctx context.Context, c *client.Client, from string, patience time.Duration) error {
+func (sh tools) verifyTopic(
+	ctx context.Context, c *client.Client, from string, patience time.Duration, output *shell.Output,
+) error {
 	progress := func(read, total uint64) {}
 	if shell.IsTerminal(sh.Err) {
 		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("reading the topic"),
@@ -113,13 +117,23 @@ func (sh tools) verifyTopic(ctx context.Context, c *client.Client, from string, 
 	case err != nil:
 		return err
 	}
-	return report.print(sh.Out)
+	if output.JSON() {
+		if err := sh.PrintJSON(report); err != nil {
+			return err
+		}
+	} else {
+		report.Known.print(sh.Out)
+	}
+	if n := report.Known.violations(); n > 0 {
+		return &shell.BadAnswer{Text: fmt.Sprintf("%d violations", n)}
+	}
+	return nil
 }
 
 // readVerification reads the answer line by line. The last line is the result.
 func readVerification(
 	ctx context.Context, c *client.Client, from string, patience time.Duration, progress func(read, total uint64),
-) (*topicReport, error) {
+) (*client.Document[topicReport], error) {
 	query := url.Values{"from": {from}, "patience": {patience.String()}}
 	answer, err := c.Stream(ctx, client.Request{Method: http.MethodPost, Path: "/v1/verify/topic?" + query.Encode()})
 	if err != nil {
@@ -129,7 +143,7 @@ func readVerification(
 	for lines := json.NewDecoder(answer); ; {
 		var line struct {
 			Progress *struct{ Read, Total uint64 }
-			Report   *topicReport
+			Report   *client.Document[topicReport]
 			Problem  *client.Problem
 		}
 		switch err := lines.Decode(&line); {
@@ -147,7 +161,7 @@ func readVerification(
 	}
 }
 
-func (r *topicReport) print(out io.Writer) error {
+func (r *topicReport) print(out io.Writer) {
 	fmt.Fprintf(out, "%d orders, %d messages, %d doubled\n", r.Orders, r.Messages, r.Doubled)
 	if r.Expired > 0 {
 		fmt.Fprintf(out, "the topic no longer holds %d messages before those\n", r.Expired)
@@ -159,7 +173,7 @@ func (r *topicReport) print(out io.Writer) error {
 		r.Missing, r.OutOfOrder, r.Unknown, r.Scattered)
 	if r.violations() == 0 {
 		fmt.Fprintln(out, "the topic holds every event, in order within each order")
-		return nil
+		return
 	}
 	for _, f := range r.Shown {
 		event := ""
@@ -171,5 +185,4 @@ func (r *topicReport) print(out io.Writer) error {
 	if more := r.violations() - uint64(len(r.Shown)); more > 0 {
 		fmt.Fprintf(out, "and %d more violations, of which some share a line\n", more)
 	}
-	return &shell.BadAnswer{Text: fmt.Sprintf("%d violations", r.violations())}
 }

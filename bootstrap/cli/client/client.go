@@ -80,6 +80,8 @@ type Problem struct {
 		Field   string `json:"field"`
 		Message string `json:"message"`
 	} `json:"errors"`
+	// Document is the whole body.
+	Document json.RawMessage `json:"-"`
 }
 
 // Error implements error.
@@ -99,6 +101,9 @@ func (p *Problem) Error() string {
 	}
 	return fmt.Sprintf("%d: %s", p.Status, text)
 }
+
+// Passing reports whether the reason of a refusal may go away by itself.
+func (p *Problem) Passing() bool { return p.Status >= 500 || p.Status == http.StatusTooManyRequests }
 
 // Request is one call.
 type Request struct {
@@ -268,6 +273,8 @@ func (c *Client) refusalOf(resp *http.Response) error {
 			text = http.StatusText(resp.StatusCode)
 		}
 		refusal = &Problem{Status: resp.StatusCode, Detail: text}
+	} else {
+		refusal.Document = answer
 	}
 	return refusal
 }

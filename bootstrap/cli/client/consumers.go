@@ -102,8 +102,14 @@ type VerificationProgress struct {
 
 // Consumers returns the status of each consumer.
 func (c *Client) Consumers(ctx context.Context) ([]Status, error) {
+	documents, err := c.ConsumerDocuments(ctx)
+	return KnownOf(documents), err
+}
+
+// ConsumerDocuments returns the status of each consumer as the service has sent it.
+func (c *Client) ConsumerDocuments(ctx context.Context) ([]Document[Status], error) {
 	var answer struct {
-		Consumers []Status `json:"consumers"`
+		Consumers []Document[Status] `json:"consumers"`
 	}
 	err := c.Do(ctx, Request{Method: http.MethodGet, Path: "/v1/consumers"}, &answer)
 	return answer.Consumers, err
@@ -111,11 +117,23 @@ func (c *Client) Consumers(ctx context.Context) ([]Status, error) {
 
 // Consumer returns the status of one consumer. Its error names the existing ones.
 func (c *Client) Consumer(ctx context.Context, name string) (Status, error) {
-	statuses, err := c.Consumers(ctx)
+	document, err := c.ConsumerDocument(ctx, name)
+	return document.Known, err
+}
+
+// ConsumerDocument is Consumer with the status as the service has sent it.
+func (c *Client) ConsumerDocument(ctx context.Context, name string) (found Document[Status], err error) {
+	documents, err := c.ConsumerDocuments(ctx)
 	if err != nil {
-		return Status{}, err
+		return found, err
 	}
-	return Find(statuses, name)
+	for _, d := range documents {
+		if d.Known.Name == name {
+			found = d
+		}
+	}
+	_, err = Find(KnownOf(documents), name)
+	return found, err
 }
 
 // Find returns the status of one consumer. Its error names the existing ones.

@@ -66,7 +66,7 @@ func (f *Follower) Run(ctx context.Context, take func(Frame) error) error {
 			return nil
 		case errors.As(err, &taken):
 			return taken.err
-		case errors.As(err, &refusal) && refusal.Status < 500 && refusal.Status != http.StatusTooManyRequests:
+		case errors.As(err, &refusal) && !refusal.Passing():
 			return err
 		case took:
 			pause = first

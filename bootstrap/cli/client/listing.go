@@ -12,7 +12,7 @@ const PageLimit = 200
 
 // Next says where the page after a page of a listing begins. A page embeds it.
 type Next struct {
-	Cursor string `json:"next_cursor"`
+	Cursor string `json:"next_cursor,omitempty"`
 }
 
 func (n Next) next() string { return n.Cursor }

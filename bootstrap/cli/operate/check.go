@@ -32,7 +32,7 @@ const (
 )
 
 func (sh tools) consumersCommand() *cobra.Command {
-	var check consumerCheck
+	var o consumersOptions
 	cmd := &cobra.Command{
 		Use:   "consumers",
 		Short: "Show the consumers; pause, resume, reset or rebuild one",
@@ -56,27 +56,62 @@ Exit status: 0 when the service has answered. With --check it is 3 when somethin
                  has more parked orders than --max-parked, or is further behind than --max-lag. For alerts and scripts.
   --check=ready  the service is not ready (/readyz). For orchestrators and health checks, which restart a service. A
                  publisher whose target refuses events, and a parked order, do not count: a restart does not help them.
+                 It needs no token.
 
---only=NAME,... checks some consumers only, such as the publisher, or all except the publisher.`,
+--max-lag is an age, because an age means the same at any rate of events. --only=NAME,... looks at some consumers only, such
+as the publisher, or all except the publisher.
+
+--watch shows them again and again until Ctrl-C: as a table that changes on a terminal, and as one JSON document a line
+elsewhere, with the time in at. While the service does not answer, a line has the reason in error.`,
+		Example: `  orderflow consumers --check --max-lag=30s --max-parked=5 # for an alert
+  orderflow consumers -o json | jq '.consumers[].lag'
+  orderflow consumers --watch                              # until Ctrl-C`,
 		Args: shell.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := check.validate(cmd); err != nil {
+			if err := o.validate(cmd); err != nil {
 				return err
 			}
-			return sh.Attached(cmd, shell.OnlyReads,
-				func(ctx context.Context, c *client.Client) error { return sh.consumers(ctx, c, check) })
+			return sh.Attached(cmd, shell.OnlyReads, func(ctx context.Context, c *client.Client) error {
+				if o.watch {
+					return sh.watchConsumers(ctx, c, o)
+				}
+				return sh.consumers(ctx, c, o)
+			})
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&check.what, "check", "", "exit status 3 when something is wrong: all, or ready")
+	flags.StringVar(&o.check.what, "check", "", "exit status 3 when something is wrong: all, or ready")
 	flags.Lookup("check").NoOptDefVal = checkAll
-	flags.StringSliceVar(&check.only, "only", nil, "names of the consumers to look at (default all)")
-	flags.DurationVar(&check.maxLag, "max-lag", 0,
+	flags.StringSliceVar(&o.check.only, "only", nil, "names of the consumers to look at (default all)")
+	flags.DurationVar(&o.check.maxLag, "max-lag", 0,
 		"with --check, the highest age of an event that a consumer has not handled (default: any)")
-	flags.IntVar(&check.maxParked, "max-parked", 0, "with --check, the highest number of parked orders of a consumer")
+	flags.IntVar(&o.check.maxParked, "max-parked", 0, "with --check, the highest number of parked orders of a consumer")
+	flags.BoolVar(&o.watch, "watch", false, "show them again and again, until Ctrl-C")
+	flags.DurationVar(&o.interval, "interval", 2*time.Second, "with --watch, the time between two looks")
+	o.output = shell.OutputFlag(cmd, "the answer of GET /v1/consumers; with --check also wrong, a list of texts")
 	shell.OnlyReads.Declare(cmd)
 	cmd.AddCommand(sh.pauseCommand(), sh.resumeCommand(), sh.resetCommand(), sh.rebuildCommand())
 	return cmd
+}
+
+// consumersOptions are the flags of 'consumers'.
+type consumersOptions struct {
+	check    consumerCheck
+	output   *shell.Output
+	watch    bool
+	interval time.Duration
+}
+
+const shortestInterval = 100 * time.Millisecond
+
+func (o consumersOptions) validate(cmd *cobra.Command) error {
+	switch {
+	case cmd.Flags().Changed("interval") && !o.watch:
+		return shell.Bad("interval", "it is for --watch")
+	case o.interval < shortestInterval:
+		return shell.Bad("interval", "%s is below %s", o.interval, shortestInterval)
+	}
+	return o.check.validate(cmd)
 }
 
 func (c consumerCheck) validate(cmd *cobra.Command) error {
@@ -93,36 +128,70 @@ func (c consumerCheck) validate(cmd *cobra.Command) error {
 	return nil
 }
 
-func (sh tools) consumers(ctx context.Context, c *client.Client, check consumerCheck) error {
-	statuses, err := c.Consumers(ctx)
+// consumersView is what 'consumers' shows: the answer of GET /v1/consumers, and what a check has
+// found.
+type consumersView struct {
+	Consumers []client.Document[client.Status] `json:"consumers"`
+	// Wrong is nil without a check, and empty when nothing is wrong.
+	Wrong []string `json:"wrong,omitzero"`
+	// hidden says why there are no consumers, for clients that may only ask whether the service is
+	// ready.
+	hidden error
+}
+
+func (sh tools) consumers(ctx context.Context, c *client.Client, o consumersOptions) error {
+	view, err := look(ctx, c, o.check)
 	if err != nil {
 		return err
-	}
-	for _, name := range check.only {
-		if _, err := client.Find(statuses, name); err != nil {
-			return err
-		}
-	}
-	if len(check.only) > 0 {
-		statuses = slices.DeleteFunc(statuses, func(s client.Status) bool { return !slices.Contains(check.only, s.Name) })
 	}
 	if c.Passive {
 		fmt.Fprintln(sh.Err, "no service runs on", sh.Config.Data+": its consumers do nothing until one does")
 	}
-	if err := PrintConsumers(sh.Out, statuses, time.Now()); err != nil || check.what == "" {
-		return err
+	switch {
+	case o.output.JSON():
+		err = sh.PrintJSON(view)
+	case view.hidden != nil:
+		fmt.Fprintln(sh.Err, "the consumers are not shown:", view.hidden)
+	default:
+		err = PrintConsumers(sh.Out, client.KnownOf(view.Consumers), time.Now())
 	}
-	wrong, err := sh.wrong(ctx, c, statuses, check)
-	if err == nil && len(wrong) > 0 {
-		err = &shell.BadAnswer{Text: strings.Join(wrong, "; ")}
+	if err == nil && len(view.Wrong) > 0 {
+		err = &shell.BadAnswer{Text: strings.Join(view.Wrong, "; ")}
 	}
 	return err
 }
 
+// look asks for the consumers, and checks them.
+func look(ctx context.Context, c *client.Client, check consumerCheck) (view consumersView, err error) {
+	view.Consumers, err = c.ConsumerDocuments(ctx)
+	if refusal := (*client.Problem)(nil); check.what == checkReady && errors.As(err, &refusal) && refusal.Status < 500 {
+		view.hidden, err = refusal, nil
+	}
+	if err != nil {
+		return view, err
+	}
+	statuses := client.KnownOf(view.Consumers)
+	for _, name := range check.only {
+		if _, err := client.Find(statuses, name); err != nil && view.hidden == nil {
+			return view, err
+		}
+	}
+	if len(check.only) > 0 {
+		view.Consumers = slices.DeleteFunc(view.Consumers, func(d client.Document[client.Status]) bool {
+			return !slices.Contains(check.only, d.Known.Name)
+		})
+	}
+	if check.what != "" {
+		view.Wrong, err = wrong(ctx, c, client.KnownOf(view.Consumers), check)
+	}
+	return view, err
+}
+
 // wrong returns what is wrong with the service and its consumers.
-func (sh tools) wrong(
+func wrong(
 	ctx context.Context, c *client.Client, statuses []client.Status, check consumerCheck,
 ) (texts []string, err error) {
+	texts = []string{}
 	if c.Passive {
 		return []string{"no service runs"}, nil
 	}

@@ -3,8 +3,6 @@ package operate
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +13,7 @@ import (
 
 func (sh tools) operationsCommand() *cobra.Command {
 	var limit int
+	var output *shell.Output
 	cmd := &cobra.Command{
 		Use:   "operations",
 		Short: "List who has done what to the service",
@@ -26,32 +25,36 @@ that was created or revoked. An entry is written before the action. One with a f
 				return shell.Bad("limit", "%d is below 1", limit)
 			}
 			return sh.Attached(cmd, shell.OnlyReads, func(ctx context.Context, c *client.Client) error {
-				return sh.operations(ctx, c, limit)
+				return sh.operations(ctx, c, limit, output)
 			})
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 20, "entries")
+	output = shell.OutputFlag(cmd, "{\"operations\": […]}, as GET /v1/operations lists them")
 	return shell.OnlyReads.Declare(cmd)
 }
 
-func (sh tools) operations(ctx context.Context, c *client.Client, limit int) error {
-	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "AT\tWHO\tACTION\tTARGET\tWHY\tDETAIL")
+// operation is an entry of GET /v1/operations.
+type operation struct {
+	At          time.Time `json:"at"`
+	Subject     string    `json:"subject"`
+	Action      string    `json:"action"`
+	Target      string    `json:"target"`
+	AggregateID string    `json:"aggregate_id"`
+	Reason      string    `json:"reason"`
+	Detail      string    `json:"detail"`
+	Failure     string    `json:"failure"`
+}
+
+func (sh tools) operations(ctx context.Context, c *client.Client, limit int, output *shell.Output) error {
+	list := listing{none: "nobody has done anything yet", header: "AT\tWHO\tACTION\tTARGET\tWHY\tDETAIL"}
 	type page struct {
 		client.Next
-		Operations []struct {
-			At          time.Time `json:"at"`
-			Subject     string    `json:"subject"`
-			Action      string    `json:"action"`
-			Target      string    `json:"target"`
-			AggregateID string    `json:"aggregate_id"`
-			Reason      string    `json:"reason"`
-			Detail      string    `json:"detail"`
-			Failure     string    `json:"failure"`
-		} `json:"operations"`
+		Operations []client.Document[operation] `json:"operations"`
 	}
 	_, err := client.Pages(ctx, c, "/v1/operations", limit, func(p page) int {
-		for _, o := range p.Operations {
+		for _, document := range p.Operations {
+			o := document.Known
 			target := cmp.Or(o.Target, "-")
 			if o.AggregateID != "" {
 				target += " " + o.AggregateID
@@ -60,7 +63,7 @@ func (sh tools) operations(ctx context.Context, c *client.Client, limit int) err
 			if o.Failure != "" {
 				detail = "not done: " + o.Failure
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", o.At.Format(time.RFC3339), cmp.Or(o.Subject, "-"), o.Action, target,
+			add(&list, "", document, "%s\t%s\t%s\t%s\t%s\t%s", o.At.Format(time.RFC3339), cmp.Or(o.Subject, "-"), o.Action, target,
 				client.OneLine(o.Reason), client.OneLine(detail))
 		}
 		return len(p.Operations)
@@ -68,5 +71,5 @@ func (sh tools) operations(ctx context.Context, c *client.Client, limit int) err
 	if err != nil {
 		return err
 	}
-	return table.Flush()
+	return sh.print(&list, "operations", output)
 }

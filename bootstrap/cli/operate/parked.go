@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -48,7 +49,7 @@ func parkedPath(consumer, order string) string {
 }
 
 func (sh tools) parkedCommand() *cobra.Command {
-	list := func(ctx context.Context, c *client.Client, args []string) error { return sh.listParked(ctx, c, args) }
+	const documents = "{\"parked\": […]}, as the API lists them, each with its consumer"
 	cmd := &cobra.Command{
 		Use:   "parked",
 		Short: "Show, retry or skip orders that consumers have parked",
@@ -61,8 +62,8 @@ wait, and all other orders are handled. The kind of the failure says who has to 
   refused      the target of the publisher refuses the event
   bug          the program has a bug: run a version without it, then retry`,
 		Args: shell.NoArgs,
-		RunE: sh.WithService(list),
 	}
+	sh.reads(cmd, documents, sh.listParked)
 	var reason string
 	skip := &cobra.Command{
 		Use:   "skip CONSUMER ORDER --reason=TEXT",
@@ -81,22 +82,17 @@ when a later event fails as well.`,
 		},
 	}
 	skip.Flags().StringVar(&reason, "reason", "", "why the event may be missing")
-	shell.OnlyReads.Declare(cmd)
 	cmd.AddCommand(
-		shell.OnlyReads.Declare(&cobra.Command{
+		sh.reads(&cobra.Command{
 			Use:   "ls [CONSUMER]",
 			Short: "List the parked orders",
 			Args:  needs("[CONSUMER]"),
-			RunE:  sh.WithService(list),
-		}),
-		shell.OnlyReads.Declare(&cobra.Command{
+		}, documents, sh.listParked),
+		sh.reads(&cobra.Command{
 			Use:   "show CONSUMER ORDER",
 			Short: "Show why an order is parked, and which events wait",
 			Args:  needs("CONSUMER", "ORDER"),
-			RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
-				return sh.showParked(ctx, c, args[0], args[1])
-			}),
-		}),
+		}, "the answer of GET /v1/consumers/{name}/parked/{aggregate_id}", sh.showParked),
 		sh.parkedGroupsCommand(),
 		sh.retryParkedCommand(),
 		shell.Works.Declare(skip),
@@ -106,51 +102,55 @@ when a later event fails as well.`,
 	return cmd
 }
 
+// reads completes a command that only reads, and prints what it has read in one of two ways.
+func (sh tools) reads(
+	cmd *cobra.Command, documents string,
+	run func(ctx context.Context, c *client.Client, args []string, output *shell.Output) error,
+) *cobra.Command {
+	output := shell.OutputFlag(cmd, documents)
+	cmd.RunE = sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
+		return run(ctx, c, args, output)
+	})
+	return shell.OnlyReads.Declare(cmd)
+}
+
 // listParked lists the parked aggregates of the consumer in args, or of all.
-func (sh tools) listParked(ctx context.Context, c *client.Client, args []string) error {
+func (sh tools) listParked(ctx context.Context, c *client.Client, args []string, output *shell.Output) error {
 	consumers, err := consumersOr(ctx, c, args)
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
-	listed := 0
+	list := listing{none: "no order is parked", header: "CONSUMER\tORDER\tEVENT\tTYPE\tKIND\tATTEMPTS\tPARKED AT\tERROR"}
 	for _, consumer := range consumers {
-		err := eachParked(ctx, c, consumer, func(p parkedOrder) {
-			if listed++; listed == 1 {
-				fmt.Fprintln(table, "CONSUMER\tORDER\tEVENT\tTYPE\tKIND\tATTEMPTS\tPARKED AT\tERROR")
+		type page struct {
+			client.Next
+			Parked []client.Document[parkedOrder] `json:"parked"`
+		}
+		_, err := client.Pages(ctx, c, client.ConsumerPath(consumer)+"/parked", math.MaxInt, func(found page) int {
+			for _, document := range found.Parked {
+				p := document.Known
+				add(&list, consumer, document, "%s\t%d\t%s\t%s\t%d\t%s\t%s", p.ID(), p.SequenceNumber, p.EventType, p.Kind, p.Attempts,
+					p.ParkedAt.Format(time.RFC3339), client.OneLine(p.Error))
 			}
-			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\n", consumer, p.ID(), p.SequenceNumber, p.EventType, p.Kind, p.Attempts,
-				p.ParkedAt.Format(time.RFC3339), client.OneLine(p.Error))
+			return len(found.Parked)
 		})
 		if err != nil {
-			return err
+			return c.Known(ctx, consumer, err)
 		}
 	}
-	if listed == 0 {
-		fmt.Fprintln(sh.Out, "no order is parked")
-	}
-	return table.Flush()
+	return sh.print(&list, "parked", output)
 }
 
-func eachParked(ctx context.Context, c *client.Client, consumer string, visit func(parkedOrder)) error {
-	type page struct {
-		client.Next
-		Parked []parkedOrder `json:"parked"`
-	}
-	_, err := client.Pages(ctx, c, client.ConsumerPath(consumer)+"/parked", math.MaxInt, func(p page) int {
-		for _, order := range p.Parked {
-			visit(order)
-		}
-		return len(p.Parked)
-	})
-	return c.Known(ctx, consumer, err)
-}
-
-func (sh tools) showParked(ctx context.Context, c *client.Client, consumer, order string) error {
-	var d parkedDetails
-	if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: parkedPath(consumer, order)}, &d); err != nil {
+func (sh tools) showParked(ctx context.Context, c *client.Client, args []string, output *shell.Output) error {
+	consumer, order := args[0], args[1]
+	var document client.Document[parkedDetails]
+	if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: parkedPath(consumer, order)}, &document); err != nil {
 		return c.Known(ctx, consumer, err)
 	}
+	if output.JSON() {
+		return sh.PrintJSON(document)
+	}
+	d := document.Known
 	p := d.Parked
 	fmt.Fprintf(sh.Out, "%s is parked by %s\n\n", p.Named, consumer)
 	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
@@ -178,27 +178,46 @@ func (sh tools) showParked(ctx context.Context, c *client.Client, consumer, orde
 	return table.Flush()
 }
 
-func (sh tools) retryParked(ctx context.Context, c *client.Client, consumer, order string) error {
+func (sh tools) retryParked(ctx context.Context, c *client.Client, consumer, order string, output *shell.Output) error {
 	err := c.Do(ctx, client.Request{
 		Reason: *sh.reason, Method: http.MethodPost, Path: parkedPath(consumer, order) + "/retry", Slow: true,
 	}, nil)
-	if still := stillParked(err); still != nil {
+	still := stillParked(err)
+	switch {
+	case err != nil && still == nil:
+		return c.Known(ctx, consumer, err)
+	case output.JSON():
+		result := retried{Released: 1, StillParked: []client.Document[parkedOrder]{}}
+		if still != nil {
+			result = retried{StillParked: []client.Document[parkedOrder]{still.Parked}}
+		}
+		if err := sh.PrintJSON(result); err != nil {
+			return err
+		}
+	case still == nil:
+		fmt.Fprintf(sh.Out, "order %s is no longer parked\n", order)
+	}
+	if still != nil {
 		return &shell.BadAnswer{Text: still.Detail}
 	}
-	if err != nil {
-		return c.Known(ctx, consumer, err)
-	}
-	_, err = fmt.Fprintf(sh.Out, "order %s is no longer parked\n", order)
-	return err
+	return nil
+}
+
+// stillParkedProblem says that an order has failed again.
+type stillParkedProblem struct {
+	Detail string                       `json:"detail"`
+	Parked client.Document[parkedOrder] `json:"parked"`
 }
 
 // stillParked returns err when it says that an order has failed again.
-func stillParked(err error) *client.Problem {
+func stillParked(err error) *stillParkedProblem {
 	var refusal *client.Problem
-	if errors.As(err, &refusal) && refusal.Code == "still_parked" {
-		return refusal
+	if !errors.As(err, &refusal) || refusal.Code != "still_parked" {
+		return nil
 	}
-	return nil
+	still := &stillParkedProblem{Detail: refusal.Detail}
+	_ = json.Unmarshal(refusal.Document, still) // what it does not say is not shown
+	return still
 }
 
 // skipParked names the event that failed, so that a request that is repeated does not skip another

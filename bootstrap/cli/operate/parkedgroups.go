@@ -3,9 +3,9 @@ package operate
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,45 +25,36 @@ type parkedGroup struct {
 }
 
 func (sh tools) parkedGroupsCommand() *cobra.Command {
-	return shell.OnlyReads.Declare(&cobra.Command{
+	return sh.reads(&cobra.Command{
 		Use:   "groups [CONSUMER]",
 		Short: "List what is parked by its cause",
 		Long: `List what is parked by its cause: the kind of the failure, the type of the event, and the error without ids, numbers and
 quoted texts. The group with the order that has been parked for longest comes first. 'parked retry --group' retries one.`,
 		Args: needs("[CONSUMER]"),
-		RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
-			return sh.listParkedGroups(ctx, c, args)
-		}),
-	})
+	}, "{\"groups\": […]}, as the API lists them, each with its consumer", sh.listParkedGroups)
 }
 
-func (sh tools) listParkedGroups(ctx context.Context, c *client.Client, args []string) error {
+func (sh tools) listParkedGroups(ctx context.Context, c *client.Client, args []string, output *shell.Output) error {
 	consumers, err := consumersOr(ctx, c, args)
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
-	listed := 0
+	list := listing{none: "no order is parked", header: "CONSUMER\tGROUP\tORDERS\tTYPE\tKIND\tOLDEST\tERROR"}
 	for _, consumer := range consumers {
 		var answer struct {
-			Groups []parkedGroup `json:"groups"`
+			Groups []client.Document[parkedGroup] `json:"groups"`
 		}
 		ask := client.Request{Method: http.MethodGet, Path: client.ConsumerPath(consumer) + "/parked-groups"}
 		if err := c.Do(ctx, ask, &answer); err != nil {
 			return c.Known(ctx, consumer, err)
 		}
-		for _, g := range answer.Groups {
-			if listed++; listed == 1 {
-				fmt.Fprintln(table, "CONSUMER\tGROUP\tORDERS\tTYPE\tKIND\tOLDEST\tERROR")
-			}
-			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", consumer, g.Fingerprint, g.Aggregates, g.EventType, g.Kind,
+		for _, document := range answer.Groups {
+			g := document.Known
+			add(&list, consumer, document, "%s\t%d\t%s\t%s\t%s\t%s", g.Fingerprint, g.Aggregates, g.EventType, g.Kind,
 				g.Oldest.Format(time.RFC3339), client.OneLine(g.Error))
 		}
 	}
-	if listed == 0 {
-		fmt.Fprintln(sh.Out, "no order is parked")
-	}
-	return table.Flush()
+	return sh.print(&list, "groups", output)
 }
 
 // consumersOr returns the consumer in args, or the names of all.
@@ -115,6 +106,7 @@ func (o retryOptions) check(args []string) error {
 
 func (sh tools) retryParkedCommand() *cobra.Command {
 	var options retryOptions
+	var output *shell.Output
 	cmd := &cobra.Command{
 		Use:   "retry CONSUMER [ORDER]",
 		Short: "Handle a parked order, or all of them, from the event that failed",
@@ -127,32 +119,42 @@ Exit status 3 when some still fail.`,
 			}
 			return sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 				if len(args) == 1 {
-					return sh.retryAllParked(ctx, c, args[0], options)
+					return sh.retryAllParked(ctx, c, args[0], options, output)
 				}
-				return sh.retryParked(ctx, c, args[0], args[1])
+				return sh.retryParked(ctx, c, args[0], args[1], output)
 			})(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&options.group, "group", "", "retry the orders of this group only, see 'parked groups'")
 	cmd.Flags().IntVar(&options.limit, "limit", 0, "how many orders to retry; 0 for all")
+	output = shell.OutputFlag(cmd, "the answer of POST /v1/consumers/{name}/retry-parked")
 	return shell.Works.Declare(cmd)
 }
 
-func (sh tools) retryAllParked(ctx context.Context, c *client.Client, consumer string, options retryOptions) error {
-	var answer struct {
-		Released    int           `json:"released"`
-		StillParked []parkedOrder `json:"still_parked"`
-		NotTried    int           `json:"not_tried"`
-		Error       string        `json:"error"`
-	}
+// retried is the answer of POST /v1/consumers/{name}/retry-parked.
+type retried struct {
+	Released    int                            `json:"released"`
+	StillParked []client.Document[parkedOrder] `json:"still_parked"`
+	NotTried    int                            `json:"not_tried"`
+	Error       string                         `json:"error,omitempty"`
+}
+
+func (sh tools) retryAllParked(
+	ctx context.Context, c *client.Client, consumer string, options retryOptions, output *shell.Output,
+) error {
+	var document client.Document[retried]
 	if err := c.Do(ctx, client.Request{
 		Reason: *sh.reason, Method: http.MethodPost, Path: client.ConsumerPath(consumer) + "/retry-parked" + options.query(), Slow: true,
-	}, &answer); err != nil {
+	}, &document); err != nil {
 		return c.Known(ctx, consumer, err)
 	}
-	fmt.Fprintf(sh.Out, "%d orders are no longer parked, %d still fail\n", answer.Released, len(answer.StillParked))
-	for _, p := range answer.StillParked {
-		fmt.Fprintf(sh.Out, "%s: event %d, %s (%s): %s\n", p.Named, p.SequenceNumber, p.EventType, p.Kind, p.Error)
+	answer := document.Known
+	if output.JSON() {
+		if err := sh.PrintJSON(document); err != nil {
+			return err
+		}
+	} else {
+		printRetried(sh.Out, answer)
 	}
 	if answer.NotTried > 0 {
 		return fmt.Errorf("%d orders were not tried: %s", answer.NotTried, answer.Error)
@@ -161,4 +163,12 @@ func (sh tools) retryAllParked(ctx context.Context, c *client.Client, consumer s
 		return &shell.BadAnswer{Text: fmt.Sprintf("%d orders still fail", n)}
 	}
 	return nil
+}
+
+func printRetried(out io.Writer, answer retried) {
+	fmt.Fprintf(out, "%d orders are no longer parked, %d still fail\n", answer.Released, len(answer.StillParked))
+	for _, document := range answer.StillParked {
+		p := document.Known
+		fmt.Fprintf(out, "%s: event %d, %s (%s): %s\n", p.Named, p.SequenceNumber, p.EventType, p.Kind, p.Error)
+	}
 }

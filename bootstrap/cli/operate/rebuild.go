@@ -17,6 +17,7 @@ import (
 type rebuildOptions struct {
 	verify, rollback, abort, noWait bool
 	rate                            float64
+	output                          *shell.Output
 }
 
 func (o rebuildOptions) check() error {
@@ -66,6 +67,7 @@ Exit status: 1 when the rebuild was refused or aborted.`,
 	flags.BoolVar(&options.rollback, "rollback", false, "make the previous generation live again")
 	flags.BoolVar(&options.abort, "abort", false, "end the rebuild that is in progress or refused")
 	flags.BoolVar(&options.noWait, "no-wait", false, "return when the rebuild has started")
+	options.output = shell.OutputFlag(cmd, "the consumer afterwards, as GET /v1/consumers has it")
 	return shell.Works.Declare(cmd)
 }
 
@@ -81,8 +83,8 @@ func (sh tools) rebuild(ctx context.Context, c *client.Client, name string, opti
 		if err := c.Do(ctx, ask, nil); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(sh.Out, "the rebuild of %s is ended, generation %d stays live\n", name, before.Live.Number)
-		return err
+		return sh.afterRebuild(ctx, c, name, options.output,
+			fmt.Sprintf("the rebuild of %s is ended, generation %d stays live", name, before.Live.Number))
 	case options.rollback:
 		ask.Path = client.ConsumerPath(name) + "/rollback"
 	default:
@@ -92,8 +94,8 @@ func (sh tools) rebuild(ctx context.Context, c *client.Client, name string, opti
 		return err
 	}
 	if options.noWait {
-		_, err := fmt.Fprintln(sh.Out, "the rebuild is in progress, 'orderflow consumers' shows how far it is")
-		return err
+		return sh.afterRebuild(ctx, c, name, options.output,
+			"the rebuild is in progress, 'orderflow consumers' shows how far it is")
 	}
 	status, err := sh.watchRebuild(ctx, c, name, before.Rebuild)
 	if ctx.Err() != nil {
@@ -105,44 +107,66 @@ func (sh tools) rebuild(ctx context.Context, c *client.Client, name string, opti
 	if err != nil {
 		return err
 	}
-	return sh.rebuilt(name, status)
+	if options.output.JSON() {
+		if err := sh.PrintJSON(status); err != nil {
+			return err
+		}
+	}
+	return sh.rebuilt(name, status.Known, options.output)
+}
+
+// afterRebuild prints a text, or the consumer as it is now.
+func (sh tools) afterRebuild(ctx context.Context, c *client.Client, name string, output *shell.Output, text string) error {
+	if !output.JSON() {
+		_, err := fmt.Fprintln(sh.Out, text)
+		return err
+	}
+	document, err := c.ConsumerDocument(ctx, name)
+	if err != nil {
+		return err
+	}
+	return sh.PrintJSON(document)
 }
 
 // watchRebuild waits for the end of the rebuild after the one in before. before is nil when there
 // was none.
 func (sh tools) watchRebuild(
 	ctx context.Context, c *client.Client, name string, before *client.RebuildStatus,
-) (client.Status, error) {
+) (client.Document[client.Status], error) {
 	progress := &rebuildProgress{sh: sh}
 	defer progress.end()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
-		status, err := c.Consumer(ctx, name)
+		document, err := c.ConsumerDocument(ctx, name)
 		if err != nil {
-			return status, err
+			return document, err
 		}
+		status := document.Known
 		if now := status.Rebuild; now.After(before) {
 			if now.Phase == "switched" || now.Phase == "refused" || now.Phase == "aborted" {
-				return status, nil
+				return document, nil
 			}
 			progress.show(now)
 		}
 		switch status.State {
 		case "paused", "failed", "standby":
-			return status, fmt.Errorf("%s is %s: the rebuild continues when that is over", name, status.State)
+			return document, fmt.Errorf("%s is %s: the rebuild continues when that is over", name, status.State)
 		}
 		select {
 		case <-ctx.Done():
-			return status, ctx.Err()
+			return document, ctx.Err()
 		case <-time.After(pause):
 		}
 	}
 }
 
-// rebuilt reports how a rebuild ended.
-func (sh tools) rebuilt(name string, status client.Status) error {
+// rebuilt reports how a rebuild ended. It prints nothing beside JSON.
+func (sh tools) rebuilt(name string, status client.Status, output *shell.Output) error {
 	r := status.Rebuild
 	switch r.Phase {
 	case "switched":
+		if output.JSON() {
+			return nil
+		}
 		text := fmt.Sprintf("generation %d of %s is live", r.Generation.Number, name)
 		switch {
 		case r.Report == nil:
@@ -158,7 +182,9 @@ func (sh tools) rebuilt(name string, status client.Status) error {
 		if r.Report == nil {
 			r.Report = &client.Verification{}
 		}
-		PrintDifferences(sh.Out, r.Report)
+		if !output.JSON() {
+			PrintDifferences(sh.Out, r.Report)
+		}
 		return fmt.Errorf("generation %d of %s is refused, as there are %d differences; generation %d stays live",
 			r.Generation.Number, name, r.Report.Differences, status.Live.Number)
 	default:

@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,12 +25,11 @@ type skippedEvent struct {
 }
 
 func (sh tools) skipsCommand() *cobra.Command {
-	return shell.OnlyReads.Declare(&cobra.Command{
+	return sh.reads(&cobra.Command{
 		Use:   "skips [CONSUMER]",
 		Short: "List the skipped events",
 		Args:  needs("[CONSUMER]"),
-		RunE:  sh.WithService(sh.listSkips),
-	})
+	}, "{\"skips\": […]}, as the API lists them, each with its consumer", sh.listSkips)
 }
 
 func (sh tools) unskipCommand() *cobra.Command {
@@ -64,47 +62,28 @@ order, and on a store that cannot replace the rows of one order.`,
 }
 
 // listSkips lists the skips of the consumer in args, or of all.
-func (sh tools) listSkips(ctx context.Context, c *client.Client, args []string) error {
-	consumers := args
-	if len(consumers) == 0 {
-		statuses, err := c.Consumers(ctx)
-		if err != nil {
-			return err
-		}
-		for _, s := range statuses {
-			consumers = append(consumers, s.Name)
-		}
+func (sh tools) listSkips(ctx context.Context, c *client.Client, args []string, output *shell.Output) error {
+	consumers, err := consumersOr(ctx, c, args)
+	if err != nil {
+		return err
 	}
-	table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
-	listed := 0
+	list := listing{none: "no event is skipped", header: "CONSUMER\tORDER\tEVENT\tTYPE\tSKIPPED AT\tREASON\tERROR"}
 	for _, consumer := range consumers {
-		err := eachSkip(ctx, c, consumer, func(s skippedEvent) {
-			if listed++; listed == 1 {
-				fmt.Fprintln(table, "CONSUMER\tORDER\tEVENT\tTYPE\tSKIPPED AT\tREASON\tERROR")
+		type page struct {
+			client.Next
+			Skips []client.Document[skippedEvent] `json:"skips"`
+		}
+		_, err := client.Pages(ctx, c, client.ConsumerPath(consumer)+"/skips", math.MaxInt, func(found page) int {
+			for _, document := range found.Skips {
+				s := document.Known
+				add(&list, consumer, document, "%s\t%d\t%s\t%s\t%s\t%s", s.AggregateID, s.SequenceNumber, s.EventType,
+					s.SkippedAt.Format(time.RFC3339), client.OneLine(s.Reason), client.OneLine(s.Error))
 			}
-			fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", consumer, s.AggregateID, s.SequenceNumber, s.EventType,
-				s.SkippedAt.Format(time.RFC3339), client.OneLine(s.Reason), client.OneLine(s.Error))
+			return len(found.Skips)
 		})
 		if err != nil {
-			return err
+			return c.Known(ctx, consumer, err)
 		}
 	}
-	if listed == 0 {
-		fmt.Fprintln(sh.Out, "no event is skipped")
-	}
-	return table.Flush()
-}
-
-func eachSkip(ctx context.Context, c *client.Client, consumer string, visit func(skippedEvent)) error {
-	type page struct {
-		client.Next
-		Skips []skippedEvent `json:"skips"`
-	}
-	_, err := client.Pages(ctx, c, client.ConsumerPath(consumer)+"/skips", math.MaxInt, func(p page) int {
-		for _, skip := range p.Skips {
-			visit(skip)
-		}
-		return len(p.Skips)
-	})
-	return c.Known(ctx, consumer, err)
+	return sh.print(&list, "skips", output)
 }

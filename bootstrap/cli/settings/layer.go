@@ -183,6 +183,9 @@ func Reason(err error) error {
 
 // Takes describes the values that a flag accepts.
 func Takes(flag *pflag.Flag) string {
+	if one, ok := flag.Value.(interface{ Choices() []string }); ok {
+		return "one of " + strings.Join(one.Choices(), ", ")
+	}
 	switch flag.Value.Type() {
 	case "duration":
 		return "a duration such as 90s, 15m or 24h"

@@ -12,14 +12,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"orderflow/bootstrap"
 	"orderflow/bootstrap/cli/client"
 	"orderflow/bootstrap/cli/settings"
 )
-
-func termIsTerminal(fd int) bool { return term.IsTerminal(fd) }
 
 // Need says what a command needs of a service that it starts because none runs.
 type Need string

@@ -172,9 +172,3 @@ func parseLevel(text string) (level slog.Level, err error) {
 	}
 	return level, nil
 }
-
-// IsTerminal reports whether w is a terminal, where a progress bar makes sense.
-func IsTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && termIsTerminal(int(file.Fd()))
-}
