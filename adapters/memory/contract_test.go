@@ -82,6 +82,10 @@ func TestContract(t *testing.T) {
 		t.Parallel()
 		porttest.OperationLog(t, onNewStore(operations))
 	})
+	t.Run("SubjectKeys", func(t *testing.T) {
+		t.Parallel()
+		porttest.SubjectKeys(t, onNewStore(subjectKeys))
+	})
 	t.Run("Publisher", func(t *testing.T) {
 		t.Parallel()
 		porttest.Publisher(t, publisher)
@@ -153,6 +157,10 @@ func tokens(s *memory.Store) porttest.TokenStoreHarness {
 
 func operations(s *memory.Store) porttest.OperationLogHarness {
 	return porttest.OperationLogHarness{Log: s, Close: s.Close, Reopen: reopen(s, operations)}
+}
+
+func subjectKeys(s *memory.Store) porttest.SubjectKeysHarness {
+	return porttest.SubjectKeysHarness{Keys: s, Eraser: s, Close: s.Close, Reopen: reopen(s, subjectKeys)}
 }
 
 func storeIdentity(s *memory.Store) porttest.StoreIdentityHarness {

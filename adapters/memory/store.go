@@ -29,6 +29,8 @@ var (
 	_ ports.Snapshots        = (*Store)(nil)
 	_ ports.TokenStore       = (*Store)(nil)
 	_ ports.OperationLog     = (*Store)(nil)
+	_ ports.SubjectKeyStore  = (*Store)(nil)
+	_ ports.SubjectEraser    = (*Store)(nil)
 )
 
 // Options configure a [Store].
@@ -71,6 +73,8 @@ type data struct {
 
 	tokens     map[string]ports.AccessToken // by name
 	operations map[operationAt]ports.OperationEntry
+
+	subjectKeys map[ports.Subject]subjectKey
 }
 
 // New returns an empty store.
@@ -88,6 +92,8 @@ func New(options Options) *Store {
 
 		tokens:     map[string]ports.AccessToken{},
 		operations: map[operationAt]ports.OperationEntry{},
+
+		subjectKeys: map[ports.Subject]subjectKey{},
 	})
 }
 

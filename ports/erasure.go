@@ -1,0 +1,65 @@
+package ports
+
+import (
+	"context"
+	"errors"
+)
+
+// Subject names a person whose data can be erased, such as a customer. It is a keyed hash of the
+// id of the person, as lowercase hexadecimal digits, and never the id itself.
+type Subject string
+
+// MetadataSubject is the key in the metadata of an event that holds the [Subject] of its personal
+// fields. An event without it has no sealed field.
+const MetadataSubject = "subject"
+
+var (
+	// ErrSubjectErased: the personal data of the subject was erased, or is being erased. Reading
+	// shows that it was erased. New personal data of the subject is refused.
+	ErrSubjectErased = errors.New("the personal data of the subject was erased")
+	// ErrSubjectKeyMissing: the subject has no key, and there is no record of an erasure. When
+	// something is sealed for the subject, it is lost data and never an erasure.
+	ErrSubjectKeyMissing = errors.New("the subject has no key")
+)
+
+// SubjectKeys gives the keys with which personal fields are sealed.
+type SubjectKeys interface {
+	// SubjectKey returns the key of a subject, which nobody modifies. With create, a subject
+	// without a key gets one, and every caller in every process gets the same key. It is durable
+	// before SubjectKey returns. The answer may be some seconds old, see the adapter.
+	//
+	// Errors: ErrSubjectErased; ErrSubjectKeyMissing without create; ErrCorrupt when the stored key
+	// cannot be read; ErrUnavailable.
+	SubjectKey(ctx context.Context, subject Subject, create bool) (key []byte, err error)
+}
+
+// SubjectKeyStore keeps the wrapped keys of subjects. The store cannot read them. It is apart from
+// the other data, so that no backup and no export of that data has a key.
+//
+// Errors of all methods: ErrUnavailable, and ErrCorrupt. A method may be repeated after any error.
+type SubjectKeyStore interface {
+	// LoadSubjectKey returns the wrapped key of a subject. It sees what was acknowledged before, in
+	// any process.
+	//
+	// Errors: ErrSubjectErased after BlockSubject or DestroySubject; ErrSubjectKeyMissing.
+	LoadSubjectKey(ctx context.Context, subject Subject) (wrapped []byte, err error)
+	// AddSubjectKey keeps a wrapped key for a subject that has none. It returns the key that is
+	// kept: when several are added at once, all callers get the same one. It is durable before
+	// AddSubjectKey returns. An empty key is refused.
+	//
+	// Errors: ErrSubjectErased after BlockSubject or DestroySubject.
+	AddSubjectKey(ctx context.Context, subject Subject, wrapped []byte) (kept []byte, err error)
+}
+
+// SubjectEraser takes the keys of subjects away, in two steps that a caller makes one after the
+// other. Both leave a record for ever, also for a subject that never had a key. Both may be
+// repeated, and cost little when they are already done. Both are durable before they return.
+//
+// Errors of both: ErrUnavailable, and ErrCorrupt. A method may be repeated after any error.
+type SubjectEraser interface {
+	// BlockSubject lets no caller get the key of the subject any more, and adds none. The key
+	// itself remains until DestroySubject.
+	BlockSubject(ctx context.Context, subject Subject) error
+	// DestroySubject blocks the subject, and deletes its key from everything that the store keeps.
+	DestroySubject(ctx context.Context, subject Subject) error
+}
