@@ -15,6 +15,18 @@ type HistoryPager interface {
 	LoadPage(ctx context.Context, aggregateID uuid.UUID, after uint64, limit int) ([]eventsourcing.Record, error)
 }
 
+// CommandFinder finds a command without reading the history. A store implements it that keeps an
+// index of commands beside the events, from the first event on.
+type CommandFinder interface {
+	// FindCommand returns the records of a command as [EventStore].Load would return them. It
+	// returns none when the history of the aggregate does not have the command. It sees every
+	// append that was acknowledged before the call. Its cost does not depend on the length of the
+	// history.
+	//
+	// Errors: ErrCorrupt when stored bytes cannot be read, ErrUnavailable.
+	FindCommand(ctx context.Context, aggregateID, commandID uuid.UUID) ([]eventsourcing.Record, error)
+}
+
 // Snapshot is what the first events of an aggregate amount to. It saves time and is never needed:
 // the events say the same.
 type Snapshot struct {

@@ -179,6 +179,17 @@ func TestStore_Contract(t *testing.T) {
 			return porttest.HistoryPagerHarness{Pager: o, Store: o, Close: o.Close}
 		})
 	})
+	t.Run("CommandFinder", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.CommandFinderHarness
+		harness = func(o opened) porttest.CommandFinderHarness {
+			return porttest.CommandFinderHarness{
+				Finder: o, Store: o, Close: o.Close,
+				Reopen: func(t testing.TB) porttest.CommandFinderHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.CommandFinder(t, func(t *testing.T) porttest.CommandFinderHarness { return harness(openNew(t)) })
+	})
 	t.Run("Snapshots", func(t *testing.T) {
 		t.Parallel()
 		var harness func(o opened) porttest.SnapshotsHarness

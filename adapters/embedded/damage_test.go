@@ -222,6 +222,9 @@ func TestDamage_OfAHeadOrACommandIsMadeGoodFromTheHistory(t *testing.T) {
 	if got, err := store.Append(t.Context(), first); err != nil || !got.Duplicate || diff(first.Records, got.Records) != "" {
 		t.Errorf("a repeated command: %+v, error %v", got, err)
 	}
+	if got, err := store.FindCommand(t.Context(), first.AggregateID, first.CommandID); err != nil || diff(first.Records, got) != "" {
+		t.Errorf("found %+v, error %v", got, err)
+	}
 	if _, err := store.Append(t.Context(), command(first.AggregateID, 1, 1)); !errors.Is(err, ports.ErrVersionConflict) {
 		t.Errorf("error %v, want %v", err, ports.ErrVersionConflict)
 	}

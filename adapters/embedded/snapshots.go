@@ -18,6 +18,11 @@ func (s *Store) LoadPage(ctx context.Context, aggregateID uuid.UUID, after uint6
 	return s.history.LoadPage(ctx, aggregateID, after, limit)
 }
 
+// FindCommand implements [ports.CommandFinder].
+func (s *Store) FindCommand(ctx context.Context, aggregateID, commandID uuid.UUID) ([]eventsourcing.Record, error) {
+	return s.history.FindCommand(ctx, aggregateID, commandID)
+}
+
 // SaveSnapshot implements [ports.Snapshots]. It needs no fsync: without the snapshot, the events
 // say the same.
 func (s *Store) SaveSnapshot(ctx context.Context, snapshot ports.Snapshot) error {
@@ -84,8 +89,19 @@ func (s *Store) dropSnapshots(ctx context.Context, aggregateID uuid.UUID, kind s
 		return err
 	}
 	defer s.db.Leave()
-	batch := s.db.NewBatch()
-	engine.DeleteRange(batch, layout.SnapshotPrefix(aggregateID, kind),
+	it, err := s.db.Range(layout.SnapshotPrefix(aggregateID, kind),
 		layout.After(layout.SnapshotKey(aggregateID, kind, upTo)))
+	if err != nil {
+		return err
+	}
+	// One by one: there are few, and until they are compacted, deletions of ranges cost every reader
+	// of the store.
+	batch := s.db.NewBatch()
+	for valid := it.First(); valid; valid = it.Next() {
+		engine.Delete(batch, it.Key())
+	}
+	if err := engine.Translate(it.Close()); err != nil {
+		return err
+	}
 	return s.db.WriteSmall(batch)
 }

@@ -32,6 +32,7 @@ var (
 	_ ports.RecordLister     = (*Store)(nil)
 	_ ports.StoreIdentity    = (*Store)(nil)
 	_ ports.HistoryPager     = (*Store)(nil)
+	_ ports.CommandFinder    = (*Store)(nil)
 	_ ports.Snapshots        = (*Store)(nil)
 	_ ports.TokenStore       = (*Store)(nil)
 	_ ports.OperationLog     = (*Store)(nil)

@@ -228,6 +228,9 @@ func TestAppend_IsSeenByNobodyBeforeItIsDurable(t *testing.T) {
 	if d := diff(a.Records, mustLoad(t, o.Store, a.AggregateID)); d != "" {
 		t.Errorf("load: %s", d)
 	}
+	if found, err := o.FindCommand(t.Context(), more.AggregateID, more.CommandID); len(found) > 0 || err != nil {
+		t.Errorf("find: %+v, error %v", found, err)
+	}
 	heads, err := o.ScanHeads(t.Context(), "", 10)
 	if d := diff(ports.HeadPage{Heads: []ports.Head{{AggregateType: typeOf(a.AggregateID), AggregateID: a.AggregateID, SequenceNumber: 2}}}, heads); d != "" || err != nil {
 		t.Errorf("heads, error %v: %s", err, d)

@@ -54,6 +54,10 @@ func TestContract(t *testing.T) {
 		t.Parallel()
 		porttest.HistoryPager(t, onNewStore(historyPager))
 	})
+	t.Run("CommandFinder", func(t *testing.T) {
+		t.Parallel()
+		porttest.CommandFinder(t, onNewStore(commandFinder))
+	})
 	t.Run("Snapshots", func(t *testing.T) {
 		t.Parallel()
 		porttest.Snapshots(t, onNewStore(snapshots))
@@ -117,6 +121,10 @@ func eventStore(s *memory.Store) porttest.EventStoreHarness {
 
 func historyPager(s *memory.Store) porttest.HistoryPagerHarness {
 	return porttest.HistoryPagerHarness{Pager: s, Store: s, Close: s.Close}
+}
+
+func commandFinder(s *memory.Store) porttest.CommandFinderHarness {
+	return porttest.CommandFinderHarness{Finder: s, Store: s, Close: s.Close, Reopen: reopen(s, commandFinder)}
 }
 
 func snapshots(s *memory.Store) porttest.SnapshotsHarness {

@@ -32,6 +32,15 @@ func (s *Store) LoadPage(ctx context.Context, aggregateID uuid.UUID, after uint6
 	return clones(page[:min(limit, len(page))]), nil
 }
 
+// FindCommand implements [ports.CommandFinder].
+func (s *Store) FindCommand(ctx context.Context, aggregateID, commandID uuid.UUID) ([]eventsourcing.Record, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, fmt.Errorf("find command %s of %s: %w", commandID, aggregateID, err)
+	}
+	defer s.mu.Unlock()
+	return clones(eventsourcing.ByCommand(s.data.histories[aggregateID], commandID)), nil
+}
+
 // SaveSnapshot implements [ports.Snapshots].
 func (s *Store) SaveSnapshot(ctx context.Context, snapshot ports.Snapshot) error {
 	if err := s.enter(ctx); err != nil {

@@ -169,6 +169,17 @@ type HistoryPagerHarness struct {
 	Tuning
 }
 
+// CommandFinderHarness gives the CommandFinder suite an adapter to test.
+type CommandFinderHarness struct {
+	Finder ports.CommandFinder
+	// Store is where the histories are written.
+	Store ports.EventStore
+	// Close and Reopen are as in [EventStoreHarness].
+	Close  func() error
+	Reopen func(t testing.TB) CommandFinderHarness
+	Tuning
+}
+
 // SnapshotsHarness gives the Snapshots suite an adapter to test.
 type SnapshotsHarness struct {
 	Snapshots ports.Snapshots
@@ -269,6 +280,12 @@ func RecordLister(t *testing.T, factory func(t *testing.T) RecordListerHarness) 
 // with its own data.
 func HistoryPager(t *testing.T, factory func(t *testing.T) HistoryPagerHarness) {
 	runSuite(t, factory, historyPagerScenarios())
+}
+
+// CommandFinder tests the contract of [ports.CommandFinder]. Each test calls factory for an adapter
+// with its own data.
+func CommandFinder(t *testing.T, factory func(t *testing.T) CommandFinderHarness) {
+	runSuite(t, factory, commandFinderScenarios())
 }
 
 // Snapshots tests the contract of [ports.Snapshots]. Each test calls factory for an adapter with

@@ -37,6 +37,7 @@ func (h LeasesHarness) close() error           { return h.Close() }
 func (h PublisherHarness) close() error        { return h.Close() }
 func (h RecordListerHarness) close() error     { return h.Close() }
 func (h HistoryPagerHarness) close() error     { return h.Close() }
+func (h CommandFinderHarness) close() error    { return h.Close() }
 func (h SnapshotsHarness) close() error        { return h.Close() }
 
 // tuning returns u with the defaults filled in.

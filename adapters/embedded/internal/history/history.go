@@ -73,17 +73,26 @@ func (h *History) LoadPage(
 	return records, nil
 }
 
+// enter enters the DB to read an aggregate, unless its last append is doubtful.
+func (h *History) enter(ctx context.Context, aggregateID uuid.UUID) error {
+	if err := h.db.Enter(ctx); err != nil {
+		return err
+	}
+	if err := h.db.Err(); err != nil {
+		if _, doubtful := h.doubtful.Load(aggregateID); doubtful {
+			h.db.Leave()
+			return err
+		}
+	}
+	return nil
+}
+
 // load reads at most limit records. A limit of 0 means no limit.
 func (h *History) load(ctx context.Context, aggregateID uuid.UUID, after, limit uint64) ([]eventsourcing.Record, error) {
-	if err := h.db.Enter(ctx); err != nil {
+	if err := h.enter(ctx, aggregateID); err != nil {
 		return nil, err
 	}
 	defer h.db.Leave()
-	if err := h.db.Err(); err != nil {
-		if _, doubtful := h.doubtful.Load(aggregateID); doubtful {
-			return nil, err
-		}
-	}
 	// Durable must be read first: whatever is read later has everything up to it, and maybe more.
 	durable := h.Durable()
 	head, found, err := h.Head(aggregateID)
@@ -103,6 +112,46 @@ func (h *History) load(ctx context.Context, aggregateID uuid.UUID, after, limit 
 		return nil, engine.Corrupt(fmt.Errorf("the history ends at %d, but the head is %d", last, head.Sequence))
 	}
 	return records, nil
+}
+
+// FindCommand implements [ports.CommandFinder]. It enters the DB.
+func (h *History) FindCommand(
+	ctx context.Context, aggregateID, commandID uuid.UUID,
+) (records []eventsourcing.Record, err error) {
+	if records, err = h.findCommand(ctx, aggregateID, commandID); err != nil {
+		return nil, fmt.Errorf("find command %s of %s: %w", commandID, aggregateID, err)
+	}
+	return records, nil
+}
+
+func (h *History) findCommand(ctx context.Context, aggregateID, commandID uuid.UUID) ([]eventsourcing.Record, error) {
+	if err := h.enter(ctx, aggregateID); err != nil {
+		return nil, err
+	}
+	defer h.db.Leave()
+	durable := h.Durable() // before anything is read, as in load
+	var span layout.Span
+	var found bool
+	unread, err := h.db.Lookup([][]byte{layout.CommandKey(aggregateID, commandID)}, func(_, value []byte) (err error) {
+		found = true
+		span, err = layout.DecodeSpan(value)
+		return err
+	})
+	if len(unread) > 0 {
+		span, found, err = h.SpanOf(aggregateID, commandID)
+	}
+	if err != nil || !found {
+		return nil, err
+	}
+	records, err := h.between(ctx, aggregateID, span.First-1, span.First+span.Count, durable)
+	switch n := uint64(len(records)); {
+	case err != nil || n == span.Count:
+		return records, err
+	case n == 0: // the command is not durable yet
+		return nil, nil
+	default:
+		return nil, engine.Corrupt(fmt.Errorf("it has %d records of %d", n, span.Count))
+	}
 }
 
 // OfCommand returns the records of a command, which are durable.
