@@ -29,7 +29,9 @@ func (g *group) look(requests []*request) error {
 	}
 	keys = keys[:0]
 	for _, r := range requests {
-		if _, exists := g.heads[r.aggregateID]; exists { // otherwise the command is new
+		// A command that is in the history already lies after the expected head, see
+		// ports.EventStore. So nothing is to be looked for when that is the head.
+		if g.heads[r.aggregateID].Sequence != r.expected {
 			keys = append(keys, layout.CommandKey(r.aggregateID, r.commandID))
 		}
 	}
