@@ -107,6 +107,7 @@ func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) 
 		command.Config{
 			Store: a.tracing.Store(store), Now: time.Now, NewID: newID, Cache: a.states, Exclusive: store.exclusive,
 			MaxEvents: a.config.MaxEvents, Pages: a.tracing.Pages(store), Snapshots: a.snapshots.Shelf(command.SnapshotName),
+			Finder: store.finder,
 		})
 	return orderapi.New(orderapi.Config{
 		Commands: tracing.Commands(a.tracing, pushback.Commands(a.pushback, commands)),

@@ -114,7 +114,7 @@ func DefaultConfig() Config {
 		},
 		Retention:       24 * time.Hour,
 		StateCache:      64,
-		SnapshotEvery:   200,
+		SnapshotEvery:   50,
 		MaxEvents:       100_000,
 		Heartbeat:       2 * time.Second,
 		RollbackGrace:   time.Hour,

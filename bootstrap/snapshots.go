@@ -14,7 +14,7 @@ func (a *App) openSnapshots() {
 	}
 	a.snapshots = snapshot.NewKeeper(snapshot.Config{
 		Store: a.store, History: a.store, Every: a.config.SnapshotEvery, Logger: a.log,
-	}, orders.Aggregate(orderjson.New()).Snapshot())
+	}, orders.Aggregate(orderjson.New()).Snapshot(a.store.finder))
 }
 
 // withSnapshots adds the snapshots to a verification.

@@ -273,6 +273,9 @@ func sameAnswers(rt *rapid.T, exclusive bool) {
 	reference := orders.NewCommands(orderjson.New(), config)
 	size := rapid.SampledFrom([]int{0, 2_000, 5_000, 1 << 20}).Draw(rt, "bytes")
 	config.Store, config.Exclusive = subject, exclusive
+	if rapid.Bool().Draw(rt, "the store finds commands") {
+		config.Finder = subject.EventStore.(*memory.Store)
+	}
 	processes := 3
 	if exclusive {
 		processes = 1

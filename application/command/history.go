@@ -12,7 +12,7 @@ import (
 const (
 	// firstPage is how many events are read before a snapshot is looked for. Most histories are
 	// shorter, and pay nothing for snapshots.
-	firstPage = 32
+	firstPage = 12
 	// nextPage is how many are read at once after that.
 	nextPage = 1_000
 )
@@ -25,9 +25,8 @@ func (t *turn[C, S, E]) refresh(ctx context.Context) error {
 	}
 	records, err := t.load(ctx, known.head, limit)
 	if err == nil && t.known == nil && len(records) == firstPage {
-		if saved := t.saved(ctx); saved != nil {
-			known, limit = saved, nextPage
-			records, err = t.load(ctx, known.head, limit)
+		if saved, after := t.saved(ctx); saved != nil {
+			known, records, limit = saved, after, nextPage
 		}
 	}
 	for err == nil {
@@ -47,24 +46,43 @@ func (t *turn[C, S, E]) refresh(ctx context.Context) error {
 	return nil
 }
 
-// saved returns what the newest snapshot says. It is nil when none can be used.
-func (t *turn[C, S, E]) saved(ctx context.Context) *folded[S] {
+// saved returns what the newest snapshot says, and the first page of the events after it. It is nil
+// when none can be used. The page is read from the last event of the snapshot on, which tells
+// whether the snapshot is one of this history.
+func (t *turn[C, S, E]) saved(ctx context.Context) (*folded[S], []eventsourcing.Record) {
 	shelf := t.config.Snapshots
 	found := shelf.Newest(ctx, t.cause.AggregateID)
 	if found.SequenceNumber <= firstPage {
-		return nil
+		return nil, nil
 	}
-	last, err := t.load(ctx, found.SequenceNumber-1, 1)
-	if err != nil || !shelf.Follows(found, last) {
-		return nil
+	records, err := t.load(ctx, found.SequenceNumber-1, 1+nextPage)
+	if err != nil || !shelf.Follows(found, records) {
+		return nil, nil
 	}
 	saved, err := unpack(t.aggregate.State, found.Data)
-	if err != nil || saved.head != found.SequenceNumber {
+	if err != nil || saved.head != found.SequenceNumber || saved.commands.before > 0 && t.config.Finder == nil {
 		shelf.Discard(snapshot.UnfitUnreadable)
-		return nil
+		return nil, nil
 	}
 	t.base = saved.head
-	return saved
+	return saved, records[1:]
+}
+
+// earlier returns the records of the command if it is one of those that are known to be missing in
+// memory.
+func (t *turn[C, S, E]) earlier(ctx context.Context) ([]eventsourcing.Record, error) {
+	before := t.known.commands.before
+	if before <= t.searched { // what is stored up to there does not change
+		return nil, nil
+	}
+	records, err := t.config.Finder.FindCommand(ctx, t.cause.AggregateID, t.cause.CommandID)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.request.Command.Name(), err)
+	}
+	if len(records) == 0 {
+		t.searched = before
+	}
+	return records, nil
 }
 
 // load reads at most limit records after a sequence number, or all of them when the store has no

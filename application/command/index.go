@@ -2,7 +2,9 @@ package command
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
+	"sort"
 	"unsafe"
 
 	"github.com/google/uuid"
@@ -15,15 +17,23 @@ type span struct {
 	count   uint32
 }
 
-// index holds every command of a history: 32 bytes each. It answers for certain that a command is
-// not there, so that no history has to be read for it. What a command has answered is not kept: the
-// events say it, and one read finds them.
+// index says where the events of the commands of a history are. It answers for certain that a
+// command is not among those that it holds, so that no history has to be read for it. What a
+// command has answered is not kept: the events say it, and one read finds them.
 type index struct {
-	// sorted is in the order of the command ids.
-	sorted []span
+	// before is the sequence number of the last event whose command may be missing here. A command
+	// is never missing in part. Where all commands are here it is 0.
+	before uint64
+	// sorted has an entry for each of the older commands, in the order of their ids. An entry is 16
+	// bytes of the id, 8 of the first sequence number and 4 of the count, big-endian. Snapshots
+	// hold the same bytes, so a long index is used as it was read.
+	sorted []byte
 	// recent are the newest commands, in the order of the history.
 	recent []span
 }
+
+// entryBytes is the length of an entry of index.sorted.
+const entryBytes = 16 + 8 + 4
 
 // maxRecent bounds the commands that are searched one by one. So settle copies the index once in
 // maxRecent commands.
@@ -38,8 +48,9 @@ func (x *index) add(command uuid.UUID, sequence uint64) {
 		x.recent[n-1].count++
 		return
 	case n == 0: // the last command may have been sorted in before its last event came
-		if i, found := x.search(command); found && x.sorted[i].first+uint64(x.sorted[i].count) == sequence {
-			x.sorted[i].count++
+		if i, found := x.search(command); found && x.at(i).first+uint64(x.at(i).count) == sequence {
+			x.sorted = bytes.Clone(x.sorted)
+			binary.BigEndian.PutUint32(x.sorted[i*entryBytes+24:], x.at(i).count+1)
 			return
 		}
 	}
@@ -53,18 +64,29 @@ func (x *index) settle() {
 	}
 }
 
-// merged returns all commands in the order of their ids.
-func (x *index) merged() []span {
-	all := make([]span, 0, len(x.sorted)+len(x.recent))
+// forget leaves out every command but the last, if the recent ones are more than some.
+func (x *index) forget(some int) {
+	if len(x.recent) <= some {
+		return
+	}
+	last := x.recent[len(x.recent)-1]
+	*x = index{before: last.first - 1, recent: []span{last}}
+}
+
+// merged returns all commands as index.sorted.
+func (x *index) merged() []byte {
 	late := slices.Clone(x.recent)
 	slices.SortFunc(late, func(a, b span) int { return bytes.Compare(a.command[:], b.command[:]) })
-	for _, s := range x.sorted {
-		for len(late) > 0 && bytes.Compare(late[0].command[:], s.command[:]) < 0 {
-			all, late = append(all, late[0]), late[1:]
-		}
-		all = append(all, s)
+	all, from := make([]byte, 0, len(x.sorted)+len(late)*entryBytes), 0
+	for _, s := range late {
+		i, _ := x.search(s.command)
+		all = append(all, x.sorted[from*entryBytes:i*entryBytes]...)
+		all = append(all, s.command[:]...)
+		all = binary.BigEndian.AppendUint64(all, s.first)
+		all = binary.BigEndian.AppendUint32(all, s.count)
+		from = i
 	}
-	return append(all, late...)
+	return append(all, x.sorted[from*entryBytes:]...)
 }
 
 // find returns where the events of a command are.
@@ -75,15 +97,25 @@ func (x *index) find(command uuid.UUID) (span, bool) {
 		}
 	}
 	if i, found := x.search(command); found {
-		return x.sorted[i], true
+		return x.at(i), true
 	}
 	return span{}, false
 }
 
+// search returns the place of the first entry of index.sorted whose id is not before that of a
+// command, and whether it is the command.
 func (x *index) search(command uuid.UUID) (int, bool) {
-	return slices.BinarySearchFunc(x.sorted, command, func(s span, id uuid.UUID) int {
-		return bytes.Compare(s.command[:], id[:])
+	return sort.Find(len(x.sorted)/entryBytes, func(i int) int {
+		return bytes.Compare(command[:], x.sorted[i*entryBytes:i*entryBytes+16])
 	})
 }
 
-func (x *index) bytes() int { return (cap(x.sorted) + cap(x.recent)) * int(unsafe.Sizeof(span{})) }
+// at returns an entry of index.sorted.
+func (x *index) at(i int) span {
+	e := x.sorted[i*entryBytes : (i+1)*entryBytes]
+	return span{
+		command: uuid.UUID(e[:16]), first: binary.BigEndian.Uint64(e[16:]), count: binary.BigEndian.Uint32(e[24:]),
+	}
+}
+
+func (x *index) bytes() int { return cap(x.sorted) + cap(x.recent)*int(unsafe.Sizeof(span{})) }

@@ -39,6 +39,8 @@ type turn[C eventsourcing.Command, S, E any] struct {
 	// it began: of what was in the cache, or of a snapshot.
 	folds int
 	base  uint64
+	// searched is the sequence number up to which the store does not have the command.
+	searched uint64
 	ticket
 }
 
@@ -64,6 +66,9 @@ func (t *turn[C, S, E]) keep() {
 	}
 	t.config.Snapshots.Note(t.cause.AggregateID, t.base, k.head)
 	if t.aggregate.Size != nil {
+		if t.config.Finder != nil {
+			k.commands.forget(maxRecent)
+		}
 		k.commands.settle()
 		t.config.Cache.put(t.cause.AggregateID, k, k.bytes(t.aggregate.Size), t.ticket)
 	}
@@ -126,6 +131,12 @@ func (t *turn[C, S, E]) decide(ctx context.Context) ([]E, answered[E]) {
 	}
 	if earlier, found := t.known.commands.find(t.cause.CommandID); found {
 		return nil, func() (ports.CommandResult[E], error) { return t.repeat(ctx, earlier) }
+	}
+	switch earlier, err := t.earlier(ctx); {
+	case err != nil:
+		return fail(err)
+	case len(earlier) > 0:
+		return nil, func() (ports.CommandResult[E], error) { return t.answer(earlier) }
 	}
 	head := t.known.head
 	if want := t.request.ExpectedSequence; want != nil && *want != head {

@@ -19,8 +19,8 @@ const (
 	waiting = 1_024
 	// patience bounds the work on one aggregate.
 	patience = time.Minute
-	// most is how many snapshots of Config.Every events a history may have. After that there are
-	// fewer, each of more events.
+	// most is how many snapshots of Config.Every events a history may have, if their data grows with
+	// it. After that there are fewer, each of more events.
 	most = 50
 )
 
@@ -91,25 +91,8 @@ func (k *Keeper) Stats() Stats {
 	}
 }
 
-// step is the number of events between two snapshots of a history of that length.
-func (k *Keeper) step(head uint64) uint64 {
-	step := uint64(k.config.Every)
-	for head > most*step {
-		step *= 2
-	}
-	return step
-}
-
-// Due reports whether a snapshot is due after the events from base to head.
-func (k *Keeper) Due(base, head uint64) bool {
-	step := k.step(head)
-	return base/step != head/step
-}
-
-func (k *Keeper) note(aggregateType string, aggregateID uuid.UUID, base, head uint64) {
-	if !k.Due(base, head) {
-		return
-	}
+// note asks for the snapshots of an aggregate up to a head.
+func (k *Keeper) note(aggregateType string, aggregateID uuid.UUID, head uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.pending[aggregateID] {

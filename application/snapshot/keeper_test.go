@@ -118,20 +118,26 @@ func TestKeeper_NeverLetsACommandWait(t *testing.T) {
 	}
 }
 
-// A snapshot holds every command of its history. So long histories have fewer snapshots, or each
-// event would cost more than the one before.
-func TestKeeper_WritesLessOftenInLongHistories(t *testing.T) {
+// Where the data grows with the history, long histories have fewer snapshots, or each event would
+// cost more than the one before.
+func TestShelf_IsDueLessOftenWhereTheDataGrows(t *testing.T) {
 	t.Parallel()
-	for head, want := range map[uint64]int{5_000: 50, 50_000: 62} {
+	growing := sums("growing")
+	growing.Grows = true
+	k := keeper(memory.New(memory.Options{}), sums("one"), growing)
+	for _, test := range []struct {
+		kind         string
+		head         uint64
+		least, limit int
+	}{{"one", 5_000, 50, 50}, {"one", 50_000, 500, 500}, {"growing", 5_000, 50, 50}, {"growing", 50_000, 62, 186}} {
 		due := 0
-		for n := range head {
-			k := keeper(memory.New(memory.Options{}), sums("one"))
-			if k.Due(n, n+1) {
+		for n := range test.head {
+			if k.Shelf(test.kind).Due(n, n+1) {
 				due++
 			}
 		}
-		if due < want || due > 3*want {
-			t.Errorf("%d snapshots in %d events", due, head)
+		if due < test.least || due > test.limit {
+			t.Errorf("%s: %d snapshots in %d events", test.kind, due, test.head)
 		}
 	}
 }

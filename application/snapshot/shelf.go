@@ -23,6 +23,8 @@ type Kind struct {
 	AggregateType string
 	// Version changes when the same events would give other data.
 	Version int
+	// Grows says that the data grows with the history. Then long histories have fewer snapshots.
+	Grows bool
 	// Fold returns the data after more records. data is nil before the first record. The same
 	// records always give the same bytes.
 	Fold func(data []byte, records []eventsourcing.Record) ([]byte, error)
@@ -100,10 +102,19 @@ func (s *Shelf) Follows(found Found, records []eventsourcing.Record) bool {
 	return false
 }
 
+// Due reports whether a snapshot is due after the events from base to head.
+func (s *Shelf) Due(base, head uint64) bool {
+	step := uint64(s.keeper.config.Every)
+	for s.kind.Grows && head > most*step {
+		step *= 2
+	}
+	return base/step != head/step
+}
+
 // Note says that somebody had to fold the events from base to head. It does not wait.
 func (s *Shelf) Note(aggregateID uuid.UUID, base, head uint64) {
-	if s != nil {
-		s.keeper.note(s.kind.AggregateType, aggregateID, base, head)
+	if s != nil && s.Due(base, head) {
+		s.keeper.note(s.kind.AggregateType, aggregateID, head)
 	}
 }
 
