@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,8 +36,8 @@ func BenchmarkHistory(b *testing.B) {
 	})
 	aggregate := orders.Aggregate(orderjson.New())
 	keeper := snapshot.NewKeeper(snapshot.Config{
-		Store: store, History: store, Every: 200, Logger: slog.New(slog.DiscardHandler),
-	}, aggregate.Snapshot())
+		Store: store, History: store, Every: 50, Logger: slog.New(slog.DiscardHandler),
+	}, aggregate.Snapshot(store))
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = keeper.Run(ctx) }() // it always returns nil
@@ -44,40 +46,50 @@ func BenchmarkHistory(b *testing.B) {
 		return orders.NewCommands(orderjson.New(), command.Config{
 			Store: store, Now: time.Now, NewID: workload.NewID, Exclusive: true, Cache: command.NewCache(cache),
 			Pages: store, Snapshots: keeper.Shelf(command.SnapshotName),
+			Finder: store,
 		})
 	}
 	warm, cold := handler(64<<20), handler(0)
-	changes := int64(0)
+	var changes atomic.Int64
 	change := func(b *testing.B, h orders.Commands, id uuid.UUID) {
-		changes++
 		_, err := h.Handle(b.Context(), orders.Request{Command: order.UpdateItems{
-			OrderID: id, Items: []order.Item{{SKU: "A-1", Quantity: changes%10_000 + 1, UnitPrice: 1250}},
+			OrderID: id, Items: []order.Item{{SKU: "A-1", Quantity: changes.Add(1)%10_000 + 1, UnitPrice: 1250}},
 		}})
 		if err != nil {
-			b.Fatal(err)
+			b.Error(err)
 		}
 	}
 	// Commands make short histories longer, so there are many of them.
-	pool := map[int][]uuid.UUID{short: make([]uuid.UUID, 100), long: make([]uuid.UUID, 2)}
-	for _, events := range []int{short, long} {
-		for i := range pool[events] {
-			pool[events][i] = workload.NewID()
-			if _, err := warm.Handle(b.Context(), orders.Request{Command: workload.Create().Command(pool[events][i], 0)}); err != nil {
-				b.Fatal(err)
-			}
-			for range events - 1 {
-				change(b, warm, pool[events][i])
-			}
+	pool := map[int][]uuid.UUID{short: make([]uuid.UUID, 4_000), long: make([]uuid.UUID, 4)}
+	for events, ids := range pool {
+		writers, next := sync.WaitGroup{}, atomic.Int64{}
+		for range min(64, len(ids)) {
+			writers.Go(func() {
+				for i := int(next.Add(1)) - 1; i < len(ids); i = int(next.Add(1)) - 1 {
+					ids[i] = workload.NewID()
+					create := orders.Request{Command: workload.Create().Command(ids[i], 0)}
+					if _, err := warm.Handle(b.Context(), create); err != nil {
+						b.Error(err)
+					}
+					for range events - 1 {
+						change(b, warm, ids[i])
+					}
+				}
+			})
 		}
+		writers.Wait()
 	}
-	for name, h := range map[string]orders.Commands{"warm": warm, "cold": cold} {
+	next := 0
+	for _, state := range []struct {
+		name    string
+		handler orders.Commands
+	}{{"warm", warm}, {"cold", cold}} {
 		for _, events := range []int{short, long} {
-			b.Run(fmt.Sprintf("state=%s/events=%d", name, events), func(b *testing.B) {
+			b.Run(fmt.Sprintf("state=%s/events=%d", state.name, events), func(b *testing.B) {
 				b.ReportAllocs()
-				i := 0
 				for b.Loop() {
-					change(b, h, pool[events][i%len(pool[events])])
-					i++
+					next++
+					change(b, state.handler, pool[events][next%len(pool[events])])
 				}
 			})
 		}
