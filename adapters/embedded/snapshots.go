@@ -94,8 +94,8 @@ func (s *Store) dropSnapshots(ctx context.Context, aggregateID uuid.UUID, kind s
 	if err != nil {
 		return err
 	}
-	// One by one: there are few, and until they are compacted, deletions of ranges cost every reader
-	// of the store.
+	// One by one: there are few, and deletions of ranges cost every reader of the store until they
+	// are compacted.
 	batch := s.db.NewBatch()
 	for valid := it.First(); valid; valid = it.Next() {
 		engine.Delete(batch, it.Key())

@@ -66,8 +66,8 @@ type Config struct {
 	// MaxEvents is the highest number of events of an aggregate. A command that would exceed it is
 	// refused. 0 means that there is no such number.
 	MaxEvents int
-	// Finder finds the commands of long histories, so that the handler need not hold the id of each.
-	// Nil holds them all.
+	// Finder finds the commands of long histories, so that the handler need not hold the id of
+	// each. Nil holds them all.
 	Finder ports.CommandFinder
 	// Pages reads long histories in parts. Nil reads each at once.
 	Pages ports.HistoryPager

@@ -19,8 +19,8 @@ const (
 	waiting = 1_024
 	// patience bounds the work on one aggregate.
 	patience = time.Minute
-	// most is how many snapshots of Config.Every events a history may have, if their data grows with
-	// it. After that there are fewer, each of more events.
+	// most is how many snapshots of Config.Every events a history may have, if their data grows
+	// with it. After that there are fewer, each of more events.
 	most = 50
 )
 
