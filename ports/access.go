@@ -131,6 +131,8 @@ const TokenPrefix = "ofk_"
 type Credentials struct {
 	// Bearer is the token of the Authorization header. It is empty when there is none.
 	Bearer string
+	// Session is the text of the [Session] of a browser. It is empty when there is none.
+	Session string
 	// Certificate is the client's certificate, whose chain was verified. It is nil when there is
 	// none.
 	Certificate *x509.Certificate
@@ -162,6 +164,14 @@ const (
 	CredentialWrongIssuer   CredentialReason = "wrong_issuer"
 	CredentialBadSignature  CredentialReason = "bad_signature"
 )
+
+// CredentialReasons returns the reasons.
+func CredentialReasons() []CredentialReason {
+	return []CredentialReason{
+		CredentialMissing, CredentialMalformed, CredentialUnknown, CredentialExpired, CredentialRevoked, CredentialNotYetValid,
+		CredentialWrongAudience, CredentialWrongIssuer, CredentialBadSignature,
+	}
+}
 
 // CredentialError is the error for credentials that are not accepted. It never contains them.
 type CredentialError struct {

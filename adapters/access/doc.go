@@ -26,7 +26,21 @@
 // day. The claims iss, aud, exp, nbf and the type are checked here, so that a refusal can say which
 // one is wrong.
 //
-// There is no login for browsers: the pages of the service use a token that a person pastes.
+// # Sessions of browsers
+//
+// A person logs in with a token, once, or at the identity provider: authorization code with PKCE,
+// with x/oauth2 and go-oidc. The browser then shows a session in place of the token. Its text holds
+// who has logged in and until when, sealed with AES-256-GCM, and no token. So nothing is stored
+// here, and whoever finds the text of a session can use it no longer than that. A session of a
+// token of this service is checked against the token each time, so it ends when the token is
+// revoked. One of a provider ends with the provider's token.
+//
+// The key is a setting. Processes with the same key accept the sessions of each other, and logins
+// that another process has begun. Without the setting a process makes a key when it starts. There
+// is no key in the store, because whoever can read a store or a backup could then be anybody.
+//
+// A login that was begun is sealed in the same way and kept by the browser: state, nonce and the
+// verifier of PKCE.
 //
 // Secrets are compared in constant time. No error and no log has a secret in it.
 package access

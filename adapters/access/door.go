@@ -20,18 +20,23 @@ type Door struct {
 	// Certificates has the rights of clients by the common names of their certificates. The chains
 	// of the certificates were verified by the server.
 	Certificates map[string][]ports.Scope
+	// Sessions reads the sessions of browsers.
+	Sessions *Sessions
 }
 
 var _ ports.Authenticator = (*Door)(nil)
 
-// Authenticate implements [ports.Authenticator]. A token counts, and not the certificate beside it.
+// Authenticate implements [ports.Authenticator]. A token counts, and neither the session nor the
+// certificate beside it.
 func (d *Door) Authenticate(ctx context.Context, shown ports.Credentials) (ports.Principal, error) {
 	switch {
+	case shown.Bearer == "" && shown.Session != "" && d.Sessions != nil:
+		return d.bySession(ctx, shown)
 	case shown.Bearer == "" && shown.Certificate != nil && d.Certificates != nil:
 		return d.byCertificate(shown.Certificate)
 	case shown.Bearer == "":
 		return ports.Principal{}, refuse(ports.CredentialMissing,
-			"credentials are needed: send Authorization: Bearer and a token")
+			"credentials are needed: log in at /ui/, or send Authorization: Bearer and a token")
 	case strings.HasPrefix(shown.Bearer, ports.TokenPrefix):
 		return d.byToken(ctx, shown.Bearer)
 	case d.OIDC != nil:

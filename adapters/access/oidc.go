@@ -15,6 +15,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/oauth2"
 
 	"orderflow/ports"
 )
@@ -75,11 +76,17 @@ type OIDC struct {
 	asking sync.Mutex // is held while the provider is asked, so that one request asks for all
 
 	mu      sync.Mutex // guards what was learnt
-	jwks    string     // where the keys are; empty before the provider was found
+	at      addresses
 	keys    jose.JSONWebKeySet
 	readAt  time.Time // of the keys
 	triedAt time.Time // of the last attempt
 	failure error
+}
+
+// addresses are those of a provider. They are empty before the provider was found.
+type addresses struct {
+	jwks  string // of the keys
+	login oauth2.Endpoint
 }
 
 // NewOIDC returns an OIDC. It does no I/O.
@@ -111,7 +118,7 @@ func (o *OIDC) Principal(ctx context.Context, token string) (ports.Principal, er
 	if err != nil {
 		return ports.Principal{}, err
 	}
-	return o.claims(payload)
+	return o.claims(payload, o.config.Audience)
 }
 
 func isAccessToken(typ string) bool {
@@ -192,48 +199,48 @@ func (o *OIDC) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(context.WithoutCancel(ctx), o.config.Client), 2*issuerTimeout)
 	defer cancel()
 	o.mu.Lock()
-	jwks := o.jwks
+	at := o.at
 	o.mu.Unlock()
-	jwks, keys, err := o.fetch(ctx, jwks)
+	at, keys, err := o.fetch(ctx, at)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.triedAt, o.failure, o.jwks = o.config.Now(), err, jwks
+	o.triedAt, o.failure, o.at = o.config.Now(), err, at
 	if err == nil {
 		o.keys, o.readAt = keys, o.triedAt
 	}
 }
 
-func (o *OIDC) fetch(ctx context.Context, jwks string) (where string, keys jose.JSONWebKeySet, err error) {
-	if jwks == "" {
+func (o *OIDC) fetch(ctx context.Context, at addresses) (found addresses, keys jose.JSONWebKeySet, err error) {
+	if at.jwks == "" {
 		// it checks that the issuer says its own name
 		provider, err := oidc.NewProvider(ctx, o.config.Issuer)
 		if err != nil {
-			return "", keys, fmt.Errorf("find the identity provider: %w", err)
+			return at, keys, fmt.Errorf("find the identity provider: %w", err)
 		}
-		var found struct {
+		var described struct {
 			JWKS string `json:"jwks_uri"`
 		}
-		if err := provider.Claims(&found); err != nil {
-			return "", keys, fmt.Errorf("find the keys of the identity provider: %w", err)
+		if err := provider.Claims(&described); err != nil {
+			return at, keys, fmt.Errorf("find the keys of the identity provider: %w", err)
 		}
-		jwks = found.JWKS
+		at = addresses{jwks: described.JWKS, login: provider.Endpoint()}
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, jwks, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.jwks, nil)
 	if err != nil {
-		return jwks, keys, fmt.Errorf("ask for the keys of the identity provider: %w", err)
+		return at, keys, fmt.Errorf("ask for the keys of the identity provider: %w", err)
 	}
 	answer, err := o.config.Client.Do(request)
 	if err != nil {
-		return jwks, keys, fmt.Errorf("ask for the keys of the identity provider: %w", err)
+		return at, keys, fmt.Errorf("ask for the keys of the identity provider: %w", err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return jwks, keys, fmt.Errorf("ask for the keys of the identity provider: status %d", answer.StatusCode)
+		return at, keys, fmt.Errorf("ask for the keys of the identity provider: status %d", answer.StatusCode)
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(nil, answer.Body, maxKeys)).Decode(&keys); err != nil {
-		return jwks, keys, fmt.Errorf("read the keys of the identity provider: %w", err)
+		return at, keys, fmt.Errorf("read the keys of the identity provider: %w", err)
 	}
-	return jwks, keys, nil
+	return at, keys, nil
 }
 
 // audience is a claim that is a text or a list of texts.
@@ -249,8 +256,8 @@ func (a *audience) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(a))
 }
 
-// claims checks what a token says about itself.
-func (o *OIDC) claims(payload []byte) (ports.Principal, error) {
+// claims checks what a token for an audience says about itself.
+func (o *OIDC) claims(payload []byte, wanted string) (ports.Principal, error) {
 	var c struct {
 		Issuer    string   `json:"iss"`
 		Subject   string   `json:"sub"`
@@ -268,8 +275,8 @@ func (o *OIDC) claims(payload []byte) (ports.Principal, error) {
 	switch {
 	case c.Issuer != o.config.Issuer:
 		return ports.Principal{}, refuse(ports.CredentialWrongIssuer, "the token is of another issuer")
-	case !slices.Contains(c.Audience, o.config.Audience):
-		return ports.Principal{}, refuse(ports.CredentialWrongAudience, "the token is for another service, not for %s", o.config.Audience)
+	case !slices.Contains(c.Audience, wanted):
+		return ports.Principal{}, refuse(ports.CredentialWrongAudience, "the token is for another service, not for %s", wanted)
 	case c.Expires == nil:
 		return ports.Principal{}, refuse(ports.CredentialMalformed, "the token has no end")
 	case !now.Before(seconds(*c.Expires)):
@@ -279,7 +286,7 @@ func (o *OIDC) claims(payload []byte) (ports.Principal, error) {
 	case c.Subject == "" || len(c.Subject) > maxSubject || len(c.ID) > maxSubject || strings.ContainsFunc(c.Subject+c.ID, notPrintable):
 		return ports.Principal{}, refuse(ports.CredentialMalformed, "the subject of the token must have 1 to %d printable characters", maxSubject)
 	}
-	principal := ports.Principal{Subject: "oidc:" + c.Subject, TokenID: c.ID, Expires: seconds(*c.Expires)}
+	principal := ports.Principal{Subject: subjectOIDC + c.Subject, TokenID: c.ID, Expires: seconds(*c.Expires)}
 	if o.config.ScopeClaim != "" {
 		principal.Scopes = scopesAt(payload, o.config.ScopeClaim)
 	} else {

@@ -29,6 +29,8 @@ type issuer struct {
 	away  bool
 	name  string // what it says its name is; empty for the right one
 	asked int    // how often it was asked for its keys
+	// exchange answers to codes
+	exchange http.HandlerFunc
 }
 
 func newIssuer(t *testing.T) *issuer {
@@ -53,7 +55,9 @@ func (i *issuer) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
-		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": name, "jwks_uri": i.URL + "/keys", "authorization_endpoint": i.URL, "token_endpoint": i.URL})
+		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": name, "jwks_uri": i.URL + "/keys", "authorization_endpoint": i.URL, "token_endpoint": i.URL + "/token"})
+	case "/token":
+		i.exchange(w, r)
 	case "/keys":
 		i.asked++
 		var public jose.JSONWebKeySet

@@ -67,5 +67,5 @@ func (l *Local) principal(token string) (ports.Principal, bool) {
 	if l == nil || !sameHash(token, l.hash) {
 		return ports.Principal{}, false
 	}
-	return ports.Principal{Subject: "local", TokenID: l.id, Scopes: []ports.Scope{ports.ScopeAdmin}}, true
+	return ports.Principal{Subject: subjectLocal, TokenID: l.id, Scopes: []ports.Scope{ports.ScopeAdmin}}, true
 }

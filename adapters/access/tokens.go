@@ -45,23 +45,47 @@ func NewTokens(store ports.TokenStore, now func() time.Time) *Tokens {
 	return &Tokens{store: store, now: now}
 }
 
+// The beginnings of subjects.
+const (
+	subjectLocal = "local"
+	subjectToken = "token:"
+	subjectOIDC  = "oidc:"
+)
+
 // principal returns who shows a token.
 func (t *Tokens) principal(ctx context.Context, token, id string) (ports.Principal, error) {
 	stored, found, err := t.find(ctx, id)
 	if err != nil {
 		return ports.Principal{}, err
 	}
-	now := t.now()
-	switch {
-	case !found || !sameHash(token, stored.Hash):
+	if !found || !sameHash(token, stored.Hash) {
 		return ports.Principal{}, refuse(ports.CredentialUnknown, "there is no such token")
+	}
+	return t.accepted(stored)
+}
+
+// holder returns who has the token with an id, without asking for the token.
+func (t *Tokens) holder(ctx context.Context, id string) (ports.Principal, error) {
+	stored, found, err := t.find(ctx, id)
+	if err != nil {
+		return ports.Principal{}, err
+	}
+	if !found {
+		return ports.Principal{}, refuse(ports.CredentialUnknown, "there is no such token any more")
+	}
+	return t.accepted(stored)
+}
+
+// accepted returns the principal of a token that is neither revoked nor expired.
+func (t *Tokens) accepted(stored ports.AccessToken) (ports.Principal, error) {
+	switch {
 	case !stored.RevokedAt.IsZero():
 		return ports.Principal{}, refuse(ports.CredentialRevoked, "the token %s was revoked at %s", stored.Name, stamp(stored.RevokedAt))
-	case !stored.ExpiresAt.IsZero() && !now.Before(stored.ExpiresAt):
+	case !stored.ExpiresAt.IsZero() && !t.now().Before(stored.ExpiresAt):
 		return ports.Principal{}, refuse(ports.CredentialExpired, "the token %s has expired at %s", stored.Name, stamp(stored.ExpiresAt))
 	}
 	return ports.Principal{
-		Subject: "token:" + stored.Name, TokenID: stored.ID, Scopes: stored.Scopes, Expires: stored.ExpiresAt,
+		Subject: subjectToken + stored.Name, TokenID: stored.ID, Scopes: stored.Scopes, Expires: stored.ExpiresAt,
 	}, nil
 }
 
