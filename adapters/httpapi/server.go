@@ -63,6 +63,9 @@ type Config struct {
 
 	// Listener is served and closed by Run.
 	Listener net.Listener
+	// PublicURL is the address at which browsers find the service, such as https://orders.example,
+	// without a path. Default: the one that a request names.
+	PublicURL string
 	// AllowedHosts are the names that requests may have in Host, without ports, besides localhost
 	// and the loopback addresses. Default: on a Listener of the loopback interface no others,
 	// elsewhere any.
@@ -144,7 +147,7 @@ func New(config Config) (*Server, error) {
 	var err error
 	s.handler, err = newHandler(config, endpoint.NewService(endpoint.ServiceConfig{
 		Stopping: stopping, MaxBodyBytes: config.MaxBodyBytes, Timeout: config.RequestTimeout, Logger: config.Logger,
-		Authenticator: config.Authenticator, Limits: config.Limits,
+		Authenticator: config.Authenticator, Limits: config.Limits, PublicURL: config.PublicURL,
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("http api: %w", err)

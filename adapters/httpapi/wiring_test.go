@@ -11,6 +11,7 @@ import (
 	"orderflow/adapters/httpapi/keepapi"
 	"orderflow/adapters/httpapi/opsapi"
 	"orderflow/adapters/httpapi/orderapi"
+	"orderflow/adapters/httpapi/sessionapi"
 	"orderflow/adapters/httpapi/streamapi"
 	"orderflow/domain/order"
 )
@@ -22,7 +23,8 @@ type apiConfig struct {
 	orderConfig
 	opsConfig
 	keepConfig
-	streams streamConfig
+	streams  streamConfig
+	sessions sessionapi.Config
 }
 
 type (
@@ -51,7 +53,7 @@ func (c apiConfig) server() (*httpapi.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Resources = append(c.Resources, orders, live, operators, copies)
+	c.Resources = append(c.Resources, orders, live, operators, copies, sessionapi.New(c.sessions))
 	return httpapi.New(c.serverConfig)
 }
 
@@ -69,6 +71,7 @@ func (s *shop) config() apiConfig {
 			Streams: &streams{}, Render: cloudevents.Encode, Kinds: []streamapi.Kind{{Type: order.Type, Path: orderapi.Path}},
 			Filters: orderapi.StreamFilters(),
 		},
+		sessions: sessionapi.Config{Sessions: &lobby{}, Logins: &lobby{}},
 	}
 }
 

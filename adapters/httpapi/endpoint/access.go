@@ -76,12 +76,16 @@ func (s *Service) identify(r *http.Request, scope ports.Scope) (ports.Principal,
 	if err := refuseInURL(r.URL.RawQuery); err != nil {
 		return ports.Principal{}, err
 	}
-	shown, err := credentialsOf(r)
+	shown, err := s.credentialsOf(r)
 	if scope == ports.ScopeOpen {
 		return ports.Principal{}, nil
 	}
 	if err != nil {
 		return ports.Principal{}, err
+	}
+	if shown.Bearer == "" && shown.Session != "" && !s.isOwn(r) {
+		return ports.Principal{}, NewProblem(http.StatusForbidden, CodeCrossOrigin,
+			"a session counts only for requests of the pages of this service")
 	}
 	return s.config.Authenticator.Authenticate(r.Context(), shown)
 }
@@ -92,21 +96,27 @@ func (c *Call) Allows(scope ports.Scope) bool {
 	if c.service.config.Authenticator == nil {
 		return true
 	}
-	shown, err := credentialsOf(c.request)
-	if err != nil {
-		return false
-	}
-	principal, err := c.service.config.Authenticator.Authenticate(c.Context(), shown)
+	principal, err := c.Identify()
 	return err == nil && principal.Allows(scope)
 }
 
+// Identify returns who the client is, in an operation that is open. Errors: those of the
+// authenticator, which there must be; a [Problem].
+func (c *Call) Identify() (ports.Principal, error) {
+	shown, err := c.service.credentialsOf(c.request)
+	if err != nil {
+		return ports.Principal{}, err
+	}
+	return c.service.config.Authenticator.Authenticate(c.Context(), shown)
+}
+
 // credentialsOf returns what the client shows.
-func credentialsOf(r *http.Request) (ports.Credentials, error) {
+func (s *Service) credentialsOf(r *http.Request) (ports.Credentials, error) {
 	bearer, err := bearerOf(r.Header)
 	if err != nil {
 		return ports.Credentials{}, err
 	}
-	shown := ports.Credentials{Bearer: bearer}
+	shown := ports.Credentials{Bearer: bearer, Session: s.cookieOf(r, cookieSession)}
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 		shown.Certificate = r.TLS.VerifiedChains[0][0]
 	}
@@ -127,7 +137,7 @@ func bearerOf(header http.Header) (string, error) {
 	if token = strings.TrimLeft(token, " "); !strings.EqualFold(scheme, "Bearer") {
 		return "", malformed("the scheme of Authorization must be Bearer")
 	}
-	if len(token) > maxBearer || !isToken(token) {
+	if !IsToken(token) {
 		return "", malformed("Authorization must be Bearer and one token, without anything else")
 	}
 	return token, nil
@@ -137,8 +147,11 @@ func malformed(detail string) error {
 	return &ports.CredentialError{Reason: ports.CredentialMalformed, Detail: detail}
 }
 
-// isToken reports whether a text has the form that RFC 6750 calls b64token.
-func isToken(text string) bool {
+// IsToken reports whether a text has the form that RFC 6750 calls b64token, and is not too long.
+func IsToken(text string) bool {
+	if len(text) > maxBearer {
+		return false
+	}
 	text = strings.TrimRight(text, "=")
 	return text != "" && !strings.ContainsFunc(text, func(c rune) bool {
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'

@@ -30,6 +30,9 @@ type Operation struct {
 	// Summary is one phrase without a period. Description says more, in whole sentences.
 	Summary, Description string
 	Parameters           []Parameter
+	// OtherParameters allows parameters of the query that are not described. They are not looked
+	// at.
+	OtherParameters bool
 	// Rules say which parameters of the query go together.
 	Rules []Rule
 	// Body is the body of the request. It is nil when none is read.

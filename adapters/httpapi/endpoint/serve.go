@@ -29,8 +29,8 @@ import (
 // for while it stops.
 var ErrStopping = errors.New("the server is shutting down")
 
-// ServiceConfig is what a [Service] needs. All fields but Authenticator and Limits are
-// required.
+// ServiceConfig is what a [Service] needs. All fields but Authenticator, Limits
+// and PublicURL are required.
 type ServiceConfig struct {
 	// Stopping ends when the server begins to stop, with ErrStopping as the cause.
 	Stopping context.Context
@@ -44,6 +44,9 @@ type ServiceConfig struct {
 	Authenticator ports.Authenticator
 	// Limits bound what one client may use. The zero value bounds nothing.
 	Limits Limits
+	// PublicURL is the address at which browsers find the service, such as https://orders.example,
+	// without a path. It may be empty: then it is the one that the request names.
+	PublicURL string
 }
 
 // Service serves operations.
@@ -56,10 +59,14 @@ type Service struct {
 
 // NewService returns a Service.
 func NewService(config ServiceConfig) *Service {
+	origins := http.NewCrossOriginProtection()
+	if config.PublicURL != "" {
+		_ = origins.AddTrustedOrigin(config.PublicURL) // it is one, as the caller promises
+	}
 	return &Service{
 		config:  config,
 		limiter: newLimiter(config.Limits, time.Now),
-		origins: http.NewCrossOriginProtection(),
+		origins: origins,
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 }
@@ -117,7 +124,7 @@ func (s *Service) handler(op Operation) (http.Handler, error) {
 		defer cancel()
 		c := &Call{request: r.WithContext(ctx), response: w, service: s}
 		c.About.ReadsOnly = r.Method == http.MethodGet || r.Method == http.MethodHead
-		reply, err := Reply{}, c.admit(inPath, inQuery, op.Rules)
+		reply, err := Reply{}, c.admit(inPath, inQuery, op)
 		if err == nil {
 			c.keepReason()
 			reply, err = op.Run(c)
@@ -162,7 +169,7 @@ func (s *Service) patient(ctx context.Context) (context.Context, context.CancelF
 // admit refuses requests that pages of other sites make a visitor's browser send, and invalid paths
 // and queries. A misspelt parameter must be an error. Otherwise the client would get the answer to
 // another question.
-func (c *Call) admit(inPath []checkedParameter, inQuery map[string]checkedParameter, rules []Rule) error {
+func (c *Call) admit(inPath []checkedParameter, inQuery map[string]checkedParameter, op Operation) error {
 	if err := c.service.origins.Check(c.request); err != nil { // methods that only read always pass
 		return NewProblem(http.StatusForbidden, CodeCrossOrigin, "a browser sent this on behalf of another site")
 	}
@@ -172,10 +179,16 @@ func (c *Call) admit(inPath []checkedParameter, inQuery map[string]checkedParame
 			return Invalid(CodeInvalidParameter, FieldError{Message: "the query of the URL is not well-formed"})
 		}
 	}
+	if op.OtherParameters {
+		maps.DeleteFunc(c.query, func(name string, _ []string) bool {
+			_, known := inQuery[name]
+			return !known
+		})
+	}
 	if wrong, code := c.wrongParameters(inPath, inQuery); wrong != nil {
 		return Invalid(code, wrong...)
 	}
-	for _, rule := range rules {
+	for _, rule := range op.Rules {
 		if names := rule.blames(c.query); names != nil {
 			p := NewProblem(http.StatusBadRequest, CodeInvalidParameter, rule.String())
 			for _, name := range names {
@@ -283,6 +296,11 @@ func (c *Call) problem(err error) *Problem {
 	}
 	c.service.config.Logger.LogAttrs(c.Context(), p.level, "request failed", attributes...)
 	return p
+}
+
+// Warn logs a failure of a request whose answer is no problem.
+func (c *Call) Warn(message string, err error) {
+	c.service.config.Logger.LogAttrs(c.Context(), slog.LevelWarn, message, slog.Any("error", err))
 }
 
 // WriteProblem answers with a problem.

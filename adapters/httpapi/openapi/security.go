@@ -12,6 +12,7 @@ import (
 const (
 	schemeBearer      = "bearer"
 	schemeCertificate = "certificate"
+	schemeSession     = "session"
 )
 
 func schemes() map[string]*huma.SecurityScheme {
@@ -23,6 +24,11 @@ func schemes() map[string]*huma.SecurityScheme {
 		schemeCertificate: {
 			Type: "mutualTLS", Description: "A certificate of the client, where the service asks for one.",
 		},
+		schemeSession: {
+			Type: "apiKey", In: "cookie", Name: "orderflow-session",
+			Description: "The session of a browser; see POST /v1/session. Over TLS the name begins with __Host-. " +
+				"Requests that change something have to come from a page of the service.",
+		},
 	}
 }
 
@@ -33,7 +39,7 @@ func security(scope ports.Scope, secured bool) []map[string][]string {
 		return []map[string][]string{{}}
 	}
 	needed := []string{string(scope)}
-	ways := []map[string][]string{{schemeBearer: needed}, {schemeCertificate: needed}}
+	ways := []map[string][]string{{schemeBearer: needed}, {schemeCertificate: needed}, {schemeSession: needed}}
 	if !secured {
 		return append([]map[string][]string{{}}, ways...)
 	}
