@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"orderflow/adapters/access"
 	"orderflow/adapters/httpapi/endpoint"
+	"orderflow/adapters/httpapi/sessionapi"
 	"orderflow/application/operations"
 	"orderflow/ports"
 )
@@ -39,6 +41,16 @@ type Access struct {
 	MetricsAuth bool
 	// OIDC is the identity provider whose tokens are accepted, for AuthOIDC.
 	OIDC access.OIDCConfig
+	// Login is how people log in with a browser at that provider. They cannot without a ClientID.
+	Login access.LoginConfig
+	// PublicURL is the address at which browsers find the service, such as https://orders.example.
+	// Empty stands for the one that a request names, which is right unless a proxy changes it.
+	PublicURL string
+	// SessionKey is the secret with which sessions of browsers are sealed. Processes with the same
+	// one accept the sessions of each other. Empty stands for a new one.
+	SessionKey []byte
+	// SessionLife is the longest time of a session.
+	SessionLife time.Duration
 	// Limits bound what one client may use of the service. They do not apply to a loopback address
 	// with AuthNone.
 	Limits endpoint.Limits
@@ -65,9 +77,10 @@ func (a Access) validate(listen string, bad func(setting, format string, args ..
 			part, problem, _ := strings.Cut(err.Error(), ": ")
 			bad("oidc-"+part, "%s", problem)
 		}
-	} else if a.OIDC.Issuer+a.OIDC.Audience+a.OIDC.ScopeClaim != "" {
+	} else if a.OIDC.Issuer+a.OIDC.Audience+a.OIDC.ScopeClaim+a.Login.ClientID != "" {
 		bad("oidc-issuer", "it needs --auth=%s", AuthOIDC)
 	}
+	a.validateSessions(bad)
 	if a.Limits.Rate <= 0 || a.Limits.Burst < 1 || a.Limits.Concurrent < 1 {
 		bad("client-rate, client-burst and client-concurrency", "they must be positive")
 	}
@@ -90,6 +103,26 @@ func (a Access) validate(listen string, bad func(setting, format string, args ..
 	}
 }
 
+// validateSessions reports everything that is wrong with the settings about browsers.
+func (a Access) validateSessions(bad func(setting, format string, args ...any)) {
+	if a.Login.ClientID == "" && a.Login.ClientSecret != "" {
+		bad("oidc-client-secret-file", "it needs --oidc-client-id")
+	}
+	if len(a.SessionKey) > 0 && len(a.SessionKey) < access.MinKey {
+		bad("session-key-file", "the key has %d bytes, and must have at least %d", len(a.SessionKey), access.MinKey)
+	}
+	if a.SessionLife < time.Minute || a.SessionLife > maxSessionLife {
+		bad("session-life", "%s is not 1m to %s", a.SessionLife, maxSessionLife)
+	}
+	if public, err := url.Parse(a.PublicURL); a.PublicURL != "" &&
+		(err != nil || public.Scheme != "https" && public.Scheme != "http" || a.PublicURL != public.Scheme+"://"+public.Host || public.Host == "") {
+		bad("public-url", "%q is not an address such as https://orders.example, without a path", a.PublicURL)
+	}
+}
+
+// maxSessionLife is a month. Whoever may do something should be asked from time to time.
+const maxSessionLife = 720 * time.Hour
+
 // isLoopback reports whether an address can be reached from this machine only.
 func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
@@ -101,13 +134,19 @@ func isLoopback(address string) bool {
 }
 
 // wireAccess makes what tells who a client is. Nobody is asked without authentication.
-func (a *App) wireAccess() {
+func (a *App) wireAccess() (err error) {
 	a.tokens = access.NewTokens(a.store, time.Now)
 	a.recordings = operations.NewRecorder(operations.Config{Log: a.store, Now: time.Now, NewID: newID})
 	if !a.config.Access.asks() {
-		return
+		return nil
 	}
 	door := &access.Door{Certificates: a.config.Access.certificateScopes()}
+	door.Sessions, err = access.NewSessions(access.SessionConfig{
+		Key: a.config.Access.SessionKey, Life: a.config.Access.SessionLife, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
 	door.Local, a.localToken = access.NewLocal()
 	if slices.Contains(a.config.Access.Auth, AuthTokens) {
 		door.Tokens = a.tokens
@@ -115,9 +154,26 @@ func (a *App) wireAccess() {
 	if slices.Contains(a.config.Access.Auth, AuthOIDC) {
 		settings := a.config.Access.OIDC
 		settings.Now = time.Now
-		door.OIDC = access.NewOIDC(settings)
+		provider := access.NewOIDC(settings)
+		door.OIDC = provider
+		if a.config.Access.Login.ClientID != "" {
+			a.logins = access.NewLogins(a.config.Access.Login, provider, door.Sessions)
+		}
 	}
 	a.door = door
+	return nil
+}
+
+// sessionRoutes are those with which people log in with a browser.
+func (a *App) sessionRoutes() endpoint.Resource {
+	var config sessionapi.Config
+	if a.door != nil {
+		config.Sessions = a.door
+	}
+	if a.logins != nil {
+		config.Logins = a.logins
+	}
+	return sessionapi.New(config)
 }
 
 // authenticator returns who tells who a client is. It is nil when nobody is asked.

@@ -72,7 +72,7 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 		return err
 	}
 	config := httpapi.Config{
-		Resources:       []endpoint.Resource{orderRoutes, streamRoutes, operatorRoutes, keepRoutes},
+		Resources:       []endpoint.Resource{orderRoutes, streamRoutes, operatorRoutes, keepRoutes, a.sessionRoutes()},
 		StoreID:         storeID,
 		Console:         pages,
 		Ready:           a.ready,
@@ -85,6 +85,7 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 		Trace:           traceRequests(a.tracing),
 		Logger:          a.log,
 		Listener:        a.listener,
+		PublicURL:       a.config.Access.PublicURL,
 		AllowedHosts:    a.config.AllowedHosts,
 		ShutdownTimeout: a.config.ShutdownTimeout,
 	}

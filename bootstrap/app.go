@@ -70,7 +70,9 @@ type App struct {
 	tracing      *tracing.Tracing
 	recorder     *explain.Recorder
 	// door tells who a client is. It is nil when nobody is asked.
-	door       *access.Door
+	door *access.Door
+	// logins is nil where people cannot log in at an identity provider.
+	logins     *access.Logins
 	tokens     *access.Tokens
 	recordings operations.Recorder
 	localToken string
@@ -130,7 +132,9 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	if err := a.wireConsumers(ctx, env); err != nil {
 		return nil, err
 	}
-	a.wireAccess()
+	if err := a.wireAccess(); err != nil {
+		return nil, err
+	}
 	if err := a.announceAccess(); err != nil {
 		return nil, err
 	}

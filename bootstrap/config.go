@@ -110,7 +110,8 @@ func DefaultConfig() Config {
 		Listen:      "127.0.0.1:8080",
 		Access: Access{
 			Auth: []Auth{AuthNone}, MetricsAuth: true,
-			Limits: endpoint.Limits{Rate: 5_000, Burst: 10_000, Concurrent: 512},
+			SessionLife: 12 * time.Hour,
+			Limits:      endpoint.Limits{Rate: 5_000, Burst: 10_000, Concurrent: 512},
 		},
 		Retention:       24 * time.Hour,
 		StateCache:      64,

@@ -96,8 +96,8 @@ func variable(flag string) string {
 var (
 	kubernetes = regexp.MustCompile(`^ORDERFLOW_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 	testing    = regexp.MustCompile(`^ORDERFLOW_TEST_`)
-	// token is the variable with a token, for which there is no flag.
-	token = regexp.MustCompile(`^ORDERFLOW_TOKEN$`)
+	// secret matches the variables with secrets, for which there are no flags.
+	secret = regexp.MustCompile(`^ORDERFLOW_(TOKEN|OIDC_CLIENT_SECRET|SESSION_KEY)$`)
 )
 
 // ours returns the variables of an environment that are meant for this program, by name.
@@ -120,7 +120,7 @@ func (l *layering) checkEnvironment(env map[string]string) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		if !slices.Contains(variables, name) && !kubernetes.MatchString(name) && !testing.MatchString(name) &&
-			!token.MatchString(name) {
+			!secret.MatchString(name) {
 			errs = append(errs, fmt.Errorf("the environment variable %s is no setting; the nearest one is %s",
 				name, Nearest(name, variables)))
 		}

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -12,9 +13,13 @@ import (
 	"orderflow/bootstrap/cli/client"
 )
 
-// tokenVariable is the environment variable with a token. There is no flag for it: other users can
-// see command lines.
-const tokenVariable = "ORDERFLOW_TOKEN"
+// The environment variables with secrets. There is no flag for them: other users can see command
+// lines.
+const (
+	tokenVariable        = "ORDERFLOW_TOKEN"
+	clientSecretVariable = "ORDERFLOW_OIDC_CLIENT_SECRET"
+	sessionKeyVariable   = "ORDERFLOW_SESSION_KEY"
+)
 
 func (sh *Shell) accessFlags(flags *pflag.FlagSet) {
 	a := &sh.Config.Access
@@ -24,6 +29,17 @@ func (sh *Shell) accessFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&a.OIDC.Audience, "oidc-audience", "", "what its tokens for this service have in aud")
 	flags.StringVar(&a.OIDC.ScopeClaim, "oidc-scope-claim", "",
 		"path of a claim with scopes or roles, such as realm_access.roles (default scope or scp)")
+	flags.StringVar(&a.Login.ClientID, "oidc-client-id", "",
+		"id of this service at the identity provider; with it people can log in at /ui/")
+	flags.StringVar(&sh.clientSecretFile, "oidc-client-secret-file", "",
+		"file with the secret for that id, unless it is public (or the variable "+clientSecretVariable+")")
+	flags.StringSliceVar(&a.Login.Scopes, "oidc-login-scopes", nil,
+		"what a login asks the identity provider for beside openid, as orders:read,ops:read")
+	flags.StringVar(&a.PublicURL, "public-url", "",
+		"address at which browsers find the service behind a proxy, such as https://orders.example")
+	flags.StringVar(&sh.sessionKeyFile, "session-key-file", "",
+		"file with a secret of at least 32 bytes; processes with the same one share the logins of browsers, and a restart does not end them (or the variable "+sessionKeyVariable+")")
+	flags.DurationVar(&a.SessionLife, "session-life", a.SessionLife, "how long a browser stays logged in at most; a token may end before")
 	flags.Float64Var(&a.Limits.Rate, "client-rate", a.Limits.Rate, "requests a second of one client, on average")
 	flags.IntVar(&a.Limits.Burst, "client-burst", a.Limits.Burst, "requests of one client at once")
 	flags.IntVar(&a.Limits.Concurrent, "client-concurrency", a.Limits.Concurrent, "requests of one client that may be in progress")
@@ -85,28 +101,42 @@ func (sh *Shell) client(address string) (*client.Client, error) {
 }
 
 // token returns the token that the user has given. It is empty when there is none.
-func (sh *Shell) token() (string, error) {
-	token := ""
+func (sh *Shell) token() (string, error) { return sh.secret("token-file", sh.tokenFile, tokenVariable) }
+
+// readSecrets reads the secrets of a service.
+func (sh *Shell) readSecrets() error {
+	a := &sh.Config.Access
+	var err error
+	a.Login.ClientSecret, err = sh.secret("oidc-client-secret-file", sh.clientSecretFile, clientSecretVariable)
+	key, other := sh.secret("session-key-file", sh.sessionKeyFile, sessionKeyVariable)
+	a.SessionKey = []byte(key)
+	return errors.Join(err, other)
+}
+
+// secret returns the secret in a file that a flag names, or in an environment variable. It is empty
+// when there is none.
+func (sh *Shell) secret(flag, file, variable string) (string, error) {
+	secret := ""
 	for _, entry := range sh.Environ {
-		if value, found := strings.CutPrefix(entry, tokenVariable+"="); found {
-			token = value
+		if value, found := strings.CutPrefix(entry, variable+"="); found {
+			secret = value
 		}
 	}
-	if sh.tokenFile != "" {
-		content, err := os.ReadFile(sh.tokenFile)
+	if file != "" {
+		content, err := os.ReadFile(file)
 		if err != nil {
-			return "", &UsageError{Err: fmt.Errorf("--token-file: %w", err)}
+			return "", &UsageError{Err: fmt.Errorf("--%s: %w", flag, err)}
 		}
-		token = string(content)
+		secret = string(content)
 	}
-	token = strings.TrimSpace(token)
-	if strings.ContainsAny(token, " \t\r\n") {
-		return "", &UsageError{Err: fmt.Errorf("--token-file and %s: there must be one token, in one line", tokenVariable)}
+	secret = strings.TrimSpace(secret)
+	if strings.ContainsAny(secret, " \t\r\n") {
+		return "", &UsageError{Err: fmt.Errorf("--%s and %s: there must be one secret, in one line", flag, variable)}
 	}
-	return token, nil
+	return secret, nil
 }
 
 // accessFlag reports whether a flag says who may use the service.
 func accessFlag(name string) bool {
-	return strings.HasPrefix(name, "tls-") || strings.HasPrefix(name, "oidc-") || strings.HasPrefix(name, "client-") || slices.Contains([]string{"auth", "insecure", "metrics-auth", "token-file", "allowed-hosts", "ops-listen"}, name)
+	return strings.HasPrefix(name, "tls-") || strings.HasPrefix(name, "oidc-") || strings.HasPrefix(name, "client-") || strings.HasPrefix(name, "session-") || slices.Contains([]string{"auth", "insecure", "metrics-auth", "token-file", "allowed-hosts", "ops-listen", "public-url"}, name)
 }

@@ -40,6 +40,9 @@ func (sh *Shell) Serve(cmd *cobra.Command, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := sh.readSecrets(); err != nil {
+		return err
+	}
 	if err := sh.Config.Validate(); err != nil {
 		return &UsageError{Err: err}
 	}

@@ -115,9 +115,11 @@ type Shell struct {
 	redpanda  redpandaOptions
 	url       string
 	tokenFile string
-	auth      []string
-	logLevel  string
-	logFormat string
+	// clientSecretFile and sessionKeyFile are files with secrets of a service.
+	clientSecretFile, sessionKeyFile string
+	auth                             []string
+	logLevel                         string
+	logFormat                        string
 	// level is the level of the log. It can change.
 	level   *slog.LevelVar
 	helpAll helpAll
