@@ -17,7 +17,7 @@
 //	api.js      requests with a deadline, problems
 //	watch.js    what is polled, and the last five minutes of it
 //	live.js     event streams
-//	access.js   what is refused, and the token of the visitor
+//	access.js   who the visitor is, the login, and what is refused
 //	model.js    the state of the consumers, which most pages show
 //	parts.js    parts that pages share: times, ids, dialogs, command lines
 //	format.js   how numbers, times and money look
@@ -31,10 +31,11 @@
 // is code of Swagger UI, from the Go module swgui. It has a policy of its own, as it sets styles
 // and markup from code. Neither page can be framed.
 //
-// The pages need no rights. What a visitor may read or do is decided by the API. A visitor can
-// paste a token. It is kept in the sessionStorage of the tab, until the tab is closed or the
-// visitor forgets it, and it is sent in the Authorization header of requests and streams. What the
-// API refuses is shown with the scope that is missing, and never as 0.
+// The pages need no rights. What a visitor may read or do is decided by the API. A visitor logs in
+// with a token, which is sent once, or at the identity provider. After that the browser has a
+// session in a cookie that no script can read, so a page has nothing that could be stolen from it.
+// What the scopes do not allow is disabled, with the reason beside it, and the API refuses it
+// anyway. What the API refuses is shown with the scope that is missing, and never as 0.
 //
 // # Caching
 //

@@ -20,21 +20,46 @@ export class Problem extends Error {
   }
 }
 
-const TOKEN = 'orderflow.token';
+/**
+ * Who the visitor is, as GET /v1/session tells it, or undefined while that is not known; the last
+ * Problem of access; whether a session has ended; and the Problem of the last login.
+ */
+export const access = {who: undefined, refused: undefined, ended: false, problem: undefined};
 
-/** The token that is sent, if there is one, and the last Problem of access. */
-export const access = {token: sessionStorage.getItem(TOKEN) ?? '', refused: undefined};
+/** Asks who the visitor is. */
+export async function meet(changed) {
+  try {
+    access.who = await get('/v1/session');
+    access.ended ||= Boolean(access.who.refused);
+  } catch {
+    // The API decides anyway, and what does not answer is shown by all else.
+  }
+  changed();
+}
 
-/** Keeps a token for this tab, or forgets it when it is empty. All is read again with it. */
-export function keepToken(token) {
-  if (token) sessionStorage.setItem(TOKEN, token);
-  else sessionStorage.removeItem(TOKEN);
+/** Logs in with a token, which is sent once and not kept. All is read again after that. */
+export async function logIn(token) {
+  try {
+    await post('/v1/session', {token});
+    location.reload();
+  } catch (problem) {
+    access.problem = problem;
+  }
+}
+
+/** Logs out, and shows nothing of what could be read before. */
+export async function logOut() {
+  await send('DELETE', '/v1/session');
   location.reload();
 }
 
-/** The headers that say who asks. */
-export function authorization() {
-  return access.token ? {Authorization: `Bearer ${access.token}`} : {};
+/** Why the visitor may not do what needs a scope, or undefined when that is allowed. */
+export function lacks(scope) {
+  const {who} = access;
+  if (!who?.asks || who.scopes.includes(scope) || who.scopes.includes('admin')) return undefined;
+  return who.subject
+    ? `Not allowed: ${who.subject} does not have the scope ${scope}.`
+    : `Not allowed before you log in: it needs the scope ${scope}.`;
 }
 
 /** The Problem of an answer that is none of success. */
@@ -49,6 +74,7 @@ export async function refusal(response) {
   const scope = /scope="([^"]+)"/.exec(response.headers.get('WWW-Authenticate') ?? '')?.[1];
   const problem = new Problem({status: response.status, ...document}, scope);
   if (problem.access) access.refused = problem;
+  if (problem.status === 401 && access.who?.session) access.ended = true;
   return problem;
 }
 
@@ -69,7 +95,7 @@ export async function send(method, path, body, {signal, deadline = DEADLINE, hea
   const signals = [signal, deadline && AbortSignal.timeout(deadline)].filter(Boolean);
   const init = {
     method,
-    headers: {Accept: 'application/json', ...authorization(), ...headers},
+    headers: {Accept: 'application/json', ...headers},
     signal: AbortSignal.any(signals),
   };
   if (body !== undefined) {
@@ -99,8 +125,7 @@ export async function send(method, path, body, {signal, deadline = DEADLINE, hea
 
 /** Sends a request whose answer comes line by line, and calls each for every document. */
 export async function lines(path, each, {signal} = {}) {
-  const headers = {Accept: 'application/x-ndjson', ...authorization()};
-  const response = await fetch(path, {method: 'POST', signal, headers});
+  const response = await fetch(path, {method: 'POST', signal, headers: {Accept: 'application/x-ndjson'}});
   if (!response.ok) throw await refusal(response);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';

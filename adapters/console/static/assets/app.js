@@ -2,8 +2,8 @@
 // which are navigation, keyboard, theme and search.
 
 import {h, render} from './html.js';
-import {accessBar} from './access.js';
-import {access, keepToken} from './api.js';
+import {accessBar, visitor} from './access.js';
+import {meet} from './api.js';
 import {useUTC} from './format.js';
 import {consumers, startModel, trouble} from './model.js';
 import {asOf, empty} from './parts.js';
@@ -257,12 +257,7 @@ function frame() {
           },
           'UTC',
         ),
-        access.token &&
-          h(
-            'button.forget',
-            {key: 'token', type: 'button', onclick: () => keepToken(''), title: 'Forget the token of this tab'},
-            'Forget token',
-          ),
+        visitor(),
         h('button', {type: 'button', onclick: help, title: 'Keyboard (?)', 'aria-label': 'Keyboard'}, '?'),
       ),
     ),
@@ -271,7 +266,7 @@ function frame() {
       {id: 'menu', popover: 'auto', 'aria-label': 'Menu', key: 'menu'},
       navigation(),
       h('a', {href: '/ui/api/', key: 'api'}, 'API'),
-      access.token && h('button', {key: 'token', type: 'button', onclick: () => keepToken('')}, 'Forget token'),
+      visitor(),
     ),
     accessBar(changed),
     consumers.problem &&
@@ -380,5 +375,6 @@ function help() {
 }
 
 startModel(changed);
+meet(changed);
 applyChoices();
 open();

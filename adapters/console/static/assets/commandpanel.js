@@ -2,7 +2,7 @@
 // are refused.
 
 import {h} from './html.js';
-import {send} from './api.js';
+import {lacks, send} from './api.js';
 import {shellWord} from './eventtext.js';
 import {problem, rawLine} from './parts.js';
 
@@ -69,6 +69,7 @@ function commandForm(c, possible, now, done, place) {
   const complete = items
     ? draft.items.length > 0
     : fields.every(([name]) => (draft.values[name] ?? '').trim() !== '');
+  const refused = lacks('orders:write');
   const line = JSON.stringify({command: c.command, order_id: possible.order_id, ...body});
 
   async function submit(event) {
@@ -120,9 +121,10 @@ function commandForm(c, possible, now, done, place) {
       ),
       items && itemEditor(draft, now, place),
       draft.problem && problem(draft.problem),
+      refused && h('p.note', refused),
       h(
         'button',
-        {class: danger ? 'danger' : 'primary', disabled: !complete || draft.sent},
+        {class: danger ? 'danger' : 'primary', disabled: !complete || draft.sent || refused !== undefined},
         draft.sent ? 'Sent, at most 10 s' : label,
       ),
       rawLine(`echo ${shellWord(line)} | orderflow submit -`),

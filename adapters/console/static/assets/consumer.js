@@ -1,7 +1,7 @@
 // The page of one consumer: how it is, and everything that can be done with it.
 
 import {h} from './html.js';
-import {path, post} from './api.js';
+import {lacks, path, post} from './api.js';
 import {count, duration, plural, rate} from './format.js';
 import {consumers, history, trouble} from './model.js';
 import {
@@ -223,8 +223,10 @@ export function differences(report) {
 function actions(c, acts, act) {
   const base = path`/v1/consumers/${c.name}`;
   const rebuilding = c.rebuild && UNFINISHED.includes(c.rebuild.phase);
-  const action = (key, label, text, line, allowed, run, primary) =>
-    h(
+  const refused = lacks('ops:write');
+  const action = (key, label, text, line, possible, run, primary) => {
+    const allowed = refused ?? possible;
+    return h(
       'div.action',
       {key},
       h(
@@ -240,6 +242,7 @@ function actions(c, acts, act) {
       h('p.note', allowed === true ? text : allowed),
       commandLine(line),
     );
+  };
   return h(
     'div.actions-grid',
     c.state === 'paused' || c.state === 'failed'

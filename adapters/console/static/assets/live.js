@@ -1,7 +1,7 @@
-// A live stream of events. It is read with fetch, as EventSource cannot send a token. When the
-// connection breaks it is made again, and goes on after the last event that has come.
+// A live stream of events. It is read with fetch, as EventSource does not say why it is refused.
+// When the connection breaks it is made again, and goes on after the last event that has come.
 
-import {authorization, refusal} from './api.js';
+import {refusal} from './api.js';
 
 const AGAIN = 3000;
 /** A stream that says nothing for so long is broken: the server sends a ping every 15 s. */
@@ -56,7 +56,7 @@ export class Live {
 
   async #connect() {
     this.#abort = new AbortController();
-    const headers = {Accept: 'text/event-stream', ...authorization()};
+    const headers = {Accept: 'text/event-stream'};
     // After two refusals the place is given up: the feed may not hold it any more.
     if (this.#last && this.#refused < 2) headers['Last-Event-ID'] = this.#last;
     try {
@@ -79,7 +79,7 @@ export class Live {
     this.#timer = setTimeout(() => this.#connect(), this.#pause);
   }
 
-  // Who may not read the stream may not in three seconds, either: a new token loads the page again.
+  // Who may not read the stream may not in three seconds, either: a login loads the page again.
   #refuse(problem) {
     clearTimeout(this.#silence);
     if (this.#closed) return;

@@ -1,7 +1,7 @@
 // The Parked page: what consumers could not handle, grouped by cause, and what to do with it.
 
 import {h} from './html.js';
-import {get, path, post} from './api.js';
+import {get, lacks, path, post} from './api.js';
 import {count, plural} from './format.js';
 import {consumers} from './model.js';
 import {asOf, commandLine, confirmDialog, empty, id, problem, toast, waiting, when} from './parts.js';
@@ -74,6 +74,7 @@ export function parked(place) {
           'p.note',
           'When an event cannot be handled, its order waits for that consumer. All other orders flow.',
         ),
+        mayNot() && h('p.note.refused', {key: 'refused'}, lacks('ops:write')),
         !groups.data && waiting(groups),
         groups.data &&
           shown.length === 0 &&
@@ -90,6 +91,9 @@ export function parked(place) {
     },
   };
 }
+
+/** Whether the visitor may only look. The page says why once, above the buttons. */
+const mayNot = () => lacks('ops:write') !== undefined;
 
 const keyOf = (g) => `${g.consumer} ${g.fingerprint}`;
 
@@ -153,7 +157,7 @@ function group(g, {opened, busy, result: outcome, open, act, place}) {
   const button = (label, limit, needs) =>
     h(
       'button',
-      {type: 'button', disabled: busy !== undefined || g.aggregates < needs, onclick: () => retry(limit)},
+      {type: 'button', disabled: busy !== undefined || mayNot() || g.aggregates < needs, onclick: () => retry(limit)},
       label,
     );
   return h(
@@ -263,12 +267,12 @@ function member(g, p, opened, {busy, key, act, place}) {
           'button',
           {
             type: 'button',
-            disabled: busy !== undefined,
+            disabled: busy !== undefined || mayNot(),
             onclick: () => act(key, 'Retry', () => post(`${base}/retry`)),
           },
           'Retry',
         ),
-        h('button', {type: 'button', disabled: busy !== undefined, onclick: skip}, 'Skip …'),
+        h('button', {type: 'button', disabled: busy !== undefined || mayNot(), onclick: skip}, 'Skip …'),
       ),
     ),
     p.error !== g.error && h('p.note', p.error),
@@ -344,7 +348,7 @@ function skipped(watched, act, outcome) {
             h('td.num', s.sequence_number),
             h('td', s.reason),
             h('td', when(s.skipped_at)),
-            h('td', h('button', {type: 'button', onclick: () => unskip(s)}, 'Take back …')),
+            h('td', h('button', {type: 'button', disabled: mayNot(), onclick: () => unskip(s)}, 'Take back …')),
           ),
         ),
       ),

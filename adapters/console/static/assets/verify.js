@@ -2,7 +2,7 @@
 // event store holds?
 
 import {h} from './html.js';
-import {lines, post} from './api.js';
+import {lacks, lines, post} from './api.js';
 import {count, duration} from './format.js';
 import {consumers} from './model.js';
 import {asOf, commandLine, confirmDialog, id, problem, waiting, when} from './parts.js';
@@ -106,7 +106,7 @@ export function verify(place) {
           runs.views,
           [
             ['Verify', compare, 'primary'],
-            ['Repair …', repair],
+            ['Repair …', repair, '', lacks('ops:write')],
           ],
           'verify',
         ),
@@ -192,11 +192,23 @@ function controls(state, buttons, line) {
   return [
     h(
       'div.actions',
-      buttons.map(([label, act, kind]) =>
-        h('button', {key: label, type: 'button', class: kind ?? '', disabled: running, onclick: act}, label),
+      buttons.map(([label, act, kind, refused]) =>
+        h(
+          'button',
+          {
+            key: label,
+            type: 'button',
+            class: kind ?? '',
+            disabled: running || refused !== undefined,
+            title: refused,
+            onclick: act,
+          },
+          label,
+        ),
       ),
       running && h('button', {type: 'button', onclick: () => state.abort.abort()}, 'End it'),
     ),
+    buttons.map(([label, , , refused]) => refused && h('p.note', {key: `why ${label}`}, `${label} ${refused}`)),
     commandLine(line),
   ];
 }
