@@ -37,6 +37,11 @@
 // id that is reused for another command is refused, and the client is never told that the second
 // command took effect.
 //
+// With Config.Subjects, the digest of a command that has personal data is keyed with the key of its
+// subject. A plain digest of a short reference could be found by trying all of them, also after the
+// reference itself was erased. Digests of events that were stored before are compared as they are.
+// After an erasure nothing can be compared, and the id alone decides.
+//
 // A command that emitted no event is not stored. Its retry is decided again. The answer is the same
 // unless the aggregate has changed in between.
 //

@@ -2,8 +2,6 @@ package command
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"time"
 
@@ -14,14 +12,8 @@ import (
 	"orderflow/ports"
 )
 
-// digestKey is the metadata of an event that holds the digest of its command.
-const digestKey = "command_digest"
-
-// digestRoom is enough for the content of most commands. A longer one is copied while it grows.
-const digestRoom = 256
-
-// Aggregate describes one aggregate type to a [Handler]. All fields but Check, Size
-// and State are required.
+// Aggregate describes one aggregate type to a [Handler]. All fields but Check, Size, State,
+// Personal and Person are required.
 type Aggregate[C eventsourcing.Command, S, E any] struct {
 	// Type is stored with every event, see [eventsourcing.CheckType].
 	Type    string
@@ -39,16 +31,11 @@ type Aggregate[C eventsourcing.Command, S, E any] struct {
 	Size func(S) int
 	// State says how snapshots keep a state. It is nil when there are none.
 	State *StateCodec[S]
-}
-
-// Digest identifies the content of a command. It is stored with each of the command's events.
-func (a Aggregate[C, S, E]) Digest(c C) string {
-	b := make([]byte, 0, digestRoom)
-	b = append(append(b, c.Name()...), ' ')
-	id, _ := c.AggregateID().MarshalText() // an id always has a text
-	b = append(b, id...)
-	sum := sha256.Sum256(a.AppendContent(b, c))
-	return hex.EncodeToString(sum[:8])
+	// Personal reports whether a command has personal data. Nil means that none has.
+	Personal func(C) bool
+	// Person returns the id of the person whose personal data is in the history of a state. It is
+	// needed with Personal.
+	Person func(S) string
 }
 
 // Config is what a [Handler] needs besides the aggregate. Fields without a stated default are
@@ -74,6 +61,8 @@ type Config struct {
 	// Snapshots shorten the first read of a long history. They are those of [Aggregate].Snapshot,
 	// and need Pages. Nil uses none.
 	Snapshots *snapshot.Shelf
+	// Subjects give the keys with which personal data is sealed. Nil seals nothing.
+	Subjects Subjects
 }
 
 // Handler implements ports.CommandHandler. It is safe for concurrent use.
@@ -129,6 +118,8 @@ func (h *Handler[C, S, E]) cause(request ports.CommandRequest[C]) eventsourcing.
 		cause.CausationID = cause.CommandID
 	}
 	maps.Copy(cause.Metadata, request.Metadata)
-	cause.Metadata[digestKey] = h.aggregate.Digest(request.Command)
+	if !h.seals(request.Command) {
+		cause.Metadata[digestKey] = h.aggregate.Digest(request.Command)
+	}
 	return cause
 }

@@ -136,7 +136,7 @@ func (t *turn[C, S, E]) decide(ctx context.Context) ([]E, answered[E]) {
 	case err != nil:
 		return fail(err)
 	case len(earlier) > 0:
-		return nil, func() (ports.CommandResult[E], error) { return t.answer(earlier) }
+		return nil, func() (ports.CommandResult[E], error) { return t.answer(ctx, earlier) }
 	}
 	head := t.known.head
 	if want := t.request.ExpectedSequence; want != nil && *want != head {
@@ -169,6 +169,9 @@ func (t *turn[C, S, E]) refusal(err error) error {
 }
 
 func (t *turn[C, S, E]) append(ctx context.Context, events []E) (ports.CommandResult[E], error) {
+	if err := t.name(ctx, events); err != nil {
+		return ports.CommandResult[E]{}, err
+	}
 	cause, head := t.cause, t.known.head
 	if cause.At.Before(t.known.at) {
 		// a clock that was set back must not make times go backwards within a history
@@ -190,7 +193,7 @@ func (t *turn[C, S, E]) append(ctx context.Context, events []E) (ports.CommandRe
 	switch {
 	case err == nil && appended.Duplicate:
 		t.known = nil
-		return t.answer(appended.Records)
+		return t.answer(ctx, appended.Records)
 	case err == nil:
 		for i := range envelopes {
 			t.known.add(&envelopes[i].Header)
@@ -240,7 +243,7 @@ func (t *turn[C, S, E]) resolve(ctx context.Context, unknown error) (ports.Comma
 		return ports.CommandResult[E]{}, fmt.Errorf("%w (reading it again: %v)", unknown, err)
 	}
 	if mine := eventsourcing.ByCommand(records, t.cause.CommandID); len(mine) > 0 {
-		return t.answer(mine)
+		return t.answer(ctx, mine)
 	}
 	return ports.CommandResult[E]{}, unknown
 }
@@ -260,15 +263,13 @@ func (t *turn[C, S, E]) repeat(ctx context.Context, earlier span) (ports.Command
 		return ports.CommandResult[E]{}, fmt.Errorf("%s on %s: command %s has %d events of %d: %w",
 			t.request.Command.Name(), t.cause.AggregateID, t.cause.CommandID, len(records), earlier.count, ports.ErrCorrupt)
 	}
-	return t.answer(records)
+	return t.answer(ctx, records)
 }
 
 // answer returns the result that the command had the first time.
-func (t *turn[C, S, E]) answer(records []eventsourcing.Record) (ports.CommandResult[E], error) {
-	if then, now := records[0].Metadata[digestKey], t.cause.Metadata[digestKey]; then != "" && then != now {
-		return ports.CommandResult[E]{}, &ports.CommandIDReusedError{
-			CommandID: t.cause.CommandID, AggregateID: t.cause.AggregateID,
-		}
+func (t *turn[C, S, E]) answer(ctx context.Context, records []eventsourcing.Record) (ports.CommandResult[E], error) {
+	if err := t.same(ctx, records[0]); err != nil {
+		return ports.CommandResult[E]{}, err
 	}
 	envelopes := make([]eventsourcing.Envelope[E], len(records))
 	for i, r := range records {

@@ -25,7 +25,17 @@ func NewCommands(codec ports.Codec[order.Event], config command.Config) Commands
 func Aggregate(codec ports.Codec[order.Event]) command.Aggregate[order.Command, order.Order, order.Event] {
 	return command.Aggregate[order.Command, order.Order, order.Event]{
 		Type: order.Type, Decider: order.Decider(), Codec: codec, Check: order.Check, AppendContent: appendContent,
-		Size: size, State: state(),
+		Size: size, State: state(), Personal: personal, Person: func(o order.Order) string { return o.CustomerID },
+	}
+}
+
+// personal reports whether a command has data of the customer.
+func personal(c order.Command) bool {
+	switch c.(type) {
+	case order.CreateOrder, order.ConfirmOrder, order.ShipOrder, order.CancelOrder:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -44,6 +44,7 @@ var allowed = []struct {
 	{"application/transfer", []string{"domain/eventsourcing", "ports", "application/failure", "application/filling", "github.com/google/uuid", "golang.org/x/sync/..."}},
 	{"application/filling", []string{"domain/eventsourcing", "domain/projection", "ports", "ports/portkit", "application/failure", "github.com/google/uuid", "golang.org/x/sync/..."}},
 	{"application/consumer", []string{"domain/eventsourcing", "domain/projection", "ports", "ports/portkit", "application/failure", "application/filling", "application/health", "application/parking", "application/lease", "application/decisions", "application/watermark", "application/holds", "application/rebuild", "application/reconcile", "github.com/google/uuid"}},
+	{"application/personal", []string{"ports"}},
 	{"application/operations", []string{"ports", "github.com/google/uuid"}},
 	{"application/...", []string{"domain/eventsourcing", "domain/projection", "ports", "ports/portkit", "github.com/google/uuid", "golang.org/x/sync/...", "golang.org/x/time/rate"}},
 	{"adapters/memory", []string{"domain/eventsourcing", "domain/projection", "ports", "github.com/google/uuid"}},

@@ -1,0 +1,109 @@
+package command
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
+)
+
+// The metadata of an event has a digest of its command. A digest of personal data is keyed with the
+// key of the subject. Without the key nobody can find the data by trying what it could be, and the
+// key is destroyed when the subject is erased.
+const (
+	digestKey = "command_digest"
+	keyedKey  = "command_hmac"
+)
+
+// digestRoom is enough for the content of most commands. A longer one is copied while it grows.
+const digestRoom = 256
+
+// Subjects names the people whose personal data is sealed, and gives their keys.
+type Subjects interface {
+	ports.SubjectKeys
+	// SubjectOf returns the name of the person with an id.
+	SubjectOf(id string) ports.Subject
+}
+
+// seals reports whether the events of c have sealed fields, or could have.
+func (h *Handler[C, S, E]) seals(c C) bool {
+	return h.config.Subjects != nil && h.aggregate.Personal != nil && h.aggregate.Personal(c)
+}
+
+// content is what a digest is made of.
+func (a Aggregate[C, S, E]) content(c C) []byte {
+	b := make([]byte, 0, digestRoom)
+	b = append(append(b, c.Name()...), ' ')
+	id, _ := c.AggregateID().MarshalText() // an id always has a text
+	b = append(b, id...)
+	return a.AppendContent(b, c)
+}
+
+// Digest identifies the content of a command. It is stored with each of the command's events,
+// unless these have sealed fields.
+func (a Aggregate[C, S, E]) Digest(c C) string {
+	sum := sha256.Sum256(a.content(c))
+	return hex.EncodeToString(sum[:8])
+}
+
+// keyed is a digest that cannot be computed without the key of the subject. The key of the digest
+// is derived, because the key of the subject seals fields.
+func (a Aggregate[C, S, E]) keyed(key []byte, c C) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("orderflow command digest")) // like all writes to a hash it never fails
+	mac = hmac.New(sha256.New, mac.Sum(nil))
+	mac.Write(a.content(c))
+	return hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// name adds the subject to the metadata of the next events, and the digest of a command that has
+// personal data. Such a command is refused when the subject was erased.
+func (t *turn[C, S, E]) name(ctx context.Context, events []E) error {
+	if t.config.Subjects == nil || t.aggregate.Person == nil {
+		return nil
+	}
+	state := t.known.state
+	for _, e := range events {
+		state = t.aggregate.Decider.Evolve(state, e)
+	}
+	subject := t.config.Subjects.SubjectOf(t.aggregate.Person(state))
+	if t.seals(t.request.Command) {
+		key, err := t.config.Subjects.SubjectKey(ctx, subject, true)
+		if err != nil {
+			return fmt.Errorf("%s on %s: %w", t.request.Command.Name(), t.cause.AggregateID, err)
+		}
+		t.cause.Metadata[keyedKey] = t.aggregate.keyed(key, t.request.Command)
+	}
+	t.cause.Metadata[ports.MetadataSubject] = string(subject)
+	return nil
+}
+
+// same returns an error when the command that caused record is not the one of the turn, although it
+// has the same id. After an erasure nobody can know that, and the command gets its answer.
+func (t *turn[C, S, E]) same(ctx context.Context, record eventsourcing.Record) error {
+	same := true
+	if then := record.Metadata[digestKey]; then != "" {
+		same = then == t.aggregate.Digest(t.request.Command)
+	}
+	if then := record.Metadata[keyedKey]; then != "" && t.config.Subjects != nil {
+		key, err := t.config.Subjects.SubjectKey(ctx, ports.Subject(record.Metadata[ports.MetadataSubject]), false)
+		switch {
+		case errors.Is(err, ports.ErrSubjectErased):
+			return nil
+		case errors.Is(err, ports.ErrSubjectKeyMissing):
+			return fmt.Errorf("%s on %s: %w: %w", t.request.Command.Name(), t.cause.AggregateID, ports.ErrCorrupt, err)
+		case err != nil:
+			return fmt.Errorf("%s on %s: %w", t.request.Command.Name(), t.cause.AggregateID, err)
+		}
+		same = same && hmac.Equal([]byte(then), []byte(t.aggregate.keyed(key, t.request.Command)))
+	}
+	if !same {
+		return &ports.CommandIDReusedError{CommandID: t.cause.CommandID, AggregateID: t.cause.AggregateID}
+	}
+	return nil
+}
