@@ -17,14 +17,17 @@ import (
 // keepRoutes returns the routes that copy what is stored out of the service.
 func (a *App) keepRoutes() (endpoint.Resource, error) {
 	return keepapi.New(keepapi.Config{
-		Exporter: transfer.NewExporter(struct {
-			ports.RecordLister
-			ports.HistoryPager
-			ports.FeedTail
-		}{a.store, a.store, a.store.tails}),
+		Exporter:     transfer.NewExporter(exportSource{a.store, a.store, a.store.tails}),
 		Backups:      a.store.backups,
 		AppendRecord: exportfile.AppendRecord,
 	})
+}
+
+// exportSource is what an export reads.
+type exportSource struct {
+	ports.RecordLister
+	ports.HistoryPager
+	ports.FeedTail
 }
 
 // importWorkers is how many orders are imported at once. Their commands share the syncs of the

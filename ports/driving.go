@@ -392,7 +392,10 @@ type VerifyReport struct {
 	Repaired uint64
 	// Differences is the number of differences. Shown describes the first of them.
 	Differences uint64
-	Shown       []VerifyDifference
+	// Behind counts those differences that say only that a consumer has not handled every event,
+	// and Broken those that are about a history itself and not about a view.
+	Behind, Broken uint64
+	Shown          []VerifyDifference
 }
 
 // VerifyDifference is one difference between what is stored and what the events say.
@@ -403,5 +406,8 @@ type VerifyDifference struct {
 	AggregateType string
 	// Consumer is empty when the history itself is wrong.
 	Consumer string
-	Detail   string
+	// Behind says that the consumer has not handled every event. Its rows may be right for what it
+	// has handled.
+	Behind bool
+	Detail string
 }

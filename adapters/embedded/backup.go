@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 
@@ -81,7 +82,10 @@ func Restore(ctx context.Context, from string, options Options) (restored Restor
 	if err != nil {
 		return restored, fmt.Errorf("restore %s: %w", from, err)
 	}
-	options.Retention = -1       // nothing expires meanwhile
+	options.Retention = -1 // nothing expires meanwhile
+	// The copy of a store that was at work looks like one that was killed. That is as it should be,
+	// and no reason for a warning.
+	options.Logger = slog.New(slog.DiscardHandler)
 	s, err := Open(ctx, options) // it fails when an event is missing
 	if err != nil {
 		return restored, fmt.Errorf("restore %s: %w", from, err)

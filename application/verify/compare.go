@@ -94,6 +94,7 @@ func (v *verification) compare(ctx context.Context, head ports.Head) (outcome, e
 	for i, t := range v.targets {
 		if t.takes(head.AggregateType) && reached[i].SequenceNumber != events {
 			differs(t, "has handled %d of %d events", reached[i].SequenceNumber, events)
+			o.differences[len(o.differences)-1].Behind = reached[i].SequenceNumber < events
 		}
 	}
 	for i, t := range v.targets {

@@ -375,6 +375,14 @@ func broken(id uuid.UUID, err error) []ports.VerifyDifference {
 
 func (v *verification) add(differences ...ports.VerifyDifference) {
 	v.report.Differences += uint64(len(differences))
+	for _, d := range differences {
+		switch {
+		case d.Behind:
+			v.report.Behind++
+		case d.Consumer == "":
+			v.report.Broken++
+		}
+	}
 	if room := maxShown - len(v.report.Shown); room > 0 {
 		v.report.Shown = append(v.report.Shown, differences[:min(room, len(differences))]...)
 	}

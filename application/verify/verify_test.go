@@ -179,6 +179,10 @@ func TestVerify_findsEveryKindOfDifference(t *testing.T) {
 			if report.Differences == 0 || !strings.Contains(report.Shown[0].Detail, test.detail) || report.Shown[0].AggregateType != "order" {
 				t.Errorf("report = %+v, want %q", report, test.detail)
 			}
+			behind := strings.HasPrefix(test.detail, "has handled") && !strings.HasPrefix(test.detail, "has handled 9 of 2")
+			if behind != (report.Behind == report.Differences) || (name == "a history with a hole") != (report.Broken > 0) {
+				t.Errorf("report = %+v: %d are behind, %d broken", report, report.Behind, report.Broken)
+			}
 		})
 	}
 }

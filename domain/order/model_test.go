@@ -264,6 +264,12 @@ func (m *machine) take(t *rapid.T, c order.Command) {
 	if code := codeOf(t, err); code != wantCode || len(events) != wantEvents {
 		t.Fatalf("%s in %q: got %d events and code %q, want %d and %q", c.Name(), m.live.Status, len(events), code, wantEvents, wantCode)
 	}
+	if len(events) > 0 {
+		// the events say everything that the command said
+		if caused, ok := order.CommandOf(c.AggregateID(), events); !ok || !cmp.Equal(caused, c) {
+			t.Fatalf("%s: the command of its events is %+v, want %+v", c.Name(), caused, c)
+		}
+	}
 	for _, e := range events {
 		m.live = order.Evolve(m.live, e)
 	}

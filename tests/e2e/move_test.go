@@ -227,6 +227,14 @@ func TestBackup_isRestoredBesideTheOriginal(t *testing.T) {
 	if out, status := tool(t, "restore", backup, "--data="+restored); status != 0 {
 		t.Fatalf("restore: exit status %d\n%s", status, out)
 	}
+	for _, against := range []string{backup, restored} {
+		if out, status := tool(t, "rehearse", "--against="+against); status != 0 || !strings.Contains(out, "passed") {
+			t.Errorf("rehearse against %s: exit status %d\n%s", against, status, out)
+		}
+	}
+	if out, status := tool(t, "rehearse", "--against="+data); status != 1 || !strings.Contains(out, "orderflow backup") {
+		t.Errorf("rehearse against a store that is in use: exit status %d\n%s", status, out)
+	}
 	copied := verified(t, restored, "--sink=none")
 	after := exported(t, "--url="+copied.url)
 	have := make(map[string]bool, len(after))

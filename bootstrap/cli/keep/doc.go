@@ -1,5 +1,5 @@
-// Package keep has the commands that copy what is stored, and bring it back: backup and
-// restore, export and import.
+// Package keep has the commands that copy what is stored, bring it back, and try this program on a
+// copy: backup and restore, export and import, rehearse.
 package keep
 
 import (
@@ -14,5 +14,5 @@ type tools struct{ *shell.Shell }
 // Commands returns the commands, for the root of the command line.
 func Commands(sh *shell.Shell) []*cobra.Command {
 	t := tools{sh}
-	return []*cobra.Command{t.backupCommand(), t.restoreCommand(), t.exportCommand(), t.importCommand()}
+	return []*cobra.Command{t.backupCommand(), t.restoreCommand(), t.exportCommand(), t.importCommand(), t.rehearseCommand()}
 }

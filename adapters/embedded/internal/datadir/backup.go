@@ -20,9 +20,9 @@ import (
 	"orderflow/ports"
 )
 
-// manifestName is the file that makes a directory a backup. It is JSON in one line, and the SHA-256
+// ManifestName is the file that makes a directory a backup. It is JSON in one line, and the SHA-256
 // of that line in the next one.
-const manifestName = "BACKUP"
+const ManifestName = "BACKUP"
 
 // backupFormat is the format of backups that this program writes.
 const backupFormat = "orderflow backup/1"
@@ -93,7 +93,7 @@ func SealBackup(ctx context.Context, fs vfs.FS, dir string, m Manifest) (Manifes
 		return m, err
 	}
 	sum := sha256.Sum256(text)
-	return m, writeFile(fs, dir, manifestName, fmt.Appendf(text, "\n%x\n", sum))
+	return m, writeFile(fs, dir, ManifestName, fmt.Appendf(text, "\n%x\n", sum))
 }
 
 // digest copies a file to out, and returns its size and its SHA-256.
@@ -125,10 +125,10 @@ func digest(ctx context.Context, fs vfs.FS, path string, out io.Writer) (size in
 // ReadManifest reads the manifest of a backup. Errors: [ErrNoBackup]; [ErrNewerFormat];
 // ports.ErrCorrupt; those of the file system.
 func ReadManifest(fs vfs.FS, dir string) (m Manifest, err error) {
-	path := fs.PathJoin(dir, manifestName)
+	path := fs.PathJoin(dir, ManifestName)
 	content, err := readFile(fs, path)
 	if IsNotExist(err) {
-		return m, fmt.Errorf("%s: %w: it has no file %s, so the backup was not completed", dir, ErrNoBackup, manifestName)
+		return m, fmt.Errorf("%s: %w: it has no file %s, so the backup was not completed", dir, ErrNoBackup, ManifestName)
 	}
 	if err != nil {
 		return m, err
