@@ -52,18 +52,8 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 	if err != nil {
 		return err
 	}
-	registry := metrics.New(a.consumers, a.pacemaker)
-	registry.MustRegister(metrics.States(a.states))
-	if a.snapshots != nil {
-		registry.MustRegister(metrics.Snapshots(a.snapshots))
-	}
-	if a.store.metrics != nil {
-		registry.MustRegister(a.store.metrics)
-	}
-	if a.store.posture != nil {
-		registry.MustRegister(metrics.Posture(a.store.posture.figures))
-	}
-	streamRoutes, err := a.streamRoutes(registry)
+	a.registerParts()
+	streamRoutes, err := a.streamRoutes(a.registry)
 	if err != nil {
 		return err
 	}
@@ -77,11 +67,11 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 		Console:         pages,
 		Ready:           a.ready,
 		Notes:           a.notes,
-		Metrics:         metrics.Handler(registry, a.log),
+		Metrics:         metrics.Handler(a.registry, a.log),
 		Authenticator:   a.authenticator(),
 		Limits:          a.limits(),
 		OpenMetrics:     !a.config.Access.MetricsAuth,
-		Registerer:      registry,
+		Registerer:      a.registry,
 		Trace:           traceRequests(a.tracing),
 		Logger:          a.log,
 		Listener:        a.listener,
@@ -89,7 +79,7 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 		AllowedHosts:    a.config.AllowedHosts,
 		ShutdownTimeout: a.config.ShutdownTimeout,
 	}
-	a.registerCertificates(registry)
+	a.registerCertificates(a.registry)
 	if a.opsListener != nil {
 		operators := config
 		operators.Listener = a.opsListener
@@ -102,20 +92,47 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 	return err
 }
 
+// registerParts makes the metrics of the parts that count for themselves.
+func (a *App) registerParts() {
+	a.registry.MustRegister(metrics.Consumers(a.consumers), metrics.States(a.states))
+	if a.pacemaker != nil {
+		a.registry.MustRegister(metrics.Beats(a.pacemaker))
+	}
+	if a.snapshots != nil {
+		a.registry.MustRegister(metrics.Snapshots(a.snapshots))
+	}
+	if a.store.metrics != nil {
+		a.registry.MustRegister(a.store.metrics)
+	}
+	if a.store.posture != nil {
+		a.registry.MustRegister(metrics.Posture(a.store.posture.figures))
+	}
+	if a.sinkSize != nil {
+		a.registry.MustRegister(metrics.Gauge("orderflow_sink_size_bytes",
+			"Length of the file that events are published to, without files that were rotated away.", a.sinkSize))
+	}
+}
+
 func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) {
 	store := a.store
-	commands := orders.NewCommands(orderjson.New(),
+	codec := orderjson.New()
+	history := metrics.NewHistory(a.registry, string(a.config.Store), codec.Types())
+	commands := orders.NewCommands(codec,
 		command.Config{
-			Store: a.tracing.Store(store), Now: time.Now, NewID: newID, Cache: a.states, Exclusive: store.exclusive,
-			MaxEvents: a.config.MaxEvents, Pages: a.tracing.Pages(store), Snapshots: a.snapshots.Shelf(command.SnapshotName),
-			Finder: store.finder,
+			Store: a.tracing.Store(history.Store(store)), Now: time.Now, NewID: newID, Cache: a.states, Exclusive: store.exclusive,
+			MaxEvents: a.config.MaxEvents, Pages: a.tracing.Pages(history.Pages(store)),
+			Snapshots: a.snapshots.Shelf(command.SnapshotName), Finder: store.finder,
 		})
+	one := query.NewAggregates(query.AggregatesConfig{
+		Type: order.Type, Views: store, Live: a.consumers, Store: store, Codec: a.codec,
+		Projection: views.OrderReadModel(),
+	})
+	a.registry.MustRegister(metrics.Gauge("orderflow_reads_waiting",
+		"Reads of orders that wait until the view has an event.", func() float64 { return float64(one.Waiting()) }))
 	return orderapi.New(orderapi.Config{
-		Commands: tracing.Commands(a.tracing, pushback.Commands(a.pushback, commands)),
-		Orders: query.NewAggregates(query.AggregatesConfig{
-			Type: order.Type, Views: store, Live: a.consumers, Store: store, Codec: a.codec,
-			Projection: views.OrderReadModel(),
-		}),
+		Commands: metrics.Commands(a.registry, order.CommandNames(),
+			tracing.Commands(a.tracing, pushback.Commands(a.pushback, commands))),
+		Orders:    one,
 		Lists:     query.NewLists(store, store, a.consumers, views.All()),
 		Explainer: explainer,
 		Codec:     a.codec,

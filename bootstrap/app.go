@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"orderflow/adapters/access"
@@ -31,6 +32,7 @@ import (
 	"orderflow/application/pushback"
 	"orderflow/application/snapshot"
 	"orderflow/application/stream"
+	"orderflow/bootstrap/metrics"
 	"orderflow/ports"
 )
 
@@ -78,13 +80,16 @@ type App struct {
 	localToken string
 	// localAccess is the path of the file for the command line. It is empty without one.
 	localAccess string
-	publisher   string // the name of the consumer that publishes; empty without one
-	beats       *pulse.Monitor
-	pushback    *pushback.Gate
-	pacemaker   *pulse.Pacemaker // nil where the feed has no heartbeats
-	streams     *stream.Streams
-	gate        *incarnation.Gate // nil without a publisher
-	closers     []io.Closer       // in the order of opening
+	// sinkSize is the length of the file that events are published to. It is nil without one.
+	sinkSize  func() float64
+	publisher string // the name of the consumer that publishes; empty without one
+	beats     *pulse.Monitor
+	pushback  *pushback.Gate
+	pacemaker *pulse.Pacemaker // nil where the feed has no heartbeats
+	streams   *stream.Streams
+	gate      *incarnation.Gate // nil without a publisher
+	registry  *prometheus.Registry
+	closers   []io.Closer // in the order of opening
 }
 
 // Open opens the store and connects all parts. It already listens, so that the address is known,
@@ -97,7 +102,8 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	}
 	a := &App{
 		config: config, log: env.Logger, codec: orderjson.NewMux(), states: command.NewCache(config.StateCache << 20),
-		beats: pulse.NewMonitor(pulse.MonitorConfig{Interval: config.Heartbeat}),
+		beats:    pulse.NewMonitor(pulse.MonitorConfig{Interval: config.Heartbeat}),
+		registry: metrics.NewRegistry(metrics.Build{Version: release, Revision: revision(), Store: string(config.Store)}),
 	}
 	defer func() {
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"orderflow/application/rebuild"
 	"orderflow/application/transfer"
 	"orderflow/application/verify"
+	"orderflow/bootstrap/metrics"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
@@ -49,6 +50,7 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 		names[i] = c.Name()
 	}
 	a.recorder = newRecorder(names)
+	delays := metrics.NewDelays(a.registry, names, time.Now)
 	if err := a.consumers.Refresh(ctx); err != nil {
 		return err
 	}
@@ -68,7 +70,7 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 			}
 			return 0 // like the others
 		},
-		DrainTimeout: a.config.ShutdownTimeout, Logger: a.log, Middleware: fanout.Around(around(a.tracing, a.recorder)...),
+		DrainTimeout: a.config.ShutdownTimeout, Logger: a.log, Middleware: fanout.Around(around(a.tracing, a.recorder, delays)...),
 	}, routed...)
 	return err
 }
@@ -80,6 +82,9 @@ func (a *App) wirePublisher(ctx context.Context, target sink, env Environment) e
 		return err
 	}
 	a.closers = append(a.closers, publisher)
+	if file, ok := publisher.(interface{ Size() int64 }); ok && target.kind == sinkFile {
+		a.sinkSize = func() float64 { return float64(file.Size()) }
+	}
 	identity, err := a.identity(target, publisher)
 	if err != nil {
 		return err

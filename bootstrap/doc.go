@@ -85,7 +85,8 @@
 //   - The lag grows. The consumer or its target is slow. No other consumer waits for it. "orderflow
 //     explain ORDER" shows where the time goes.
 //
-// scripts/observability has a Grafana dashboard and Prometheus alert rules for this.
+// scripts/observability has a Grafana dashboard, Prometheus alert rules, and a runbook with a
+// section for each alert. The metrics are at /metrics. What clients send never makes a new series.
 //
 // OpenTelemetry is on when the environment says so, for example with
 // OTEL_EXPORTER_OTLP_ENDPOINT=http://…, or with OTEL_TRACES_EXPORTER=console for trying. One trace

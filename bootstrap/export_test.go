@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"orderflow/ports"
@@ -15,6 +16,9 @@ func (e Environment) Around(change func(*Storage)) Environment {
 	e.around = change
 	return e
 }
+
+// Handler returns what the API is served with.
+func (a *App) Handler() http.Handler { return a.server }
 
 // PulseFunc is a function as a [ports.Pulse].
 type PulseFunc func(ctx context.Context, at time.Time) error

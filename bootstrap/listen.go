@@ -76,7 +76,7 @@ func (a *App) registerCertificates(registry prometheus.Registerer) {
 	}
 	registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "orderflow_tls_certificate_not_after_seconds", Help: "When the certificate in use ends, in Unix time.",
+			Name: "orderflow_tls_certificate_not_after_timestamp_seconds", Help: "When the certificate in use ends, in Unix time.",
 		}, func() float64 { return float64(a.certificates.Expires().Unix()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "orderflow_tls_reload_failed",

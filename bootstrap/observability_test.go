@@ -22,6 +22,7 @@ const (
 	dashboardFile  = "../scripts/observability/dashboard.json"
 	alertsFile     = "../scripts/observability/alerts.yaml"
 	alertTestsFile = "../scripts/observability/alerts_test.yaml"
+	runbookFile    = "../scripts/observability/RUNBOOK.md"
 )
 
 // notShown lists metrics that neither the dashboard nor an alert uses, with the reason.
@@ -88,6 +89,35 @@ func TestAlerts_tellWhatIsWrongAndTheWayOut(t *testing.T) {
 		if rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" {
 			t.Errorf("%s: no summary, or no description", rule.Alert)
 		}
+	}
+}
+
+// Whoever is woken at night opens the section that the alert names.
+func TestAlerts_haveASectionInTheRunbookAndAnExample(t *testing.T) {
+	t.Parallel()
+	sections, examples := map[string]string{}, string(read(t, alertTestsFile))
+	title := ""
+	for line := range strings.Lines(string(read(t, runbookFile))) {
+		if heading, is := strings.CutPrefix(line, "## "); is {
+			title = strings.TrimSpace(heading)
+		} else if title != "" {
+			sections[title] += line
+		}
+	}
+	for _, rule := range alerts(t) {
+		if want := "scripts/observability/RUNBOOK.md#" + strings.ToLower(rule.Alert); rule.Annotations["runbook"] != want {
+			t.Errorf("%s: runbook %q, want %s", rule.Alert, rule.Annotations["runbook"], want)
+		}
+		if !strings.Contains(sections[rule.Alert], "\n1. ") {
+			t.Errorf("%s: the runbook has no section with steps", rule.Alert)
+		}
+		if !strings.Contains(examples, `alertname="`+rule.Alert+`",alertstate="firing"`) {
+			t.Errorf("%s: no example in which it fires", rule.Alert)
+		}
+		delete(sections, rule.Alert)
+	}
+	for title := range sections {
+		t.Errorf("the runbook has the section %s, and there is no such alert", title)
 	}
 }
 

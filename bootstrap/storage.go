@@ -168,7 +168,7 @@ func openScylla(
 			untilStopped("change feed", feed.Run), untilStopped("sweeper", store.RunSweeper), setUp.run,
 		},
 		posture: setUp,
-		metrics: metrics.Feed(feed),
+		metrics: metrics.Feed(feed.Stats),
 		closers: opened,
 	}, nil
 }

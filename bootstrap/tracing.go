@@ -10,6 +10,7 @@ import (
 	"orderflow/adapters/tracing"
 	"orderflow/application/consumers"
 	"orderflow/application/explain"
+	"orderflow/bootstrap/metrics"
 	"orderflow/domain/order/views"
 	"orderflow/ports"
 )
@@ -33,11 +34,11 @@ func traceRequests(t *tracing.Tracing) func(*http.Request) (context.Context, fun
 }
 
 // around returns the functions around every delivery to a consumer.
-func around(t *tracing.Tracing, recorder *explain.Recorder) []fanout.AroundFunc {
+func around(t *tracing.Tracing, recorder *explain.Recorder, delays *metrics.Delays) []fanout.AroundFunc {
 	if t == nil {
-		return []fanout.AroundFunc{recorder.Consume}
+		return []fanout.AroundFunc{recorder.Consume, delays.Consume}
 	}
-	return []fanout.AroundFunc{t.Consume, recorder.Consume}
+	return []fanout.AroundFunc{t.Consume, recorder.Consume, delays.Consume}
 }
 
 // consumerNames returns the names of all consumers, in the order in which they are wired.

@@ -62,6 +62,8 @@ func (f *file) write(lines []byte) (int, error) {
 	return 0, unavailable("append to "+f.path, err)
 }
 
+func (f *file) length() int64 { return f.size }
+
 // prepare makes sure that f has only complete lines and that the path still leads to it.
 func (f *file) prepare() error {
 	if f.damaged {

@@ -247,3 +247,30 @@ func TestFile_ConcurrentPublishers(t *testing.T) {
 		})
 	})
 }
+
+func TestPublisher_tellsTheLengthOfTheFile(t *testing.T) {
+	t.Parallel()
+	path, records := tempPath(t), history(4)
+	p := openFile(t, path)
+	for i, want := range []int{0, 1, 2} {
+		if got := len(encoded(t, records[:want]...)); p.Size() != int64(got) {
+			t.Errorf("%d bytes with %d events, want %d", p.Size(), want, got)
+		}
+		publish(t, p, records[i])
+	}
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, p, records[3])
+	if got := len(encoded(t, records[3])); p.Size() != int64(got) {
+		t.Errorf("%d bytes after a rotation, want %d", p.Size(), got)
+	}
+	closePublisher(t, p)
+	again := openFile(t, path)
+	if got := len(encoded(t, records[3])); again.Size() != int64(got) {
+		t.Errorf("%d bytes after another start, want %d", again.Size(), got)
+	}
+	if stream := cloudevents.NewWriter(&bytes.Buffer{}, cloudevents.Config{}); stream.Size() != 0 || stream.Close() != nil {
+		t.Error("a stream has a length")
+	}
+}

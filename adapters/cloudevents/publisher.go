@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"orderflow/domain/eventsourcing"
@@ -37,6 +38,8 @@ type Publisher struct {
 	close    sync.Once
 	ended    chan struct{}
 	closeErr error
+	// size is the length of the file after the last batch.
+	size atomic.Int64
 }
 
 // request asks the writing goroutine to write line. The channel of the answer has a buffer, so the
@@ -52,6 +55,8 @@ type target interface {
 	// When it returns an error, the target holds the first n bytes. It may later hold the rest of
 	// the line in which they end, and nothing of the lines after that.
 	write(lines []byte) (n int, err error)
+	// length returns how long the durable part of a file is. It is 0 for others.
+	length() int64
 	close() error
 }
 
@@ -76,6 +81,11 @@ func OpenFile(path string, config Config) (*Publisher, error) {
 // replaced by another one has a new identity. For other writers it is "".
 func (p *Publisher) Identity() string { return p.identity }
 
+// Size returns the length of the file, without an event that is being written, and without files
+// that were rotated away. A rotation is noticed with the next event. It does no I/O. For other
+// writers it is 0.
+func (p *Publisher) Size() int64 { return p.size.Load() }
+
 func start(t target, identity string, config Config) *Publisher {
 	if config.Source == "" {
 		config.Source = defaultSource
@@ -88,6 +98,7 @@ func start(t target, identity string, config Config) *Publisher {
 		closing:  make(chan struct{}),
 		ended:    make(chan struct{}),
 	}
+	p.size.Store(t.length())
 	go p.run(t)
 	return p
 }
@@ -188,6 +199,7 @@ func (p *Publisher) writeBatch(t target, batch []request) {
 		lines = append(lines, r.line...)
 	}
 	n, err := t.write(lines)
+	p.size.Store(t.length())
 	end := 0
 	for _, r := range batch {
 		begin := end

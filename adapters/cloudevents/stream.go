@@ -30,6 +30,8 @@ func (s *stream) write(lines []byte) (int, error) {
 	return n, err
 }
 
+func (s *stream) length() int64 { return 0 }
+
 func (s *stream) close() error { return nil }
 
 // write writes b, if it is not empty, and checks that the writer keeps the contract of io.Writer.

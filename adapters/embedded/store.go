@@ -56,6 +56,8 @@ type Stats struct {
 	engine.Stats
 	// Waiting is how many appends and heartbeats wait for their group.
 	Waiting int
+	// Outbox is how many records the outbox holds.
+	Outbox uint64
 }
 
 // Store keeps everything that Orderflow stores in one directory. Its methods are safe for
@@ -120,7 +122,9 @@ func (s *Store) Failed() <-chan struct{} { return s.db.Failed() }
 func (s *Store) Err() error { return s.db.Err() }
 
 // Stats returns figures about the store. It does no I/O.
-func (s *Store) Stats() Stats { return Stats{Stats: s.db.Stats(), Waiting: s.commits.Waiting()} }
+func (s *Store) Stats() Stats {
+	return Stats{Stats: s.db.Stats(), Waiting: s.commits.Waiting(), Outbox: s.feed.Held()}
+}
 
 // SetAddress tells other processes where this one answers, see [ReadOwner].
 func (s *Store) SetAddress(address string) error { return s.db.SetAddress(address) }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
@@ -38,6 +40,9 @@ type Codec[E any] struct {
 
 // New returns a Codec.
 func New[E any](config Config[E]) *Codec[E] { return &Codec[E]{config} }
+
+// Types returns the persisted names of the events, sorted.
+func (c *Codec[E]) Types() []string { return slices.Sorted(maps.Keys(c.config.Schemas)) }
 
 // Encode returns the stored form of e, in the newest version. It refuses an event that is nil, a
 // pointer, of an unknown Go type, or of another aggregate type, and whatever Config.Payload

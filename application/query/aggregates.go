@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,12 +44,17 @@ type AggregatesConfig struct {
 // Aggregates implements ports.AggregateQueries.
 type Aggregates struct {
 	config AggregatesConfig
+	// waiting counts the reads that wait for the view.
+	waiting atomic.Int64
 }
 
 var _ ports.AggregateQueries = (*Aggregates)(nil)
 
 // NewAggregates returns an Aggregates.
 func NewAggregates(config AggregatesConfig) *Aggregates { return &Aggregates{config: config} }
+
+// Waiting returns how many reads wait for the view now. It is safe for concurrent use.
+func (q *Aggregates) Waiting() int { return int(q.waiting.Load()) }
 
 // Row returns the row of the view, see ports.AggregateQueries. It reads the view at least once, and
 // once more when the time is over.
@@ -70,6 +76,10 @@ func (q *Aggregates) Row(
 		case left <= 0:
 			return nil, fmt.Errorf("%s %s: %s is at sequence number %d, not yet at %d: %w",
 				q.config.Type, aggregateID, q.config.Projection.Table.Name, at, minSequence, ports.ErrUnavailable)
+		}
+		if pause == shortestPause { // the first wait
+			q.waiting.Add(1)
+			defer q.waiting.Add(-1)
 		}
 		if err := portkit.Sleep(ctx, min(pause, left)); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, err)

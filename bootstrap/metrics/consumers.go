@@ -2,15 +2,10 @@ package metrics
 
 import (
 	"context"
-	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"orderflow/application/pulse"
 	"orderflow/ports"
 )
 
@@ -18,35 +13,8 @@ import (
 // for their lag.
 const scrapeTimeout = 5 * time.Second
 
-// Handler serves the metrics of a registry. A metric that cannot be collected is left out,
-// logged, and counted in promhttp_metric_handler_errors_total. In an outage the other figures are
-// needed most.
-func Handler(registry *prometheus.Registry, log *slog.Logger) http.Handler {
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		Registry: registry,
-	})
-}
-
-// New returns the registry of all metrics.
-func New(monitor ports.ConsumerMonitor, beats *pulse.Pacemaker) *prometheus.Registry {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newConsumers(monitor))
-	if beats != nil {
-		registry.MustRegister(
-			prometheus.NewCounterFunc(prometheus.CounterOpts{
-				Name: "orderflow_heartbeats_sent_total", Help: "Heartbeats that the store has accepted.",
-			},
-				func() float64 { sent, _ := beats.Counts(); return float64(sent) }),
-			prometheus.NewCounterFunc(prometheus.CounterOpts{
-				Name: "orderflow_heartbeats_failed_total", Help: "Heartbeats that the store has not accepted.",
-			},
-				func() float64 { _, failed := beats.Counts(); return float64(failed) }),
-		)
-	}
-	return registry
-}
+// Consumers exports the status of the consumers.
+func Consumers(monitor ports.ConsumerMonitor) prometheus.Collector { return newConsumers(monitor) }
 
 // consumers reads the status of the consumers at each scrape, so a figure is never older than
 // the scrape.
@@ -86,7 +54,7 @@ func newConsumers(monitor ports.ConsumerMonitor) *consumers {
 		oldestParked: desc("parked_oldest_seconds", "For how long the first of them has been parked; 0 when there is none."),
 		generation:   desc("live_generation", "Number of the generation of the view that queries read."),
 		rebuildDone:  desc("rebuild_orders_done", "Aggregates that the phase of the newest rebuild has finished. Absent without a rebuild.", "phase"),
-		rebuildTotal: desc("rebuild_orders_total",
+		rebuildTotal: desc("rebuild_orders_expected",
 			"Aggregates that the newest rebuild has to fill. Absent without a rebuild.", "phase"),
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"orderflow/adapters/cdc"
 )
 
-// Feed exports the figures of the CDC feed. Figures of single consumers are in
+// Feed exports the figures of the CDC feed, which read returns. Figures of single consumers are in
 // consumers.
-func Feed(feed *cdc.Feed) prometheus.Collector {
-	m := &figures[cdc.Stats]{prefix: "orderflow_cdc_", read: feed.Stats}
+func Feed(read func() cdc.Stats) prometheus.Collector {
+	m := &figures[cdc.Stats]{prefix: "orderflow_cdc_", read: read}
 	counter := func(name, help string, value func(cdc.Stats) uint64) {
 		m.add(prometheus.CounterValue, name+"_total", help, func(s cdc.Stats) float64 { return float64(value(s)) })
 	}
@@ -39,7 +39,7 @@ func Feed(feed *cdc.Feed) prometheus.Collector {
 		func(s cdc.Stats) float64 { return s.FastBeat.Seconds() })
 	m.add(prometheus.GaugeValue, "beat_age_safe_seconds", "Age of the youngest heartbeat that the safe reader has found, with all streams read up to it.",
 		func(s cdc.Stats) float64 { return s.SafeBeat.Seconds() })
-	m.add(prometheus.GaugeValue, "horizon_safe_seconds", "Unix time up to which the safe reader has read; 0 before it has.",
+	m.add(prometheus.GaugeValue, "horizon_safe_timestamp_seconds", "Unix time up to which the safe reader has read; 0 before it has.",
 		func(s cdc.Stats) float64 { return unixSeconds(s.SafeHorizon) })
 	return m
 }

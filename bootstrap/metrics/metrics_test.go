@@ -42,7 +42,8 @@ func TestMetrics_oneThatFailsHidesNoOther(t *testing.T) {
 				statuses = append(statuses, ports.ConsumerStatus{Name: "\xff", State: ports.ConsumerRunning})
 			}
 			answer := httptest.NewRecorder()
-			registry := metrics.New(statuses, nil)
+			registry := metrics.NewRegistry(metrics.Build{})
+			registry.MustRegister(metrics.Consumers(statuses))
 			if extra != nil {
 				registry.MustRegister(extra)
 			}
@@ -72,7 +73,7 @@ func TestPosture_oneFigureForEachFinding(t *testing.T) {
 	for _, want := range []string{
 		`orderflow_scylla_finding{code="replication-low",severity="warning"} 1`,
 		`orderflow_scylla_finding{code="cdc-off",severity="fatal"} 1`,
-		`orderflow_scylla_posture_checked_seconds 5`,
+		`orderflow_scylla_posture_checked_timestamp_seconds 5`,
 	} {
 		if !strings.Contains(answer.Body.String(), want) {
 			t.Errorf("no %s in:\n%s", want, answer.Body)

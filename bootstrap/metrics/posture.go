@@ -16,7 +16,7 @@ func Posture(read func() ([]Finding, time.Time)) prometheus.Collector {
 		read: read,
 		finding: prometheus.NewDesc("orderflow_scylla_finding",
 			"1 for each thing about the keyspace that should be different.", []string{"code", "severity"}, nil),
-		checked: prometheus.NewDesc("orderflow_scylla_posture_checked_seconds",
+		checked: prometheus.NewDesc("orderflow_scylla_posture_checked_timestamp_seconds",
 			"Unix time of the last look at the keyspace; 0 before the first one.", nil, nil),
 	}
 }

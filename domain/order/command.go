@@ -62,6 +62,16 @@ func (c ShipOrder) AggregateID() uuid.UUID    { return c.OrderID }
 func (c DeliverOrder) AggregateID() uuid.UUID { return c.OrderID }
 func (c CancelOrder) AggregateID() uuid.UUID  { return c.OrderID }
 
+// CommandNames returns the names of all commands.
+func CommandNames() []string {
+	commands := []Command{CreateOrder{}, UpdateItems{}, ConfirmOrder{}, ShipOrder{}, DeliverOrder{}, CancelOrder{}}
+	names := make([]string, len(commands))
+	for i, c := range commands {
+		names[i] = c.Name()
+	}
+	return names
+}
+
 func (CreateOrder) Name() string  { return "create_order" }
 func (UpdateItems) Name() string  { return "update_items" }
 func (ConfirmOrder) Name() string { return "confirm_order" }

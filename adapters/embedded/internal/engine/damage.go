@@ -51,6 +51,9 @@ type Stats struct {
 	DamagedRows uint64
 	// FreeBytes is the free space on the disk; 0 when the file system does not say.
 	FreeBytes uint64
+	// SizeBytes is what Pebble takes on the disk, and WALBytes the part of it that is its log of
+	// writes. They are at most some seconds old.
+	SizeBytes, WALBytes uint64
 	// Full says that writes are refused because there is too little free space. Failed says that
 	// they are refused because a write has failed.
 	Full, Failed bool
@@ -63,6 +66,7 @@ func (db *DB) Stats() Stats {
 	db.damage.mu.Unlock()
 	return Stats{
 		DamagedRows: rows, FreeBytes: db.space.free.Load(),
+		SizeBytes: db.sizes.all.Load(), WALBytes: db.sizes.wal.Load(),
 		Full: db.space.short.Load() != nil, Failed: db.failure.cause.Load() != nil,
 	}
 }

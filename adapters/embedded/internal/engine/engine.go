@@ -42,6 +42,7 @@ type DB struct {
 	background sync.WaitGroup
 
 	space   *space
+	sizes   sizes
 	jobs    *jobs
 	failure failure
 	damage  damage
@@ -76,7 +77,9 @@ func Open(ctx context.Context, options Options, recover func(db *DB, before data
 		return nil, fmt.Errorf("open store %s: %w", options.Dir, translateOpen(err))
 	}
 	db.space.look()
+	db.sizes.look(db.pebble)
 	db.Go(db.watchSpace)
+	db.Go(db.watchSizes)
 	return db, nil
 }
 

@@ -56,6 +56,11 @@ func (f *Feed) Publish(entries []Entry, last uint64) {
 	f.ring.publish(entries, func() { f.history.SetDurable(last) })
 }
 
+// Held returns how many records the outbox holds. It does no I/O, and does not enter the DB.
+func (f *Feed) Held() uint64 {
+	return f.history.Durable() + 1 - min(f.oldest.Load(), f.history.Durable()+1)
+}
+
 // Beat sends a heartbeat to the subscriptions, after the records so far. The caller is inside of
 // the DB.
 func (f *Feed) Beat(at time.Time) { f.ring.beat(at) }
