@@ -7,7 +7,8 @@ type Codec[E any] interface {
 	// Encode always writes the newest version of the event's schema.
 	Encode(eventsourcing.Envelope[E]) (eventsourcing.Record, error)
 	// Decode reads every version that was ever written. It returns a *DecodeError for a record that
-	// it cannot read, and for a record of another aggregate type.
+	// it cannot read, and for a record of another aggregate type. It returns ErrUnavailable while
+	// the keys of sealed fields cannot be had.
 	Decode(eventsourcing.Record) (eventsourcing.Envelope[E], error)
 }
 

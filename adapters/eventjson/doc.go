@@ -37,6 +37,20 @@
 // Decode does not check the values against the rules of the domain: an event is a fact. A quantity
 // of 0, or a currency that no longer exists, decodes as it was stored.
 //
+// # Personal data
+//
+// [Config].Personal names the fields that have personal data. With a [Seal] each of them is stored
+// as {"$sealed":"v1…"}, and the rest of the payload stays readable JSON. So what was sealed is
+// sealed in every store, feed, topic, backup and export. The key belongs to the subject that the
+// metadata of the event names. The event, its type and version, the field and the subject are
+// authenticated with it, so that a sealed value cannot be moved. Fields are opened before the
+// payload is upcast. A field that was stored open is read as it is.
+//
+// When the subject was erased, Decode gives [eventsourcing.Erased] in place of the text. It is no
+// error, so folds and views go on. A key that is missing without a record of an erasure is a
+// [ports.DecodeError]: the data is lost, and that must not look like an erasure. A key that cannot
+// be had at the moment is a [ports.ErrUnavailable].
+//
 // Decoding what Encode returned gives an equal event. Encode refuses what could not be decoded
 // again, such as text that is not UTF-8. The header of an event is not changed in either direction.
 package eventjson

@@ -17,8 +17,9 @@ import (
 //
 // An event is remembered for its id, and is used only for a record that has the same type, version
 // and payload. So a memo answers what its decoder would. Its memory is bounded: memoSlots events
-// whose payloads have at most memoPayload bytes each, which is some megabytes at the most. A Memo
-// is safe for concurrent use.
+// whose payloads have at most memoPayload bytes each, which is some megabytes at the most. An event
+// that names a subject is not remembered, because its personal data may be erased at any time. A
+// Memo is safe for concurrent use.
 type Memo struct {
 	decoder ports.Decoder
 	slots   [memoSlots]atomic.Pointer[remembered]
@@ -46,6 +47,9 @@ func NewMemo(decoder ports.Decoder) *Memo { return &Memo{decoder: decoder} }
 
 // Decode implements [ports.Decoder].
 func (m *Memo) Decode(r eventsourcing.Record) (eventsourcing.Envelope[any], error) {
+	if r.Metadata[ports.MetadataSubject] != "" {
+		return m.decoder.Decode(r)
+	}
 	slot := &m.slots[binary.LittleEndian.Uint64(r.EventID[8:])>>8%memoSlots]
 	if known := slot.Load(); known != nil && known.id == r.EventID && known.eventVersion == r.EventVersion &&
 		known.aggregateType == r.AggregateType && known.eventType == r.EventType && bytes.Equal(known.payload, r.Payload) {

@@ -10,7 +10,15 @@ import (
 // Mux implements [ports.Codec] for the events of several aggregate types. It passes each event to
 // the codec of its type. The zero Mux knows no type.
 type Mux struct {
-	codecs map[string]ports.Codec[any]
+	codecs map[string]member
+	seal   *Seal
+}
+
+// member is the codec of one aggregate type.
+type member interface {
+	ports.Codec[any]
+	sealed(seal *Seal) member
+	personal(eventType string) []string
 }
 
 var (
@@ -27,7 +35,7 @@ func Register[E any](m *Mux, codec *Codec[E]) {
 		panic(fmt.Sprintf("eventjson: a second codec for aggregate type %s", name))
 	}
 	if m.codecs == nil {
-		m.codecs = make(map[string]ports.Codec[any])
+		m.codecs = make(map[string]member)
 	}
 	m.codecs[name] = untyped[E]{codec}
 }
@@ -54,7 +62,11 @@ func (m *Mux) Decode(r eventsourcing.Record) (eventsourcing.Envelope[any], error
 func unknownType(name string) error { return newer(fmt.Sprintf("unknown aggregate type %q", name)) }
 
 // untyped is a codec whose events have type any.
-type untyped[E any] struct{ codec ports.Codec[E] }
+type untyped[E any] struct{ codec *Codec[E] }
+
+func (u untyped[E]) sealed(seal *Seal) member { return untyped[E]{u.codec.Sealed(seal)} }
+
+func (u untyped[E]) personal(eventType string) []string { return u.codec.config.Personal[eventType] }
 
 func (u untyped[E]) Encode(e eventsourcing.Envelope[any]) (eventsourcing.Record, error) {
 	typed, ok := eventsourcing.Typed[E](e)

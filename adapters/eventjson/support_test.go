@@ -77,6 +77,7 @@ func accounts() *eventjson.Codec[account] {
 func doors() *eventjson.Codec[door] {
 	return eventjson.New(eventjson.Config[door]{
 		AggregateType: "door",
+		Personal:      map[string][]string{"door.opened": {"by"}},
 		Schemas: map[string]eventjson.Schema[door]{
 			"door.opened": {Decode: eventjson.Read(func(p openedV1) (door, error) {
 				if p.By == nil {

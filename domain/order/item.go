@@ -19,7 +19,7 @@ type Money int64
 type Item struct {
 	// SKU names the article: 1 to 64 characters of A-Z, a-z, 0-9, dot, underscore and hyphen. An
 	// order has one line a SKU.
-	SKU string
+	SKU string `personal:"no"`
 	// Quantity is 1 to 10,000.
 	Quantity int64
 	// UnitPrice is not negative.

@@ -17,7 +17,18 @@ const (
 
 // New returns the codec of the order events.
 func New() *eventjson.Codec[order.Event] {
-	return eventjson.New(eventjson.Config[order.Event]{AggregateType: order.Type, Schemas: schemas(), Payload: toPayload})
+	return eventjson.New(eventjson.Config[order.Event]{
+		AggregateType: order.Type, Schemas: schemas(), Payload: toPayload, Personal: personal(),
+	})
+}
+
+// personal lists the fields that the domain declares as personal.
+func personal() map[string][]string {
+	return map[string][]string{
+		confirmed: {"payment_reference"},
+		shipped:   {"carrier", "tracking_number"},
+		cancelled: {"reason"},
+	}
 }
 
 func schemas() map[string]eventjson.Schema[order.Event] {
