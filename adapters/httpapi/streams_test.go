@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -339,10 +338,10 @@ type connection struct {
 }
 
 // get requests a stream, and reads the headers.
-func (p *pipes) get(t *testing.T, path string) connection {
+func (p *pipes) get(t *testing.T, path string, headers ...string) connection {
 	t.Helper()
 	conn := p.dial()
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path, strings.Join(headers, "")); err != nil {
 		t.Fatal(err)
 	}
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -548,25 +547,6 @@ func TestStream_endsWithTheServer(t *testing.T) {
 			t.Errorf("the server stopped after %s", took)
 		}
 		_, _ = c.Close(), slow.Close()
-	})
-}
-
-// The credentials of a client may expire while its stream is open.
-func TestStream_endsWithTheCredentials(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		handler := handlerOf(t, streaming(always(&script{})))
-		began := time.Now()
-		ctx := ports.WithPrincipal(t.Context(), ports.Principal{Expires: began.Add(40 * time.Second)})
-		answer := httptest.NewRecorder()
-		handler.ServeHTTP(answer, request{method: http.MethodGet, path: "/v1/stream"}.http(ctx))
-		if took := time.Since(began); took != 40*time.Second {
-			t.Errorf("the stream ended after %s", took)
-		}
-		const want = "retry: 2000\n\n: ping\n\n: ping\n\nevent: end\ndata: {\"reason\":\"auth\"}\n\n"
-		if got := answer.Body.String(); got != want {
-			t.Errorf("the stream is %q, want %q", got, want)
-		}
 	})
 }
 

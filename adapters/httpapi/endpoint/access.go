@@ -56,8 +56,7 @@ func (s *Service) admitted(header http.Header, r *http.Request, scope ports.Scop
 		}
 		if !principal.Allows(scope) {
 			header.Set(headerChallenge, fmt.Sprintf(`%s, error="insufficient_scope", scope="%s"`, challenge, scope))
-			return principal, nil, NewProblem(http.StatusForbidden, CodeForbidden,
-				fmt.Sprintf("%s does not have the scope %s, which this operation needs", principal.Subject, scope))
+			return principal, nil, forbidden(principal, scope)
 		}
 	}
 	if s.limiter == nil || scope == ports.ScopeOpen {

@@ -56,15 +56,22 @@ func (c *Call) keepReason() {
 func (c *Call) Wait(f func(ctx context.Context) error) error {
 	ctx, cancel := c.service.patient(c.Context())
 	defer cancel()
-	return stoppedIn(ctx, f(ctx))
+	return endedIn(ctx, f(ctx))
 }
 
-// stoppedIn marks an error of work that was ended because the server stops.
-func stoppedIn(ctx context.Context, err error) error {
-	if err != nil && errors.Is(context.Cause(ctx), ErrStopping) {
+// endedIn marks an error of work that was ended because the server stops, or because the client may
+// not go on.
+func endedIn(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(context.Cause(ctx), ErrStopping):
 		return fmt.Errorf("%w: %w", ErrStopping, err)
+	case expulsion(ctx) != nil:
+		return fmt.Errorf("%w: %w", expulsion(ctx), err)
+	default:
+		return err
 	}
-	return err
 }
 
 // Path returns a parameter of the path.

@@ -45,6 +45,9 @@ type Operation struct {
 	// Unbounded reports whether the operation has no time limit. It ends when the server begins to
 	// stop.
 	Unbounded bool
+	// Rechecked is set for an operation that hands out more and more, for as long as the client
+	// stays. It ends when the credentials of the client are not accepted any more.
+	Rechecked bool
 
 	// Run serves the request. It is called by many goroutines at once.
 	Run func(*Call) (Reply, error)

@@ -122,6 +122,11 @@ func (s *Service) handler(op Operation) (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := s.limit(w, r, op.Unbounded)
 		defer cancel()
+		if op.Rechecked {
+			var done func()
+			ctx, done = s.whileAllowed(ctx, r, op.Scope)
+			defer done()
+		}
 		c := &Call{request: r.WithContext(ctx), response: w, service: s}
 		c.About.ReadsOnly = r.Method == http.MethodGet || r.Method == http.MethodHead
 		reply, err := Reply{}, c.admit(inPath, inQuery, op)
@@ -133,7 +138,7 @@ func (s *Service) handler(op Operation) (http.Handler, error) {
 			defer reply.Done()
 		}
 		if op.Unbounded || errors.Is(err, context.Canceled) {
-			err = stoppedIn(ctx, err)
+			err = endedIn(ctx, err)
 		}
 		if err == nil {
 			err = s.send(w, reply)

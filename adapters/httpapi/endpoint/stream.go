@@ -25,7 +25,7 @@ type Stream struct {
 const (
 	// writePatience is how long one write of a [Stream] may wait for the client.
 	writePatience = 30 * time.Second
-	// farewell is how long the writes of a stream may take together after the server began to stop.
+	// farewell is how long the writes of a stream may take together after its context has ended.
 	farewell = time.Second
 )
 
@@ -76,9 +76,18 @@ func (s *Stream) Write(part []byte) error {
 // Stopping reports whether the stream must end because the server stops.
 func (s *Stream) Stopping() bool { return errors.Is(context.Cause(s.call.Context()), ErrStopping) }
 
+// Expelled returns the problem for which the client may not have the rest of the answer, in an
+// operation that is rechecked. It is nil while it may.
+func (s *Stream) Expelled() *Problem {
+	if err := expulsion(s.call.Context()); err != nil {
+		return s.call.problem(err)
+	}
+	return nil
+}
+
 // Problem returns the problem for err, whose code can be sent. It is logged like any other. It is
 // nil when the client has left.
-func (s *Stream) Problem(err error) *Problem { return s.call.problem(err) }
+func (s *Stream) Problem(err error) *Problem { return s.call.problem(endedIn(s.call.Context(), err)) }
 
 // End returns the reply of an operation that has written its answer.
 func (s *Stream) End() Reply {

@@ -101,6 +101,7 @@ func (r routes) export() endpoint.Operation {
 		}},
 		Problems:  []int{400, 500, 503},
 		Unbounded: true,
+		Rechecked: true,
 		Run:       r.runExport,
 	}
 }

@@ -36,8 +36,9 @@
 //
 // # Credentials
 //
-// A stream ends when the credentials of its client expire, with the reason auth. A token that is
-// revoked before that counts from the next connection on.
+// A stream ends with the reason auth, and a code, when the credentials of its client expire, and
+// within 5 seconds after they were revoked. The same happens when the service cannot know any more
+// whether they are accepted.
 //
 // # Limits
 //

@@ -44,23 +44,9 @@ func (r *routes) serve(
 	format, media := formatOf(c.Header().Get(headerAccept))
 	w := &writer{out: c.Stream(media), format: format, render: r.Render, figures: &r.figures, sentID: id}
 	if !c.HeadOnly() {
-		ctx, cancel := whileAllowed(c.Context())
-		defer cancel()
-		w.run(ctx, stream)
+		w.run(c.Context(), stream)
 	}
 	return w.out.End(), nil
-}
-
-// errExpired is the cause of a stream's end when the credentials of its client expire.
-var errExpired = errors.New("the credentials have expired")
-
-// whileAllowed returns a context that ends when the credentials of the client expire, too.
-func whileAllowed(ctx context.Context) (context.Context, context.CancelFunc) {
-	expires := ports.PrincipalOf(ctx).Expires
-	if expires.IsZero() {
-		return ctx, func() {}
-	}
-	return context.WithDeadlineCause(ctx, expires, errExpired)
 }
 
 // writer writes one stream.
@@ -88,11 +74,11 @@ func (w *writer) run(ctx context.Context, stream ports.EventStream) {
 			w.buffer = w.format.retry(w.buffer, spread())
 			w.end(endDocument{Reason: endShutdown})
 			return
-		case errors.Is(context.Cause(ctx), errExpired):
-			w.end(endDocument{Reason: endAuth})
-			return
 		case ctx.Err() != nil:
-			return // the client has left
+			if p := w.out.Expelled(); p != nil {
+				w.end(endDocument{Reason: endAuth, Code: p.Code, Detail: p.Detail})
+			}
+			return // otherwise the client has left
 		case errors.Is(err, context.DeadlineExceeded):
 			w.progress()
 			w.buffer = w.format.ping(w.buffer)

@@ -98,6 +98,7 @@ func (r *routes) one(k Kind) endpoint.Operation {
 		Problems: []int{400, 404, 409, 500, 503},
 		// It ends when the client leaves.
 		Unbounded: true,
+		Rechecked: true,
 		Run:       func(c *endpoint.Call) (endpoint.Reply, error) { return r.serve(c, r.openOne(k)) },
 	}
 }
@@ -129,6 +130,7 @@ func (r *routes) all() endpoint.Operation {
 		Answers:   answers(),
 		Problems:  []int{400, 500, 503},
 		Unbounded: true,
+		Rechecked: true,
 		Run:       func(c *endpoint.Call) (endpoint.Reply, error) { return r.serve(c, r.openAll) },
 	}
 }
