@@ -73,7 +73,10 @@ func Import(
 	return use(transfer.NewImporter(importer))
 }
 
-// Restore makes a new data directory of a backup.
-func Restore(ctx context.Context, from, data string, log *slog.Logger) (embedded.Restored, error) {
-	return embedded.Restore(ctx, from, embedded.Options{Dir: data, Logger: log})
+// Restore makes a new data directory of a backup. It calls progress after each file with the bytes
+// that were copied, and those of all files.
+func Restore(
+	ctx context.Context, from, data string, log *slog.Logger, progress func(done, total uint64),
+) (embedded.Restored, error) {
+	return embedded.Restore(ctx, from, embedded.Options{Dir: data, Logger: log, Progress: progress})
 }

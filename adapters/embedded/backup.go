@@ -78,7 +78,7 @@ func Restore(ctx context.Context, from string, options Options) (restored Restor
 		return restored, err
 	}
 	fs := datadir.Private(options.FS)
-	m, id, err := datadir.Restore(ctx, fs, from, options.Dir)
+	m, id, err := datadir.Restore(ctx, fs, from, options.Dir, options.Progress)
 	if err != nil {
 		return restored, fmt.Errorf("restore %s: %w", from, err)
 	}

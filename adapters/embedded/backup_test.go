@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -69,9 +70,18 @@ func TestBackup_underLoad(t *testing.T) {
 		before := acked.snapshot()
 		dir, target := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "new")
 		report := mustBackup(t, store, dir)
-		restored, err := embedded.Restore(t.Context(), dir, embedded.Options{Dir: target})
+		var steps []uint64
+		restored, err := embedded.Restore(t.Context(), dir, embedded.Options{Dir: target, Progress: func(done, total uint64) {
+			if total != uint64(report.Bytes) {
+				t.Errorf("the total is %d, want %d", total, report.Bytes)
+			}
+			steps = append(steps, done)
+		}})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if !slices.IsSorted(steps) || len(steps) != report.Files || steps[len(steps)-1] != uint64(report.Bytes) {
+			t.Errorf("progress of %d files with %d bytes: %v", report.Files, report.Bytes, steps)
 		}
 		if restored.From != original || restored.Store == original || restored.Store == uuid.Nil || restored.Events != report.Events {
 			t.Errorf("restored %+v from %s with %+v", restored, original, report)

@@ -30,6 +30,9 @@ type Options struct {
 	Logger *slog.Logger
 	// FS is the file system. nil means that of the operating system. Tests inject faults with it.
 	FS vfs.FS
+	// Progress is called by [Restore] after each file, with the bytes that were copied and those of
+	// all files. It may be nil.
+	Progress func(done, total uint64)
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -56,6 +59,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Progress == nil {
+		o.Progress = func(uint64, uint64) {}
 	}
 	if o.FS == nil {
 		o.FS = vfs.Default

@@ -70,7 +70,7 @@ func checkPatience(patience time.Duration) error {
 }
 
 func (sh tools) verify(ctx context.Context, c *client.Client, o verifyOptions) error {
-	statuses, err := c.Settle(ctx)
+	statuses, err := operate.Settle(ctx, sh.Shell, c)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (sh tools) verify(ctx context.Context, c *client.Client, o verifyOptions) e
 	}
 	ask.Path += "?patience=" + o.patience.String()
 	var report client.Document[client.Verification]
-	watched := operate.WatchVerification(ctx, sh.Err, c)
+	watched := operate.WatchVerification(ctx, sh.Shell, c)
 	err = c.Do(ctx, ask, &report)
 	watched()
 	if err != nil {

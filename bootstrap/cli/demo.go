@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"orderflow/bootstrap/cli/client"
@@ -64,14 +63,12 @@ all others. Now and then somebody wants what a rule refuses. Ctrl-C ends it.`,
 
 func (sh tools) demo(ctx context.Context, s *shop.Shop) error {
 	var commands atomic.Int64
-	bar := progressbar.DefaultSilent(int64(s.Orders))
-	if shell.IsTerminal(sh.Err) {
-		bar = progressbar.NewOptions(s.Orders, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("placing orders"),
-			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
-	}
+	meter := sh.Progress("placing orders", "orders")
+	defer meter.Stop()
+	var placed atomic.Uint64
 	s.Placed = func(n int) {
 		commands.Add(int64(n))
-		_ = bar.Add(1) // an error of the progress bar does not stop the command
+		meter.Set(placed.Add(1), uint64(s.Orders))
 	}
 	began := time.Now()
 	if err := s.Run(ctx); err != nil {
@@ -79,9 +76,10 @@ func (sh tools) demo(ctx context.Context, s *shop.Shop) error {
 			Means: fmt.Sprintf("what was placed until then is kept (%d commands)", commands.Load()), Err: err,
 		}
 	}
+	meter.Stop()
 	took := time.Since(began)
 	fmt.Fprintf(sh.Out, "%d orders, %d commands in %s\n\n", s.Orders, commands.Load(), took.Round(time.Millisecond))
-	statuses, err := s.Client.Settle(ctx)
+	statuses, err := operate.Settle(ctx, sh.Shell, s.Client)
 	if err != nil {
 		return &shell.Interruption{Means: "every order was placed, but the consumers were not waited for", Err: err}
 	}

@@ -26,7 +26,9 @@ func (sh tools) schemaCommand() *cobra.Command {
 			if err := sh.Config.ValidateScylla(); err != nil {
 				return &shell.UsageError{Err: err}
 			}
+			meter := sh.Progress("schema "+sub.Name(), "")
 			status, err := do(cmd.Context(), sh.Config.Scylla)
+			meter.Stop()
 			if err != nil {
 				return err
 			}

@@ -12,11 +12,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"orderflow/bootstrap/cli/client"
 	"orderflow/bootstrap/cli/operate"
+	"orderflow/bootstrap/cli/progress"
 	"orderflow/bootstrap/cli/shell"
 	"orderflow/bootstrap/cli/submission"
 )
@@ -125,7 +125,7 @@ func (sh tools) submit(ctx context.Context, c *client.Client, options submitOpti
 		}
 	}
 	if options.wait {
-		statuses, err := c.Settle(ctx)
+		statuses, err := operate.Settle(ctx, sh.Shell, c)
 		if err != nil {
 			return &shell.Interruption{Means: "every command was answered, but the consumers were not waited for", Err: err}
 		}
@@ -168,11 +168,13 @@ func (sh tools) openInput(name string) (inputFile, error) {
 	}
 }
 
-// tally counts answers, keeps refusals, and draws the progress bar from the bytes of input that
-// were read.
+// tally counts answers, keeps refusals, and shows the progress by the bytes of input that were
+// read.
 type tally struct {
 	began  time.Time
-	bar    *progressbar.ProgressBar
+	meter  *progress.Meter
+	size   uint64 // of the input; 0 when it is not known
+	read   uint64 // only Write uses it
 	report *os.File
 
 	mu                          sync.Mutex
@@ -187,7 +189,7 @@ type refusal struct {
 }
 
 func (sh tools) newTally(report string, size int64) (*tally, error) {
-	t := &tally{began: time.Now()}
+	t := &tally{began: time.Now(), size: uint64(max(0, size))}
 	if report != "" {
 		file, err := os.Create(report)
 		if err != nil {
@@ -195,19 +197,14 @@ func (sh tools) newTally(report string, size int64) (*tally, error) {
 		}
 		t.report = file
 	}
-	if shell.IsTerminal(sh.Err) {
-		t.bar = progressbar.NewOptions64(size, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("submitting"),
-			progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish())
-	}
+	t.meter = sh.Progress("submitting", progress.Bytes)
 	return t, nil
 }
 
 // Write gets the bytes that were read.
 func (t *tally) Write(p []byte) (int, error) {
-	if t.bar != nil {
-		_ = t.bar.Add(len(p)) // an error of the progress bar does not stop the command
-	}
+	t.read += uint64(len(p))
+	t.meter.Set(t.read, t.size)
 	return len(p), nil
 }
 
@@ -217,6 +214,7 @@ func (t *tally) answered(line int, reason string, repeated bool) {
 	if repeated {
 		t.repeated++
 	}
+	defer func() { t.meter.Note(fmt.Sprintf("%d accepted, %d refused", t.accepted, t.refused)) }()
 	if reason == "" {
 		t.accepted++
 		return
@@ -232,9 +230,7 @@ func (t *tally) answered(line int, reason string, repeated bool) {
 }
 
 func (t *tally) close() error {
-	if t.bar != nil {
-		_ = t.bar.Finish()
-	}
+	t.meter.Stop()
 	if t.report == nil {
 		return nil
 	}

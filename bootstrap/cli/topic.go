@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"orderflow/adapters/redpanda"
@@ -95,17 +94,10 @@ func (r *topicReport) violations() uint64 { return r.Missing + r.OutOfOrder + r.
 func (sh tools) verifyTopic(
 	ctx context.Context, c *client.Client, from string, patience time.Duration, output *shell.Output,
 ) error {
-	progress := func(read, total uint64) {}
-	if shell.IsTerminal(sh.Err) {
-		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(sh.Err), progressbar.OptionSetDescription("reading the topic"),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
-		defer func() { _ = bar.Finish() }()
-		progress = func(read, total uint64) {
-			bar.ChangeMax64(int64(total))
-			_ = bar.Set64(int64(read)) // an error of the progress bar does not stop the command
-		}
-	}
-	report, err := readVerification(ctx, c, from, patience, progress)
+	meter := sh.Progress("reading the topic", "messages")
+	defer meter.Stop()
+	report, err := readVerification(ctx, c, from, patience, meter.Set)
+	meter.Stop()
 	var refusal *client.Problem
 	switch {
 	case errors.As(err, &refusal) && refusal.Code == "route_not_found":

@@ -19,9 +19,11 @@ type fakeTerminal struct {
 	part string
 	most int
 	full func()
+	// columns is the width if it is not 60.
+	columns int
 }
 
-func (f *fakeTerminal) Size() (columns, lines int) { return 60, 10 }
+func (f *fakeTerminal) Size() (columns, lines int) { return max(f.columns, 60), 10 }
 
 func (f *fakeTerminal) Write(b []byte) (int, error) {
 	f.mu.Lock()

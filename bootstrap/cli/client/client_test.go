@@ -52,7 +52,7 @@ func TestSettle(t *testing.T) {
 		c := New(url)
 		defer c.Close()
 		c.Stall = stall
-		statuses, err := c.Settle(t.Context())
+		statuses, err := c.Settle(t.Context(), func([]Status) {})
 		if err != nil {
 			t.Fatal(err)
 		}

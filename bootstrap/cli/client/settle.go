@@ -8,8 +8,9 @@ import (
 )
 
 // Settle waits until every consumer has no lag, or has a state in which waiting does not help, and
-// returns the statuses. When nothing changes for c.Stall it returns the latest ones.
-func (c *Client) Settle(ctx context.Context) ([]Status, error) {
+// returns the statuses. When nothing changes for c.Stall it returns the latest ones. While it waits
+// it calls each with the statuses.
+func (c *Client) Settle(ctx context.Context, each func([]Status)) ([]Status, error) {
 	var places []place
 	moved := time.Now()
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
@@ -20,6 +21,7 @@ func (c *Client) Settle(ctx context.Context) ([]Status, error) {
 		if c.Passive || !slices.ContainsFunc(statuses, Status.Moving) {
 			return statuses, nil
 		}
+		each(statuses)
 		var now []place
 		for _, s := range statuses {
 			now = append(now, s.place())

@@ -12,6 +12,7 @@ import (
 
 	"orderflow/bootstrap"
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/progress"
 	"orderflow/bootstrap/cli/shell"
 )
 
@@ -51,9 +52,11 @@ func (sh tools) backup(ctx context.Context, c *client.Client, dir string) error 
 		Files  int    `json:"files"`
 		Bytes  int64  `json:"bytes"`
 	}
+	meter := sh.Progress("copying the store", "")
 	err := c.Do(ctx, client.Request{
 		Method: http.MethodPost, Path: "/v1/backup?" + url.Values{"dir": {dir}}.Encode(), Slow: true,
 	}, &report)
+	meter.Stop()
 	if refusal := (*client.Problem)(nil); errors.As(err, &refusal) && refusal.Code == "route_not_found" {
 		return errors.New("this store has backups of its own: use nodetool snapshot or ScyllaDB Manager, or 'orderflow export'")
 	}
@@ -83,7 +86,9 @@ store does not have, publishing stays off, because the sequence numbers of those
 			if err != nil {
 				return err
 			}
-			restored, err := bootstrap.Restore(cmd.Context(), args[0], sh.Config.Data, log)
+			meter := sh.Progress("restoring", progress.Bytes)
+			restored, err := bootstrap.Restore(cmd.Context(), args[0], sh.Config.Data, log, meter.Set)
+			meter.Stop()
 			if err != nil {
 				return err
 			}

@@ -18,6 +18,7 @@ import (
 
 	"orderflow/adapters/exportfile"
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/progress"
 	"orderflow/bootstrap/cli/shell"
 )
 
@@ -121,8 +122,8 @@ func (sh tools) export(ctx context.Context, c *client.Client, o exportOptions) (
 	if err != nil {
 		return err
 	}
-	x := &exporting{client: c, file: file, meter: newMeter(sh.Err, "exporting")}
-	defer x.meter.end()
+	x := &exporting{client: c, file: file, meter: sh.Progress("exporting", "events")}
+	defer x.meter.Stop()
 	if err := x.all(ctx, o); err != nil {
 		return err
 	}
@@ -130,7 +131,7 @@ func (sh tools) export(ctx context.Context, c *client.Client, o exportOptions) (
 	if err != nil {
 		return err
 	}
-	x.meter.end()
+	x.meter.Stop()
 	fmt.Fprintf(sh.Err, "exported %d events of %d orders\n", trailer.Events, trailer.Orders)
 	if x.end.Unreadable > 0 {
 		return x.unreadable()
@@ -169,7 +170,7 @@ type flushing struct{ *bufio.Writer }
 type exporting struct {
 	client *client.Client
 	file   *exportfile.Writer
-	meter  *meter
+	meter  *progress.Meter
 	// place is the last place up to which everything has come.
 	place string
 	end   exportEnd
@@ -221,7 +222,7 @@ func (x *exporting) read(ctx context.Context, query url.Values) error {
 			if err := x.file.Record(line); err != nil {
 				return err
 			}
-			x.meter.add(1)
+			x.meter.Add(1)
 			continue
 		}
 		var control struct {

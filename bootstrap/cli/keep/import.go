@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 	"orderflow/application/transfer"
 	"orderflow/bootstrap"
 	"orderflow/bootstrap/cli/client"
+	"orderflow/bootstrap/cli/progress"
 	"orderflow/bootstrap/cli/shell"
 	"orderflow/ports"
 )
@@ -78,26 +80,34 @@ func (sh tools) runImport(cmd *cobra.Command, o importOptions) error {
 	if err != nil {
 		return err
 	}
-	meter := newMeter(sh.Err, "importing")
-	defer meter.end()
+	meter := sh.Progress("importing", "events")
+	defer meter.Stop()
+	count, begin := meter.Add, func(string) {}
+	if file, ok := in.(*os.File); ok && o.file != "-" {
+		// The file says how much there is to do, so its bytes are what is counted.
+		read := &counted{ReadSeeker: file, meter: meter, size: size(file)}
+		in, count, begin = read, read.note, read.begin
+	}
 	var report transfer.ImportReport
 	began := time.Now()
 	options := bootstrap.ImportOptions{
-		Publish: o.publish, DryRun: o.dryRun, Opaque: o.opaque, Progress: meter.add,
+		Publish: o.publish, DryRun: o.dryRun, Opaque: o.opaque, Progress: count,
 	}
 	err = bootstrap.Import(ctx, sh.Config, log, options, func(m *transfer.Importer) (err error) {
 		if seeker, ok := in.(io.Seeker); ok && o.file != "-" {
+			begin("checking")
 			if _, err := pass(ctx, in, false, m.Check); err != nil {
 				return fmt.Errorf("%s: %w; nothing was written", o.file, err)
 			}
 			if _, err := seeker.Seek(0, io.SeekStart); err != nil {
 				return err
 			}
+			begin("importing")
 		}
 		report, err = pass(ctx, in, o.file == "-", m.Import)
 		return err
 	})
-	meter.end()
+	meter.Stop()
 	if err != nil {
 		if ctx.Err() != nil {
 			return &shell.Interruption{Means: "run it again, and it continues", Err: err}
@@ -108,6 +118,42 @@ func (sh tools) runImport(cmd *cobra.Command, o importOptions) error {
 		return err
 	}
 	return sh.reportImport(o, report, time.Since(began))
+}
+
+// counted shows how much of a file was read.
+type counted struct {
+	io.ReadSeeker
+	meter      *progress.Meter
+	read, size uint64
+	events     atomic.Int64
+}
+
+// size returns the size of a file. It is 0, which is not known, for what has none.
+func size(file *os.File) uint64 {
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		return uint64(info.Size())
+	}
+	return 0
+}
+
+// Read implements io.Reader.
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.ReadSeeker.Read(p)
+	c.read += uint64(n)
+	c.meter.Set(c.read, c.size)
+	return n, err
+}
+
+// begin says that the file is read from its beginning, for this purpose.
+func (c *counted) begin(what string) {
+	c.read = 0
+	c.events.Store(0)
+	c.meter.Phase(what, progress.Bytes)
+}
+
+// note says how many more events were read.
+func (c *counted) note(events int) {
+	c.meter.Note(fmt.Sprintf("%d events", c.events.Add(int64(events))))
 }
 
 // pass reads a file once.

@@ -59,11 +59,11 @@ func (sh tools) rehearse(cmd *cobra.Command, o rehearseOptions) error {
 	if cmd.Flags().Changed("url") {
 		return shell.Bad("url", "a rehearsal asks no service; name a backup or an export with --against")
 	}
-	meter := newMeter(sh.Err, "rehearsing")
-	defer meter.end()
+	meter := sh.Progress("rehearsing", "events")
+	defer meter.Stop()
 	began := time.Now()
-	result, err := sh.rehearsal(cmd.Context(), o, bootstrap.RehearseOptions{Scratch: o.scratch, Progress: meter.add})
-	meter.end()
+	result, err := sh.rehearsal(cmd.Context(), o, bootstrap.RehearseOptions{Scratch: o.scratch, Progress: meter.Add})
+	meter.Stop()
 	if err != nil {
 		return err
 	}

@@ -63,24 +63,34 @@ func (sh tools) pause(ctx context.Context, c *client.Client, name string, atMost
 	}, nil); err != nil {
 		return c.Known(ctx, name, err)
 	}
+	status, err := sh.awaitPause(ctx, c, name, atMost)
+	switch {
+	case err != nil:
+		return err
+	case status.State == "standby":
+		fmt.Fprintf(sh.Out, "%s will be paused by the process that runs it\n", name)
+	default:
+		fmt.Fprintf(sh.Out, "%s is paused\n", name)
+	}
+	return nil
+}
+
+// awaitPause waits until a consumer is paused, or runs in another process, which pauses it.
+func (sh tools) awaitPause(ctx context.Context, c *client.Client, name string, atMost time.Duration) (client.Status, error) {
+	meter := sh.Progress("waiting until "+name+" has stopped", "")
+	defer meter.Stop()
 	deadline := time.Now().Add(atMost)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		status, err := c.Consumer(ctx, name)
 		switch {
-		case err != nil:
-			return err
-		case status.State == "paused":
-			fmt.Fprintf(sh.Out, "%s is paused\n", name)
-			return nil
-		case status.State == "standby":
-			fmt.Fprintf(sh.Out, "%s will be paused by the process that runs it\n", name)
-			return nil
+		case err != nil || status.State == "paused" || status.State == "standby":
+			return status, err
 		case time.Now().After(deadline):
-			return fmt.Errorf("the decision to pause %s is stored, but after %s it is still %s", name, atMost, status.State)
+			return status, fmt.Errorf("the decision to pause %s is stored, but after %s it is still %s", name, atMost, status.State)
 		}
 		select {
 		case <-ctx.Done():
-			return &shell.Interruption{Means: "the decision to pause it is stored", Err: context.Cause(ctx)}
+			return status, &shell.Interruption{Means: "the decision to pause it is stored", Err: context.Cause(ctx)}
 		case <-time.After(pause):
 		}
 	}

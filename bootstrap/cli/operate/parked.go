@@ -179,8 +179,8 @@ func (sh tools) showParked(ctx context.Context, c *client.Client, args []string,
 }
 
 func (sh tools) retryParked(ctx context.Context, c *client.Client, consumer, order string, output *shell.Output) error {
-	err := c.Do(ctx, client.Request{
-		Reason: *sh.reason, Method: http.MethodPost, Path: parkedPath(consumer, order) + "/retry", Slow: true,
+	err := sh.long(ctx, c, "retrying", client.Request{
+		Reason: *sh.reason, Method: http.MethodPost, Path: parkedPath(consumer, order) + "/retry",
 	}, nil)
 	still := stillParked(err)
 	switch {
@@ -228,8 +228,8 @@ func (sh tools) skipParked(ctx context.Context, c *client.Client, consumer, orde
 		return c.Known(ctx, consumer, err)
 	}
 	body := map[string]any{"reason": reason, "sequence_number": d.Parked.SequenceNumber}
-	err := c.Do(ctx, client.Request{
-		Method: http.MethodPost, Path: parkedPath(consumer, order) + "/skip", Body: body, Slow: true,
+	err := sh.long(ctx, c, "skipping", client.Request{
+		Method: http.MethodPost, Path: parkedPath(consumer, order) + "/skip", Body: body,
 	}, nil)
 	still := stillParked(err)
 	if err != nil && still == nil {

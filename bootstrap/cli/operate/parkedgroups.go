@@ -143,8 +143,8 @@ func (sh tools) retryAllParked(
 	ctx context.Context, c *client.Client, consumer string, options retryOptions, output *shell.Output,
 ) error {
 	var document client.Document[retried]
-	if err := c.Do(ctx, client.Request{
-		Reason: *sh.reason, Method: http.MethodPost, Path: client.ConsumerPath(consumer) + "/retry-parked" + options.query(), Slow: true,
+	if err := sh.long(ctx, c, "retrying", client.Request{
+		Reason: *sh.reason, Method: http.MethodPost, Path: client.ConsumerPath(consumer) + "/retry-parked" + options.query(),
 	}, &document); err != nil {
 		return c.Known(ctx, consumer, err)
 	}

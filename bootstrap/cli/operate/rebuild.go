@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"orderflow/bootstrap/cli/client"
@@ -133,8 +132,8 @@ func (sh tools) afterRebuild(ctx context.Context, c *client.Client, name string,
 func (sh tools) watchRebuild(
 	ctx context.Context, c *client.Client, name string, before *client.RebuildStatus,
 ) (client.Document[client.Status], error) {
-	progress := &rebuildProgress{sh: sh}
-	defer progress.end()
+	meter := sh.Progress("waiting for the rebuild", "orders")
+	defer meter.Stop()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		document, err := c.ConsumerDocument(ctx, name)
 		if err != nil {
@@ -145,7 +144,9 @@ func (sh tools) watchRebuild(
 			if now.Phase == "switched" || now.Phase == "refused" || now.Phase == "aborted" {
 				return document, nil
 			}
-			progress.show(now)
+			meter.Phase(now.Phase, "orders")
+			meter.Set(now.Done, now.Total)
+			meter.Note(obstacle(now.Error))
 		}
 		switch status.State {
 		case "paused", "failed", "standby":
@@ -157,6 +158,14 @@ func (sh tools) watchRebuild(
 		case <-time.After(pause):
 		}
 	}
+}
+
+// obstacle says that an error stops the progress.
+func obstacle(failure string) string {
+	if failure == "" {
+		return ""
+	}
+	return "makes no progress: " + failure
 }
 
 // rebuilt reports how a rebuild ended. It prints nothing beside JSON.
@@ -189,42 +198,5 @@ func (sh tools) rebuilt(name string, status client.Status, output *shell.Output)
 			r.Generation.Number, name, r.Report.Differences, status.Live.Number)
 	default:
 		return fmt.Errorf("the rebuild of %s was aborted", name)
-	}
-}
-
-// rebuildProgress draws a bar for each phase on a terminal.
-type rebuildProgress struct {
-	sh    tools
-	phase string
-	total int64
-	bar   *progressbar.ProgressBar
-}
-
-func (p *rebuildProgress) show(s *client.RebuildStatus) {
-	if !shell.IsTerminal(p.sh.Err) {
-		return
-	}
-	total := int64(-1) // not known, which turns the bar into a spinner
-	if s.Done > 0 && s.Total > 0 {
-		total = int64(s.Total)
-	}
-	if p.bar == nil || p.phase != s.Phase || p.total != total {
-		p.end()
-		p.phase, p.total = s.Phase, total
-		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.sh.Err), progressbar.OptionSetDescription(s.Phase),
-			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
-	}
-	text := s.Phase
-	if s.Error != "" {
-		text += ", makes no progress: " + s.Error
-	}
-	p.bar.Describe(text)
-	_ = p.bar.Set64(int64(s.Done)) // an error of the progress bar does not stop the command
-}
-
-func (p *rebuildProgress) end() {
-	if p.bar != nil {
-		_ = p.bar.Finish()
-		p.bar = nil
 	}
 }

@@ -49,8 +49,8 @@ order, and on a store that cannot replace the rows of one order.`,
 				}
 			}
 			body := map[string]any{"aggregate_id": args[1], "sequence_number": sequence}
-			err = c.Do(ctx, client.Request{
-				Reason: *sh.reason, Method: http.MethodPost, Path: client.ConsumerPath(args[0]) + "/unskip", Body: body, Slow: true,
+			err = sh.long(ctx, c, "adding the event", client.Request{
+				Reason: *sh.reason, Method: http.MethodPost, Path: client.ConsumerPath(args[0]) + "/unskip", Body: body,
 			}, nil)
 			if err != nil {
 				return c.Known(ctx, args[0], err)

@@ -192,6 +192,8 @@ func (sh *Shell) alone(cmd *cobra.Command, n Need, use func(context.Context, *cl
 	if err != nil {
 		return err
 	}
+	meter := sh.Progress("starting on "+sh.place(), "")
+	defer func() { meter.Stop() }() // the one that is the last
 	app, err := bootstrap.Open(ctx, config, bootstrap.Environment{Logger: logger, Stdout: sh.stdout})
 	if err != nil {
 		return err
@@ -207,10 +209,13 @@ func (sh *Shell) alone(cmd *cobra.Command, n Need, use func(context.Context, *cl
 	ended := make(chan error, 1)
 	go func() { ended <- app.Run(running) }()
 	defer func() {
+		meter = sh.Progress("stopping what was started", "")
 		stop()
 		err = errors.Join(err, <-ended)
 	}()
-	if err := app.WaitReady(ctx, startTimeout); err != nil {
+	err = app.WaitReady(ctx, startTimeout)
+	meter.Stop()
+	if err != nil {
 		return err
 	}
 	c := client.New(app.URL())

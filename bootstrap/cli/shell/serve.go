@@ -99,6 +99,14 @@ func (sh *Shell) where() []any {
 	return append(attributes, "data", sh.Config.Data)
 }
 
+// place names the store in a text.
+func (sh *Shell) place() string {
+	if sh.Config.Store == bootstrap.StoreScylla {
+		return "keyspace " + sh.Config.Scylla.Keyspace
+	}
+	return sh.Config.Data
+}
+
 // run runs the service to its end, closes it, and logs that.
 func (sh *Shell) run(cmd *cobra.Command, app *bootstrap.App, logger *slog.Logger) error {
 	ctx, done := context.WithCancel(cmd.Context())

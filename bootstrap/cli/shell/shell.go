@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderflow/bootstrap"
+	"orderflow/bootstrap/cli/progress"
 	"orderflow/bootstrap/cli/settings"
 )
 
@@ -173,4 +174,10 @@ func parseLevel(text string) (level slog.Level, err error) {
 		return level, Bad("log-level", "%q is none of debug, info, warn, error", text)
 	}
 	return level, nil
+}
+
+// Progress returns the meter of a piece of work on the error stream. The caller stops it.
+func (sh *Shell) Progress(what, unit string) *progress.Meter {
+	columns, _, _ := sizeOf(sh.Err)
+	return progress.Start(progress.Output{Writer: sh.Err, Columns: columns}, what, unit)
 }

@@ -159,10 +159,13 @@ var ErrNoBackup = errors.New("not a backup of orderflow")
 // Restore copies the backup in from into the directory dir, which must not exist, or be empty. It
 // compares every file with the manifest. The new directory gets a new store id, because what the
 // original does after the backup does not happen in it. After an error, and after a crash, dir is
-// no data directory.
+// no data directory. progress is called after each file with the bytes that were copied, and those
+// of all files.
 //
 // Errors: those of [ReadManifest]; [ErrNotOurs] when dir is not empty; the error of ctx.
-func Restore(ctx context.Context, fs vfs.FS, from, dir string) (m Manifest, id uuid.UUID, err error) {
+func Restore(
+	ctx context.Context, fs vfs.FS, from, dir string, progress func(done, total uint64),
+) (m Manifest, id uuid.UUID, err error) {
 	if m, err = ReadManifest(fs, from); err != nil {
 		return m, id, err
 	}
@@ -187,10 +190,13 @@ func Restore(ctx context.Context, fs vfs.FS, from, dir string) (m Manifest, id u
 	if err = fs.MkdirAll(pebbleDir, privateDir); err != nil {
 		return m, id, err
 	}
+	done, total := uint64(0), uint64(m.Bytes())
 	for _, file := range m.Files {
 		if err = restoreFile(ctx, fs, fs.PathJoin(from, file.Name), fs.PathJoin(dir, file.Name), file); err != nil {
 			return m, id, err
 		}
+		done += uint64(file.Size)
+		progress(done, total)
 	}
 	if err = syncDir(fs, pebbleDir); err != nil {
 		return m, id, err
