@@ -87,10 +87,12 @@ func BenchmarkHistory(b *testing.B) {
 		for _, events := range []int{short, long} {
 			b.Run(fmt.Sprintf("state=%s/events=%d", state.name, events), func(b *testing.B) {
 				b.ReportAllocs()
+				before := cpuTime()
 				for b.Loop() {
 					next++
 					change(b, state.handler, pool[events][next%len(pool[events])])
 				}
+				b.ReportMetric(float64((cpuTime()-before).Microseconds())/float64(b.N), "cpu-µs/op")
 			})
 		}
 	}

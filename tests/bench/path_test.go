@@ -52,6 +52,7 @@ func openEmbedded(tb testing.TB, dir string) workload.Handle {
 	})
 	h := orders.NewCommands(orderjson.New(), command.Config{
 		Store: store, Now: time.Now, NewID: workload.NewID, Cache: command.NewCache(64 << 20), Exclusive: true,
+		Pages: store, Finder: store,
 	})
 	return func(ctx context.Context, c order.Command) error {
 		_, err := h.Handle(ctx, orders.Request{Command: c})
