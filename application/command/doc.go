@@ -28,6 +28,10 @@
 // others. Then neither the memory nor a snapshot grows with the history. After an unknown outcome
 // the handler keeps nothing.
 //
+// A command that usually begins an aggregate (Aggregate.Begins) is decided as if there were none,
+// without a read. If there is one, the append is a conflict or a repetition, and the command is
+// handled like any other.
+//
 // # The same command twice
 //
 // The history holds the ids of the commands that caused its events. When the command id of a

@@ -12,7 +12,7 @@ import (
 	"orderflow/ports"
 )
 
-// Aggregate describes one aggregate type to a [Handler]. All fields but Check, Size, State,
+// Aggregate describes one aggregate type to a [Handler]. All fields but Check, Begins, Size, State,
 // Personal and Person are required.
 type Aggregate[C eventsourcing.Command, S, E any] struct {
 	// Type is stored with every event, see [eventsourcing.CheckType].
@@ -22,6 +22,10 @@ type Aggregate[C eventsourcing.Command, S, E any] struct {
 	// Check returns an error for a malformed command, before anything is read. The error is
 	// returned unchanged. Nil means that nothing is checked.
 	Check func(C) error
+	// Begins reports whether a command is usually the first one of its aggregate. Such a command is
+	// decided without a look at the store first, because the append says whether there was nothing.
+	// Nil means that the handler always reads first.
+	Begins func(C) bool
 	// AppendContent appends a text that is equal for equal commands and different for different
 	// commands, in every version of the program. Its digest is stored with the events. The text
 	// need not contain the command's name and the aggregate id.

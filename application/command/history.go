@@ -20,11 +20,11 @@ const (
 // refresh reads what the store has after the head that is known, and folds it.
 func (t *turn[C, S, E]) refresh(ctx context.Context) error {
 	known, limit := t.known, nextPage
-	if known == nil {
+	if known == nil || known.head == 0 {
 		known, limit = &folded[S]{state: t.aggregate.Decider.Initial}, firstPage
 	}
 	records, err := t.load(ctx, known.head, limit)
-	if err == nil && t.known == nil && len(records) == firstPage {
+	if err == nil && known.head == 0 && len(records) == firstPage {
 		if saved, after := t.saved(ctx); saved != nil {
 			known, records, limit = saved, after, nextPage
 		}

@@ -12,7 +12,12 @@ import (
 type queues struct {
 	mu     sync.Mutex
 	orders map[uuid.UUID]*queue
+	// spare are queues that nobody uses any more.
+	spare []*queue
 }
+
+// mostSpare bounds queues.spare.
+const mostSpare = 64
 
 type queue struct {
 	orderID uuid.UUID
@@ -30,7 +35,12 @@ func (q *queues) enter(ctx context.Context, orderID uuid.UUID) (*queue, error) {
 	}
 	own := q.orders[orderID]
 	if own == nil {
-		own = &queue{orderID: orderID, turn: make(chan struct{}, 1)}
+		if n := len(q.spare); n > 0 {
+			own, q.spare = q.spare[n-1], q.spare[:n-1]
+		} else {
+			own = &queue{turn: make(chan struct{}, 1)}
+		}
+		own.orderID = orderID
 		q.orders[orderID] = own
 	}
 	own.users++
@@ -56,5 +66,8 @@ func (q *queues) forget(own *queue) {
 	defer q.mu.Unlock()
 	if own.users--; own.users == 0 {
 		delete(q.orders, own.orderID)
+		if len(q.spare) < mostSpare {
+			q.spare = append(q.spare, own)
+		}
 	}
 }

@@ -145,6 +145,34 @@ func TestHandler_Handle_refusesNewPersonalDataOfAnErasedSubject(t *testing.T) {
 	}
 }
 
+// A command that had its answer before the erasure gets it again, from every process and whatever
+// that process remembers.
+func TestHandler_Handle_repeatsTheAnswersOfAnErasedSubject(t *testing.T) {
+	t.Parallel()
+	store := memory.New(memory.Options{})
+	first, id := newKeyed(t, store, store), uuid.New()
+	config := command.Config{
+		Store: store, Now: time.Now, NewID: uuid.New, Subjects: first.keys, Cache: command.NewCache(1 << 20),
+	}
+	begin, confirmed := create(id), confirm(id, "PAY-1")
+	begin.CommandID = uuid.New()
+	must(t, first, begin)
+	stale := orders.NewCommands(orderjson.New(), config)
+	must(t, stale, update(id, 2)) // it remembers what comes before the next command
+	must(t, first, confirmed)
+	if err := first.keys.DestroySubject(t.Context(), first.keys.SubjectOf("c-1")); err != nil {
+		t.Fatal(err)
+	}
+	for name, h := range map[string]orders.Commands{"of a process that remembers less": stale, "of a new process": newKeyed(t, store, store)} {
+		if again := must(t, h, confirmed); again.SequenceNumber != 3 || len(again.Events) != 1 {
+			t.Errorf("%s: %+v", name, again)
+		}
+	}
+	if again := must(t, newKeyed(t, store, store), begin); again.SequenceNumber != 1 || len(again.Events) != 1 {
+		t.Errorf("the first command: %+v", again)
+	}
+}
+
 // What has no personal data goes on: an order of an erased subject can be finished.
 func TestHandler_Handle_takesOtherCommandsOfAnErasedSubject(t *testing.T) {
 	t.Parallel()

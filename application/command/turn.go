@@ -44,16 +44,19 @@ type turn[C eventsourcing.Command, S, E any] struct {
 	ticket
 }
 
-// take takes the state from the cache.
+// take takes the state from the cache. When there is none, and the command usually begins an
+// aggregate, take assumes that there is no aggregate yet.
 func (t *turn[C, S, E]) take() {
-	if t.aggregate.Size == nil {
-		return
+	if t.aggregate.Size != nil {
+		var kept any
+		kept, t.ticket = t.config.Cache.take(t.cause.AggregateID)
+		t.known, _ = kept.(*folded[S])
 	}
-	var kept any
-	kept, t.ticket = t.config.Cache.take(t.cause.AggregateID)
-	t.known, _ = kept.(*folded[S])
-	if t.known != nil {
+	switch {
+	case t.known != nil:
 		t.fresh, t.base = t.config.Exclusive, t.known.head
+	case t.aggregate.Begins != nil && t.aggregate.Begins(t.request.Command):
+		t.known = &folded[S]{state: t.aggregate.Decider.Initial}
 	}
 }
 
@@ -168,9 +171,10 @@ func (t *turn[C, S, E]) refusal(err error) error {
 	return err
 }
 
-func (t *turn[C, S, E]) append(ctx context.Context, events []E) (ports.CommandResult[E], error) {
+// prepare returns the events as they are appended, and the request for it.
+func (t *turn[C, S, E]) prepare(ctx context.Context, events []E) ([]eventsourcing.Envelope[E], ports.Append, error) {
 	if err := t.name(ctx, events); err != nil {
-		return ports.CommandResult[E]{}, err
+		return nil, ports.Append{}, err
 	}
 	cause, head := t.cause, t.known.head
 	if cause.At.Before(t.known.at) {
@@ -185,9 +189,23 @@ func (t *turn[C, S, E]) append(ctx context.Context, events []E) (ports.CommandRe
 	for i, e := range envelopes {
 		record, err := t.aggregate.Codec.Encode(e)
 		if err != nil {
-			return ports.CommandResult[E]{}, fmt.Errorf("append to %s: %w", cause.AggregateID, err)
+			return nil, ports.Append{}, fmt.Errorf("append to %s: %w", cause.AggregateID, err)
 		}
 		request.Records[i] = record
+	}
+	return envelopes, request, nil
+}
+
+func (t *turn[C, S, E]) append(ctx context.Context, events []E) (ports.CommandResult[E], error) {
+	envelopes, request, err := t.prepare(ctx, events)
+	if err != nil && !t.fresh { // a refusal like any other: perhaps the command was there already
+		if err := t.refresh(ctx); err != nil {
+			return ports.CommandResult[E]{}, err
+		}
+		return ports.CommandResult[E]{}, fmt.Errorf("%w: %w", errLostRace, err)
+	}
+	if err != nil {
+		return ports.CommandResult[E]{}, err
 	}
 	appended, err := t.config.Store.Append(ctx, request)
 	switch {
@@ -199,7 +217,7 @@ func (t *turn[C, S, E]) append(ctx context.Context, events []E) (ports.CommandRe
 			t.known.add(&envelopes[i].Header)
 		}
 		t.known.state = eventsourcing.Fold(t.known.state, t.aggregate.Decider.Evolve, envelopes)
-		return ports.CommandResult[E]{AggregateID: cause.AggregateID, SequenceNumber: t.known.head, Events: envelopes}, nil
+		return ports.CommandResult[E]{AggregateID: t.cause.AggregateID, SequenceNumber: t.known.head, Events: envelopes}, nil
 	case errors.Is(err, ports.ErrVersionConflict):
 		if err := t.afterConflict(ctx); err != nil {
 			return ports.CommandResult[E]{}, err
@@ -268,6 +286,11 @@ func (t *turn[C, S, E]) repeat(ctx context.Context, earlier span) (ports.Command
 
 // answer returns the result that the command had the first time.
 func (t *turn[C, S, E]) answer(ctx context.Context, records []eventsourcing.Record) (ports.CommandResult[E], error) {
+	if found := records[0].AggregateType; found != t.aggregate.Type {
+		return ports.CommandResult[E]{}, &ports.OtherTypeError{
+			AggregateID: t.cause.AggregateID, Type: found, Wanted: t.aggregate.Type,
+		}
+	}
 	if err := t.same(ctx, records[0]); err != nil {
 		return ports.CommandResult[E]{}, err
 	}

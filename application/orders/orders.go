@@ -25,7 +25,7 @@ func NewCommands(codec ports.Codec[order.Event], config command.Config) Commands
 func Aggregate(codec ports.Codec[order.Event]) command.Aggregate[order.Command, order.Order, order.Event] {
 	return command.Aggregate[order.Command, order.Order, order.Event]{
 		Type: order.Type, Decider: order.Decider(), Codec: codec, Check: order.Check, AppendContent: appendContent,
-		Size: size, State: state(), Personal: personal, Person: func(o order.Order) string { return o.CustomerID },
+		Begins: begins, Size: size, State: state(), Personal: personal, Person: func(o order.Order) string { return o.CustomerID },
 	}
 }
 
@@ -37,6 +37,12 @@ func personal(c order.Command) bool {
 	default:
 		return false
 	}
+}
+
+// begins says that a new order is usually new.
+func begins(c order.Command) bool {
+	_, create := c.(order.CreateOrder)
+	return create
 }
 
 // size returns about how many bytes of memory an order refers to: its texts and its lines.

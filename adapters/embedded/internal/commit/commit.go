@@ -96,8 +96,10 @@ func newRequest(a ports.Append) (*request, error) {
 		aggregateType: a.Records[0].AggregateType,
 		commandID:     a.CommandID,
 		expected:      a.Expected,
-		bodies:        make([]layout.Body, len(a.Records)),
 		wake:          make(chan role, 1),
+	}
+	if r.bodies = r.one[:]; len(a.Records) > 1 {
+		r.bodies = make([]layout.Body, len(a.Records))
 	}
 	for i := range a.Records {
 		body, err := layout.EncodeBody(&a.Records[i])

@@ -21,6 +21,8 @@ type request struct {
 	// bodies are the encoded records, in order. They never change, so the feed may share them.
 	bodies []layout.Body
 	bytes  int
+	// one is the memory of bodies, if there is one record.
+	one [1]layout.Body
 
 	// beat makes this a heartbeat when it is not zero. A heartbeat has nothing of the above.
 	beat time.Time
