@@ -34,7 +34,6 @@ func ExampleCommands() {
 	fmt.Println("stored with the event:", stored)
 
 	// Output:
-	// load
 	// append
 	// create_order
 	// stored with the event: true

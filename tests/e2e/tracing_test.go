@@ -63,7 +63,7 @@ func TestTracing_oneTraceFromTheRequestToEveryConsumer(t *testing.T) {
 		}
 		names = append(names, span.Name)
 	}
-	want := []string{"POST /v1/orders", "append", "create_order", "load", "publish"}
+	want := []string{"POST /v1/orders", "append", "create_order", "publish"}
 	for _, c := range consumers {
 		want = append(want, "consume "+c)
 	}
