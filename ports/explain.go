@@ -53,7 +53,7 @@ type ExplainedConsumer struct {
 	Applied bool
 	// SeenAt is when the consumer first received the event. HandledAt is when it first finished it.
 	// Both are zero when this process does not know. An event that was handled but is not applied
-	// has been parked.
+	// has been parked, or its aggregate is being tried again.
 	SeenAt, HandledAt time.Time
 	// Deliveries is how often the event was delivered to the consumer, as far as this process
 	// knows.

@@ -105,6 +105,7 @@ func TestConsumer_Handle_several(t *testing.T) {
 			return nil
 		})
 		handle(t, b, poisoned[0], poisoned[1], sound[0], poisoned[2], sound[1])
+		<-time.After(time.Minute)
 		if diff := cmp.Diff([][]uint64{{1}, {1, 2}}, [][]uint64{b.effect.of(bad), b.effect.of(good)}); diff != "" {
 			t.Error(diff)
 		}
@@ -136,6 +137,7 @@ func TestConsumer_Handle_several(t *testing.T) {
 			all = append(all, b.write(t, id, 4)...)
 		}
 		handle(t, b, all...)
+		<-time.After(time.Minute)
 		for _, id := range ids {
 			state, err := b.store.State(t.Context(), b.consumer.LiveView(), id)
 			if err != nil || state.SequenceNumber != 4 {
@@ -153,6 +155,7 @@ func TestConsumer_Handle_several(t *testing.T) {
 		bad, good := uuid.New(), uuid.New()
 		b.effect.setFail(poison(bad))
 		handle(t, b, b.write(t, bad, 1)[0])
+		<-time.After(time.Minute)
 		handle(t, b, append(b.write(t, bad, 1), b.write(t, good, 2)...)...)
 		if diff := cmp.Diff([][]uint64{nil, {1, 2}}, [][]uint64{b.effect.of(bad), b.effect.of(good)}); diff != "" {
 			t.Error(diff)
@@ -170,8 +173,8 @@ func TestConsumer_Handle_several(t *testing.T) {
 		synctest.Wait()
 		go func() { _ = b.consumer.Handle(t.Context(), records[1], records[0]); ended[1].Store(true) }()
 		<-time.After(time.Minute)
-		if ended[0].Load() || ended[1].Load() {
-			t.Fatal("it did not wait")
+		if s := b.status(t); ended[0].Load() || s.Duplicates > 0 {
+			t.Errorf("it did not wait: status %+v", s)
 		}
 		release()
 		synctest.Wait()
@@ -232,6 +235,53 @@ func TestConsumer_SavesTheOffsetOnceForABatch(t *testing.T) {
 		synctest.Wait()
 		if s := b.status(t); s.Handled != records || s.Lag.Events != 0 || feed.saves.Load() != 1 {
 			t.Errorf("%d saves, status %+v", feed.saves.Load(), s)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Records that an earlier life has given up may be handled in a later one. Their done says nothing
+// about the records of the later one, and the offset is saved all the same.
+func TestConsumer_SavesTheOffsetAfterRecordsOfAnEarlierLife(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(memory.New(memory.Options{}))
+		var records []eventsourcing.Record
+		var dones []func()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- b.consumer.Pull(ctx, func(_ context.Context, r eventsourcing.Record, done func()) error {
+				records, dones = append(records, r), append(dones, done)
+				return nil
+			})
+		}()
+		synctest.Wait()
+		for range 3 {
+			b.write(t, uuid.New(), 1)
+		}
+		synctest.Wait()
+		if err := b.consumer.Pause(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Minute) // they are given up
+		if err := b.consumer.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for _, part := range [][2]int{{0, 3}, {3, 6}} {
+			if err := b.consumer.Handle(t.Context(), records[part[0]:part[1]]...); err != nil {
+				t.Fatal(err)
+			}
+			for _, done := range dones[part[0]:part[1]] {
+				done()
+			}
+		}
+		if s := b.status(t); s.Handled != 3 || s.Duplicates != 3 || s.Lag.Events != 0 {
+			t.Errorf("status %+v", s)
 		}
 		cancel()
 		if err := <-ended; err != nil {

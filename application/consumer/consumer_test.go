@@ -47,17 +47,18 @@ func setup(store *memory.Store, change ...func(*consumer.Config)) *bundle {
 type recorder struct {
 	mu   sync.Mutex
 	seen map[uuid.UUID][]uint64
-	// held, unless nil, is waited for first.
-	held chan struct{}
+	// held, unless nil, is waited for first: by everything, or only by the aggregate heldOf.
+	held   chan struct{}
+	heldOf uuid.UUID
 	// fail, unless nil, is called before anything is recorded.
 	fail func(eventsourcing.Record) error
 }
 
 func (r *recorder) Apply(_ context.Context, state []byte, records []eventsourcing.Record) (ports.Change, error) {
 	r.mu.Lock()
-	held := r.held
+	held, of := r.held, r.heldOf
 	r.mu.Unlock()
-	if held != nil {
+	if held != nil && (of == uuid.Nil || of == records[0].AggregateID) {
 		<-held
 	}
 	r.mu.Lock()
@@ -81,6 +82,15 @@ func (r *recorder) hold() (release func()) {
 	defer r.mu.Unlock()
 	r.held = make(chan struct{})
 	return sync.OnceFunc(func() { close(r.held) })
+}
+
+// holdOf keeps the effects on one aggregate waiting.
+func (r *recorder) holdOf(id uuid.UUID) (release func()) {
+	release = r.hold()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heldOf = id
+	return release
 }
 
 func (r *recorder) setFail(fail func(eventsourcing.Record) error) {
@@ -234,6 +244,7 @@ func TestConsumer_Handle(t *testing.T) {
 		if err := b.consumer.Handle(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
+		<-time.After(time.Minute)
 		if got := b.effect.of(id); len(got) != 0 {
 			t.Errorf("applied %v", got)
 		}

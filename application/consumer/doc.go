@@ -29,6 +29,8 @@
 //     skipped, and changes that.
 //   - [orderflow/application/decisions] keeps the consumer's record in the registry.
 //   - [orderflow/application/lease] keeps the consumer from running in two processes.
+//   - [orderflow/application/aside] keeps the records of aggregates that failed while they are
+//     tried again.
 //   - [orderflow/application/holds] keeps two pieces of work from using the same aggregate at the
 //     same time.
 //   - [orderflow/application/watermark] keeps offsets from passing a record that is not done.
@@ -77,6 +79,22 @@
 // neither applied nor parked. Later events of the aggregate wait in the event store, without cost.
 // Other aggregates continue. A retry brings the aggregate up to its last event. A skip records who
 // skipped which event and why. A panic is such a failure, and does not end the process.
+//
+// An aggregate leaves its lane after the first failed attempt, and is tried again aside, by a
+// goroutine of its own. So the other aggregates of the lane do not wait for the pauses. Its later
+// records wait there behind the one that fails, in order. An aggregate that other work holds, such
+// as a retry of an operator, is treated in the same way. None of them counts as done before all of
+// them had their effect or the aggregate is parked, so the offset stays before them. When the life
+// ends, nobody waits for the next attempt: the records come again in the next life.
+//
+// All of that is bounded. At most 64 aggregates are aside; another one that fails is tried in its
+// lane, which waits. At most 1,024 of their records wait; the lane of another one waits. At most
+// 16,384 deliveries follow the offset; then the consumer takes no more before the first one is
+// done. With an error about one event that does not happen at usual rates, because its aggregate is
+// parked within about 0.6 s. In a long outage it does, and then everything waits anyway.
+//
+// A record that is aside has been handed to Handle, and was answered. So middleware around Handle
+// sees the first attempt only.
 //
 // When more aggregates fail than Config.MaxParked, the cause is not in the aggregates. The consumer
 // then stops itself, and reports that, with its offset before the first of the others, until it is

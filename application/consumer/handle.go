@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/google/uuid"
 
@@ -13,87 +12,148 @@ import (
 	"orderflow/ports"
 )
 
-// Handle applies the effects of records and of everything before them that is missing. It retries
-// until that worked, or until the aggregates that fail are parked. It returns an error only when
-// ctx ends. When the consumer stops meanwhile, it returns nil without an effect. Then the offset
-// stays before the records, and the feed delivers them again.
+// Handle applies the effects of records and of everything before them that is missing. Several
+// records are applied together, with one write. Those of aggregates that fail are then applied one
+// by one.
 //
-// Several records are applied together, with one write. When that fails they are applied one by
-// one; aggregates that have not failed come first.
+// Handle does not wait for an aggregate that still fails: it is put aside and tried again there. So
+// it returns before these records have had their effect; the offset stays before them. Only when
+// there is no room aside, Handle retries until that worked, or until the aggregate is parked;
+// aggregates that have not failed come first.
+//
+// It returns an error only when ctx ends. When the consumer stops meanwhile, it returns nil without
+// an effect. Then the offset stays before the records, and the feed delivers them again.
 func (c *Consumer) Handle(ctx context.Context, records ...eventsourcing.Record) error {
 	l := c.life.Load()
 	if l == nil || !l.enter() {
 		return nil
 	}
-	succeeded := 0
-	defer func() { l.leave(succeeded) }()
+	handled := 0
+	defer func() { l.leave(handled) }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(l.aborted, cancel)()
 
-	failed := records
-	if len(records) > 1 {
-		if failed = c.handleTogether(ctx, l, records); len(failed) == 0 {
-			succeeded = len(records)
-			return nil
-		}
-		succeeded = len(records) - len(failed)
+	due, behind := l.room.Split(records)
+	due, behind = c.leaveHeld(ctx, l, due, behind)
+	if len(due) > 1 {
+		due, _ = c.handle(ctx, l, due) // an error that lasts is met again
 	}
-	for _, record := range failed {
-		done, err := c.insist(ctx, l, record)
-		if !done {
+	for _, left := range append(c.handleEach(ctx, l, due), pendingAll(behind)...) {
+		if done, err := c.wait(ctx, l, left); !done {
 			return err
 		}
-		succeeded++
 	}
+	handled = len(records)
 	return nil
 }
 
-// handleTogether applies records with one write, or one by one when that fails. It returns those
-// that still fail, and the later records of the same aggregates.
-func (c *Consumer) handleTogether(
-	ctx context.Context, l *life, records []eventsourcing.Record,
-) (failed []eventsourcing.Record) {
-	if c.handle(ctx, l, records) == nil {
-		return nil
-	}
-	stuck := make(map[uuid.UUID]bool)
+// pending is a record that has not had its effect after so many attempts.
+type pending struct {
+	eventsourcing.Record
+	attempts int
+}
+
+func pendingAll(records []eventsourcing.Record) []pending {
+	all := make([]pending, len(records))
 	for i, record := range records {
-		if ctx.Err() != nil {
-			return append(failed, records[i:]...)
+		all[i].Record = record
+	}
+	return all
+}
+
+// handleEach applies records one by one, and puts aggregates that fail aside. It waits for nothing,
+// and returns what there was no room for.
+func (c *Consumer) handleEach(ctx context.Context, l *life, records []eventsourcing.Record) (left []pending) {
+	var stuck map[uuid.UUID]bool
+	keep := func(record eventsourcing.Record, attempts int) {
+		if stuck == nil {
+			stuck = make(map[uuid.UUID]bool)
 		}
-		if stuck[record.AggregateID] || c.handle(ctx, l, records[i:i+1]) != nil {
-			stuck[record.AggregateID] = true
-			failed = append(failed, record)
+		stuck[record.AggregateID] = true
+		left = append(left, pending{record, attempts})
+	}
+	for i, record := range records {
+		if stuck[record.AggregateID] {
+			keep(record, 0)
+			continue
+		}
+		if added, full := l.room.Add(record); added {
+			continue
+		} else if full != nil {
+			keep(record, 0)
+			continue
+		}
+		err := c.try(ctx, l, record, 1)
+		if err == nil || ctx.Err() == nil && c.putAside(ctx, l, pending{record, 1}) {
+			continue
+		}
+		keep(record, 1)
+		if failure.Transient(err) { // the others would fail, too, and there is no room for them
+			return append(left, pendingAll(records[i+1:])...)
 		}
 	}
-	return failed
+	return left
+}
+
+// wait applies record in its lane, or puts it behind others of its aggregate that are aside. done
+// is false when the record was given up.
+func (c *Consumer) wait(ctx context.Context, l *life, record pending) (done bool, err error) {
+	for {
+		added, full := l.room.Add(record.Record)
+		if added {
+			return true, nil
+		}
+		if full == nil {
+			return c.insist(ctx, l, record)
+		}
+		select {
+		case <-full:
+		case <-ctx.Done():
+			return false, l.abandon(ctx.Err())
+		}
+	}
 }
 
 // insist applies record until that worked, or until its aggregate is parked. done is false when the
 // record was given up.
-func (c *Consumer) insist(ctx context.Context, l *life, record eventsourcing.Record) (done bool, err error) {
-	for attempt := 1; ; attempt++ {
-		err := c.handle(ctx, l, []eventsourcing.Record{record})
-		if err == nil {
-			if attempt > 1 {
-				c.flows(ctx, record.AggregateID, record.SequenceNumber)
+func (c *Consumer) insist(ctx context.Context, l *life, record pending) (done bool, err error) {
+	for attempt := record.attempts; ; {
+		if attempt > 0 {
+			if stopped := c.config.Backoff.Wait(ctx, l.stopping, attempt); stopped != nil {
+				return false, l.abandon(stopped)
 			}
-			return true, nil
 		}
-		if ctx.Err() != nil {
+		attempt++
+		switch err := c.try(ctx, l, record.Record, attempt); {
+		case err == nil:
+			return true, nil
+		case ctx.Err() != nil:
 			return false, l.abandon(err)
 		}
-		if c.hopeless(err, attempt) {
-			if err = c.park(ctx, l, record, attempt, err); err == nil {
-				return true, nil
-			}
+	}
+}
+
+// try makes an attempt at record. The error is nil when that worked, or when the aggregate was
+// parked.
+func (c *Consumer) try(ctx context.Context, l *life, record eventsourcing.Record, attempt int) error {
+	_, err := c.handle(ctx, l, []eventsourcing.Record{record})
+	if err == nil {
+		if attempt > 1 {
+			c.flows(ctx, record.AggregateID, record.SequenceNumber)
 		}
-		c.stuck(ctx, headOf(record), attempt, err)
-		if stopped := c.config.Backoff.Wait(ctx, l.stopping, attempt); stopped != nil {
-			return false, l.abandon(fmt.Errorf("%w: %w", stopped, err))
+		return nil
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	if c.hopeless(err, attempt) {
+		if err = c.park(ctx, l, record, attempt, err); err == nil {
+			return nil
 		}
 	}
+	c.stuck(ctx, headOf(record), attempt, err)
+	return err
 }
 
 // hopeless reports whether the aggregate of an event that has failed so often is to be parked.
@@ -105,8 +165,13 @@ func (c *Consumer) hopeless(err error, attempt int) bool {
 // Generations that are not read come first. So a query never sees an aggregate older in the
 // generation that becomes live than in the live one before it. Failures in generations that are not
 // read delay nothing.
-func (c *Consumer) handle(ctx context.Context, l *life, records []eventsourcing.Record) error {
-	return c.withAggregates(holds.Distinct(records, aggregateOf), func() error {
+//
+// After an error, left are the records that are not known to have had their effect.
+func (c *Consumer) handle(
+	ctx context.Context, l *life, records []eventsourcing.Record,
+) (left []eventsourcing.Record, err error) {
+	left = records
+	err = c.withAggregates(holds.Distinct(records, aggregateOf), func() error {
 		for _, view := range l.others {
 			if err := c.handleBeside(ctx, l, view, records); err != nil {
 				return err
@@ -119,31 +184,39 @@ func (c *Consumer) handle(ctx context.Context, l *life, records []eventsourcing.
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		did, err := handleIn(ctx, l.live, due)
-		if err != nil {
-			c.health.Handled.Add(uint64(did.Applied)) // the rest of did is counted when it works
-			return err
-		}
+		var did filling.Step
+		did, left, err = handleIn(ctx, l.live, due)
 		c.count(did)
-		return nil
+		return err
 	})
+	if err == nil {
+		left = nil
+	}
+	return left, err
 }
 
 // handleIn applies records to a view. It applies a single record so that an error names the event.
-func handleIn(ctx context.Context, view *filling.View, records []eventsourcing.Record) (filling.Step, error) {
-	if len(records) == 1 {
-		return view.Handle(ctx, records[0])
+func handleIn(
+	ctx context.Context, view *filling.View, records []eventsourcing.Record,
+) (did filling.Step, left []eventsourcing.Record, err error) {
+	if len(records) > 1 {
+		return view.HandleAll(ctx, records)
 	}
-	return view.HandleAll(ctx, records)
+	did, err = view.Handle(ctx, records[0])
+	if err != nil { // the rest of did is counted when it works
+		return filling.Step{Applied: did.Applied}, records, err
+	}
+	return did, nil, nil
 }
 
 // handleBeside applies records to a generation that is not live. It records what could not be
 // applied. Its error is about that record.
 func (c *Consumer) handleBeside(ctx context.Context, l *life, view *filling.View, records []eventsourcing.Record) error {
-	if c.protect(func() error { _, err := handleIn(ctx, view, records); return err }) == nil {
+	left := records
+	if c.protect(func() (err error) { _, left, err = handleIn(ctx, view, records); return err }) == nil {
 		return nil
 	}
-	for _, record := range records {
+	for _, record := range left {
 		err := c.protect(func() error { _, err := view.Handle(ctx, record); return err })
 		if err == nil {
 			continue

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/application/aside"
 	"orderflow/application/filling"
 	"orderflow/ports"
 )
@@ -36,17 +37,22 @@ type life struct {
 	aborted context.Context
 	abort   context.CancelFunc
 
+	// room has the aggregates that have failed and are tried again beside their lanes.
+	room *aside.Room
+
 	// probing is set while the target of a publisher is being probed.
 	probing atomic.Bool
 
 	mu      sync.Mutex
 	changed chan struct{} // closed when one of these changes; nil while nothing waits for that
-	// emitted and done count records; active counts records in a Handle, succeeded those that had
-	// their effect.
-	emitted, done, active, succeeded int
+	// emitted and done count records; active counts calls of Handle and aggregates that are aside,
+	// handled the records for which Handle has returned.
+	emitted, done, active, handled int
 	// marked counts the records whose done was called, and unsaved those of them since the offset
 	// was saved.
 	marked, unsaved int
+	// settle saves how far everything is done. It is nil before the first delivery.
+	settle func()
 	// following reports whether the consumer has caught up and follows the feed.
 	following bool
 	// closed reports whether nothing is committed any more, because a record was given up or the
@@ -66,6 +72,7 @@ func (c *Consumer) newLife(record ports.ConsumerRecord, stopping <-chan struct{}
 	l := &life{
 		plan:     config.planOf(record),
 		stopping: stopping,
+		room:     aside.New(mostAside, mostWaiting),
 		tainted:  make(map[uuid.UUID]bool),
 	}
 	l.aborted, l.abort = context.WithCancel(context.Background())
@@ -123,11 +130,11 @@ func (l *life) enter() (ok bool) {
 	return ok
 }
 
-// leave counts a Handle as ended, and the records that had their effect.
-func (l *life) leave(succeeded int) {
+// leave counts a Handle as ended, and the records whose done follows.
+func (l *life) leave(handled int) {
 	l.update(func() {
 		l.active--
-		l.succeeded += succeeded
+		l.handled += handled
 	})
 }
 
@@ -151,18 +158,37 @@ func (l *life) abandon(err error) error {
 const mostUnsaved = 1024
 
 // last counts a record whose done was called, and reports whether the offset is to be saved now. It
-// is not while other records have had their effect whose done follows at once. So records that are
-// handled together cost one save.
+// is not while other records were handled whose done follows at once. So records that are handled
+// together cost one save.
 func (l *life) last() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.marked++
+	l.marked = min(l.marked+1, l.handled)
 	l.unsaved++
-	if l.marked < l.succeeded && l.unsaved < mostUnsaved {
+	if l.marked < l.handled && l.unsaved < mostUnsaved {
 		return false
 	}
 	l.unsaved = 0
 	return true
+}
+
+// strange counts a record of an earlier life whose done was called. It may have been handled in
+// this one.
+func (l *life) strange() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.marked = min(l.marked+1, l.handled)
+}
+
+// settled saves how far everything is done, and counts so many more records as done.
+func (l *life) settled(done int) {
+	l.mu.Lock()
+	settle := l.settle
+	l.mu.Unlock()
+	if settle != nil {
+		settle()
+	}
+	l.update(func() { l.done += done })
 }
 
 // mayCommit reports whether what is done may be committed.

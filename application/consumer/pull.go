@@ -195,8 +195,7 @@ func (c *Consumer) follow(
 
 // deliver passes on what the subscription delivers.
 func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subscription, emit Emit, progress func()) error {
-	mark := watermark.New()
-	// settle saves how far everything is done.
+	mark := watermark.New(mostAhead)
 	settle := func() {
 		if !l.mayCommit() {
 			return
@@ -208,8 +207,12 @@ func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subs
 			}
 		}
 	}
+	l.update(func() { l.settle = settle })
 	defer c.config.Beats.Stopped(c.config.Name)
 	for {
+		if err := mark.Await(ctx); err != nil {
+			return err
+		}
 		c.config.Beats.Waiting(c.config.Name)
 		delivery, err := subscription.Next(ctx)
 		if err != nil {
@@ -230,12 +233,21 @@ func (c *Consumer) deliver(ctx context.Context, l *life, subscription ports.Subs
 			continue
 		}
 		l.update(func() { l.emitted++ })
+		id := delivery.Record.AggregateID
 		err = emit(ctx, delivery.Record, func() {
-			done()
+			held := l.room.Hold(id, done)
+			if !held {
+				done()
+			}
+			if now := c.life.Load(); now != nil && now != l {
+				now.strange()
+			}
 			if l.last() {
 				settle()
 			}
-			l.update(func() { l.done++ })
+			if !held {
+				l.update(func() { l.done++ })
+			}
 		})
 		if err != nil {
 			l.update(func() { l.emitted-- })
@@ -280,7 +292,7 @@ func (c *Consumer) drain(ctx, process context.Context, l *life, end context.Canc
 	end(errOver)
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.config.DrainTimeout)
 	defer cancel()
-	handled := func() bool { return l.active == 0 && l.done >= l.succeeded || l.closed }
+	handled := func() bool { return l.active == 0 && l.done >= l.handled || l.closed }
 	switch {
 	case errors.Is(cause, lease.ErrLost):
 		// Another process works already: be quick.

@@ -57,7 +57,7 @@ func (e *Explainer) Explain(
 	}
 	for i, consumer := range consumers {
 		// The state is read after the recorded times. So an event that was handled but is not
-		// applied has really been parked.
+		// applied has really failed.
 		state, err := e.config.Views.State(ctx, e.config.View(consumer), aggregateID)
 		if err != nil {
 			return ports.Explanation{}, fmt.Errorf("explain aggregate %s: %s: %w", aggregateID, consumer, err)

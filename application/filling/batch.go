@@ -1,6 +1,7 @@
 package filling
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -8,27 +9,44 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/application/failure"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
 
 // HandleAll does what [View.Handle] does for several records, of any aggregates, in the order of
-// delivery. All effects go to the view store in one call. After an error, some of them may have
-// happened; Step.Applied says how many surely have. Then the caller handles the records one by one:
-// that is safe, and shows which record fails.
-func (v *View) HandleAll(ctx context.Context, records []eventsourcing.Record) (Step, error) {
+// delivery. All effects go to the view store in one call.
+//
+// When the effect of one aggregate fails, those of the others are stored without it. After an
+// error, left are the records that are not known to have had their effect, in order within each
+// aggregate, and did is what is known. Then the caller handles left one by one: that is safe, and
+// shows which record fails.
+func (v *View) HandleAll(
+	ctx context.Context, records []eventsourcing.Record,
+) (did Step, left []eventsourcing.Record, err error) {
 	divided := groups(records)
 	parts := make([]part, len(divided))
 	if _, waits := v.config.Effect.(Waiting); waits {
 		concurrently(len(divided), func(i int) { parts[i] = v.prepare(ctx, divided[i]) })
-		return v.storeWhatWorked(ctx, parts)
-	}
-	for i, group := range divided {
-		if parts[i] = v.prepare(ctx, group); parts[i].err != nil {
-			return Step{}, parts[i].err
+	} else {
+		for i, group := range divided {
+			parts[i] = v.prepare(ctx, group)
+			if failure.Transient(parts[i].err) { // the others would fail, too
+				return Step{}, records, parts[i].err
+			}
 		}
 	}
-	return v.storeParts(ctx, parts)
+	for i := range parts {
+		if parts[i].err != nil {
+			left, err = append(left, divided[i]...), cmp.Or(err, parts[i].err)
+		}
+	}
+	parts = slices.DeleteFunc(parts, func(p part) bool { return p.err != nil })
+	did, stored := v.storeParts(ctx, parts)
+	if stored != nil {
+		return Step{}, records, stored
+	}
+	return did, left, err
 }
 
 // part is what the records of one aggregate do.
@@ -55,25 +73,6 @@ func (v *View) storeParts(ctx context.Context, parts []part) (total Step, err er
 		v.moving.Put(parts[i].id, parts[i].at)
 	}
 	return total, nil
-}
-
-// storeWhatWorked stores the parts that have not failed, also when others have: what was published
-// need not be published again.
-func (v *View) storeWhatWorked(ctx context.Context, parts []part) (Step, error) {
-	var failed error
-	worked := make([]part, 0, len(parts))
-	for _, p := range parts {
-		if p.err == nil {
-			worked = append(worked, p)
-		} else if failed == nil {
-			failed = p.err
-		}
-	}
-	did, err := v.storeParts(ctx, worked)
-	if failed != nil {
-		return Step{Applied: did.Applied}, failed
-	}
-	return did, err
 }
 
 // Waiting is an effect that waits for something outside, such as the acknowledgement of a broker.

@@ -195,7 +195,7 @@ func TestView_PropEqualsTheFoldWhateverIsInMemory(t *testing.T) {
 			},
 			"handle several": func(t *rapid.T) {
 				if records := w.draw(t, 6); len(records) > 0 {
-					_, _ = w.view.HandleAll(ctx, records)
+					_, _, _ = w.view.HandleAll(ctx, records)
 				}
 			},
 			"the store fails": func(t *rapid.T) { w.fail = rapid.SampledFrom([]failing{before, after}).Draw(t, "when") },

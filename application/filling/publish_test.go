@@ -63,12 +63,12 @@ func TestView_HandleAll_PublishesAtTheSameTime(t *testing.T) {
 		}
 		target.refuse = uuid.UUID{7}
 		begin := time.Now()
-		did, err := view.HandleAll(t.Context(), records)
-		if !errors.Is(err, errNotThat) || did.Applied != 38 || time.Since(begin) != 2*time.Second {
+		did, left, err := view.HandleAll(t.Context(), records)
+		if !errors.Is(err, errNotThat) || did.Applied != 38 || len(left) != 2 || time.Since(begin) != 2*time.Second {
 			t.Errorf("applied %d in %s, %v; want 38 in 2 s", did.Applied, time.Since(begin), err)
 		}
 		target.refuse = uuid.Nil
-		if did, err = view.HandleAll(t.Context(), records); err != nil || did.Applied != 2 || did.Duplicates != 38 {
+		if did, left, err = view.HandleAll(t.Context(), records); err != nil || did.Applied != 2 || did.Duplicates != 38 || left != nil {
 			t.Errorf("the second time: %+v, %v", did, err)
 		}
 		for i := range byte(20) {

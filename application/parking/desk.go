@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,10 +49,12 @@ type Config struct {
 type Desk struct {
 	config Config
 	lot    *Lot
+	// parking is held while another aggregate is parked, so that no more than Max are.
+	parking sync.Mutex
 }
 
 // NewDesk returns a Desk.
-func NewDesk(config Config) *Desk { return &Desk{config, config.Lot} }
+func NewDesk(config Config) *Desk { return &Desk{config: config, lot: config.Lot} }
 
 // now is the time as it is stored.
 func (d *Desk) now() time.Time { return eventsourcing.Timestamp(d.config.Now()) }
@@ -68,6 +71,8 @@ var errTooManyWait = errors.New("too many aggregates wait for a newer version of
 // offset never passes an event that is neither applied nor parked.
 func (d *Desk) Park(ctx context.Context, record eventsourcing.Record, attempts int, cause error) error {
 	return d.config.Alone(record.AggregateID, func() error {
+		d.parking.Lock()
+		defer d.parking.Unlock()
 		if d.lot.Count() >= d.config.Max {
 			return d.tooMany(record, cause)
 		}

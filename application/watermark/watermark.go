@@ -3,18 +3,25 @@
 package watermark
 
 import (
+	"context"
 	"sync"
 	"time"
 
 	"orderflow/ports"
 )
 
-// Mark keeps the positions. Its memory is bounded by the number of deliveries in flight. It is safe
-// for concurrent use.
+// Mark keeps the positions. Its memory is bounded by the number of deliveries from the first one
+// that is not done on; see [Mark.Await]. It is safe for concurrent use.
 type Mark struct {
+	most int
+
 	mu      sync.Mutex
 	streams map[string]*inFlight
 	moved   []*inFlight // those whose mark is news for Take
+	// held is how many deliveries all streams hold. freed is closed when that goes down; it is nil
+	// while nothing waits for that.
+	held  int
+	freed chan struct{}
 }
 
 // Reach is how far a stream is done: the position, and the newest heartbeat that was passed. The
@@ -39,8 +46,29 @@ type entry struct {
 	done bool
 }
 
-// New returns a Mark that has seen nothing.
-func New() *Mark { return &Mark{streams: make(map[string]*inFlight)} }
+// New returns a Mark that has seen nothing. It is to hold at most so many deliveries.
+func New(most int) *Mark { return &Mark{most: most, streams: make(map[string]*inFlight)} }
+
+// Await waits until there is room for another delivery. Its error is that of ctx.
+func (w *Mark) Await(ctx context.Context) error {
+	for {
+		w.mu.Lock()
+		if w.held < w.most {
+			w.mu.Unlock()
+			return nil
+		}
+		if w.freed == nil {
+			w.freed = make(chan struct{})
+		}
+		freed := w.freed
+		w.mu.Unlock()
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
 
 // Issue enters a delivery, in the order of delivery. The returned function marks it done. It must
 // be called at most once.
@@ -54,6 +82,7 @@ func (w *Mark) Issue(r Reach) (done func()) {
 	}
 	number := s.first + uint64(len(s.entries))
 	s.entries = append(s.entries, entry{Reach: r})
+	w.held++
 
 	return func() {
 		w.mu.Lock()
@@ -76,6 +105,11 @@ func (w *Mark) advance(s *inFlight) {
 		s.mark, s.moved = passed, true
 		s.entries = s.entries[1:]
 		s.first++
+		w.held--
+		if w.freed != nil {
+			close(w.freed)
+			w.freed = nil
+		}
 	}
 }
 

@@ -1,8 +1,11 @@
 package watermark
 
 import (
+	"context"
+	"errors"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -15,7 +18,7 @@ import (
 func TestWatermark_PropMarksTheUnbrokenRun(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		w := New()
+		w := New(1000)
 		type open struct {
 			stream string
 			number int
@@ -77,7 +80,7 @@ func TestWatermark_PropMarksTheUnbrokenRun(t *testing.T) {
 // The newest heartbeat that was passed since the last Take comes with the mark, and comes once.
 func TestWatermark_PassesHeartbeats(t *testing.T) {
 	t.Parallel()
-	w := New()
+	w := New(1000)
 	beat := func(seconds int64) time.Time { return time.Unix(seconds, 0) }
 	first := w.Issue(Reach{Position: ports.Position{Offset: "1"}})
 	w.Issue(Reach{Position: ports.Position{Offset: "1"}, Beat: beat(1)})()
@@ -94,4 +97,35 @@ func TestWatermark_PassesHeartbeats(t *testing.T) {
 	if marks := w.Take(); len(marks) != 1 || !marks[0].Beat.IsZero() {
 		t.Errorf("got %v, want no heartbeat", marks)
 	}
+}
+
+// A Mark holds so many deliveries from the first one that is not done on, in all streams together.
+func TestWatermark_Await(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := New(3)
+		first := w.Issue(Reach{Position: ports.Position{Offset: "1"}})
+		w.Issue(Reach{Position: ports.Position{Offset: "2"}})()
+		if err := w.Await(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.Issue(Reach{Position: ports.Position{Stream: "other", Offset: "1"}})
+		waiting, over := true, make(chan error, 1)
+		go func() { err := w.Await(t.Context()); waiting = false; over <- err }()
+		synctest.Wait()
+		if !waiting {
+			t.Error("there was room for a fourth")
+		}
+		first()
+		if err := <-over; err != nil {
+			t.Error(err)
+		}
+		w.Issue(Reach{})
+		w.Issue(Reach{})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := w.Await(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	})
 }

@@ -155,7 +155,7 @@ func (c explainedConsumer) line(committed time.Time, scale time.Duration) string
 		done = waterfallTime(handled)
 		filled += strings.Repeat("#", max(1, len(waterfallBar(handled, scale, '#'))-len(filled)))
 		if !c.Applied {
-			done, note = "no", "parked"
+			done, note = "no", "failed"
 		}
 	}
 	if c.Deliveries > 1 {

@@ -45,7 +45,7 @@ func TestPrintExplanation(t *testing.T) {
                             seen     done  0             12.0ms
    order-read-model        2.1ms    3.0ms  ...##
    orders-by-sku           2.0ms    2.0ms  ...#                 x3
-   orders-by-status        4.0ms       no  ......####           parked
+   orders-by-status        4.0ms       no  ......####           failed
    orders-by-customer      4.0ms  not yet  ......>
    redpanda-publisher      2.0ms   12.0ms  ...################# partition 12 offset 0
 

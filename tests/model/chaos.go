@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -56,7 +57,10 @@ func (d Domain) deliver(rt *rapid.T, t *testing.T, h history, p *projection.Proj
 		rt.Fatal(err)
 	}
 	start := func() *process {
-		feed := scriptedFeed{ChangeFeed: h.store, records: make(chan eventsourcing.Record), ready: make(chan struct{})}
+		feed := scriptedFeed{
+			ChangeFeed: h.store, records: make(chan eventsourcing.Record), ready: make(chan struct{}),
+			offset: &offset{changed: make(chan struct{}, 1)},
+		}
 		return run(t, feed, consumer.New(consumer.Config{
 			Name: p.Name, Version: p.Version, Types: p.Types, Effect: filling.Project(p, d.Codec), Table: p.Table,
 			Store: h.store, Feed: feed, Views: views, Registry: h.store, Parking: h.store, Skips: h.store,
@@ -128,6 +132,7 @@ func run(t *testing.T, feed scriptedFeed, c *consumer.Consumer) *process {
 			for _, done := range dones {
 				done()
 			}
+			p.feed.offset.await(ctx) // what has failed is tried again beside this
 			waiting, dones = nil, nil
 			return err
 		})
@@ -153,6 +158,25 @@ type scriptedFeed struct {
 	ports.ChangeFeed
 	records chan eventsourcing.Record
 	ready   chan struct{}
+	offset  *offset
+}
+
+// offset is how many records were delivered, and how many of them are done.
+type offset struct {
+	delivered, done atomic.Int64
+	// changed gets something when done has changed.
+	changed chan struct{}
+}
+
+// await waits until everything that was delivered is done.
+func (o *offset) await(ctx context.Context) {
+	for o.done.Load() < o.delivered.Load() {
+		select {
+		case <-o.changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (f scriptedFeed) Subscribe(context.Context, string) (ports.Subscription, error) { return f, nil }
@@ -165,13 +189,24 @@ func (f scriptedFeed) Next(ctx context.Context) (ports.Delivery, error) {
 	}
 	select {
 	case r := <-f.records:
-		return ports.Delivery{Record: r}, nil
+		position := ports.Position{Offset: strconv.FormatInt(f.offset.delivered.Add(1), 10)}
+		return ports.Delivery{Record: r, Position: position}, nil
 	case <-ctx.Done():
 		return ports.Delivery{}, ctx.Err()
 	}
 }
 
-func (scriptedFeed) Commit(context.Context, ports.Position) error { return nil }
+func (f scriptedFeed) Commit(_ context.Context, p ports.Position) error {
+	done, err := strconv.ParseInt(p.Offset, 10, 64)
+	for old := f.offset.done.Load(); old < done && !f.offset.done.CompareAndSwap(old, done); {
+		old = f.offset.done.Load()
+	}
+	select {
+	case f.offset.changed <- struct{}{}:
+	default:
+	}
+	return err
+}
 
 func (scriptedFeed) Close() error { return nil }
 

@@ -36,7 +36,7 @@ type explainedConsumerDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
 	Consumer   string             `json:"consumer" example:"order-read-model" doc:"The consumer."`
-	Applied    bool               `json:"applied" doc:"Whether the consumer has handled the event and every earlier one of the aggregate. What was handled and is not applied was parked."`
+	Applied    bool               `json:"applied" doc:"Whether the consumer has handled the event and every earlier one of the aggregate. What was handled and is not applied has failed: it is being tried again, or was parked."`
 	SeenAt     string             `json:"seen_at,omitempty" format:"date-time" doc:"When the consumer got the event for the first time."`
 	HandledAt  string             `json:"handled_at,omitempty" format:"date-time" doc:"When it was first done with it."`
 	Deliveries int                `json:"deliveries,omitempty" doc:"How often the event was handed to the consumer, as far as this process knows."`

@@ -1,0 +1,8 @@
+package consumer
+
+// The bounds of what is aside.
+const (
+	MostAside   = mostAside
+	MostWaiting = mostWaiting
+	MostAhead   = mostAhead
+)
