@@ -29,7 +29,8 @@ import (
 
 // BenchmarkFollow measures what consumers cost that follow the feed, from the delivery of an event
 // to its effect, without the commands: CPU time and allocations an event and consumer. With batch=1
-// each record is a message of its own, as when little happens; with batch=128 lanes are never empty.
+// each record is a message of its own, as when little happens. With batch=128 lanes are never
+// empty.
 func BenchmarkFollow(b *testing.B) {
 	for _, batch := range []int{1, 128} {
 		b.Run(fmt.Sprintf("to=views/batch=%d", batch), func(b *testing.B) { follow(b, sinkNone, batch) })
