@@ -10,10 +10,10 @@ import (
 	"orderflow/tests/bench/pace"
 )
 
-// BenchmarkCost measures what one command costs until all views have it and the file is written: CPU
-// time and allocations of the process, which contain the client's. At the low rate every record is
-// handled by itself; flat out, lanes carry batches. These figures depend less on other work of the
-// machine than latencies do.
+// BenchmarkCost measures what one command costs until all views have it and the file is written:
+// CPU time and allocations of the process, which contain the client's. At the low rate every record
+// is handled by itself; flat out, lanes carry batches. These figures depend less on other work of
+// the machine than latencies do.
 func BenchmarkCost(b *testing.B) {
 	for _, rate := range []float64{perSecond, 1e6} {
 		for _, sender := range senders {
