@@ -10,6 +10,7 @@ import (
 	"orderflow/adapters/tracing"
 	"orderflow/application/consumers"
 	"orderflow/application/explain"
+	"orderflow/application/query"
 	"orderflow/bootstrap/metrics"
 	"orderflow/domain/order/views"
 	"orderflow/ports"
@@ -51,6 +52,21 @@ func consumerNames(target sink) []string {
 		names = append(names, target.consumer())
 	}
 	return names
+}
+
+// ConsumerNames returns the names of all consumers of a service with this configuration, in the
+// order in which they are wired. A publisher is left out when the sink is not valid.
+func (c Config) ConsumerNames() []string {
+	target, err := parseSink(c.Sink, c.Data)
+	if err != nil {
+		target = sink{kind: sinkNone}
+	}
+	return consumerNames(target)
+}
+
+// TableNames returns the names of all tables that the API shows.
+func TableNames() []string {
+	return query.NewTables(query.TablesConfig{Projections: views.All()}).Names()
 }
 
 // newRecorder returns the recorder of the newest events.

@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"orderflow/bootstrap/cli/shell"
@@ -40,9 +43,9 @@ func TestHelp_flags(t *testing.T) {
 		{"--help-all", []string{"version"}, true},
 		{"serve --help", []string{"help"}, true},
 		{"help serve", []string{"help"}, true},
-		{"inspect --help", []string{"help", "limit", "output"}, false},
-		{"help inspect", []string{"help", "limit", "output"}, false},
-		{"inspect --help-all", []string{"limit", "output"}, true},
+		{"inspect --help", []string{"after", "customer", "help", "limit", "order", "output"}, false},
+		{"help inspect", []string{"after", "customer", "help", "limit", "order", "output"}, false},
+		{"inspect --help-all", []string{"after", "customer", "limit", "order", "output"}, true},
 		{"consumers pause --help", []string{"help", "reason", "stop-timeout"}, false},
 		// although an argument is missing
 		{"consumers pause --help-all", []string{"reason", "stop-timeout"}, true},
@@ -82,5 +85,40 @@ func TestVersion(t *testing.T) {
 	flag, _, status := command(t, "--version")
 	if word, _, _ := command(t, "version"); status != 0 || flag != word || !strings.HasPrefix(flag, "orderflow 0.") {
 		t.Errorf("exit status %d: %q and %q", status, flag, word)
+	}
+}
+
+// The help of each command, as people read it. Of serve and the other commands that show all
+// settings, the settings are left out: they have tests of their own.
+func TestHelp_golden(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	var each func(*cobra.Command)
+	each = func(cmd *cobra.Command) {
+		if cmd.Name() == "completion" { // its text comes from cobra
+			return
+		}
+		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
+		out, errs, status := command(t, args...)
+		if status != 0 || errs != "" {
+			t.Errorf("%v: exit status %d\n%s", args, status, errs)
+		}
+		out, _, _ = strings.Cut(out, "\nThe service:\n")
+		name := strings.ReplaceAll(cmd.CommandPath(), " ", "-") + ".txt"
+		known[name] = true
+		golden(t, filepath.Join("help", name), out)
+		for _, sub := range cmd.Commands() {
+			each(sub)
+		}
+	}
+	each(newRoot(shell.New(Process{})))
+	files, err := os.ReadDir(filepath.Join("testdata", "help"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if !known[file.Name()] {
+			t.Errorf("testdata/help/%s belongs to no command", file.Name())
+		}
 	}
 }

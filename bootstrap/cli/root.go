@@ -53,7 +53,8 @@ ended it: 130 after Ctrl-C, 141 when the output was closed.`,
   orderflow consumers                # how far is each consumer?
   orderflow parked ls                # which orders could not be handled, and why?
   orderflow inspect orders_by_status # what is in the tables?
-  orderflow verify                   # is every read model what the events say?`,
+  orderflow verify                   # is every read model what the events say?
+  source <(orderflow completion bash) # complete commands, names and values; also zsh and fish`,
 		Args:          shell.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -64,5 +65,6 @@ ended it: 130 after Ctrl-C, 141 when the output was closed.`,
 		sh.inspectCommand(), sh.verifyCommand(), sh.schemaCommand(), sh.asyncAPICommand(), sh.versionCommand())
 	root.AddCommand(operate.Commands(shared)...)
 	root.AddCommand(keep.Commands(shared)...)
+	sh.Complete(root)
 	return root
 }

@@ -63,12 +63,14 @@ Exit status: 0 when every command was accepted, 3 when some were refused, 1 when
 			})
 		},
 	}
+	cmd.ValidArgsFunction = shell.AFile
 	flags := cmd.Flags()
 	flags.IntVar(&options.parallel, "parallel", 64, "commands in progress at once")
 	flags.StringVar(&options.journal, "journal", "", "file for the answers (default FILE.journal; none for standard input)")
 	flags.StringVar(&options.report, "report", "", "file for every refusal, one JSON object a line")
 	flags.StringVar(&options.run, "run", "", "part of the derived command ids; use another one to submit the same lines again")
 	flags.BoolVar(&options.wait, "wait", true, "wait at the end until every consumer has caught up")
+	shell.Files(cmd, "journal", "report")
 	options.output = shell.OutputFlag(cmd, "how many were accepted and refused, with the first refusals")
 	return shell.Creates.Declare(cmd)
 }

@@ -59,6 +59,8 @@ with its history. A filter shows the events after which the order is in that lis
 	flags.StringVar(&o.customer, "customer", "", "only events of the orders of this customer")
 	flags.StringVar(&o.sku, "sku", "", "only events after which the order has this article")
 	flags.StringVar(&o.from, "from", "", "now, earliest, or the id of an event to continue after; of an order that is a sequence number")
+	shell.Values(cmd, "status", "ACTIVE", "CONFIRMED", "SHIPPED", "DELIVERED", "CANCELLED")
+	shell.Values(cmd, "from", "now", "earliest")
 	o.output = shell.OutputFlag(cmd, "each event as a CloudEvent, one a line")
 	shell.OldJSONFlag(cmd, o.output)
 	return shell.OnlyReads.Declare(cmd)

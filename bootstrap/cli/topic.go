@@ -54,6 +54,7 @@ Exit status: 0 when nothing is wrong, 3 when there are violations.`,
 	}
 	cmd.Flags().StringVar(&from, "from", "begin", "offset in each partition to begin with, or begin")
 	cmd.Flags().DurationVar(&patience, "patience", 10*time.Second, "how long what is missing may take to come")
+	shell.Values(cmd, "from", "begin")
 	output = shell.OutputFlag(cmd, "the report of POST /v1/verify/topic")
 	return shell.ReadsTopic.Declare(cmd)
 }

@@ -23,20 +23,27 @@ func (n Next) next() string { return n.Cursor }
 func Pages[P interface{ next() string }](
 	ctx context.Context, c *Client, path string, limit int, each func(P) (entries int),
 ) (more bool, err error) {
-	cursor := ""
+	return PagesOf(ctx, c, path, url.Values{}, limit, each)
+}
+
+// PagesOf is Pages with a query. It begins at the cursor of the query, if there is one.
+func PagesOf[P interface{ next() string }](
+	ctx context.Context, c *Client, path string, query url.Values, limit int, each func(P) (entries int),
+) (more bool, err error) {
 	for shown := 0; shown < limit; {
-		query := "?limit=" + strconv.Itoa(min(limit-shown, PageLimit))
-		if cursor != "" {
-			query += "&cursor=" + url.QueryEscape(cursor)
+		ask := path + "?limit=" + strconv.Itoa(min(limit-shown, PageLimit))
+		if len(query) > 0 {
+			ask += "&" + query.Encode()
 		}
 		var page P
-		if err := c.Do(ctx, Request{Method: http.MethodGet, Path: path + query}, &page); err != nil {
+		if err := c.Do(ctx, Request{Method: http.MethodGet, Path: ask}, &page); err != nil {
 			return false, err
 		}
 		shown += each(page)
-		if cursor = page.next(); cursor == "" {
+		if page.next() == "" {
 			return false, nil
 		}
+		query.Set("cursor", page.next())
 	}
 	return true, nil
 }

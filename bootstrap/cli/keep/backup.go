@@ -26,7 +26,8 @@ another machine. It is complete when it has the file BACKUP, which has the size 
 holds personal data.
 
 The embedded store only. ScyllaDB has snapshots, and for both there is 'orderflow export'.`,
-		Args: func(_ *cobra.Command, args []string) error { return oneDir("backup", args) },
+		ValidArgsFunction: shell.ADirectory,
+		Args:              func(_ *cobra.Command, args []string) error { return oneDir("backup", args) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := filepath.Abs(args[0])
 			if err != nil {
@@ -77,7 +78,8 @@ the backup. The new store has an id of its own, because what the original does l
 A publisher compares what its target has with a restored store before it publishes. If the target has events that the
 store does not have, publishing stays off, because the sequence numbers of those events would be used again for others.
 'orderflow serve --accept-loss' publishes all the same.`,
-		Args: func(_ *cobra.Command, args []string) error { return oneDir("restore", args) },
+		ValidArgsFunction: shell.ADirectory,
+		Args:              func(_ *cobra.Command, args []string) error { return oneDir("restore", args) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("data") {
 				return shell.Bad("data", "it is missing: name the new data directory")

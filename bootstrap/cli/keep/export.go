@@ -61,6 +61,7 @@ Exit status: 0, or 3 when an event cannot be read. The history of its order then
 			})
 		},
 	}
+	cmd.ValidArgsFunction = shell.AFile
 	flags := cmd.Flags()
 	flags.StringVar(&o.since, "since", "", "only events from this time on, such as 2026-05-01T00:00:00Z")
 	flags.StringVar(&o.order, "order", "", "only this order")

@@ -51,6 +51,7 @@ Exit status: 0, or 4 when orders were refused; they are listed.`,
 			return sh.runImport(cmd, o)
 		},
 	}
+	cmd.ValidArgsFunction = shell.AFile
 	flags := cmd.Flags()
 	flags.BoolVar(&o.dryRun, "dry-run", false, "only say what would happen")
 	flags.BoolVar(&o.publish, "publish", false, "publish what is imported")

@@ -51,6 +51,7 @@ the version.`,
 	flags := cmd.Flags()
 	flags.StringVar(&o.against, "against", "", "backup, data directory or exported file")
 	flags.StringVar(&o.scratch, "scratch", "", "where to copy a data directory to (default a directory for temporary files)")
+	shell.Files(cmd, "against")
 	o.output = shell.OutputFlag(cmd, "one document")
 	return shell.NeedsNothing.Declare(cmd)
 }

@@ -88,6 +88,8 @@ elsewhere, with the time in at. While the service does not answer, a line has th
 	flags.IntVar(&o.check.maxParked, "max-parked", 0, "with --check, the highest number of parked orders of a consumer")
 	flags.BoolVar(&o.watch, "watch", false, "show them again and again, until Ctrl-C")
 	flags.DurationVar(&o.interval, "interval", 2*time.Second, "with --watch, the time between two looks")
+	shell.Values(cmd, "check", checkAll, checkReady)
+	_ = cmd.RegisterFlagCompletionFunc("only", sh.Consumers) // the flag exists
 	o.output = shell.OutputFlag(cmd, "the answer of GET /v1/consumers; with --check also wrong, a list of texts")
 	shell.OnlyReads.Declare(cmd)
 	cmd.AddCommand(sh.pauseCommand(), sh.resumeCommand(), sh.resetCommand(), sh.rebuildCommand())

@@ -43,7 +43,8 @@ func (sh tools) pauseCommand() *cobra.Command {
 		Short: "Stop a consumer until it is resumed",
 		Long: `Let a consumer finish the records in flight, and stop it. It stays paused after restarts of the service, until it is
 resumed. Then it continues where it was. Other consumers are not affected.`,
-		Args: needs("NAME"),
+		Args:              needs("NAME"),
+		ValidArgsFunction: sh.AConsumer,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if wait < 0 {
 				return shell.Bad("stop-timeout", "%s is negative", wait)
@@ -98,9 +99,10 @@ func (sh tools) awaitPause(ctx context.Context, c *client.Client, name string, a
 
 func (sh tools) resumeCommand() *cobra.Command {
 	return shell.Works.Declare(&cobra.Command{
-		Use:   "resume NAME",
-		Short: "Start a consumer that is paused or has failed",
-		Args:  needs("NAME"),
+		Use:               "resume NAME",
+		Short:             "Start a consumer that is paused or has failed",
+		Args:              needs("NAME"),
+		ValidArgsFunction: sh.AConsumer,
 		RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 			if err := c.Do(ctx, client.Request{
 				Reason: *sh.reason, Method: http.MethodPost, Path: client.ConsumerPath(args[0]) + "/resume",
@@ -128,7 +130,8 @@ func (sh tools) resetCommand() *cobra.Command {
 		Long: `Make a consumer continue from the beginning of the history, from now, or from an RFC 3339 time such as
 2026-03-01T12:00:00Z. The reset is refused when something would be lost or happen twice, and the refusal says what.
 --force resets anyway. To fill a read model again, use 'orderflow consumers rebuild': queries keep working.`,
-		Args: needs("NAME"),
+		Args:              needs("NAME"),
+		ValidArgsFunction: sh.AConsumer,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := body.check(); err != nil {
 				return err
@@ -143,6 +146,7 @@ func (sh tools) resetCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&body.From, "to", "", "begin, now, or an RFC 3339 time")
+	shell.Values(cmd, "to", "begin", "now")
 	cmd.Flags().BoolVar(&body.Force, "force", false, "reset although something is lost or happens twice")
 	cmd.Flags().BoolVar(&body.DryRun, "dry-run", false, "only say what would happen")
 	return shell.Works.Declare(cmd)

@@ -71,7 +71,8 @@ wait, and all other orders are handled. The kind of the failure says who has to 
 		Long: `Skip the event that fails and handle the rest of the order. The consumer skips that event everywhere, also in a rebuild,
 and also when the cause of the failure is gone, until 'parked unskip' takes that back. The reason is stored. Exit status 3
 when a later event fails as well.`,
-		Args: needs("CONSUMER", "ORDER"),
+		Args:              needs("CONSUMER", "ORDER"),
+		ValidArgsFunction: sh.AConsumer,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" {
 				return shell.Bad("reason", "it must say why the event may be missing")
@@ -84,14 +85,16 @@ when a later event fails as well.`,
 	skip.Flags().StringVar(&reason, "reason", "", "why the event may be missing")
 	cmd.AddCommand(
 		sh.reads(&cobra.Command{
-			Use:   "ls [CONSUMER]",
-			Short: "List the parked orders",
-			Args:  needs("[CONSUMER]"),
+			Use:               "ls [CONSUMER]",
+			Short:             "List the parked orders",
+			Args:              needs("[CONSUMER]"),
+			ValidArgsFunction: sh.AConsumer,
 		}, documents, sh.listParked),
 		sh.reads(&cobra.Command{
-			Use:   "show CONSUMER ORDER",
-			Short: "Show why an order is parked, and which events wait",
-			Args:  needs("CONSUMER", "ORDER"),
+			Use:               "show CONSUMER ORDER",
+			Short:             "Show why an order is parked, and which events wait",
+			Args:              needs("CONSUMER", "ORDER"),
+			ValidArgsFunction: sh.AConsumer,
 		}, "the answer of GET /v1/consumers/{name}/parked/{aggregate_id}", sh.showParked),
 		sh.parkedGroupsCommand(),
 		sh.retryParkedCommand(),

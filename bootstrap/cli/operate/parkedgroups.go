@@ -30,7 +30,8 @@ func (sh tools) parkedGroupsCommand() *cobra.Command {
 		Short: "List what is parked by its cause",
 		Long: `List what is parked by its cause: the kind of the failure, the type of the event, and the error without ids, numbers and
 quoted texts. The group with the order that has been parked for longest comes first. 'parked retry --group' retries one.`,
-		Args: needs("[CONSUMER]"),
+		Args:              needs("[CONSUMER]"),
+		ValidArgsFunction: sh.AConsumer,
 	}, "{\"groups\": […]}, as the API lists them, each with its consumer", sh.listParkedGroups)
 }
 
@@ -112,7 +113,8 @@ func (sh tools) retryParkedCommand() *cobra.Command {
 		Short: "Handle a parked order, or all of them, from the event that failed",
 		Long: `Handle a parked order, or all of them, from the event that failed. Those that have been parked for longest come first.
 Exit status 3 when some still fail.`,
-		Args: needs("CONSUMER", "[ORDER]"),
+		Args:              needs("CONSUMER", "[ORDER]"),
+		ValidArgsFunction: sh.AConsumer,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := options.check(args); err != nil {
 				return err

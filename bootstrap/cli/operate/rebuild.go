@@ -50,7 +50,8 @@ the service, and without this command: an interrupt ends only the waiting. Nothi
 The previous generation is kept for a while; --rollback brings it up to date and makes it live again.
 
 Exit status: 1 when the rebuild was refused or aborted.`,
-		Args: needs("NAME"),
+		Args:              needs("NAME"),
+		ValidArgsFunction: sh.AConsumer,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := options.check(); err != nil {
 				return err

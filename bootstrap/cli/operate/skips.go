@@ -26,9 +26,10 @@ type skippedEvent struct {
 
 func (sh tools) skipsCommand() *cobra.Command {
 	return sh.reads(&cobra.Command{
-		Use:   "skips [CONSUMER]",
-		Short: "List the skipped events",
-		Args:  needs("[CONSUMER]"),
+		Use:               "skips [CONSUMER]",
+		Short:             "List the skipped events",
+		Args:              needs("[CONSUMER]"),
+		ValidArgsFunction: sh.AConsumer,
 	}, "{\"skips\": […]}, as the API lists them, each with its consumer", sh.listSkips)
 }
 
@@ -40,7 +41,8 @@ func (sh tools) unskipCommand() *cobra.Command {
 
 The rows of the order then contain the event. That is refused for a publisher that has published later events of the
 order, and on a store that cannot replace the rows of one order.`,
-		Args: needs("CONSUMER", "ORDER", "EVENT"),
+		Args:              needs("CONSUMER", "ORDER", "EVENT"),
+		ValidArgsFunction: sh.AConsumer,
 		RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 			sequence, err := strconv.ParseUint(args[2], 10, 63)
 			if err != nil || sequence == 0 {

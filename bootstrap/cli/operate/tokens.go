@@ -87,6 +87,7 @@ or expired can be used again.`,
 	}
 	cmd.Flags().StringVar(&body.Name, "name", "", "name of the client")
 	cmd.Flags().StringVar(&body.Role, "role", "", "viewer, writer, operator or admin")
+	shell.Values(cmd, "role", "viewer", "writer", "operator", "admin")
 	cmd.Flags().StringSliceVar(&body.Scopes, "scope", nil, "a scope, in addition to those of the role")
 	cmd.Flags().StringVar(&expires, "expires", "", "when it ends: a duration, days such as 90d, or a time (default never)")
 	reasonFlag(cmd, &reason)

@@ -17,7 +17,6 @@ func (sh *Shell) Equip(root *cobra.Command) {
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { sh.help(cmd) })
 	root.SetUsageFunc(func(cmd *cobra.Command) error { return sh.usage(cmd, cmd.OutOrStderr()) })
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageOf(flagError(cmd, err)) })
 
 	flags := root.PersistentFlags()

@@ -25,6 +25,7 @@ var errOutput = errors.New("there is no such output")
 func OutputFlag(cmd *cobra.Command, documents string) *Output {
 	o := &Output{format: outputTable}
 	cmd.Flags().VarP(o, "output", "o", "table, or json: "+documents)
+	Values(cmd, "output", o.Choices()...)
 	return o
 }
 
