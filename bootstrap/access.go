@@ -57,6 +57,9 @@ type Access struct {
 	// OpsListen is another address, with all of the API. The address of everybody is then without
 	// the operations of operators, metrics, and details of the readiness. Empty stands for none.
 	OpsListen string
+	// Profiles adds routes with which administrators take profiles of the Go runtime. With
+	// OpsListen they are there only. Without it the service must listen on a loopback address.
+	Profiles bool
 	// TLSCert and TLSKey are the files of the certificate. They are read again when they change.
 	// Empty stands for no TLS.
 	TLSCert, TLSKey string
@@ -86,6 +89,9 @@ func (a Access) validate(listen string, bad func(setting, format string, args ..
 	}
 	if _, _, err := net.SplitHostPort(a.OpsListen); a.OpsListen != "" && err != nil {
 		bad("ops-listen", "%q is not host:port", a.OpsListen)
+	}
+	if a.Profiles && a.OpsListen == "" && !isLoopback(listen) {
+		bad("pprof", "it needs --ops-listen, because %s can be reached from other machines", listen)
 	}
 	for _, way := range a.Auth {
 		if way != AuthNone && way != AuthTokens && way != AuthOIDC {

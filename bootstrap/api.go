@@ -44,7 +44,7 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 	if err != nil {
 		return err
 	}
-	operatorRoutes, err := a.operatorRoutes(names, explainer, a.system(storeID, env.Settings))
+	operatorRoutes, err := a.operatorRoutes(names, explainer, a.system(storeID, env.Settings), a.logLevels(env))
 	if err != nil {
 		return err
 	}
@@ -74,6 +74,7 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 		Registerer:      a.registry,
 		Trace:           traceRequests(a.tracing),
 		Logger:          a.log,
+		AccessLog:       accessLog(env, a.tracing),
 		Listener:        a.listener,
 		PublicURL:       a.config.Access.PublicURL,
 		AllowedHosts:    a.config.AllowedHosts,
@@ -141,7 +142,7 @@ func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) 
 }
 
 func (a *App) operatorRoutes(
-	consumers []string, explainer ports.Explainer, system *opsapi.System,
+	consumers []string, explainer ports.Explainer, system *opsapi.System, levels ports.LogLevels,
 ) (endpoint.Resource, error) {
 	store, projections := a.store, views.All()
 	verification := a.verification(a.consumers, projections...)
@@ -170,6 +171,8 @@ func (a *App) operatorRoutes(
 		AsyncAPI:      redpanda.AsyncAPI(),
 		Explainer:     explainer,
 		System:        system,
+		LogLevels:     levels,
+		Profiles:      a.config.Access.Profiles,
 		Now:           time.Now,
 	})
 }

@@ -41,6 +41,10 @@ type Environment struct {
 	Logger *slog.Logger
 	// Stdout is where --sink=stdout writes.
 	Stdout io.Writer
+	// Level is the level of Logger. With it the API can change the level.
+	Level *slog.LevelVar
+	// AccessLog gets a line for each request. It is nil when there is none.
+	AccessLog *slog.Logger
 	// Settings are shown by the API. Secrets in them are masked.
 	Settings []Setting
 

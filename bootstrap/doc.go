@@ -88,6 +88,12 @@
 // scripts/observability has a Grafana dashboard, Prometheus alert rules, and a runbook with a
 // section for each alert. The metrics are at /metrics. What clients send never makes a new series.
 //
+// The log has one line when the service starts to serve and one when it has stopped. "orderflow
+// log-level debug" shows more of a running process. --access-log writes each request to the
+// standard error, as JSON with the attribute names of OpenTelemetry. Its paths have the ids of
+// orders, and no customers. With --pprof administrators take profiles: "go tool pprof
+// ADDRESS/debug/pprof/profile", with the address of operators.
+//
 // OpenTelemetry is on when the environment says so, for example with
 // OTEL_EXPORTER_OTLP_ENDPOINT=http://…, or with OTEL_TRACES_EXPORTER=console for trying. One trace
 // goes from the request through append and feed to every consumer, because its context is stored

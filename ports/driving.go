@@ -3,6 +3,7 @@ package ports
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -132,6 +133,14 @@ type RecordLister interface {
 type RecordPage struct {
 	Records []eventsourcing.Record
 	Next    Cursor
+}
+
+// LogLevels tells and changes what a process logs. Implementations are safe for concurrent use.
+type LogLevels interface {
+	// LogLevel returns the lowest level that is logged.
+	LogLevel() slog.Level
+	// SetLogLevel changes it, until the process ends.
+	SetLogLevel(ctx context.Context, level slog.Level) error
 }
 
 // ConsumerMonitor returns the status of the consumers.

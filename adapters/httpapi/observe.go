@@ -20,6 +20,8 @@ import (
 type observer struct {
 	next   http.Handler
 	logger *slog.Logger
+	// access is nil without an access log.
+	access *slog.Logger
 	// nil without traces
 	trace func(r *http.Request) (ctx context.Context, end func(route string, status int))
 	// nil without metrics
@@ -27,7 +29,7 @@ type observer struct {
 }
 
 func newObserver(config Config, next http.Handler) (*observer, error) {
-	o := &observer{next: next, trace: config.Trace, logger: config.Logger}
+	o := &observer{next: next, trace: config.Trace, logger: config.Logger, access: config.AccessLog}
 	if config.Registerer == nil {
 		return o, nil
 	}
@@ -93,6 +95,9 @@ func (o *observer) record(rec *recorder, r *http.Request, took time.Duration) {
 	if o.seconds != nil {
 		o.seconds.WithLabelValues(route(r), method(r.Method), strconv.Itoa(status)).Observe(took.Seconds())
 	}
+	if o.access != nil {
+		o.access.LogAttrs(r.Context(), slog.LevelInfo, "request", accessed(rec, r, took)...)
+	}
 	if o.logger.Enabled(r.Context(), slog.LevelDebug) {
 		o.logger.LogAttrs(r.Context(), slog.LevelDebug, "request",
 			slog.String("method", r.Method), slog.String("route", route(r)), slog.Int("status", status),
@@ -107,13 +112,10 @@ func route(r *http.Request) string {
 	if !found {
 		path = r.Pattern
 	}
-	switch path {
-	case unmatched, "":
+	if path == unmatched || path == "" {
 		return "unmatched"
-	case "/{$}":
-		return "/"
 	}
-	return path
+	return strings.TrimSuffix(path, exactly)
 }
 
 // method returns a known name of a method, so that clients cannot make up values of the label.
@@ -131,6 +133,10 @@ func method(name string) string {
 type recorder struct {
 	http.ResponseWriter
 	status int
+	// bytes is the length of what was sent of the body.
+	bytes int64
+	// user is who the client is, when it is known.
+	user string
 }
 
 // answered returns the status that the client has got.
@@ -152,7 +158,9 @@ func (r *recorder) Write(b []byte) (int, error) {
 	if r.status == 0 {
 		r.status = http.StatusOK
 	}
-	return r.ResponseWriter.Write(b)
+	n, err := r.ResponseWriter.Write(b)
+	r.bytes += int64(n)
+	return n, err
 }
 
 // statusClientGone is never sent. Metrics and logs show it for requests whose client left.
@@ -160,6 +168,9 @@ const statusClientGone = 499
 
 // Gone records that the client has left without an answer.
 func (r *recorder) Gone() { r.status = statusClientGone }
+
+// Identified records who the client is.
+func (r *recorder) Identified(user string) { r.user = user }
 
 // Unwrap is for http.ResponseController.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

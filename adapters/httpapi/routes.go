@@ -85,14 +85,17 @@ func isForOperators(op endpoint.Operation) bool {
 // unmatched is the pattern of everything that no operation serves.
 const unmatched = "/"
 
-// pattern returns a path in the language of http.ServeMux, in which / alone would stand for
-// everything below.
+// pattern returns a path in the language of http.ServeMux, in which one that ends with / would
+// stand for everything below.
 func pattern(path string) string {
-	if path == "/" {
-		return "/{$}"
+	if strings.HasSuffix(path, "/") {
+		return path + exactly
 	}
 	return path
 }
+
+// exactly ends a pattern for one path that ends with /.
+const exactly = "{$}"
 
 func methodsByPath(operations []endpoint.Operation) map[string][]string {
 	methods := make(map[string][]string)

@@ -61,6 +61,10 @@ type Config struct {
 	// nothing is logged.
 	Logger *slog.Logger
 
+	// AccessLog gets one line for each request that was answered, with the attribute names of
+	// OpenTelemetry. Default: there is no such log.
+	AccessLog *slog.Logger
+
 	// Listener is served and closed by Run.
 	Listener net.Listener
 	// PublicURL is the address at which browsers find the service, such as https://orders.example,

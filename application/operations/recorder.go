@@ -3,6 +3,8 @@ package operations
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +26,7 @@ const (
 	ActionRepair       = "repair"
 	ActionCreateToken  = "create-token"
 	ActionRevokeToken  = "revoke-token"
+	ActionLogLevel     = "log-level"
 )
 
 // failureTimeout bounds the writing of the entry about a failure.
@@ -229,4 +232,18 @@ func (t tokens) RevokeToken(ctx context.Context, name string) error {
 	return t.recorder.do(ctx, ports.OperationEntry{Action: ActionRevokeToken, Target: name}, func() error {
 		return t.TokenManager.RevokeToken(ctx, name)
 	})
+}
+
+// LogLevels returns a keeper of the level of the log whose changes are written down.
+func (r Recorder) LogLevels(l ports.LogLevels) ports.LogLevels { return logLevels{l, r} }
+
+type logLevels struct {
+	ports.LogLevels
+	recorder Recorder
+}
+
+// SetLogLevel implements [ports.LogLevels].
+func (l logLevels) SetLogLevel(ctx context.Context, level slog.Level) error {
+	e := ports.OperationEntry{Action: ActionLogLevel, Target: strings.ToLower(level.String())}
+	return l.recorder.do(ctx, e, func() error { return l.LogLevels.SetLogLevel(ctx, level) })
 }

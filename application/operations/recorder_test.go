@@ -3,6 +3,7 @@ package operations_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -67,6 +68,11 @@ func (a *acted) ListTokens(context.Context) ([]ports.AccessToken, error) {
 	return nil, a.call("list")
 }
 
+func (a *acted) LogLevel() slog.Level { return slog.LevelInfo }
+func (a *acted) SetLogLevel(context.Context, slog.Level) error {
+	return a.call("log-level")
+}
+
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func recorder(log ports.OperationLog) operations.Recorder {
@@ -96,6 +102,7 @@ func all(ctx context.Context, r operations.Recorder, a *acted) (errs []error) {
 	_, _, err = r.Tokens(a).CreateToken(ctx, ports.TokenRequest{Name: "ci", Role: ports.RoleViewer})
 	do(err)
 	do(r.Tokens(a).RevokeToken(ctx, "ci"))
+	do(r.LogLevels(a).SetLogLevel(ctx, slog.LevelDebug))
 	return errs
 }
 
@@ -132,7 +139,7 @@ func TestRecorder_everyActionIsWrittenDown(t *testing.T) {
 			t.Errorf("entry without a target: %+v", e)
 		}
 	}
-	if !slices.Equal(actions, a.calls) || len(actions) != 12 {
+	if !slices.Equal(actions, a.calls) || len(actions) != 13 {
 		t.Errorf("written down: %v, done: %v", actions, a.calls)
 	}
 }
@@ -151,8 +158,8 @@ func TestRecorder_aFailureIsWrittenDown(t *testing.T) {
 			t.Errorf("entries %+v and %+v", got[i], got[i+1])
 		}
 	}
-	if len(got) != 24 {
-		t.Errorf("%d entries, want 24", len(got))
+	if len(got) != 26 {
+		t.Errorf("%d entries, want 26", len(got))
 	}
 }
 

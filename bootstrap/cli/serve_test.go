@@ -93,3 +93,34 @@ func (l *lockedBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// The access log, the level of the log and the profiles are what an operator turns on in trouble.
+func TestServe_logsAndProfiles(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	s := serveHere(t, "--auth=tokens", "--sink=none", "--data="+data, "--ops-listen=127.0.0.1:0", "--access-log", "--pprof")
+	stopped := false
+	defer func() {
+		if !stopped {
+			s.stop(t) // before its directory is removed
+		}
+	}()
+	want(t, 0, "info\n", "log-level", "--data="+data)
+	want(t, 0, "debug\n", "log-level", "debug", "--reason=to see more", "--data="+data)
+	want(t, 0, "debug\n", "log-level", "--data="+data)
+	want(t, 1, "must be debug, info, warn or error", "log-level", "loud", "--data="+data)
+	want(t, 0, "log-level  debug", "operations", "--data="+data)
+	want(t, 0, "to see more", "operations", "--data="+data)
+	s.await(t, `"url.path":"/v1/log-level","http.request.body.size":17`)
+	s.await(t, `"user.id":"local`)
+	s.await(t, "level=DEBUG msg=request") // of the log, since it is at debug
+	want(t, 0, "info\n", "log-level", "info", "--data="+data)
+	s.stop(t)
+	stopped = true
+	started, ended := strings.Count(s.log.String(), "msg=serving"), strings.Count(s.log.String(), "msg=stopped")
+	if started != 1 || ended != 1 {
+		t.Errorf("%d lines at the start and %d at the stop", started, ended)
+	}
+	want(t, 1, "no service runs", "log-level", "--data="+data)
+	want(t, 2, "--pprof: it needs --ops-listen", "serve", "--listen=0.0.0.0:0", "--auth=tokens", "--pprof", "--data="+data)
+}

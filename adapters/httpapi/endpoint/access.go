@@ -21,6 +21,9 @@ const (
 	maxBearer = 16 << 10
 )
 
+// identifier is a ResponseWriter that is told who the client is.
+type identifier interface{ Identified(subject string) }
+
 // guard lets a request through to next if its client has a scope, and is within its limits. The
 // context that next gets knows who the client is. What is open has no limits, so that whoever
 // watches the service gets an answer.
@@ -30,6 +33,9 @@ func (s *Service) guard(scope ports.Scope, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		principal, leave, err := s.admitted(w.Header(), r, scope)
+		if w, ok := w.(identifier); ok && principal.Subject != "" {
+			w.Identified(principal.Subject) // also of a client who may not do this
+		}
 		if err != nil {
 			challengeFor(w.Header(), err)
 			c := &Call{request: r, response: w, service: s}

@@ -57,6 +57,10 @@ type Config struct {
 	AsyncAPI []byte
 	// System is behind /v1/system. Default: there is no such route.
 	System *System
+	// LogLevels is behind /v1/log-level. Default: there is no such route.
+	LogLevels ports.LogLevels
+	// Profiles adds routes for the profiles of the Go runtime, below /debug/pprof.
+	Profiles bool
 	// Now is the clock, for requests about the present.
 	Now func() time.Time
 }
@@ -96,7 +100,7 @@ func New(config Config) (endpoint.Resource, error) {
 	resource.Operations = append(resource.Operations, r.consumers())
 	for _, some := range [][]endpoint.Operation{
 		r.management(), r.rebuilds(), r.parked(), r.skips(), r.looks(), r.verification(), r.topic(), r.system(),
-		r.operations(), r.tokens(),
+		r.operations(), r.tokens(), r.logLevel(), r.profiles(),
 	} {
 		resource.Operations = append(resource.Operations, some...)
 	}

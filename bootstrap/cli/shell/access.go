@@ -48,6 +48,8 @@ func (sh *Shell) accessFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&a.MetricsAuth, "metrics-auth", true, "ask for credentials at /metrics, too, where they are asked for")
 	flags.StringVar(&a.OpsListen, "ops-listen", "",
 		"another address for operators; --listen is then without operations, metrics and details of /readyz")
+	flags.BoolVar(&a.Profiles, "pprof", false,
+		"let administrators take profiles of the process at /debug/pprof/, with --ops-listen only there")
 	flags.StringVar(&a.TLSCert, "tls-cert", "", "file with the certificate of the service; it is read again when it changes")
 	flags.StringVar(&a.TLSKey, "tls-key", "", "file with the key of the certificate")
 	flags.StringVar(&a.ClientCA, "tls-client-ca", "", "file with authorities whose certificates clients may show instead of a token")

@@ -63,6 +63,8 @@ func (sh *Shell) Equip(root *cobra.Command) {
 		"highest duration of each step of a stop")
 	flags.StringVar(&sh.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&sh.logFormat, "log-format", "text", "text or json")
+	flags.BoolVar(&sh.accessLog, "access-log", false,
+		"write each request to the standard error, as a line of JSON with the names of OpenTelemetry")
 	sh.accessFlags(flags)
 	sh.scyllaFlags(flags)
 	sh.redpandaFlags(flags)

@@ -24,7 +24,7 @@ the records that they are handling, and the store is closed. A second signal end
 acknowledged events are on disk.
 
 SIGHUP reads log-level from the file of --config again, unless a flag or the environment sets it. Nothing else is read
-again.
+again. 'orderflow log-level' changes the level, too.
 
 The settings that concern the data are written into the data directory, without passwords, for commands that need a
 service when none runs.`,
@@ -46,9 +46,11 @@ func (sh *Shell) Serve(cmd *cobra.Command, _ []string) (err error) {
 	if err := sh.Config.Validate(); err != nil {
 		return &UsageError{Err: err}
 	}
-	app, err := bootstrap.Open(cmd.Context(), sh.Config, bootstrap.Environment{
-		Logger: logger, Stdout: sh.stdout, Settings: sh.settings(cmd),
-	})
+	env := bootstrap.Environment{Logger: logger, Level: sh.level, Stdout: sh.stdout, Settings: sh.settings(cmd)}
+	if sh.accessLog {
+		env.AccessLog = slog.New(slog.NewJSONHandler(sh.Err, nil))
+	}
+	app, err := bootstrap.Open(cmd.Context(), sh.Config, env)
 	if err != nil {
 		return err
 	}

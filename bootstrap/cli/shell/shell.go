@@ -121,6 +121,7 @@ type Shell struct {
 	auth                             []string
 	logLevel                         string
 	logFormat                        string
+	accessLog                        bool
 	// level is the level of the log. It can change.
 	level   *slog.LevelVar
 	helpAll helpAll
