@@ -92,7 +92,15 @@ func (a *App) wirePublisher(ctx context.Context, target sink, env Environment) e
 	if a.publisher, err = a.publisherName(ctx, target, identity); err != nil {
 		return err
 	}
-	effect := transfer.Unpublished(filling.Publish(a.tracing.Publisher(publisher)), a.store)
+	effect, imported := filling.Publish(a.tracing.Publisher(publisher)), true
+	if a.store.exclusive { // then an import cannot run at the same time
+		if imported, err = transfer.Imported(ctx, a.store.checker); err != nil {
+			return err
+		}
+	}
+	if imported {
+		effect = transfer.Unpublished(effect, a.store)
+	}
 	if !a.config.Passive {
 		if a.gate, err = a.openGate(ctx, target); err != nil {
 			return err

@@ -39,6 +39,8 @@ type storage struct {
 
 	// finder finds commands by their ids. It is nil when the store keeps no index of them.
 	finder ports.CommandFinder
+	// checker reports which views have states. It is nil when the store cannot say that at once.
+	checker ports.ViewChecker
 	// exclusive says that no other process can append while this one has the store open.
 	exclusive bool
 	// repairer replaces rows. It is nil when the store cannot do that.
@@ -90,7 +92,7 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 		EventStore: store, HeadScanner: store, ChangeFeed: store, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
 		TokenStore: store, OperationLog: store,
-		HistoryPager: store, Snapshots: store, finder: store,
+		HistoryPager: store, Snapshots: store, finder: store, checker: store,
 		backups: store, exclusive: true, repairer: store, pulse: store, tails: store,
 		run: []func(context.Context) error{func(ctx context.Context) error {
 			select {

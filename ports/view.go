@@ -96,6 +96,12 @@ type ViewRepairer interface {
 	Replace(ctx context.Context, view ViewID, change Change, seen uint64) error
 }
 
+// ViewChecker reports whether a view holds anything. It is for stores that find that out at once.
+type ViewChecker interface {
+	// HasStates reports whether a view holds a state of any aggregate.
+	HasStates(ctx context.Context, view ViewID) (bool, error)
+}
+
 // LiveViews says which generation of a view queries read at the moment.
 type LiveViews interface {
 	// LiveView returns the live view of a consumer. It changes when a rebuild is switched on or

@@ -111,7 +111,7 @@ func TestStore_Contract(t *testing.T) {
 		var harness func(o opened) porttest.ViewsHarness
 		harness = func(o opened) porttest.ViewsHarness {
 			return porttest.ViewsHarness{
-				Store: o, Reader: o, Dropper: o, Repairer: o, Close: o.Close, BinaryText: true, Lives: lives.Orders(),
+				Store: o, Reader: o, Dropper: o, Repairer: o, Checker: o, Close: o.Close, BinaryText: true, Lives: lives.Orders(),
 				Reopen: func(t testing.TB) porttest.ViewsHarness { return harness(o.reopen(t)) },
 			}
 		}

@@ -26,6 +26,7 @@ var (
 	_ ports.ViewReader       = (*Store)(nil)
 	_ ports.ViewDropper      = (*Store)(nil)
 	_ ports.ViewRepairer     = (*Store)(nil)
+	_ ports.ViewChecker      = (*Store)(nil)
 	_ ports.ConsumerRegistry = (*Store)(nil)
 	_ ports.ParkingLot       = (*Store)(nil)
 	_ ports.SkipLog          = (*Store)(nil)

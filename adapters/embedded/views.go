@@ -155,6 +155,28 @@ func (s *Store) addChange(
 	return after, nil
 }
 
+// HasStates implements [ports.ViewChecker].
+func (s *Store) HasStates(ctx context.Context, view ports.ViewID) (bool, error) {
+	has, err := s.hasStates(ctx, view)
+	if err != nil {
+		return false, fmt.Errorf("states of %s/%d: %w", view.Consumer, view.Generation, err)
+	}
+	return has, nil
+}
+
+func (s *Store) hasStates(ctx context.Context, view ports.ViewID) (bool, error) {
+	if err := s.db.Enter(ctx); err != nil {
+		return false, err
+	}
+	defer s.db.Leave()
+	it, err := s.db.Prefix(layout.ViewPrefix(layout.SpaceState, view))
+	if err != nil {
+		return false, err
+	}
+	has := it.First()
+	return has, engine.Translate(it.Close())
+}
+
 // DropView implements [ports.ViewDropper] with two range deletions, whatever the size of the view.
 // They cover all tables, so it does not matter which one the view had. Pebble frees the space in
 // the background.

@@ -144,7 +144,7 @@ func feedTail(s *memory.Store) porttest.FeedTailHarness {
 }
 
 func viewsHarness(s *memory.Store) porttest.ViewsHarness {
-	return porttest.ViewsHarness{Store: s, Reader: s, Dropper: s, Repairer: s, Close: s.Close, Reopen: reopen(s, viewsHarness), BinaryText: true, Lives: lives.Orders()}
+	return porttest.ViewsHarness{Store: s, Reader: s, Dropper: s, Repairer: s, Checker: s, Close: s.Close, Reopen: reopen(s, viewsHarness), BinaryText: true, Lives: lives.Orders()}
 }
 
 func consumerRegistry(s *memory.Store) porttest.ConsumerRegistryHarness {

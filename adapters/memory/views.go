@@ -95,6 +95,15 @@ func (s *Store) apply(ctx context.Context, id ports.ViewID, change ports.Change,
 	return nil
 }
 
+// HasStates implements [ports.ViewChecker].
+func (s *Store) HasStates(ctx context.Context, id ports.ViewID) (bool, error) {
+	if err := s.enter(ctx); err != nil {
+		return false, fmt.Errorf("states of %s/%d: %w", id.Consumer, id.Generation, err)
+	}
+	defer s.mu.Unlock()
+	return len(s.view(id).states) > 0, nil
+}
+
 // DropView implements [ports.ViewDropper].
 func (s *Store) DropView(ctx context.Context, id ports.ViewID, _ *projection.Table) error {
 	if err := s.enter(ctx); err != nil {

@@ -98,8 +98,14 @@ func (m mark) covers(record eventsourcing.Record) bool {
 	return true // it came before the last part, which is only appended when it is there
 }
 
+// Imported reports whether anything was ever imported into a store so that it is not published.
+func Imported(ctx context.Context, views ports.ViewChecker) (bool, error) {
+	return views.HasStates(ctx, marks)
+}
+
 // Unpublished returns the effect of a publisher that leaves out what was imported. It costs one
-// read of the store for each call.
+// read of the store for each call. It is not needed where nothing was imported ([Imported]) and
+// nothing can be, because no other process writes to the store.
 func Unpublished(effect filling.Effect, views ports.ViewStore) filling.Effect {
 	return filling.Wrap(effect, func(
 		ctx context.Context, state []byte, records []eventsourcing.Record,

@@ -348,6 +348,28 @@ func TestUnpublished(t *testing.T) {
 			t.Errorf("published %d events, want 2", len(got))
 		}
 	})
+	t.Run("is needed from the first mark on", func(t *testing.T) {
+		t.Parallel()
+		for name, test := range map[string]struct {
+			change func(*transfer.ImporterConfig)
+			want   bool
+		}{
+			"an import":           {nil, true},
+			"one to be published": {func(c *transfer.ImporterConfig) { c.Publish = true }, false},
+			"a dry run":           {func(c *transfer.ImporterConfig) { c.DryRun = true }, false},
+		} {
+			store := filled(t, 2)
+			if has, err := transfer.Imported(t.Context(), store); has || err != nil {
+				t.Errorf("before: %t, %v", has, err)
+			}
+			if _, err := importer(store, test.change).Import(t.Context(), newSource(commandOf(7, 1, 2))); err != nil {
+				t.Fatal(err)
+			}
+			if has, err := transfer.Imported(t.Context(), store); has != test.want || err != nil {
+				t.Errorf("after %s: %t, %v", name, has, err)
+			}
+		}
+	})
 	t.Run("publishes other events where the imported ones never came", func(t *testing.T) {
 		t.Parallel()
 		store := memory.New(memory.Options{})

@@ -75,6 +75,8 @@ type ViewsHarness struct {
 	Dropper ports.ViewDropper
 	// Repairer repairs what Store keeps. It is nil when the store cannot do that.
 	Repairer ports.ViewRepairer
+	// Checker says what Store keeps. It is nil when the store cannot do that.
+	Checker ports.ViewChecker
 	// Close and Reopen are as in [EventStoreHarness].
 	Close  func() error
 	Reopen func(t testing.TB) ViewsHarness
