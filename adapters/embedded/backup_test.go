@@ -229,6 +229,9 @@ func TestBackupAndRestore_Refusals(t *testing.T) {
 	if err := restore(base, target); !errors.Is(err, embedded.ErrNoBackup) {
 		t.Errorf("restore what is no backup: %v", err)
 	}
+	if err := restore(filepath.Join(base, "nothing"), target); !errors.Is(err, embedded.ErrNoBackup) || !strings.Contains(err.Error(), "no such directory") {
+		t.Errorf("restore what does not exist: %v", err)
+	}
 	if err := restore(good, base); !errors.Is(err, embedded.ErrNotOurs) {
 		t.Errorf("restore into a directory with something: %v", err)
 	}

@@ -52,14 +52,22 @@ reached for 30 seconds stops the run.
 Exit status: 0 when every command was accepted, 3 when some were refused, 1 when the run could not be completed.`,
 		Args: cobra.MatchAll(func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return &shell.UsageError{Err: fmt.Errorf("submit needs one argument: a file, or - for standard input")}
+				return &shell.UsageError{Err: errors.New("orderflow submit: needs FILE, or - for the standard input")}
 			}
 			return nil
 		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options.input = args[0]
+			if options.parallel < 1 || options.parallel > 1024 {
+				return shell.Bad("parallel", "%d is not 1 to 1024", options.parallel)
+			}
+			input, err := sh.openInput(options.input) // before a new data directory is made
+			if err != nil {
+				return err
+			}
+			defer input.Close()
 			return sh.Attached(cmd, shell.Creates, func(ctx context.Context, c *client.Client) error {
-				return sh.submit(ctx, c, options)
+				return sh.submit(ctx, c, input, options)
 			})
 		},
 	}
@@ -82,15 +90,7 @@ type submitOptions struct {
 	output                      *shell.Output
 }
 
-func (sh tools) submit(ctx context.Context, c *client.Client, options submitOptions) (err error) {
-	if options.parallel < 1 || options.parallel > 1024 {
-		return shell.Bad("parallel", "%d is not 1 to 1024", options.parallel)
-	}
-	input, err := sh.openInput(options.input)
-	if err != nil {
-		return err
-	}
-	defer input.Close()
+func (sh tools) submit(ctx context.Context, c *client.Client, input inputFile, options submitOptions) (err error) {
 	if options.journal == "" && input.size >= 0 {
 		options.journal = options.input + ".journal"
 	}

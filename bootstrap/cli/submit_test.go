@@ -205,3 +205,13 @@ func TestSubmit_inputs(t *testing.T) {
 		t.Error("there is a journal beside a device")
 	}
 }
+
+// A mistyped name makes no data directory.
+func TestSubmit_noFile(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	want(t, 1, "no such file", "submit", filepath.Join(data, "nothing.jsonl"), "--data="+data)
+	if _, err := os.Stat(data); !os.IsNotExist(err) {
+		t.Errorf("the data directory: %v", err)
+	}
+}

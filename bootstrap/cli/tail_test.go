@@ -57,7 +57,7 @@ func TestTail(t *testing.T) {
 	for _, test := range [][]string{
 		{"--order=7"}, {"--order=" + e.Subject, "--status=ACTIVE"}, {"--order=" + e.Subject, "--type=a"}, {"--order=" + e.Subject, "--from=x"},
 	} {
-		want(t, 2, "Try 'orderflow --help'", append([]string{"tail", "--data=" + data}, test...)...)
+		want(t, 2, "Try 'orderflow tail --help'", append([]string{"tail", "--data=" + data}, test...)...)
 	}
 	want(t, 1, "bad_cursor", "tail", "--data="+data, "--from=nonsense")
 	want(t, 1, "bad_cursor", "tail", "--data="+data, "--order="+e.Subject, "--from=999")

@@ -28,6 +28,9 @@ func TestUsage_saysWhatIsTaken(t *testing.T) {
 		"--data":                 "--data: it needs a value: a string",
 		"--dta=x":                "there is no flag --dta; the nearest one is --data",
 		"inspect --limits=3":     "orderflow inspect: there is no flag --limits; the nearest one is --limit",
+		"consumers puase a":      "\nTry 'orderflow consumers --help'.\n",
+		"parked retry":           "orderflow parked retry: needs CONSUMER [ORDER]\nTry 'orderflow parked retry --help'.\n",
+		"submit":                 "orderflow submit: needs FILE, or - for the standard input\nTry 'orderflow submit --help'.\n",
 		"-lanes=3":               "there is no flag -lanes=3; a flag with a long name has two hyphens",
 		"sumbit x":               `orderflow: unknown argument "sumbit"; the nearest command is submit`,
 		"consumers puase x":      `orderflow consumers: unknown argument "puase"; the nearest command is pause`,
@@ -38,6 +41,9 @@ func TestUsage_saysWhatIsTaken(t *testing.T) {
 			t.Parallel()
 			var out, errs bytes.Buffer
 			status := Main(t.Context(), strings.Fields(args), Process{In: strings.NewReader(""), Out: &out, Err: &errs})
+			if strings.Contains(errs.String(), "orderflow: orderflow") {
+				t.Errorf("the command is named twice: %s", &errs)
+			}
 			if status != shell.ExitUsage || !strings.Contains(errs.String(), want) || out.Len() > 0 {
 				t.Errorf("exit status %d, want %d with %q:\n%s%s", status, shell.ExitUsage, want, &out, &errs)
 			}
@@ -122,8 +128,7 @@ func TestClient_messages(t *testing.T) {
 		t.Cleanup(server.Close)
 		return server.URL
 	}
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
+	const nobody = "http://127.0.0.1:1" // a free port may belong to another test a moment later
 	text := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(status)
@@ -131,7 +136,7 @@ func TestClient_messages(t *testing.T) {
 		}
 	}
 	for _, test := range []struct{ url, says string }{
-		{gone.URL, "no service answers at " + gone.URL + ": connection refused\n"},
+		{nobody, "no service answers at " + nobody + ": connection refused; start 'orderflow serve' there, or correct the address\n"},
 		{serve(text(200, "<html>hello</html>")), "is not orderflow: its answer to GET /v1/consumers cannot be read"},
 		{serve(text(502, "<html>\n  bad   gateway\n</html>")), "orderflow: 502: <html> bad gateway </html>\n"},
 		{serve(text(404, "")), "orderflow: 404: Not Found\n"},

@@ -244,7 +244,7 @@ func (c *Client) noAnswer(err error) error {
 	text := ""
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		text = fmt.Sprintf("no service answers at %s: connection refused", c.base)
+		text = fmt.Sprintf("no service answers at %s: connection refused; start 'orderflow serve' there, or correct the address", c.base)
 	case errors.As(err, &host):
 		text = fmt.Sprintf("no service answers at %s: the name %s cannot be resolved (%s)", c.base, host.Name, host.Err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):

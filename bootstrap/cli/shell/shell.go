@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -58,7 +59,8 @@ func Main(ctx context.Context, args []string, process Process, root func(*Shell)
 		return sh.prepare(cmd)
 	}
 	command.SetArgs(args)
-	return sh.conclude(command.ExecuteContext(ctx), context.Cause(ctx))
+	ran, err := command.ExecuteContextC(ctx)
+	return sh.conclude(ran.CommandPath(), err, context.Cause(ctx))
 }
 
 // endOnHangup ends a tool when its terminal is closed.
@@ -72,7 +74,7 @@ func (sh *Shell) endOnHangup(ctx context.Context, end context.CancelCauseFunc) {
 
 // conclude prints how a command has ended and returns the exit status. cause says why its context
 // has ended, if it has.
-func (sh *Shell) conclude(err, cause error) int {
+func (sh *Shell) conclude(command string, err, cause error) int {
 	var bad *BadAnswer
 	var usage *UsageError
 	var logged *loggedError
@@ -88,7 +90,11 @@ func (sh *Shell) conclude(err, cause error) int {
 		fmt.Fprintln(sh.Err, "orderflow:", err)
 		return cmp.Or(bad.Status, ExitBad)
 	case errors.As(err, &usage):
-		fmt.Fprintf(sh.Err, "orderflow: %s\nTry 'orderflow --help'.\n", sh.explainUsage(err))
+		text := sh.explainUsage(err)
+		if !strings.HasPrefix(text, "orderflow") { // then it names the command already
+			text = "orderflow: " + text
+		}
+		fmt.Fprintf(sh.Err, "%s\nTry '%s --help'.\n", text, command)
 		return ExitUsage
 	case errors.As(cause, &sig):
 		text := fmt.Sprintf("interrupted by %v", sig)

@@ -127,6 +127,9 @@ func digest(ctx context.Context, fs vfs.FS, path string, out io.Writer) (size in
 func ReadManifest(fs vfs.FS, dir string) (m Manifest, err error) {
 	path := fs.PathJoin(dir, ManifestName)
 	content, err := readFile(fs, path)
+	if _, missing := fs.Stat(dir); IsNotExist(err) && IsNotExist(missing) {
+		return m, fmt.Errorf("%s: %w: there is no such directory", dir, ErrNoBackup)
+	}
 	if IsNotExist(err) {
 		return m, fmt.Errorf("%s: %w: it has no file %s, so the backup was not completed", dir, ErrNoBackup, ManifestName)
 	}
