@@ -246,3 +246,34 @@ func TestVerifyTopic_holdsAFileAgainstTheStore(t *testing.T) {
 		t.Errorf("report %s", got)
 	}
 }
+
+// The file of events is rotated away, and the service goes on in a new one. The comparison with the
+// store still finds every event.
+func TestSink_aRotationLosesNothing(t *testing.T) {
+	t.Parallel()
+	c := config(t.TempDir())
+	app, _ := run(t, c, io.Discard)
+	sink := filepath.Join(c.Data, bootstrap.DefaultSinkName)
+	place(t, app)
+	for n := range 3 {
+		await(t, "an event in the file", func() error {
+			if content, err := os.ReadFile(sink); err != nil || len(content) == 0 {
+				return fmt.Errorf("%d bytes, %w", len(content), err)
+			}
+			return nil
+		})
+		if err := os.Rename(sink, fmt.Sprintf("%s.%d", sink, 9-n)); err != nil {
+			t.Fatal(err)
+		}
+		placeAnother(t, app)
+	}
+	resp, err := http.Post(app.URL()+"/v1/verify/topic?patience=1m", "application/json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.Contains(string(body), `"missing":0`) || !strings.Contains(string(body), `"messages":4`) {
+		t.Errorf("%d %s %v", resp.StatusCode, body, err)
+	}
+}

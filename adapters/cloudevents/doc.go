@@ -61,13 +61,33 @@
 //     (delaycompress).
 //   - Only one process may write to a file. The package does not check that.
 //
+// # Rotation
+//
+// The package does not rotate files. scripts/deploy/logrotate has the settings with which logrotate
+// does, by time and by size. Libraries that rotate while they write (such as lumberjack) were
+// rejected: they neither sync nor tell whether a batch is complete, so a batch could be split by a
+// rotation that fails, and they delete old files, which nothing may do here without an operator.
+//
+// The contract with whatever rotates:
+//
+//   - A file is renamed, in its directory, to its name with "." or "-" and a number or a date. No
+//     signal is needed. The service makes the next file with the next event, in the same place.
+//   - A file is not rotated while it is empty (notifempty), and the rotation makes no file
+//     (nocreate). A service without events would not notice two rotations.
+//   - A file is compressed with gzip at the next rotation (delaycompress), and keeps its time.
+//   - A file is not copied and truncated (copytruncate): what is written between the copy and the
+//     truncation is lost.
+//   - Files that are deleted or moved away are gone for [FileReader], too. It reads the file and
+//     what was rotated away, in the order of their last writes, so copies must keep their times.
+//
 // # The identity of a file
 //
 // [Publisher.Identity] reports whether a file is still the one for which an offset was saved. It is
 // a random id that is created together with the file, in a small file beside it (PATH.id). That
 // file also holds the inode and a digest of the first line. OpenFile accepts the id if one of them
 // is still the same, or if the inode now has another name in the same directory, which is a
-// rotation. Otherwise the file was deleted or replaced, and gets a new id.
+// rotation. The digest is written before the line itself, so that it is there when a process dies
+// right after the line. Otherwise the file was deleted or replaced, and gets a new id.
 //
 // These were rejected. The first line alone: a new file has none when its identity is first needed.
 // The inode alone: a new file often gets the inode of the deleted one, and a copy on another disk

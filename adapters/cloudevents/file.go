@@ -46,13 +46,14 @@ func (f *file) write(lines []byte) (int, error) {
 	if err := f.prepare(); err != nil {
 		return 0, unavailable("prepare", err)
 	}
+	first := f.noteFirst(lines[:bytes.IndexByte(lines, '\n')+1])
 	_, err := f.handle.Write(lines)
 	if err == nil {
 		err = f.handle.Sync()
 	}
 	if err == nil {
 		f.size += int64(len(lines))
-		f.noteFirst(lines[:bytes.IndexByte(lines, '\n')+1])
+		f.first = first
 		return len(lines), nil
 	}
 	f.damaged = true

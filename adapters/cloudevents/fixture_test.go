@@ -14,14 +14,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"go.uber.org/goleak"
 
 	"orderflow/adapters/cloudevents"
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newRecord(aggregateID uuid.UUID, sequenceNumber uint64) eventsourcing.Record {
 	return eventsourcing.Record{

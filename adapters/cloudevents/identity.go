@@ -90,20 +90,23 @@ func (f *file) identify(created bool) error {
 	return writeIncarnation(f.path, now)
 }
 
-// noteFirst adds the first line to the identity of a file that has just got it. If that fails, the
-// inode alone identifies the file.
-func (f *file) noteFirst(line []byte) {
+// noteFirst adds the line to the identity of a file that is about to get it as its first one, and
+// returns the digest of the first line. It is not done afterwards: a process could die in between,
+// and the file be rotated away, and then nothing would tell whose it was. If it fails, the inode
+// alone identifies the file.
+func (f *file) noteFirst(line []byte) string {
 	if f.first != "" {
-		return
+		return f.first
 	}
-	f.first = digest(line)
+	first := digest(line)
 	info, err := f.handle.Stat()
 	if err != nil {
-		return
+		return first
 	}
-	now := incarnation{ID: f.identity, First: f.first}
+	now := incarnation{ID: f.identity, First: first}
 	now.Device, now.Inode, _ = inodeOf(info)
 	_ = writeIncarnation(f.path, now)
+	return first
 }
 
 func (i incarnation) inode() bool { return i.Inode != 0 }

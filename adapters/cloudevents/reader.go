@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -19,35 +20,47 @@ import (
 	"orderflow/ports"
 )
 
-// FileReader reads a file of events, so that it can be compared with the event store. It implements
-// [ports.TopicReader]: the file is the only partition, number 0, and offsets are bytes. It keeps
-// nothing open between calls. It is safe for concurrent use, also while a [Publisher] writes the
-// file.
-type FileReader struct{ path string }
+// FileReader reads a file of events, with the files that were rotated away, so that they can be
+// compared with the event store. It implements [ports.TopicReader]: the files are the only
+// partition, number 0, and offsets are bytes of their complete lines, one file after the other. It
+// keeps nothing open between calls. It is safe for concurrent use, also while a [Publisher] writes
+// the file and while files are rotated away. When the oldest file is deleted, the offsets change.
+type FileReader struct{ parts parts }
 
 var _ ports.TopicReader = (*FileReader)(nil)
 
 // NewFileReader returns a FileReader. The file need not exist yet.
-func NewFileReader(path string) *FileReader { return &FileReader{path} }
+func NewFileReader(path string) *FileReader { return &FileReader{parts{path: path}} }
 
-// Ranges implements [ports.TopicReader]. Bytes after the last complete line were never
+// Ranges implements [ports.TopicReader]. Bytes after the last complete line of a file were never
 // acknowledged.
 func (r *FileReader) Ranges(ctx context.Context) ([]ports.TopicRange, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	f, err := os.Open(r.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("file of events: %w: %w", ports.ErrNotFound, err)
+	all, err := r.parts.all(ctx)
+	if errors.Is(err, fs.ErrNotExist) && !exists(filepath.Dir(r.parts.path)) || err == nil && len(all) == 0 {
+		return nil, fmt.Errorf("file of events %s: %w", r.parts.path, ports.ErrNotFound)
 	}
 	if err != nil {
-		return nil, unavailable("open", err)
+		return nil, r.failed(ctx, err)
 	}
-	end, err := endOfLines(f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, unavailable("read "+r.path, err)
+	last := all[len(all)-1]
+	return []ports.TopicRange{{End: last.start + last.length}}, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// failed returns the error of a read. A file that is renamed at that moment is one of the reasons,
+// so it may be tried again.
+func (r *FileReader) failed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	return []ports.TopicRange{{End: end}}, nil
+	return unavailable("read "+r.parts.path, err)
 }
 
 // endOfLines returns the end of the last complete line.
@@ -73,39 +86,55 @@ func endOfLines(f *os.File) (int64, error) {
 
 // Read implements [ports.TopicReader]. It skips a line that begins before the range.
 func (r *FileReader) Read(ctx context.Context, of ports.TopicRange, visit func(ports.TopicMessage) error) error {
-	f, err := os.Open(r.path)
+	all, err := r.parts.all(ctx)
 	if err != nil {
-		return unavailable("open", err)
+		return r.failed(ctx, err)
 	}
-	defer f.Close()
-	from := of.Begin
-	if from > 0 {
-		from-- // to see whether a line begins at the range
+	end := int64(0)
+	for _, p := range all {
+		end = p.start + p.length
+		if end <= of.Begin || p.start >= of.End {
+			continue
+		}
+		if err := r.readPart(ctx, p, of, visit); err != nil {
+			return err
+		}
 	}
-	if _, err := f.Seek(from, io.SeekStart); err != nil {
-		return unavailable("read "+r.path, err)
+	if end < of.End { // the bytes existed before, so a file was cut, replaced or deleted
+		return fmt.Errorf("read %s: it ends at %d, before %d: %w", r.parts.path, end, of.End, ports.ErrOffsetExpired)
 	}
-	lines := bufio.NewReaderSize(f, 64<<10)
-	if of.Begin > 0 {
+	return nil
+}
+
+// readPart reads what a part has of a range.
+func (r *FileReader) readPart(ctx context.Context, p part, of ports.TopicRange, visit func(ports.TopicMessage) error) (err error) {
+	begin, end := max(of.Begin-p.start, 0), min(of.End-p.start, p.length)
+	from := max(begin-1, 0) // to see whether a line begins at the range
+	content, closeAll, err := p.open(from)
+	if err != nil {
+		return r.failed(ctx, err)
+	}
+	defer func() { err = errors.Join(err, closeAll()) }()
+	lines := bufio.NewReaderSize(content, 64<<10)
+	if begin > 0 {
 		rest, err := readLine(lines)
 		if err != nil {
-			return unavailable("read "+r.path, err)
+			return r.failed(ctx, err)
 		}
 		from += int64(len(rest))
 	}
-	for from < of.End {
+	for from < end {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		line, err := readLine(lines)
 		if errors.Is(err, io.EOF) {
-			// The bytes existed before, so the file was cut or replaced.
-			return fmt.Errorf("read %s: it ends at %d, before %d: %w", r.path, from, of.End, ports.ErrOffsetExpired)
+			return fmt.Errorf("read %s: it ends at %d, before %d: %w", p.path, from, end, ports.ErrOffsetExpired)
 		}
 		if err != nil {
-			return unavailable("read "+r.path, err)
+			return r.failed(ctx, err)
 		}
-		if err := visit(messageOf(line, from)); err != nil {
+		if err := visit(messageOf(line, p.start+from)); err != nil {
 			return err
 		}
 		from += int64(len(line))
