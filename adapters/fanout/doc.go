@@ -38,7 +38,8 @@
 //
 //   - The router starts a goroutine for each message and does not limit them. Order and bounds are
 //     the responsibility of the subscriber: it must not send the next message before the last one
-//     is acknowledged. Lanes do that, so there are at most Lanes goroutines.
+//     is acknowledged. Lanes do that, so there are at most Lanes goroutines. Each begins with a
+//     small stack, so Handle does not run on it (see worker).
 //   - The end of the context does not end the router. Only Close does, or the end of all handlers.
 //     The end of all handlers is logged as an error unless the context has ended. Close waits at
 //     most its timeout and then abandons what still runs. While it waits it holds a lock that the
@@ -51,8 +52,7 @@
 //     reading, which happens only after the subscriber's channel was closed. Therefore the channel
 //     is closed only when every message has been answered.
 //   - The router recovers a panic of the handler and nacks the message. It does not recover
-//     runtime.Goexit, which would let a lane wait for ever. The handler function of this package
-//     covers both.
+//     runtime.Goexit, which would let a lane wait for ever. The worker of a lane covers both.
 //   - The router closes the subscriber that it was given, perhaps more than once. Here the
 //     subscriber's Close does nothing, because Run owns the lanes.
 //   - The router builds two log lines for each message at trace level before it knows whether they

@@ -22,8 +22,14 @@ type feeder struct {
 	consumer Consumer
 	name     string
 	batch    int
-	lanes    []chan waiting
+	lanes    []*lane
 	messages chan *message.Message
+}
+
+// lane is a queue with its worker.
+type lane struct {
+	waiting chan waiting
+	worker  worker
 }
 
 func newFeeder(config Config, consumer Consumer) *feeder {
@@ -32,11 +38,11 @@ func newFeeder(config Config, consumer Consumer) *feeder {
 		consumer: consumer,
 		name:     consumer.Name(),
 		batch:    cmp.Or(config.BatchOf(consumer.Name()), config.Batch),
-		lanes:    make([]chan waiting, cmp.Or(config.LanesOf(consumer.Name()), config.Lanes)),
+		lanes:    make([]*lane, cmp.Or(config.LanesOf(consumer.Name()), config.Lanes)),
 		messages: make(chan *message.Message),
 	}
 	for i := range f.lanes {
-		f.lanes[i] = make(chan waiting, config.LaneBuffer)
+		f.lanes[i] = &lane{waiting: make(chan waiting, config.LaneBuffer), worker: newWorker()}
 	}
 	return f
 }
@@ -54,7 +60,11 @@ func (f *feeder) Close() error { return nil }
 // handling.
 func (f *feeder) start(ctx, handling context.Context, group *sync.WaitGroup) {
 	for _, lane := range f.lanes {
-		group.Go(func() { f.runLane(ctx, handling, lane) })
+		group.Go(func() { lane.worker.run(group) })
+		group.Go(func() {
+			defer lane.worker.stop()
+			f.runLane(ctx, handling, lane)
+		})
 	}
 	group.Go(func() { f.pull(ctx, handling) })
 }
@@ -65,7 +75,7 @@ var errPullEnded = errors.New("ended without an error")
 func (f *feeder) pull(ctx, handling context.Context) {
 	emit := func(emitting context.Context, record eventsourcing.Record, done func()) error {
 		select {
-		case f.lanes[laneOf(record.AggregateID, len(f.lanes))] <- waiting{record, done}:
+		case f.lanes[laneOf(record.AggregateID, len(f.lanes))].waiting <- waiting{record, done}:
 			return nil
 		case <-emitting.Done():
 			return emitting.Err()
@@ -96,10 +106,10 @@ type waiting struct {
 
 // runLane delivers the records of lane until ctx ends. When several records wait, one delivery
 // carries up to Config.Batch of them.
-func (f *feeder) runLane(ctx, handling context.Context, lane <-chan waiting) {
+func (f *feeder) runLane(ctx, handling context.Context, lane *lane) {
 	for ctx.Err() == nil {
 		select {
-		case first := <-lane:
+		case first := <-lane.waiting:
 			f.deliver(ctx, f.collect(handling, lane, first))
 		case <-ctx.Done():
 		}
@@ -108,15 +118,16 @@ func (f *feeder) runLane(ctx, handling context.Context, lane <-chan waiting) {
 
 // collect puts first and the records that wait after it into one delivery. It does not wait for
 // more.
-func (f *feeder) collect(handling context.Context, lane <-chan waiting, first waiting) *delivery {
-	n := min(1+len(lane), f.batch)
+func (f *feeder) collect(handling context.Context, lane *lane, first waiting) *delivery {
+	n := min(1+len(lane.waiting), f.batch)
 	d := &delivery{
 		Context: handling,
+		worker:  &lane.worker,
 		records: append(make([]eventsourcing.Record, 0, n), first.record),
 		done:    append(make([]func(), 0, n), first.done),
 	}
 	for range n - 1 {
-		next := <-lane // it is there: nobody else takes from the lane
+		next := <-lane.waiting // it is there: nobody else takes from the lane
 		d.records, d.done = append(d.records, next.record), append(d.done, next.done)
 	}
 	return d
@@ -159,7 +170,6 @@ func (f *feeder) finish(d *delivery) {
 
 var (
 	errNacked     = errors.New("a middleware refused the message")
-	errNoAnswer   = errors.New("the goroutine of the handler was ended from inside")
 	errRecordLost = errors.New("a middleware replaced the context of the message, and with it the record")
 )
 
@@ -170,19 +180,11 @@ func (f *feeder) handle(msg *message.Message) error {
 	if !ok {
 		return errRecordLost
 	}
-	answered := false
-	defer func() {
-		if !answered { // runtime.Goexit, which Watermill does not notice
-			d.failure = errNoAnswer
-			msg.Nack()
-		}
-	}()
-	err := protect(func() error { return f.consumer.Handle(msg.Context(), d.records...) })
+	err := d.worker.call(func() error { return f.consumer.Handle(msg.Context(), d.records...) })
 	if err != nil {
 		err = fmt.Errorf("handle %s: %w", d, err)
 		d.failure = err
 	}
-	answered = true
 	return err
 }
 

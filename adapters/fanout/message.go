@@ -19,6 +19,8 @@ type delivery struct {
 	context.Context
 	records []eventsourcing.Record
 	done    []func()
+	// worker is that of the lane.
+	worker *worker
 	// failure says why the last attempt was not acknowledged. The handler writes it before it
 	// answers, and the lane reads it afterwards.
 	failure error
