@@ -197,6 +197,9 @@ func (f *feeder) report(msg string, err error) {
 // protect calls f and turns a panic into an error with the stack.
 func protect(f func() error) error {
 	err := portkit.Protect(f)
+	if err == nil { // nearly always; errors.As would allocate
+		return nil
+	}
 	if panicked := (*portkit.PanicError)(nil); errors.As(err, &panicked) {
 		return fmt.Errorf("%w\n%s", panicked, panicked.Stack)
 	}

@@ -23,18 +23,8 @@ const (
 // history: the lane would have to wait for it. It returns the records of the others. Those for
 // which there is no room come behind.
 func (c *Consumer) leaveHeld(
-	ctx context.Context, l *life, due, behind []eventsourcing.Record,
+	ctx context.Context, l *life, held []uuid.UUID, due, behind []eventsourcing.Record,
 ) (free, wait []eventsourcing.Record) {
-	held := c.holds.Held(func(yield func(uuid.UUID) bool) {
-		for i := range due {
-			if !yield(due[i].AggregateID) {
-				return
-			}
-		}
-	})
-	if len(held) == 0 {
-		return due, behind
-	}
 	isOf := func(id uuid.UUID) func(eventsourcing.Record) bool {
 		return func(r eventsourcing.Record) bool { return r.AggregateID == id }
 	}
@@ -65,9 +55,8 @@ func (c *Consumer) putAside(ctx context.Context, l *life, record pending) bool {
 	ctx = context.WithoutCancel(ctx) // it outlives the call of Handle
 	go func() {                      // the end of the life waits for it
 		defer l.leave(0)
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(l.aborted, cancel)()
+		ctx, over := l.within(ctx)
+		defer over()
 		c.retryAside(ctx, l, record)
 	}()
 	return true

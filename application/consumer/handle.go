@@ -30,14 +30,17 @@ func (c *Consumer) Handle(ctx context.Context, records ...eventsourcing.Record) 
 	}
 	handled := 0
 	defer func() { l.leave(handled) }()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(l.aborted, cancel)()
+	ctx, over := l.within(ctx)
+	defer over()
 
 	due, behind := l.room.Split(records)
-	due, behind = c.leaveHeld(ctx, l, due, behind)
+	ids := holds.Distinct(due, aggregateOf)
+	if held := c.holds.Held(ids...); len(held) > 0 {
+		due, behind = c.leaveHeld(ctx, l, held, due, behind)
+		ids = holds.Distinct(due, aggregateOf)
+	}
 	if len(due) > 1 {
-		due, _ = c.handle(ctx, l, due) // an error that lasts is met again
+		due, _ = c.handle(ctx, l, due, ids) // an error that lasts is met again
 	}
 	for _, left := range append(c.handleEach(ctx, l, due), pendingAll(behind)...) {
 		if done, err := c.wait(ctx, l, left); !done {
@@ -137,7 +140,7 @@ func (c *Consumer) insist(ctx context.Context, l *life, record pending) (done bo
 // try makes an attempt at record. The error is nil when that worked, or when the aggregate was
 // parked.
 func (c *Consumer) try(ctx context.Context, l *life, record eventsourcing.Record, attempt int) error {
-	_, err := c.handle(ctx, l, []eventsourcing.Record{record})
+	_, err := c.handle(ctx, l, []eventsourcing.Record{record}, []uuid.UUID{record.AggregateID})
 	if err == nil {
 		if attempt > 1 {
 			c.flows(ctx, record.AggregateID, record.SequenceNumber)
@@ -161,17 +164,17 @@ func (c *Consumer) hopeless(err error, attempt int) bool {
 	return failure.Newer(err) || !failure.Transient(err) && attempt >= c.config.ParkAfter
 }
 
-// handle brings every generation up to records while no other work on their aggregates runs.
+// handle brings every generation up to records while no other work on their aggregates, ids, runs.
 // Generations that are not read come first. So a query never sees an aggregate older in the
 // generation that becomes live than in the live one before it. Failures in generations that are not
 // read delay nothing.
 //
 // After an error, left are the records that are not known to have had their effect.
 func (c *Consumer) handle(
-	ctx context.Context, l *life, records []eventsourcing.Record,
+	ctx context.Context, l *life, records []eventsourcing.Record, ids []uuid.UUID,
 ) (left []eventsourcing.Record, err error) {
 	left = records
-	err = c.withAggregates(holds.Distinct(records, aggregateOf), func() error {
+	err = c.withAggregates(ids, func() error {
 		for _, view := range l.others {
 			if err := c.handleBeside(ctx, l, view, records); err != nil {
 				return err

@@ -85,67 +85,88 @@ func NewRecorder(config RecorderConfig) *Recorder {
 func (r *Recorder) Consume(
 	ctx context.Context, consumer string, records []eventsourcing.Record, next func(context.Context) error,
 ) error {
-	r.note(consumer, records, always, func(v *visit, at int64) {
+	which, known := r.consumers[consumer]
+	if !known {
+		return next(ctx)
+	}
+	places := r.seen(which, records)
+	err := next(ctx)
+	if err == nil {
+		r.handled(which, records, places)
+	}
+	return err
+}
+
+// seen notes that a consumer has received records. It returns where their events are in the ring,
+// until others replace them.
+func (r *Recorder) seen(which int, records []eventsourcing.Record) (places []int) {
+	places = make([]int, len(records))
+	at := r.sinceStart()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range records {
+		places[i] = r.placeOf(&records[i])
+		v := r.visit(places[i], which)
 		if v.seen == 0 {
 			v.seen = at
 		}
 		if v.deliveries < math.MaxUint16 {
 			v.deliveries++
 		}
-	})
-	err := next(ctx)
-	if err == nil {
-		r.note(consumer, records, ifRemembered, func(v *visit, at int64) {
-			if v.handled == 0 {
-				v.handled = at
-			}
-		})
 	}
-	return err
+	return places
+}
+
+// handled notes that a consumer has finished records. Their events were at places.
+func (r *Recorder) handled(which int, records []eventsourcing.Record, places []int) {
+	at := r.sinceStart()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range records {
+		if r.events[places[i]] != keyOf(&records[i]) {
+			continue // without the other notes it is useless
+		}
+		if v := r.visit(places[i], which); v.handled == 0 {
+			v.handled = at
+		}
+	}
 }
 
 // Published notes where a broker has put record. When a record is published again, the first place
 // is kept.
 func (r *Recorder) Published(consumer string, record eventsourcing.Record, partition int32, offset int64) {
-	r.note(consumer, []eventsourcing.Record{record}, always, func(v *visit, _ int64) {
-		if !v.placed {
-			v.partition, v.offset, v.placed = partition, offset, true
-		}
-	})
-}
-
-// condition reports whether a note may add its event to the ring.
-type condition bool
-
-const (
-	always condition = true
-	// ifRemembered is for records that are useless when the event's other notes have been dropped.
-	ifRemembered condition = false
-)
-
-func (r *Recorder) note(consumer string, records []eventsourcing.Record, when condition, change func(v *visit, at int64)) {
 	which, known := r.consumers[consumer]
 	if !known {
 		return
 	}
-	at := int64(r.now().Sub(r.started)) + 1
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, record := range records {
-		event, remembered := r.index[eventKey{record.AggregateID, record.SequenceNumber}]
-		if !remembered {
-			if when == ifRemembered {
-				continue
-			}
-			event = r.place(record)
-		}
-		change(&r.visits[event*len(r.consumers)+which], at)
+	if v := r.visit(r.placeOf(&record), which); !v.placed {
+		v.partition, v.offset, v.placed = partition, offset, true
 	}
 }
 
+// sinceStart is the time of a note.
+func (r *Recorder) sinceStart() int64 { return int64(r.now().Sub(r.started)) + 1 }
+
+func keyOf(record *eventsourcing.Record) eventKey {
+	return eventKey{record.AggregateID, record.SequenceNumber}
+}
+
+// visit returns the visit of a consumer to the event at a place.
+func (r *Recorder) visit(place, which int) *visit { return &r.visits[place*len(r.consumers)+which] }
+
+// placeOf returns where the event of record is in the ring. It adds the event if it is not there.
+func (r *Recorder) placeOf(record *eventsourcing.Record) int {
+	if place, remembered := r.index[keyOf(record)]; remembered {
+		return place
+	}
+	return r.place(record)
+}
+
 // place adds the event of record, which is not in the ring, to the ring.
-func (r *Recorder) place(record eventsourcing.Record) int {
-	key := eventKey{record.AggregateID, record.SequenceNumber}
+func (r *Recorder) place(record *eventsourcing.Record) int {
+	key := keyOf(record)
 	at := r.next
 	r.next = (r.next + 1) % r.capacity
 	if at == len(r.events) {
@@ -168,12 +189,12 @@ func (r *Recorder) place(record eventsourcing.Record) int {
 func (r *Recorder) recall(record eventsourcing.Record, told *ports.ExplainedConsumer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	event, remembered := r.index[eventKey{record.AggregateID, record.SequenceNumber}]
+	event, remembered := r.index[keyOf(&record)]
 	which, known := r.consumers[told.Consumer]
 	if !remembered || !known {
 		return
 	}
-	v := r.visits[event*len(r.consumers)+which]
+	v := r.visit(event, which)
 	told.SeenAt, told.HandledAt, told.Deliveries = r.time(v.seen), r.time(v.handled), int(v.deliveries)
 	if v.placed {
 		told.Placement = &ports.Placement{Partition: v.partition, Offset: v.offset}
@@ -187,7 +208,7 @@ func (r *Recorder) gap(record eventsourcing.Record) ports.ExplainGap {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, remembered := r.index[eventKey{record.AggregateID, record.SequenceNumber}]; !remembered &&
+	if _, remembered := r.index[keyOf(&record)]; !remembered &&
 		!record.CreatedAt.After(r.forgotten) {
 		return ports.GapForgotten
 	}

@@ -20,7 +20,10 @@ func (e *kindError) Unwrap() error { return e.error }
 
 // Mark gives err a kind. An error that is nil, transient, or marked already is returned as it is.
 func Mark(kind ports.FailureKind, err error) error {
-	if marked := (*kindError)(nil); err == nil || Transient(err) || errors.As(err, &marked) {
+	if err == nil {
+		return nil
+	}
+	if marked := (*kindError)(nil); Transient(err) || errors.As(err, &marked) {
 		return err
 	}
 	return &kindError{kind, err}
@@ -80,6 +83,9 @@ func Event(err error, otherwise eventsourcing.Record) eventsourcing.Record {
 // process. Only the stack is logged here. The error is for the caller to handle.
 func Protect(log *slog.Logger, work func() error) error {
 	err := portkit.Protect(work)
+	if err == nil { // nearly always; errors.As would allocate
+		return nil
+	}
 	if panicked := (*portkit.PanicError)(nil); errors.As(err, &panicked) {
 		log.Error("panic", "value", panicked.Value, "stack", string(panicked.Stack))
 		return Mark(ports.FailureBug, err)

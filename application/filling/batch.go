@@ -204,12 +204,13 @@ func sameEvent(stored, delivered eventsourcing.Record) bool {
 
 // groups divides records by aggregate, in the order of their first records.
 func groups(records []eventsourcing.Record) [][]eventsourcing.Record {
+	divided := make([][]eventsourcing.Record, 0, len(records))
 	if len(records) == 1 {
-		return [][]eventsourcing.Record{records}
+		return append(divided, records)
 	}
 	index := make(map[uuid.UUID]int, len(records))
 	place := make([]int, len(records)) // the group of each record
-	var sizes []int
+	sizes := make([]int, 0, len(records))
 	for i := range records {
 		group, known := index[records[i].AggregateID]
 		if !known {
@@ -220,11 +221,16 @@ func groups(records []eventsourcing.Record) [][]eventsourcing.Record {
 		place[i] = group
 		sizes[group]++
 	}
+	if len(sizes) == len(records) { // nothing has to move
+		for i := range records {
+			divided = append(divided, records[i:i+1:i+1])
+		}
+		return divided
+	}
 	sorted := make([]eventsourcing.Record, len(records)) // all groups share it
-	divided := make([][]eventsourcing.Record, len(sizes))
 	begin := 0
-	for group, size := range sizes {
-		divided[group] = sorted[begin : begin : begin+size]
+	for _, size := range sizes {
+		divided = append(divided, sorted[begin:begin:begin+size])
 		begin += size
 	}
 	for i := range records {
@@ -237,5 +243,5 @@ func (s *Step) add(other Step) {
 	s.Applied += other.Applied
 	s.Healed += other.Healed
 	s.Duplicates += other.Duplicates
-	s.Foreign = slices.Concat(s.Foreign, other.Foreign)
+	s.Foreign = append(s.Foreign, other.Foreign...)
 }

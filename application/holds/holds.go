@@ -54,15 +54,14 @@ func (h *Holds) try(ids []uuid.UUID) (own *Hold, wait <-chan struct{}) {
 	return own, nil
 }
 
-// Held reports which of ids are held now. It does not wait. ids may have repetitions, and then so
-// has what is returned.
-func (h *Holds) Held(ids func(yield func(uuid.UUID) bool)) (held []uuid.UUID) {
+// Held returns those of ids that are held now. It does not wait.
+func (h *Holds) Held(ids ...uuid.UUID) (held []uuid.UUID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.held) == 0 {
 		return nil
 	}
-	for id := range ids {
+	for _, id := range ids {
 		if h.held[id] != nil {
 			held = append(held, id)
 		}

@@ -72,12 +72,13 @@ func (db *DB) Outcome() error {
 // toPebble runs a write. A failure stops all writing, and so does a panic of Pebble.
 func (db *DB) toPebble(write func() error) error {
 	err := portkit.Protect(write)
+	if err == nil { // nearly always; errors.As would allocate
+		return db.Outcome()
+	}
 	if panicked := (*portkit.PanicError)(nil); errors.As(err, &panicked) {
 		db.log.Error("Pebble panicked", "error", err, "stack", string(panicked.Stack))
 		db.failure.wedge.Do(func() { close(db.failure.wedged) })
 	}
-	if err != nil {
-		db.Fail(err)
-	}
+	db.Fail(err)
 	return db.Outcome()
 }
