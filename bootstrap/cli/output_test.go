@@ -158,6 +158,16 @@ func TestOutput_ofAService(t *testing.T) {
 		}
 		isDescribed(t, document, out)
 	}
+	out, errs, status := command(t, "token", "create", "--name=ci", "--role=viewer", "-o=json", url)
+	if status != 0 {
+		t.Errorf("exit status %d\n%s", status, errs)
+	}
+	isDescribed(t, "NewTokenDocument", out)
+	out, _, _ = command(t, "token", "list", "-o=json", url)
+	isDescribed(t, "TokensDocument", out)
+	if !strings.Contains(out, `"name": "ci"`) {
+		t.Errorf("it does not list the token:\n%s", out)
+	}
 	s.stop(t)
 }
 

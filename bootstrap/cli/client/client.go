@@ -282,14 +282,18 @@ func (c *Client) refusalOf(resp *http.Response) error {
 // maxRefusal bounds how much of an error answer is read.
 const maxRefusal = 1 << 20
 
-// Known adds the names of the existing consumers to the error about an unknown one. consumer is the
-// requested name.
+// Known adds the names of the existing consumers to the error about an unknown one, unless the
+// service has named them. consumer is the requested name.
 func (c *Client) Known(ctx context.Context, consumer string, err error) error {
 	var refusal *Problem
 	if !errors.As(err, &refusal) || refusal.Code != "not_found" {
 		return err
 	}
-	if _, unknown := c.Consumer(ctx, consumer); errors.Is(unknown, ErrNoSuch) {
+	statuses, failed := c.Consumers(ctx)
+	if failed != nil || len(statuses) > 0 && strings.Contains(refusal.Detail, statuses[0].Name) {
+		return err
+	}
+	if _, unknown := Find(statuses, consumer); unknown != nil {
 		return fmt.Errorf("%w; %w", err, unknown)
 	}
 	return err

@@ -118,7 +118,10 @@ func (sh tools) export(ctx context.Context, c *client.Client, o exportOptions) (
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, finish(err == nil)) }()
+	defer func() {
+		var bad *shell.BadAnswer // the file is complete: it says what there is
+		err = errors.Join(err, finish(err == nil || errors.As(err, &bad)))
+	}()
 	file, err := exportfile.NewWriter(out, exportfile.Compressed(o.file), o.header)
 	if err != nil {
 		return err
@@ -133,6 +136,9 @@ func (sh tools) export(ctx context.Context, c *client.Client, o exportOptions) (
 		return err
 	}
 	x.meter.Stop()
+	if o.order != "" && o.since == "" && trailer.Events == 0 && x.end.Unreadable == 0 {
+		return fmt.Errorf("there is no order %s", o.order)
+	}
 	fmt.Fprintf(sh.Err, "exported %d events of %d orders\n", trailer.Events, trailer.Orders)
 	if x.end.Unreadable > 0 {
 		return x.unreadable()

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -53,6 +52,7 @@ type newToken struct {
 func (sh tools) createTokenCommand() *cobra.Command {
 	var body newToken
 	var expires, reason string
+	var output *shell.Output
 	cmd := &cobra.Command{
 		Use:   "create --name=NAME --role=ROLE",
 		Short: "Create a token",
@@ -75,10 +75,14 @@ or expired can be used again.`,
 				return err
 			}
 			return sh.Direct(cmd, func(ctx context.Context, c *client.Client) error {
-				var created tokenDocument
-				if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: "/v1/tokens", Body: body, Reason: reason}, &created); err != nil {
+				var document client.Document[tokenDocument]
+				if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: "/v1/tokens", Body: body, Reason: reason}, &document); err != nil {
 					return err
 				}
+				if output.JSON() {
+					return sh.PrintJSON(document)
+				}
+				created := document.Known
 				fmt.Fprintf(sh.Out, "%s may use %s%s. It is shown once:\n", created.Name, strings.Join(created.Scopes, ", "), until(created.ExpiresAt))
 				_, err := fmt.Fprintln(sh.Out, created.Token)
 				return err
@@ -91,6 +95,7 @@ or expired can be used again.`,
 	cmd.Flags().StringSliceVar(&body.Scopes, "scope", nil, "a scope, in addition to those of the role")
 	cmd.Flags().StringVar(&expires, "expires", "", "when it ends: a duration, days such as 90d, or a time (default never)")
 	reasonFlag(cmd, &reason)
+	output = shell.OutputFlag(cmd, "the answer of POST /v1/tokens, with the token in token")
 	return shell.Administers.Declare(cmd)
 }
 
@@ -125,28 +130,31 @@ func reasonFlag(cmd *cobra.Command, reason *string) {
 }
 
 func (sh tools) listTokensCommand() *cobra.Command {
-	return shell.Administers.Declare(&cobra.Command{
+	var output *shell.Output
+	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the tokens, with their rights",
 		Args:  shell.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return sh.Direct(cmd, func(ctx context.Context, c *client.Client) error {
 				var answer struct {
-					Tokens []tokenDocument `json:"tokens"`
+					Tokens []client.Document[tokenDocument] `json:"tokens"`
 				}
 				if err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/tokens"}, &answer); err != nil {
 					return err
 				}
-				table := tabwriter.NewWriter(sh.Out, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(table, "NAME\tID\tSTATE\tSCOPES\tCREATED\tBY")
-				for _, t := range answer.Tokens {
-					fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", t.Name, t.ID, t.state(time.Now()), strings.Join(t.Scopes, ","),
+				list := listing{none: "there are no tokens", header: "NAME\tID\tSTATE\tSCOPES\tCREATED\tBY"}
+				for _, document := range answer.Tokens {
+					t := document.Known
+					add(&list, "", document, "%s\t%s\t%s\t%s\t%s\t%s", t.Name, t.ID, t.state(time.Now()), strings.Join(t.Scopes, ","),
 						t.CreatedAt.Format(time.RFC3339), t.CreatedBy)
 				}
-				return table.Flush()
+				return sh.print(&list, "tokens", output)
 			})
 		},
-	})
+	}
+	output = shell.OutputFlag(cmd, "the answer of GET /v1/tokens")
+	return shell.Administers.Declare(cmd)
 }
 
 func (t tokenDocument) state(now time.Time) string {
