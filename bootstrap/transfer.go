@@ -62,7 +62,8 @@ func Import(
 			ports.EventStore
 			ports.HistoryPager
 			ports.ViewStore
-		}{store, store, store},
+			ports.OperationLog
+		}{store, store, store, store},
 		Codec:   orderjson.NewMux(),
 		Publish: options.Publish, DryRun: options.DryRun, Progress: options.Progress,
 		Workers: importWorkers, Backoff: transfer.DefaultBackoff,

@@ -71,13 +71,15 @@ type ImportSource interface {
 	Next() (ImportPart, error)
 }
 
-// ImportPart is a part of one history.
+// ImportPart is a part of one history, or of the log of operations.
 type ImportPart struct {
 	// Line is where the first record is in the source.
 	Line int
 	// Records are consecutive, and all of one aggregate. They hold whole commands: all events of a
-	// command are in one part. There is at least one.
+	// command are in one part. There is at least one, unless there are Operations.
 	Records []eventsourcing.Record
+	// Operations are entries of the log of operations. A part with some has no records.
+	Operations []OperationEntry
 }
 
 // ImportFault says why an aggregate is not imported.

@@ -5,6 +5,7 @@
 //
 //	{"format":"orderflow/1","store":"…","created":"…", …}   the header
 //	{"aggregate_type":"order","aggregate_id":"…", …}        one line for each record
+//	{"operation_id":"…","at":"…","action":"pause", …}       one line for each entry of the log
 //	{"orders":2,"events":7,"sha256":"…"}                    the trailer
 //
 // The lines of a record have the names of the columns of the event store, in their order. The
@@ -17,8 +18,12 @@
 // lines. With --follow an aggregate may come again, with its later events or with some that were
 // there before. All events of one command come one after the other.
 //
+// A whole export also has the log of operations, after the records. Its format is orderflow/2, and
+// operations in the trailer counts the entries. Part of a store has no log, and the format
+// orderflow/1, which earlier programs read. This program reads both.
+//
 // In the trailer, orders counts the runs of lines of one aggregate, events the records, and sha256
-// is about the lines of the records, with their line ends. A file without a trailer is not
+// is about the lines of records and entries, with their line ends. A file without a trailer is not
 // complete. Two exports of the same histories have the same trailer if they list them in the same
 // order.
 //

@@ -123,15 +123,8 @@ func parseRecord(line []byte) (eventsourcing.Record, error) {
 	if err := strictly(line, &d); err != nil {
 		return eventsourcing.Record{}, err
 	}
-	if d.CRC != "" {
-		end := bytes.LastIndex(line, []byte(crcMember))
-		sum, err := hex.DecodeString(d.CRC)
-		if end < 0 || err != nil || !bytes.Equal(line[end+len(crcMember):], append([]byte(d.CRC), `"}`...)) {
-			return eventsourcing.Record{}, errors.New("crc is not the last member, or it is no number")
-		}
-		if want := crc32.Checksum(line[:end], castagnoli); fmt.Sprintf("%08x", want) != hex.EncodeToString(sum) {
-			return eventsourcing.Record{}, errors.New("the line was changed: its crc is wrong")
-		}
+	if err := checkSum(line, d.CRC); err != nil {
+		return eventsourcing.Record{}, err
 	}
 	r := eventsourcing.Record{
 		Header: eventsourcing.Header{
@@ -148,6 +141,22 @@ func parseRecord(line []byte) (eventsourcing.Record, error) {
 		r.Payload = d.PayloadBase64
 	}
 	return r, checkRecord(r)
+}
+
+// checkSum compares a line with its sum, which may be left out.
+func checkSum(line []byte, crc string) error {
+	if crc == "" {
+		return nil
+	}
+	end := bytes.LastIndex(line, []byte(crcMember))
+	sum, err := hex.DecodeString(crc)
+	if end < 0 || err != nil || !bytes.Equal(line[end+len(crcMember):], append([]byte(crc), `"}`...)) {
+		return errors.New("crc is not the last member, or it is no number")
+	}
+	if want := crc32.Checksum(line[:end], castagnoli); fmt.Sprintf("%08x", want) != hex.EncodeToString(sum) {
+		return errors.New("the line was changed: its crc is wrong")
+	}
+	return nil
 }
 
 // checkRecord refuses what no store holds.

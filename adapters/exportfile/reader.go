@@ -59,7 +59,9 @@ type Reader struct {
 	doubt *ports.ImportFault
 	// after is the record that begins the next part.
 	after *eventsourcing.Record
-	ended bool
+	// operations are entries of the log that were read and not delivered yet.
+	operations []ports.OperationEntry
+	ended      bool
 }
 
 var _ ports.ImportSource = (*Reader)(nil)
@@ -88,8 +90,8 @@ func NewReader(in io.Reader) (*Reader, error) {
 	if err := strictly(line, &r.header); err != nil || r.header.Format == "" {
 		return nil, errors.Join(errors.New("line 1: the file is no export of orderflow"), err)
 	}
-	if r.header.Format != Format {
-		return nil, fmt.Errorf("line 1: the format is %q, and this program knows %q", r.header.Format, Format)
+	if r.header.Format != Format && r.header.Format != FormatOperations {
+		return nil, fmt.Errorf("line 1: the format is %q, and this program knows %q and %q", r.header.Format, Format, FormatOperations)
 	}
 	return r, nil
 }
@@ -117,6 +119,11 @@ func (r *Reader) Next() (ports.ImportPart, error) {
 			r.due = r.due[1:]
 			return ports.ImportPart{}, fault
 		}
+		if len(r.operations) > 0 && (r.ended || len(r.operations) >= partRecords) {
+			part := ports.ImportPart{Line: r.line, Operations: r.operations}
+			r.operations = nil
+			return part, nil
+		}
 		if r.ended {
 			return ports.ImportPart{}, io.EOF
 		}
@@ -137,6 +144,8 @@ func (r *Reader) take() (part ports.ImportPart, err error) {
 		return part, fmt.Errorf("after line %d: %w", r.line, err)
 	case IsRecord(line):
 		return r.record(line), nil
+	case isOperation(line) && r.header.Format == FormatOperations:
+		return r.operation(line), nil
 	}
 	var trailer Trailer
 	// JSON ignores the case of names, so the line is compared, too
@@ -159,9 +168,24 @@ func (r *Reader) end(trailer Trailer) error {
 	// A damaged line is a reason for another sum, and is reported by itself.
 	if read := r.tally.trailer(); read != trailer && !r.faulty {
 		return fmt.Errorf("lines are missing, or they were moved or changed: "+
-			"the trailer says %d orders, %d events and the sum %.8s…; the file has %d, %d and %.8s…", trailer.Orders, trailer.Events, trailer.SHA256, read.Orders, read.Events, read.SHA256)
+			"the trailer says %d orders, %d events, %d operations and the sum %.8s…; the file has %d, %d, %d and %.8s…",
+			trailer.Orders, trailer.Events, trailer.Operations, trailer.SHA256, read.Orders, read.Events, read.Operations, read.SHA256)
 	}
 	return nil
+}
+
+// operation takes the line of an entry of the log. It returns the records before it, if there are
+// some left. An entry that is damaged is left out, and nothing else is.
+func (r *Reader) operation(line []byte) (part ports.ImportPart) {
+	r.settle(uuid.Nil)
+	entry, err := parseOperation(line)
+	if r.tally.operation(append(line, '\n')); err != nil {
+		r.due, r.faulty = append(r.due, &ports.ImportFault{Line: r.line, Reason: "an entry of the log of operations: " + err.Error()}), true
+	} else {
+		r.operations = append(r.operations, entry)
+	}
+	part, r.part, r.bytes = r.part, ports.ImportPart{}, 0
+	return part
 }
 
 // record takes the line of a record. It returns the part before it, if that is complete now.

@@ -13,10 +13,16 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
+
+	"orderflow/ports"
 )
 
-// Format is the format of the files that this package writes.
-const Format = "orderflow/1"
+// The formats of the files that this package writes. Files of the second one have entries of the
+// log of operations, too.
+const (
+	Format           = "orderflow/1"
+	FormatOperations = "orderflow/2"
+)
 
 // Header is the first line of a file.
 type Header struct {
@@ -29,12 +35,17 @@ type Header struct {
 	Order  uuid.UUID `json:"order,omitzero"`
 	Type   string    `json:"type,omitempty"`
 	Follow bool      `json:"follow,omitempty"`
+	// Operations says that the log of operations comes after the records.
+	Operations bool `json:"operations,omitempty"`
 }
 
 // Trailer is the last line of a file, see the package documentation.
 type Trailer struct {
 	Orders uint64 `json:"orders"`
 	Events uint64 `json:"events"`
+	// Operations counts the entries of the log of operations.
+	Operations uint64 `json:"operations,omitempty"`
+
 	SHA256 string `json:"sha256"`
 }
 
@@ -60,6 +71,9 @@ func NewWriter(out io.Writer, compress bool, header Header) (*Writer, error) {
 		w.out = w.zstd
 	}
 	header.Format = Format
+	if header.Operations {
+		header.Format = FormatOperations
+	}
 	return w, w.document(header)
 }
 
@@ -68,6 +82,14 @@ func (w *Writer) Record(line []byte) error {
 	if err := w.add(line); err != nil {
 		return err
 	}
+	_, err := w.out.Write(line)
+	return err
+}
+
+// Operation writes an entry of the log of operations. The header must say that there are some.
+func (w *Writer) Operation(e ports.OperationEntry) error {
+	line := AppendOperation(nil, e)
+	w.operation(line)
 	_, err := w.out.Write(line)
 	return err
 }
@@ -124,6 +146,12 @@ func (t *tally) add(line []byte) error {
 		copy(t.last[:], id)
 	}
 	return nil
+}
+
+// operation counts the line of an entry, with its line end.
+func (t *tally) operation(line []byte) {
+	_, _ = t.sum.Write(line) // it never fails
+	t.counts.Operations++
 }
 
 func (t *tally) trailer() Trailer {

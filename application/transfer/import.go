@@ -31,6 +31,8 @@ type Target interface {
 	Append(ctx context.Context, a ports.Append) (ports.Appended, error)
 	ports.HistoryPager
 	ports.ViewStore
+	// AppendOperation is as in ports.OperationLog.
+	AppendOperation(ctx context.Context, e ports.OperationEntry) error
 }
 
 // ImporterConfig is what an import needs. All fields are required, except those with a default.
@@ -69,6 +71,9 @@ type ImportReport struct {
 	// Events counts what was read. Appended and Present count the events that were appended (or
 	// would be, in a dry run) and that were there already.
 	Events, Appended, Present uint64
+	// Operations counts the entries of the log of operations that were read. Those that were there
+	// already stay as they are.
+	Operations uint64
 	// Refused counts the aggregates that were refused, and the faults that name none. Shown
 	// describes the first of them.
 	Refused uint64
@@ -79,13 +84,16 @@ type ImportReport struct {
 // writes nothing. Errors: those of the source.
 func (m *Importer) Check(ctx context.Context, source ports.ImportSource) (ImportReport, error) {
 	err := m.read(ctx, source, func(part ports.ImportPart) error {
+		if len(part.Operations) > 0 {
+			return nil
+		}
 		if fault := m.undecodable(part); fault != nil {
 			return m.refuse(*fault)
 		}
 		return nil
 	})
 	report := m.report
-	m.report.Events = 0
+	m.report.Events, m.report.Operations = 0, 0
 	return report, err
 }
 
@@ -102,6 +110,9 @@ func (m *Importer) Import(ctx context.Context, source ports.ImportSource) (Impor
 		workers.Go(func() error { return m.work(ctx, lanes[i], faults) })
 	}
 	err := m.read(ctx, source, func(part ports.ImportPart) error {
+		if len(part.Operations) > 0 {
+			return m.operations(ctx, part.Operations)
+		}
 		id := part.Records[0].AggregateID
 		for lane := lanes[int(id[15])%len(lanes)]; ; {
 			select {
@@ -143,6 +154,9 @@ func (m *Importer) read(ctx context.Context, source ports.ImportSource, take fun
 			err = m.refuse(*fault)
 		case err != nil:
 			return err
+		case len(part.Operations) > 0:
+			m.report.Operations += uint64(len(part.Operations))
+			err = take(part)
 		default:
 			m.report.Events += uint64(len(part.Records))
 			if !m.refused[part.Records[0].AggregateID] {
@@ -156,6 +170,19 @@ func (m *Importer) read(ctx context.Context, source ports.ImportSource, take fun
 			return err
 		}
 	}
+}
+
+// operations appends entries to the log of operations.
+func (m *Importer) operations(ctx context.Context, entries []ports.OperationEntry) error {
+	for _, e := range entries {
+		if m.config.DryRun {
+			return nil
+		}
+		if err := m.retry(ctx, func() error { return m.config.Target.AppendOperation(ctx, e) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refuse counts a fault, the first time for each aggregate.
@@ -372,14 +399,14 @@ func (w *worker) load(
 }
 
 // retry repeats work while the store is not available.
-func (w *worker) retry(ctx context.Context, work func() error) error {
+func (m *Importer) retry(ctx context.Context, work func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := work()
 		if err == nil || !failure.Transient(err) || attempt == attempts || ctx.Err() != nil ||
 			errors.Is(err, ports.ErrClosed) {
 			return err
 		}
-		if err := w.config.Backoff.Wait(ctx, nil, attempt); err != nil {
+		if err := m.config.Backoff.Wait(ctx, nil, attempt); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"orderflow/bootstrap/cli/client"
 	"orderflow/bootstrap/cli/progress"
 	"orderflow/bootstrap/cli/shell"
+	"orderflow/ports"
 )
 
 // exportOptions are the arguments and flags of export.
@@ -40,7 +42,8 @@ func (sh tools) exportCommand() *cobra.Command {
 		Short: "Write the stored events to a file",
 		Long: `Write the stored events to a file, as they are stored: one JSON object a line, order by order, with a header and a
 trailer. A file whose name ends in .zst is compressed. The file has its name only when it is complete. - is the standard
-output. The file holds personal data, and only its owner may read it.
+output. The file holds personal data, and only its owner may read it. A whole export also has the log of operations: who
+has done what to the service. It has no tokens.
 
 With --follow the export goes on with what is committed until Ctrl-C. Then it writes what was committed up to that moment,
 and the trailer. So a move to another store needs a pause of a few seconds only: export with --follow into an import, stop
@@ -78,7 +81,9 @@ func oneFile(command string, args []string) error {
 }
 
 func (o *exportOptions) check() error {
-	o.header = exportfile.Header{Type: o.kind, Follow: o.follow}
+	o.header = exportfile.Header{
+		Type: o.kind, Follow: o.follow, Operations: o.since == "" && o.order == "" && o.kind == "",
+	}
 	var err error
 	if o.since != "" {
 		if o.header.Since, err = time.Parse(time.RFC3339, o.since); err != nil {
@@ -130,6 +135,11 @@ func (sh tools) export(ctx context.Context, c *client.Client, o exportOptions) (
 	defer x.meter.Stop()
 	if err := x.all(ctx, o); err != nil {
 		return err
+	}
+	if o.header.Operations {
+		if err := x.operations(ctx); err != nil {
+			return err
+		}
 	}
 	trailer, err := file.Close()
 	if err != nil {
@@ -253,6 +263,41 @@ func (x *exporting) read(ctx context.Context, query url.Values) error {
 			}
 		}
 	}
+}
+
+// operations writes the log of operations to the file. What is done meanwhile is not in it.
+func (x *exporting) operations(ctx context.Context) error {
+	// after Ctrl-C, which ends an export that follows, this is still to be written
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	type page struct {
+		client.Next
+		Operations []operation `json:"operations"`
+	}
+	var failed error
+	_, err := client.Pages(ctx, x.client, "/v1/operations", math.MaxInt, func(p page) int {
+		for _, o := range p.Operations {
+			if failed == nil {
+				failed = x.file.Operation(ports.OperationEntry(o))
+			}
+		}
+		return len(p.Operations)
+	})
+	return errors.Join(err, failed)
+}
+
+// operation is an entry of GET /v1/operations.
+type operation struct {
+	ID          uuid.UUID `json:"id"`
+	At          time.Time `json:"at"`
+	Subject     string    `json:"subject"`
+	TokenID     string    `json:"token_id"`
+	Action      string    `json:"action"`
+	Target      string    `json:"target"`
+	AggregateID uuid.UUID `json:"aggregate_id"`
+	Reason      string    `json:"reason"`
+	Detail      string    `json:"detail"`
+	Failure     string    `json:"failure"`
 }
 
 // readLine returns a line with its end. It is valid until the next call.

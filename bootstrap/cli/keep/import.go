@@ -31,7 +31,8 @@ func (sh tools) importCommand() *cobra.Command {
 		Use:   "import FILE",
 		Short: "Write the events of an exported file into the store",
 		Long: `Write the events of an exported file into the store: ids, times, sequence numbers and command ids stay as they are. The
-consumers of the service follow. - is the standard input. Compression is recognised.
+consumers of the service follow. Entries of the log of operations are added to the log. - is the standard input.
+Compression is recognised.
 
 What the store has already is skipped. An order of which the store has another event is refused, and so is one with a bad
 line in the file: nothing of it is written, and the others go on. A file is checked as a whole before anything is written.
@@ -179,6 +180,9 @@ func (sh tools) reportImport(o importOptions, report transfer.ImportReport, took
 	fmt.Fprintf(sh.Out, "%s %d events; %d were there already", done, report.Appended, report.Present)
 	if seconds := took.Seconds(); seconds > 1 {
 		fmt.Fprintf(sh.Out, " (%.0f events/s)", float64(report.Events)/seconds)
+	}
+	if report.Operations > 0 {
+		fmt.Fprintf(sh.Out, "; and %d entries of the log of operations", report.Operations)
 	}
 	fmt.Fprintln(sh.Out)
 	if report.Refused == 0 {
