@@ -18,6 +18,7 @@ import (
 	"orderflow/adapters/httpapi/endpoint"
 	"orderflow/adapters/httpapi/sessionapi"
 	"orderflow/application/operations"
+	"orderflow/bootstrap/metrics"
 	"orderflow/ports"
 )
 
@@ -166,7 +167,7 @@ func (a *App) wireAccess() (err error) {
 			a.logins = access.NewLogins(a.config.Access.Login, provider, door.Sessions)
 		}
 	}
-	a.door = door
+	a.door = metrics.NewRefusals(door)
 	return nil
 }
 

@@ -80,7 +80,12 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 		AllowedHosts:    a.config.AllowedHosts,
 		ShutdownTimeout: a.config.ShutdownTimeout,
 	}
-	a.registerCertificates(a.registry)
+	if a.certificates != nil {
+		a.registry.MustRegister(metrics.Certificate(a.certificates.Expires, a.certificates.Err))
+	}
+	if a.door != nil {
+		a.registry.MustRegister(a.door)
+	}
 	if a.opsListener != nil {
 		operators := config
 		operators.Listener = a.opsListener

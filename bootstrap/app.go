@@ -75,8 +75,9 @@ type App struct {
 	snapshots    *snapshot.Keeper // nil without snapshots
 	tracing      *tracing.Tracing
 	recorder     *explain.Recorder
-	// door tells who a client is. It is nil when nobody is asked.
-	door *access.Door
+	// door tells who a client is, and counts whom it does not let in. It is nil when nobody is
+	// asked.
+	door *metrics.Refusals
 	// logins is nil where people cannot log in at an identity provider.
 	logins     *access.Logins
 	tokens     *access.Tokens

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"orderflow/adapters/access"
 	"orderflow/ports"
 )
@@ -67,27 +65,6 @@ func (a *App) certificateNotes() []string {
 		return []string{"the certificate cannot be loaded, and the one before stays in use: " + err.Error()}
 	}
 	return nil
-}
-
-// registerCertificates makes the metrics of the certificate.
-func (a *App) registerCertificates(registry prometheus.Registerer) {
-	if a.certificates == nil {
-		return
-	}
-	registry.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "orderflow_tls_certificate_not_after_timestamp_seconds", Help: "When the certificate in use ends, in Unix time.",
-		}, func() float64 { return float64(a.certificates.Expires().Unix()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "orderflow_tls_reload_failed",
-			Help: "1 while the files of the certificate cannot be used and the one before is in use, else 0.",
-		}, func() float64 {
-			if a.certificates.Err() != nil {
-				return 1
-			}
-			return 0
-		}),
-	)
 }
 
 // certificateScopes returns the rights of clients by the names in their certificates.

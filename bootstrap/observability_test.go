@@ -174,7 +174,9 @@ type labelsOf map[string]map[string]bool
 var (
 	sampleLine = regexp.MustCompile(`^([a-z_]+)(?:\{(.*)\})? `)
 	labelName  = regexp.MustCompile(`([a-z_]+)="`)
-	fqName     = regexp.MustCompile(`fqName: "([a-z_]+)"`)
+	// variableLabels matches a single label
+	variableLabels = regexp.MustCompile(`variableLabels: \{([a-z_]+)\}`)
+	fqName         = regexp.MustCompile(`fqName: "([a-z_]+)"`)
 )
 
 // exportedMetrics returns the metrics of a service that has used every part, and those of the CDC
@@ -200,9 +202,15 @@ func exportedMetrics(t *testing.T) labelsOf {
 	go func() {
 		defer close(descs)
 		metrics.Feed(nil).Describe(descs)
+		metrics.Certificate(nil, nil).Describe(descs)
+		metrics.NewRefusals(nil).Describe(descs)
 	}()
 	for desc := range descs {
-		exported[fqName.FindStringSubmatch(desc.String())[1]] = map[string]bool{}
+		labels := map[string]bool{}
+		for _, label := range variableLabels.FindStringSubmatch(desc.String()) {
+			labels[label] = true
+		}
+		exported[fqName.FindStringSubmatch(desc.String())[1]] = labels
 	}
 	return exported
 }
