@@ -157,6 +157,8 @@ func (t *cqlType) compare(a, b []byte) int {
 		return cmp.Compare(math.Float32frombits(uint32(signed(a))), math.Float32frombits(uint32(signed(b))))
 	case kTimeUUID:
 		return compareTimeUUID(a, b)
+	case kUUID:
+		return compareUUID(a, b)
 	}
 	return bytes.Compare(a, b)
 }

@@ -36,9 +36,6 @@ func compareTimeUUID(a, b []byte) int {
 	if len(a) != 16 || len(b) != 16 {
 		return bytes.Compare(a, b)
 	}
-	ticks := func(b []byte) uint64 {
-		return uint64(binary.BigEndian.Uint16(b[6:])&0x0fff)<<48 | uint64(binary.BigEndian.Uint16(b[4:]))<<32 | uint64(binary.BigEndian.Uint32(b))
-	}
 	if c := cmp.Compare(ticks(a), ticks(b)); c != 0 {
 		return c
 	}
@@ -48,4 +45,26 @@ func compareTimeUUID(a, b []byte) int {
 		}
 	}
 	return 0
+}
+
+// compareUUID compares by version, those of version 1 by time, and then byte by byte. It is the
+// order of the type uuid, where that of timeuuid has signed bytes.
+func compareUUID(a, b []byte) int {
+	if len(a) != 16 || len(b) != 16 {
+		return bytes.Compare(a, b)
+	}
+	if c := cmp.Compare(a[6]>>4, b[6]>>4); c != 0 {
+		return c
+	}
+	if a[6]>>4 == 1 {
+		if c := cmp.Compare(ticks(a), ticks(b)); c != 0 {
+			return c
+		}
+	}
+	return bytes.Compare(a, b)
+}
+
+// ticks is the time of a UUID of version 1.
+func ticks(b []byte) uint64 {
+	return uint64(binary.BigEndian.Uint16(b[6:])&0x0fff)<<48 | uint64(binary.BigEndian.Uint16(b[4:]))<<32 | uint64(binary.BigEndian.Uint32(b))
 }
