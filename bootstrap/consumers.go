@@ -36,8 +36,12 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 	}
 	decoder := eventjson.NewMemo(a.codec) // most events go to all consumers
 	for _, p := range views.All() {
+		earlier := make(map[int]consumer.Earlier, len(p.Earlier))
+		for version, table := range p.Earlier {
+			earlier[version] = consumer.Earlier{Effect: filling.Project(p.At(version), decoder), Table: table}
+		}
 		a.addConsumer(source, consumer.Config{
-			Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table,
+			Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table, Earlier: earlier,
 			Effect: filling.Project(p, decoder),
 			Verify: a.verifyOne(p),
 		})
@@ -151,19 +155,22 @@ func (a *App) verifyOne(p *projection.Projection) rebuild.Verify {
 	return func(
 		ctx context.Context, next, live ports.ViewID, progress func(ports.VerifyProgress),
 	) (ports.VerifyReport, error) {
-		config := a.verification(only(next), p)
+		config := a.verification(only{next, a.consumers}, p)
 		if config.Progress = progress; live != (ports.ViewID{}) {
-			config.Beside = only(live)
+			config.Beside = only{live, a.consumers}
 		}
 		return verify.New(config).Verify(ctx, rebuildPatience)
 	}
 }
 
 // only makes one generation the live one.
-type only ports.ViewID
+type only struct {
+	view ports.ViewID
+	ports.LiveViews
+}
 
 // LiveView implements ports.LiveViews.
-func (o only) LiveView(string) ports.ViewID { return ports.ViewID(o) }
+func (o only) LiveView(string) ports.ViewID { return o.view }
 
 func (a *App) verification(live ports.LiveViews, projections ...*projection.Projection) verify.Config {
 	return verify.Config{

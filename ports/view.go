@@ -61,7 +61,8 @@ type Change struct {
 
 // ViewReader reads the rows of a view.
 type ViewReader interface {
-	// Rows returns the rows whose leading key columns equal q.Prefix, in key order. Errors:
+	// Rows returns the rows whose leading key columns equal q.Prefix, in key order, whatever their
+	// buckets and shards are. A cursor stays good when rows come and go, its own included. Errors:
 	// ErrUnavailable; ErrCorrupt; ErrBadCursor for a cursor that this store did not issue for this
 	// query.
 	Rows(ctx context.Context, q RowQuery) (RowPage, error)
@@ -72,15 +73,17 @@ type RowQuery struct {
 	View  ViewID
 	Table *projection.Table
 	// Prefix holds values of the leading key columns of Table, in order. It holds at least all
-	// partition columns that are not buckets; all key columns select one row. An empty Prefix reads
-	// the whole table, in an order that the store chooses.
+	// partition columns; all key columns select one row. An empty Prefix reads the whole table, in
+	// an order that the store chooses.
 	Prefix []any
 	After  Cursor
 	// Limit is at least 1.
 	Limit int
 }
 
-// RowPage is a page of a listing of rows. Next is empty at the end.
+// RowPage is a page of a listing of rows. Next is empty at the end. A page that is short or empty
+// is not the end while it has a Next: a store bounds what it reads for one page, also where it
+// finds nothing.
 type RowPage struct {
 	Rows []projection.Row
 	Next Cursor
@@ -107,11 +110,16 @@ type LiveViews interface {
 	// LiveView returns the live view of a consumer. It changes when a rebuild is switched on or
 	// rolled back.
 	LiveView(consumer string) ViewID
+	// VersionOf returns the version of the projection that has filled a view that is live, or was
+	// live before. The rows are in the table of that version; see [projection.Projection].TableOf.
+	// It is 0 when that is not known.
+	VersionOf(view ViewID) int
 }
 
 // ViewDropper removes generations that are no longer read.
 type ViewDropper interface {
-	// DropView removes the states and rows of a view. table is nil for a consumer without rows. It
+	// DropView removes the states of a view, and its rows in a table. table is nil for a consumer
+	// without rows. It
 	// may take long. It ends when ctx is cancelled, and it can be repeated. The caller makes sure
 	// that nobody reads or writes the view during the call or later.
 	DropView(ctx context.Context, view ViewID, table *projection.Table) error

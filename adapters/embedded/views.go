@@ -279,12 +279,7 @@ func (s *Store) rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, erro
 
 // checkPrefix refuses a query that no table of another store could answer.
 func checkPrefix(q ports.RowQuery) error {
-	least := 0
-	for _, c := range q.Table.Columns {
-		if c.Role == projection.Partition {
-			least++
-		}
-	}
+	least := q.Table.PartitionLen()
 	if n := len(q.Prefix); n != 0 && (n < least || n > q.Table.KeyLen()) {
 		return fmt.Errorf("a prefix of %d columns, where %d to %d can be given, or none", n, least, q.Table.KeyLen())
 	}

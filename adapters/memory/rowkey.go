@@ -30,7 +30,7 @@ func rowKey(table *projection.Table, values []any) (string, error) {
 		if kind != column.Kind {
 			return "", fmt.Errorf("table %s: column %s: %T", table.Name, column.Name, value)
 		}
-		if column.Descending || column.Role == projection.Bucket {
+		if column.Descending {
 			for j := start; j < len(key); j++ {
 				key[j] = ^key[j]
 			}

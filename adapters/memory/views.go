@@ -181,12 +181,7 @@ func prefixOf(q ports.RowQuery) (string, error) {
 	if err := portkit.CheckLimit(q.Limit); err != nil {
 		return "", err
 	}
-	given := 0 // the number of columns that a query must give
-	for _, column := range q.Table.Columns {
-		if column.Role == projection.Partition {
-			given++
-		}
-	}
+	given := q.Table.PartitionLen()
 	if n := len(q.Prefix); n != 0 && (n < given || n > q.Table.KeyLen()) {
 		return "", fmt.Errorf("a prefix of %d columns, where %d to %d can be given, or none", n, given, q.Table.KeyLen())
 	}

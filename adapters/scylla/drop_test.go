@@ -25,7 +25,7 @@ func TestDropView_GoesOnAfterAFailure(t *testing.T) {
 	}
 	table := views.OrdersByStatus().Table
 	for _, fault := range []scyllasim.Fault{
-		{Table: config.Keyspace + "." + table.Name, Kind: scyllasim.KindDelete, Nth: 3},
+		{Table: config.Keyspace + "." + tableName(table), Kind: scyllasim.KindDelete, Nth: 3},
 		{Table: config.Keyspace + ".view_buckets", Kind: scyllasim.KindDelete},
 		{Table: config.Keyspace + ".consumer_state", Kind: scyllasim.KindDelete, Nth: 30},
 		{Table: config.Keyspace + ".consumer_state", Kind: scyllasim.KindSelect},
@@ -41,7 +41,7 @@ func TestDropView_GoesOnAfterAFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := session(t, sim.Hosts())
-	for _, name := range []string{table.Name, "view_buckets", "consumer_state"} {
+	for _, name := range []string{tableName(table), "view_buckets", "consumer_state"} {
 		var left int
 		if err := s.Query("SELECT COUNT(*) FROM " + config.Keyspace + "." + name).Scan(&left); err != nil || left != 0 {
 			t.Errorf("%d rows are left in %s, %v", left, name, err)

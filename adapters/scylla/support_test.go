@@ -86,7 +86,7 @@ func borrow(t testing.TB, hosts []string) scylla.Config {
 	prepare(t, c)
 	for _, table := range porttest.Tables() {
 		ddl := tableDDL(table)
-		run(t, s, strings.Replace(ddl, " "+table.Name+" ", " "+c.Keyspace+"."+table.Name+" ", 1))
+		run(t, s, strings.Replace(ddl, " "+tableName(table)+" ", " "+c.Keyspace+"."+tableName(table)+" ", 1))
 	}
 	return c
 }
@@ -152,16 +152,24 @@ func outbox(t testing.TB, store ports.RecordLister) []eventsourcing.Record {
 }
 
 // tableDDL returns the statement that creates the table of a projection. The consumer and the
-// generation of the view lead the partition key, then come the partition columns and the bucket of
-// the table.
+// generation of the view lead the partition key. Then come the partition columns of the table, and
+// the bucket and the shard. A later layout has its number in the name.
 func tableDDL(table *projection.Table) string {
-	columns := []string{"consumer text", "generation int"}
-	partition := []string{"consumer", "generation"}
+	columns, partition := []string{"consumer text", "generation int"}, []string{"consumer", "generation"}
 	var clustering, order []string
-	for _, c := range table.Columns {
-		columns = append(columns, c.Name+" "+cqlType(c.Kind))
+	add := func(name, kind string) { columns = append(columns, name+" "+kind) }
+	for i, c := range table.Columns {
+		if i == table.PartitionLen() && table.Bucket > 0 {
+			partition = append(partition, "bucket")
+			add("bucket", "text")
+			if table.Shards > 1 {
+				partition = append(partition, "shard")
+				add("shard", "int")
+			}
+		}
+		add(c.Name, cqlType(c.Kind))
 		switch c.Role {
-		case projection.Partition, projection.Bucket:
+		case projection.Partition:
 			partition = append(partition, c.Name)
 		case projection.Clustering:
 			clustering = append(clustering, c.Name)
@@ -174,11 +182,18 @@ func tableDDL(table *projection.Table) string {
 	}
 	key := strings.Join(append([]string{"(" + strings.Join(partition, ", ") + ")"}, clustering...), ", ")
 	ddl := fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (\n    %s,\n    PRIMARY KEY (%s)\n)",
-		table.Name, strings.Join(columns, ",\n    "), key)
+		tableName(table), strings.Join(columns, ",\n    "), key)
 	if len(order) > 0 {
 		ddl += " WITH CLUSTERING ORDER BY (" + strings.Join(order, ", ") + ")"
 	}
 	return ddl
+}
+
+func tableName(table *projection.Table) string {
+	if table.Layout > 1 {
+		return fmt.Sprintf("%s_%d", table.Name, table.Layout)
+	}
+	return table.Name
 }
 
 func cqlType(kind projection.Kind) string {

@@ -24,7 +24,7 @@ var view = ports.ViewID{Consumer: "orders-by-status", Generation: 1}
 func change(id uuid.UUID, sequence int64, day int, status string, before ...string) ports.Change {
 	created := time.Date(2024, 1, 1, 12, 0, 0, 0, time.UTC).AddDate(0, 0, day)
 	row := func(status string, sequence int64) projection.Row {
-		return projection.Row{status, projection.DayBucket(created), created, id, "customer", "EUR", int64(100), sequence, created}
+		return projection.Row{status, created, id, "customer", "EUR", int64(100), sequence, created}
 	}
 	c := ports.Change{
 		AggregateID: id, Table: views.OrdersByStatus().Table,
@@ -56,7 +56,7 @@ func expectRows(t *testing.T, store *scylla.Store, changes ...ports.Change) {
 		want = append(want, c.Put...)
 	}
 	byID := func(a, b projection.Row) int {
-		return slices.Compare([]byte(fmt.Sprint(a[3])), []byte(fmt.Sprint(b[3])))
+		return slices.Compare([]byte(fmt.Sprint(a[2])), []byte(fmt.Sprint(b[2])))
 	}
 	slices.SortFunc(page.Rows, byID)
 	slices.SortFunc(want, byID)
@@ -83,7 +83,7 @@ func TestApply_LateWritesLose(t *testing.T) {
 
 	held := make(chan struct{}, 8)
 	remove := sim.Inject(scyllasim.Fault{
-		Table: config.Keyspace + ".orders_by_status", Times: -1, Delay: 300 * time.Millisecond,
+		Table: config.Keyspace + ".orders_by_status_2", Times: -1, Delay: 300 * time.Millisecond,
 		When: func() bool { held <- struct{}{}; return true },
 	})
 	done := make(chan error)
@@ -106,7 +106,7 @@ func TestApply_CompletesWhatWasLeftHalfDone(t *testing.T) {
 	sim := start(t, scyllasim.Options{})
 	store, config := openNew(t, sim.Hosts())
 	day := 1000
-	for _, table := range []string{"consumer_state", "orders_by_status", "view_buckets"} {
+	for _, table := range []string{"consumer_state", "orders_by_status_2", "view_buckets"} {
 		for n := 1; n <= 2; n++ {
 			id := newID()
 			day++ // a bucket that was never used
@@ -133,7 +133,7 @@ func expectOrder(t *testing.T, store *scylla.Store, c ports.Change) {
 		if c.Put[0][0] == status {
 			want = c.Put
 		}
-		page, err := store.Rows(t.Context(), ports.RowQuery{View: view, Table: c.Table, Prefix: []any{status, c.Put[0][1], c.Put[0][2]}, Limit: 10})
+		page, err := store.Rows(t.Context(), ports.RowQuery{View: view, Table: c.Table, Prefix: []any{status, c.Put[0][1]}, Limit: 10})
 		if diff := cmp.Diff(want, page.Rows); err != nil || diff != "" {
 			t.Errorf("%s (-want +got):\n%s\n%v", status, diff, err)
 		}
@@ -146,7 +146,7 @@ func TestRows_GoOnBehindEmptyBuckets(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
 	store, _ := openNew(t, sim.Hosts())
-	const days = 2*inner.MaxBuckets + 3
+	const days = 2*inner.MaxPartitions + 3
 	var left []projection.Row
 	for day := range days {
 		c := change(newID(), 1, day, "ACTIVE")
@@ -181,9 +181,20 @@ func TestRows_GoOnBehindEmptyBuckets(t *testing.T) {
 	}
 }
 
-// A bucket that could not be recorded is recorded with the next attempt. Otherwise listings would
-// not find its rows.
-func TestApply_NotesABucketAgain(t *testing.T) {
+// inShardOf returns the id of an order whose rows are in the same shard as those of another one.
+func inShardOf(c ports.Change) uuid.UUID {
+	shard, _ := c.Table.ShardOf(c.Put[0])
+	for {
+		other := change(newID(), 1, 0, "ACTIVE")
+		if n, _ := other.Table.ShardOf(other.Put[0]); n == shard {
+			return other.AggregateID
+		}
+	}
+}
+
+// A partition that could not be noted is noted with the next attempt. Otherwise listings would not
+// find its rows.
+func TestApply_NotesAPartitionAgain(t *testing.T) {
 	t.Parallel()
 	sim := start(t, scyllasim.Options{})
 	store, config := openNew(t, sim.Hosts())
@@ -197,8 +208,8 @@ func TestApply_NotesABucketAgain(t *testing.T) {
 	if diff := cmp.Diff(c.Put, page.Rows); err != nil || diff != "" {
 		t.Errorf("rows (-want +got):\n%s\n%v", diff, err)
 	}
-	mustApply(t, store, change(newID(), 1, 0, "ACTIVE"))
+	mustApply(t, store, change(inShardOf(c), 1, 0, "ACTIVE"))
 	if n := sim.QueryCount(config.Keyspace+".view_buckets", scyllasim.KindInsert); n != 2 {
-		t.Errorf("the bucket was noted %d times, want 2", n)
+		t.Errorf("the partition was noted %d times, want 2", n)
 	}
 }

@@ -30,6 +30,12 @@ type Views interface {
 	ports.ViewDropper
 }
 
+// Earlier is an earlier version of an effect, with the table that it fills.
+type Earlier struct {
+	Effect filling.Effect
+	Table  *projection.Table
+}
+
 // Config is what a [Consumer] needs. Fields without a stated default are required.
 type Config struct {
 	// Name is the consumer's name in offsets, states, parked aggregates and metrics.
@@ -42,6 +48,9 @@ type Config struct {
 	Types []string
 	// Table is the table that the effect fills. It is nil for a publisher.
 	Table *projection.Table
+	// Earlier are the earlier versions of the effect that had another table, and no other
+	// difference. A live generation that such a version has filled is kept up to date.
+	Earlier map[int]Earlier
 
 	Store    filling.Scanner
 	Feed     ports.ChangeFeed
@@ -240,6 +249,18 @@ func (c *Consumer) Epoch() uint64 { return c.epoch.Load() }
 // LiveView returns the view that queries read.
 func (c *Consumer) LiveView() ports.ViewID {
 	return ports.ViewID{Consumer: c.config.Name, Generation: c.decisions.Record().Live.Number}
+}
+
+// VersionOf returns the version of the effect that has filled a generation. It is 0 when there is
+// no such generation, and when it is over.
+func (c *Consumer) VersionOf(view ports.ViewID) int {
+	record := c.decisions.Record()
+	for _, g := range []ports.Generation{record.Live, record.Previous, record.Next} {
+		if g.Number == view.Generation {
+			return g.Version
+		}
+	}
+	return 0
 }
 
 // withAggregate runs work on one aggregate while no other work on it runs, and turns a panic into

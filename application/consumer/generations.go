@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"orderflow/domain/projection"
 	"orderflow/ports"
 )
 
@@ -83,8 +84,14 @@ func (c *Consumer) dropLeftovers(ctx context.Context, record ports.ConsumerRecor
 			continue
 		}
 		view := ports.ViewID{Consumer: c.config.Name, Generation: over.Number}
-		if err := c.config.Views.DropView(ctx, view, c.config.Table); err != nil {
-			return fmt.Errorf("drop generation %d: %w", over.Number, err)
+		tables := []*projection.Table{c.config.Table} // nobody knows which version has filled it
+		for _, earlier := range c.config.Earlier {
+			tables = append(tables, earlier.Table)
+		}
+		for _, table := range tables {
+			if err := c.config.Views.DropView(ctx, view, table); err != nil {
+				return fmt.Errorf("drop generation %d: %w", over.Number, err)
+			}
 		}
 		_, err := c.decisions.Update(ctx, func(record *ports.ConsumerRecord) error {
 			for _, g := range []*ports.Generation{&record.Next, &record.Previous} {

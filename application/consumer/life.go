@@ -11,6 +11,7 @@ import (
 
 	"orderflow/application/aside"
 	"orderflow/application/filling"
+	"orderflow/domain/projection"
 	"orderflow/ports"
 )
 
@@ -18,7 +19,8 @@ import (
 // records until everything it took is done or given up.
 type life struct {
 	plan ports.ConsumerRecord
-	// live is the generation that is read. It is nil when another version of the effect filled it.
+	// live is the generation that is read. It is nil when another version of the effect filled it,
+	// which is not among Config.Earlier.
 	live *filling.View
 	// others are generations that are kept up to date beside live. While a rebuild fills next, it
 	// is among them.
@@ -76,18 +78,25 @@ func (c *Consumer) newLife(record ports.ConsumerRecord, stopping <-chan struct{}
 		tainted:  make(map[uuid.UUID]bool),
 	}
 	l.aborted, l.abort = context.WithCancel(context.Background())
-	keep := func(g ports.Generation) *filling.View {
-		if g.Number == 0 || g.Version != config.Version {
-			return nil
-		}
+	fill := func(g ports.Generation, effect filling.Effect, table *projection.Table) *filling.View {
 		return filling.NewView(filling.Config{
 			View:   ports.ViewID{Consumer: config.Name, Generation: g.Number},
-			Effect: config.Effect, Table: config.Table, From: record.From, Untrusted: config.Untrusted,
+			Effect: effect, Table: table, From: record.From, Untrusted: config.Untrusted,
 			Store: config.Store, Views: config.Views, Skips: c.lot, Repairer: config.Repairer, Logger: c.log,
 			Remember: config.Remember,
 		})
 	}
-	l.live = keep(record.Live)
+	keep := func(g ports.Generation) *filling.View {
+		if g.Number == 0 || g.Version != config.Version {
+			return nil
+		}
+		return fill(g, config.Effect, config.Table)
+	}
+	if l.live = keep(record.Live); l.live == nil {
+		if earlier, ok := config.Earlier[record.Live.Version]; ok {
+			l.live = fill(record.Live, earlier.Effect, earlier.Table)
+		}
+	}
 	if config.Table == nil {
 		return l // a publisher cannot publish to a second generation
 	}

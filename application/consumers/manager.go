@@ -57,6 +57,15 @@ func (m Manager) LiveView(name string) ports.ViewID {
 	return c.LiveView()
 }
 
+// VersionOf returns the version of the effect that has filled a view.
+func (m Manager) VersionOf(view ports.ViewID) int {
+	c, err := m.named(view.Consumer)
+	if err != nil {
+		return 0
+	}
+	return c.VersionOf(view)
+}
+
 // Takes reports whether a consumer takes events of an aggregate type. An unknown consumer takes
 // none.
 func (m Manager) Takes(name, aggregateType string) bool {

@@ -91,8 +91,9 @@ func (q *Aggregates) Row(
 // no row.
 func (q *Aggregates) read(ctx context.Context, aggregateID uuid.UUID) (projection.Row, uint64, error) {
 	p := q.config.Projection
+	view := q.config.Live.LiveView(p.Name)
 	page, err := q.config.Views.Rows(ctx, ports.RowQuery{
-		View: q.config.Live.LiveView(p.Name), Table: p.Table, Prefix: []any{aggregateID}, Limit: 1,
+		View: view, Table: p.TableOf(q.config.Live.VersionOf(view)), Prefix: []any{aggregateID}, Limit: 1,
 	})
 	if err != nil || len(page.Rows) == 0 {
 		return nil, 0, err

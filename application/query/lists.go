@@ -29,8 +29,7 @@ type Lists struct {
 var _ ports.ViewLists = (*Lists)(nil)
 
 // NewLists returns a Lists of those projections whose table can be listed by one text. Such a table
-// has one partition column, of kind text, and perhaps a bucket. Other projections are no error;
-// Lists ignores them.
+// has one partition column, of kind text. Other projections are no error; Lists ignores them.
 func NewLists(views ports.ViewReader, states States, live ports.LiveViews, projections []*projection.Projection) *Lists {
 	l := &Lists{views: views, states: states, live: live, projections: make(map[string]*projection.Projection)}
 	for _, p := range projections {
@@ -85,8 +84,9 @@ func (l *Lists) List(ctx context.Context, table, key string, after ports.Cursor,
 	if !ok {
 		return ports.RowPage{}, fmt.Errorf("list %s: %w", table, ports.ErrNotFound)
 	}
+	view := l.live.LiveView(p.Name)
 	page, err := l.views.Rows(ctx, ports.RowQuery{
-		View: l.live.LiveView(p.Name), Table: p.Table, Prefix: []any{key}, After: after, Limit: bounded(limit),
+		View: view, Table: p.TableOf(l.live.VersionOf(view)), Prefix: []any{key}, After: after, Limit: bounded(limit),
 	})
 	if err != nil {
 		return ports.RowPage{}, fmt.Errorf("list %s: %w", table, err)

@@ -156,8 +156,9 @@ func content(r eventsourcing.Record) []string {
 func (t *Tables) view(
 	ctx context.Context, p *projection.Projection, after ports.Cursor, limit int,
 ) (ports.TablePage, error) {
+	view := t.config.Live.LiveView(p.Name)
 	listed, err := t.config.Views.Rows(ctx, ports.RowQuery{
-		View: t.config.Live.LiveView(p.Name), Table: p.Table, After: after, Limit: limit,
+		View: view, Table: p.TableOf(t.config.Live.VersionOf(view)), After: after, Limit: limit,
 	})
 	if err != nil {
 		return ports.TablePage{}, err

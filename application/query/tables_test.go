@@ -74,15 +74,15 @@ func TestTables_Table(t *testing.T) {
 		},
 		"orders_by_status": {
 			Columns: []string{
-				"status", "bucket", "created_at", "order_id", "customer_id", "currency", "total", "sequence_number", "updated_at",
+				"status", "created_at", "order_id", "customer_id", "currency", "total", "sequence_number", "updated_at",
 			},
 			Rows: [][]string{{
-				"CANCELLED", "2026-03-01", "2026-03-01T12:00:01.000Z", aggregate, "ann", "EUR", "2500", "2", "2026-03-01T12:00:02.000Z",
+				"CANCELLED", "2026-03-01T12:00:01.000Z", aggregate, "ann", "EUR", "2500", "2", "2026-03-01T12:00:02.000Z",
 			}},
 		},
 		"orders_by_sku": {
 			Columns: []string{
-				"sku", "bucket", "created_at", "order_id", "customer_id", "status", "quantity", "unit_price", "currency", "sequence_number",
+				"sku", "created_at", "order_id", "customer_id", "status", "quantity", "unit_price", "currency", "sequence_number",
 			},
 		},
 	} {

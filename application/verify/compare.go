@@ -200,8 +200,8 @@ func (v *verification) compareRows(ctx context.Context, t *target, wanted []proj
 
 // row reads the row that has the same key as like.
 func (v *verification) row(ctx context.Context, t *target, like projection.Row) (row projection.Row, found bool, err error) {
-	table := t.projection.Table
-	listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: t.live(), Table: table, Prefix: table.Key(like), Limit: 1})
+	view, table := t.live(), t.projection.Table
+	listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: view, Table: t.table(view), Prefix: table.Key(like), Limit: 1})
 	if err != nil {
 		return nil, false, fmt.Errorf("read %s: %w", table.Name, err)
 	}

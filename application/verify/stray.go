@@ -49,9 +49,10 @@ func (v *verification) strayRows(ctx context.Context, t *target) error {
 }
 
 func (v *verification) everyRow(ctx context.Context, t *target, visit func(projection.Row) error) error {
-	table := t.projection.Table
 	for cursor := ports.Cursor(""); ; {
-		listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: t.live(), Table: table, After: cursor, Limit: rowPage})
+		view := t.live()
+		table := t.table(view)
+		listing, err := v.Rows.Rows(ctx, ports.RowQuery{View: view, Table: table, After: cursor, Limit: rowPage})
 		if err != nil {
 			return fmt.Errorf("list %s: %w", table.Name, err)
 		}

@@ -126,8 +126,9 @@ func (v *Verifier) run(ctx context.Context, patience time.Duration, repairer Rep
 // target is one generation of what a consumer keeps.
 type target struct {
 	consumer string
-	// live returns the generation.
-	live func() ports.ViewID
+	// live returns the generation, and table the table with its rows.
+	live  func() ports.ViewID
+	table func(view ports.ViewID) *projection.Table
 	// projection is nil for a consumer without rows.
 	projection *projection.Projection
 	// prefix begins the description of a difference. twice reports whether there are two targets of
@@ -147,7 +148,8 @@ func (c *Config) targets() []*target {
 	add := func(consumer string, in ports.LiveViews, p *projection.Projection, prefix string) {
 		t := &target{
 			consumer: consumer, projection: p, prefix: prefix, twice: c.Beside != nil && p != nil,
-			live: func() ports.ViewID { return in.LiveView(consumer) },
+			live:  func() ports.ViewID { return in.LiveView(consumer) },
+			table: func(view ports.ViewID) *projection.Table { return p.TableOf(in.VersionOf(view)) },
 		}
 		all = append(all, t)
 	}

@@ -14,6 +14,24 @@
 // Reducers are total. They accept every event in every state, never validate, and ignore events
 // that they do not need. Only decoding a stored event can fail.
 //
+// # Buckets and shards
+//
+// The rows of one key, such as a status, are listed in the order of their clustering columns. There
+// may be more of them than a store should keep in one place, and more writes than one place can
+// take. So a table declares how its rows are spread: [Table].Bucket is how much time one bucket
+// covers, by the first clustering column, and [Table].Shards into how many parts each bucket is
+// divided, by a hash of the aggregate id. Neither shows in rows, in queries or in the order of
+// lists. A store that does not need them may ignore them.
+//
+// Choose the width so that a bucket and shard of the busiest key has at most some 100,000 rows, and
+// the number of shards so that one shard can take its share of the writes. A list reads all shards
+// that a bucket uses, bucket by bucket. So a key with few rows wants wide buckets, and a key
+// without many writes no shards.
+//
+// Another layout is another [Projection].Version, with a greater [Table].Layout, and the table of
+// the version before in [Definition].Earlier. The view is filled again in the new layout, and is
+// read in the old one and kept up to date there meanwhile.
+//
 // # Several aggregate types in one table
 //
 // Events are in order only within one aggregate. So a state belongs to one aggregate, and every row

@@ -3,6 +3,7 @@ package projection
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"orderflow/domain/eventsourcing"
@@ -23,6 +24,8 @@ type Projection struct {
 	// Types are the aggregate types whose events it takes. All others are ignored.
 	Types []string
 	Table *Table
+	// Earlier holds the tables of earlier versions, see [Definition].
+	Earlier map[int]*Table
 
 	open    func(state []byte) (Kept, error)
 	advance func(kept Kept, events []Event) (Step, Kept, error)
@@ -56,6 +59,10 @@ type Definition[S, E any] struct {
 	Version int
 	Types   []string
 	Table   *Table
+	// Earlier holds the tables of earlier versions that had the same states and the same rows, in
+	// another layout. A view that such a version has filled is read from its table and kept up to
+	// date there, until the new one is complete.
+	Earlier map[int]*Table
 	// Reduce returns the state after an event. It must not modify the state that it is given. It is
 	// pure and total.
 	Reduce func(S, eventsourcing.Envelope[E]) S
@@ -69,9 +76,15 @@ type Definition[S, E any] struct {
 
 // Define makes the projection of a definition.
 func Define[S, E any](d Definition[S, E]) *Projection {
+	earlier := make(map[int]*Table, len(d.Earlier))
+	for version, table := range d.Earlier {
+		former := *table
+		former.Former = true
+		earlier[version] = &former
+	}
 	return &Projection{
-		Name: d.Name, Version: d.Version, Types: d.Types, Table: d.Table, open: d.open, advance: d.advance,
-		fold: d.fold,
+		Name: d.Name, Version: d.Version, Types: d.Types, Table: d.Table, Earlier: earlier,
+		open: d.open, advance: d.advance, fold: d.fold,
 	}
 }
 
@@ -129,6 +142,31 @@ func (d Definition[S, E]) store(state S) ([]byte, error) {
 
 // Takes reports whether the projection takes events of an aggregate type.
 func (p *Projection) Takes(aggregateType string) bool { return slices.Contains(p.Types, aggregateType) }
+
+// At returns the projection as an earlier version was, see [Definition].Earlier.
+func (p *Projection) At(version int) *Projection {
+	earlier := *p
+	earlier.Version, earlier.Table = version, p.TableOf(version)
+	return &earlier
+}
+
+// TableOf returns the table of a view that some version of the projection has filled. A version
+// that is not known counts as the present one.
+func (p *Projection) TableOf(version int) *Table {
+	if table, ok := p.Earlier[version]; ok {
+		return table
+	}
+	return p.Table
+}
+
+// Tables returns the table of every known version, the present one first.
+func (p *Projection) Tables() []*Table {
+	tables := []*Table{p.Table}
+	for _, version := range slices.Sorted(maps.Keys(p.Earlier)) {
+		tables = append(tables, p.Earlier[version])
+	}
+	return tables
+}
 
 // Advance folds events into state. The events are the next ones of one aggregate, and state is nil
 // before the first event. It fails only when Advance has not returned this state before.

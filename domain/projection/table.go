@@ -25,14 +25,10 @@ type Role int
 
 // The roles. Columns of a table are declared in the order of these constants.
 const (
-	// Partition columns must be given in every query.
+	// Partition columns must be given in every query. The rows that share their values are the rows
+	// of one key.
 	Partition Role = iota + 1
-	// Bucket is an optional last partition column that bounds partitions by time. It is derived
-	// from the clustering columns. Queries do not give it, and the rows of the greatest bucket come
-	// first.
-	Bucket
-	// Clustering columns order the rows of a partition and, with the partition columns, identify a
-	// row.
+	// Clustering columns order the rows of a key and, with the partition columns, identify a row.
 	Clustering
 	// Regular columns are all others.
 	Regular
@@ -48,22 +44,46 @@ type Column struct {
 }
 
 // Table maps a projection onto storage. Every store derives its own layout from it.
+//
+// Rows are listed by key, in the order of the clustering columns. Bucket and Shards never show in a
+// row or in the order of a list: they only bound what a store keeps in one place.
 type Table struct {
 	// Name is the table's name in every store, such as "orders_by_customer".
 	Name string
 	// Owner names the key column, of kind UUID, that holds the id of the aggregate of the row. It
 	// is a part of the key, so no two aggregates share a row.
 	Owner string
-	// Columns come in this order: partition columns, the bucket if any, clustering columns, regular
-	// columns.
+	// Columns come in this order: partition columns, clustering columns, regular columns.
 	Columns []Column
+	// Bucket is how much time one bucket of a key covers. A row is in the bucket of the time in its
+	// first clustering column. 0 means that all rows of a key are together.
+	Bucket Width
+	// Shards is how many parts the rows of one bucket are divided into, by a hash of the aggregate
+	// id. 0 means 1.
+	Shards int
+	// Layout is the number of the layout: key columns, Bucket and Shards. It is greater than that
+	// of every earlier layout; see [Definition].Earlier. 0 means 1.
+	Layout int
+	// Former reports that this is the layout of an earlier version, whose processes may still run
+	// and write. [Define] sets it.
+	Former bool
 }
 
 // Row holds one value for each column, in the order of [Table].Columns. Each value has the Go type
 // of the column's [Kind].
 type Row []any
 
-// KeyLen is the number of key columns: partition, bucket and clustering.
+// PartitionLen is the number of partition columns.
+func (t *Table) PartitionLen() int {
+	for i, c := range t.Columns {
+		if c.Role != Partition {
+			return i
+		}
+	}
+	return len(t.Columns)
+}
+
+// KeyLen is the number of key columns: partition and clustering.
 func (t *Table) KeyLen() int {
 	for i, c := range t.Columns {
 		if c.Role == Regular {
@@ -99,8 +119,8 @@ func (t *Table) Get(row Row, column string) any {
 	panic(fmt.Sprintf("table %s has no column %q", t.Name, column))
 }
 
-// Check returns what is wrong with a declaration: a name, a kind, roles out of order, no key, or no
-// owner in the key.
+// Check returns what is wrong with a declaration: a name, a kind, roles out of order, no key, no
+// owner in the key, or buckets and shards that cannot be.
 func (t *Table) Check() error {
 	if t.Name == "" {
 		return fmt.Errorf("table without a name")
@@ -119,16 +139,16 @@ func (t *Table) Check() error {
 			return fmt.Errorf("table %s: column %s: unknown role %d", t.Name, c.Name, c.Role)
 		case i > 0 && c.Role < t.Columns[i-1].Role:
 			return fmt.Errorf("table %s: column %s: out of order", t.Name, c.Name)
-		case c.Role == Bucket && i > 0 && t.Columns[i-1].Role == Bucket:
-			return fmt.Errorf("table %s: column %s: a second bucket", t.Name, c.Name)
+		case c.Name == BucketColumn || c.Name == ShardColumn:
+			return fmt.Errorf("table %s: column %s: stores have one with that name", t.Name, c.Name)
 		}
 		seen[c.Name] = true
 	}
-	owned := func(c Column) bool { return c.Name == t.Owner && c.Kind == UUID && c.Role != Bucket }
+	owned := func(c Column) bool { return c.Name == t.Owner && c.Kind == UUID }
 	if !slices.ContainsFunc(t.Columns[:t.KeyLen()], owned) {
 		return fmt.Errorf("table %s: the owner %q is no key column of kind UUID", t.Name, t.Owner)
 	}
-	return nil
+	return t.checkSpread()
 }
 
 // CheckRow returns an error for the first value that does not fit its column.
@@ -158,7 +178,3 @@ func (k Kind) holds(value any) bool {
 		return false
 	}
 }
-
-// DayBucket returns the bucket of a row that was created at t: the UTC day, as text that sorts by
-// time.
-func DayBucket(t time.Time) string { return t.UTC().Format(time.DateOnly) }

@@ -22,16 +22,15 @@ var (
 
 // shelf is a table with a column of each kind and role.
 func shelf() *projection.Table {
-	return &projection.Table{Name: "shelf", Owner: "id", Columns: []projection.Column{
+	return &projection.Table{Name: "shelf", Owner: "id", Bucket: projection.Day, Shards: 4, Columns: []projection.Column{
 		column("room", projection.Text, projection.Partition),
-		column("day", projection.Text, projection.Bucket),
 		column("at", projection.Timestamp, projection.Clustering),
 		column("id", projection.UUID, projection.Clustering),
 		column("count", projection.BigInt, projection.Regular),
 	}}
 }
 
-func shelfRow() projection.Row { return projection.Row{"hall", "2025-03-31", noon, orderID, int64(3)} }
+func shelfRow() projection.Row { return projection.Row{"hall", noon, orderID, int64(3)} }
 
 func TestTable_Check(t *testing.T) {
 	t.Parallel()
@@ -55,16 +54,27 @@ func TestTable_Check(t *testing.T) {
 		{"reports a table without columns", &projection.Table{Name: "t"}, "no partition column"},
 		{"reports a table without a key", &projection.Table{Name: "t", Columns: []projection.Column{text("a", projection.Regular)}}, "no partition column"},
 		{"reports a key without a partition column", &projection.Table{Name: "t", Columns: []projection.Column{text("a", projection.Clustering)}}, "no partition column"},
-		{"reports a nameless column", with(text("", projection.Regular)), "column 5: empty or repeated name"},
+		{"reports a nameless column", with(text("", projection.Regular)), "column 4: empty or repeated name"},
 		{"reports a repeated name", with(text("room", projection.Regular)), `empty or repeated name "room"`},
 		{"reports a column without a kind", with(column("x", 0, projection.Regular)), "column x: unknown kind 0"},
 		{"reports a kind that does not exist", with(column("x", projection.UUID+1, projection.Regular)), "column x: unknown kind 5"},
 		{"reports a column without a role", with(column("x", projection.Text, 0)), "column x: unknown role 0"},
-		{"reports a role that does not exist", with(column("x", projection.Text, projection.Regular+1)), "column x: unknown role 5"},
+		{"reports a role that does not exist", with(column("x", projection.Text, projection.Regular+1)), "column x: unknown role 4"},
 		{"reports a key column behind a regular one", with(text("x", projection.Clustering)), "column x: out of order"},
-		{"reports a second bucket", &projection.Table{Name: "t", Columns: []projection.Column{
-			text("a", projection.Partition), text("b", projection.Bucket), text("c", projection.Bucket),
-		}}, "column c: a second bucket"},
+		{"reports a column that stores derive", with(text("shard", projection.Regular)), "column shard: stores have one"},
+		{"reports an unknown width", shelf().LaidOut(1, projection.Month+1, 1), "unknown width 4"},
+		{"reports a negative width", shelf().LaidOut(1, -1, 1), "unknown width -1"},
+		{"reports too many shards", shelf().LaidOut(1, projection.Day, projection.MaxShards+1), "257 shards"},
+		{"reports a negative number of shards", shelf().LaidOut(1, projection.Day, -1), "-1 shards"},
+		{"reports a negative layout", shelf().LaidOut(-1, projection.Day, 1), "layout -1"},
+		{"reports shards without buckets", shelf().LaidOut(1, 0, 2), "shards without buckets"},
+		{"reports buckets of a table that is not in the order of time", &projection.Table{
+			Name: "t", Owner: "b", Bucket: projection.Day,
+			Columns: []projection.Column{text("a", projection.Partition), column("b", projection.UUID, projection.Clustering)},
+		}, "buckets need a time"},
+		{"reports buckets of a table without an order", &projection.Table{
+			Name: "t", Owner: "a", Bucket: projection.Day, Columns: []projection.Column{column("a", projection.UUID, projection.Partition)},
+		}, "buckets need a time"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -100,17 +110,17 @@ func TestTable_CheckRow(t *testing.T) {
 		problem string
 	}{
 		{"accepts one value of each kind", shelfRow(), ""},
-		{"accepts the zero time, which is null", row(2, time.Time{}), ""},
-		{"reports a short row", shelfRow()[:4], "4 values for 5 columns"},
-		{"reports a long row", append(shelfRow(), "x"), "6 values for 5 columns"},
+		{"accepts the zero time, which is null", row(1, time.Time{}), ""},
+		{"reports a short row", shelfRow()[:3], "3 values for 4 columns"},
+		{"reports a long row", append(shelfRow(), "x"), "5 values for 4 columns"},
 		{"reports a number for a text", row(0, int64(1)), "column room: int64"},
-		{"reports a text for a number", row(4, "1"), "column count: string"},
-		{"reports an int, which is not an int64", row(4, 1), "column count: int"},
-		{"reports a text for an id", row(3, orderID.String()), "column id: string"},
-		{"reports an id for a time", row(2, uuid.Nil), "column at: uuid.UUID"},
+		{"reports a text for a number", row(3, "1"), "column count: string"},
+		{"reports an int, which is not an int64", row(3, 1), "column count: int"},
+		{"reports a text for an id", row(2, orderID.String()), "column id: string"},
+		{"reports an id for a time", row(1, uuid.Nil), "column at: uuid.UUID"},
 		{"reports nil", row(0, nil), "column room: <nil>"},
-		{"reports a time in another zone", row(2, noon.In(time.FixedZone("CET", 3600))), "column at: time.Time"},
-		{"reports a time finer than a millisecond", row(2, noon.Add(time.Microsecond)), "column at: time.Time"},
+		{"reports a time in another zone", row(1, noon.In(time.FixedZone("CET", 3600))), "column at: time.Time"},
+		{"reports a time finer than a millisecond", row(1, noon.Add(time.Microsecond)), "column at: time.Time"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -128,12 +138,12 @@ func TestTable_CheckRow(t *testing.T) {
 
 func TestTable_KeyIsAllButTheRegularColumns(t *testing.T) {
 	t.Parallel()
-	if diff := cmp.Diff(projection.Row{"hall", "2025-03-31", noon, orderID}, shelf().Key(shelfRow())); diff != "" {
+	if diff := cmp.Diff(projection.Row{"hall", noon, orderID}, shelf().Key(shelfRow())); diff != "" {
 		t.Errorf("key (-want +got):\n%s", diff)
 	}
-	all := &projection.Table{Name: "t", Columns: shelf().Columns[:4]}
-	if got := all.KeyLen(); got != 4 {
-		t.Errorf("a table without regular columns has %d key columns, want 4", got)
+	all := &projection.Table{Name: "t", Columns: shelf().Columns[:3]}
+	if got := all.KeyLen(); got != 3 {
+		t.Errorf("a table without regular columns has %d key columns, want 3", got)
 	}
 }
 
@@ -142,7 +152,7 @@ func TestTable_OwnerOf(t *testing.T) {
 	if id, ok := shelf().OwnerOf(shelfRow()); !ok || id != orderID {
 		t.Errorf("got %s, %v, want %s", id, ok, orderID)
 	}
-	for _, row := range []projection.Row{nil, shelfRow()[:3], {"hall", "2025-03-31", noon, "text", int64(3)}} {
+	for _, row := range []projection.Row{nil, shelfRow()[:2], {"hall", noon, "text", int64(3)}} {
 		if id, ok := shelf().OwnerOf(row); ok {
 			t.Errorf("%v is of %s", row, id)
 		}
@@ -186,13 +196,5 @@ func TestSameRow(t *testing.T) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
-	}
-}
-
-func TestDayBucket_IsTheDayInUTC(t *testing.T) {
-	t.Parallel()
-	late := time.Date(2025, time.March, 31, 23, 30, 0, 0, time.FixedZone("", -3600))
-	if got := projection.DayBucket(late); got != "2025-04-01" {
-		t.Errorf("got %s, want 2025-04-01", got)
 	}
 }

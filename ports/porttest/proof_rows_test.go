@@ -78,7 +78,7 @@ func values(spoil func(any) any) func(*memory.Store) ViewsHarness {
 }
 
 func proofsOfRows() []proof[ViewsHarness] {
-	return slices.Concat(proofsOfKinds(), proofsOfOrder(), proofsOfPages())
+	return slices.Concat(proofsOfKinds(), proofsOfOrder(), proofsOfPages(), proofsOfSpreads())
 }
 
 func proofsOfKinds() []proof[ViewsHarness] {
@@ -143,25 +143,6 @@ func proofsOfOrder() []proof[ViewsHarness] {
 	}
 	return []proof[ViewsHarness]{
 		{broken: "ignores descending", scenario: order, says: "rows of", adapter: sorts(func(c *projection.Column) { c.Descending = false })},
-		{broken: "puts the oldest bucket first", scenario: order, says: "rows of", adapter: sorts(func(c *projection.Column) {
-			if c.Role == projection.Bucket {
-				c.Role = projection.Partition
-			}
-		})},
-		{broken: "ignores buckets", scenario: order, says: "rows of", adapter: finds(func(q ports.RowQuery, all []projection.Row) []projection.Row {
-			table := projection.Table{Name: q.Table.Name}
-			for i, c := range q.Table.Columns {
-				if c.Role == projection.Bucket {
-					all = matching(q, all, exactly)
-					q.Prefix = nil
-					for _, row := range all {
-						row[i] = ""
-					}
-				}
-				table.Columns = append(table.Columns, c)
-			}
-			return inKeyOrder(&table, matching(q, all, exactly))
-		})},
 		{broken: "sorts numbers without their sign", scenario: order, says: "rows of", adapter: finds(func(q ports.RowQuery, all []projection.Row) []projection.Row {
 			rows := matching(q, all, exactly)
 			slices.SortStableFunc(rows, func(a, b projection.Row) int {
@@ -254,13 +235,6 @@ func proofsOfPages() []proof[ViewsHarness] {
 					rows = slices.Insert(rows, q.Limit, rows[q.Limit-1])
 				}
 				return rows
-			}),
-		},
-		{
-			broken: "ends after the first bucket", scenario: pages, says: "rows of",
-			adapter: finds(func(q ports.RowQuery, all []projection.Row) []projection.Row {
-				rows := matching(q, all, exactly)
-				return slices.DeleteFunc(rows, func(row projection.Row) bool { return len(q.Prefix) == 2 && row[2] != rows[0][2] })
 			}),
 		},
 		{

@@ -56,7 +56,7 @@ func keepsStates(s *memory.Store, view ports.ViewID) func() {
 	page, _ := s.Rows(context.Background(), ports.RowQuery{View: view, Table: table, Limit: 1_000})
 	return func() {
 		for _, row := range page.Rows {
-			id := row[3].(uuid.UUID)
+			id := row[2].(uuid.UUID)
 			_ = s.Apply(context.Background(), view, ports.Change{AggregateID: id, State: ports.ViewState{SequenceNumber: 1}})
 		}
 	}

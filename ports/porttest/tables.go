@@ -6,7 +6,9 @@ import "orderflow/domain/projection"
 // An adapter whose tables must exist beforehand creates these. The tables of [Lives] are not among
 // them.
 func Tables() []*projection.Table {
-	return []*projection.Table{wholeTable(), statusTable(), labelTable(), everyKindTable(), timelineTable()}
+	return []*projection.Table{
+		wholeTable(), statusTable(), labelTable(), everyKindTable(), timelineTable(), queueTable(),
+	}
 }
 
 // thing is the column with the id of a row's aggregate.
@@ -27,13 +29,12 @@ func wholeTable() *projection.Table {
 }
 
 // statusTable lists aggregates by their status, with one row for each. The row moves when the
-// status changes.
+// status changes. It has buckets and shards.
 func statusTable() *projection.Table {
 	return &projection.Table{
-		Name: "porttest_by_status", Owner: thing,
+		Name: "porttest_by_status", Owner: thing, Bucket: projection.Hour, Shards: 4, Layout: 3,
 		Columns: []projection.Column{
 			{Name: "status", Kind: projection.Text, Role: projection.Partition},
-			{Name: "bucket", Kind: projection.Text, Role: projection.Bucket},
 			{Name: "created_at", Kind: projection.Timestamp, Role: projection.Clustering, Descending: true},
 			{Name: thing, Kind: projection.UUID, Role: projection.Clustering},
 			{Name: "name", Kind: projection.Text, Role: projection.Regular},
@@ -47,10 +48,9 @@ func statusTable() *projection.Table {
 // labelTable lists aggregates by their labels, with one row for each label.
 func labelTable() *projection.Table {
 	return &projection.Table{
-		Name: "porttest_by_label", Owner: thing,
+		Name: "porttest_by_label", Owner: thing, Bucket: projection.Day,
 		Columns: []projection.Column{
 			{Name: "label", Kind: projection.Text, Role: projection.Partition},
-			{Name: "bucket", Kind: projection.Text, Role: projection.Bucket},
 			{Name: "created_at", Kind: projection.Timestamp, Role: projection.Clustering, Descending: true},
 			{Name: thing, Kind: projection.UUID, Role: projection.Clustering},
 			{Name: "status", Kind: projection.Text, Role: projection.Regular},
@@ -59,18 +59,17 @@ func labelTable() *projection.Table {
 	}
 }
 
-// everyKindTable has two partition columns, a bucket, and a clustering column of each kind, two of
-// them descending.
+// everyKindTable has two partition columns, buckets and shards, and a clustering column of each
+// kind, two of them descending.
 func everyKindTable() *projection.Table {
 	return &projection.Table{
-		Name: "porttest_every_kind", Owner: "id",
+		Name: "porttest_every_kind", Owner: "id", Bucket: projection.Day, Shards: 3,
 		Columns: []projection.Column{
 			{Name: "area", Kind: projection.Text, Role: projection.Partition},
 			{Name: "number", Kind: projection.BigInt, Role: projection.Partition},
-			{Name: "bucket", Kind: projection.Text, Role: projection.Bucket},
+			{Name: "at", Kind: projection.Timestamp, Role: projection.Clustering, Descending: true},
 			{Name: "name", Kind: projection.Text, Role: projection.Clustering},
 			{Name: "rank", Kind: projection.BigInt, Role: projection.Clustering, Descending: true},
-			{Name: "at", Kind: projection.Timestamp, Role: projection.Clustering, Descending: true},
 			{Name: "id", Kind: projection.UUID, Role: projection.Clustering},
 			{Name: "text_value", Kind: projection.Text, Role: projection.Regular},
 			{Name: "number_value", Kind: projection.BigInt, Role: projection.Regular},
@@ -80,7 +79,20 @@ func everyKindTable() *projection.Table {
 	}
 }
 
-// timelineTable has the clustering columns in the other directions, and no bucket.
+// queueTable lists aggregates by their status, oldest first, with few rows in a bucket.
+func queueTable() *projection.Table {
+	return &projection.Table{
+		Name: "porttest_queue", Owner: thing, Bucket: projection.Month, Shards: 2,
+		Columns: []projection.Column{
+			{Name: "status", Kind: projection.Text, Role: projection.Partition},
+			{Name: "created_at", Kind: projection.Timestamp, Role: projection.Clustering},
+			{Name: thing, Kind: projection.UUID, Role: projection.Clustering},
+			{Name: "sequence_number", Kind: projection.BigInt, Role: projection.Regular},
+		},
+	}
+}
+
+// timelineTable has the clustering columns in the other directions, and no buckets.
 func timelineTable() *projection.Table {
 	return &projection.Table{
 		Name: "porttest_timeline", Owner: "id",

@@ -89,7 +89,7 @@ func compareKeys(table *projection.Table, a, b projection.Row) int {
 		case uuid.UUID:
 			order = slices.Compare(a[:], uuidBytes(b[i]))
 		}
-		if column.Descending || column.Role == projection.Bucket {
+		if column.Descending {
 			order = -order
 		}
 		if order != 0 {
@@ -111,7 +111,7 @@ var day = time.Date(2024, 2, 28, 0, 0, 0, 0, time.UTC)
 func listed(status string, id uuid.UUID, sequence int64) projection.Row {
 	created := day.Add(10 * time.Hour)
 	return projection.Row{
-		status, projection.DayBucket(created), created, id,
+		status, created, id,
 		"name", 100 * sequence, sequence, created.Add(time.Duration(sequence) * time.Second),
 	}
 }
@@ -148,7 +148,7 @@ func labelling(id uuid.UUID, sequence int64, put, gone []string) ports.Change {
 		Table:       labelTable(),
 	}
 	row := func(label string) projection.Row {
-		return projection.Row{label, projection.DayBucket(created), created, id, "ACTIVE", sequence}
+		return projection.Row{label, created, id, "ACTIVE", sequence}
 	}
 	for _, label := range put {
 		change.Put = append(change.Put, row(label))

@@ -88,14 +88,14 @@ func ownLives() Lives {
 		}),
 		folding("porttest-by-status", statusTable(), func(s life) []projection.Row {
 			return []projection.Row{{
-				s.Status, projection.DayBucket(s.Created), s.Created, s.ID, fmt.Sprint(s.Labels), 100 * s.Sequence,
+				s.Status, s.Created, s.ID, fmt.Sprint(s.Labels), 100 * s.Sequence,
 				s.Sequence, s.Updated,
 			}}
 		}),
 		folding("porttest-by-label", labelTable(), func(s life) (rows []projection.Row) {
 			for _, label := range s.Labels {
 				rows = append(rows, projection.Row{
-					label, projection.DayBucket(s.Created), s.Created, s.ID, s.Status, s.Sequence,
+					label, s.Created, s.ID, s.Status, s.Sequence,
 				})
 			}
 			return rows

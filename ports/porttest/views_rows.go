@@ -41,7 +41,7 @@ func (t test) find(h ViewsHarness, table *projection.Table, limit int, prefix ..
 
 // everyKind returns a row of everyKindTable.
 func everyKind(area string, number int64, name string, rank int64, at time.Time) projection.Row {
-	return projection.Row{area, number, projection.DayBucket(at), name, rank, at, newID(), "text", int64(1), at, newID()}
+	return projection.Row{area, number, at, name, rank, newID(), "text", int64(1), at, newID()}
 }
 
 func everyKindComesBack(t test, h ViewsHarness) {
@@ -49,10 +49,10 @@ func everyKindComesBack(t test, h ViewsHarness) {
 	ordinary, least, greatest := everyKind("a", 1, "n", 1, day), everyKind("a", 1, "n", 1, day),
 		everyKind("a", 1, "n", 1, day)
 	early, late := time.Date(1969, 12, 31, 23, 59, 59, 999e6, time.UTC), time.Date(2262, 4, 12, 0, 0, 0, 1e6, time.UTC)
-	copy(least, everyKind("a\x00", math.MinInt64, "", math.MinInt64, early)[:6])
-	copy(least[7:], projection.Row{"", int64(math.MinInt64), time.Time{}, uuid.Nil})
-	copy(greatest, everyKind("日本 🛒", math.MaxInt64, "\U0010FFFF", math.MaxInt64, late)[:6])
-	copy(greatest[7:], projection.Row{"Zoë\x00\u00ff", int64(math.MaxInt64), late, newID()})
+	copy(least, everyKind("a\x00", math.MinInt64, "", math.MinInt64, early)[:5])
+	copy(least[6:], projection.Row{"", int64(math.MinInt64), time.Time{}, uuid.Nil})
+	copy(greatest, everyKind("日本 🛒", math.MaxInt64, "\U0010FFFF", math.MaxInt64, late)[:5])
+	copy(greatest[6:], projection.Row{"Zoë\x00\u00ff", int64(math.MaxInt64), late, newID()})
 	for _, row := range []projection.Row{ordinary, least, greatest} {
 		t.put(h, table, row)
 		t.expectRows(table, t.find(h, table, 10, table.Key(row)...), []projection.Row{row})
@@ -157,14 +157,14 @@ func pagesOfRows(t test, h ViewsHarness) {
 	for _, limit := range []int{1, 2, 4, 12, 13, 100} {
 		t.expectRows(table, t.find(h, table, limit, "here", int64(1)), inKeyOrder(table, here))
 		t.expectRows(table, inKeyOrder(table, t.find(h, table, limit)), inKeyOrder(table, all))
-		bucket := projection.DayBucket(day.AddDate(0, 0, 1))
-		ofDay := slices.DeleteFunc(inKeyOrder(table, here), func(row projection.Row) bool { return row[2] != bucket })
-		t.expectRows(table, t.find(h, table, limit, "here", int64(1), bucket), ofDay)
+		next := day.AddDate(0, 0, 1)
+		ofDay := slices.DeleteFunc(inKeyOrder(table, here), func(row projection.Row) bool { return row[2] != next })
+		t.expectRows(table, t.find(h, table, limit, "here", int64(1), next), ofDay)
 	}
 }
 
 // cursorOnDeletedRow deletes the rows of the first page and adds one before them and one at the
-// end. Then it continues.
+// end. Then it continues. In a listing of the whole table the new rows may be anywhere.
 func cursorOnDeletedRow(t test, h ViewsHarness) {
 	table := everyKindTable()
 	for _, prefix := range [][]any{{"here", int64(1)}, nil} {
@@ -176,14 +176,28 @@ func cursorOnDeletedRow(t test, h ViewsHarness) {
 		t.applyTo(h, view, change)
 		list := h.rows(ports.RowQuery{View: view, Table: table, Prefix: prefix})
 		first, next := page(t, list, "", 2)
-		t.expectRows(table, first, change.Put[:2])
+		read := func(row projection.Row) bool {
+			return slices.ContainsFunc(first, func(other projection.Row) bool { return projection.SameRow(row, other) })
+		}
+		rest := slices.DeleteFunc(slices.Clone(change.Put), read)
+		if prefix != nil {
+			t.expectRows(table, first, change.Put[:2])
+		}
 
-		end := row(5)
+		added := []projection.Row{row(60), row(5)}
 		t.applyTo(h, view, ports.Change{
 			AggregateID: change.AggregateID, State: ports.ViewState{SequenceNumber: 2}, Table: table,
-			Put: []projection.Row{row(60), end}, Delete: first,
+			Put: added, Delete: first,
 		})
-		t.expectRows(table, walk(t, list, next, 2), append(slices.Clone(change.Put[2:]), end))
+		got := walk(t, list, next, 2)
+		if prefix != nil {
+			t.expectRows(table, got, append(rest, added[1]))
+			continue
+		}
+		got = slices.DeleteFunc(got, func(row projection.Row) bool {
+			return projection.SameRow(row, added[0]) || projection.SameRow(row, added[1])
+		})
+		t.expectRows(table, inKeyOrder(table, got), inKeyOrder(table, rest))
 	}
 }
 

@@ -361,3 +361,9 @@ func (v view) wait(ctx context.Context, until func(ports.ConsumerStatus) bool) (
 		}
 	}
 }
+
+// VersionOf implements ports.LiveViews.
+func (live) VersionOf(ports.ViewID) int { return 0 }
+
+// VersionOf implements ports.LiveViews.
+func (one) VersionOf(ports.ViewID) int { return 0 }

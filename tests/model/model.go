@@ -85,3 +85,6 @@ type firstGeneration struct{}
 func (firstGeneration) LiveView(consumer string) ports.ViewID {
 	return ports.ViewID{Consumer: consumer, Generation: 1}
 }
+
+// VersionOf implements ports.LiveViews.
+func (firstGeneration) VersionOf(ports.ViewID) int { return 0 }

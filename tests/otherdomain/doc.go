@@ -25,7 +25,7 @@
 //
 //	files  lines
 //	    4    205  stock
-//	    5    187  stock/views
+//	    5    186  stock/views
 //	    1     81  stockjson
 //	    1     33  inventory
 //	    1     14  service.go, of the lines of its wiring

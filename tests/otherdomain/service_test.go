@@ -50,7 +50,7 @@ func TestService_HasBothDomains(t *testing.T) {
 			t.Errorf("stock of pens: %v", row)
 		}
 		list, err := w.Lists.List(t.Context(), "reservations_by_sku", "PEN-1", "", 10)
-		if err != nil || len(list.Rows) != 1 || list.Rows[0][4] != orderID {
+		if err != nil || len(list.Rows) != 1 || list.Rows[0][3] != orderID {
 			t.Errorf("reservations of pens: %v, %v", list.Rows, err)
 		}
 		if _, err := w.OrderViews.Row(t.Context(), orderID, 1, patience); err != nil {

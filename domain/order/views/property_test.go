@@ -62,7 +62,7 @@ func TestAll_PropRowsAgreeWithTheAggregate(t *testing.T) {
 			"order_id": orderID, "customer_id": state.CustomerID, "status": string(state.Status), "currency": string(state.Currency),
 			"total": total, "sequence_number": head, "created_at": created, "updated_at": last.CreatedAt,
 			"payment_reference": state.PaymentReference, "carrier": state.Carrier,
-			"tracking_number": state.TrackingNumber, "cancel_reason": state.CancelReason, "bucket": created.Format("2006-01-02"),
+			"tracking_number": state.TrackingNumber, "cancel_reason": state.CancelReason,
 		}
 		for _, p := range views.All() {
 			rows := fold(t, p, events).Put

@@ -80,9 +80,9 @@ var requests = append(slices.Clone(critical), []request{
 	{"parked_events", scyllasim.KindAny},
 	{"skipped_events", scyllasim.KindAny},
 	{"order_read_model", scyllasim.KindAny},
-	{"orders_by_customer", scyllasim.KindAny},
-	{"orders_by_status", scyllasim.KindAny},
-	{"orders_by_sku", scyllasim.KindAny},
+	{"orders_by_customer_2", scyllasim.KindAny},
+	{"orders_by_status_2", scyllasim.KindAny},
+	{"orders_by_sku_2", scyllasim.KindAny},
 	{logTable, scyllasim.KindSelect},
 }...)
 

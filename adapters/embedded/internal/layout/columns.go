@@ -23,7 +23,11 @@ import (
 //     inverted. The zero time stands for null. Its number is far below that of any other time;
 //   - uuid: its 16 bytes.
 //
-// All bytes of a descending column, and of a bucket, are inverted.
+// All bytes of a descending column are inverted.
+//
+// A table with buckets has the bucket as text before the first clustering column, inverted if that
+// is descending. It does not change the order, and there is no load to spread here. It is there
+// because earlier versions kept it as a column. Shards are not stored.
 const (
 	textEscape    = 0x00
 	textEscaped00 = 0xff
@@ -39,8 +43,16 @@ const formatRow = 1
 func RowKey(view ports.ViewID, table *projection.Table, values []any) ([]byte, error) {
 	key := make([]byte, 0, 128)
 	key = appendText(appendViewPrefix(key, SpaceRow, view), table.Name)
+	partition := table.PartitionLen()
 	for i, value := range values {
 		var err error
+		if i == partition && table.Bucket > 0 {
+			start := len(key)
+			key = appendText(key, table.BucketOf(values))
+			if !table.OldestFirst() {
+				invert(key[start:])
+			}
+		}
 		if key, err = appendKeyColumn(key, &table.Columns[i], value); err != nil {
 			return nil, fmt.Errorf("table %s: column %s: %w", table.Name, table.Columns[i].Name, err)
 		}
@@ -50,7 +62,7 @@ func RowKey(view ports.ViewID, table *projection.Table, values []any) ([]byte, e
 
 // reversed reports whether the bytes of a key column are inverted.
 func reversed(c *projection.Column) bool {
-	return c.Role == projection.Bucket || c.Role == projection.Clustering && c.Descending
+	return c.Role == projection.Clustering && c.Descending
 }
 
 func appendKeyColumn(dst []byte, c *projection.Column, value any) ([]byte, error) {
@@ -200,12 +212,19 @@ func EncodeRow(table *projection.Table, row projection.Row) ([]byte, error) {
 func DecodeRow(table *projection.Table, key, value []byte) (projection.Row, error) {
 	row := make(projection.Row, 0, len(table.Columns))
 	k, v := decoder{rest: key}, decode(value, formatRow)
+	partition, bucket := table.PartitionLen(), ""
 	for i := range table.Columns {
+		if i == partition && table.Bucket > 0 {
+			bucket = k.text(!table.OldestFirst())
+		}
 		if c := &table.Columns[i]; c.Role == projection.Regular {
 			row = append(row, v.column(c))
 		} else {
 			row = append(row, k.keyColumn(c))
 		}
+	}
+	if k.err == nil && bucket != table.BucketOf(row) {
+		k.fail(errCanonical)
 	}
 	for _, err := range []error{k.end(), v.end()} {
 		if err != nil {

@@ -18,7 +18,6 @@ import (
 // every kind.
 var allKinds = &projection.Table{Name: "all_kinds", Columns: []projection.Column{
 	{Name: "p", Kind: projection.Text, Role: projection.Partition},
-	{Name: "b", Kind: projection.Text, Role: projection.Bucket},
 	{Name: "t", Kind: projection.Text, Role: projection.Clustering},
 	{Name: "n", Kind: projection.BigInt, Role: projection.Clustering},
 	{Name: "at", Kind: projection.Timestamp, Role: projection.Clustering},
@@ -33,12 +32,33 @@ var allKinds = &projection.Table{Name: "all_kinds", Columns: []projection.Column
 	{Name: "vid", Kind: projection.UUID, Role: projection.Regular},
 }}
 
+// newest and oldest are tables with buckets. The order of their rows does not depend on them.
+var (
+	newest = &projection.Table{Name: "newest", Owner: "id", Bucket: projection.Hour, Shards: 4, Columns: []projection.Column{
+		{Name: "p", Kind: projection.Text, Role: projection.Partition},
+		{Name: "at", Kind: projection.Timestamp, Role: projection.Clustering, Descending: true},
+		{Name: "id", Kind: projection.UUID, Role: projection.Clustering},
+		{Name: "vt", Kind: projection.Text, Role: projection.Regular},
+	}}
+	oldest = &projection.Table{Name: "oldest", Owner: "id", Bucket: projection.Month, Columns: []projection.Column{
+		{Name: "n", Kind: projection.BigInt, Role: projection.Partition},
+		{Name: "p", Kind: projection.Text, Role: projection.Partition},
+		{Name: "at", Kind: projection.Timestamp, Role: projection.Clustering},
+		{Name: "id", Kind: projection.UUID, Role: projection.Clustering},
+		{Name: "vt", Kind: projection.Text, Role: projection.Regular},
+	}}
+)
+
+func anyTable(t *rapid.T) *projection.Table {
+	return rapid.SampledFrom([]*projection.Table{allKinds, newest, oldest}).Draw(t, "table")
+}
+
 func drawRow(t *rapid.T, table *projection.Table) projection.Row {
 	// Few different bytes, so that common prefixes and the escapes are frequent.
 	text := rapid.OneOf(
 		rapid.Map(rapid.SliceOfN(rapid.SampledFrom([]byte{0x00, 0x01, 'a', 0xfe, 0xff}), 0, 4), func(b []byte) string { return string(b) }),
 		rapid.String())
-	number := rapid.OneOf(rapid.Int64(), rapid.Int64Range(-2, 2))
+	number := rapid.OneOf(rapid.Int64(), rapid.Int64Range(-2, 2), rapid.Int64Range(0, 1<<42))
 	row := make(projection.Row, 0, len(table.Columns))
 	for _, c := range table.Columns {
 		switch c.Kind {
@@ -73,7 +93,7 @@ func compareRows(table *projection.Table, a, b projection.Row) int {
 			w := b[i].(uuid.UUID)
 			order = bytes.Compare(v[:], w[:])
 		}
-		if c.Descending || c.Role == projection.Bucket {
+		if c.Descending {
 			order = -order
 		}
 		if order != 0 {
@@ -86,19 +106,20 @@ func compareRows(table *projection.Table, a, b projection.Row) int {
 func TestRowKey_PropKeepsTheOrderOfRows(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		a, b := drawRow(t, allKinds), drawRow(t, allKinds)
-		for i := range rapid.IntRange(0, allKinds.KeyLen()).Draw(t, "same columns") {
+		table := anyTable(t)
+		a, b := drawRow(t, table), drawRow(t, table)
+		for i := range rapid.IntRange(0, table.KeyLen()).Draw(t, "same columns") {
 			b[i] = a[i]
 		}
-		keyA, _, err := encodeRow(allKinds, a)
+		keyA, _, err := encodeRow(table, a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		keyB, _, err := encodeRow(allKinds, b)
+		keyB, _, err := encodeRow(table, b)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want, got := compareRows(allKinds, a, b), bytes.Compare(keyA, keyB); want != got {
+		if want, got := compareRows(table, a, b), bytes.Compare(keyA, keyB); want != got {
 			t.Fatalf("rows compare as %d, keys as %d:\n%v\n%v", want, got, a, b)
 		}
 	})
@@ -107,15 +128,16 @@ func TestRowKey_PropKeepsTheOrderOfRows(t *testing.T) {
 func TestRowKey_PropPrefixHoldsExactlyItsRows(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		a, b := drawRow(t, allKinds), drawRow(t, allKinds)
-		columns := rapid.IntRange(1, allKinds.KeyLen()).Draw(t, "columns of the prefix")
+		table := anyTable(t)
+		a, b := drawRow(t, table), drawRow(t, table)
+		columns := rapid.IntRange(table.PartitionLen(), table.KeyLen()).Draw(t, "columns of the prefix")
 		same := rapid.IntRange(0, columns).Draw(t, "same columns")
 		copy(b, a[:same])
-		prefix, err := rowKey(allKinds, a[:columns])
+		prefix, err := rowKey(table, a[:columns])
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, _, err := encodeRow(allKinds, b)
+		key, _, err := encodeRow(table, b)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,23 +150,24 @@ func TestRowKey_PropPrefixHoldsExactlyItsRows(t *testing.T) {
 func TestRow_PropComesBack(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		want := drawRow(t, allKinds)
-		key, value, err := encodeRow(allKinds, want)
+		table := anyTable(t)
+		want := drawRow(t, table)
+		key, value, err := encodeRow(table, want)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decodeRow(allKinds, key, value)
+		got, err := decodeRow(table, key, value)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if d := diff(want, got); d != "" {
 			t.Fatal(d)
 		}
-		if err := allKinds.CheckRow(got); err != nil {
+		if err := table.CheckRow(got); err != nil {
 			t.Fatal(err)
 		}
 		if cut := rapid.IntRange(0, len(value)-1).Draw(t, "cut"); cut < len(value) {
-			if _, err := decodeRow(allKinds, key, value[:cut]); err == nil {
+			if _, err := decodeRow(table, key, value[:cut]); err == nil {
 				t.Fatalf("the first %d of %d bytes were accepted", cut, len(value))
 			}
 		}

@@ -39,13 +39,8 @@ func (s *Views) dropView(ctx context.Context, view ports.ViewID, table *projecti
 	}
 	defer s.c.Leave()
 	if table != nil {
-		var columns []projection.Column
-		for _, c := range table.Columns {
-			if c.Role == projection.Partition || c.Role == projection.Bucket {
-				columns = append(columns, c)
-			}
-		}
-		if err := s.dropPartitions(ctx, view, &projection.Table{Name: table.Name, Columns: columns}); err != nil {
+		stored := &projection.Table{Name: storedName(table), Columns: partitionColumns(table)}
+		if err := s.dropPartitions(ctx, view, stored); err != nil {
 			return err
 		}
 		if err := s.dropPartitions(ctx, view, bucketPartitions); err != nil {
@@ -79,7 +74,7 @@ func (s *Views) dropPartitions(ctx context.Context, view ports.ViewID, table *pr
 	for iter.Scan(append([]any{&of.Consumer, &of.Generation}, next.dest...)...) {
 		if of == view {
 			key := next.row()
-			group.Go(func() error { return s.c.Exec(working, remove, bindKey(view, key)...) })
+			group.Go(func() error { return s.c.Exec(working, remove, bindKey([]any{view.Consumer, view.Generation}, key)...) })
 		}
 	}
 	err := group.Wait() // the first failure ends the context, so the reading fails as well

@@ -15,7 +15,7 @@ import (
 // bindRow returns the values of a whole row, the view first. The zero time is null, which is a
 // write that replaces an earlier time.
 func bindRow(view ports.ViewID, table *projection.Table, row projection.Row) []any {
-	values := bindKey(view, table.Key(row))
+	values := bindAt(view, table, placeOf(table, row), table.Key(row))
 	for _, value := range row[table.KeyLen():] {
 		if at, ok := value.(time.Time); ok && at.IsZero() {
 			value = nil
@@ -25,10 +25,9 @@ func bindRow(view ports.ViewID, table *projection.Table, row projection.Row) []a
 	return values
 }
 
-// bindKey returns the values of leading key columns, the view first. A key has no nulls: the zero
-// time is stored as it is.
-func bindKey(view ports.ViewID, key []any) []any {
-	values := []any{view.Consumer, view.Generation}
+// bindKey appends the values of leading key columns. A key has no nulls: the zero time is stored as
+// it is.
+func bindKey(values, key []any) []any {
 	for _, value := range key {
 		values = append(values, bound(value))
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
@@ -26,8 +25,8 @@ const rowsAtOnce = 16
 // Views keeps the views of all consumers. It implements [ports.ViewStore], [ports.ViewReader] and
 // [ports.ViewDropper], and is safe for concurrent use.
 type Views struct {
-	c       *cluster.Client
-	buckets knownBuckets
+	c     *cluster.Client
+	notes knownNotes
 }
 
 var (
@@ -138,16 +137,16 @@ func checkRows(change ports.Change) error {
 
 func (s *Views) writeRows(ctx context.Context, view ports.ViewID, change ports.Change) error {
 	sequence := int64(change.State.SequenceNumber)
-	group, ctx := errgroup.WithContext(ctx)
+	group, writing := errgroup.WithContext(ctx)
 	group.SetLimit(rowsAtOnce)
 	if len(change.Put) > 0 {
 		insert := insertRow(change.Table)
 		for _, row := range change.Put {
 			group.Go(func() error {
-				if err := s.noteBucket(ctx, view, change.Table, row); err != nil {
+				if err := s.note(writing, view, change.Table, row); err != nil {
 					return err
 				}
-				return s.c.Exec(ctx, insert, append(bindRow(view, change.Table, row), sequence)...)
+				return s.c.Exec(writing, insert, append(bindRow(view, change.Table, row), sequence)...)
 			})
 		}
 	}
@@ -155,37 +154,13 @@ func (s *Views) writeRows(ctx context.Context, view ports.ViewID, change ports.C
 		remove := deleteRow(change.Table)
 		for _, row := range change.Delete {
 			group.Go(func() error {
-				return s.c.Exec(ctx, remove, append([]any{sequence}, bindKey(view, change.Table.Key(row))...)...)
+				key := bindAt(view, change.Table, placeOf(change.Table, row), change.Table.Key(row))
+				return s.c.Exec(writing, remove, append([]any{sequence}, key...)...)
 			})
 		}
 	}
-	return group.Wait()
-}
-
-func insertRow(table *projection.Table) string {
-	names := columnNames(table.Columns)
-	return fmt.Sprintf(`INSERT INTO %s (consumer, generation, %s) VALUES (?, ?%s) USING TIMESTAMP ?`,
-		table.Name, strings.Join(names, ", "), strings.Repeat(", ?", len(names)))
-}
-
-func deleteRow(table *projection.Table) string {
-	return fmt.Sprintf(`DELETE FROM %s USING TIMESTAMP ? WHERE consumer = ? AND generation = ?%s`,
-		table.Name, equals(table.Columns[:table.KeyLen()]))
-}
-
-func columnNames(columns []projection.Column) []string {
-	names := make([]string, len(columns))
-	for i, c := range columns {
-		names[i] = c.Name
+	if err := group.Wait(); err != nil || change.Table == nil {
+		return err
 	}
-	return names
-}
-
-// equals returns the end of a condition that the columns have given values.
-func equals(columns []projection.Column) string {
-	var condition strings.Builder
-	for _, c := range columns {
-		condition.WriteString(" AND " + c.Name + " = ?")
-	}
-	return condition.String()
+	return s.noteAll(ctx, view, change.Table, change.Put)
 }
