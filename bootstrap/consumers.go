@@ -155,9 +155,9 @@ func (a *App) verifyOne(p *projection.Projection) rebuild.Verify {
 	return func(
 		ctx context.Context, next, live ports.ViewID, progress func(ports.VerifyProgress),
 	) (ports.VerifyReport, error) {
-		config := a.verification(only{next, a.consumers}, p)
+		config := a.verification(only{next, p.Version}, p)
 		if config.Progress = progress; live != (ports.ViewID{}) {
-			config.Beside = only{live, a.consumers}
+			config.Beside = only{live, a.consumers.VersionOf(live)}
 		}
 		return verify.New(config).Verify(ctx, rebuildPatience)
 	}
@@ -165,12 +165,15 @@ func (a *App) verifyOne(p *projection.Projection) rebuild.Verify {
 
 // only makes one generation the live one.
 type only struct {
-	view ports.ViewID
-	ports.LiveViews
+	view    ports.ViewID
+	version int
 }
 
 // LiveView implements ports.LiveViews.
 func (o only) LiveView(string) ports.ViewID { return o.view }
+
+// VersionOf implements ports.LiveViews.
+func (o only) VersionOf(ports.ViewID) int { return o.version }
 
 func (a *App) verification(live ports.LiveViews, projections ...*projection.Projection) verify.Config {
 	return verify.Config{

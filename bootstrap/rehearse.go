@@ -196,7 +196,7 @@ func rehearseView(ctx context.Context, store *storage, p *projection.Projection)
 		return view, fmt.Errorf("the record of %s: %w", p.Name, err)
 	}
 	view.Stored = record.Live.Version
-	live := only{Consumer: p.Name, Generation: record.Live.Number}
+	live := only{ports.ViewID{Consumer: p.Name, Generation: record.Live.Number}, record.Live.Version}
 	config := verify.Config{
 		Store: store, Codec: orderjson.NewMux(), States: store, Rows: store, Live: live, Skips: store,
 		Projections: []*projection.Projection{p},
