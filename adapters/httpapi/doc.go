@@ -5,6 +5,9 @@
 //	aggregateapi   what the routes of every aggregate type share
 //	orderapi       the routes of orders
 //	opsapi         the routes for operators
+//	sessionapi     logins and logouts of browsers
+//	streamapi      streams of events
+//	keepapi        exports and backups
 //	openapi        the description, made from the operations
 //	strictjson     the reader of request bodies
 //
@@ -21,9 +24,10 @@
 // TestAccess_whatIsOpen.
 //
 // A page of another site can make a browser send requests, also to a service on the loopback
-// interface. Such a request is refused with 403 unless it only reads. The name of such a page can
-// also resolve to the loopback interface. So a request that names a host which is not one of the
-// service is refused with 421. Clients that are not browsers are not affected.
+// interface. Such a request is refused with 403 unless it only reads. With the session of a browser
+// it is also refused if the browser does not say that a page of the service has sent it. The name
+// of such a page can also resolve to the loopback interface. So a request that names a host which
+// is not one of the service is refused with 421. Clients that are not browsers are not affected.
 //
 // # Errors
 //
@@ -32,7 +36,8 @@
 //
 // # Concurrency and shutdown
 //
-// A [Server] is safe for concurrent use. It starts no goroutine besides those of net/http. Each
-// request has a deadline, and its context ends when its client leaves. See [Server.Run] for how it
+// A [Server] is safe for concurrent use. It starts no goroutine besides those of net/http, and one
+// for each answer that goes on, which looks at the credentials of its client. Each request has a
+// deadline, and its context ends when its client leaves. See [Server.Run] for how it
 // stops.
 package httpapi
