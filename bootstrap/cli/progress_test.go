@@ -49,7 +49,7 @@ func TestProgress_ofLongWork(t *testing.T) {
 			}, 0,
 		},
 		{
-			"consumers rebuild slow", "filling: [#####...............] 25%, 25 of 100 orders, 0/s, 0s, makes no progress: the disk is full", map[string][]string{
+			"consumers rebuild slow", "filling: [#####...............] 25%, 25 of 100 orders, 0s, makes no progress: the disk is full", map[string][]string{
 				"POST /v1/consumers/slow/rebuild": {before, ""}, "GET /v1/consumers": {`{"consumers":[` + after + `]}`, `{"consumers":[` + rebuild("filling") + `]}`, `{"consumers":[` + rebuild("switched") + `]}`},
 			}, 0,
 		},

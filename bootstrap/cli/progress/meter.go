@@ -16,6 +16,9 @@ const (
 	pause = 10 * time.Second
 	// window is how long the rate looks back. A rate since the beginning would hide a stop.
 	window = 30 * time.Second
+	// soon is how long nothing has to move before the rate is shown as 0, because work that a
+	// service does is looked at now and then only.
+	soon = 5 * time.Second
 	// barWidth is the number of columns of a bar.
 	barWidth = 20
 )
@@ -138,7 +141,7 @@ func (m *Meter) write(text string) {
 func (m *Meter) text(now time.Time, bar bool) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	rate := m.rate(now)
+	rate, known := m.rate(now)
 	var parts []string
 	text := m.what + ": "
 	if m.total > 0 {
@@ -151,7 +154,7 @@ func (m *Meter) text(now time.Time, bar bool) string {
 	} else if m.done > 0 {
 		parts = append(parts, m.amount(m.done, true))
 	}
-	if m.done > 0 {
+	if known {
 		parts = append(parts, m.perSecond(rate))
 	}
 	if left := float64(m.total) - float64(m.done); m.total > 0 && left > 0 && rate > 0 {
@@ -165,17 +168,17 @@ func (m *Meter) text(now time.Time, bar bool) string {
 	return text + strings.Join(parts, ", ")
 }
 
-// rate returns how much is done a second.
-func (m *Meter) rate(now time.Time) float64 {
+// rate returns how much is done a second, if that is known already.
+func (m *Meter) rate(now time.Time) (perSecond float64, known bool) {
 	m.samples = append(m.samples, sample{now, m.done})
 	for len(m.samples) > 2 && now.Sub(m.samples[1].at) >= window {
 		m.samples = m.samples[1:]
 	}
 	first := m.samples[0]
 	if took := now.Sub(first.at).Seconds(); took > 0 && m.done > first.done {
-		return float64(m.done-first.done) / took
+		return float64(m.done-first.done) / took, true
 	}
-	return 0
+	return 0, m.done > 0 && now.Sub(first.at) > soon
 }
 
 func (m *Meter) amount(n uint64, unit bool) string {

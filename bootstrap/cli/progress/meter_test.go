@@ -31,7 +31,7 @@ func TestMeter_onATerminal(t *testing.T) {
 		}
 		at(1, "folding: 1s")
 		m.Set(100, 1000)
-		at(1, "folding: [##..................] 10%, 100 of 1000 orders, 0/s, 2s")
+		at(1, "folding: [##..................] 10%, 100 of 1000 orders, 2s")
 		m.Set(300, 1000)
 		at(1, "folding: [######..............] 30%, 300 of 1000 orders, 100/s, 7s left")
 		// the rate looks back half a minute, so a stop is seen
