@@ -6,6 +6,8 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -118,6 +120,27 @@ func TestAlerts_haveASectionInTheRunbookAndAnExample(t *testing.T) {
 	}
 	for title := range sections {
 		t.Errorf("the runbook has the section %s, and there is no such alert", title)
+	}
+}
+
+// promtool is the judge of whether alerts fire. It comes with Prometheus.
+func TestAlerts_fireAsTheirExamplesSay(t *testing.T) {
+	t.Parallel()
+	promtool, err := exec.LookPath("promtool")
+	if err != nil && os.Getenv("REQUIRE_INTEGRATION") == "1" {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Skipf("the examples of the alerts are not tried: %v", err)
+	}
+	for _, args := range [][]string{
+		{"check", "rules", filepath.Base(alertsFile)}, {"test", "rules", filepath.Base(alertTestsFile)},
+	} {
+		cmd := exec.CommandContext(t.Context(), promtool, args...)
+		cmd.Dir = filepath.Dir(alertsFile)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("promtool %v: %v\n%s", args, err, out)
+		}
 	}
 }
 

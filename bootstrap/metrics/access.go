@@ -14,7 +14,7 @@ import (
 func Certificate(expires func() time.Time, failure func() error) prometheus.Collector {
 	return certificateFigures{
 		expires: expires, failure: failure,
-		notAfter: prometheus.NewDesc("orderflow_tls_certificate_not_after_seconds",
+		notAfter: prometheus.NewDesc("orderflow_tls_certificate_not_after_timestamp_seconds",
 			"When the certificate in use ends, in Unix time.", nil, nil),
 		failed: prometheus.NewDesc("orderflow_tls_reload_failed",
 			"1 while the files of the certificate cannot be used and the one before is in use, else 0.", nil, nil),

@@ -81,7 +81,7 @@ func TestCertificate(t *testing.T) {
 	c := metrics.Certificate(func() time.Time { return time.Unix(1_800_000_000, 0) }, func() error { return failure })
 	for _, failed := range []string{"0", "1"} {
 		text := scrape(c)
-		for _, line := range []string{"orderflow_tls_certificate_not_after_seconds 1.8e+09\n", "orderflow_tls_reload_failed " + failed + "\n"} {
+		for _, line := range []string{"orderflow_tls_certificate_not_after_timestamp_seconds 1.8e+09\n", "orderflow_tls_reload_failed " + failed + "\n"} {
 			if !strings.Contains(text, line) {
 				t.Errorf("no %s in\n%s", line, text)
 			}

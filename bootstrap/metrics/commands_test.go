@@ -193,11 +193,13 @@ func TestDelays_measureFromTheCommitToTheEffect(t *testing.T) {
 	}
 }
 
-// These metrics are only in services on ScyllaDB. TestMetrics_followTheConventions has the others.
-func TestFeedAndPosture_followTheConventions(t *testing.T) {
+// These metrics are only in services on ScyllaDB, with TLS or with credentials.
+// TestMetrics_followTheConventions has the others.
+func TestMetrics_ofSomeServicesFollowTheConventions(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
+		metrics.Certificate(func() time.Time { return time.Unix(7, 0) }, func() error { return nil }), metrics.NewRefusals(nil),
 		metrics.Feed(func() cdc.Stats { return cdc.Stats{} }),
 		metrics.Posture(func() ([]metrics.Finding, time.Time) {
 			return []metrics.Finding{{Code: "cdc-off", Severity: "fatal"}}, time.Unix(5, 0)
