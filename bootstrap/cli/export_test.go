@@ -11,7 +11,9 @@ func TestExport_files(t *testing.T) {
 	t.Parallel()
 	service := func(path, end string) string {
 		return "--url=" + newFakeService(t, map[string][]string{
-			"GET /": {`200 {"service":"orderflow","store_id":"` + anEvent + `"}`}, "GET " + path: {`200 {"end":` + end + "}\n"},
+			"GET /v1/operations?limit=200": {`200 {"operations":[]}`},
+			"GET /":                        {`200 {"service":"orderflow","store_id":"` + anEvent + `"}`},
+			"GET " + path:                  {`200 {"end":` + end + "}\n"},
 		}).url
 	}
 	for name, test := range map[string]struct {

@@ -3,6 +3,7 @@ package progress_test
 import (
 	"bytes"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,8 +11,32 @@ import (
 	"orderflow/bootstrap/cli/progress"
 )
 
+// screen is an output that a test reads while a Meter draws.
+type screen struct {
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+func (s *screen) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Write(b)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.String()
+}
+
+func (s *screen) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out.Reset()
+}
+
 // picture returns what is on the line of a terminal.
-func picture(out *bytes.Buffer) string {
+func picture(out *screen) string {
 	text := out.String()
 	return strings.TrimSuffix(text[strings.LastIndex(text, "\r")+1:], "\x1b[K")
 }
@@ -19,7 +44,7 @@ func picture(out *bytes.Buffer) string {
 func TestMeter_onATerminal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out screen
 		m := progress.Start(progress.Output{Writer: &out, Columns: 100}, "folding", "orders")
 		at := func(seconds float64, want string) {
 			t.Helper()
@@ -59,7 +84,7 @@ func TestMeter_onATerminal(t *testing.T) {
 func TestMeter_elsewhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out screen
 		m := progress.Start(progress.Output{Writer: &out}, "importing", progress.Bytes)
 		for _, want := range []string{
 			"importing: 10s\n",
@@ -82,7 +107,7 @@ func TestMeter_elsewhere(t *testing.T) {
 			}
 		}
 		m.Stop()
-		if out.Len() > 0 {
+		if out.String() != "" {
 			t.Errorf("it prints %q at its end", &out)
 		}
 	})
@@ -93,12 +118,12 @@ func TestMeter_short(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, columns := range []int{0, 80} {
-			var out bytes.Buffer
+			var out screen
 			m := progress.Start(progress.Output{Writer: &out, Columns: columns}, "exporting", "events")
 			m.Add(7)
 			time.Sleep(100 * time.Millisecond)
 			m.Stop()
-			if out.Len() > 0 {
+			if out.String() != "" {
 				t.Errorf("it prints %q", &out)
 			}
 		}
@@ -109,7 +134,7 @@ func TestMeter_short(t *testing.T) {
 func TestMeter_narrow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out screen
 		m := progress.Start(progress.Output{Writer: &out, Columns: 30}, "waiting for the consumers", "events")
 		m.Set(1, 100)
 		time.Sleep(time.Second + time.Millisecond)

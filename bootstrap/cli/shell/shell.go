@@ -51,6 +51,7 @@ func Main(ctx context.Context, args []string, process Process, root func(*Shell)
 	defer cancel(nil)
 	sh := New(process)
 	sh.Out = pipe{process.Out, cancel}
+	sh.Err = &whole{Writer: process.Err}
 	command := root(sh)
 	command.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if NeedOf(cmd) != IsService {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"golang.org/x/term"
 )
@@ -26,6 +27,8 @@ func sizeOf(w io.Writer) (columns, lines int, ok bool) {
 	switch w := w.(type) {
 	case pipe:
 		return sizeOf(w.Writer)
+	case *whole:
+		return sizeOf(w.Writer)
 	case Terminal:
 		columns, lines = w.Size()
 		return columns, lines, true
@@ -41,6 +44,20 @@ func sizeOf(w io.Writer) (columns, lines int, ok bool) {
 	default:
 		return 0, 0, false
 	}
+}
+
+// whole is the error stream of a command. Its log, its messages and its progress come from several
+// goroutines, and each text is written as a whole.
+type whole struct {
+	mu sync.Mutex
+	io.Writer
+}
+
+// Write implements io.Writer.
+func (w *whole) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.Writer.Write(b)
 }
 
 // Control sequences of terminals.
