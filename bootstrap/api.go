@@ -131,7 +131,7 @@ func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) 
 		})
 	one := query.NewAggregates(query.AggregatesConfig{
 		Type: order.Type, Views: store, Live: a.consumers, Store: store, Codec: a.codec,
-		Projection: views.OrderReadModel(),
+		Projection: views.OrderReadModel(), Snapshots: a.snapshots.Shelf(query.SnapshotName),
 	})
 	a.registry.MustRegister(metrics.Gauge("orderflow_reads_waiting",
 		"Reads of orders that wait until the view has an event.", func() float64 { return float64(one.Waiting()) }))

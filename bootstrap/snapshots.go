@@ -3,7 +3,10 @@ package bootstrap
 import (
 	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/application/orders"
+	"orderflow/application/query"
 	"orderflow/application/snapshot"
+	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/ports"
 )
 
@@ -14,7 +17,7 @@ func (a *App) openSnapshots() {
 	}
 	a.snapshots = snapshot.NewKeeper(snapshot.Config{
 		Store: a.store, History: a.store, Every: a.config.SnapshotEvery, Logger: a.log,
-	}, orders.Aggregate(orderjson.New()).Snapshot(a.store.finder))
+	}, orders.Aggregate(orderjson.New()).Snapshot(a.store.finder), query.Snapshot(order.Type, views.OrderReadModel(), a.codec))
 }
 
 // withSnapshots adds the snapshots to a verification.

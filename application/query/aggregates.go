@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/application/snapshot"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -28,7 +29,7 @@ const (
 	pageBytes = 4 << 20
 )
 
-// AggregatesConfig is what [Aggregates] needs. All fields are required.
+// AggregatesConfig is what [Aggregates] needs. All fields but Snapshots are required.
 type AggregatesConfig struct {
 	Views ports.ViewReader
 	Live  ports.LiveViews
@@ -39,6 +40,8 @@ type AggregatesConfig struct {
 	// Projection keeps at most one row for each aggregate of that type. The only key column of its
 	// table is the aggregate id, and the table has a column sequence_number.
 	Projection *projection.Projection
+	// Snapshots shorten reads of the past. They are those of [Snapshot]. Nil uses none.
+	Snapshots *snapshot.Shelf
 }
 
 // Aggregates implements ports.AggregateQueries.

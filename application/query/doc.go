@@ -14,16 +14,13 @@
 //
 // # The cost of the past
 //
-// RowAt begins at the first event. Its time grows with the number of events up to the moment, which
-// is bounded by the number of events that an aggregate may have. It ends when its context ends. Its
-// memory does not grow: it holds one part of the history (500 events) and one state. It reads no
-// event after a sequence number that was asked for.
+// RowAt begins at the newest snapshot before the moment, or at the first event. There is a snapshot
+// ([Snapshot]) for every 500 events of a history, so it folds a few hundred events. A history, or a
+// part of one, that has no snapshots yet is folded once from its beginning, and then has them. For
+// a time it looks at some snapshots, because these are found by their sequence numbers.
 //
-// It uses no snapshots. The snapshots that there are hold the state on which commands are decided,
-// for example an order without its id, its times and its total. A row cannot be made from that, and
-// a projection of another aggregate type need not have anything in common with it. Snapshots of the
-// projections' states would have to be kept at several places of every long history, and they would
-// be of another version whenever a reducer changes.
+// Its memory does not grow: it holds one part of the history (500 events) and one state. It reads
+// no event after a sequence number that was asked for, and ends when its context ends.
 //
 // # Generations
 //

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/application/snapshot"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -13,16 +14,18 @@ import (
 
 // RowAt folds the history up to moment, part by part, see ports.AggregateQueries.
 func (q *Aggregates) RowAt(ctx context.Context, aggregateID uuid.UUID, moment ports.Moment) (projection.Row, error) {
-	var state []byte
-	var row projection.Row
-	for at := uint64(0); ; {
+	kept, at, records := q.saved(ctx, aggregateID, moment)
+	begun := at
+	for ; ; records = nil {
 		limit := foldPage
 		if n := moment.SequenceNumber; n > 0 {
 			limit = int(min(n-at, foldPage)) // n is above at, or the fold has ended
 		}
-		records, err := q.records(ctx, aggregateID, at, limit)
-		if err != nil {
-			return nil, err
+		if records == nil {
+			var err error
+			if records, err = q.records(ctx, aggregateID, at, limit); err != nil {
+				return nil, err
+			}
 		}
 		past := upTo(records, moment)
 		if len(past) > 0 {
@@ -30,18 +33,12 @@ func (q *Aggregates) RowAt(ctx context.Context, aggregateID uuid.UUID, moment po
 			if err != nil {
 				return nil, err
 			}
-			step, err := q.config.Projection.Advance(state, events)
-			if err != nil {
+			if _, kept, err = q.config.Projection.Continue(kept, events); err != nil {
 				return nil, fmt.Errorf("%s %s: %w", q.config.Type, aggregateID, err)
 			}
-			state, at = step.State, past[len(past)-1].SequenceNumber
-			switch {
-			case len(step.Put) == 1:
-				row = step.Put[0]
-			case len(step.Put)+len(step.Delete) > 0:
-				row = nil
-			}
+			at = past[len(past)-1].SequenceNumber
 		}
+		rows := kept.Rows()
 		switch n := moment.SequenceNumber; {
 		case len(past) == len(records) && len(records) == limit && at != n:
 			continue
@@ -50,16 +47,44 @@ func (q *Aggregates) RowAt(ctx context.Context, aggregateID uuid.UUID, moment po
 				&ports.BeyondHeadError{AggregateID: aggregateID, SequenceNumber: n, Head: at})
 		case at == 0:
 			return nil, fmt.Errorf("%s %s at that moment: %w", q.config.Type, aggregateID, ports.ErrNotFound)
-		case row == nil: // a history that does not begin with the creation of its aggregate
+		case len(rows) != 1: // a history that does not begin with the creation of its aggregate
 			return nil, fmt.Errorf("%s %s: its history gives no row: %w", q.config.Type, aggregateID, ports.ErrCorrupt)
-		default:
-			return row, nil
 		}
+		if at-begun >= snapshotEach {
+			q.config.Snapshots.Note(aggregateID, begun, at)
+		}
+		return rows[0], nil
 	}
 }
 
 // foldPage is how many events are folded at once.
 const foldPage = 500
+
+// saved returns what a snapshot before moment says, its sequence number, and the first part of the
+// events after it. These are zero when there is none.
+func (q *Aggregates) saved(
+	ctx context.Context, aggregateID uuid.UUID, moment ports.Moment,
+) (projection.Kept, uint64, []eventsourcing.Record) {
+	found := q.before(ctx, aggregateID, moment)
+	at := found.SequenceNumber
+	if at == 0 {
+		return projection.Kept{}, 0, nil
+	}
+	limit := foldPage
+	if n := moment.SequenceNumber; n > 0 {
+		limit = int(min(n-at, foldPage))
+	}
+	records, err := q.records(ctx, aggregateID, at-1, limit+1)
+	if err != nil || !q.config.Snapshots.Follows(found, records) {
+		return projection.Kept{}, 0, nil
+	}
+	kept, err := q.config.Projection.Open(stateIn(found.Data))
+	if err != nil {
+		q.config.Snapshots.Discard(snapshot.UnfitUnreadable)
+		return projection.Kept{}, 0, nil
+	}
+	return kept, at, records[1:]
+}
 
 // upTo returns the records that had happened at moment.
 func upTo(records []eventsourcing.Record, moment ports.Moment) []eventsourcing.Record {

@@ -16,7 +16,8 @@
 // what a handler has in memory. The queue is bounded. What does not fit is dropped: the next
 // command, or the next reader that has to fold a long history, asks again.
 //
-// A snapshot is written for every Config.Every events, and the one before it is deleted. Where the
+// A snapshot is written for every Config.Every events, and the one before it is deleted. A kind
+// that is for readers of the past (Kind.Each) keeps them all. Where the
 // data of a kind grows with the history (Kind.Grows), histories of more than 50 times that many
 // events have fewer: with a constant number of events between two of them, the cost of an event
 // would grow with its history.

@@ -194,3 +194,47 @@ func TestVerifier_findsAndDeletesWhatTheEventsDoNotSay(t *testing.T) {
 		})
 	}
 }
+
+// A kind for readers of the past keeps a snapshot at each of its places, and each is compared.
+func TestKeeper_KeepsWhatReadersOfThePastNeed(t *testing.T) {
+	t.Parallel()
+	past := sums("past")
+	past.Each = 100
+	wrong := past
+	wrong.Fold = func([]byte, []eventsourcing.Record) ([]byte, error) { return []byte("12345678"), nil }
+	store := memory.New(memory.Options{})
+	id := account(t, store, 350)
+	if err := keeper(store, wrong).Write(t.Context(), "account", id, 150); err != nil {
+		t.Fatal(err)
+	}
+	other, err := store.LoadSnapshot(t.Context(), id, "past", 100)
+	if err != nil || other.SequenceNumber != 100 {
+		t.Fatalf("snapshot at %d, error %v", other.SequenceNumber, err)
+	}
+	if err := store.DropSnapshots(t.Context(), id, "past", math.MaxUint64); err != nil {
+		t.Fatal(err)
+	}
+	k := keeper(store, past)
+	for _, head := range []uint64{99, 250, 350} {
+		if err := k.Write(t.Context(), "account", id, head); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for atMost, want := range map[uint64]uint64{99: 0, 100: 100, 199: 100, 200: 200, 299: 200, 300: 300, math.MaxUint64: 300} {
+		found := k.Shelf("past").At(t.Context(), id, atMost)
+		if found.SequenceNumber != want || want > 0 && binary.BigEndian.Uint64(found.Data) != want {
+			t.Errorf("at or before %d: %+v, want one at %d", atMost, found, want)
+		}
+	}
+	v := snapshot.Verifier{Next: nothing{}, Keeper: k, Heads: store}
+	if report, err := v.Verify(t.Context(), 0); err != nil || report.Differences != 0 {
+		t.Errorf("report %+v, %v", report, err)
+	}
+	if err := store.SaveSnapshot(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	report, err := v.Verify(t.Context(), 0)
+	if err != nil || report.Differences != 1 || !strings.Contains(report.Shown[0].Detail, `snapshot "past" at 100 is not what`) {
+		t.Errorf("report %+v, %v", report, err)
+	}
+}

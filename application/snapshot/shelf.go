@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -25,6 +26,9 @@ type Kind struct {
 	Version int
 	// Grows says that the data grows with the history. Then long histories have fewer snapshots.
 	Grows bool
+	// Each keeps a snapshot at every multiple of so many events, for readers of the past. 0 keeps
+	// the newest one only.
+	Each uint64
 	// Fold returns the data after more records. data is nil before the first record. The same
 	// records always give the same bytes.
 	Fold func(data []byte, records []eventsourcing.Record) ([]byte, error)
@@ -64,10 +68,15 @@ type Shelf struct {
 // Newest returns the newest snapshot of an aggregate. Its SequenceNumber is 0 when there is none
 // that may be used.
 func (s *Shelf) Newest(ctx context.Context, aggregateID uuid.UUID) Found {
+	return s.At(ctx, aggregateID, math.MaxUint64)
+}
+
+// At is Newest among the snapshots at or before a sequence number.
+func (s *Shelf) At(ctx context.Context, aggregateID uuid.UUID, atMost uint64) Found {
 	if s == nil {
 		return Found{}
 	}
-	found, unfit := s.newest(ctx, aggregateID)
+	found, unfit := s.at(ctx, aggregateID, atMost)
 	if unfit != "" {
 		s.Discard(unfit)
 		return Found{}
@@ -75,9 +84,9 @@ func (s *Shelf) Newest(ctx context.Context, aggregateID uuid.UUID) Found {
 	return found
 }
 
-// newest also says why a snapshot that is there is not used.
-func (s *Shelf) newest(ctx context.Context, aggregateID uuid.UUID) (_ Found, unfit string) {
-	snapshot, err := s.keeper.config.Store.LoadSnapshot(ctx, aggregateID, s.kind.Name, math.MaxUint64)
+// at also says why a snapshot that is there is not used.
+func (s *Shelf) at(ctx context.Context, aggregateID uuid.UUID, atMost uint64) (_ Found, unfit string) {
+	snapshot, err := s.keeper.config.Store.LoadSnapshot(ctx, aggregateID, s.kind.Name, atMost)
 	switch {
 	case errors.Is(err, ports.ErrCorrupt):
 		return Found{}, UnfitUnreadable
@@ -151,10 +160,16 @@ func unseal(s ports.Snapshot) (found Found, unfit string) {
 // page is how many events are read at once.
 const page = 500
 
-// write brings the snapshot of an aggregate up to a head.
+// write brings the snapshots of an aggregate up to a head.
 func (s *Shelf) write(ctx context.Context, aggregateID uuid.UUID, head uint64) error {
 	store := s.keeper.config.Store
-	found, unfit := s.newest(ctx, aggregateID)
+	if s.kind.Each > 0 {
+		head -= head % s.kind.Each
+	}
+	if head == 0 {
+		return nil
+	}
+	found, unfit := s.at(ctx, aggregateID, math.MaxUint64)
 	if unfit == "" && found.SequenceNumber > 0 {
 		records, err := s.keeper.config.History.LoadPage(ctx, aggregateID, found.SequenceNumber-1, 1)
 		if err != nil {
@@ -167,38 +182,48 @@ func (s *Shelf) write(ctx context.Context, aggregateID uuid.UUID, head uint64) e
 	if unfit != "" {
 		found = Found{}
 	}
-	next, err := s.fold(ctx, aggregateID, found, head)
-	if unfit == "" && errors.Is(err, errFold) && found.SequenceNumber > 0 {
-		unfit = UnfitUnreadable
-		s.Discard(unfit)
+	save := func(next Found) error {
+		if each := s.kind.Each; next.SequenceNumber != head && (each == 0 || next.SequenceNumber%each > 0) {
+			return nil
+		}
+		s.keeper.written.Add(1)
+		return store.SaveSnapshot(ctx, s.kind.seal(aggregateID, next))
 	}
+	drop := func(upTo uint64) error { return store.DropSnapshots(ctx, aggregateID, s.kind.Name, upTo) }
 	if unfit != "" { // then what is older is not better
-		if err := store.DropSnapshots(ctx, aggregateID, s.kind.Name, math.MaxUint64); err != nil {
+		if err := drop(math.MaxUint64); err != nil {
 			return err
 		}
-		if found.SequenceNumber > 0 {
-			found = Found{}
-			next, err = s.fold(ctx, aggregateID, found, head)
+	}
+	next, err := s.fold(ctx, aggregateID, found, head, save)
+	if errors.Is(err, errFold) && found.SequenceNumber > 0 {
+		s.Discard(UnfitUnreadable)
+		if err := drop(math.MaxUint64); err != nil {
+			return err
 		}
+		found = Found{}
+		next, err = s.fold(ctx, aggregateID, found, head, save)
 	}
-	if err != nil || next.SequenceNumber == found.SequenceNumber {
+	if err != nil || next.SequenceNumber == found.SequenceNumber || s.kind.Each > 0 {
 		return err
 	}
-	if err := store.SaveSnapshot(ctx, s.kind.seal(aggregateID, next)); err != nil {
-		return err
-	}
-	s.keeper.written.Add(1)
-	return store.DropSnapshots(ctx, aggregateID, s.kind.Name, next.SequenceNumber-1)
+	return drop(next.SequenceNumber - 1)
 }
 
 // errFold says that data, or an event after it, cannot be decoded.
 var errFold = errors.New("fold")
 
-// fold continues a snapshot up to a head, or to the end of the history.
-func (s *Shelf) fold(ctx context.Context, aggregateID uuid.UUID, found Found, head uint64) (Found, error) {
+// fold continues a snapshot up to a head, or to the end of the history. It calls each with what it
+// has after every part that is read, which ends at the multiples of Kind.Each. each may be nil.
+func (s *Shelf) fold(
+	ctx context.Context, aggregateID uuid.UUID, found Found, head uint64, each func(Found) error,
+) (Found, error) {
 	for found.SequenceNumber < head {
-		limit := int(min(page, head-found.SequenceNumber))
-		records, err := s.keeper.config.History.LoadPage(ctx, aggregateID, found.SequenceNumber, limit)
+		limit := min(page, head-found.SequenceNumber)
+		if n := s.kind.Each; n > 0 {
+			limit = min(limit, n-found.SequenceNumber%n)
+		}
+		records, err := s.keeper.config.History.LoadPage(ctx, aggregateID, found.SequenceNumber, int(limit))
 		if err != nil || len(records) == 0 {
 			return found, err
 		}
@@ -207,30 +232,45 @@ func (s *Shelf) fold(ctx context.Context, aggregateID uuid.UUID, found Found, he
 		}
 		last := records[len(records)-1]
 		found.SequenceNumber, found.LastEvent = last.SequenceNumber, last.EventID
+		if each != nil {
+			if err := each(found); err != nil {
+				return found, err
+			}
+		}
 	}
 	return found, nil
 }
 
-// differs folds the history up to a snapshot and says how the snapshot differs from it. It is empty
-// when there is no difference, or no snapshot of this version. Then nothing uses it.
+// differs folds the history up to the newest snapshot and says how the snapshots differ from it. It
+// is empty when there is no difference, or no snapshot of this version. Then nothing uses them.
 func (s *Shelf) differs(ctx context.Context, aggregateID uuid.UUID) (sequence uint64, difference string, err error) {
-	found, unfit := s.newest(ctx, aggregateID)
-	switch {
-	case unfit == UnfitVersion, unfit == "" && found.SequenceNumber == 0:
-		return 0, "", nil
-	case unfit != "":
-		return 0, "cannot be used: " + unfit, nil
+	var all []Found // the newest one first
+	for atMost := uint64(math.MaxUint64); ; {
+		found, unfit := s.at(ctx, aggregateID, atMost)
+		if unfit != "" && unfit != UnfitVersion {
+			return 0, "cannot be used: " + unfit, nil
+		}
+		if unfit != "" || found.SequenceNumber == 0 {
+			break
+		}
+		all = append(all, found)
+		if atMost = found.SequenceNumber - 1; s.kind.Each == 0 {
+			break
+		}
 	}
-	want, err := s.fold(ctx, aggregateID, Found{}, found.SequenceNumber)
-	switch {
-	case err != nil:
-		return 0, "", err
-	case want.SequenceNumber != found.SequenceNumber:
-		return found.SequenceNumber, "is after the end of the history", nil
-	case want.LastEvent != found.LastEvent:
-		return found.SequenceNumber, "is of another history", nil
-	case !bytes.Equal(want.Data, found.Data):
-		return found.SequenceNumber, "is not what the events say", nil
+	var want Found
+	for _, found := range slices.Backward(all) {
+		want, err = s.fold(ctx, aggregateID, want, found.SequenceNumber, nil)
+		switch {
+		case err != nil:
+			return 0, "", err
+		case want.SequenceNumber != found.SequenceNumber:
+			return found.SequenceNumber, "is after the end of the history", nil
+		case want.LastEvent != found.LastEvent:
+			return found.SequenceNumber, "is of another history", nil
+		case !bytes.Equal(want.Data, found.Data):
+			return found.SequenceNumber, "is not what the events say", nil
+		}
 	}
-	return found.SequenceNumber, "", nil
+	return 0, "", nil
 }

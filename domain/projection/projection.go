@@ -194,6 +194,9 @@ func (p *Projection) Continue(kept Kept, events []Event) (Step, Kept, error) {
 	return p.advance(kept, events)
 }
 
+// Rows returns the rows of the aggregate. The caller must not modify them.
+func (k Kept) Rows() []Row { return k.rows }
+
 // Size is about how many bytes of memory k takes. It is rather too high than too low.
 func (k Kept) Size() int {
 	// A short text takes one byte for its length and its bytes in the stored form, and 16 bytes
