@@ -10,6 +10,7 @@ import (
 	"orderflow/adapters/console"
 	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/httpapi"
+	"orderflow/adapters/httpapi/chaosapi"
 	"orderflow/adapters/httpapi/endpoint"
 	"orderflow/adapters/httpapi/opsapi"
 	"orderflow/adapters/httpapi/orderapi"
@@ -61,8 +62,12 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 	if err != nil {
 		return err
 	}
+	resources := []endpoint.Resource{orderRoutes, streamRoutes, operatorRoutes, keepRoutes, a.sessionRoutes()}
+	if a.faults != nil {
+		resources = append(resources, chaosapi.New(a.recordings.Faults(a.faults), projectionNames()))
+	}
 	config := httpapi.Config{
-		Resources:       []endpoint.Resource{orderRoutes, streamRoutes, operatorRoutes, keepRoutes, a.sessionRoutes()},
+		Resources:       resources,
 		StoreID:         storeID,
 		Console:         pages,
 		Ready:           a.ready,
@@ -96,6 +101,14 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 	}
 	a.server, err = httpapi.New(config)
 	return err
+}
+
+// projectionNames returns the consumers that fill views.
+func projectionNames() (names []string) {
+	for _, p := range views.All() {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 // registerParts makes the metrics of the parts that count for themselves.

@@ -23,6 +23,7 @@ import (
 	"orderflow/adapters/httpapi"
 	"orderflow/adapters/httpapi/opsapi"
 	"orderflow/adapters/tracing"
+	"orderflow/application/chaos"
 	"orderflow/application/command"
 	"orderflow/application/consumers"
 	"orderflow/application/explain"
@@ -92,9 +93,11 @@ type App struct {
 	pushback  *pushback.Gate
 	pacemaker *pulse.Pacemaker // nil where the feed has no heartbeats
 	streams   *stream.Streams
-	gate      *incarnation.Gate // nil without a publisher
-	registry  *prometheus.Registry
-	closers   []io.Closer // in the order of opening
+	// faults are made on purpose. It is nil unless the service is for practice.
+	faults   *chaos.Faults
+	gate     *incarnation.Gate // nil without a publisher
+	registry *prometheus.Registry
+	closers  []io.Closer // in the order of opening
 }
 
 // Open opens the store and connects all parts. It already listens, so that the address is known,
@@ -125,6 +128,10 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	a.closers = append(a.closers, a.store.closers...)
 	if env.around != nil {
 		env.around(a.store)
+	}
+	if config.Chaos && !config.Passive {
+		a.faults = chaos.New(time.Now)
+		a.store.EventStore = a.faults.Events(a.store.EventStore)
 	}
 	a.openSnapshots()
 	if err := a.listen(); err != nil {
@@ -193,6 +200,12 @@ func (a *App) Run(ctx context.Context) error {
 		group.Go(func() error { return a.certificates.Run(ctx) })
 	}
 	group.Go(func() error { return a.streams.Run(ctx) })
+	if a.faults != nil {
+		group.Go(func() error {
+			<-ctx.Done()
+			return a.faults.End(ctx) // what a fault holds up must not hold up the stop
+		})
+	}
 	if a.config.MaxLag > 0 {
 		group.Go(func() error { return a.pushback.Run(ctx) })
 	}

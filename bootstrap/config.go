@@ -76,6 +76,9 @@ type Config struct {
 	MaxLag time.Duration
 	// Heartbeat is the time between two heartbeats through the change feed.
 	Heartbeat time.Duration
+	// Chaos lets operators make faults on purpose. It is for practice: on the embedded store and on
+	// a loopback address only.
+	Chaos bool
 	// RollbackGrace is how long the previous generation of a view is kept after a rebuild.
 	RollbackGrace time.Duration
 	// MostStreams bounds the live streams that clients have open, and MostStreamsOfClient those of
@@ -238,6 +241,9 @@ func (c Config) Validate() error {
 	}
 	if c.ReconcileRate < 1 || c.ReconcileRate > 1_000_000 {
 		bad("reconcile-rate", "%d is not 1 to 1000000", c.ReconcileRate)
+	}
+	if c.Chaos && (c.Store != StoreEmbedded || !isLoopback(c.Listen)) {
+		bad("chaos", "faults are made on the embedded store and on a loopback address only, never where others work")
 	}
 	if c.MaxLag != 0 && c.MaxLag < time.Second {
 		bad("max-lag-before-pushback", "%s is neither 0 nor 1s or more", c.MaxLag)

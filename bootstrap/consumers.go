@@ -36,6 +36,7 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 	}
 	decoder := eventjson.NewMemo(a.codec) // most events go to all consumers
 	for _, p := range views.All() {
+		decoder := a.withFaults(p.Name, decoder)
 		earlier := make(map[int]consumer.Earlier, len(p.Earlier))
 		for version, table := range p.Earlier {
 			earlier[version] = consumer.Earlier{Effect: filling.Project(p.At(version), decoder), Table: table}
@@ -133,9 +134,21 @@ func (a *App) addConsumer(feed ports.ChangeFeed, config consumer.Config) {
 	} else {
 		config.Shared, config.Untrusted = true, true
 	}
+	if a.faults != nil {
+		config.Feed = a.faults.Feed(feed)
+	}
 	config.DrainTimeout, config.Grace = a.config.ShutdownTimeout, a.config.RollbackGrace
 	config.ReconcileEvery, config.ReconcileRate = a.config.ReconcileEvery, a.config.ReconcileRate
 	a.consumers = append(a.consumers, consumer.New(config))
+}
+
+// withFaults returns the decoder of a consumer in which faults can be made, in a service for
+// practice.
+func (a *App) withFaults(consumer string, decoder ports.Decoder) ports.Decoder {
+	if a.faults == nil {
+		return decoder
+	}
+	return a.faults.Decoder(consumer, decoder)
 }
 
 // runs reports whether this process may run a consumer.

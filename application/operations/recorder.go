@@ -27,6 +27,8 @@ const (
 	ActionCreateToken  = "create-token"
 	ActionRevokeToken  = "revoke-token"
 	ActionLogLevel     = "log-level"
+	ActionBeginFault   = "begin-fault"
+	ActionEndFaults    = "end-faults"
 )
 
 // failureTimeout bounds the writing of the entry about a failure.
@@ -247,3 +249,30 @@ func (l logLevels) SetLogLevel(ctx context.Context, level slog.Level) error {
 	e := ports.OperationEntry{Action: ActionLogLevel, Target: strings.ToLower(level.String())}
 	return l.recorder.do(ctx, e, func() error { return l.LogLevels.SetLogLevel(ctx, level) })
 }
+
+// Faults returns a maker of faults whose actions are written down.
+func (r Recorder) Faults(m ports.FaultMaker) ports.FaultMaker { return faults{r, m} }
+
+type faults struct {
+	Recorder
+	next ports.FaultMaker
+}
+
+// Begin implements [ports.FaultMaker].
+func (f faults) Begin(ctx context.Context, fault ports.Fault, lasts time.Duration) (begun ports.Fault, err error) {
+	err = f.do(ctx, ports.OperationEntry{
+		Action: ActionBeginFault, Target: fault.Consumer, AggregateID: fault.AggregateID, Detail: string(fault.Kind),
+	}, func() error {
+		begun, err = f.next.Begin(ctx, fault, lasts)
+		return err
+	})
+	return begun, err
+}
+
+// End implements [ports.FaultMaker].
+func (f faults) End(ctx context.Context) error {
+	return f.do(ctx, ports.OperationEntry{Action: ActionEndFaults}, func() error { return f.next.End(ctx) })
+}
+
+// Now implements [ports.FaultMaker].
+func (f faults) Now() []ports.Fault { return f.next.Now() }

@@ -88,7 +88,7 @@ func TestCommands_sayWhatTheyNeed(t *testing.T) {
 func TestFlags_areRememberedOrForgottenOnPurpose(t *testing.T) {
 	t.Parallel()
 	forgotten := func(name string) bool {
-		return slices.Contains([]string{"config", "help-all", "data", "listen", "allowed-hosts", "auth", "insecure", "metrics-auth", "token-file", "ops-listen", "public-url", "session-key-file", "session-life", "tls-cert", "tls-key", "tls-client-ca", "tls-client-roles", "store", "url", "accept-loss", "log-level", "log-format", "access-log", "pprof", "redpanda-password"}, name) ||
+		return slices.Contains([]string{"config", "help-all", "data", "listen", "allowed-hosts", "auth", "insecure", "metrics-auth", "token-file", "ops-listen", "public-url", "session-key-file", "session-life", "tls-cert", "tls-key", "tls-client-ca", "tls-client-roles", "store", "url", "accept-loss", "log-level", "log-format", "access-log", "pprof", "chaos", "redpanda-password"}, name) ||
 			strings.HasPrefix(name, "oidc-") || strings.HasPrefix(name, "client-") ||
 			strings.HasPrefix(name, "scylla-") // that store has no data directory
 	}

@@ -8,6 +8,7 @@ import (
 
 	"orderflow/bootstrap/cli/keep"
 	"orderflow/bootstrap/cli/operate"
+	"orderflow/bootstrap/cli/practice"
 	"orderflow/bootstrap/cli/shell"
 )
 
@@ -65,6 +66,7 @@ ended it: 130 after Ctrl-C, 141 when the output was closed.`,
 		sh.inspectCommand(), sh.verifyCommand(), sh.schemaCommand(), sh.asyncAPICommand(), sh.versionCommand())
 	root.AddCommand(operate.Commands(shared)...)
 	root.AddCommand(keep.Commands(shared)...)
+	root.AddCommand(practice.Commands(shared)...)
 	sh.Complete(root)
 	return root
 }

@@ -52,6 +52,7 @@ func (sh *Shell) Equip(root *cobra.Command) {
 		"orders a second in a background check; with 1000, 10 million orders take 2h47m")
 	flags.DurationVar(&sh.Config.MaxLag, "max-lag-before-pushback", sh.Config.MaxLag,
 		"how far a working consumer may be behind before commands are refused; 0 never refuses them")
+	flags.BoolVar(&sh.Config.Chaos, "chaos", false, "let 'orderflow chaos' make faults, for practice, on this machine only")
 	flags.DurationVar(&sh.Config.Heartbeat, "heartbeat", sh.Config.Heartbeat,
 		"time between two heartbeats through the change feed")
 	flags.DurationVar(&sh.Config.RollbackGrace, "rollback-grace", sh.Config.RollbackGrace,

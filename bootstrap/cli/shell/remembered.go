@@ -12,7 +12,7 @@ import (
 // service on it. Such a service must not publish to another target or keep events for another time.
 //
 // Not stored are settings of one process (data, listen, auth, allowed-hosts, url, log-level,
-// config), settings of a store without a data directory (scylla-…), and passwords.
+// config, chaos), settings of a store without a data directory (scylla-…), and passwords.
 func (sh *Shell) Remembered() settings.Rules {
 	binding, tuning := settings.Rule{Binding: true}, settings.Rule{}
 	path := settings.Rule{Binding: true, Canonical: absolute}
