@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zitadel/oidc/v3/example/server/storage"
-
 	"orderflow/adapters/access"
 	"orderflow/ports"
 )
@@ -18,17 +16,14 @@ import (
 // scene is a service that trusts a provider, at which it is a client.
 func scene(t *testing.T, public bool, changes ...string) (*provider, *service) {
 	t.Helper()
-	address := freeAddress(t)
-	callback := "http://" + address + "/v1/session/callback"
-	registered := storage.WebClient("console", clientSecret, callback)
-	environ := []string{"ORDERFLOW_OIDC_CLIENT_SECRET=" + clientSecret}
-	if public {
-		registered, environ = storage.NativeClient("console", callback), nil
+	p := newProvider(t)
+	if !public {
+		changes = append([]string{"ORDERFLOW_OIDC_CLIENT_SECRET=" + clientSecret}, changes...)
 	}
-	environ = append(environ, changes...)
-	p := newProvider(t, registered)
-	return p, serve(t, address, environ, "--auth=oidc", "--oidc-issuer="+p.issuer, "--oidc-audience=console",
-		"--oidc-scope-claim=roles", "--oidc-client-id=console")
+	s := serve(t, changes, "--auth=oidc", "--oidc-issuer="+p.issuer, "--oidc-audience=console", "--oidc-scope-claim=roles",
+		"--oidc-client-id=console")
+	p.register(s, public)
+	return p, s
 }
 
 // A person logs in with code and PKCE, does what the role allows and nothing else, and logs out.
@@ -100,6 +95,37 @@ func TestLogin_withAWrongSecret(t *testing.T) {
 	if log := s.log.String(); !strings.Contains(log, "somebody could not log in") || strings.Contains(log, "not-the-secret") {
 		t.Error("the log does not say that somebody could not log in, or it has the secret")
 	}
+}
+
+// While the provider is away nobody is let in, and the service works. Later it finds the provider
+// by itself.
+func TestLogin_whenTheProviderComesLater(t *testing.T) {
+	p, s := scene(t, true)
+	p.set(func() { p.away = true })
+	b := newBrowser(t)
+	login := s.url + "/v1/session/login"
+	if at, status, _ := b.do(http.MethodGet, login, nil); at.RequestURI() != "/ui/?login=unavailable" || status != http.StatusOK {
+		t.Errorf("the browser is at %s, %d", at, status)
+	}
+	b.wants(200, "", http.MethodGet, s.url+"/livez")
+	b.wants(401, "credentials_missing", http.MethodGet, s.url+"/v1/consumers")
+	p.set(func() { p.away = false })
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.After(2 * time.Minute); ; {
+		if at, _, _ := b.do(http.MethodGet, login, nil); at.Scheme+"://"+at.Host == p.issuer {
+			break
+		}
+		select {
+		case <-again.C:
+		case <-deadline:
+			t.Fatal("the service does not find the provider")
+		}
+	}
+	if at := b.logIn(s, "/ui/"); at.RequestURI() != "/ui/" {
+		t.Errorf("the browser is at %s", at)
+	}
+	b.wants(200, "", http.MethodGet, s.url+"/v1/consumers")
 }
 
 // The provider changes its keys while requests and logins go on. None is refused.

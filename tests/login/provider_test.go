@@ -27,7 +27,8 @@ const (
 // provider is an identity provider whose keys change.
 type provider struct {
 	*storage.Storage
-	issuer string
+	issuer  string
+	clients map[string]*storage.Client
 
 	mu sync.Mutex // guards all below
 	// keys are published, and signing is the number of the one that signs.
@@ -36,25 +37,29 @@ type provider struct {
 	// opaque makes access tokens that only the provider can read.
 	opaque bool
 	roles  []string
+	// away makes it answer nothing
+	away bool
 }
 
-// newProvider makes a provider for clients, and serves it at an address that nobody else has.
-func newProvider(t *testing.T, clients ...*storage.Client) *provider {
+// newProvider makes a provider, and serves it at an address that nobody else has.
+func newProvider(t *testing.T) *provider {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &provider{issuer: "http://" + listener.Addr().String(), roles: []string{"operator"}}
-	known := map[string]*storage.Client{}
-	for _, c := range clients {
-		known[c.GetID()] = c
-	}
-	p.Storage = storage.NewStorageWithClients(storage.NewUserStore(p.issuer), known)
+	p := &provider{issuer: "http://" + listener.Addr().String(), roles: []string{"operator"}, clients: map[string]*storage.Client{}}
+	p.Storage = storage.NewStorageWithClients(storage.NewUserStore(p.issuer), p.clients)
 	p.publish(t)
 	quiet := slog.New(slog.DiscardHandler)
 	router := exampleop.SetupServer(p.issuer, p, quiet, false, op.WithAllowInsecure(), op.WithLogger(quiet))
-	server := &http.Server{Handler: router}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.isAway() {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		router.ServeHTTP(w, r)
+	})}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -62,6 +67,21 @@ func newProvider(t *testing.T, clients ...*storage.Client) *provider {
 		<-ended
 	})
 	return p
+}
+
+func (p *provider) isAway() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.away
+}
+
+// register makes the service a client. Nobody has logged in before.
+func (p *provider) register(s *service, public bool) {
+	callback := s.url + "/v1/session/callback"
+	p.clients["console"] = storage.WebClient("console", clientSecret, callback)
+	if public {
+		p.clients["console"] = storage.NativeClient("console", callback)
+	}
 }
 
 // publish adds a key, which does not sign yet unless it is the first one.

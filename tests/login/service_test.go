@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -35,32 +34,24 @@ func (l *buffer) String() string {
 	return l.b.String()
 }
 
-// freeAddress returns an address that was free a moment ago, so that the provider can know it.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // service is orderflow serve.
 type service struct {
 	url string
 	log *buffer
 }
 
-// serve starts the service at an address, and waits until it serves.
-func serve(t *testing.T, address string, environ []string, args ...string) *service {
+// servesAt finds the address in the log.
+var servesAt = regexp.MustCompile(`msg=serving url=(\S+)`)
+
+// serve starts the service, and waits until it serves.
+func serve(t *testing.T, environ []string, args ...string) *service {
 	t.Helper()
-	s := &service{url: "http://" + address, log: &buffer{}}
+	s := &service{log: &buffer{}}
 	data := t.TempDir() // removed after the service has ended
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	go func() {
-		ended <- cli.Main(ctx, append([]string{"serve", "--listen=" + address, "--sink=none", "--data=" + data}, args...),
+		ended <- cli.Main(ctx, append([]string{"serve", "--listen=127.0.0.1:0", "--sink=none", "--data=" + data}, args...),
 			cli.Process{In: strings.NewReader(""), Out: io.Discard, Err: s.log, Environ: environ})
 	}()
 	t.Cleanup(func() {
@@ -72,14 +63,17 @@ func serve(t *testing.T, address string, environ []string, args ...string) *serv
 	})
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
-	for deadline := time.After(2 * time.Minute); !strings.Contains(s.log.String(), "msg=serving"); {
+	for deadline := time.After(2 * time.Minute); ; {
+		if found := servesAt.FindStringSubmatch(s.log.String()); found != nil {
+			s.url = found[1]
+			return s
+		}
 		select {
 		case <-again.C:
 		case <-deadline:
 			t.Fatal("the service does not serve")
 		}
 	}
-	return s
 }
 
 // browser keeps cookies and follows redirections. It remembers the addresses at which it was.
