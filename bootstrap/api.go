@@ -134,13 +134,13 @@ func (a *App) registerParts() {
 
 func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) {
 	store := a.store
-	codec := orderjson.New()
+	codec := orderjson.New().Sealed(a.seal)
 	history := metrics.NewHistory(a.registry, string(a.config.Store), codec.Types())
 	commands := orders.NewCommands(codec,
 		command.Config{
 			Store: a.tracing.Store(history.Store(store)), Now: time.Now, NewID: newID, Cache: a.states, Exclusive: store.exclusive,
 			MaxEvents: a.config.MaxEvents, Pages: a.tracing.Pages(history.Pages(store)),
-			Snapshots: a.snapshots.Shelf(command.SnapshotName), Finder: store.finder,
+			Snapshots: a.snapshots.Shelf(command.SnapshotName), Finder: store.finder, Subjects: a.subjects(),
 		})
 	one := query.NewAggregates(query.AggregatesConfig{
 		Type: order.Type, Views: store, Live: a.consumers, Store: store, Codec: a.codec,
@@ -154,7 +154,7 @@ func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) 
 		Orders:    one,
 		Lists:     query.NewLists(store, store, a.consumers, views.All()),
 		Explainer: explainer,
-		Codec:     a.codec,
+		Codec:     a.codec.Shown(),
 		NewID:     newID,
 	})
 }

@@ -29,6 +29,7 @@ import (
 	"orderflow/application/explain"
 	"orderflow/application/incarnation"
 	"orderflow/application/operations"
+	"orderflow/application/personal"
 	"orderflow/application/pulse"
 	"orderflow/application/pushback"
 	"orderflow/application/snapshot"
@@ -71,11 +72,14 @@ type App struct {
 	server       *httpapi.Server
 	router       *fanout.Router // nil in a passive service
 	codec        *eventjson.Mux
-	consumers    consumers.Manager
-	states       *command.Cache
-	snapshots    *snapshot.Keeper // nil without snapshots
-	tracing      *tracing.Tracing
-	recorder     *explain.Recorder
+	// keyring and seal are nil without a service key of personal data.
+	keyring   *personal.Keyring
+	seal      *eventjson.Seal
+	consumers consumers.Manager
+	states    *command.Cache
+	snapshots *snapshot.Keeper // nil without snapshots
+	tracing   *tracing.Tracing
+	recorder  *explain.Recorder
 	// door tells who a client is, and counts whom it does not let in. It is nil when nobody is
 	// asked.
 	door *metrics.Refusals
@@ -125,7 +129,13 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	if a.store, err = openStorage(ctx, config, a.log, a.epoch); err != nil {
 		return nil, err
 	}
+	a.keyring, err = openPersonal(ctx, config, a.store, a.log)
 	a.closers = append(a.closers, a.store.closers...)
+	if err != nil {
+		return nil, err
+	}
+	a.seal = openSeal(a.keyring)
+	a.codec = a.codec.Sealed(a.seal)
 	if env.around != nil {
 		env.around(a.store)
 	}

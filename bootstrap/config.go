@@ -59,6 +59,14 @@ type Config struct {
 	SnapshotEvery int
 	// MaxEvents is the highest number of events of an order. 0 means that there is no such number.
 	MaxEvents int
+	// PersonalKey is the file with the service key of personal data. Personal fields are sealed
+	// when it is given.
+	PersonalKey string
+	// PersonalKeys is the directory in which the embedded store keeps the keys of subjects. Empty
+	// means Data with the suffix ".keys".
+	PersonalKeys string
+	// PublishPersonal says what is published of personal fields, with a PersonalKey.
+	PublishPersonal PublishPersonal
 	// PublishFrom says what a publisher sends to a target to which it has never published.
 	PublishFrom PublishFrom
 	// AcceptLoss lets a publisher of a restored store publish although its target has events that
@@ -123,6 +131,7 @@ func DefaultConfig() Config {
 		Heartbeat:       2 * time.Second,
 		RollbackGrace:   time.Hour,
 		PublishFrom:     PublishFromBeginning,
+		PublishPersonal: PublishOmit,
 		ReconcileEvery:  time.Hour,
 		ReconcileRate:   1_000,
 		ShutdownTimeout: 10 * time.Second,
@@ -236,6 +245,7 @@ func (c Config) Validate() error {
 	if c.PublishFrom != PublishFromBeginning && c.PublishFrom != PublishFromNow {
 		bad("publish-from", "%q is neither %s nor %s", c.PublishFrom, PublishFromBeginning, PublishFromNow)
 	}
+	c.validatePersonal(bad)
 	if c.ReconcileEvery < time.Minute {
 		bad("reconcile-every", "%s is less than a minute", c.ReconcileEvery)
 	}

@@ -97,7 +97,7 @@ func (a *App) wirePublisher(ctx context.Context, target sink, env Environment) e
 	if a.publisher, err = a.publisherName(ctx, target, identity); err != nil {
 		return err
 	}
-	effect, imported := filling.Publish(a.tracing.Publisher(publisher)), true
+	effect, imported := filling.Publish(a.tracing.Publisher(a.personalPublisher(publisher))), true
 	if a.store.exclusive { // then an import cannot run at the same time
 		if imported, err = transfer.Imported(ctx, a.store.checker); err != nil {
 			return err

@@ -37,3 +37,8 @@ func (s *storage) SetAlive(alive func() error) { s.alive = alive }
 
 // SameTarget reports whether two identities name the same target.
 func SameTarget(a, b string) bool { return sameTarget(a, b) }
+
+// DestroyCustomer takes the key of a customer away.
+func (a *App) DestroyCustomer(ctx context.Context, customer string) error {
+	return a.keyring.DestroySubject(ctx, a.keyring.SubjectOf(customer))
+}

@@ -89,14 +89,14 @@ func (a *App) openTopicVerifier() (ports.TopicVerifier, error) {
 		if err != nil || target.kind != sinkFile {
 			return nil, err
 		}
-		return audit.New(audit.Config{Store: a.store, Topic: cloudevents.NewFileReader(target.path)}), nil
+		return audit.New(audit.Config{Store: a.store, Compared: a.compared(), Topic: cloudevents.NewFileReader(target.path)}), nil
 	}
 	topic, err := source.NewTopicReader(a.redpanda())
 	if err != nil {
 		return nil, err
 	}
 	a.closers = append(a.closers, topic)
-	return audit.New(audit.Config{Store: a.store, Topic: topic}), nil
+	return audit.New(audit.Config{Store: a.store, Compared: a.compared(), Topic: topic}), nil
 }
 
 // TopicFlags returns the flag of each setting that an error about the topic may name.

@@ -17,7 +17,7 @@ func (a *App) openSnapshots() {
 	}
 	a.snapshots = snapshot.NewKeeper(snapshot.Config{
 		Store: a.store, History: a.store, Every: a.config.SnapshotEvery, Logger: a.log,
-	}, orders.Aggregate(orderjson.New()).Snapshot(a.store.finder), query.Snapshot(order.Type, views.OrderReadModel(), a.codec))
+	}, orders.Aggregate(orderjson.New().Sealed(a.seal)).Snapshot(a.store.finder), query.Snapshot(order.Type, views.OrderReadModel(), a.codec))
 }
 
 // withSnapshots adds the snapshots to a verification.

@@ -15,6 +15,7 @@ import (
 	"orderflow/adapters/cdc"
 	"orderflow/adapters/embedded"
 	"orderflow/adapters/scylla"
+	"orderflow/application/personal"
 	"orderflow/bootstrap/metrics"
 	"orderflow/ports"
 )
@@ -41,6 +42,8 @@ type storage struct {
 	finder ports.CommandFinder
 	// checker reports which views have states. It is nil when the store cannot say that at once.
 	checker ports.ViewChecker
+	// keys are the wrapped keys of subjects. It is nil on a store that has none.
+	keys personal.Store
 	// exclusive says that no other process can append while this one has the store open.
 	exclusive bool
 	// repairer replaces rows. It is nil when the store cannot do that.
@@ -94,15 +97,7 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 		TokenStore: store, OperationLog: store,
 		HistoryPager: store, Snapshots: store, finder: store, checker: store,
 		backups: store, exclusive: true, repairer: store, pulse: store, tails: store,
-		run: []func(context.Context) error{func(ctx context.Context) error {
-			select {
-			case <-ctx.Done():
-				return nil
-			// nothing can be written any more: stop, so that a restart checks what is on disk
-			case <-store.Failed():
-				return store.Err()
-			}
-		}},
+		run:      []func(context.Context) error{untilFailed(store)},
 		announce: store.SetAddress,
 		metrics:  metrics.Store(store),
 		closers:  []io.Closer{store},

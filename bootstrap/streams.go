@@ -8,6 +8,7 @@ import (
 	"orderflow/adapters/httpapi/orderapi"
 	"orderflow/adapters/httpapi/streamapi"
 	"orderflow/application/stream"
+	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/domain/order/views"
 )
@@ -24,9 +25,18 @@ func (a *App) streamRoutes(registerer prometheus.Registerer) (endpoint.Resource,
 		},
 	})
 	return streamapi.New(streamapi.Config{
-		Streams: a.streams, Render: cloudevents.Encode,
+		Streams: a.streams, Render: a.renderEvent,
 		Kinds:   []streamapi.Kind{{Type: order.Type, Path: orderapi.Path}},
 		Filters: orderapi.StreamFilters(), Registerer: registerer,
 		MostStreams: a.config.MostStreams, MostOfClient: a.config.MostStreamsOfClient,
 	})
+}
+
+// renderEvent renders an event for a live stream, with open fields like the other routes.
+func (a *App) renderEvent(r eventsourcing.Record) ([]byte, error) {
+	opened, err := a.codec.Open(r)
+	if err != nil {
+		return nil, err
+	}
+	return cloudevents.Encode(opened)
 }

@@ -57,6 +57,10 @@ func Import(
 		return err
 	}
 	defer func() { err = errors.Join(err, closeAll(store.closers)) }()
+	ring, err := openPersonal(ctx, config, store, log)
+	if err != nil {
+		return err
+	}
 	importer := transfer.ImporterConfig{
 		Target: struct {
 			ports.EventStore
@@ -64,7 +68,7 @@ func Import(
 			ports.ViewStore
 			ports.OperationLog
 		}{store, store, store, store},
-		Codec:   orderjson.NewMux(),
+		Codec:   orderjson.NewMux().Sealed(openSeal(ring)),
 		Publish: options.Publish, DryRun: options.DryRun, Progress: options.Progress,
 		Workers: importWorkers, Backoff: transfer.DefaultBackoff,
 	}

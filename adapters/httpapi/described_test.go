@@ -187,10 +187,15 @@ func (d description) keyword(schema object, keyword string, argument, value any,
 	case "not":
 		return wrong(d.check(argument.(object), value, at) != "")
 	case "type":
-		return wrong(map[string]bool{
-			"object": isObject, "array": isList, "string": isText, "number": isNumber, "boolean": value == true || value == false,
+		types, several := argument.([]any) // a value that may be null
+		if !several {
+			types = []any{argument}
+		}
+		is := map[any]bool{
+			"null": value == nil, "object": isObject, "array": isList, "string": isText, "number": isNumber, "boolean": value == true || value == false,
 			"integer": isNumber && number == math.Trunc(number),
-		}[argument.(string)])
+		}
+		return wrong(slices.ContainsFunc(types, func(one any) bool { return is[one] }))
 	case "minimum":
 		return wrong(!isNumber || number >= argument.(float64))
 	case "exclusiveMaximum":

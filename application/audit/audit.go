@@ -38,6 +38,9 @@ type Store interface {
 type Config struct {
 	Store Store
 	Topic ports.TopicReader
+	// Compared returns the payload of an event that is compared, of the message and of the stored
+	// event. It leaves out what is published in another form. Nil compares payloads as they are.
+	Compared func(eventsourcing.Record) []byte
 	// MaxOrders is how many aggregates are compared in one pass over the topic. The default is
 	// 1,048,576, which take 48 MiB.
 	MaxOrders int

@@ -63,7 +63,7 @@ func (w *window) flush(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, m := range w.messages {
-		if wrong := histories.compare(m); wrong != "" {
+		if wrong := histories.compare(m, w.Compared); wrong != "" {
 			if w.first {
 				w.found(finding(ports.TopicUnknown, m, wrong), 1)
 			}
@@ -157,7 +157,7 @@ func (w *window) histories(ctx context.Context) (histories, error) {
 }
 
 // compare says why m is not an event of the store. It returns "" when it is one.
-func (h histories) compare(m ports.TopicMessage) string {
+func (h histories) compare(m ports.TopicMessage, compared func(eventsourcing.Record) []byte) string {
 	if m.Err != nil {
 		return m.Err.Error()
 	}
@@ -174,7 +174,7 @@ func (h histories) compare(m ports.TopicMessage) string {
 	case r.SequenceNumber-stored.after > uint64(len(stored.records)):
 		return "the store has no such event"
 	}
-	if fields := differing(r, stored.records[r.SequenceNumber-stored.after-1]); len(fields) > 0 {
+	if fields := differing(r, stored.records[r.SequenceNumber-stored.after-1], compared); len(fields) > 0 {
 		return "differs from the stored event in " + strings.Join(fields, ", ")
 	}
 	return ""
@@ -182,7 +182,10 @@ func (h histories) compare(m ports.TopicMessage) string {
 
 // differing names the fields in which a message differs from the stored event. Metadata is not
 // compared: it stays in the store.
-func differing(got, want eventsourcing.Record) (fields []string) {
+func differing(got, want eventsourcing.Record, compared func(eventsourcing.Record) []byte) (fields []string) {
+	if compared != nil {
+		got.Payload, want.Payload = compared(got), compared(want)
+	}
 	for _, field := range []struct {
 		name string
 		same bool

@@ -190,6 +190,11 @@ func render(value any) string {
 		return v.Format(timeLayout)
 	case int64:
 		return strconv.FormatInt(v, 10)
+	case string:
+		if v == eventsourcing.Erased {
+			return "(erased)"
+		}
+		return v
 	default:
 		return fmt.Sprint(v)
 	}

@@ -118,6 +118,8 @@ type Schema struct {
 	Minimum, Maximum     *float64
 	MinLength, MaxLength int
 	Default              any
+	// Nullable says that the value may be null, too.
+	Nullable bool
 }
 
 // Reply is the answer of an operation when nothing went wrong.

@@ -122,7 +122,7 @@ func asked(s endpoint.Schema) *huma.Schema {
 func schema(s endpoint.Schema) *huma.Schema {
 	described := &huma.Schema{
 		Type: s.Type, Format: s.Format, Pattern: s.Pattern, Enum: s.Enum,
-		Minimum: s.Minimum, Maximum: s.Maximum, Default: s.Default,
+		Minimum: s.Minimum, Maximum: s.Maximum, Default: s.Default, Nullable: s.Nullable,
 	}
 	for _, one := range s.AnyOf {
 		described.AnyOf = append(described.AnyOf, schema(one))

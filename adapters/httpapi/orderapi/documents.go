@@ -8,6 +8,7 @@ import (
 
 	"orderflow/adapters/httpapi/aggregateapi"
 	"orderflow/adapters/httpapi/endpoint"
+	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -33,17 +34,34 @@ type orderDocument struct {
 	Currency         string         `json:"currency" example:"EUR" doc:"ISO 4217 code."`
 	Total            int64          `json:"total" example:"2500" doc:"Sum over the lines, in minor units of the currency."`
 	Items            []lineDocument `json:"items" doc:"The lines."`
-	PaymentReference string         `json:"payment_reference,omitempty" doc:"From the confirmation."`
-	Carrier          string         `json:"carrier,omitempty" doc:"From the shipment."`
-	TrackingNumber   string         `json:"tracking_number,omitempty" doc:"From the shipment."`
-	CancelReason     string         `json:"cancel_reason,omitempty" doc:"From the cancellation."`
+	PaymentReference personal       `json:"payment_reference,omitempty" doc:"From the confirmation; null after it was erased."`
+	Carrier          personal       `json:"carrier,omitempty" doc:"From the shipment; null after it was erased."`
+	TrackingNumber   personal       `json:"tracking_number,omitempty" doc:"From the shipment; null after it was erased."`
+	CancelReason     personal       `json:"cancel_reason,omitempty" doc:"From the cancellation; null after it was erased."`
 	SequenceNumber   int64          `json:"sequence_number" minimum:"1" example:"1" doc:"Number of the order's last event; also its ETag."`
 	CreatedAt        string         `json:"created_at" format:"date-time" example:"2026-03-01T12:00:00.000Z" doc:"When the order was created."`
 	UpdatedAt        string         `json:"updated_at" format:"date-time" example:"2026-03-01T12:00:00.000Z" doc:"When its last event happened."`
 }
 
+// personal is a text that can be erased. Then it is null.
+type personal string
+
+// MarshalJSON implements json.Marshaler.
+func (p personal) MarshalJSON() ([]byte, error) {
+	if p == eventsourcing.Erased {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(p))
+}
+
 // Members implements [endpoint.Describer].
-func (orderDocument) Members() map[string]endpoint.Schema { return statusMember() }
+func (orderDocument) Members() map[string]endpoint.Schema {
+	members := statusMember()
+	for _, name := range []string{"payment_reference", "carrier", "tracking_number", "cancel_reason"} {
+		members[name] = endpoint.Schema{Type: endpoint.TypeString, Nullable: true}
+	}
+	return members
+}
 
 // Members implements [endpoint.Describer].
 func (summaryDocument) Members() map[string]endpoint.Schema { return statusMember() }
@@ -90,8 +108,8 @@ func orderOf(table *projection.Table, row projection.Row) (orderDocument, error)
 	document := orderDocument{
 		OrderID: v.UUID("order_id"), CustomerID: v.Text("customer_id"), Status: v.Text("status"),
 		Currency: v.Text("currency"),
-		Total:    v.Number("total"), Items: []lineDocument{}, PaymentReference: v.Text("payment_reference"),
-		Carrier: v.Text("carrier"), TrackingNumber: v.Text("tracking_number"), CancelReason: v.Text("cancel_reason"),
+		Total:    v.Number("total"), Items: []lineDocument{}, PaymentReference: personal(v.Text("payment_reference")),
+		Carrier: personal(v.Text("carrier")), TrackingNumber: personal(v.Text("tracking_number")), CancelReason: personal(v.Text("cancel_reason")),
 		SequenceNumber: v.Number("sequence_number"), CreatedAt: v.Time("created_at"), UpdatedAt: v.Time("updated_at"),
 	}
 	if err := json.Unmarshal([]byte(v.Text("items")), &document.Items); err != nil {

@@ -42,6 +42,12 @@ func (sh *Shell) Equip(root *cobra.Command) {
 	flags.IntVar(&sh.Config.MaxEvents, "max-events-per-order", sh.Config.MaxEvents,
 		"events that an order may have; its commands are refused beyond that, and 0 sets no bound")
 	flags.StringSliceVar(&sh.Config.Consumers, "consumers", nil, "consumers that may run in this process (default all)")
+	flags.StringVar(&sh.Config.PersonalKey, "personal-key", "",
+		"file with 32 bytes, hex or base64, with which personal data is sealed so that it can be erased (default not sealed)")
+	flags.StringVar(&sh.Config.PersonalKeys, "personal-keys", "",
+		"directory for the keys of customers on the embedded store (default DATA.keys)")
+	flags.StringVar((*string)(&sh.Config.PublishPersonal), "publish-personal", string(sh.Config.PublishPersonal),
+		"what is published of sealed personal data: omit, sealed or plain")
 	flags.StringVar((*string)(&sh.Config.PublishFrom), "publish-from", string(sh.Config.PublishFrom),
 		"what a new target of the publisher gets: beginning (every event) or now (new events)")
 	flags.BoolVar(&sh.Config.AcceptLoss, "accept-loss", false,

@@ -42,6 +42,9 @@ type watchedFS struct {
 	synced func(manifest string, size int64) error
 	// table is called before a table is created. That is where a job of Pebble begins to write.
 	table func()
+	// forgets says that an old log is deleted and not used again: it has what was written to it
+	// before, up to where it is overwritten.
+	forgets bool
 }
 
 // Unwrap implements [vfs.FS].
@@ -112,7 +115,15 @@ func (w *watchedFS) change(what, name string, operation func() error) error {
 
 // ReuseForWrite implements [vfs.FS].
 func (w *watchedFS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	return w.watch(newname, func() (vfs.File, error) { return w.FS.ReuseForWrite(oldname, newname, category) })
+	return w.watch(newname, func() (vfs.File, error) {
+		if !w.forgets {
+			return w.FS.ReuseForWrite(oldname, newname, category)
+		}
+		if err := w.FS.Remove(oldname); err != nil {
+			return nil, err
+		}
+		return w.FS.Create(newname, category)
+	})
 }
 
 // watch creates a file. It watches a log, a MANIFEST, and while Pebble opens every file.

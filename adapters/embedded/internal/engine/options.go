@@ -8,7 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Options are the settings of a [DB]. All are required.
+// Options are the settings of a [DB]. All but Forgets are required.
 type Options struct {
 	Dir string
 	// CacheBytes is the size of the cache for blocks of tables.
@@ -18,6 +18,8 @@ type Options struct {
 	ReserveBytes uint64
 	Logger       *slog.Logger
 	FS           vfs.FS
+	// Forgets says that files with deleted data are deleted, and never used again, see [DB.Forget].
+	Forgets bool
 }
 
 const (
@@ -44,7 +46,7 @@ func (db *DB) pebbleOptions() *pebble.Options {
 		MemTableStopWritesThreshold: memTables,
 		FS: &watchedFS{
 			FS: db.options.FS, dir: db.pebbleDir, opened: &db.failure.opened, failed: db.Fail, stopped: db.Err,
-			synced: db.watermark.Manifest, table: db.jobs.pause,
+			synced: db.watermark.Manifest, table: db.jobs.pause, forgets: db.options.Forgets,
 		},
 		Logger:        pebbleLogger{log: db.log, fail: db.Fail},
 		EventListener: db.jobs.listener(),
