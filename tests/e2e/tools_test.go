@@ -76,7 +76,7 @@ func TestTools_sayWhatIsWrong(t *testing.T) {
 		{[]string{"--log-level=loud", "--data=" + dir}, 2, "log-level:"},
 		{[]string{"--no-such-flag"}, 2, "no-such-flag"},
 		{[]string{"fly"}, 2, "fly"},
-		{[]string{"submit"}, 2, "one argument"},
+		{[]string{"submit"}, 2, "needs FILE"},
 		{[]string{"submit", filepath.Join(dir, "missing.jsonl"), "--data=" + dir}, 1, "missing.jsonl"},
 		{[]string{"consumers", "--url=http://127.0.0.1:1"}, 1, "127.0.0.1:1"},
 	} {
