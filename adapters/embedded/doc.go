@@ -68,4 +68,10 @@
 // 0.95 to 1.0 of Pebble with one writer, and 0.75 to 0.8 with 64. The difference is the lookup of
 // heads and commands, which Pebble alone does not do, and that one caller at a time prepares a
 // group. When other processes compete for the cores the difference grows, to 0.5 at the worst.
+//
+// An order that leaves a status costs a list of that status two steps, its row and the deletion,
+// until the engine has merged the files that have them. 100,000 orders that pass through an empty
+// status cost up to 124,000 steps at any moment and 95,000 at the end: what fits into the memtables
+// bounds it, and not how many orders there were. So there are no buckets to skip here. Shards are
+// not stored, as one process has all of them.
 package embedded

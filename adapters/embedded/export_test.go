@@ -8,6 +8,7 @@ import (
 
 	"orderflow/adapters/embedded/internal/engine"
 	"orderflow/adapters/embedded/internal/layout"
+	"orderflow/domain/projection"
 	"orderflow/ports"
 )
 
@@ -64,4 +65,25 @@ func (s *Store) Damage(key []byte) error {
 // ScanEvents is the scan of the heads that is used after damage.
 func (s *Store) ScanEvents(ctx context.Context, after ports.Cursor, limit int) (ports.HeadPage, error) {
 	return s.history.ScanEvents(ctx, after, limit)
+}
+
+// StepsOfList returns how many entries the engine steps over to read the first rows of a key,
+// deleted ones included, and how many rows it finds.
+func (s *Store) StepsOfList(view ports.ViewID, table *projection.Table, limit int, key ...any) (steps, rows int) {
+	prefix, err := layout.RowKey(view, table, key)
+	if err != nil {
+		panic(err)
+	}
+	it, err := s.db.Prefix(prefix)
+	if err != nil {
+		panic(err)
+	}
+	for valid := it.First(); valid && rows < limit; valid = it.Next() {
+		rows++
+	}
+	steps = it.Stats().ForwardStepCount[pebble.InternalIterCall]
+	if err := it.Close(); err != nil {
+		panic(err)
+	}
+	return steps, rows
 }
