@@ -100,6 +100,8 @@ var allowed = []struct {
 	{"bootstrap/cli/shell", []string{"bootstrap", "bootstrap/cli/client", "bootstrap/cli/progress", "bootstrap/cli/settings", "adapters/scylla", "adapters/redpanda/...", "github.com/spf13/...", "golang.org/x/term"}},
 	{"bootstrap/cli/client", []string{"bootstrap/cli/submission", "github.com/google/uuid"}},
 	{"bootstrap/cli/operate", []string{"bootstrap/cli/client", "bootstrap/cli/shell", "github.com/google/uuid", "github.com/spf13/..."}},
+	// It reads the layout of the lists from their declarations.
+	{"scripts/capacity", []string{"domain/projection", "domain/order/views"}},
 	{"bootstrap/cli/practice", []string{"ports", "bootstrap/cli/client", "bootstrap/cli/shell", "github.com/spf13/..."}},
 	{"bootstrap/cli/keep", []string{"bootstrap", "ports", "application/transfer", "application/rehearse", "bootstrap/cli/client", "bootstrap/cli/progress", "bootstrap/cli/shell", "adapters/exportfile", "github.com/google/uuid", "github.com/spf13/..."}},
 	{"bootstrap/cli/progress", nil},
