@@ -50,8 +50,12 @@ func TestImport_addsToTheLogOfOperations(t *testing.T) {
 		}
 		return page.Entries
 	}
-	dry := importer(to, func(c *transfer.ImporterConfig) { c.DryRun = true })
-	for name, run := range map[string]func(context.Context, ports.ImportSource) (transfer.ImportReport, error){"check": dry.Check, "dry run": dry.Import} {
+	dry := func() *transfer.Importer { // each is for one import
+		return importer(to, func(c *transfer.ImporterConfig) { c.DryRun = true })
+	}
+	for name, run := range map[string]func(context.Context, ports.ImportSource) (transfer.ImportReport, error){
+		"check": dry().Check, "dry run": dry().Import,
+	} {
 		if report, err := run(t.Context(), source()); err != nil || report.Operations != 2 {
 			t.Errorf("%s: %+v, %v", name, report, err)
 		}
