@@ -47,6 +47,7 @@ func (sh *Shell) Complete(root *cobra.Command) {
 		"sink":              {"stdout", "none", "redpanda", "file:"},
 		"source":            {"cdc", "redpanda"},
 		"publish-from":      {"beginning", "now"},
+		"publish-personal":  {"omit", "sealed", "plain"},
 		"auth":              {"none", "tokens", "oidc", "tokens,oidc"},
 		"log-level":         {"debug", "info", "warn", "error"},
 		"log-format":        {"text", "json"},
@@ -57,7 +58,7 @@ func (sh *Shell) Complete(root *cobra.Command) {
 		Values(root, flag, values...)
 	}
 	_ = root.RegisterFlagCompletionFunc("data", ADirectory)
-	Files(root, "config", "token-file", "tls-cert", "tls-key", "tls-client-ca", "redpanda-ca", "redpanda-cert",
+	Files(root, "config", "personal-key", "token-file", "tls-cert", "tls-key", "tls-client-ca", "redpanda-ca", "redpanda-cert",
 		"redpanda-key", "scylla-ca", "scylla-cert", "scylla-key")
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
