@@ -85,15 +85,15 @@ func TestOrders_Order_waits(t *testing.T) {
 			w.happens(t, id(1, 0), created, confirmed)
 			w.project(t, readModel, id(1, 0), 1)
 			time.AfterFunc(300*time.Millisecond, func() { w.project(t, readModel, id(1, 0), 2) })
-			waiting := 0
-			time.AfterFunc(200*time.Millisecond, func() { waiting = w.orders.Waiting() })
+			waiting := make(chan int, 1)
+			time.AfterFunc(200*time.Millisecond, func() { waiting <- w.orders.Waiting() })
 			start := time.Now()
 			row, err := w.orders.Row(t.Context(), id(1, 0), 2, 2*time.Second)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if left := w.orders.Waiting(); waiting != 1 || left != 0 {
-				t.Errorf("%d reads waited, and %d wait still", waiting, left)
+			if waited, left := <-waiting, w.orders.Waiting(); waited != 1 || left != 0 {
+				t.Errorf("%d reads waited, and %d wait still", waited, left)
 			}
 			if got := readModel.Table.Get(row, "sequence_number"); got != int64(2) {
 				t.Errorf("sequence number %v, want 2", got)
