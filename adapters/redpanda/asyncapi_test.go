@@ -120,8 +120,8 @@ func newestEvents(t testing.TB) (records []eventsourcing.Record) {
 // written now.
 func everyEvent(t testing.TB) []eventsourcing.Record {
 	t.Helper()
-	files, err := filepath.Glob("../eventjson/orderjson/testdata/corpus/*.json")
-	if err != nil || len(files) < 9 {
+	files, err := filepath.Glob("../eventjson/*json/testdata/corpus/*.json")
+	if err != nil || len(files) < 11 {
 		t.Fatalf("%d files in the corpus, %v", len(files), err)
 	}
 	records := newestEvents(t)
@@ -140,6 +140,7 @@ func everyEvent(t testing.TB) []eventsourcing.Record {
 		}
 		r := topictest.History(1)[0]
 		r.EventType, r.EventVersion, r.Payload = stored.EventType, stored.EventVersion, stored.Payload
+		r.AggregateType, _, _ = strings.Cut(stored.EventType, ".")
 		records = append(records, r)
 	}
 	// One event has only the required fields, and one has all fields.
