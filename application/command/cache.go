@@ -91,6 +91,15 @@ func (c *Cache) Drop(aggregateID uuid.UUID) {
 	}
 }
 
+// Clear removes all states, also those that handlers are using at the moment.
+func (c *Cache) Clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drops++
+	clear(c.entries)
+	c.newest, c.bytes = nil, 0
+}
+
 // take removes a state and returns it. It is nil when there is none.
 func (c *Cache) take(aggregateID uuid.UUID) (state any, t ticket) {
 	if c == nil || c.limit <= 0 {

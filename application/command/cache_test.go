@@ -510,3 +510,27 @@ func TestHandler_Handle_cachesUnderConcurrency(t *testing.T) {
 		t.Errorf("%d events of %d commands", len(records), len(seen))
 	}
 }
+
+// After Clear there is nothing of what was there before, also not of what a handler had taken out.
+func TestCache_ClearIsFinal(t *testing.T) {
+	t.Parallel()
+	inner, id, other := memory.New(memory.Options{}), uuid.New(), uuid.New()
+	var cache *command.Cache
+	store := &hooked{EventStore: inner}
+	h, cache := cached(store, 1<<20, true)
+	must(t, h, create(id))
+	must(t, h, create(other))
+	store.append = func(ctx context.Context, a ports.Append) (ports.Appended, error) {
+		cache.Clear()
+		return inner.Append(ctx, a)
+	}
+	must(t, h, update(id, 2))
+	if s := cache.Stats(); s.States != 0 || s.Bytes != 0 {
+		t.Errorf("stats %+v", s)
+	}
+	store.append = nil
+	must(t, h, update(id, 3))
+	if s := cache.Stats(); s.States != 1 {
+		t.Errorf("stats %+v", s)
+	}
+}

@@ -16,32 +16,33 @@ import (
 	"orderflow/ports"
 )
 
+func repairable(store *memory.Store) func(*consumer.Config) {
+	return func(c *consumer.Config) { c.Repairer = store }
+}
+
+// parkAndSkip parks the second of three events of an aggregate and skips it. fail says what the
+// effect fails on, and bug is called when it does.
+func parkAndSkip(t *testing.T, b *bundle, fail func(func(eventsourcing.Record) error), bug func()) uuid.UUID {
+	t.Helper()
+	id := uuid.New()
+	fail(func(r eventsourcing.Record) error {
+		if r.AggregateID == id && r.SequenceNumber == 2 {
+			bug()
+			return errors.New("a bug")
+		}
+		return nil
+	})
+	b.write(t, id, 3)
+	<-time.After(time.Minute)
+	if err := b.consumer.Skip(t.Context(), id, "a bug"); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
 // A skipped event is skipped everywhere, until the decision is taken back.
 func TestConsumer_Skip_oneRuleEverywhere(t *testing.T) {
 	t.Parallel()
-	repairable := func(store *memory.Store) func(*consumer.Config) {
-		return func(c *consumer.Config) { c.Repairer = store }
-	}
-	// parkAndSkip parks the second of three events of an aggregate and skips it. It returns how to
-	// repair the reducer.
-	parkAndSkip := func(t *testing.T, b *bundle, fail func(func(eventsourcing.Record) error), bug func()) uuid.UUID {
-		t.Helper()
-		id := uuid.New()
-		fail(func(r eventsourcing.Record) error {
-			if r.AggregateID == id && r.SequenceNumber == 2 {
-				bug()
-				return errors.New("a bug")
-			}
-			return nil
-		})
-		b.write(t, id, 3)
-		<-time.After(time.Minute)
-		if err := b.consumer.Skip(t.Context(), id, "a bug"); err != nil {
-			t.Fatal(err)
-		}
-		return id
-	}
-
 	outcome(t, "a panic of the reducer can be skipped", func(t *testing.T) {
 		b := setup(memory.New(memory.Options{}))
 		defer b.follow(t)()

@@ -2,13 +2,11 @@ package filling
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
 
 	"orderflow/domain/projection"
-	"orderflow/ports"
 )
 
 // Repair changes what the view has of one aggregate to what its events say. stray are rows of the
@@ -22,9 +20,7 @@ func (v *View) Repair(ctx context.Context, aggregateID uuid.UUID, stray []projec
 		return err
 	}
 	if v.config.Repairer == nil {
-		return &ports.RefusedError{
-			Reason: fmt.Sprintf("the store cannot replace rows of %s: rebuild it", v.config.View.Consumer),
-		}
+		return v.irreplaceable()
 	}
 	// The state is read first. If the view moves on meanwhile, it is no longer at that state, and
 	// nothing is replaced.

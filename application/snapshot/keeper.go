@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,10 @@ type Keeper struct {
 	config  Config
 	shelves []*Shelf
 	queue   chan job
+
+	// writing is held while snapshots are written or dropped. So none is written, of what was read
+	// before, after those of its aggregate were dropped.
+	writing sync.Mutex
 
 	mu      sync.Mutex
 	pending map[uuid.UUID]bool
@@ -128,6 +133,8 @@ func (k *Keeper) Run(ctx context.Context) error {
 func (k *Keeper) Write(ctx context.Context, aggregateType string, aggregateID uuid.UUID, head uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	k.writing.Lock()
+	defer k.writing.Unlock()
 	var errs []error
 	for _, s := range k.shelves {
 		if s.kind.AggregateType != aggregateType {
@@ -139,6 +146,24 @@ func (k *Keeper) Write(ctx context.Context, aggregateType string, aggregateID uu
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Drop deletes all snapshots of an aggregate, because its events say something else than before. It
+// reports whether there were any.
+func (k *Keeper) Drop(ctx context.Context, aggregateID uuid.UUID) (dropped bool, err error) {
+	k.writing.Lock()
+	defer k.writing.Unlock()
+	for _, s := range k.shelves {
+		found, err := k.config.Store.LoadSnapshot(ctx, aggregateID, s.kind.Name, math.MaxUint64)
+		if err != nil && !errors.Is(err, ports.ErrCorrupt) {
+			return dropped, err
+		}
+		dropped = dropped || err != nil || found.SequenceNumber > 0
+		if err := k.config.Store.DropSnapshots(ctx, aggregateID, s.kind.Name, math.MaxUint64); err != nil {
+			return dropped, err
+		}
+	}
+	return dropped, nil
 }
 
 // counts counts by a reason.

@@ -3,6 +3,7 @@ package snapshot_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"math"
 	"strings"
@@ -236,5 +237,40 @@ func TestKeeper_KeepsWhatReadersOfThePastNeed(t *testing.T) {
 	report, err := v.Verify(t.Context(), 0)
 	if err != nil || report.Differences != 1 || !strings.Contains(report.Shown[0].Detail, `snapshot "past" at 100 is not what`) {
 		t.Errorf("report %+v, %v", report, err)
+	}
+}
+
+// After Drop there is no snapshot of what was read before, also not of a writer that was at work.
+func TestKeeper_DropIsFinal(t *testing.T) {
+	t.Parallel()
+	store := memory.New(memory.Options{})
+	reading, read := make(chan struct{}), make(chan struct{})
+	slow := sums("one")
+	fold := slow.Fold
+	slow.Fold = func(data []byte, records []eventsourcing.Record) ([]byte, error) {
+		close(reading)
+		<-read
+		return fold(data, records)
+	}
+	k, id := keeper(store, slow, sums("two")), account(t, store, 100)
+	written, dropped := make(chan error), make(chan error)
+	go func() { written <- k.Write(t.Context(), "account", id, 100) }()
+	<-reading
+	go func() {
+		had, err := k.Drop(t.Context(), id)
+		if err == nil && !had {
+			err = errors.New("there was none")
+		}
+		dropped <- err
+	}()
+	close(read)
+	if err := errors.Join(<-written, <-dropped); err != nil {
+		t.Fatal(err)
+	}
+	if at := newest(t, store, id, "one") + newest(t, store, id, "two"); at != 0 {
+		t.Errorf("a snapshot at %d", at)
+	}
+	if had, err := k.Drop(t.Context(), id); had || err != nil {
+		t.Errorf("%v %v", had, err)
 	}
 }
