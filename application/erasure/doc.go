@@ -1,0 +1,37 @@
+// Package erasure erases the personal data of a subject: of a customer whose orders keep texts
+// that are sealed with a key of its own.
+//
+// # Order
+//
+//  1. The request becomes durable, as an event of an aggregate of its own. Nothing is destroyed
+//     before that. A service that destroys first and crashes then does not know any more why it
+//     cannot read its events.
+//  2. The subject is blocked: what would be sealed with its key is refused from then on.
+//  3. The key is destroyed. Every event of the subject now decodes to an erased value, wherever its
+//     bytes are: in the store, the feed, an export, a backup.
+//  4. What was derived from the events when they could be read is written again, from the events as
+//     they decode now. Each [Place] knows how: views, parked aggregates, snapshots, memory.
+//  5. The end becomes durable, with what was found.
+//
+// [Eraser.Erase] does the first three steps before it answers. [Eraser.Run] does the others. Every
+// step can be repeated. So after a crash Run begins again with step 2, whichever step it was, and
+// the end is the same. Run does steps 2 and 3 at each start for every erasure that there ever was,
+// because a key may have come back with an old copy of the keys.
+//
+// # Which aggregates
+//
+// The subject of an aggregate is found in its first event. Run reads the first event of every
+// aggregate once for all erasures that wait. A list of the orders of a customer would be shorter,
+// but a view may be behind, and what is missing from it would keep personal data. New aggregates of
+// the subject may appear meanwhile. They hold nothing that is personal, because step 2 came before.
+//
+// # What is not erased
+//
+// Events that were stored before personal data was sealed are not changed: histories never are. The
+// erasure counts them and ends as partial. The same holds for what has left the service: copies of
+// views in backups, and what was published in plain. The events of the request and of the end are
+// published like all others, so that those who have it can act.
+//
+// A place that cannot be written at the moment, for example the view of a consumer that is paused,
+// is tried again until it works. The erasure does not end before that, and says what it waits for.
+package erasure
