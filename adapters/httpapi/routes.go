@@ -79,7 +79,8 @@ func newHandler(config Config, service *endpoint.Service) (http.Handler, error) 
 const consolePath = "/ui/"
 
 func isForOperators(op endpoint.Operation) bool {
-	return op.Scope == ports.ScopeOpsRead || op.Scope == ports.ScopeOpsWrite || op.Scope == ports.ScopeAdmin || op.ID == metricsID
+	return op.Scope == ports.ScopeOpsRead || op.Scope == ports.ScopeOpsWrite || op.Scope == ports.ScopeAdmin ||
+		op.Scope == ports.ScopePersonalErase || op.ID == metricsID
 }
 
 // unmatched is the pattern of everything that no operation serves.

@@ -8,12 +8,14 @@ import (
 	"orderflow/adapters/cloudevents"
 	"orderflow/adapters/exportfile"
 	"orderflow/adapters/httpapi"
+	"orderflow/adapters/httpapi/erasureapi"
 	"orderflow/adapters/httpapi/keepapi"
 	"orderflow/adapters/httpapi/opsapi"
 	"orderflow/adapters/httpapi/orderapi"
 	"orderflow/adapters/httpapi/sessionapi"
 	"orderflow/adapters/httpapi/streamapi"
 	"orderflow/domain/order"
+	"orderflow/ports"
 )
 
 // apiConfig is the configuration of a whole API: the server, and the routes of orders and for
@@ -25,6 +27,7 @@ type apiConfig struct {
 	keepConfig
 	streams  streamConfig
 	sessions sessionapi.Config
+	erasures ports.Erasures
 }
 
 type (
@@ -53,7 +56,11 @@ func (c apiConfig) server() (*httpapi.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Resources = append(c.Resources, orders, live, operators, copies, sessionapi.New(c.sessions))
+	personal, err := erasureapi.New(c.erasures)
+	if err != nil {
+		return nil, err
+	}
+	c.Resources = append(c.Resources, orders, live, operators, copies, personal, sessionapi.New(c.sessions))
 	return httpapi.New(c.serverConfig)
 }
 
@@ -72,6 +79,7 @@ func (s *shop) config() apiConfig {
 			Filters: orderapi.StreamFilters(),
 		},
 		sessions: sessionapi.Config{Sessions: &lobby{}, Logins: &lobby{}},
+		erasures: &eraser{},
 	}
 }
 

@@ -29,6 +29,7 @@ const (
 	ActionLogLevel     = "log-level"
 	ActionBeginFault   = "begin-fault"
 	ActionEndFaults    = "end-faults"
+	ActionErase        = "erase"
 )
 
 // failureTimeout bounds the writing of the entry about a failure.
@@ -276,3 +277,28 @@ func (f faults) End(ctx context.Context) error {
 
 // Now implements [ports.FaultMaker].
 func (f faults) Now() []ports.Fault { return f.next.Now() }
+
+// Erasures returns what erases personal data, with its requests written down. Entries name the
+// customer as events do, by the subject.
+func (r Recorder) Erasures(e ports.Erasures, subjectOf func(customer string) ports.Subject) ports.Erasures {
+	return erasures{e, r, subjectOf}
+}
+
+type erasures struct {
+	ports.Erasures
+	recorder  Recorder
+	subjectOf func(customer string) ports.Subject
+}
+
+// Erase implements [ports.Erasures].
+func (e erasures) Erase(ctx context.Context, customer string, r ports.ErasureRequest) (erasure ports.Erasure, err error) {
+	entry := ports.OperationEntry{Action: ActionErase, Target: string(e.subjectOf(customer)), Reason: r.Reason, Detail: r.Reference}
+	if r.Force {
+		entry.Detail = strings.TrimPrefix(entry.Detail+", forced", ", ")
+	}
+	err = e.recorder.do(ctx, entry, func() error {
+		erasure, err = e.Erasures.Erase(ctx, customer, r)
+		return err
+	})
+	return erasure, err
+}

@@ -73,6 +73,17 @@ func (a *acted) SetLogLevel(context.Context, slog.Level) error {
 	return a.call("log-level")
 }
 
+func (a *acted) Erase(context.Context, string, ports.ErasureRequest) (ports.Erasure, error) {
+	return ports.Erasure{}, a.call("erase")
+}
+
+func (a *acted) Erasure(context.Context, string) (ports.Erasure, error) {
+	return ports.Erasure{}, a.call("read")
+}
+
+// pseudonym is the subject of every customer.
+func pseudonym(string) ports.Subject { return "0a1b" }
+
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func recorder(log ports.OperationLog) operations.Recorder {
@@ -103,6 +114,8 @@ func all(ctx context.Context, r operations.Recorder, a *acted) (errs []error) {
 	do(err)
 	do(r.Tokens(a).RevokeToken(ctx, "ci"))
 	do(r.LogLevels(a).SetLogLevel(ctx, slog.LevelDebug))
+	_, err = r.Erasures(a, pseudonym).Erase(ctx, "ann", ports.ErasureRequest{Reason: "ticket 4711", Reference: "r", Force: true})
+	do(err)
 	return errs
 }
 
@@ -139,7 +152,7 @@ func TestRecorder_everyActionIsWrittenDown(t *testing.T) {
 			t.Errorf("entry without a target: %+v", e)
 		}
 	}
-	if !slices.Equal(actions, a.calls) || len(actions) != 13 {
+	if !slices.Equal(actions, a.calls) || len(actions) != 14 {
 		t.Errorf("written down: %v, done: %v", actions, a.calls)
 	}
 }
@@ -158,8 +171,8 @@ func TestRecorder_aFailureIsWrittenDown(t *testing.T) {
 			t.Errorf("entries %+v and %+v", got[i], got[i+1])
 		}
 	}
-	if len(got) != 26 {
-		t.Errorf("%d entries, want 26", len(got))
+	if len(got) != 28 {
+		t.Errorf("%d entries, want 28", len(got))
 	}
 }
 

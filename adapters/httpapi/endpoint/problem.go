@@ -76,6 +76,7 @@ const (
 	CodeHeldElsewhere      = "held_elsewhere"
 	CodeStillParked        = "still_parked"
 	CodeCommandIDReused    = "command_id_reused"
+	CodeSubjectErased      = "subject_erased"
 	CodeInternal           = "internal"
 	CodeCorruptData        = "corrupt_data"
 	CodeNewerData          = "newer_data"

@@ -135,6 +135,9 @@ func fromPorts(err error, about *Subject) *Problem {
 		return NewProblem(http.StatusNotFound, CodeNotFound, "this does not exist")
 	case errors.Is(err, ports.ErrVersionConflict):
 		return conflict(err, about)
+	case errors.Is(err, ports.ErrSubjectErased):
+		return NewProblem(http.StatusConflict, CodeSubjectErased,
+			"the personal data of this customer was erased, and no new personal data is accepted")
 	case errors.As(err, &reused):
 		return NewProblem(http.StatusUnprocessableEntity, CodeCommandIDReused,
 			"this Idempotency-Key already stands for another command of this "+about.noun())

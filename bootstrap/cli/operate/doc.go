@@ -19,7 +19,7 @@ type tools struct {
 // Commands returns the commands, for the root of the command line.
 func Commands(sh *shell.Shell) []*cobra.Command {
 	t := tools{sh, new(string)}
-	commands := []*cobra.Command{t.consumersCommand(), t.parkedCommand(), t.operationsCommand(), t.tokenCommand(), t.logLevelCommand()}
+	commands := []*cobra.Command{t.consumersCommand(), t.parkedCommand(), t.operationsCommand(), t.tokenCommand(), t.logLevelCommand(), t.forgetCommand()}
 	for _, command := range commands {
 		for _, sub := range command.Commands() {
 			if shell.NeedOf(sub) == shell.Works && sub.Flags().Lookup("reason") == nil {
