@@ -62,7 +62,12 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 	if err != nil {
 		return err
 	}
-	resources := []endpoint.Resource{orderRoutes, streamRoutes, operatorRoutes, keepRoutes, a.sessionRoutes()}
+	erasureRoutes, err := a.erasureRoutes()
+	if err != nil {
+		return err
+	}
+	resources := append([]endpoint.Resource{orderRoutes, streamRoutes, operatorRoutes, keepRoutes, a.sessionRoutes()},
+		erasureRoutes...)
 	if a.faults != nil {
 		resources = append(resources, chaosapi.New(a.recordings.Faults(a.faults), projectionNames()))
 	}
@@ -143,7 +148,7 @@ func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) 
 			Snapshots: a.snapshots.Shelf(command.SnapshotName), Finder: store.finder, Subjects: a.subjects(),
 		})
 	one := query.NewAggregates(query.AggregatesConfig{
-		Type: order.Type, Views: store, Live: a.consumers, Store: store, Codec: a.codec,
+		Type: order.Type, Views: a.masked(), Live: a.consumers, Store: store, Codec: a.codec,
 		Projection: views.OrderReadModel(), Snapshots: a.snapshots.Shelf(query.SnapshotName),
 	})
 	a.registry.MustRegister(metrics.Gauge("orderflow_reads_waiting",
@@ -151,7 +156,7 @@ func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) 
 	return orderapi.New(orderapi.Config{
 		Commands: metrics.Commands(a.registry, order.CommandNames(),
 			tracing.Commands(a.tracing, pushback.Commands(a.pushback, commands))),
-		Orders:    one,
+		Orders:    a.maskedPast(one),
 		Lists:     query.NewLists(store, store, a.consumers, views.All()),
 		Explainer: explainer,
 		Codec:     a.codec.Shown(),
@@ -174,7 +179,7 @@ func (a *App) operatorRoutes(
 	return opsapi.New(opsapi.Config{
 		Consumers: a.consumers,
 		Tables: query.NewTables(query.TablesConfig{
-			Records: store, Store: store, Views: store, Live: a.consumers, Projections: projections,
+			Records: store, Store: store, Views: a.masked(), Live: a.consumers, Projections: projections,
 		}),
 		Manager:       a.recordings.Consumers(a.consumers),
 		Rebuilder:     a.recordings.Rebuilds(a.consumers),

@@ -18,7 +18,6 @@ import (
 	"orderflow/adapters/access"
 	"orderflow/adapters/embedded"
 	"orderflow/adapters/eventjson"
-	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/fanout"
 	"orderflow/adapters/httpapi"
 	"orderflow/adapters/httpapi/opsapi"
@@ -26,6 +25,7 @@ import (
 	"orderflow/application/chaos"
 	"orderflow/application/command"
 	"orderflow/application/consumers"
+	"orderflow/application/erasure"
 	"orderflow/application/explain"
 	"orderflow/application/incarnation"
 	"orderflow/application/operations"
@@ -75,6 +75,7 @@ type App struct {
 	// keyring and seal are nil without a service key of personal data.
 	keyring   *personal.Keyring
 	seal      *eventjson.Seal
+	eraser    *erasure.Eraser // nil without a keyring, and in a passive service
 	consumers consumers.Manager
 	states    *command.Cache
 	snapshots *snapshot.Keeper // nil without snapshots
@@ -113,7 +114,7 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 		return nil, err
 	}
 	a := &App{
-		config: config, log: env.Logger, codec: orderjson.NewMux(), states: command.NewCache(config.StateCache << 20),
+		config: config, log: env.Logger, codec: newMux(), states: command.NewCache(config.StateCache << 20),
 		beats:    pulse.NewMonitor(pulse.MonitorConfig{Interval: config.Heartbeat}),
 		registry: metrics.NewRegistry(metrics.Build{Version: release, Revision: revision(), Store: string(config.Store)}),
 	}
@@ -221,6 +222,9 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	if a.snapshots != nil && !a.config.Passive {
 		group.Go(func() error { return a.snapshots.Run(ctx) })
+	}
+	if a.eraser != nil {
+		group.Go(func() error { return a.eraser.Run(ctx) })
 	}
 	if a.router != nil {
 		group.Go(func() error { return a.router.Run(ctx) })

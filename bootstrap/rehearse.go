@@ -13,7 +13,9 @@ import (
 
 	"orderflow/adapters/embedded"
 	"orderflow/adapters/eventjson/orderjson"
+	"orderflow/adapters/eventjson/subjectjson"
 	"orderflow/adapters/exportfile"
+	"orderflow/application/erasure"
 	"orderflow/application/orders"
 	"orderflow/application/rehearse"
 	"orderflow/application/transfer"
@@ -22,6 +24,7 @@ import (
 	"orderflow/domain/order"
 	"orderflow/domain/order/views"
 	"orderflow/domain/projection"
+	"orderflow/domain/subject"
 	"orderflow/ports"
 )
 
@@ -74,7 +77,9 @@ type RehearseOptions struct {
 }
 
 func newRehearsal() *rehearse.Rehearsal {
-	return rehearse.New(rehearse.For(orders.Aggregate(orderjson.New()), order.CommandOf))
+	return rehearse.New(
+		rehearse.For(orders.Aggregate(orderjson.New()), order.CommandOf),
+		rehearse.For(erasure.Aggregate(subjectjson.New()), subject.CommandOf))
 }
 
 // RehearseFile rehearses an exported file. Errors: those of the file; the error of ctx.
@@ -198,7 +203,7 @@ func rehearseView(ctx context.Context, store *storage, p *projection.Projection)
 	view.Stored = record.Live.Version
 	live := only{ports.ViewID{Consumer: p.Name, Generation: record.Live.Number}, record.Live.Version}
 	config := verify.Config{
-		Store: store, Codec: orderjson.NewMux(), States: store, Rows: store, Live: live, Skips: store,
+		Store: store, Codec: newMux(), States: store, Rows: store, Live: live, Skips: store,
 		Projections: []*projection.Projection{p},
 	}
 	report, err := verify.New(config).Verify(ctx, 0)

@@ -15,8 +15,13 @@ func (a *App) openSnapshots() {
 	if a.config.SnapshotEvery == 0 {
 		return
 	}
-	a.snapshots = snapshot.NewKeeper(snapshot.Config{
-		Store: a.store, History: a.store, Every: a.config.SnapshotEvery, Logger: a.log,
+	a.snapshots = a.newSnapshots(a.config.SnapshotEvery)
+}
+
+// newSnapshots returns a keeper of the snapshots of orders.
+func (a *App) newSnapshots(every int) *snapshot.Keeper {
+	return snapshot.NewKeeper(snapshot.Config{
+		Store: a.store, History: a.store, Every: every, Logger: a.log,
 	}, orders.Aggregate(orderjson.New().Sealed(a.seal)).Snapshot(a.store.finder), query.Snapshot(order.Type, views.OrderReadModel(), a.codec))
 }
 

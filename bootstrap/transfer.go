@@ -6,7 +6,6 @@ import (
 	"log/slog"
 
 	"orderflow/adapters/embedded"
-	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/exportfile"
 	"orderflow/adapters/httpapi/endpoint"
 	"orderflow/adapters/httpapi/keepapi"
@@ -68,7 +67,7 @@ func Import(
 			ports.ViewStore
 			ports.OperationLog
 		}{store, store, store, store},
-		Codec:   orderjson.NewMux().Sealed(openSeal(ring)),
+		Codec:   newMux().Sealed(openSeal(ring)),
 		Publish: options.Publish, DryRun: options.DryRun, Progress: options.Progress,
 		Workers: importWorkers, Backoff: transfer.DefaultBackoff,
 	}

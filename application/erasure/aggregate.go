@@ -13,9 +13,14 @@ type Commands = ports.CommandHandler[subject.Command, subject.Event]
 
 // NewCommands returns the command handler of subjects.
 func NewCommands(codec ports.Codec[subject.Event], config command.Config) Commands {
-	return command.New(command.Aggregate[subject.Command, subject.Subject, subject.Event]{
+	return command.New(Aggregate(codec), config)
+}
+
+// Aggregate describes subjects to the command handler.
+func Aggregate(codec ports.Codec[subject.Event]) command.Aggregate[subject.Command, subject.Subject, subject.Event] {
+	return command.Aggregate[subject.Command, subject.Subject, subject.Event]{
 		Type: subject.Type, Decider: subject.Decider(), Codec: codec, Check: subject.Check, AppendContent: appendContent,
-	}, config)
+	}
 }
 
 // appendContent appends the fields of a command. The digest of the text is stored.

@@ -37,15 +37,15 @@ func (r masked) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage, erro
 		return page, err
 	}
 	for _, row := range page.Rows {
-		if err := r.mask.hide(ctx, q.Table, row); err != nil {
+		if err := r.mask.Hide(ctx, q.Table, row); err != nil {
 			return ports.RowPage{}, fmt.Errorf("read %s: %w", q.Table.Name, err)
 		}
 	}
 	return page, nil
 }
 
-// hide replaces the personal texts of a row whose subject is erased.
-func (m Mask) hide(ctx context.Context, table *projection.Table, row projection.Row) error {
+// Hide replaces the personal texts of a row of the table if its subject is erased.
+func (m Mask) Hide(ctx context.Context, table *projection.Table, row projection.Row) error {
 	has := func(column projection.Column, i int) bool {
 		text, _ := row[i].(string)
 		return text != "" && text != eventsourcing.Erased && slices.Contains(m.Columns, column.Name)
