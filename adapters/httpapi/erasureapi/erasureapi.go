@@ -82,8 +82,8 @@ func New(erasures ports.Erasures) (endpoint.Resource, error) {
 				ID:    "erase-customer", Method: http.MethodPost, Path: "/v1/customers/{id}/erase", Tag: tag,
 				Summary: "Erase the personal data of a customer",
 				Description: "When the answer comes, the request is durable and the key of the customer is destroyed: " +
-					"payment references, tracking numbers, carriers and reasons of all orders are null from then on, and new ones are refused " +
-					"with 409 subject_erased. Views and snapshots are written again in the background. It cannot be undone. " +
+					"payment references, tracking numbers, carriers and reasons of all orders are null from then on, and new ones, and new orders, " +
+					"are refused with 409 subject_erased. Views and snapshots are written again in the background. It cannot be undone. " +
 					"To repeat the request changes nothing, unless the erasure is partial.",
 				Parameters: []endpoint.Parameter{customer},
 				Body:       &endpoint.Body{Document: eraseBody{}, Required: true},
