@@ -101,8 +101,8 @@ func (p snapshotPlace) Rewrite(ctx context.Context, id uuid.UUID) (bool, error) 
 	return p.Drop(ctx, id)
 }
 
-// rewritten is a consumer whose store replaces the rows of one aggregate. It hides that the consumer
-// can also be renewed.
+// rewritten is a consumer whose store replaces the rows of one aggregate. It hides that the
+// consumer can also be renewed.
 type rewritten struct{ erasure.Place }
 
 // renewed is a consumer whose store cannot replace the rows of one aggregate.

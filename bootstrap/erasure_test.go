@@ -135,8 +135,8 @@ func erased(t *testing.T, app *bootstrap.App, customer string) (document struct 
 	}
 }
 
-// shown is everything that the API shows of the orders: the orders and their histories, every table,
-// the log of operations, an export.
+// shown is everything that the API shows of the orders: the orders and their histories, every
+// table, the log of operations, an export.
 func shown(t *testing.T, app *bootstrap.App, ids []string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -249,8 +249,8 @@ func TestErasure_leavesNoCanary(t *testing.T) {
 	nowhere(t, app, annsIDs, bobsIDs)
 }
 
-// An erasure with unfinished orders has to be forced. After it, they take what is not personal only.
-// While a consumer is paused, the erasure waits for it and says so, and nothing is shown.
+// An erasure with unfinished orders has to be forced. After it, they take only what is not
+// personal. While a consumer is paused, the erasure waits for it and says so, and nothing is shown.
 func TestErasure_ofUnfinishedOrdersWhileAConsumerIsPaused(t *testing.T) {
 	t.Parallel()
 	c := withKey(t)
@@ -332,7 +332,7 @@ func nowhere(t *testing.T, app *bootstrap.App, anns, bobs []string) {
 	}
 }
 
-// storedNowhere opens the store and looks for the canary in every state, row and snapshot of orders.
+// storedNowhere opens the store and looks for the canary in every state and snapshot of orders.
 func storedNowhere(t *testing.T, data string, ids []string) {
 	t.Helper()
 	store, err := embedded.Open(t.Context(), embedded.Options{Dir: data, Retention: -1, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})

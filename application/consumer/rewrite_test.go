@@ -134,7 +134,8 @@ func TestConsumer_Rewrite(t *testing.T) {
 		store = store.Reopen()
 		next := setupTable(store, 2, repairable(store))
 		defer next.follow(t)()
-		<-time.After(time.Minute) // the new version is live; the view of the old one can be rolled back to
+		// The new version is live then, and one can go back to the view of the old one.
+		<-time.After(time.Minute)
 		if s := next.status(t); s.Live.Version != 2 || s.Previous.Version != 1 {
 			t.Fatalf("%+v", s)
 		}

@@ -56,8 +56,13 @@ func TestMask(t *testing.T) {
 		projection.Row{"erased", "p", gone, ""}, projection.Row{"erased", "p", "", "b"}, projection.Row{"", "p", "a", ""},
 		projection.Row{"away", "p", gone, ""})
 	want := []projection.Row{
-		{"erased", "p", gone, gone}, {"ann", "p", "a", "b"}, {"before", "p", "a", "b"},
-		{"erased", "p", gone, ""}, {"erased", "p", "", gone}, {"", "p", "a", ""}, {"away", "p", gone, ""},
+		{"erased", "p", gone, gone},
+		{"ann", "p", "a", "b"},
+		{"before", "p", "a", "b"},
+		{"erased", "p", gone, ""},
+		{"erased", "p", "", gone},
+		{"", "p", "a", ""},
+		{"away", "p", gone, ""},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)

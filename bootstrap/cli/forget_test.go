@@ -37,23 +37,28 @@ func TestForget(t *testing.T) {
 			"it waits: a is", asked("true"),
 		},
 		{
-			"does not wait", "--reason=r --reference=t --no-wait", map[string][]string{post: {"202 " + apiRequested + `}`}},
+			"does not wait", "--reason=r --reference=t --no-wait",
+			map[string][]string{post: {"202 " + apiRequested + `}`}},
 			3, "", "not written again everywhere yet", asked("false"),
 		},
 		{
-			"says what is left", "--reason=r --reference=t", map[string][]string{post: {"202 " + apiPartial}},
+			"says what is left", "--reason=r --reference=t",
+			map[string][]string{post: {"202 " + apiPartial}},
 			3, "", "except for 2 events of 3 orders", asked("false"),
 		},
 		{
-			"only asks", "--status", map[string][]string{get: {"200 " + apiRequested + `,"waits":"a is paused"}`}},
+			"only asks", "--status",
+			map[string][]string{get: {"200 " + apiRequested + `,"waits":"a is paused"}`}},
 			3, "", "a is paused", nil,
 		},
 		{
-			"unfinished orders", "--reason=r --reference=t", map[string][]string{post: {problemIs(409, "refused", "2 of 3 orders are not finished")}},
+			"unfinished orders", "--reason=r --reference=t",
+			map[string][]string{post: {problemIs(409, "refused", "2 of 3 orders are not finished")}},
 			1, "", "2 of 3 orders", asked("false"),
 		},
 		{
-			"without a key", "--reason=r --reference=t", map[string][]string{post: {problemIs(404, "route_not_found", "no route")}},
+			"without a key", "--reason=r --reference=t",
+			map[string][]string{post: {problemIs(404, "route_not_found", "no route")}},
 			1, "", "--personal-key", asked("false"),
 		},
 	} {
