@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/embedded"
+	"orderflow/adapters/eventjson"
 	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/eventjson/subjectjson"
 	"orderflow/adapters/exportfile"
@@ -31,7 +32,8 @@ import (
 // Rehearsal says what this program makes of data that another one has written.
 type Rehearsal struct {
 	rehearse.Report
-	// Views are the views of a store. An export has none.
+	// Views are the views of a store. There are none of an export, and of a store with sealed
+	// personal data.
 	Views []RehearsedView
 }
 
@@ -77,9 +79,28 @@ type RehearseOptions struct {
 }
 
 func newRehearsal() *rehearse.Rehearsal {
+	aggregate := orders.Aggregate(withoutKeys{orderjson.New(), orderjson.New().Sealed(eventjson.NewSeal(noKeys{}))})
 	return rehearse.New(
-		rehearse.For(orders.Aggregate(orderjson.New()), order.CommandOf),
+		rehearse.For(aggregate, order.CommandOf),
 		rehearse.For(erasure.Aggregate(subjectjson.New()), subject.CommandOf))
+}
+
+// withoutKeys reads sealed fields as if all subjects were erased. Nothing that it encodes is stored.
+type withoutKeys struct {
+	ports.Codec[order.Event]
+	sealed ports.Codec[order.Event]
+}
+
+// Decode implements [ports.Codec].
+func (c withoutKeys) Decode(r eventsourcing.Record) (eventsourcing.Envelope[order.Event], error) {
+	return c.sealed.Decode(r)
+}
+
+type noKeys struct{}
+
+// SubjectKey implements [ports.SubjectKeys].
+func (noKeys) SubjectKey(context.Context, ports.Subject, bool) ([]byte, error) {
+	return nil, ports.ErrSubjectErased
 }
 
 // RehearseFile rehearses an exported file. Errors: those of the file; the error of ctx.
@@ -179,6 +200,9 @@ func RehearseStore(ctx context.Context, config Config, log *slog.Logger, options
 	projections := options.Projections
 	if projections == nil {
 		projections = views.All()
+	}
+	if result.Sealed > 0 {
+		return result, nil // the rows have what cannot be read here
 	}
 	for _, p := range projections {
 		view, err := rehearseView(ctx, store, p)

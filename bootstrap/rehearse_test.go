@@ -3,6 +3,7 @@ package bootstrap_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -100,5 +101,22 @@ func TestRehearseFile(t *testing.T) {
 		if _, err := bootstrap.RehearseFile(t.Context(), &file, bootstrap.RehearseOptions{}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("a file with --%s: %v", name, err)
 		}
+	}
+}
+
+// Sealed data can be read without its keys, but no command is decided on it.
+func TestRehearse_sealedData(t *testing.T) {
+	t.Parallel()
+	c := sealing(t, t.TempDir())
+	app, stop := run(t, c, io.Discard)
+	place(t, app)
+	confirm(t, app, "canary-4711")
+	stop()
+	got, err := bootstrap.RehearseDir(t.Context(), c.Data, slog.New(slog.DiscardHandler), bootstrap.RehearseOptions{Scratch: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Events != 2 || got.Sealed != 2 || len(got.Views) != 0 || !got.Passed() {
+		t.Errorf("rehearsed %+v", got)
 	}
 }

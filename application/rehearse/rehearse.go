@@ -35,6 +35,8 @@ type verdict struct {
 	refused, changed, detail string
 	// unknown says that no command of this program causes these events.
 	unknown bool
+	// sealed says that the command had personal data of which the key is not here.
+	sealed bool
 }
 
 // For returns the Kind of an aggregate. commandOf returns the command that has caused some events,
@@ -80,11 +82,13 @@ func (r *replay[C, S, E]) again(records []eventsourcing.Record) (v verdict) {
 	if r.lost {
 		return verdict{}
 	}
-	if err := portkit.Protect(func() error {
-		v = r.decide(stored, events)
-		return nil
-	}); err != nil {
-		v = verdict{refused: "panic", detail: err.Error()}
+	if _, v.sealed = records[0].Metadata[ports.MetadataSubject]; !v.sealed {
+		if err := portkit.Protect(func() error {
+			v = r.decide(stored, events)
+			return nil
+		}); err != nil {
+			v = verdict{refused: "panic", detail: err.Error()}
+		}
 	}
 	if err := portkit.Protect(func() error {
 		for _, event := range events {
@@ -204,6 +208,9 @@ func (f *findings) add(what string, id uuid.UUID, sequence uint64, detail string
 type Report struct {
 	// Aggregates, Events and Commands count what was read.
 	Aggregates, Events, Commands uint64
+	// Sealed counts the commands that were not decided again, because they had personal data that
+	// is sealed.
+	Sealed uint64
 	// Unreadable are the events that this program cannot read, and the histories that the source
 	// cannot give.
 	Unreadable []Finding
@@ -282,6 +289,8 @@ func (r *Rehearsal) judge(schema string, v verdict) {
 		r.refused.add(v.refused, id, sequence, v.detail)
 	case v.changed != "":
 		r.changed.add(v.changed, id, sequence, v.detail)
+	case v.sealed:
+		r.report.Sealed++
 	case v.unknown:
 		r.unknown.add(schema, id, sequence, "no command of this program causes it")
 	}

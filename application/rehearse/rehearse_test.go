@@ -93,6 +93,8 @@ func TestRehearsal(t *testing.T) {
 	for i := range foreign {
 		foreign[i].AggregateType = "parcel"
 	}
+	sealed := append([]eventsourcing.Record(nil), a...)
+	sealed[0].Metadata = map[string]string{ports.MetadataSubject: "5ea1"}
 	together := append([]eventsourcing.Record(nil), a...)
 	together[3].CommandID = together[2].CommandID
 
@@ -160,6 +162,11 @@ func TestRehearsal(t *testing.T) {
 			[][]eventsourcing.Record{foreign},
 			"1 aggregates, 5 events, 5 commands; unreadable order.created v3 ×1 at 1; unreadable order.items_updated v1 ×1 at 2; " +
 				"unreadable order.confirmed v1 ×1 at 3; unreadable order.shipped v1 ×1 at 4; unreadable order.delivered v1 ×1 at 5",
+		},
+		{
+			"sealed data", ordersKind(func(order.Order, order.Command) ([]order.Event, error) { return nil, errors.New("no") }),
+			[][]eventsourcing.Record{sealed},
+			"1 aggregates, 5 events, 5 commands; refused error ×4 at 2",
 		},
 		{
 			"events that no command causes together", ordersKind(nil),

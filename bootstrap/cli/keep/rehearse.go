@@ -37,6 +37,8 @@ service is asked, and nothing is changed.
 the store of the settings is read: the directory of --data, or a keyspace in ScyllaDB. A directory is copied first, below
 --scratch; on the same file system that needs little space. An export has no views, so no rows are compared.
 
+Personal data that is sealed is not read: its commands are not decided again, and no view is compared.
+
 Commands that would be decided in another way are only reported: rules may change, and what was decided stays. A view that
 a reducer of another version has filled will be filled again, so its differences are only reported, too.
 
@@ -120,6 +122,7 @@ type rehearsal struct {
 	Aggregates      uint64    `json:"aggregates"`
 	Events          uint64    `json:"events"`
 	Commands        uint64    `json:"commands"`
+	Sealed          uint64    `json:"sealed"`
 	Seconds         float64   `json:"seconds"`
 	EventsPerSecond float64   `json:"events_per_second"`
 	Unreadable      []finding `json:"unreadable"`
@@ -156,7 +159,7 @@ type difference struct {
 func newRehearsal(r bootstrap.Rehearsal, took time.Duration) rehearsal {
 	document := rehearsal{
 		Passed: r.Passed(), Version: bootstrap.Version(),
-		Aggregates: r.Aggregates, Events: r.Events, Commands: r.Commands, Seconds: took.Seconds(),
+		Aggregates: r.Aggregates, Events: r.Events, Commands: r.Commands, Sealed: r.Sealed, Seconds: took.Seconds(),
 		Unreadable: newFindings(r.Unreadable), Refused: newFindings(r.Refused),
 		Changed: newFindings(r.Changed), Unknown: newFindings(r.Unknown), Views: []view{},
 	}
@@ -191,6 +194,9 @@ func newDifferences(all []ports.VerifyDifference) []difference {
 func (r rehearsal) print(out io.Writer) error {
 	fmt.Fprintf(out, "%d aggregates, %d events, %d commands in %.1f s (%.0f events/s)\n",
 		r.Aggregates, r.Events, r.Commands, r.Seconds, r.EventsPerSecond)
+	if r.Sealed > 0 {
+		fmt.Fprintf(out, "%d commands had personal data that is sealed: they were not decided again, and no view was compared\n", r.Sealed)
+	}
 	printFindings(out, "cannot be read", r.Unreadable)
 	printFindings(out, "would be refused", r.Refused)
 	printFindings(out, "would be decided in another way", r.Changed)
