@@ -85,7 +85,8 @@ func newRehearsal() *rehearse.Rehearsal {
 		rehearse.For(erasure.Aggregate(subjectjson.New()), subject.CommandOf))
 }
 
-// withoutKeys reads sealed fields as if all subjects were erased. Nothing that it encodes is stored.
+// withoutKeys reads sealed fields as if all subjects were erased. Nothing that it encodes is
+// stored.
 type withoutKeys struct {
 	ports.Codec[order.Event]
 	sealed ports.Codec[order.Event]
