@@ -13,8 +13,9 @@
 //     because the view will be filled again. With the same version a difference is an error: nobody
 //     would fill the view again.
 //
-// Keys of personal data are not at hand: copies do not have them. A command with sealed data is not
-// decided again, and its events are folded as if the data had been erased. No view is compared then.
+// Keys of personal data are not at hand: copies do not have them. A command with sealed data is
+// not decided again, and its events are folded as if the data had been erased. No view is compared
+// then.
 //
 // A command that caused no event was not stored, so it is not decided again. After an event that
 // cannot be read, the later commands of its aggregate are counted and not decided.
