@@ -44,10 +44,7 @@ func around(t *tracing.Tracing, recorder *explain.Recorder, delays *metrics.Dela
 
 // consumerNames returns the names of all consumers, in the order in which they are wired.
 func consumerNames(target sink) []string {
-	var names []string
-	for _, p := range views.All() {
-		names = append(names, p.Name)
-	}
+	names := projectionNames()
 	if target.kind != sinkNone {
 		names = append(names, target.consumer())
 	}
