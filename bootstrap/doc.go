@@ -40,7 +40,8 @@
 // description of the topic, and "orderflow verify topic" compares the topic with the event store.
 // Another service keeps, for each order, the last ce_sequence that it has handled, in the same
 // transaction as its effects, and drops every event that is not above it. Package watermillkafka
-// does that for services that use Watermill.
+// does that for services that use Watermill. A topic that brokers compact (cleanup.policy) is
+// refused, because compaction by the order id deletes histories; --allow-compacted uses it anyway.
 //
 // scripts/kafka starts a real broker without Docker, for trying. scripts/show-redpanda publishes
 // 100,000 events, kills the broker and the service meanwhile, and then compares the topic with the

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -96,7 +97,19 @@ func (a *App) openTopicVerifier() (ports.TopicVerifier, error) {
 		return nil, err
 	}
 	a.closers = append(a.closers, topic)
-	return audit.New(audit.Config{Store: a.store, Compared: a.compared(), Topic: topic}), nil
+	return wholeTopic{audit.New(audit.Config{Store: a.store, Compared: a.compared(), Topic: topic})}, nil
+}
+
+// wholeTopic refuses to compare a topic that brokers compact: most of its events would be missing.
+type wholeTopic struct{ ports.TopicVerifier }
+
+// VerifyTopic implements ports.TopicVerifier.
+func (w wholeTopic) VerifyTopic(ctx context.Context, options ports.TopicOptions) (ports.TopicReport, error) {
+	report, err := w.TopicVerifier.VerifyTopic(ctx, options)
+	if errors.Is(err, redpanda.ErrCompacted) {
+		err = &ports.RefusedError{Reason: withFlags(err).Error()}
+	}
+	return report, err
 }
 
 // TopicFlags returns the flag of each setting that an error about the topic may name.
@@ -108,6 +121,7 @@ func TopicFlags() map[string]string {
 		"SASL":           "--redpanda-sasl", "SASL.Mechanism": "--redpanda-sasl", "SASL.Username": "--redpanda-username",
 		"SASL.Password": "--redpanda-password",
 		"Topic.Name":    "--topic", "Topic.Partitions": "--topic-partitions", "Topic.ReplicationFactor": "--topic-replication-factor",
+		"Topic.AllowCompacted": "--allow-compacted",
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,35 @@ func TestOpen_refusesWhatTheBrokersRefuse(t *testing.T) {
 	}
 	if !errors.Is(err, redpanda.ErrRefused) || !strings.Contains(err.Error(), "order-events") {
 		t.Errorf("%v, want ErrRefused", err)
+	}
+}
+
+// A topic that brokers compact loses the history of every order.
+func TestOpen_refusesACompactedTopic(t *testing.T) {
+	t.Parallel()
+	c := topicConfig(t, newCluster(t).ListenAddrs()...)
+	c.Redpanda.Topic.Settings = map[string]string{"cleanup.policy": "compact"}
+	app, err := open(t, c, io.Discard)
+	if err == nil {
+		app.Close()
+	}
+	if !errors.Is(err, redpanda.ErrCompacted) || !strings.Contains(err.Error(), "; see --allow-compacted") {
+		t.Errorf("%v, want that it is refused", err)
+	}
+	without := c
+	without.Sink = "none"
+	verify := func(c bootstrap.Config) (int, string) {
+		t.Helper()
+		app, stop := run(t, c, io.Discard)
+		defer stop()
+		return posted(t, app.URL()+"/v1/verify/topic?patience=0s")
+	}
+	if status, body := verify(without); status != http.StatusConflict || !strings.Contains(body, "--allow-compacted") {
+		t.Errorf("verify topic: %d, %s", status, body)
+	}
+	c.Redpanda.Topic.AllowCompacted = true
+	if status, body := verify(c); status != http.StatusOK || !strings.Contains(body, `"report"`) {
+		t.Errorf("verify topic where it is allowed: %d, %s", status, body)
 	}
 }
 

@@ -51,7 +51,7 @@ type TopicMessage struct {
 type TopicVerifier interface {
 	// VerifyTopic reads the topic while live traffic continues. An event counts as missing only if
 	// no missing event has arrived for options.Patience. An error means that the comparison could
-	// not be completed.
+	// not be completed; *RefusedError for a topic that does not keep all events.
 	VerifyTopic(ctx context.Context, options TopicOptions) (TopicReport, error)
 }
 

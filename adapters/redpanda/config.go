@@ -55,6 +55,8 @@ type Topic struct {
 	Settings map[string]string
 	// MustExist refuses to create the topic.
 	MustExist bool
+	// AllowCompacted uses a topic although brokers compact it, see [ErrCompacted].
+	AllowCompacted bool
 }
 
 // Compression is a compression of batches.

@@ -44,6 +44,13 @@
 // that exists is used as it is. The broker's default says how long the topic keeps messages, unless
 // Topic.Settings has retention.ms. A topic for the whole history needs -1.
 //
+// A topic whose cleanup.policy contains compact is refused, with [ErrCompacted], unless
+// AllowCompacted is set. Brokers then keep only the last message of each key, and the key is the
+// order: its history is gone. The policy is read when the publisher connects and with each
+// heartbeat, because it may be changed at any time. Nothing is published while it is wrong, and no
+// restart is needed when it is right again. A user who may not read the settings of the topic
+// (DESCRIBE_CONFIGS) publishes without that check.
+//
 // Anyone who may write to the topic can write a message that looks like an event. A message is an
 // event only if the event store has it. The readers of the topic in this service say so to their
 // consumers, and `orderflow verify topic` compares the whole topic.

@@ -16,6 +16,11 @@ var ErrRefused = errors.New("refused by the cluster")
 // ErrRefused.
 var ErrNoTopic = errors.New("the topic does not exist")
 
+// ErrCompacted is in the error for a topic that brokers compact. The key of a message is the id of
+// its aggregate, so compaction deletes all events of an aggregate but the last one. It comes with
+// ErrRefused.
+var ErrCompacted = errors.New("brokers compact the topic, which deletes all events of an order but the last one")
+
 // SettingError names the setting behind an error, for the operator who has to correct it.
 type SettingError struct {
 	// Setting is the name of a field of [Config], such as "TLS.CA", or of two of them.

@@ -1,6 +1,7 @@
 package opsapi
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -72,7 +73,7 @@ func (r routes) topic() []endpoint.Operation {
 			Status: http.StatusOK, Description: "Lines of JSON: progress, and at the end the result.",
 			Document: topicLineDocument{}, Media: endpoint.MediaLines,
 		}},
-		Problems:  []int{400, 403, 404, 500, 503},
+		Problems:  []int{400, 403, 404, 409, 500, 503},
 		Unbounded: true,
 		Run:       r.verifyTopic,
 	}}
@@ -86,6 +87,9 @@ func (r routes) verifyTopic(c *endpoint.Call) (endpoint.Reply, error) {
 	progress := progress{lines: c.Lines()}
 	options.Progress = progress.send
 	report, err := r.TopicVerifier.VerifyTopic(c.Context(), options)
+	if refused := (*ports.RefusedError)(nil); errors.As(err, &refused) {
+		err = endpoint.NewProblem(http.StatusConflict, endpoint.CodeRefused, refused.Reason)
+	}
 	switch {
 	case err != nil && !progress.lines.Begun():
 		return endpoint.Reply{}, err

@@ -20,7 +20,8 @@
 //     Then Publish returns ErrUnavailable or ErrOutcomeUnknown, and the caller tries again. No
 //     restart is needed. When the client has taken the event, the outcome is unknown, because the
 //     last attempt says nothing about the attempts before it.
-//   - A broker that answers and refuses (password, rights, certificate, a topic that must exist):
+//   - A broker that answers and refuses (password, rights, certificate, a topic that must exist, or
+//     that is compacted):
 //     the same, with ErrRefused, so that a start can fail at once. It is not the fault of an event,
 //     and it ends when an operator has corrected it.
 //   - An event that is too large: *redpanda.TooLargeError, with the event, its size and the limit.

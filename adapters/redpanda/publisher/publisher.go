@@ -111,7 +111,7 @@ func (p *Publisher) Connect(ctx context.Context) error {
 }
 
 // Probe implements [ports.Probe]. It asks the leader of each partition of the topic whether it is
-// there.
+// there, and whether brokers have begun to compact the topic. Then nothing more is published.
 //
 // Errors: those of [Publisher.Connect].
 func (p *Publisher) Probe(ctx context.Context) error {
@@ -119,7 +119,10 @@ func (p *Publisher) Probe(ctx context.Context) error {
 	defer cancel()
 	s, err := p.session(bounded)
 	if err == nil {
-		err = client.Translate(s.trouble.Explain(describeTopic(bounded, s.client, p.config.Topic.Name)), client.Read)
+		err = client.Translate(s.trouble.Explain(s.probe(bounded, p.config)), client.Read)
+	}
+	if errors.Is(err, redpanda.ErrCompacted) {
+		p.replace(s, nil, p.config.Timeout) // the next session is refused for as long as that is so
 	}
 	if err != nil {
 		return p.explain(ctx, err)

@@ -67,7 +67,20 @@ func openSession(ctx context.Context, c Config, previous *blamed) (_ *session, e
 
 // outgrown reports whether the topic's limit was raised since the session began.
 func (s *session) outgrown(ctx context.Context, c Config) bool {
-	return topicLimit(ctx, s.client, c.Topic.Name)-batchOverhead > s.limit
+	settings, err := client.ReadTopicSettings(ctx, s.client, c.Topic.Name)
+	return err == nil && limitOf(settings)-batchOverhead > s.limit
+}
+
+// probe returns why the topic takes no events.
+func (s *session) probe(ctx context.Context, c Config) error {
+	if err := describeTopic(ctx, s.client, c.Topic.Name); err != nil {
+		return err
+	}
+	settings, err := client.ReadTopicSettings(ctx, s.client, c.Topic.Name)
+	if err != nil {
+		return err
+	}
+	return settings.Check(c.Topic)
 }
 
 // prepareTopic prepares the topic and returns the highest number of bytes of a batch. It uses its
@@ -88,7 +101,11 @@ func prepareTopic(ctx context.Context, c Config, t *client.Trouble) (limit int, 
 	if err := ensureTopic(ctx, cl, c); err != nil {
 		return 0, err
 	}
-	return topicLimit(ctx, cl, c.Topic.Name), nil
+	settings, err := client.ReadTopicSettings(ctx, cl, c.Topic.Name)
+	if err != nil {
+		return 0, err
+	}
+	return limitOf(settings), settings.Check(c.Topic)
 }
 
 // producer returns the options of a session's client.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -18,9 +17,7 @@ import (
 )
 
 const (
-	// maxMessageBytes is the setting of a topic for the highest length of a batch.
-	maxMessageBytes = "max.message.bytes"
-	// usualLimit is its default. It is used when the setting may not be read.
+	// usualLimit is the default of max.message.bytes. It is used when the setting may not be read.
 	usualLimit = 1<<20 + 12
 	// batchOverhead is the length of a batch without its messages.
 	batchOverhead = 61
@@ -152,26 +149,10 @@ func createTopic(ctx context.Context, cl *kgo.Client, c Config) error {
 	}
 }
 
-// topicLimit returns the highest number of bytes of a batch, after compression.
-func topicLimit(ctx context.Context, cl *kgo.Client, name string) int {
-	request := kmsg.NewPtrDescribeConfigsRequest()
-	topic := kmsg.NewDescribeConfigsRequestResource()
-	topic.ResourceType, topic.ResourceName, topic.ConfigNames = kmsg.ConfigResourceTypeTopic, name, []string{maxMessageBytes}
-	request.Resources = append(request.Resources, topic)
-	response, err := request.RequestWith(ctx, cl)
-	if err != nil {
-		return usualLimit // the error will show when something is sent
+// limitOf returns the highest number of bytes of a batch, after compression.
+func limitOf(s client.TopicSettings) int {
+	if s.MaxBytes == 0 {
+		return usualLimit
 	}
-	// there is no setting in them when the user may not read it
-	for _, resource := range response.Resources {
-		for _, setting := range resource.Configs {
-			if setting.Name != maxMessageBytes || setting.Value == nil {
-				continue
-			}
-			if limit, err := strconv.Atoi(*setting.Value); err == nil {
-				return min(limit, client.LargestBatch)
-			}
-		}
-	}
-	return usualLimit
+	return min(s.MaxBytes, client.LargestBatch)
 }

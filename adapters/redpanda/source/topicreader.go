@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"orderflow/adapters/redpanda"
+	"orderflow/adapters/redpanda/internal/client"
 	"orderflow/adapters/redpanda/internal/message"
 	"orderflow/adapters/redpanda/internal/topic"
 	"orderflow/domain/eventsourcing"
@@ -39,6 +40,9 @@ func (t *TopicReader) Ranges(ctx context.Context) (ranges []ports.TopicRange, er
 	if err == nil {
 		err = found.Err()
 	}
+	if err == nil {
+		err = t.checkSettings(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ranges of the topic: %w", t.link.explain(ctx, err))
 	}
@@ -46,6 +50,16 @@ func (t *TopicReader) Ranges(ctx context.Context) (ranges []ports.TopicRange, er
 		ranges = append(ranges, ports.TopicRange{Partition: int32(i), Begin: p.Begin, End: p.End})
 	}
 	return ranges, nil
+}
+
+// checkSettings returns an error for a topic in which a comparison would miss events because
+// brokers compact it.
+func (t *TopicReader) checkSettings(ctx context.Context) error {
+	settings, err := client.ReadTopicSettings(ctx, t.link.client, t.link.config.Topic.Name)
+	if err != nil {
+		return err
+	}
+	return settings.Check(t.link.config.Topic)
 }
 
 // Read implements [ports.TopicReader]. When the range ends after the end of the partition, it waits

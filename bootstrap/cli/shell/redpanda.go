@@ -28,6 +28,8 @@ func (sh *Shell) redpandaFlags(flags *pflag.FlagSet) {
 	flags.Int16Var(&c.Topic.ReplicationFactor, "topic-replication-factor", 0,
 		"copies of each partition, when the topic is created (default: the brokers')")
 	flags.BoolVar(&c.Topic.MustExist, "topic-must-exist", false, "do not create the topic")
+	flags.BoolVar(&c.Topic.AllowCompacted, "allow-compacted", false,
+		"use the topic although brokers compact it, which deletes all events of an order but the last one")
 	flags.StringVar((*string)(&c.Compression), "topic-compression", "none", "compression of messages: none, zstd or lz4")
 	flags.BoolVar(&c.Metadata, "topic-metadata", false, "also publish the metadata of events, which may name users")
 	flags.DurationVar(&c.Timeout, "redpanda-timeout", 10*time.Second, "timeout of one request")

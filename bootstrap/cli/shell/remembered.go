@@ -28,6 +28,7 @@ func (sh *Shell) Remembered() settings.Rules {
 		"topic-partitions":         binding,
 		"topic-replication-factor": binding,
 		"topic-must-exist":         binding,
+		"allow-compacted":          binding,
 		"topic-compression":        tuning,
 		"topic-metadata":           binding,
 		"redpanda-tls":             binding,

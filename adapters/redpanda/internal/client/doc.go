@@ -5,6 +5,8 @@
 // ports. So a setting means the same everywhere. An error that an operator must correct reads the
 // same everywhere: it names the brokers and the setting.
 //
+// The settings of a topic that matter to events are read here, too, because both need them.
+//
 // Certificates are read for each connection. To rotate them, replace the files; no restart is
 // needed.
 //

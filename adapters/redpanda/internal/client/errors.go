@@ -66,7 +66,7 @@ func Refused(err error) bool {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return true
 	}
-	return Is(err, redpanda.ErrNoTopic,
+	return Is(err, redpanda.ErrNoTopic, redpanda.ErrCompacted,
 		kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState,
 		kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.GroupAuthorizationFailed,
 		kerr.InvalidTopicException, kerr.InvalidPartitions, kerr.InvalidReplicationFactor,
@@ -164,6 +164,9 @@ func blameAnswer(c redpanda.Config, err error) (setting, hint string) {
 			"it needs CREATE for a topic that is missing, and IDEMPOTENT_WRITE on old brokers"
 	case Is(err, redpanda.ErrNoTopic, kerr.InvalidTopicException, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID):
 		return "Topic.Name", "there is no such topic; a publisher creates it unless Topic.MustExist is set"
+	case errors.Is(err, redpanda.ErrCompacted):
+		return "Topic.AllowCompacted", "set cleanup.policy of the topic to delete, or use another topic; " +
+			"allow it only when the topic need not have the history"
 	case errors.Is(err, kerr.InvalidPartitions):
 		return "Topic.Partitions", "the cluster does not allow as many"
 	case errors.Is(err, kerr.InvalidReplicationFactor):
