@@ -10,7 +10,11 @@ import (
 	"orderflow/ports"
 )
 
+// The first two commit one event each, and the others are the statements of a batch. A new
+// aggregate has no head, and gets its type.
 const (
+	appendEvent = `UPDATE event_store SET ` + eventValues + `, head = ? WHERE ` + eventKey + ` IF head = ?`
+	firstEvent  = `UPDATE event_store SET ` + eventValues + `, head = ?, aggregate_type = ? WHERE ` + eventKey + ` IF head = ?`
 	moveHead    = `UPDATE event_store SET head = ? WHERE aggregate_id = ? IF head = ?`
 	beginHead   = `UPDATE event_store SET head = ?, aggregate_type = ? WHERE aggregate_id = ? IF head = ?`
 	insertEvent = `INSERT INTO event_store (` + eventColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -18,10 +22,10 @@ const (
 
 // commit is the commit point: it makes the events of a part of the history, or finds out why not.
 //
-// If the outcome of a batch is unknown, a serial read looks for it. That read also completes what
-// the server left unfinished, or discards it for ever. When the batch is not there, commit sends
-// the same batch again. Because of the condition, that cannot write the events twice. If the first
-// batch is still on its way, one of the two loses, and the command id shows which one won.
+// If the outcome of a write is unknown, a serial read looks for it. That read also completes what
+// the server left unfinished, or discards it for ever. When the events are not there, commit sends
+// the same write again. Because of the condition, that cannot write the events twice. If the first
+// one is still on its way, one of the two loses, and the command id shows which one won.
 func (s *Store) commit(ctx context.Context, a ports.Append, mark *intent) (ports.Appended, error) {
 	var failure error
 	doubt, onItsWay := false, false
@@ -51,14 +55,37 @@ func (s *Store) commit(ctx context.Context, a ports.Append, mark *intent) (ports
 	return ports.Appended{}, cluster.Undecided(failure, onItsWay)
 }
 
-// tryCommit sends the conditional batch once. When it is refused, head is the head that was found.
-// The first statement decides where the driver sends the batch. The driver recognises it as
-// conditional because all its values are bound.
+// tryCommit sends the conditional write once: one statement for one event, or else a batch. When it
+// is refused, head is the head that was found.
 func (s *Store) tryCommit(ctx context.Context, a ports.Append) (applied bool, head uint64, err error) {
+	if len(a.Records) == 1 {
+		return s.tryStatement(ctx, a)
+	}
+	return s.tryBatch(ctx, a)
+}
+
+// tryStatement commits one event. The driver sends the statement to a replica of the aggregate, and
+// the answer is one row.
+func (s *Store) tryStatement(ctx context.Context, a ports.Append) (applied bool, head uint64, err error) {
+	r := &a.Records[0]
+	event := bindRecord(r)
+	key, values := event[:eventKeys], append(event[eventKeys:], int64(r.SequenceNumber))
+	statement, expected := appendEvent, any(int64(a.Expected))
+	if a.Expected == 0 {
+		statement, expected = firstEvent, nil
+		values = append(values, r.AggregateType)
+	}
+	applied, found, err := s.cluster.Conditional(ctx, statement, append(append(values, key...), expected)...)
+	return applied, headIn(found), err
+}
+
+// tryBatch commits several events. The first statement decides where the driver sends the batch.
+// The driver recognises it as conditional because all its values are bound.
+func (s *Store) tryBatch(ctx context.Context, a ports.Append) (applied bool, head uint64, err error) {
 	batch := s.cluster.ConditionalBatch(ctx)
 	if next := int64(a.Expected) + int64(len(a.Records)); a.Expected > 0 {
 		batch.Query(moveHead, next, a.AggregateID, int64(a.Expected))
-	} else { // a new aggregate has no head, and gets its type
+	} else {
 		batch.Query(beginHead, next, a.Records[0].AggregateType, a.AggregateID, nil)
 	}
 	for i := range a.Records {
@@ -72,9 +99,7 @@ func (s *Store) tryCommit(ctx context.Context, a ports.Append) (applied bool, he
 		return false, 0, err
 	}
 	for err == nil {
-		if value, ok := found["head"].(int64); ok {
-			head = max(head, uint64(value))
-		}
+		head = max(head, headIn(found))
 		found = map[string]any{}
 		if !iter.MapScan(found) {
 			break
@@ -84,6 +109,12 @@ func (s *Store) tryCommit(ctx context.Context, a ports.Append) (applied bool, he
 		err = closing
 	}
 	return applied && err == nil, head, err
+}
+
+// headIn returns the head in a row of an answer. It is 0 where there is none.
+func headIn(found map[string]any) uint64 {
+	head, _ := found["head"].(int64)
+	return uint64(max(head, 0))
 }
 
 // refusal answers an append that another append has overtaken. A plain read might miss what the

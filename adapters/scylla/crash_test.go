@@ -50,8 +50,9 @@ func TestAppend_ProcessDiesAnywhere(t *testing.T) {
 	t.Parallel()
 	const requests = 4 // intent, commit, outbox, and the deletion of the intent
 	for n := 1; n <= requests+1; n++ {
-		for _, arrives := range []bool{false, true} {
-			t.Run(fmt.Sprintf("request %d, arrives %t", n, arrives), func(t *testing.T) {
+		for i, arrives := range []bool{false, true, false, true} {
+			events := 1 + i/2 // one is a statement, and two are a batch
+			t.Run(fmt.Sprintf("%d events, request %d, arrives %t", events, n, arrives), func(t *testing.T) {
 				t.Parallel()
 				sim := start(t, scyllasim.Options{})
 				config := on(sim.Hosts())
@@ -63,7 +64,7 @@ func TestAppend_ProcessDiesAnywhere(t *testing.T) {
 				dying = open(t, config)
 
 				revive := die(sim, n, arrives)
-				a := command(before.AggregateID, 2, 2)
+				a := command(before.AggregateID, 2, events)
 				_, err := dying.Append(t.Context(), a)
 				mustClose(t, dying)
 				revive()
@@ -72,7 +73,7 @@ func TestAppend_ProcessDiesAnywhere(t *testing.T) {
 				sim.Advance(15 * time.Second)
 				mustSweep(t, survivor)
 				history := expectDelivered(t, survivor, a.AggregateID)
-				happened := len(history) == 4
+				happened := len(history) == 2+events
 				if err == nil && !happened {
 					t.Error("the append was acknowledged and is lost")
 				}
@@ -174,14 +175,16 @@ func TestAppend_IsAcknowledgedWithoutTheOutbox(t *testing.T) {
 	sim := start(t, scyllasim.Options{})
 	store, config := openNew(t, sim.Hosts())
 	for _, effect := range []scyllasim.Effect{scyllasim.TimeoutBefore, scyllasim.TimeoutAfter, scyllasim.Unavailable, scyllasim.DropBefore} {
-		remove := sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".outbox_messages", Kind: scyllasim.KindBatch, Times: -1, Effect: effect})
-		a := command(newID(), 0, 2)
-		mustAppend(t, store, a)
-		remove()
-		sim.Advance(time.Minute)
-		survivor := open(t, config)
-		mustSweep(t, survivor)
-		expectDelivered(t, survivor, a.AggregateID)
+		for events := range 2 {
+			remove := sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".outbox_messages", Pattern: commits, Times: -1, Effect: effect})
+			a := command(newID(), 0, 1+events)
+			mustAppend(t, store, a)
+			remove()
+			sim.Advance(time.Minute)
+			survivor := open(t, config)
+			mustSweep(t, survivor)
+			expectDelivered(t, survivor, a.AggregateID)
+		}
 	}
 }
 
@@ -191,10 +194,12 @@ func TestAppend_WritesTheOutboxAgain(t *testing.T) {
 	sim := start(t, scyllasim.Options{})
 	store, config := openNew(t, sim.Hosts())
 	for _, effect := range []scyllasim.Effect{scyllasim.TimeoutBefore, scyllasim.TimeoutAfter, scyllasim.Overloaded, scyllasim.DropAfter} {
-		sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".outbox_messages", Kind: scyllasim.KindBatch, Effect: effect})
-		a := command(newID(), 0, 2)
-		mustAppend(t, store, a)
-		expectDelivered(t, store, a.AggregateID)
+		for events := range 2 {
+			sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".outbox_messages", Pattern: commits, Effect: effect})
+			a := command(newID(), 0, 1+events)
+			mustAppend(t, store, a)
+			expectDelivered(t, store, a.AggregateID)
+		}
 	}
 }
 

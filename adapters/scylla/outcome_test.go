@@ -2,6 +2,7 @@ package scylla_test
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -38,9 +39,10 @@ func TestAppend_FindsOutWhatHappened(t *testing.T) {
 		{"it always times out and is never applied", scyllasim.TimeoutBefore, -1, ports.ErrUnavailable, false},
 		{"the connection is always lost before it is applied", scyllasim.DropBefore, -1, ports.ErrOutcomeUnknown, false},
 	}
-	for _, expected := range []uint64{0, 2} {
+	for i, expected := range []uint64{0, 2, 0, 2} {
+		events := 1 + i/2 // one is a statement, and two are a batch
 		for _, tt := range tests {
-			t.Run(tt.name, func(t *testing.T) {
+			t.Run(fmt.Sprintf("%d events after %d, %s", events, expected, tt.name), func(t *testing.T) {
 				t.Parallel()
 				sim := start(t, scyllasim.Options{})
 				store, config := openNew(t, sim.Hosts())
@@ -49,17 +51,17 @@ func TestAppend_FindsOutWhatHappened(t *testing.T) {
 					mustAppend(t, store, command(id, 0, int(expected)))
 				}
 				remove := sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".event_store", Kind: scyllasim.KindLWT, Effect: tt.effect, Times: tt.times})
-				a := command(id, expected, 2)
+				a := command(id, expected, events)
 				got, err := store.Append(t.Context(), a)
 				remove()
 				if !errors.Is(err, tt.want) {
 					t.Fatalf("error %v, want %v", err, tt.want)
 				}
-				if err == nil && (got.Duplicate || len(got.Records) != 2 || got.Records[0].EventID != a.Records[0].EventID) {
+				if err == nil && (got.Duplicate || len(got.Records) != events || got.Records[0].EventID != a.Records[0].EventID) {
 					t.Errorf("answer %+v is not what was sent", got)
 				}
 				history := expectDelivered(t, store, id)
-				if stored := len(history) == int(expected)+2; stored != tt.stored {
+				if stored := len(history) == int(expected)+events; stored != tt.stored {
 					t.Errorf("%d events are stored", len(history))
 				}
 			})
@@ -71,7 +73,8 @@ func TestAppend_FindsOutWhatHappened(t *testing.T) {
 // unknown, and the sweeper finds it out.
 func TestAppend_DoesNotKnow(t *testing.T) {
 	t.Parallel()
-	for _, happens := range []bool{true, false} {
+	for i, happens := range []bool{true, false, true, false} {
+		events := 1 + i/2
 		sim := start(t, scyllasim.Options{})
 		store, config := openNew(t, sim.Hosts())
 		table := config.Keyspace + ".event_store"
@@ -83,7 +86,7 @@ func TestAppend_DoesNotKnow(t *testing.T) {
 			sim.Inject(scyllasim.Fault{Table: table, Kind: scyllasim.KindLWT, Effect: effect}),
 			sim.Inject(scyllasim.Fault{Table: table, Kind: scyllasim.KindSelect, Effect: scyllasim.Unavailable, Times: -1}),
 		}
-		a := command(newID(), 0, 2)
+		a := command(newID(), 0, events)
 		if _, err := store.Append(t.Context(), a); !errors.Is(err, ports.ErrOutcomeUnknown) {
 			t.Fatalf("error %v, want %v", err, ports.ErrOutcomeUnknown)
 		}
@@ -93,7 +96,7 @@ func TestAppend_DoesNotKnow(t *testing.T) {
 		sim.Advance(15 * time.Second)
 		swept := mustSweep(t, open(t, config))
 		history := expectDelivered(t, store, a.AggregateID)
-		if happened := len(history) == 2; happened != happens || swept.Delivered == 1 != happens {
+		if happened := len(history) == events; happened != happens || swept.Delivered == 1 != happens {
 			t.Errorf("it happened: %t, swept %+v, want %t", happened, swept, happens)
 		}
 	}
@@ -168,7 +171,7 @@ func TestAppend_WritersUnderFaults(t *testing.T) {
 	for _, r := range results {
 		for _, r := range r {
 			n := count[r.command]
-			if r.err == nil && n != 1 || n > 1 || (errors.Is(r.err, ports.ErrUnavailable) || errors.Is(r.err, ports.ErrVersionConflict)) && n != 0 {
+			if r.err == nil && n != r.events || n > 0 && n != r.events || (errors.Is(r.err, ports.ErrUnavailable) || errors.Is(r.err, ports.ErrVersionConflict)) && n != 0 {
 				t.Errorf("the history has %d events of a command that got the answer: %v", n, r.err)
 			}
 		}
@@ -180,10 +183,11 @@ func TestAppend_WritersUnderFaults(t *testing.T) {
 
 type result struct {
 	command uuid.UUID
+	events  int
 	err     error
 }
 
-// appendSomehow appends one event at the head that it finds.
+// appendSomehow appends one event, or two, at the head that it finds.
 func appendSomehow(t *testing.T, store *scylla.Store, id uuid.UUID) result {
 	var history []eventsourcing.Record
 	for {
@@ -192,9 +196,9 @@ func appendSomehow(t *testing.T, store *scylla.Store, id uuid.UUID) result {
 			break
 		}
 	}
-	a := command(id, uint64(len(history)), 1)
+	a := command(id, uint64(len(history)), 1+rand.IntN(2))
 	_, err := store.Append(t.Context(), a)
-	return result{a.CommandID, err}
+	return result{a.CommandID, len(a.Records), err}
 }
 
 // The proposal was accepted, and every later attempt fails: only a serial read shows that the
@@ -243,7 +247,8 @@ func TestAppend_KnowsItsOwnLateBatch(t *testing.T) {
 // refusal, with the head that the append itself has written.
 func TestAppend_KnowsItsOwnBatchThatWasSentTwice(t *testing.T) {
 	t.Parallel()
-	for _, expected := range []uint64{0, 2} {
+	for i, expected := range []uint64{0, 2, 0, 2} {
+		events := 1 + i/2
 		sim := start(t, scyllasim.Options{})
 		store, config := openNew(t, sim.Hosts())
 		id := newID()
@@ -251,9 +256,9 @@ func TestAppend_KnowsItsOwnBatchThatWasSentTwice(t *testing.T) {
 			mustAppend(t, store, command(id, 0, int(expected)))
 		}
 		sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".event_store", Kind: scyllasim.KindLWT, Effect: scyllasim.Resent})
-		a := command(id, expected, 2)
+		a := command(id, expected, events)
 		got, err := store.Append(t.Context(), a)
-		if err != nil || len(got.Records) != 2 || got.Records[0].EventID != a.Records[0].EventID {
+		if err != nil || len(got.Records) != events || got.Records[0].EventID != a.Records[0].EventID {
 			t.Fatalf("got %+v, %v; want success", got, err)
 		}
 		expectDelivered(t, store, id)

@@ -11,10 +11,15 @@ import (
 )
 
 // eventColumns are the columns that each row of event_store and of outbox_messages has, in the
-// order of bindRecord. recordColumns are all columns of a record, in the order of row.destinations.
+// order of bindRecord. eventKey and eventValues are the same columns, for an update. recordColumns
+// are all columns of a record, in the order of row.destinations.
 const (
 	eventColumns = `aggregate_id, sequence_number, event_id, event_type, event_version, payload, command_id,
 	correlation_id, causation_id, metadata, created_at`
+	eventKey    = `aggregate_id = ? AND sequence_number = ?`
+	eventKeys   = 2 // the columns of eventKey
+	eventValues = `event_id = ?, event_type = ?, event_version = ?, payload = ?, command_id = ?,
+	correlation_id = ?, causation_id = ?, metadata = ?, created_at = ?`
 	recordColumns = eventColumns + `, aggregate_type`
 )
 

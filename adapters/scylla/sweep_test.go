@@ -3,6 +3,7 @@ package scylla_test
 import (
 	"context"
 	"errors"
+	"regexp"
 	"testing"
 	"time"
 
@@ -46,12 +47,15 @@ func (s *sweeping) after(t *testing.T, d time.Duration, want scylla.Swept) {
 	}
 }
 
+// commits matches what writes events, one or several: the commit itself, and the outbox rows.
+var commits = regexp.MustCompile("^(UPDATE event_store|INSERT INTO outbox_messages)")
+
 // half appends a command and lets all its requests to one table fail.
 func (s *sweeping) half(t *testing.T, a ports.Append, table string, want error) ports.Append {
 	t.Helper()
-	for kind, effect := range map[scyllasim.Kind]scyllasim.Effect{scyllasim.KindBatch: scyllasim.TimeoutBefore, scyllasim.KindSelect: scyllasim.Unavailable} {
-		defer s.sim.Inject(scyllasim.Fault{Table: s.config.Keyspace + "." + table, Kind: kind, Times: -1, Effect: effect})()
-	}
+	table = s.config.Keyspace + "." + table
+	defer s.sim.Inject(scyllasim.Fault{Table: table, Pattern: commits, Times: -1, Effect: scyllasim.TimeoutBefore})()
+	defer s.sim.Inject(scyllasim.Fault{Table: table, Kind: scyllasim.KindSelect, Times: -1, Effect: scyllasim.Unavailable})()
 	if _, err := s.Append(t.Context(), a); !errors.Is(err, want) {
 		t.Fatalf("error %v, want %v", err, want)
 	}

@@ -32,7 +32,7 @@ type load struct {
 	HotSKU, HotCustomer float64
 
 	// Shards is the number of shards (cores) of all ScyllaDB servers of one data centre together.
-	// ConditionalPerShard and WritesPerShard are how many conditional batches and plain writes one
+	// ConditionalPerShard and WritesPerShard are how many conditional writes and plain writes one
 	// of them does in a second.
 	Shards, ConditionalPerShard, WritesPerShard float64
 	// Streams is the number of CDC streams in use: of tablets of the outbox, or of vnodes.
@@ -60,7 +60,7 @@ const (
 	viewRow = 160
 	// compressed is what LZ4 leaves, as on the embedded store.
 	compressed = 0.5
-	// appendWrites are the plain writes of a command beside its conditional batch: the intent, the
+	// appendWrites are the plain writes of a command beside its conditional write: the intent, the
 	// outbox, the log of the outbox, and the deletion of the intent.
 	appendWrites = 4
 	// outboxHours is how long the outbox and its log are kept.
@@ -116,7 +116,7 @@ func divided(a, b float64) float64 { return float64((int64(a) + int64(b) - 1) / 
 func (p plan) findLimits() []limit {
 	limits := []limit{
 		{
-			"conditional batches", "add ScyllaDB servers or cores; commands of one order are one after the other in any case",
+			"conditional writes", "add ScyllaDB servers or cores; commands of one order are one after the other in any case",
 			p.conditional / (p.Shards * p.ConditionalPerShard),
 		},
 		{
@@ -177,7 +177,7 @@ func (p plan) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(what, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", what, fmt.Sprintf(format, args...)) }
 	row("events and commands", "%.0f/s", p.events)
-	row("conditional batches", "%.0f/s, %.0f/s a shard", p.conditional, p.conditional/p.Shards)
+	row("conditional writes", "%.0f/s, %.0f/s a shard", p.conditional, p.conditional/p.Shards)
 	row("plain writes", "%.0f/s, of these %.0f/s for views; with %.0f copies %.0f/s a shard",
 		p.writes, p.viewWrites, p.Copies, p.writes*p.Copies/p.Shards)
 	row("queries of the change feed", "%.0f/s under load, %.0f/s at rest, %.0f/s in a process without consumers",
@@ -223,7 +223,7 @@ func main() {
 		"hot-sku":               {&l.HotSKU, "part of all orders that have the most popular article"},
 		"hot-customer":          {&l.HotCustomer, "orders a second of the largest customer"},
 		"shards":                {&l.Shards, "shards (cores) of all ScyllaDB servers of a data centre"},
-		"conditional-per-shard": {&l.ConditionalPerShard, "conditional batches a second that a shard does"},
+		"conditional-per-shard": {&l.ConditionalPerShard, "conditional writes a second that a shard does"},
 		"writes-per-shard":      {&l.WritesPerShard, "plain writes a second that a shard does"},
 		"streams":               {&l.Streams, "CDC streams in use, see 'orderflow schema status'"},
 		"processes":             {&l.Processes, "processes of the service"},

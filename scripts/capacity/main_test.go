@@ -36,7 +36,7 @@ func TestPlan_growsWithTheLoad(t *testing.T) {
 func TestPlan_tellsTheFirstLimit(t *testing.T) {
 	t.Parallel()
 	for name, scarce := range map[string]func(*load){
-		"conditional batches":    func(l *load) { l.ConditionalPerShard = 1 },
+		"conditional writes":     func(l *load) { l.ConditionalPerShard = 1 },
 		"plain writes":           func(l *load) { l.WritesPerShard = 150 },
 		"events a process":       func(l *load) { l.EventsPerProcess = 10 },
 		"processes on the topic": func(l *load) { l.Processes, l.EventsPerProcess = 50, 1e6 },

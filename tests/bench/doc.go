@@ -48,8 +48,10 @@
 // # ScyllaDB
 //
 // BenchmarkScyllaAppend runs the same commands on ScyllaDB, with the append protocol of package
-// scylla, and with a bare conditional batch in its place. The difference is the price of the intent
-// and the outbox.
+// scylla, and with a bare conditional write in its place. The difference is the price of the intent
+// and the outbox. The write is a batch (bare-lwt), or one statement where an append has one event
+// (bare-update). The protocol uses the statement. Which of the two is better on a cluster shows in
+// one run.
 //
 // BenchmarkScyllaLatency runs the whole service on ScyllaDB and counts from the answer to a command
 // to each read model, at two rates. With outbox=late every tenth command commits without its outbox

@@ -91,10 +91,8 @@ func (s bareStore) Append(ctx context.Context, a ports.Append) (ports.Appended, 
 	return ports.Appended{Records: a.Records}, err
 }
 
-// updateStore appends one event with one conditional statement instead of a batch. The driver sends
-// such a statement to a replica of the order, also with tablets, where it sends a batch anywhere.
-// More events are a batch. An update leaves no marker of the row, which is there as long as one of
-// its columns is: no event is without a payload.
+// updateStore appends one event with one conditional statement, as package scylla does. Several
+// events are a batch. Compared with bareStore, it shows which of the two is better on a cluster.
 type updateStore struct{ bareStore }
 
 func (s updateStore) Append(ctx context.Context, a ports.Append) (ports.Appended, error) {

@@ -29,9 +29,8 @@ import (
 	"orderflow/tests/bench/workload"
 )
 
-// BenchmarkScyllaAppend runs commands on ScyllaDB with the whole append protocol, with a
-// conditional batch alone, and with a conditional update in its place where an append has one
-// event.
+// BenchmarkScyllaAppend runs commands on ScyllaDB with the whole append protocol, and with the
+// conditional write alone: as a batch, and as an update where an append has one event.
 func BenchmarkScyllaAppend(b *testing.B) {
 	config, session := scyllaKeyspace(b, scyllaServers(b))
 	store, err := scylla.Open(b.Context(), config)

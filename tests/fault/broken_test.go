@@ -122,7 +122,7 @@ func expectCaughtWith(t *testing.T, s plan.Schedule, o options, trouble func(*ro
 // dies ends the processes between a commit and its outbox rows.
 func dies(after int) plan.Step {
 	return plan.Step{After: after, What: plan.Crash, Process: plan.AllProcesses, Fault: scyllasim.Fault{
-		Table: "outbox_messages", Kind: scyllasim.KindBatch, Nth: 1, Effect: scyllasim.DropBefore,
+		Table: "outbox_messages", Pattern: plan.OutboxRows, Nth: 1, Effect: scyllasim.DropBefore,
 	}}
 }
 
@@ -184,7 +184,7 @@ func TestRun_CatchesUnknownOutcomesThatAreDenied(t *testing.T) {
 func TestRun_CatchesThatTheLogIsReadOnce(t *testing.T) {
 	t.Parallel()
 	late := brief(plan.Step{What: plan.Inject, Fault: scyllasim.Fault{
-		Table: "outbox_messages", Kind: scyllasim.KindBatch, Nth: 1, Times: 1000, Effect: scyllasim.HeldLog, Late: plan.Confidence / 2,
+		Table: "outbox_messages", Pattern: plan.OutboxRows, Nth: 1, Times: 1000, Effect: scyllasim.HeldLog, Late: plan.Confidence / 2,
 	}})
 	expectCaught(t, late, broken{oneReader: true}, "P4")
 }

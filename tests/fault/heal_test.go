@@ -41,7 +41,7 @@ func TestRun_HealsWhatTheLogLost(t *testing.T) {
 			r.ledger.add(&entry{request: request, result: result})
 		}
 		send(order.CreateOrder{OrderID: id, CustomerID: "customer", Currency: "EUR", Items: items(1)})
-		lost := r.sim.Inject(scyllasim.Fault{Table: "outbox_messages", Kind: scyllasim.KindBatch, Effect: scyllasim.HeldLog, Late: time.Hour})
+		lost := r.sim.Inject(scyllasim.Fault{Table: "outbox_messages", Pattern: plan.OutboxRows, Effect: scyllasim.HeldLog, Late: time.Hour})
 		send(order.UpdateItems{OrderID: id, Items: items(2)})
 		lost()
 		send(order.UpdateItems{OrderID: id, Items: items(3)})

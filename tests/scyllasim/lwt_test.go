@@ -153,3 +153,35 @@ func TestLWT_that_is_resent_is_refused_because_of_itself(t *testing.T) {
 		t.Errorf("%s, want the batch to have been applied", got)
 	}
 }
+
+// TestLWT_one_update_of_static_and_regular_columns has the answers of ScyllaDB's own suite
+// (testStaticColumnsCas in test/cqlpy/cassandra_tests/validation/operations). A condition on static
+// columns concerns the partition, whether or not it has the row that is written. The answer is one
+// row with the columns of the condition, as they were.
+func TestLWT_one_update_of_static_and_regular_columns(t *testing.T) {
+	t.Parallel()
+	_, s := shop(t)
+	script(
+		t, s,
+		"CREATE TABLE t (id int, k text, version int static, v text, PRIMARY KEY (id, k))",
+		"INSERT INTO t (id, version) VALUES (0, 0)",
+		"UPDATE t SET v='foo', version=1 WHERE id=0 AND k='k1' IF version = 0 -- true 0",
+		"SELECT * FROM t -- 0 k1 1 foo",
+		"UPDATE t SET v='bar', version=1 WHERE id=0 AND k='k2' IF version = 0 -- false 1",
+		"SELECT * FROM t -- 0 k1 1 foo",
+		"UPDATE t SET v='bar', version=2 WHERE id=0 AND k='k2' IF version = 1 -- true 1",
+		"SELECT * FROM t -- 0 k1 2 foo; 0 k2 2 bar",
+		// as in the facts of the batch: a partition that is not there has nulls
+		"UPDATE t SET v='new', version=1 WHERE id=7 AND k='k1' IF version = null -- true null",
+		"UPDATE t SET v='new', version=1 WHERE id=7 AND k='k1' IF version = null -- false 1",
+		"SELECT * FROM t WHERE id=7 -- 7 k1 1 new",
+	)
+	// Values that are not set leave their columns alone, and a null can be bound to the condition.
+	update := "UPDATE t SET v = ?, version = ? WHERE id = ? AND k = ? IF version = ?"
+	if got := rows(t, s.Query(update, gocql.UnsetValue, 1, 8, "k1", nil)); len(got) != 1 || got[0] != "true null" {
+		t.Errorf("answer %v", got)
+	}
+	if got := rows(t, s.Query("SELECT version, k FROM t WHERE id = 8")); len(got) != 1 || got[0] != "1 null" {
+		t.Errorf("%v, want no row beside the static one: an update without values makes none", got)
+	}
+}

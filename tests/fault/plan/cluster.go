@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"regexp"
 	"slices"
 	"time"
 
@@ -50,40 +51,45 @@ func (d draw) doubt(after int) []Step {
 
 // request is a kind of request that a fault can hit.
 type request struct {
-	table string
-	kind  scyllasim.Kind
+	table   string
+	kind    scyllasim.Kind
+	pattern *regexp.Regexp // of the CQL, nil = any
 }
+
+// OutboxRows matches the requests that write events to the outbox: a statement for one event, and a
+// batch for several. Heartbeats are no events.
+var OutboxRows = regexp.MustCompile("^INSERT INTO outbox_messages")
 
 const logTable = "outbox_messages_scylla_cdc_log"
 
 // critical lists the requests of an append. Those on which its promises depend most occur several
 // times.
 var critical = []request{
-	{"append_intents", scyllasim.KindInsert},
-	{"event_store", scyllasim.KindLWT},
-	{"event_store", scyllasim.KindLWT},
-	{"event_store", scyllasim.KindSelect},
-	{"outbox_messages", scyllasim.KindBatch},
-	{"outbox_messages", scyllasim.KindBatch},
-	{"outbox_messages", scyllasim.KindBatch},
-	{"append_intents", scyllasim.KindDelete},
+	{"append_intents", scyllasim.KindInsert, nil},
+	{"event_store", scyllasim.KindLWT, nil},
+	{"event_store", scyllasim.KindLWT, nil},
+	{"event_store", scyllasim.KindSelect, nil},
+	{"outbox_messages", scyllasim.KindAny, OutboxRows},
+	{"outbox_messages", scyllasim.KindAny, OutboxRows},
+	{"outbox_messages", scyllasim.KindAny, OutboxRows},
+	{"append_intents", scyllasim.KindDelete, nil},
 }
 
 // requests lists all requests of the service.
 var requests = append(slices.Clone(critical), []request{
-	{"append_intents", scyllasim.KindSelect},
-	{"consumer_state", scyllasim.KindAny},
-	{"consumer_offsets", scyllasim.KindAny},
-	{"consumer_leases", scyllasim.KindAny},
-	{"view_generations", scyllasim.KindAny},
-	{"view_buckets", scyllasim.KindAny},
-	{"parked_events", scyllasim.KindAny},
-	{"skipped_events", scyllasim.KindAny},
-	{"order_read_model", scyllasim.KindAny},
-	{"orders_by_customer_2", scyllasim.KindAny},
-	{"orders_by_status_2", scyllasim.KindAny},
-	{"orders_by_sku_2", scyllasim.KindAny},
-	{logTable, scyllasim.KindSelect},
+	{"append_intents", scyllasim.KindSelect, nil},
+	{"consumer_state", scyllasim.KindAny, nil},
+	{"consumer_offsets", scyllasim.KindAny, nil},
+	{"consumer_leases", scyllasim.KindAny, nil},
+	{"view_generations", scyllasim.KindAny, nil},
+	{"view_buckets", scyllasim.KindAny, nil},
+	{"parked_events", scyllasim.KindAny, nil},
+	{"skipped_events", scyllasim.KindAny, nil},
+	{"order_read_model", scyllasim.KindAny, nil},
+	{"orders_by_customer_2", scyllasim.KindAny, nil},
+	{"orders_by_status_2", scyllasim.KindAny, nil},
+	{"orders_by_sku_2", scyllasim.KindAny, nil},
+	{logTable, scyllasim.KindSelect, nil},
 }...)
 
 // fault draws a fault of some requests. Rows of the log are never later than the window of the
@@ -91,8 +97,10 @@ var requests = append(slices.Clone(critical), []request{
 // last event of an order has no next one.
 func (d draw) fault(nodes int) scyllasim.Fault {
 	at := pick(d, requests...)
-	f := scyllasim.Fault{Table: at.table, Kind: at.kind, Nth: 1 + d.IntN(5), Times: 1 + d.IntN(4), Node: max(0,
-		d.IntN(2*nodes)-nodes)}
+	f := scyllasim.Fault{
+		Table: at.table, Kind: at.kind, Pattern: at.pattern, Nth: 1 + d.IntN(5), Times: 1 + d.IntN(4),
+		Node: max(0, d.IntN(2*nodes)-nodes),
+	}
 	effects := []scyllasim.Effect{
 		scyllasim.DelayOnly, scyllasim.TimeoutBefore, scyllasim.TimeoutAfter, scyllasim.Unavailable, scyllasim.Overloaded,
 		scyllasim.DropBefore, scyllasim.DropAfter,
@@ -118,8 +126,10 @@ func (d draw) fault(nodes int) scyllasim.Fault {
 // moment draws the request at which a process dies, and whether that request takes effect.
 func (d draw) moment() scyllasim.Fault {
 	at := pick(d, pick(d, critical, requests)...)
-	return scyllasim.Fault{Table: at.table, Kind: at.kind, Nth: 1 + d.IntN(6), Effect: pick(d, scyllasim.DropBefore,
-		scyllasim.DropAfter)}
+	return scyllasim.Fault{
+		Table: at.table, Kind: at.kind, Pattern: at.pattern, Nth: 1 + d.IntN(6),
+		Effect: pick(d, scyllasim.DropBefore, scyllasim.DropAfter),
+	}
 }
 
 // drawServers draws faults of single nodes, of the lists of streams, and of the driver, which may

@@ -41,7 +41,7 @@ func (s Schedule) String() string {
 var kindNames = map[scyllasim.Kind]string{
 	scyllasim.KindAny: "request", scyllasim.KindSelect: "SELECT",
 	scyllasim.KindInsert: "INSERT", scyllasim.KindDelete: "DELETE",
-	scyllasim.KindBatch: "BATCH", scyllasim.KindLWT: "LWT",
+	scyllasim.KindLWT: "LWT",
 }
 
 var effectNames = map[scyllasim.Effect]string{
@@ -103,7 +103,11 @@ func (s Step) who() string {
 }
 
 func (s Step) where() string {
-	return fmt.Sprintf("%s of %s, from number %d on", kindNames[s.Fault.Kind], s.Fault.Table, s.Fault.Nth)
+	kind := kindNames[s.Fault.Kind]
+	if s.Fault.Pattern == OutboxRows {
+		kind = "INSERT"
+	}
+	return fmt.Sprintf("%s of %s, from number %d on", kind, s.Fault.Table, s.Fault.Nth)
 }
 
 func (s Step) injection() string {

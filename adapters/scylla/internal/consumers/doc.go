@@ -6,11 +6,13 @@
 //
 // A lease is one row: owner and address, which have a TTL and disappear when the time is over, and
 // the epoch, which has none. A process takes a free lease with one conditional batch that
-// increments the epoch and sets the owner, on condition that both are what was read. Renewing it
-// has the same condition and keeps the epoch. So no two holders have the same epoch, also if the
-// first one expired or its write was completed by another process. The server counts a TTL from the
-// beginning of a second, so a lease is written with a second more than was asked for, and ends up
-// to that much later.
+// increments the epoch and sets the owner, on condition that both are what was read. It is a batch
+// because the two have different TTLs. Renewing the lease is one statement with the same condition
+// and keeps the epoch. The holder reads nothing before it: it remembers what it has written, and a
+// refusal shows what is there instead. So no two holders have the same epoch, also if the first one
+// expired or its write was completed by another process. The server counts a TTL from the beginning
+// of a second, so a lease is written with a second more than was asked for, and ends up to that
+// much later.
 //
 // A process that was paused or suspended for longer does not know that it lost its lease, and
 // continues as the holder until it renews. What it still writes must do no harm. States and rows
@@ -47,7 +49,10 @@ import (
 )
 
 // Records keeps what must be known about consumers. It is safe for concurrent use.
-type Records struct{ c *cluster.Client }
+type Records struct {
+	c    *cluster.Client
+	held heldLeases
+}
 
 var (
 	_ ports.ConsumerRegistry = (*Records)(nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/gocql/gocql"
@@ -33,6 +34,37 @@ type lease struct {
 	epoch uint64
 }
 
+// heldLeases are the leases that this process has taken or renewed, as it has left them. It is a
+// guess at what is stored, and saves a read when it is right. The zero value is empty.
+type heldLeases struct {
+	mu sync.Mutex
+	by map[heldBy]lease
+}
+
+type heldBy struct {
+	name  string
+	owner uuid.UUID
+}
+
+// take returns the lease of an owner and removes it.
+func (h *heldLeases) take(name string, owner uuid.UUID) (l lease, known bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	key := heldBy{name, owner}
+	l, known = h.by[key]
+	delete(h.by, key)
+	return l, known
+}
+
+func (h *heldLeases) put(name string, l lease) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.by == nil {
+		h.by = map[heldBy]lease{}
+	}
+	h.by[heldBy{name, l.owner.ID}] = l
+}
+
 // AcquireLease implements [ports.Leases].
 func (s *Records) AcquireLease(ctx context.Context, name string, owner ports.LeaseOwner, ttl time.Duration) (uint64, error) {
 	epoch, err := s.acquireLease(ctx, name, owner, ttl)
@@ -42,9 +74,10 @@ func (s *Records) AcquireLease(ctx context.Context, name string, owner ports.Lea
 	return epoch, nil
 }
 
-// acquireLease reads who holds the lease, and writes on condition that this is still so. After a
-// write whose outcome is unknown it reads again: if the write happened the lease is held by owner,
-// and is renewed.
+// acquireLease writes on condition that the lease is as it knows it: as owner has left it, or as a
+// refusal shows it, or else as it reads it. So a holder renews with one request. After a write
+// whose outcome is unknown it reads again: if the write happened the lease is held by owner, and is
+// renewed.
 func (s *Records) acquireLease(ctx context.Context, name string, owner ports.LeaseOwner, ttl time.Duration) (uint64, error) {
 	if ttl < time.Second {
 		return 0, fmt.Errorf("a lease of %s; the minimum is a second", ttl)
@@ -54,27 +87,34 @@ func (s *Records) acquireLease(ctx context.Context, name string, owner ports.Lea
 	}
 	defer s.c.Leave()
 	failure, onItsWay := error(nil), false
+	now, known := s.held.take(name, owner.ID)
 	for range leaseAttempts {
-		now, err := s.readLease(ctx, name)
-		switch {
-		case err != nil && failure == nil:
-			return 0, err
-		case err != nil:
-			return 0, cluster.Undecided(err, true)
-		case now.owner.ID != uuid.Nil && now.owner.ID != owner.ID:
+		if !known {
+			var err error
+			switch now, err = s.readLease(ctx, name); {
+			case err != nil && failure == nil:
+				return 0, err
+			case err != nil:
+				return 0, cluster.Undecided(err, true)
+			}
+		}
+		if now.owner.ID != uuid.Nil && now.owner.ID != owner.ID {
 			return 0, &ports.LeaseHeldError{Name: name, Owner: now.owner}
 		}
-		epoch, found, err := s.writeLease(ctx, name, now, owner, ttl)
+		applied, found, err := s.writeLease(ctx, name, now, owner, ttl)
+		now, known = found, err == nil
 		switch {
-		case epoch > 0:
-			return epoch, nil
-		case err == nil && found.ID != uuid.Nil && found.ID != owner.ID:
-			return 0, &ports.LeaseHeldError{Name: name, Owner: found}
+		case applied:
+			s.held.put(name, now)
+			return now.epoch, nil
 		case err != nil && cluster.NotApplied(err, cluster.ConditionalWrite):
 			return 0, cluster.Undecided(err, onItsWay)
 		case err != nil:
 			failure, onItsWay = err, onItsWay || !cluster.Answered(err)
 		}
+	}
+	if known && now.owner.ID != uuid.Nil && now.owner.ID != owner.ID {
+		return 0, &ports.LeaseHeldError{Name: name, Owner: now.owner}
 	}
 	if failure == nil {
 		failure = errors.New("its holder changes all the time")
@@ -103,36 +143,44 @@ func (s *Records) readLease(ctx context.Context, name string) (now lease, err er
 	return now, cluster.Translate(ctx, err, cluster.Read)
 }
 
-// writeLease takes a lease that is free, in a new epoch, or renews it. Otherwise the epoch is 0,
-// and found is the holder that the server has found.
+// writeLease takes a lease that is free, in a new epoch, or renews it, if it is as now says. It
+// returns the lease as it is after that.
 //
-// The server counts the TTL of a cell from the beginning of a second, so a second is added.
+// Taking a lease is a batch, because a statement has one TTL for all that it writes, and the epoch
+// must not expire. The server counts the TTL of a cell from the beginning of a second, so a second
+// is added.
 func (s *Records) writeLease(
 	ctx context.Context, name string, now lease, owner ports.LeaseOwner, ttl time.Duration,
-) (epoch uint64, found ports.LeaseOwner, err error) {
+) (applied bool, after lease, err error) {
 	seconds := int(ttl/time.Second) + 1
 	condition := now.condition()
-	epoch = now.epoch
-	var applied bool
+	after = lease{owner: owner, epoch: now.epoch}
 	var row map[string]any
 	if now.owner.ID == owner.ID {
 		args := append([]any{seconds, owner.ID, owner.Address, name}, condition...)
 		applied, row, err = s.c.Conditional(ctx, renewHolder, args...)
 	} else {
-		epoch++
+		after.epoch++
 		batch := s.c.ConditionalBatch(ctx)
-		batch.Query(countHolder, append([]any{int64(epoch), name}, condition...)...)
+		batch.Query(countHolder, append([]any{int64(after.epoch), name}, condition...)...)
 		batch.Query(setHolder, seconds, owner.ID, owner.Address, name)
 		applied, row, err = s.c.ExecConditional(batch)
 	}
-	if applied {
-		return epoch, owner, nil
+	if !applied {
+		after = leaseIn(row)
 	}
-	if id, ok := row["owner"].(gocql.UUID); ok && err == nil {
-		found.ID = uuid.UUID(id)
-		found.Address, _ = row["address"].(string)
+	return applied, after, err
+}
+
+// leaseIn returns the lease in a row of an answer.
+func leaseIn(row map[string]any) (l lease) {
+	if id, ok := row["owner"].(gocql.UUID); ok {
+		l.owner.ID = uuid.UUID(id)
 	}
-	return 0, found, err
+	l.owner.Address, _ = row["address"].(string)
+	epoch, _ := row["epoch"].(int64)
+	l.epoch = uint64(max(epoch, 0))
+	return l
 }
 
 // condition returns the values of owner, epoch and address. Each is null when there is none.
@@ -161,6 +209,7 @@ func (s *Records) releaseLease(ctx context.Context, name string, owner ports.Lea
 		return err
 	}
 	defer s.c.Leave()
+	s.held.take(name, owner.ID)
 	failure, onItsWay := error(nil), false
 	for range leaseAttempts {
 		now, err := s.readLease(ctx, name)

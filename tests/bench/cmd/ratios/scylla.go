@@ -10,7 +10,7 @@ import (
 func scyllaTable(out io.Writer, results []result) error {
 	return compare(out, results, comparison{
 		benchmark: "ScyllaAppend",
-		title:     "Commands on ScyllaDB, with intent and outbox; beside a conditional batch alone, of which no consumer ever hears",
+		title:     "Commands on ScyllaDB, with intent and outbox; beside a conditional write alone, of which no consumer ever hears",
 	})
 }
 
