@@ -178,7 +178,7 @@ func (s *Sim) addLog(t *table) {
 	t.ks.tables[t.log.name] = t.log
 	if t.ks.tablets {
 		start := s.now.Add(-firstSetAhead).UnixMicro() / 1000 * 1000
-		t.tabletSets = []*generation{newGeneration(start, evenEnds(t.tabletCount()), start)}
+		t.tabletSets = []*generation{newGeneration(start, evenEnds(t.tabletCount()), 0, start)}
 	}
 }
 

@@ -19,7 +19,8 @@
 //   - CDC logs with generations and streams, preimages and postimages, and the extra rows of nulls
 //     and collections. With [Options.Tablets] the streams belong to tables, as on recent versions:
 //     tablets are split and merged, old stream sets are forgotten, and the first conditional write
-//     of a table makes another table.
+//     of a table makes another table. The tables with the stream sets are those of the node that
+//     answers, which may learn of a set later than the others.
 //   - Table options by version: one that a version does not know is an error.
 //
 // Tests move the clock with [Sim.Advance], start a stream generation with [Sim.NewGeneration], and
@@ -31,7 +32,7 @@
 // # What it does not support
 //
 // There is one copy of the data behind one lock. Consistency levels only check how many replicas
-// are up, and no node is ever stale. Nothing survives Close. There are no shards, no compression,
+// are up, and no node is ever stale, except for what [Sim.LagNode] says. Nothing survives Close. There are no shards, no compression,
 // no tablet routing, no batch log, no hints and no repair. There are no secondary indexes, views,
 // user types, counters, user functions, aggregates except for COUNT, non-frozen lists, roles or
 // text batches. Pages are limited by rows and not by size. Deleted and expired rows are dropped a

@@ -16,6 +16,9 @@ const generationLeeway = 5 * time.Second
 // generation is a set of CDC streams. It is in use from its start to the start of the next one.
 type generation struct {
 	start int64 // microseconds
+	// made is when the servers decided on it, in microseconds; 0 for the first one, which all nodes
+	// know from the beginning.
+	made int64
 	// the last token of each range, ascending; tokens above the last belong to the first range
 	ends    []int64
 	streams [][]byte // one a range
@@ -24,10 +27,10 @@ type generation struct {
 	described int64
 }
 
-func newGeneration(start int64, ends []int64, described int64) *generation {
+func newGeneration(start int64, ends []int64, made, described int64) *generation {
 	ends = slices.Clone(ends)
 	slices.Sort(ends)
-	g := &generation{start: start, ends: ends, described: described}
+	g := &generation{start: start, ends: ends, made: made, described: described}
 	for i := range ends {
 		before := ends[(i+len(ends)-1)%len(ends)]
 		g.streams = append(g.streams, streamID(before+1, i))
@@ -60,19 +63,20 @@ func evenEnds(n int) []int64 {
 func (s *Sim) generationsOf(t *table, n *node) []*generation {
 	all := s.generations
 	if t.ks.tablets {
-		s.collectSets(t)
-		all = t.tabletSets
+		all = s.remembered(t, n)
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(g *generation) bool { return !s.knows(n, g) })
 }
 
 // knows reports whether a node has learned of a stream set.
 func (s *Sim) knows(n *node, g *generation) bool {
-	return n.lag == 0 || g.start+n.lag.Microseconds() <= s.now.UnixMicro()
+	return g.made == 0 || g.made+n.lag.Microseconds() <= s.now.UnixMicro()
 }
 
-// LagNode makes a node (1-based) learn of each new stream set only after a lag. Until then the node
-// writes to the streams of the previous set, and its virtual tables do not list the new one.
+// LagNode makes a node (1-based) learn of each new stream set, and forget each old one, only after
+// a lag. So the nodes disagree for a while. Until the node has learned of a set, it writes to the
+// streams of the previous one, and its virtual tables (system.cdc_timestamps and cdc_streams) do
+// not list it. The tables of system_distributed, for vnodes, are the same on all nodes.
 func (s *Sim) LagNode(i int, lag time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,8 +134,7 @@ func (s *Sim) NewGeneration(in time.Duration) time.Time {
 	if last := time.UnixMicro(s.generations[len(s.generations)-1].start); !start.After(last) {
 		start = last.Add(time.Millisecond)
 	}
-	described := s.now.Add(s.describeLate).UnixMicro()
-	s.generations = append(s.generations, newGeneration(start.UnixMicro(), s.tokens(), described))
+	s.generations = append(s.generations, s.decide(start, s.tokens()))
 	for _, ks := range s.keyspaces {
 		for _, t := range ks.tables {
 			if ks.tablets && t.cdc.enabled {
@@ -140,6 +143,11 @@ func (s *Sim) NewGeneration(in time.Duration) time.Time {
 		}
 	}
 	return start
+}
+
+// decide returns a set that the servers decide on now.
+func (s *Sim) decide(start time.Time, ends []int64) *generation {
+	return newGeneration(start.UnixMicro(), ends, s.now.UnixMicro(), s.now.Add(s.describeLate).UnixMicro())
 }
 
 // tokens lists the tokens of all nodes.

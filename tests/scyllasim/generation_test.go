@@ -145,3 +145,49 @@ func TestLagNode_uses_the_set_before(t *testing.T) {
 		t.Errorf("the log is %v, want 1 in a stream of its own", got)
 	}
 }
+
+// A split is announced 65 s before the new set is in use. A node that is behind by less lists it
+// later than the others, and forgets the old one later, and never writes to a wrong set.
+func TestLagNode_disagrees_for_a_moment(t *testing.T) {
+	t.Parallel()
+	const lag = 10 * time.Second
+	sim := start(t, scyllasim.Options{Tablets: true, Nodes: 2})
+	sim.LagNode(2, lag)
+	ahead, behind := connect(t, only(sim, 0)), connect(t, only(sim, 1))
+	exec(t, ahead, createKeyspace)
+	exec(t, ahead, createOutbox)
+	listed := func(want ...int) {
+		t.Helper()
+		for _, table := range []string{"cdc_timestamps", "cdc_streams"} {
+			sets := map[int]int{}
+			for i, s := range []*gocql.Session{ahead, behind} {
+				times := map[string]bool{}
+				for _, at := range rows(t, s.Query("SELECT timestamp FROM system."+table+" WHERE keyspace_name = 'shop' AND table_name = 'outbox_messages'")) {
+					times[at] = true
+				}
+				sets[i] = len(times)
+			}
+			if sets[0] != want[0] || sets[1] != want[1] {
+				t.Errorf("%s has %d and %d sets, want %v", table, sets[0], sets[1], want)
+			}
+		}
+	}
+	listed(1, 1)
+	at := sim.ResizeTablets(16, 65*time.Second)
+	listed(2, 1)
+	sim.Advance(lag)
+	listed(2, 2)
+	sim.Advance(at.Sub(sim.Now()))
+	put(t, behind, gocql.MustRandomUUID(), 1)
+	var stream []byte
+	if err := ahead.Query(`SELECT "cdc$stream_id" FROM shop.outbox_messages_scylla_cdc_log`).Scan(&stream); err != nil {
+		t.Fatal(err)
+	}
+	if opened := rows(t, ahead.Query("SELECT stream_id FROM system.cdc_streams WHERE keyspace_name = 'shop' AND table_name = 'outbox_messages' AND timestamp = ? AND stream_state = 2", at)); !slices.Contains(opened, fmt.Sprintf("0x%x", stream)) || len(opened) != 16 {
+		t.Errorf("the row is in stream %x, and the split opened %v", stream, opened)
+	}
+	sim.Advance(at.Add(24*time.Hour + lag/2).Sub(sim.Now()))
+	listed(1, 2)
+	sim.Advance(lag)
+	listed(1, 1)
+}

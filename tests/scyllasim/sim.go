@@ -95,7 +95,7 @@ func Start(o Options) (*Sim, error) {
 		return nil, err
 	}
 	start := s.clock.now().Add(-o.GenerationAge).UnixMicro() / 1000 * 1000
-	s.generations = []*generation{newGeneration(start, s.tokens(), start)}
+	s.generations = []*generation{newGeneration(start, s.tokens(), 0, start)}
 	for _, n := range s.nodes {
 		n.serve(n.ln)
 	}

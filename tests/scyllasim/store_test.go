@@ -119,7 +119,7 @@ func TestMurmur3_matches_known_values(t *testing.T) {
 func TestGeneration_every_token_has_a_stream_whose_token_is_in_its_range(t *testing.T) {
 	t.Parallel()
 	for _, ends := range [][]int64{evenEnds(1), evenEnds(2), evenEnds(8), {-5, 0, 7}, {9, -9}} {
-		g := newGeneration(0, ends, 0)
+		g := newGeneration(0, ends, 0, 0)
 		for range 1000 {
 			tok := int64(rand.Uint64())
 			id := g.stream(tok)

@@ -64,18 +64,18 @@ func (s *Sim) addTabletSet(t *table, tablets int, start time.Time) time.Time {
 			start = last.Add(time.Millisecond)
 		}
 	}
-	described := s.now.Add(s.describeLate).UnixMicro()
-	t.tabletSets = append(t.tabletSets, newGeneration(start.UnixMicro(), evenEnds(tablets), described))
+	t.tabletSets = append(t.tabletSets, s.decide(start, evenEnds(tablets)))
 	return start
 }
 
-// collectSets drops the sets that ended longer ago than the log keeps rows. A set ends when the
-// next one starts.
-func (s *Sim) collectSets(t *table) {
-	ttl := time.Duration(t.cdc.ttl) * time.Second
-	for ttl > 0 && len(t.tabletSets) > 1 && t.tabletSets[1].start < s.now.Add(-ttl).UnixMicro() {
-		t.tabletSets = t.tabletSets[1:]
+// remembered gives the sets that a node has not forgotten: those that ended no longer ago than the
+// log keeps rows. A set ends when the next one starts. Nodes forget each on its own.
+func (s *Sim) remembered(t *table, n *node) []*generation {
+	sets, ttl := t.tabletSets, time.Duration(t.cdc.ttl)*time.Second
+	for ttl > 0 && len(sets) > 1 && sets[1].start < s.now.Add(-ttl-n.lag).UnixMicro() {
+		sets = sets[1:]
 	}
+	return sets
 }
 
 // LimitKeys sets how many partitions a query may name (max_partition_key_restrictions_per_query),
