@@ -22,6 +22,12 @@
 // has a stream open here. So the cost of an idle fleet is that of the processes that work, and a
 // little for each of the others. The first subscription or tail wakes it.
 //
+// With tablets, the list of stream sets is what the node that answers knows, and nodes learn of a
+// set at different moments. So a set that one node has listed stays known until a node lists only
+// later ones. A set that was in use before the readers knew it is read from its start. And a set is
+// read for 10 seconds beyond its end, because a node that has not learned of the next one goes on
+// writing to it.
+//
 // A query names up to 100 streams, the usual limit of a server. An operator may lower that limit
 // while the server runs. A query that is refused is then divided, and all later ones are smaller.
 //
@@ -135,6 +141,8 @@
 //     the boundary of two pages is between them: a gap.
 //   - When more aggregates than [Config.Remembered] take turns, their rows wait for the patience
 //     each time.
+//   - All nodes must learn of a new stream set within a fraction of [Config.Confidence], and within
+//     10 seconds. The safe reader may pass a set that it does not know until then.
 //   - The clocks of the nodes must agree within a fraction of [Config.Confidence]. The clock of the
 //     process does not matter for offsets: the safe reader asks a node for the time in each pass.
 //     While [Config.Now] is wrong, the fast reader may find nothing, and ages are wrong.

@@ -61,3 +61,10 @@ func (r *Row) Clear(columns ...string) {
 		clear[column]()
 	}
 }
+
+// Known returns of how many sets the streams are kept.
+func (l *Log) Known() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.known)
+}

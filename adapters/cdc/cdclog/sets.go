@@ -36,7 +36,7 @@ func (l *Log) Sets(ctx context.Context, from, to time.Time) (sets []Set, first t
 	if err != nil {
 		return nil, first, fmt.Errorf("list the stream sets of %s.%s: %w", l.config.Keyspace, l.config.Table, err)
 	}
-	l.forgetBefore(times[0])
+	times = l.remember(times)
 	for i, start := range times {
 		s := Set{Start: start}
 		if i+1 < len(times) {
@@ -183,15 +183,27 @@ func (l *Log) vnodeStreams(
 	return streams, iter.Close()
 }
 
-// forgetBefore drops the streams of sets that the log no longer has.
-func (l *Log) forgetBefore(first time.Time) {
+// remember adds the sets that were listed before to a list of starts. With tablets a list is what
+// the node that answers knows, and a node may learn of a set later than the node that answered
+// before. A set in use must not be forgotten because of that. remember drops the streams of sets
+// before the first one of the list, which the log no longer has.
+func (l *Log) remember(times []time.Time) []time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	first, listed := times[0].UnixMilli(), map[int64]bool{}
+	for _, start := range times {
+		listed[start.UnixMilli()] = true
+	}
 	for start := range l.known {
-		if start < first.UnixMilli() {
+		switch {
+		case start < first:
 			delete(l.known, start)
+		case !listed[start]:
+			times = append(times, time.UnixMilli(start))
 		}
 	}
+	slices.SortFunc(times, time.Time.Compare)
+	return times
 }
 
 // consistency returns the consistency level for the tables with the sets. With vnodes they have
