@@ -42,6 +42,40 @@ func TestSchema_HasTheTablesOfTheProjections(t *testing.T) {
 	}
 }
 
+// What happens to the tombstones of a table is decided for every table: a statement of the files
+// sets it, or a comment gives the reason for the default.
+func TestSchema_DecidesAboutTheTombstonesOfEveryTable(t *testing.T) {
+	t.Parallel()
+	decided, tables := map[string]bool{}, map[string]bool{}
+	reasons := regexp.MustCompile(`(?m)^-- (\w+(?:, \w+)*): `)
+	for _, file := range schemaFiles(t) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range reasons.FindAllStringSubmatch(string(text), -1) {
+			for name := range strings.SplitSeq(found[1], ", ") {
+				decided[name] = true
+			}
+		}
+	}
+	for _, text := range statementTexts(t) {
+		if words := strings.Fields(text); strings.HasPrefix(text, "CREATE TABLE IF NOT EXISTS ") {
+			tables[words[5]] = true
+		} else if strings.Contains(text, " WITH tombstone_gc = ") {
+			decided[words[2]] = true
+		}
+	}
+	for table := range tables {
+		if !decided[table] {
+			t.Errorf("nothing is said about the tombstones of %s, see schema/008_tombstones.cql", table)
+		}
+	}
+	if len(tables) < 20 {
+		t.Errorf("only %d tables", len(tables))
+	}
+}
+
 // setsOption matches a statement that only sets an option of a table.
 var setsOption = regexp.MustCompile(`^ALTER TABLE \w+ WITH \w+ = \S+ \S+$`)
 

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -43,6 +44,29 @@ func migrations() ([]migration, error) {
 		list = append(list, m)
 	}
 	return list, nil
+}
+
+var (
+	createsTable = regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS (\w+) `)
+	// setsTombstones matches a statement that a server without the option refuses.
+	setsTombstones = regexp.MustCompile(`^ALTER TABLE (\w+) WITH tombstone_gc = \{'mode': '(\w+)'\}$`)
+)
+
+// tombstonesOf returns all tables of the files with the mode of tombstone_gc that the files set. It
+// is empty for a table that keeps the default of the server.
+func tombstonesOf(list []migration) map[string]string {
+	modes := map[string]string{}
+	for _, m := range list {
+		for _, cql := range m.statements {
+			if created := createsTable.FindStringSubmatch(cql); created != nil {
+				modes[created[1]] = ""
+			}
+			if set := setsTombstones.FindStringSubmatch(cql); set != nil {
+				modes[set[1]] = set[2]
+			}
+		}
+	}
+	return modes
 }
 
 // StatementsOf splits CQL text and drops comments and the spaces that do not matter. No literal in

@@ -1,10 +1,13 @@
 package schema
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,7 +78,6 @@ func (p *Posture) find(severity Severity, code, mend, meaning string, args ...an
 }
 
 const (
-	intentTable = "append_intents"
 	outboxTable = "outbox_messages"
 	// keepLog is how long rows of the outbox and of its log are kept, as in the .cql files.
 	keepLog = 86400
@@ -210,26 +212,43 @@ func (i *inspection) outbox(ctx context.Context) error {
 	return nil
 }
 
-// tombstones looks at the tables whose tombstones are of no use.
+// tombstones compares how long each table keeps its tombstones with what the files say.
 func (i *inspection) tombstones(ctx context.Context) error {
 	if !i.server.tombstoneGC() {
 		return nil
 	}
-	for _, name := range []string{intentTable, outboxTable} {
-		row, extensions, err := i.table(ctx, name)
-		if err != nil {
-			return err
+	known, err := migrations()
+	if err != nil {
+		return err
+	}
+	modes := map[string]string{}
+	iter := i.session.Query(`SELECT table_name, extensions FROM system_schema.tables WHERE keyspace_name = ?`, i.keyspace).
+		WithContext(ctx).Idempotent(true).Iter()
+	var name string
+	for extensions := map[string][]byte(nil); iter.Scan(&name, &extensions); extensions = nil {
+		modes[name] = stringMap(extensions["tombstone_gc"])["mode"]
+	}
+	if err := iter.Close(); err != nil {
+		return cluster.Translate(ctx, err, cluster.Read)
+	}
+	want := tombstonesOf(known)
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		is, there := modes[name]
+		meaning, mend := "", want[name]
+		switch {
+		case !there || is == want[name]:
+		case want[name] != "":
+			meaning = "what was deleted from %s, or has expired, stays for a while, or until a repair (tombstone_gc is %s)"
+		case is == "immediate":
+			meaning, mend = "a row that was deleted from %s may come back (tombstone_gc is %s)", "timeout"
+		case is == "disabled":
+			meaning, mend = "what was deleted from %s stays for ever (tombstone_gc is %s)", "timeout"
 		}
-		mode := stringMap(extensions["tombstone_gc"])["mode"]
-		if row == nil || mode == "immediate" {
-			continue
+		if meaning != "" {
+			i.found.find(Warning, "tombstones-"+name,
+				fmt.Sprintf("ALTER TABLE %s.%s WITH tombstone_gc = {'mode': '%s'}", i.keyspace, name, mend),
+				meaning, name, cmp.Or(is, "the default"))
 		}
-		if mode == "" {
-			mode = "the default"
-		}
-		i.found.find(Warning, "tombstones-"+name,
-			fmt.Sprintf("ALTER TABLE %s.%s WITH tombstone_gc = {'mode': 'immediate'}", i.keyspace, name),
-			"what was deleted from %s stays for a while, or until a repair (tombstone_gc is %s)", name, mode)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -82,9 +81,6 @@ func (s server) tabletCount() string {
 	}
 	return fmt.Sprintf("tablets = {'min_tablet_count': %d}", outboxTablets)
 }
-
-// setsTombstones matches a statement that a server without the option refuses.
-var setsTombstones = regexp.MustCompile(`^ALTER TABLE \w+ WITH tombstone_gc = \{'mode': '\w+'\}$`)
 
 // fit returns a statement of the schema as this server takes it. It is empty when there is nothing
 // to do here.
