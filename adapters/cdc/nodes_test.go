@@ -85,3 +85,29 @@ func TestFeed_NodeThatDoesNotKnowASetYet(t *testing.T) {
 		t.Errorf("the set was begun %d times, and there are %d holes; want 1 and 0", got.Generations, got.Holes)
 	}
 }
+
+// A set that is in use at once is found some time later. The fast reader reads it from its start.
+func TestFeed_SetThatIsInUseAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, kind := range bothKinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := simulated(t, kind.options, false)
+			config := s.config(newOffsets())
+			// so what comes was found by the fast reader
+			config.Confidence, config.Stale = time.Minute, time.Hour
+			config.GenerationDelay = 500 * time.Millisecond
+			r := follow(t, s, config)
+			r.put(1)
+			r.expect(1)
+			start := s.sim.NewGeneration(0)
+			r.put(2, 3, 4)
+			r.await("the fast reader beyond the start", func(s cdc.Stats) bool { return s.FastHorizon.After(start) })
+			r.expect(2, 3, 4)
+			r.await("one new set", func(s cdc.Stats) bool { return s.Generations == 1 })
+			if got := r.feed.Stats(); got.Fast != 4 {
+				t.Errorf("%d events were found by the fast reader, want 4", got.Fast)
+			}
+		})
+	}
+}

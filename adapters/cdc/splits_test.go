@@ -88,7 +88,8 @@ func TestFeed_SplitsAndMergesLoseNothing(t *testing.T) {
 		if round%12 == 6 { // at once, or announced before
 			last = s.sim.ResizeTablets([]int{2, 4, 8, 16, 32}[chance.IntN(5)], time.Duration(chance.IntN(3))*100*time.Millisecond)
 		}
-		time.Sleep(time.Duration(chance.IntN(15)) * time.Millisecond) // so that the sets are in use for a while
+		// so that the sets are in use for a while
+		time.Sleep(time.Duration(chance.IntN(15)) * time.Millisecond)
 	}
 	for range names[1:] {
 		if err := <-done; err != nil {
@@ -107,10 +108,12 @@ func TestFeed_SplitsAndMergesLoseNothing(t *testing.T) {
 	}
 }
 
-// getAll reads until a consumer has every event of a set. It subscribes again after some events, and
-// pauses after each. What it has not got by then comes again from the earliest of these on. So it
-// must take more at once than there is in the time by which rows are late.
-func getAll(ctx context.Context, feed ports.ChangeFeed, name string, all map[written]bool, each int, pause time.Duration) error {
+// getAll reads until a consumer has every event of a set. It subscribes again after some events,
+// and pauses after each. What it has not got by then comes again from the earliest of these on. So
+// it must take more at once than there is in the time by which rows are late.
+func getAll(
+	ctx context.Context, feed ports.ChangeFeed, name string, all map[written]bool, each int, pause time.Duration,
+) error {
 	had := map[written]bool{}
 	for len(had) < len(all) {
 		sub, err := feed.Subscribe(ctx, name)
@@ -119,8 +122,8 @@ func getAll(ctx context.Context, feed ports.ChangeFeed, name string, all map[wri
 		}
 		for n := 0; n < each && len(had) < len(all); n++ {
 			d, err := sub.Next(ctx)
-			if errors.Is(err, ports.ErrUnavailable) { // a set is not listed by the node that was asked
-				continue
+			if errors.Is(err, ports.ErrUnavailable) {
+				continue // the node that was asked does not list a set
 			}
 			if err != nil {
 				return errors.Join(fmt.Errorf("%s has %d of %d events: %w", name, len(had), len(all), err), sub.Close())

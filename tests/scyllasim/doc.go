@@ -32,12 +32,12 @@
 // # What it does not support
 //
 // There is one copy of the data behind one lock. Consistency levels only check how many replicas
-// are up, and no node is ever stale, except for what [Sim.LagNode] says. Nothing survives Close. There are no shards, no compression,
-// no tablet routing, no batch log, no hints and no repair. There are no secondary indexes, views,
-// user types, counters, user functions, aggregates except for COUNT, non-frozen lists, roles or
-// text batches. Pages are limited by rows and not by size. Deleted and expired rows are dropped a
-// minute later, whatever gc_grace_seconds and tombstone_gc are. A mutation with several timestamps
-// gets the same preimage and postimage for each.
+// are up, and no node is ever stale, except for what [Sim.LagNode] says. Nothing survives Close.
+// There are no shards, no compression, no tablet routing, no batch log, no hints and no repair.
+// There are no secondary indexes, views, user types, counters, user functions, aggregates except
+// for COUNT, non-frozen lists, roles or text batches. Pages are limited by rows and not by size.
+// Deleted and expired rows are dropped a minute later, whatever gc_grace_seconds and tombstone_gc
+// are. A mutation with several timestamps gets the same preimage and postimage for each.
 //
 // CQL that is not supported is an error that says so. Accepted and ignored is only what cannot
 // change an answer here: BYPASS CACHE, USING TIMEOUT, and table options such as compaction, caching
