@@ -90,13 +90,13 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{sequences: newSequences(), now: options.Now}
+	s := &Store{sequences: newSequences(mostStandings), now: options.Now}
 	recover := func(db *engine.DB, before datadir.Before) error {
 		s.history = history.New(db, options.Now)
 		s.feed = feed.New(db, s.history, feed.Options{
 			Retention: options.Retention, Bytes: options.FeedBytes, Now: options.Now,
 		})
-		s.commits = commit.New(db, s.history, s.feed, options.Now)
+		s.commits = commit.New(db, s.history, s.feed, commit.Options{Now: options.Now, Born: s.sequences.born})
 		return s.feed.Recover(before)
 	}
 	s.db, err = engine.Open(ctx, engine.Options{

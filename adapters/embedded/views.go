@@ -16,21 +16,24 @@ import (
 
 // State implements [ports.ViewStore].
 func (s *Store) State(ctx context.Context, view ports.ViewID, aggregateID uuid.UUID) (ports.ViewState, error) {
-	state, err := s.state(ctx, layout.StateKey(view, aggregateID))
+	state, err := s.state(ctx, view, aggregateID)
 	if err != nil {
 		return ports.ViewState{}, fmt.Errorf("state of %s in %s/%d: %w", aggregateID, view.Consumer, view.Generation, err)
 	}
 	return state, nil
 }
 
-func (s *Store) state(ctx context.Context, key []byte) (ports.ViewState, error) {
+func (s *Store) state(ctx context.Context, view ports.ViewID, aggregateID uuid.UUID) (ports.ViewState, error) {
 	if err := s.db.Enter(ctx); err != nil {
 		return ports.ViewState{}, err
 	}
 	defer s.db.Leave()
-	state, err := s.readState(key)
+	if s.sequences.none(view, aggregateID) {
+		return ports.ViewState{}, nil
+	}
+	state, err := s.readState(layout.StateKey(view, aggregateID))
 	if errors.Is(err, ports.ErrCorrupt) {
-		s.sequences.Take(string(key)) // the next change replaces it, whatever its number is
+		s.sequences.take(view, aggregateID) // the next change replaces it, whatever its number is
 	}
 	return state, err
 }
@@ -93,15 +96,14 @@ func (s *Store) applyChanges(
 	}
 	defer s.db.Leave()
 	batch := s.db.NewBatch()
-	written := make([]sequenceOf, 0, len(changes))
+	after := make([]uint64, len(changes))
 	for i := range changes {
-		now, err := s.addChange(batch, view, &changes[i], may)
-		if err != nil {
+		var err error
+		if after[i], err = s.addChange(batch, view, &changes[i], may); err != nil {
 			change := &changes[i]
 			return errors.Join(fmt.Errorf("%s at %d: %w", change.AggregateID, change.State.SequenceNumber, err),
 				batch.Close())
 		}
-		written = append(written, now)
 	}
 	if batch.Empty() {
 		return batch.Close()
@@ -109,26 +111,19 @@ func (s *Store) applyChanges(
 	if err := s.db.Write(batch); err != nil {
 		return err
 	}
-	for _, w := range written {
-		s.sequences.Put(w.key, w.sequence)
+	for i := range changes {
+		s.sequences.put(view, changes[i].AggregateID, after[i])
 	}
 	return nil
-}
-
-// sequenceOf is the sequence number of the state with a key.
-type sequenceOf struct {
-	key      string
-	sequence uint64
 }
 
 // addChange adds a change to a batch, if it may be applied. It returns the sequence number of the
 // state after the batch.
 func (s *Store) addChange(
 	batch *pebble.Batch, view ports.ViewID, change *ports.Change, may func(change *ports.Change, now uint64) (bool, error),
-) (after sequenceOf, err error) {
+) (after uint64, err error) {
 	key := layout.StateKey(view, change.AggregateID)
-	after.key = string(key)
-	now, known := s.sequences.Take(after.key)
+	now, known := s.sequences.take(view, change.AggregateID)
 	if !known {
 		now, err = s.readSequence(key)
 	}
@@ -137,22 +132,20 @@ func (s *Store) addChange(
 		now, err = 0, nil
 	}
 	if err != nil {
-		return after, err
+		return 0, err
 	}
-	after.sequence = now
 	if ok, err := may(change, now); !ok {
-		return after, err
+		return now, err
 	}
 	if err := putRows(batch, view, *change); err != nil {
-		return after, err
+		return 0, err
 	}
-	after.sequence = change.State.SequenceNumber
 	if change.State.SequenceNumber == 0 {
 		engine.Delete(batch, key)
 	} else {
 		engine.Put(batch, key, layout.EncodeState(change.State))
 	}
-	return after, nil
+	return change.State.SequenceNumber, nil
 }
 
 // HasStates implements [ports.ViewChecker].
@@ -197,7 +190,7 @@ func (s *Store) dropView(ctx context.Context, view ports.ViewID) error {
 		prefix := layout.ViewPrefix(space, view)
 		engine.DeleteRange(batch, prefix, layout.PrefixEnd(prefix))
 	}
-	s.sequences.Clear()
+	s.sequences.clear()
 	return s.db.WriteSmall(batch)
 }
 

@@ -34,15 +34,23 @@ type Committer struct {
 	db      *engine.DB
 	history *history.History
 	feed    *feed.Feed
-	now     func() time.Time
+	options Options
 	queue   queue
 	group   group
 }
 
+// Options are the settings of a [Committer]. All are required.
+type Options struct {
+	Now func() time.Time
+	// Born is called for each aggregate whose first event has been appended, before anybody can
+	// read that event. It must not wait.
+	Born func(aggregateID uuid.UUID)
+}
+
 // New returns a Committer. The last record has the position that history.Durable returns at the
 // first append.
-func New(db *engine.DB, h *history.History, f *feed.Feed, now func() time.Time) *Committer {
-	c := &Committer{db: db, history: h, feed: f, now: now}
+func New(db *engine.DB, h *history.History, f *feed.Feed, options Options) *Committer {
+	c := &Committer{db: db, history: h, feed: f, options: options}
 	c.group = group{
 		Committer: c,
 		heads:     map[uuid.UUID]layout.Head{}, commands: map[commandID]layout.Span{}, broken: map[uuid.UUID]error{},
@@ -245,7 +253,7 @@ type group struct {
 // publishes them. Each request gets its verdict.
 func (g *group) commit(requests []*request) {
 	g.writing, g.last = false, g.history.Durable()
-	g.at = max(g.at, g.now().UnixMilli())
+	g.at = max(g.at, g.options.Now().UnixMilli())
 	// After a failure the memory of Pebble has what may not be on the disk. It must not be compared
 	// with.
 	err := g.db.Err()
@@ -286,6 +294,11 @@ func (g *group) commit(requests []*request) {
 	if len(accepted) > 0 {
 		if err := g.db.Advance(g.last); err != nil {
 			g.db.Fail(err) // the group is durable all the same
+		}
+		for _, r := range accepted {
+			if r.expected == 0 {
+				g.options.Born(r.aggregateID)
+			}
 		}
 		g.feed.Publish(entries, g.last)
 	}
