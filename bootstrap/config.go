@@ -48,8 +48,11 @@ type Config struct {
 	// at once. 0 means as many as fit the store: 2 on the embedded store, where only the processor
 	// limits, and few lanes make large batches; 32 on ScyllaDB, where most time is waiting.
 	Lanes int
-	// PublishLanes is the number of lanes of the publisher; 0 means 256. While batches are on their
-	// way to a broker, or to the disk, the next one is collected from its lanes.
+	// PublishLanes is the number of lanes of the publisher; 0 means as many as fit the sink: 4 for a
+	// file and the standard output, 8 for a topic. A lane sends what waits in it at once, and waits
+	// for all of it. Few lanes make large batches: each has one message in the process, one write
+	// of what the consumer keeps, and one wait. While one lane waits, the next batches are collected
+	// in the others.
 	PublishLanes int
 	// StateCache is how many MiB of memory the states of orders may take between their commands. 0
 	// keeps none.
@@ -142,9 +145,10 @@ func DefaultConfig() Config {
 
 // The numbers of lanes that fit what the effect of a consumer waits for.
 const (
-	lanesInProcess   = 2
-	lanesOnNetwork   = 32
-	lanesOfPublisher = 256
+	lanesInProcess = 2
+	lanesOnNetwork = 32
+	lanesToFile    = 4
+	lanesToTopic   = 8
 )
 
 // ViewLanes is Lanes, or the number that fits the store.
@@ -155,8 +159,13 @@ func (c Config) ViewLanes() int {
 	return cmp.Or(c.Lanes, lanesOnNetwork)
 }
 
-// publisherLanes is PublishLanes, or the number that fits what every sink waits for.
-func (c Config) publisherLanes() int { return cmp.Or(c.PublishLanes, lanesOfPublisher) }
+// publisherLanes is PublishLanes, or the number that fits the sink.
+func (c Config) publisherLanes() int {
+	if c.Sink == string(sinkRedpanda) {
+		return cmp.Or(c.PublishLanes, lanesToTopic)
+	}
+	return cmp.Or(c.PublishLanes, lanesToFile)
+}
 
 // SettingError says what is wrong with a setting.
 type SettingError struct {

@@ -84,8 +84,9 @@ func TestConfig_lanes(t *testing.T) {
 		config      Config
 		view, topic int
 	}{
-		"embedded":         {Config{Store: StoreEmbedded}, 2, 256},
-		"scylla":           {Config{Store: StoreScylla}, 32, 256},
+		"embedded":         {Config{Store: StoreEmbedded}, 2, 4},
+		"scylla":           {Config{Store: StoreScylla}, 32, 4},
+		"a topic":          {Config{Store: StoreEmbedded, Sink: "redpanda"}, 2, 8},
 		"given":            {Config{Store: StoreScylla, Lanes: 7, PublishLanes: 9}, 7, 9},
 		"given on the own": {Config{Store: StoreEmbedded, Lanes: 7, PublishLanes: 9}, 7, 9},
 	} {

@@ -34,7 +34,7 @@ func (sh *Shell) Equip(root *cobra.Command) {
 		"where events are published as CloudEvents: stdout, none, redpanda or file:PATH (default file:DATA/order-events.jsonl)")
 	flags.IntVar(&sh.Config.Lanes, "lanes", sh.Config.Lanes, "batches that each consumer handles at once (default 2, and 32 on ScyllaDB)")
 	flags.IntVar(&sh.Config.PublishLanes, "publish-lanes", sh.Config.PublishLanes,
-		"batches that the publisher handles at once (default 256)")
+		"batches that the publisher handles at once (default 4, and 8 to a topic)")
 	flags.IntVar(&sh.Config.StateCache, "state-cache", sh.Config.StateCache,
 		"MiB of memory for the states of orders between their commands; 0 keeps none")
 	flags.IntVar(&sh.Config.SnapshotEvery, "snapshot-every", sh.Config.SnapshotEvery,
