@@ -3,9 +3,11 @@ package cloudevents
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -26,39 +28,61 @@ const (
 // Encode returns an event as JSON in one line, without the line break, as a [Publisher] with the
 // zero Config writes it. An event that is too large is an error.
 func Encode(r eventsourcing.Record) ([]byte, error) {
-	line, err := encodeEvent(quote(defaultSource), r)
+	line, err := appendEvent(make([]byte, 0, lineSize(r)), appendQuoted(nil, defaultSource), r)
 	if err != nil {
 		return nil, fmt.Errorf("event %s: %w", r.EventID, err)
 	}
 	return line[:len(line)-1], nil
 }
 
-// encodeEvent returns r as a line of JSON, with its newline. source is a JSON string.
-func encodeEvent(source []byte, r eventsourcing.Record) ([]byte, error) {
-	b := make([]byte, 0, 640+len(r.Payload))
+// lineSize returns about how many bytes r takes as a line.
+func lineSize(r eventsourcing.Record) int { return 640 + len(r.Payload) }
+
+// appendEvent appends r as a line of JSON, with its newline. source is a JSON string.
+func appendEvent(b, source []byte, r eventsourcing.Record) ([]byte, error) {
+	begin := len(b)
 	b = append(b, opening...)
-	b = append(b, r.EventID.String()...)
+	b = appendUUID(b, r.EventID)
 	b = append(b, `","source":`...)
 	b = append(b, source...)
 	b = append(b, `,"type":`...)
-	b = append(b, quote(r.EventType)...)
+	b = appendQuoted(b, r.EventType)
 	b = append(b, `,"subject":"`...)
-	b = append(b, r.AggregateID.String()...)
+	b = appendUUID(b, r.AggregateID)
 	b = append(b, `","time":"`...)
 	b = r.CreatedAt.UTC().AppendFormat(b, timeFormat)
-	b = fmt.Appendf(b, `","sequence":"%020d","eventversion":`, r.SequenceNumber)
+	b = append(b, `","sequence":"`...)
+	b = appendPadded(b, r.SequenceNumber)
+	b = append(b, `","eventversion":`...)
 	b = strconv.AppendInt(b, int64(r.EventVersion), 10)
 	b = append(b, `,"aggregatetype":`...)
-	b = append(b, quote(r.AggregateType)...)
+	b = appendQuoted(b, r.AggregateType)
 	b = appendID(b, "commandid", r.CommandID)
 	b = appendID(b, "correlationid", r.CorrelationID)
 	b = appendID(b, "causationid", r.CausationID)
 	b = appendData(b, r.Payload)
 	b = append(b, "}\n"...)
-	if len(b) > maxEvent {
-		return nil, fmt.Errorf("%d bytes as JSON, more than %d", len(b), maxEvent)
+	if n := len(b) - begin; n > maxEvent {
+		return nil, fmt.Errorf("%d bytes as JSON, more than %d", n, maxEvent)
 	}
 	return b, nil
+}
+
+// appendUUID appends an id in its usual form. It needs no memory besides b.
+func appendUUID(b []byte, id uuid.UUID) []byte {
+	b = hex.AppendEncode(b, id[:4])
+	for _, part := range [][]byte{id[4:6], id[6:8], id[8:10], id[10:]} {
+		b = hex.AppendEncode(append(b, '-'), part)
+	}
+	return b
+}
+
+// appendPadded appends a number with 20 digits.
+func appendPadded(b []byte, n uint64) []byte {
+	const zeros = "00000000000000000000"
+	var digits [len(zeros)]byte
+	decimal := strconv.AppendUint(digits[:0], n, 10)
+	return append(append(b, zeros[len(decimal):]...), decimal...)
 }
 
 func appendID(b []byte, name string, id uuid.UUID) []byte {
@@ -68,7 +92,7 @@ func appendID(b []byte, name string, id uuid.UUID) []byte {
 	b = append(b, `,"`...)
 	b = append(b, name...)
 	b = append(b, `":"`...)
-	b = append(b, id.String()...)
+	b = appendUUID(b, id)
 	return append(b, '"')
 }
 
@@ -99,11 +123,16 @@ func appendLine(b, payload []byte) []byte {
 	return b
 }
 
-// quote returns s as a JSON string.
-func quote(s string) []byte {
-	quoted, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // a string can always be encoded
+// appendQuoted appends a text as a JSON string. Names of types are nearly always plain.
+func appendQuoted(b []byte, text string) []byte {
+	if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' || strings.ContainsRune(`"\<>&`, c) }) {
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			panic(err) // a string can always be encoded
+		}
+		return append(b, quoted...)
 	}
-	return quoted
+	b = append(b, '"')
+	b = append(b, text...)
+	return append(b, '"')
 }

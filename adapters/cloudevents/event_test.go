@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"pgregory.net/rapid"
 
 	"orderflow/adapters/cloudevents"
 	"orderflow/domain/eventsourcing"
@@ -146,4 +148,53 @@ func TestPublisher_LargeEvents(t *testing.T) {
 		t.Errorf("the largest event has %d bytes, want %d", out.Len(), cloudevents.MaxEvent)
 	}
 	closePublisher(t, p)
+}
+
+// Ids and numbers have their usual form, and unusual names are still JSON.
+func TestPublisher_WritesNamesAndIDs(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		id := func(label string) (id uuid.UUID) {
+			copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, label))
+			return id
+		}
+		record := newRecord(id("event"), rapid.Uint64().Draw(t, "sequence"))
+		record.AggregateID, record.CommandID = id("aggregate"), id("command")
+		record.EventType = rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z.<>&"\\]{1,20}`)).Draw(t, "type")
+		line, err := cloudevents.Encode(record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			ID, Type, Subject, Sequence string
+			CommandID                   string `json:"commandid"`
+		}
+		if err := json.Unmarshal(line, &got); err != nil {
+			t.Fatal(err)
+		}
+		command := record.CommandID.String()
+		if record.CommandID == uuid.Nil {
+			command = ""
+		}
+		want := []string{
+			record.EventID.String(), record.EventType, record.AggregateID.String(), fmt.Sprintf("%020d", record.SequenceNumber), command,
+		}
+		if diff := cmp.Diff(want, []string{got.ID, got.Type, got.Subject, got.Sequence, got.CommandID}); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestEncode_takesLittleMemory(t *testing.T) { // not parallel: it counts allocations
+	record := newRecord(uuid.New(), 1)
+	record.CommandID, record.CorrelationID, record.CausationID = uuid.New(), uuid.New(), uuid.New()
+	record.Payload = []byte(`{"currency":"EUR"}`)
+	got := testing.AllocsPerRun(100, func() {
+		if _, err := cloudevents.Encode(record); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got > 4 { // the line, the source, and what the check of the payload needs
+		t.Errorf("%v allocations", got)
+	}
 }

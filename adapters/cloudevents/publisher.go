@@ -33,7 +33,9 @@ type Publisher struct {
 	source   []byte
 	identity string
 	linger   time.Duration
-	requests chan request
+	requests chan *request
+	// spare holds requests that were answered, for their memory.
+	spare    sync.Pool
 	closing  chan struct{}
 	close    sync.Once
 	ended    chan struct{}
@@ -43,7 +45,7 @@ type Publisher struct {
 }
 
 // request asks the writing goroutine to write line. The channel of the answer has a buffer, so the
-// goroutine never waits for a reader.
+// goroutine never waits for a reader. The goroutine does not touch a request that it has answered.
 type request struct {
 	line   []byte
 	answer chan error
@@ -53,7 +55,7 @@ type request struct {
 type target interface {
 	// write writes lines, each with its newline, and makes them durable as far as the target can.
 	// When it returns an error, the target holds the first n bytes. It may later hold the rest of
-	// the line in which they end, and nothing of the lines after that.
+	// the line in which they end, and nothing of the lines after that. It does not keep lines.
 	write(lines []byte) (n int, err error)
 	// length returns how long the durable part of a file is. It is 0 for others.
 	length() int64
@@ -91,10 +93,10 @@ func start(t target, identity string, config Config) *Publisher {
 		config.Source = defaultSource
 	}
 	p := &Publisher{
-		source:   quote(config.Source),
+		source:   appendQuoted(nil, config.Source),
 		identity: identity,
 		linger:   config.Linger,
-		requests: make(chan request),
+		requests: make(chan *request),
 		closing:  make(chan struct{}),
 		ended:    make(chan struct{}),
 	}
@@ -119,11 +121,15 @@ func (p *Publisher) publish(ctx context.Context, record eventsourcing.Record) er
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	line, err := encodeEvent(p.source, record)
+	r, _ := p.spare.Get().(*request)
+	if r == nil {
+		r = &request{line: make([]byte, 0, lineSize(record)), answer: make(chan error, 1)}
+	}
+	line, err := appendEvent(r.line[:0], p.source, record)
 	if err != nil {
 		return err
 	}
-	r := request{line: line, answer: make(chan error, 1)}
+	r.line = line
 	select {
 	case p.requests <- r:
 	case <-ctx.Done():
@@ -133,8 +139,11 @@ func (p *Publisher) publish(ctx context.Context, record eventsourcing.Record) er
 	}
 	select {
 	case err := <-r.answer:
+		if cap(r.line) <= maxSpare {
+			p.spare.Put(r)
+		}
 		return err
-	case <-ctx.Done():
+	case <-ctx.Done(): // the request belongs to the writing goroutine
 		return ctx.Err()
 	}
 }
@@ -152,10 +161,15 @@ func (p *Publisher) run(t target) {
 	defer close(p.ended)
 	rest := time.NewTimer(0) // fires when the next batch may be written
 	defer rest.Stop()
+	var batch []*request
+	var lines []byte
 	for {
 		select {
 		case first := <-p.requests:
-			p.writeBatch(t, p.collect(first, rest.C))
+			batch = p.collect(append(batch, first), rest.C)
+			lines = p.writeBatch(t, batch, lines)
+			clear(batch)
+			batch = batch[:0]
 			rest.Reset(p.linger)
 		case <-p.closing:
 			p.closeErr = t.close()
@@ -164,13 +178,17 @@ func (p *Publisher) run(t target) {
 	}
 }
 
-// batchSize is the length of a batch from which no further line is added.
-const batchSize = 1 << 20
+const (
+	// batchSize is the length of a batch from which no further line is added.
+	batchSize = 1 << 20
+	// maxSpare is the capacity above which the memory of a line is left to the garbage collector.
+	maxSpare = 16 << 10
+)
 
-// collect returns first and the requests that arrive until due or until Close.
-func (p *Publisher) collect(first request, due <-chan time.Time) []request {
-	batch, size := []request{first}, len(first.line)
-	add := func(r request) { batch, size = append(batch, r), size+len(r.line) }
+// collect adds to batch the requests that arrive until due or until Close. batch has one already.
+func (p *Publisher) collect(batch []*request, due <-chan time.Time) []*request {
+	size := len(batch[0].line)
+	add := func(r *request) { batch, size = append(batch, r), size+len(r.line) }
 	for waiting := true; waiting && size < batchSize; {
 		select {
 		case r := <-p.requests:
@@ -192,9 +210,9 @@ func (p *Publisher) collect(first request, due <-chan time.Time) []request {
 	return batch
 }
 
-// writeBatch writes the lines of a batch, and answers all of its requests.
-func (p *Publisher) writeBatch(t target, batch []request) {
-	var lines []byte
+// writeBatch writes the lines of a batch, and answers all of its requests. It returns the memory
+// that it has used for the lines, which are gone then.
+func (p *Publisher) writeBatch(t target, batch []*request, lines []byte) []byte {
 	for _, r := range batch {
 		lines = append(lines, r.line...)
 	}
@@ -213,4 +231,8 @@ func (p *Publisher) writeBatch(t target, batch []request) {
 			r.answer <- err
 		}
 	}
+	if cap(lines) > 2*batchSize { // an event that was very large
+		return nil
+	}
+	return lines[:0]
 }

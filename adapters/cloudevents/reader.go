@@ -179,7 +179,7 @@ type lineEvent struct {
 	DataBase64    []byte          `json:"data_base64"`
 }
 
-// decodeEvent reads what encodeEvent wrote. The metadata is not published. A line of an earlier
+// decodeEvent reads what appendEvent wrote. The metadata is not published. A line of an earlier
 // version has no aggregate type, which means [ports.LegacyAggregateType].
 func decodeEvent(line []byte) (eventsourcing.Record, error) {
 	var e lineEvent
