@@ -48,11 +48,11 @@ type Config struct {
 	// at once. 0 means as many as fit the store: 2 on the embedded store, where only the processor
 	// limits, and few lanes make large batches; 32 on ScyllaDB, where most time is waiting.
 	Lanes int
-	// PublishLanes is the number of lanes of the publisher; 0 means as many as fit the sink: 4 for a
-	// file and the standard output, 8 for a topic. A lane sends what waits in it at once, and waits
+	// PublishLanes is the number of lanes of the publisher; 0 means as many as fit the sink: 4 for
+	// a file and the standard output, 8 for a topic. A lane sends all that waits in it, and waits
 	// for all of it. Few lanes make large batches: each has one message in the process, one write
-	// of what the consumer keeps, and one wait. While one lane waits, the next batches are collected
-	// in the others.
+	// of what the consumer keeps, and one wait. While a lane waits, the others collect the next
+	// batches.
 	PublishLanes int
 	// StateCache is how many MiB of memory the states of orders may take between their commands. 0
 	// keeps none.
