@@ -42,7 +42,7 @@ func (a *App) erasureRoutes() (resources []endpoint.Resource, err error) {
 		}),
 		Codec: codec, Store: a.store, Keys: a.keyring, Subject: a.keyring.SubjectOf,
 		Customers: customers{query.NewLists(a.store, a.store, a.consumers, views.All())},
-		Types:     []string{order.Type}, Owner: a.subjectOf, Plain: a.plain,
+		Types:     []string{order.Type}, Owner: owner(a.codec, a.keyring), Plain: a.plain,
 		Forget: func(ports.Subject) { a.states.Clear() },
 		Places: a.erasurePlaces(), Every: eraseEvery, Backoff: failure.Backoff{First: time.Second, Max: time.Minute},
 		Logger: a.log,
@@ -55,17 +55,20 @@ func (a *App) erasureRoutes() (resources []endpoint.Resource, err error) {
 	return []endpoint.Resource{routes}, err
 }
 
-// subjectOf returns the subject of an order from its first event, which names the customer.
-func (a *App) subjectOf(first eventsourcing.Record) (ports.Subject, error) {
-	e, err := a.codec.Decode(first)
-	if err != nil {
-		return "", err
+// owner returns the function that finds the subject of an order in its first event, which names the
+// customer.
+func owner(codec ports.Decoder, ring *personal.Keyring) func(first eventsourcing.Record) (ports.Subject, error) {
+	return func(first eventsourcing.Record) (ports.Subject, error) {
+		e, err := codec.Decode(first)
+		if err != nil {
+			return "", err
+		}
+		created, _ := e.Event.(order.OrderCreated) // else it is the order of nobody
+		if created.CustomerID == "" {
+			return "", nil
+		}
+		return ring.SubjectOf(created.CustomerID), nil
 	}
-	created, _ := e.Event.(order.OrderCreated) // else it is the order of nobody
-	if created.CustomerID == "" {
-		return "", nil
-	}
-	return a.keyring.SubjectOf(created.CustomerID), nil
 }
 
 // plain reports whether an event has personal data that is not sealed.

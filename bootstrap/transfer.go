@@ -38,6 +38,8 @@ type ImportOptions struct {
 	// Publish, DryRun and Progress are as in transfer.ImporterConfig.
 	Publish, DryRun bool
 	Progress        func(events int)
+	// Seal seals personal data that is not sealed in the file. It needs Config.PersonalKey.
+	Seal bool
 	// Opaque accepts events that this program cannot read.
 	Opaque bool
 }
@@ -60,6 +62,7 @@ func Import(
 	if err != nil {
 		return err
 	}
+	codec := newMux().Sealed(openSeal(ring))
 	importer := transfer.ImporterConfig{
 		Target: struct {
 			ports.EventStore
@@ -67,9 +70,12 @@ func Import(
 			ports.ViewStore
 			ports.OperationLog
 		}{store, store, store, store},
-		Codec:   newMux().Sealed(openSeal(ring)),
+		Codec:   codec,
 		Publish: options.Publish, DryRun: options.DryRun, Progress: options.Progress,
 		Workers: importWorkers, Backoff: transfer.DefaultBackoff,
+	}
+	if options.Seal {
+		importer.Seal = &transfer.Sealing{Codec: codec, Keys: ring, Owner: owner(codec, ring)}
 	}
 	if options.Opaque {
 		importer.Codec = nil

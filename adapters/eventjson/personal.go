@@ -46,6 +46,24 @@ func (m *Mux) Open(r eventsourcing.Record) (eventsourcing.Record, error) {
 	return r, nil
 }
 
+// SealStored returns r with sealed personal fields, for an event that was stored before there was a
+// key. Its metadata names the subject, unless it has no personal fields. A field whose subject was
+// erased is stored as erased, and its text is dropped. Nothing else of r is changed: the version
+// stays. It panics without a seal.
+//
+// Errors: a *[ports.DecodeError] for a payload that is no object, or without the subject; those of
+// the keys.
+func (m *Mux) SealStored(r eventsourcing.Record) (eventsourcing.Record, error) {
+	fields := m.personal(r)
+	if len(fields) == 0 {
+		return r, nil
+	}
+	if err := m.seal.sealStored(&r, fields); err != nil {
+		return eventsourcing.Record{}, readError(r, err)
+	}
+	return r, nil
+}
+
 // Omit returns r with null for each personal field, whether it is sealed or not. It needs no key.
 // Nothing else of r is changed. It returns a *[ports.DecodeError] for a payload that is no object.
 func (m *Mux) Omit(r eventsourcing.Record) (eventsourcing.Record, error) {

@@ -25,6 +25,10 @@ const keyPatience = 5 * time.Second
 // what AES-256-GCM makes of the JSON value of the field, with its random nonce before it.
 const sealVersion = "v1."
 
+// sealedNothing is the sealed text of a field whose subject was erased before the field was stored.
+// There is nothing to open, so it needs no key.
+const sealedNothing = "erased"
+
 // Seal seals personal fields of events with the keys of their subjects, and opens them. A sealed
 // value is bound to its place: to the id, the type and the version of the event, the field and the
 // subject. It is safe for concurrent use.
@@ -72,12 +76,50 @@ func (s *Seal) seal(r *eventsourcing.Record, fields []string) error {
 		if !slices.Contains(fields, name) {
 			return nil, nil
 		}
-		data := aead.Seal(nil, nil, value, place(r, name, subject))
-		text := sealVersion + base64.RawURLEncoding.EncodeToString(data)
-		return json.Marshal(sealedValue{&text})
+		return s.value(aead, r, name, subject, value)
 	})
 	return err
 }
+
+// sealStored seals the open fields of an event that was stored without a key. Fields that are
+// sealed, or null, stay as they are. The data of an erased subject is dropped.
+func (s *Seal) sealStored(r *eventsourcing.Record, fields []string) error {
+	subject := ports.Subject(r.Metadata[ports.MetadataSubject])
+	var aead cipher.AEAD
+	gone := false
+	payload, err := edit(r.Payload, func(name string, value json.RawMessage) (_ json.RawMessage, err error) {
+		if _, is := sealedText(value); is || !slices.Contains(fields, name) || string(value) == string(null) {
+			return nil, nil
+		}
+		if subject == "" {
+			return nil, fmt.Errorf("%s is personal, and the metadata names no subject", name)
+		}
+		if aead == nil && !gone {
+			aead, err = s.cipherOf(subject, true)
+			if gone = errors.Is(err, ports.ErrSubjectErased); err != nil && !gone {
+				return nil, err
+			}
+		}
+		if gone {
+			return sealed(sealedNothing)
+		}
+		return s.value(aead, r, name, subject, value)
+	})
+	if err == nil {
+		r.Payload = payload
+	}
+	return err
+}
+
+// value seals the value of a field.
+func (s *Seal) value(
+	aead cipher.AEAD, r *eventsourcing.Record, name string, subject ports.Subject, value json.RawMessage,
+) (json.RawMessage, error) {
+	data := aead.Seal(nil, nil, value, place(r, name, subject))
+	return sealed(sealVersion + base64.RawURLEncoding.EncodeToString(data))
+}
+
+func sealed(text string) (json.RawMessage, error) { return json.Marshal(sealedValue{&text}) }
 
 // open returns the payload of r with open fields. An erased field becomes instead.
 func (s *Seal) open(r *eventsourcing.Record, instead json.RawMessage) ([]byte, error) {
@@ -91,6 +133,9 @@ func (s *Seal) open(r *eventsourcing.Record, instead json.RawMessage) ([]byte, e
 		text, ok := sealedText(value)
 		if !ok {
 			return nil, nil
+		}
+		if text == sealedNothing {
+			return instead, nil
 		}
 		if s == nil {
 			return nil, fmt.Errorf("%s is sealed, and this process has no key of personal data", name)

@@ -249,3 +249,61 @@ func TestMemo_remembersNoPersonalData(t *testing.T) {
 		t.Errorf("got %+v, error %v", e.Event, err)
 	}
 }
+
+// What was stored before there was a key is sealed as it is.
+func TestMux_SealStored(t *testing.T) {
+	t.Parallel()
+	k := keys{"ada": nil, "erased": ports.ErrSubjectErased, "away": ports.ErrUnavailable}
+	m := sealedMux(k)
+	stored := func(subject, payload string) eventsourcing.Record {
+		r := encode(t, both(), entered(subject, "x"))
+		r.Payload = []byte(payload)
+		return r
+	}
+	t.Run("a text is sealed, and the rest stays", func(t *testing.T) {
+		t.Parallel()
+		r, err := m.SealStored(stored("ada", `{"z" : 1, "by":"secret", "a":[2 ]}`))
+		if err != nil || bytes.Contains(r.Payload, []byte("secret")) || !bytes.HasPrefix(r.Payload, []byte(`{"z":1,"by":{"$sealed":"v1.`)) ||
+			!bytes.HasSuffix(r.Payload, []byte(`,"a":[2 ]}`)) {
+			t.Fatalf("stored is %s, error %v", r.Payload, err)
+		}
+		if back, err := m.Decode(r); err != nil || back.Event != (opened{"secret"}) {
+			t.Errorf("got %+v, error %v", back.Event, err)
+		}
+		again, err := m.SealStored(r)
+		if err != nil || !bytes.Equal(again.Payload, r.Payload) {
+			t.Errorf("sealed twice: %s, error %v", again.Payload, err)
+		}
+	})
+	t.Run("an erased subject is not sealed again", func(t *testing.T) {
+		t.Parallel()
+		r, err := m.SealStored(stored("erased", `{"by":"secret"}`))
+		if err != nil || string(r.Payload) != `{"by":{"$sealed":"erased"}}` {
+			t.Fatalf("stored is %s, error %v", r.Payload, err)
+		}
+		// the value needs no key, and a key that comes back does not help
+		for name, reader := range map[string]*eventjson.Mux{"erased": m, "with a key": sealedMux(keys{"erased": nil}), "without keys": both()} {
+			if back, err := reader.Decode(r); err != nil || back.Event != (opened{eventsourcing.Erased}) {
+				t.Errorf("%s: got %+v, error %v", name, back.Event, err)
+			}
+		}
+		if open, err := m.Open(r); err != nil || string(open.Payload) != `{"by":null}` {
+			t.Errorf("open: %s, error %v", open.Payload, err)
+		}
+	})
+	t.Run("what cannot be sealed", func(t *testing.T) {
+		t.Parallel()
+		if _, err := m.SealStored(stored("", `{"by":"secret"}`)); err == nil || !strings.Contains(err.Error(), "names no subject") {
+			t.Errorf("without a subject: %v", err)
+		}
+		if _, err := m.SealStored(stored("away", `{"by":"secret"}`)); !errors.Is(err, ports.ErrUnavailable) {
+			t.Errorf("without a key: %v", err)
+		}
+		if _, err := m.SealStored(stored("ada", `[]`)); err == nil {
+			t.Error("a payload that is no object is taken")
+		}
+		if r, err := m.SealStored(stored("", `{"by":null}`)); err != nil || string(r.Payload) != `{"by":null}` {
+			t.Errorf("nothing to seal: %s, %v", r.Payload, err)
+		}
+	})
+}

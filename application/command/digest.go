@@ -15,9 +15,13 @@ import (
 // The metadata of an event has a digest of its command. A digest of personal data is keyed with the
 // key of the subject. Without the key nobody can find the data by trying what it could be, and the
 // key is destroyed when the subject is erased.
+//
+// An event that was stored before there was a key has a plain digest. When it is sealed later, the
+// command is not known any more, so the digest itself is keyed.
 const (
-	digestKey = "command_digest"
-	keyedKey  = "command_hmac"
+	digestKey      = "command_digest"
+	keyedKey       = "command_hmac"
+	keyedDigestKey = "command_digest_hmac"
 )
 
 // digestRoom is enough for the content of most commands. A longer one is copied while it grows.
@@ -53,12 +57,35 @@ func (a Aggregate[C, S, E]) Digest(c C) string {
 
 // keyed is a digest that cannot be computed without the key of the subject. The key of the digest
 // is derived, because the key of the subject seals fields.
-func (a Aggregate[C, S, E]) keyed(key []byte, c C) string {
+func (a Aggregate[C, S, E]) keyed(key []byte, c C) string { return keyed(key, a.content(c)) }
+
+func keyed(key, content []byte) string {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("orderflow command digest")) // like all writes to a hash it never fails
 	mac = hmac.New(sha256.New, mac.Sum(nil))
-	mac.Write(a.content(c))
+	mac.Write(content)
 	return hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// KeyDigest replaces the plain digest in the metadata of a stored event by one that is keyed with
+// the key of the subject. The id of the command then still stands for that command only. A nil key,
+// of a subject that was erased, removes it.
+func KeyDigest(metadata map[string]string, key []byte) {
+	then := metadata[digestKey]
+	if then == "" {
+		return
+	}
+	delete(metadata, digestKey)
+	if key != nil {
+		metadata[keyedDigestKey] = keyed(key, []byte(then))
+	}
+}
+
+// RemoveKeyedDigests removes from the metadata of a stored event the digests that nobody can
+// compute any more after the key of the subject is destroyed.
+func RemoveKeyedDigests(metadata map[string]string) {
+	delete(metadata, keyedKey)
+	delete(metadata, keyedDigestKey)
 }
 
 // name adds the subject to the metadata of the next events, and the digest of a command that has
@@ -90,7 +117,8 @@ func (t *turn[C, S, E]) same(ctx context.Context, record eventsourcing.Record) e
 	if then := record.Metadata[digestKey]; then != "" {
 		same = then == t.aggregate.Digest(t.request.Command)
 	}
-	if then := record.Metadata[keyedKey]; then != "" && t.config.Subjects != nil {
+	content, sealed := record.Metadata[keyedKey], record.Metadata[keyedDigestKey]
+	if (content != "" || sealed != "") && t.config.Subjects != nil {
 		key, err := t.config.Subjects.SubjectKey(ctx, ports.Subject(record.Metadata[ports.MetadataSubject]), false)
 		switch {
 		case errors.Is(err, ports.ErrSubjectErased):
@@ -100,7 +128,9 @@ func (t *turn[C, S, E]) same(ctx context.Context, record eventsourcing.Record) e
 		case err != nil:
 			return fmt.Errorf("%s on %s: %w", t.request.Command.Name(), t.cause.AggregateID, err)
 		}
-		same = same && hmac.Equal([]byte(then), []byte(t.aggregate.keyed(key, t.request.Command)))
+		command := t.request.Command
+		same = same && (content == "" || hmac.Equal([]byte(content), []byte(t.aggregate.keyed(key, command)))) &&
+			(sealed == "" || hmac.Equal([]byte(sealed), []byte(keyed(key, []byte(t.aggregate.Digest(command))))))
 	}
 	if !same {
 		return &ports.CommandIDReusedError{CommandID: t.cause.CommandID, AggregateID: t.cause.AggregateID}

@@ -28,9 +28,10 @@
 // # What is not erased
 //
 // Events that were stored before personal data was sealed are not changed: histories never are. The
-// erasure counts them and ends as partial. The same holds for what has left the service: copies of
-// views in backups, and what was published in plain. The events of the request and of the end are
-// published like all others, so that those who have it can act.
+// erasure counts them and ends as partial. A move into a new store with the same keys ("orderflow
+// export", "orderflow import --seal") leaves that data behind. What has left the service is not
+// changed either: copies of views in backups, and what was published in plain. The events of the
+// request and of the end are published like all others, so that those who have it can act.
 //
 // A place that cannot be written at the moment, for example the view of a consumer that is paused,
 // is tried again until it works. The erasure does not end before that, and says what it waits for.

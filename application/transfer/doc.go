@@ -19,6 +19,18 @@
 // A command that is there already is compared with the imported one. The same bytes are skipped,
 // others refuse the aggregate. So an import that was interrupted is run again.
 //
+// # Sealing
+//
+// A store that was filled before there was a key of personal data has it in plain. An import can
+// seal it on the way, with the keys of the target; see [Sealing]. The subject is added to the
+// metadata of each event, and a plain digest of its command is replaced by one that is keyed. So
+// nobody can find the data by trying what it could be, and a repeated command is still recognised.
+// Everything else stays. The data of an erased subject is not sealed again: it is stored as erased.
+//
+// Sealed bytes differ each time. So what is in the store already is compared open. Of an erased
+// subject only what is not personal can be compared. An event that the store has unsealed is
+// refused, because histories are not changed.
+//
 // # Not published
 //
 // Imported events were published by the store that they come from. So a publisher does not publish

@@ -40,6 +40,8 @@ type ImporterConfig struct {
 	Target Target
 	// Codec refuses events that this program cannot read. Nil means that all are accepted.
 	Codec ports.Decoder
+	// Seal seals personal data that is not sealed in the source. Nil imports it as it is.
+	Seal *Sealing
 	// Publish lets publishers publish what is imported.
 	Publish bool
 	// DryRun compares, and writes nothing.
@@ -220,7 +222,7 @@ func (m *Importer) undecodable(part ports.ImportPart) *ports.ImportFault {
 func (m *Importer) work(ctx context.Context, lane <-chan ports.ImportPart, faults chan<- ports.ImportFault) error {
 	w := worker{Importer: m}
 	if m.config.DryRun {
-		w.would = make(map[uuid.UUID]uint64)
+		w.would, w.owners = make(map[uuid.UUID]uint64), make(map[uuid.UUID]ports.Subject)
 	}
 	for part := range lane {
 		err := w.part(ctx, part)
@@ -246,6 +248,7 @@ func (m *Importer) work(ctx context.Context, lane <-chan ports.ImportPart, fault
 // worker imports some of the aggregates.
 type worker struct {
 	*Importer
+	owning
 	// id is the aggregate of the last part, and reached its last sequence number.
 	id      uuid.UUID
 	reached uint64
@@ -267,6 +270,11 @@ func (w *worker) part(ctx context.Context, part ports.ImportPart) error {
 	if fault := w.undecodable(part); fault != nil {
 		return fault
 	}
+	records, err := w.sealed(ctx, part)
+	if err != nil {
+		return err
+	}
+	part.Records = records
 	continues := w.id == id && w.reached == first-1 || w.would[id] >= first-1
 	w.id, w.reached = uuid.Nil, 0
 	there, err := w.load(ctx, id, first-1, len(part.Records))
@@ -277,8 +285,8 @@ func (w *worker) part(ctx context.Context, part ports.ImportPart) error {
 		return err
 	}
 	for i, stored := range there {
-		if !Same(stored, part.Records[i]) {
-			return refuse(i, "event %d is another one in the store", stored.SequenceNumber)
+		if !w.same(stored, part.Records[i]) {
+			return refuse(i, "%s", w.differs(stored, part.Records[i]))
 		}
 	}
 	if len(there) == 0 && first > 1 && !continues {
@@ -380,7 +388,7 @@ func (w *worker) command(ctx context.Context, records []eventsourcing.Record) er
 			request.CommandID, len(appended.Records), len(records))}
 	}
 	for i, stored := range appended.Records {
-		if !Same(stored, records[i]) {
+		if !w.same(stored, records[i]) {
 			return &conflict{fmt.Sprintf("event %d of command %s is another one in the store",
 				stored.SequenceNumber, request.CommandID)}
 		}

@@ -45,7 +45,7 @@ var allowed = []struct {
 	{"application/incarnation", []string{"domain/eventsourcing", "ports", "application/failure", "application/filling", "github.com/google/uuid"}},
 	{"application/chaos", []string{"domain/eventsourcing", "ports", "github.com/google/uuid"}},
 	{"application/rehearse", []string{"domain/eventsourcing", "ports", "ports/portkit", "application/command", "github.com/google/uuid"}},
-	{"application/transfer", []string{"domain/eventsourcing", "ports", "application/failure", "application/filling", "github.com/google/uuid", "golang.org/x/sync/..."}},
+	{"application/transfer", []string{"domain/eventsourcing", "ports", "application/command", "application/failure", "application/filling", "github.com/google/uuid", "golang.org/x/sync/..."}},
 	{"application/filling", []string{"domain/eventsourcing", "domain/projection", "ports", "ports/portkit", "application/failure", "github.com/google/uuid", "golang.org/x/sync/..."}},
 	{"application/consumer", []string{"domain/eventsourcing", "domain/projection", "ports", "ports/portkit", "application/failure", "application/filling", "application/health", "application/parking", "application/lease", "application/decisions", "application/watermark", "application/holds", "application/aside", "application/rebuild", "application/reconcile", "github.com/google/uuid"}},
 	{"application/personal", []string{"domain/eventsourcing", "ports"}},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -117,6 +118,8 @@ func TestMove_toAnotherStoreAndBack(t *testing.T) {
 		t.Errorf("%d events were published, want those of one order", len(events))
 	}
 
+	sealsOnTheWay(t, path, second)
+
 	// one order differs
 	changed := linesOf(t, path)
 	header, err := os.ReadFile(path)
@@ -142,6 +145,39 @@ func TestMove_toAnotherStoreAndBack(t *testing.T) {
 	}
 	if lines := exported(t, "--data="+fourth); len(lines) != 2 {
 		t.Errorf("%d lines of half a file were imported", len(lines)-2)
+	}
+}
+
+// sealsOnTheWay imports a file from a time without a key into a store with one.
+func sealsOnTheWay(t *testing.T, file, plain string) {
+	t.Helper()
+	dir := t.TempDir()
+	key, target := filepath.Join(dir, "personal.key"), filepath.Join(dir, "sealed")
+	if err := os.WriteFile(key, []byte(strings.Repeat("a7", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, status := tool(t, "import", file, "--seal", "--data="+target); status != 2 || !strings.Contains(out, "--personal-key") {
+		t.Errorf("import --seal without a key: exit status %d\n%s", status, out)
+	}
+	for _, says := range []string{"imported", "imported 0 events"} {
+		out, status := tool(t, "import", file, "--seal", "--personal-key="+key, "--data="+target)
+		if status != 0 || !strings.Contains(out, says) {
+			t.Fatalf("import --seal: exit status %d, want 0 with %q\n%s", status, says, out)
+		}
+	}
+	s := verified(t, target, "--personal-key="+key, "--sink=none")
+	defer s.stop(t)
+	events := func(args string) string { return strings.ReplaceAll(strings.Join(exported(t, args), ""), `\"`, `"`) }
+	paid := regexp.MustCompile(`"payment_reference":"([^"]+)"`).FindStringSubmatch(events("--data=" + plain))
+	if paid == nil {
+		t.Fatal("the file has no personal data, so there is nothing to seal")
+	}
+	fields := regexp.MustCompile(`"(payment_reference|carrier|tracking_number|reason)":"`)
+	if after := events("--url=" + s.url); fields.MatchString(after) || strings.Contains(after, `command_digest"`) {
+		t.Error("the new store has personal data in plain, or a digest of it")
+	}
+	if out, status := tool(t, "inspect", "order_read_model", "--limit=100", "-o", "json", "--url="+s.url); status != 0 || !strings.Contains(out, paid[1]) {
+		t.Errorf("the sealed texts cannot be read: exit status %d\n%s", status, out)
 	}
 }
 

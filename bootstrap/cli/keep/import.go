@@ -23,6 +23,7 @@ import (
 type importOptions struct {
 	file                    string
 	dryRun, publish, opaque bool
+	seal                    bool
 }
 
 func (sh tools) importCommand() *cobra.Command {
@@ -41,10 +42,15 @@ An import that was interrupted is run again.
 Imported events are not published, because they were published where they come from. --publish publishes them. An event
 of a type that this program does not know is refused, unless --opaque.
 
+With --seal and --personal-key, personal data that the file has in plain is sealed with the keys of this store; the rest
+stays as it is. So a store that was filled without a key gets one. The data of a customer who was erased here is not
+written.
+
 The command uses the store itself. No service may run on the data directory. On ScyllaDB services may run.
 
 Exit status: 0, or 4 when orders were refused; they are listed.`,
 		Example: `  orderflow import orders.ndjson.zst --data=new --dry-run
+  orderflow import orders.ndjson.zst --data=sealed --personal-key=personal.key --seal
   orderflow import orders.ndjson.zst --store=scylla --scylla-hosts=10.0.0.1`,
 		Args: func(_ *cobra.Command, args []string) error { return oneFile("import", args) },
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -56,6 +62,7 @@ Exit status: 0, or 4 when orders were refused; they are listed.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&o.dryRun, "dry-run", false, "only say what would happen")
 	flags.BoolVar(&o.publish, "publish", false, "publish what is imported")
+	flags.BoolVar(&o.seal, "seal", false, "seal personal data that is not sealed in the file")
 	flags.BoolVar(&o.opaque, "opaque", false, "accept events that this program cannot read")
 	return shell.NeedsNothing.Declare(cmd)
 }
@@ -64,6 +71,9 @@ func (sh tools) runImport(cmd *cobra.Command, o importOptions) error {
 	ctx := cmd.Context()
 	if cmd.Flags().Changed("url") {
 		return shell.Bad("url", "an import uses the store itself, and no service")
+	}
+	if o.seal && sh.Config.PersonalKey == "" {
+		return shell.Bad("personal-key", "it is missing: --seal needs it")
 	}
 	in := io.Reader(sh.In)
 	if o.file == "-" {
@@ -93,7 +103,7 @@ func (sh tools) runImport(cmd *cobra.Command, o importOptions) error {
 	var report transfer.ImportReport
 	began := time.Now()
 	options := bootstrap.ImportOptions{
-		Publish: o.publish, DryRun: o.dryRun, Opaque: o.opaque, Progress: count,
+		Publish: o.publish, DryRun: o.dryRun, Seal: o.seal, Opaque: o.opaque, Progress: count,
 	}
 	err = bootstrap.Import(ctx, sh.Config, log, options, func(m *transfer.Importer) (err error) {
 		if seeker, ok := in.(io.Seeker); ok && o.file != "-" {
