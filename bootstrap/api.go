@@ -20,6 +20,7 @@ import (
 	"orderflow/application/orders"
 	"orderflow/application/pushback"
 	"orderflow/application/query"
+	"orderflow/application/snapshot"
 	"orderflow/application/verify"
 	"orderflow/bootstrap/metrics"
 	"orderflow/domain/order"
@@ -194,6 +195,7 @@ func (a *App) operatorRoutes(
 		AsyncAPI:      redpanda.AsyncAPI(),
 		Explainer:     explainer,
 		System:        system,
+		Snapshots:     a.recordings.Snapshots(snapshot.Dropper{Keeper: a.anySnapshots(), Heads: store}),
 		LogLevels:     levels,
 		Profiles:      a.config.Access.Profiles,
 		Now:           time.Now,

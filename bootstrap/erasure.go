@@ -79,11 +79,7 @@ func (a *App) plain(r eventsourcing.Record) bool {
 
 // erasurePlaces are all places that have something of the personal data of orders.
 func (a *App) erasurePlaces() []erasure.Place {
-	keeper := a.snapshots
-	if keeper == nil { // there may be some of an earlier start
-		keeper = a.newSnapshots(1)
-	}
-	places := []erasure.Place{snapshotPlace{keeper}}
+	places := []erasure.Place{snapshotPlace{a.anySnapshots()}}
 	for _, c := range a.consumers {
 		if a.store.repairer != nil {
 			places = append(places, rewritten{c})

@@ -25,6 +25,15 @@ func (a *App) newSnapshots(every int) *snapshot.Keeper {
 	}, orders.Aggregate(orderjson.New().Sealed(a.seal)).Snapshot(a.store.finder), query.Snapshot(order.Type, views.OrderReadModel(), a.codec))
 }
 
+// anySnapshots returns the keeper of the snapshots that there are. Without new ones, there may be
+// some of an earlier start.
+func (a *App) anySnapshots() *snapshot.Keeper {
+	if a.snapshots != nil {
+		return a.snapshots
+	}
+	return a.newSnapshots(1)
+}
+
 // withSnapshots adds the snapshots to a verification.
 func (a *App) withSnapshots(next ports.Verifier) ports.Verifier {
 	if a.snapshots == nil {

@@ -52,3 +52,12 @@ type Snapshots interface {
 	// DropSnapshots deletes the snapshots of a kind up to a sequence number.
 	DropSnapshots(ctx context.Context, aggregateID uuid.UUID, kind string, upTo uint64) error
 }
+
+// SnapshotDropper deletes snapshots, when somebody does not trust them or wants the space. It is a
+// driving port. Nothing depends on snapshots: what needs one reads the events, and writes it again.
+type SnapshotDropper interface {
+	// DropSnapshotsOf deletes the snapshots of an aggregate, or of all when the id is nil. It
+	// returns how many aggregates had some. Snapshots that are written meanwhile may stay. After an
+	// error some may be deleted, and the call can be repeated. Errors: those of [Snapshots].
+	DropSnapshotsOf(ctx context.Context, aggregateID uuid.UUID) (aggregates uint64, err error)
+}

@@ -71,7 +71,7 @@ func (s *shop) config() apiConfig {
 		orderConfig: orderConfig{Commands: s, Orders: s, Lists: s, Explainer: s, Codec: codec{}, NewID: s.newID},
 		opsConfig: opsConfig{
 			Consumers: s, Tables: s, Verifier: s, VerifyMonitor: s, TopicVerifier: s, AsyncAPI: []byte("asyncapi: 3.0.0\n"), Explainer: s,
-			TokenManager: &desk{}, Operations: &desk{}, LogLevels: &dial{}, Manager: k, Rebuilder: k, Parked: k, Skips: k, Records: k, Now: func() time.Time { return noon },
+			TokenManager: &desk{}, Operations: &desk{}, LogLevels: &dial{}, Snapshots: &drawer{}, Manager: k, Rebuilder: k, Parked: k, Skips: k, Records: k, Now: func() time.Time { return noon },
 		},
 		keepConfig: keepConfig{Exporter: &exporter{}, Backups: backups{}, AppendRecord: exportfile.AppendRecord},
 		streams: streamConfig{

@@ -30,6 +30,8 @@ const (
 	ActionBeginFault   = "begin-fault"
 	ActionEndFaults    = "end-faults"
 	ActionErase        = "erase"
+
+	ActionDropSnapshots = "drop-snapshots"
 )
 
 // failureTimeout bounds the writing of the entry about a failure.
@@ -277,6 +279,23 @@ func (f faults) End(ctx context.Context) error {
 
 // Now implements [ports.FaultMaker].
 func (f faults) Now() []ports.Fault { return f.next.Now() }
+
+// Snapshots returns what deletes snapshots, with each deletion written down.
+func (r Recorder) Snapshots(d ports.SnapshotDropper) ports.SnapshotDropper { return snapshots{r, d} }
+
+type snapshots struct {
+	Recorder
+	next ports.SnapshotDropper
+}
+
+// DropSnapshotsOf implements [ports.SnapshotDropper].
+func (s snapshots) DropSnapshotsOf(ctx context.Context, aggregateID uuid.UUID) (aggregates uint64, err error) {
+	err = s.do(ctx, ports.OperationEntry{Action: ActionDropSnapshots, Target: "snapshots", AggregateID: aggregateID}, func() error {
+		aggregates, err = s.next.DropSnapshotsOf(ctx, aggregateID)
+		return err
+	})
+	return aggregates, err
+}
 
 // Erasures returns what erases personal data, with its requests written down. Entries name the
 // customer as events do, by the subject.

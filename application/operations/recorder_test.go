@@ -81,6 +81,10 @@ func (a *acted) Erasure(context.Context, string) (ports.Erasure, error) {
 	return ports.Erasure{}, a.call("read")
 }
 
+func (a *acted) DropSnapshotsOf(context.Context, uuid.UUID) (uint64, error) {
+	return 3, a.call("drop-snapshots")
+}
+
 // pseudonym is the subject of every customer.
 func pseudonym(string) ports.Subject { return "0a1b" }
 
@@ -114,6 +118,8 @@ func all(ctx context.Context, r operations.Recorder, a *acted) (errs []error) {
 	do(err)
 	do(r.Tokens(a).RevokeToken(ctx, "ci"))
 	do(r.LogLevels(a).SetLogLevel(ctx, slog.LevelDebug))
+	_, err = r.Snapshots(a).DropSnapshotsOf(ctx, id)
+	do(err)
 	_, err = r.Erasures(a, pseudonym).Erase(ctx, "ann", ports.ErasureRequest{Reason: "ticket 4711", Reference: "r", Force: true})
 	do(err)
 	return errs
@@ -152,7 +158,7 @@ func TestRecorder_everyActionIsWrittenDown(t *testing.T) {
 			t.Errorf("entry without a target: %+v", e)
 		}
 	}
-	if !slices.Equal(actions, a.calls) || len(actions) != 14 {
+	if !slices.Equal(actions, a.calls) || len(actions) != 15 {
 		t.Errorf("written down: %v, done: %v", actions, a.calls)
 	}
 }
@@ -171,8 +177,8 @@ func TestRecorder_aFailureIsWrittenDown(t *testing.T) {
 			t.Errorf("entries %+v and %+v", got[i], got[i+1])
 		}
 	}
-	if len(got) != 28 {
-		t.Errorf("%d entries, want 28", len(got))
+	if len(got) != 30 {
+		t.Errorf("%d entries, want 30", len(got))
 	}
 }
 

@@ -57,6 +57,8 @@ type Config struct {
 	AsyncAPI []byte
 	// System is behind /v1/system. Default: there is no such route.
 	System *System
+	// Snapshots is behind /v1/snapshots. Default: there is no such route.
+	Snapshots ports.SnapshotDropper
 	// LogLevels is behind /v1/log-level. Default: there is no such route.
 	LogLevels ports.LogLevels
 	// Profiles adds routes for the profiles of the Go runtime, below /debug/pprof.
@@ -100,7 +102,7 @@ func New(config Config) (endpoint.Resource, error) {
 	resource.Operations = append(resource.Operations, r.consumers())
 	for _, some := range [][]endpoint.Operation{
 		r.management(), r.rebuilds(), r.parked(), r.skips(), r.looks(), r.verification(), r.topic(), r.system(),
-		r.operations(), r.tokens(), r.logLevel(), r.profiles(),
+		r.operations(), r.tokens(), r.snapshots(), r.logLevel(), r.profiles(),
 	} {
 		resource.Operations = append(resource.Operations, some...)
 	}
@@ -153,6 +155,7 @@ const (
 	paramAggregateID = "aggregate_id"
 	paramPatience    = "patience"
 	paramFrom        = "from"
+	paramOrder       = "order"
 )
 
 func consumerParameter() endpoint.Parameter {

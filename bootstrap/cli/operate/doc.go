@@ -1,6 +1,6 @@
 // Package operate has the commands with which operators manage consumers: their state, pause and
-// resume, reset and rebuild, parked aggregates and skipped events. It also has those for tokens and
-// for the log of operations.
+// resume, reset and rebuild, parked aggregates and skipped events. It also has those for tokens,
+// for snapshots and for the log of operations.
 package operate
 
 import (
@@ -19,7 +19,7 @@ type tools struct {
 // Commands returns the commands, for the root of the command line.
 func Commands(sh *shell.Shell) []*cobra.Command {
 	t := tools{sh, new(string)}
-	commands := []*cobra.Command{t.consumersCommand(), t.parkedCommand(), t.operationsCommand(), t.tokenCommand(), t.logLevelCommand(), t.forgetCommand()}
+	commands := []*cobra.Command{t.consumersCommand(), t.parkedCommand(), t.operationsCommand(), t.tokenCommand(), t.logLevelCommand(), t.snapshotsCommand(), t.forgetCommand()}
 	for _, command := range commands {
 		for _, sub := range command.Commands() {
 			if shell.NeedOf(sub) == shell.Works && sub.Flags().Lookup("reason") == nil {
