@@ -101,6 +101,7 @@ type App struct {
 	// faults are made on purpose. It is nil unless the service is for practice.
 	faults   *chaos.Faults
 	gate     *incarnation.Gate // nil without a publisher
+	storeID  uuid.UUID         // the nil UUID without a topic
 	registry *prometheus.Registry
 	closers  []io.Closer // in the order of opening
 }

@@ -30,7 +30,7 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 	if err != nil {
 		return err
 	}
-	source, err := a.openSource()
+	source, err := a.openSource(ctx)
 	if err != nil {
 		return err
 	}

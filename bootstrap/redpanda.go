@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"orderflow/adapters/cloudevents"
 	"orderflow/adapters/redpanda"
 	"orderflow/adapters/redpanda/source"
 	"orderflow/application/audit"
+	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
 
@@ -65,21 +68,46 @@ func (c Config) hasTopic() bool { return len(c.Redpanda.Brokers) > 0 }
 // redpanda returns the configuration together with the logger of the process.
 func (a *App) redpanda() redpanda.Config {
 	config := a.config.Redpanda
-	config.Logger = a.log
+	config.Logger, config.Store = a.log, a.storeID
 	return config
 }
 
 // openSource returns the feed of the projections.
-func (a *App) openSource() (ports.ChangeFeed, error) {
-	if a.config.Source != SourceRedpanda || a.config.Passive {
+func (a *App) openSource(ctx context.Context) (_ ports.ChangeFeed, err error) {
+	if a.config.Passive || !a.config.hasTopic() {
 		return a.store, nil
 	}
-	feed, err := source.NewFeed(source.Config{Config: a.redpanda(), GroupPrefix: a.config.GroupPrefix})
+	if a.storeID, err = a.store.StoreID(ctx); err != nil || a.config.Source != SourceRedpanda {
+		return a.store, err
+	}
+	feed, err := source.NewFeed(source.Config{Config: a.redpanda(), GroupPrefix: a.config.GroupPrefix, Admit: a.admit})
 	if err != nil {
 		return nil, err
 	}
 	a.closers = append(a.closers, feed)
 	return feed, nil
+}
+
+// admit returns why consumers stop at an event that another store has published. They do not when
+// the event is in this store, too, because that was filled from the other one.
+func (a *App) admit(ctx context.Context, other uuid.UUID, event eventsourcing.Record) error {
+	if a.config.AcceptLoss {
+		return nil
+	}
+	stored, err := a.store.LoadPage(ctx, event.AggregateID, event.SequenceNumber-1, 1)
+	switch {
+	case errors.Is(err, ports.ErrCorrupt): // the consumer parks the aggregate
+		return nil
+	case err != nil:
+		return fmt.Errorf("look for an event of store %s: %w", other, err)
+	case len(stored) > 0 && stored[0].EventID == event.EventID:
+		return nil
+	}
+	return fmt.Errorf("the topic %s has events of store %s, such as event %d of %s, and this is "+
+		"store %s, which does not have it. Nothing more is read. If another service uses the topic, "+
+		"give one of the two another --topic and --group-prefix. If this is a new store for the same "+
+		"topic, serve with --accept-loss: then the events that it does not have are passed over",
+		a.config.Redpanda.WithDefaults().Topic.Name, other, event.SequenceNumber, event.AggregateID, a.storeID)
 }
 
 // openTopicVerifier compares the topic with the event store, or without brokers the file that

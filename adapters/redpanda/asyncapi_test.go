@@ -294,7 +294,7 @@ func TestAsyncAPI_RefusesOtherMessages(t *testing.T) {
 	const name = "orderCreatedV3"
 	record := newestEvents(t)[0]
 	made := func() *kgo.Record {
-		m, err := topictest.NewMessage(redpanda.Config{}, record)
+		m, err := topictest.NewMessage(redpanda.Config{Store: uuid.New()}, record)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -316,7 +316,7 @@ func TestAsyncAPI_RefusesOtherMessages(t *testing.T) {
 	}
 	for key, value := range map[string]string{
 		"ce_specversion": "0.3", "ce_id": "1", "ce_source": "", "ce_type": "order.lost", "ce_subject": "1", "ce_aggregatetype": "stock_item", "ce_time": "yesterday",
-		"ce_sequence": "1", "ce_eventversion": "2", "content-type": "text/plain", "ce_commandid": "", "ce_correlationid": "x", "ce_causationid": "x",
+		"ce_sequence": "1", "ce_eventversion": "2", "content-type": "text/plain", "ce_commandid": "", "ce_correlationid": "x", "ce_causationid": "x", "ce_storeid": "x",
 	} {
 		m := made()
 		for i := range m.Headers {

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Config holds the address of the cluster, how to connect to it, and the topic. Only Brokers is
@@ -21,6 +23,9 @@ type Config struct {
 	Compression Compression
 	// Source is the CloudEvents source of published events. Empty means "/orderflow".
 	Source string
+	// Store is the id of the event store. Published events carry it, so that a reader knows which
+	// store they come from. Empty means that they do not, and that readers do not compare it.
+	Store uuid.UUID
 	// Metadata also publishes the metadata of each event, which may name users. Without it only the
 	// trace context is published.
 	Metadata bool

@@ -21,8 +21,8 @@
 //	ce_type           event type              ce_commandid      command id
 //	ce_subject        aggregate id            ce_correlationid  correlation id
 //	ce_time           created at              ce_causationid    causation id
-//	content-type      application/json        traceparent       W3C trace context, from
-//	                                          tracestate        the metadata of those names
+//	content-type      application/json        ce_storeid        Config.Store
+//	traceparent       W3C trace context, from the metadata of this name, and of tracestate
 //
 // The attributes mean the same as in package cloudevents. The code is not shared: adapters do not
 // import each other, and headers are encoded in another way than JSON. A payload that is not JSON
@@ -31,7 +31,8 @@
 // unless Config.Metadata is set; then it is one header, metadata, a JSON object.
 //
 // Messages that were published before there were aggregate types have no ce_aggregatetype. They are
-// read as events of orders.
+// read as events of orders. ce_storeid came later still. A new store, such as one that is filled by
+// an import, has another id.
 //
 // The timestamp of a message is the time of its publication and not ce_time. Brokers drop messages
 // by their timestamp, so an event that is published months later would be dropped at once.

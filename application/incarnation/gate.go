@@ -6,6 +6,8 @@
 // mix them. So a publisher remembers from which store it has published. When that is another one, a
 // [Gate] lets nothing through until the target was compared with the store: when the target has no
 // event that the store does not have, or when an operator accepts the loss.
+//
+// Consumers of a topic compare the id in another place: each message carries that of its store.
 package incarnation
 
 import (

@@ -83,7 +83,7 @@ var allowed = []struct {
 	// for tests only, see TestBinary_containsNothingOfTesting
 	{"adapters/redpanda/internal/topictest", []string{"..."}},
 	{"adapters/redpanda/publisher", []string{"domain/eventsourcing", "ports", "adapters/redpanda", "adapters/redpanda/internal/client", "adapters/redpanda/internal/message", "github.com/twmb/franz-go/..."}},
-	{"adapters/redpanda/source", []string{"domain/eventsourcing", "ports", "adapters/redpanda", "adapters/redpanda/internal/client", "adapters/redpanda/internal/message", "adapters/redpanda/internal/topic", "github.com/twmb/franz-go/..."}},
+	{"adapters/redpanda/source", []string{"domain/eventsourcing", "ports", "adapters/redpanda", "adapters/redpanda/internal/client", "adapters/redpanda/internal/message", "adapters/redpanda/internal/topic", "github.com/google/uuid", "github.com/twmb/franz-go/..."}},
 	{"adapters/redpanda/watermillkafka", []string{"domain/eventsourcing", "adapters/redpanda/internal/message", "github.com/google/uuid", "github.com/IBM/sarama", "github.com/ThreeDotsLabs/watermill/message"}},
 	{"adapters/access", []string{"ports", "github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4", "golang.org/x/oauth2"}},
 	{"adapters/tracing", []string{"domain/eventsourcing", "domain/projection", "ports", "github.com/google/uuid", "go.opentelemetry.io/otel/..."}},

@@ -245,3 +245,51 @@ func shareThePartitions(t *testing.T, nodes, brokers []string, end func(*service
 	}
 	first.stop(t)
 }
+
+// A service reads a topic that another store fills. Its consumers stop and say why, and what to do.
+// With --accept-loss they pass over what their store does not have.
+func TestSource_anotherStore(t *testing.T) {
+	t.Parallel()
+	hosts, brokers := strings.Join(scyllaHere(t), ","), strings.Join(brokersHere(t), ",")
+	topic := "e2e-" + uuid.NewString()
+	flags := func(more ...string) []string {
+		keyspace := "e2e_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+		store := []string{"--store=scylla", "--scylla-hosts=" + hosts, "--scylla-keyspace=" + keyspace}
+		if out, status := tool(t, append([]string{"schema", "apply"}, store...)...); status != 0 {
+			t.Fatalf("schema apply: exit status %d\n%s", status, out)
+		}
+		return append(append(store, "--brokers="+brokers, "--topic="+topic, "--source=redpanda", "--group-prefix="+keyspace+"."), more...)
+	}
+	publishing := start(t, t.TempDir(), flags("--sink=redpanda")...)
+	reads := flags("--sink=none")
+	reading := start(t, t.TempDir(), reads...)
+	text := func() string { return reading.call(t, http.StatusOK, "GET", "/v1/consumers", "").text }
+	await(t, "the reading consumers to run", func() bool { return strings.Count(text(), `"state":"running"`) >= 4 })
+	if out, status := tool(t, "demo", "--orders=10", "--url="+publishing.url); status != 0 {
+		t.Fatalf("demo: exit status %d\n%s", status, out)
+	}
+	await(t, "the consumers to stop at events of another store", func() bool {
+		return strings.Count(text(), "the topic "+topic+" has events of store ") >= 4
+	})
+	if out := text(); !strings.Contains(out, "--accept-loss") || !strings.Contains(out, `"state":"failing"`) {
+		t.Errorf("the consumers do not say what to do: %s", out)
+	}
+	if out, status := tool(t, "verify", "--url="+publishing.url, "--patience=1m"); status != 0 {
+		t.Errorf("verify of the store that publishes: exit status %d\n%s", status, out)
+	}
+	reading.stop(t)
+	reading = start(t, t.TempDir(), append(reads, "--accept-loss")...)
+	await(t, "the consumers to pass over the events", func() bool {
+		for _, name := range []string{"order-read-model", "orders-by-customer", "orders-by-status", "orders-by-sku"} {
+			if c := reading.consumer(t, name); !c.Lag.Known || c.Lag.Events > 0 {
+				return false
+			}
+		}
+		return true
+	})
+	if out, status := tool(t, "verify", "--url="+reading.url, "--patience=1m"); status != 0 {
+		t.Errorf("verify: exit status %d\n%s", status, out)
+	}
+	reading.stop(t)
+	publishing.stop(t)
+}

@@ -233,7 +233,7 @@ func (p *Publisher) explain(ctx context.Context, err error) error {
 
 // message returns r as a message that shares no memory with it.
 func (c Config) message(r eventsourcing.Record) (*kgo.Record, error) {
-	headers, err := message.Headers[kgo.RecordHeader](r, c.Source, c.Metadata)
+	headers, err := message.Headers[kgo.RecordHeader](r, c.Source, c.Store, c.Metadata)
 	if err != nil {
 		return nil, invalid(r, err)
 	}

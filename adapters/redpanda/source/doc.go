@@ -67,6 +67,18 @@
 // the topic can write one that looks right. The consumer asks the event store before it applies the
 // event.
 //
+// # Events of another store
+//
+// An event carries the id of the store that it was published from. Where that is not the store of
+// this feed (Config.Store), the feed asks Config.Admit before it delivers the event. Service and
+// topic do not belong together then: two services may use one topic and one consumer group, and
+// each of them lacks the partitions that the other one has; or a topic has more than a new store.
+// Events of earlier versions carry no id and are delivered.
+//
+// Whoever may write to the topic can send such an event, and stop the consumers with it. They say
+// why, and an operator lets them pass it. To read on would hide that half of the events go to
+// another service.
+//
 // # Memory
 //
 // Up to three answers of each broker wait: one whose messages Next returns, one after it, and one

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -14,6 +15,7 @@ import (
 	"orderflow/adapters/redpanda"
 	"orderflow/adapters/redpanda/internal/client"
 	"orderflow/adapters/redpanda/internal/topic"
+	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
 
@@ -43,6 +45,10 @@ type Config struct {
 	// OnMalformed is called for each message that is no event and is skipped, from one goroutine
 	// for each consumer. Nil means that it is only counted.
 	OnMalformed func(partition int32, offset int64, err error)
+	// Admit is asked for each event that another store has published, see redpanda.Config.Store.
+	// With an error the subscription does not pass the event: Next returns the error, and again
+	// when it is called again. Nil admits all.
+	Admit func(ctx context.Context, store uuid.UUID, event eventsourcing.Record) error
 	// Now is the clock for ages. Nil means time.Now.
 	Now func() time.Time
 }
@@ -68,6 +74,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.OnMalformed == nil {
 		c.OnMalformed = func(int32, int64, error) {}
+	}
+	if c.Admit == nil {
+		c.Admit = func(context.Context, uuid.UUID, eventsourcing.Record) error { return nil }
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"orderflow/adapters/redpanda/internal/client"
+	"orderflow/adapters/redpanda/internal/message"
 	"orderflow/adapters/redpanda/internal/topic"
 	"orderflow/ports"
 )
@@ -187,6 +189,9 @@ func (s *subscription) deliver(c *claim, m topic.Message) delivery {
 		return d
 	}
 	d.Record = record
+	if store := message.StoreOf(m.Headers); store != s.feed.config.Store && s.feed.config.Store != uuid.Nil {
+		d.other = store
+	}
 	return d
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"orderflow/ports"
@@ -61,6 +62,8 @@ type delivery struct {
 	// pass says that the message is not delivered because it is no event. It is kept in the
 	// sequence so that the offset passes it at the right moment.
 	pass bool
+	// other is the store that has published the event, if it is another one than that of the feed.
+	other uuid.UUID
 }
 
 // newSubscription joins the group. Its errors are about the configuration.
@@ -102,6 +105,11 @@ func (s *subscription) next(ctx context.Context) (ports.Delivery, error) {
 		}
 		for len(s.due) > 0 {
 			d := s.due[0]
+			if d.other != uuid.Nil {
+				if err := s.feed.config.Admit(ctx, d.other, d.Record); err != nil {
+					return ports.Delivery{}, err
+				}
+			}
 			s.due = s.due[1:]
 			switch {
 			case d.pass:

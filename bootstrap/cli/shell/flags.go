@@ -51,7 +51,7 @@ func (sh *Shell) Equip(root *cobra.Command) {
 	flags.StringVar((*string)(&sh.Config.PublishFrom), "publish-from", string(sh.Config.PublishFrom),
 		"what a new target of the publisher gets: beginning (every event) or now (new events)")
 	flags.BoolVar(&sh.Config.AcceptLoss, "accept-loss", false,
-		"publish from a restored store although the target has events that the store does not have")
+		"publish, and read the topic, although it has events of another store that this one does not have")
 	flags.DurationVar(&sh.Config.ReconcileEvery, "reconcile-every", sh.Config.ReconcileEvery,
 		"time between two background checks of all orders")
 	flags.IntVar(&sh.Config.ReconcileRate, "reconcile-rate", sh.Config.ReconcileRate,

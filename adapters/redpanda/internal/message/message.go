@@ -28,6 +28,7 @@ const (
 	CommandID     = "ce_commandid"
 	CorrelationID = "ce_correlationid"
 	CausationID   = "ce_causationid"
+	StoreID       = "ce_storeid"
 	ContentType   = "content-type"
 	TraceParent   = "traceparent"
 	TraceState    = "tracestate"
@@ -58,9 +59,10 @@ func Key(r eventsourcing.Record) []byte { return []byte(r.AggregateID.String()) 
 // because a message without a value means deletion.
 func Value(r eventsourcing.Record) []byte { return append([]byte{}, r.Payload...) }
 
-// Headers returns the headers of the message for r. With all set, they include the metadata other
-// than the trace context. The error says why r cannot be a message that others could read.
-func Headers[H header](r eventsourcing.Record, source string, all bool) ([]H, error) {
+// Headers returns the headers of the message for r. store is the id of the event store, or the nil
+// UUID. With all set, they include the metadata other than the trace context. The error says why r
+// cannot be a message that others could read.
+func Headers[H header](r eventsourcing.Record, source string, store uuid.UUID, all bool) ([]H, error) {
 	if err := check(r); err != nil {
 		return nil, err
 	}
@@ -77,6 +79,7 @@ func Headers[H header](r eventsourcing.Record, source string, all bool) ([]H, er
 	headers.addID(CommandID, r.CommandID)
 	headers.addID(CorrelationID, r.CorrelationID)
 	headers.addID(CausationID, r.CausationID)
+	headers.addID(StoreID, store)
 	headers.addContentType(r.Payload)
 	for _, name := range []string{TraceParent, TraceState} {
 		if value := r.Metadata[name]; value != "" {
@@ -208,6 +211,21 @@ func Parse[H header](all []H, value []byte) (eventsourcing.Record, error) {
 		return r, &Error{Kind: Malformed, Err: err}
 	}
 	return r, nil
+}
+
+// StoreOf returns the id of the store that a message comes from. It is the nil UUID when the
+// message does not say so, as those of earlier versions.
+func StoreOf[H header](all []H) (store uuid.UUID) {
+	for _, h := range all {
+		plain := struct {
+			Key   string
+			Value []byte
+		}(h)
+		if plain.Key == StoreID {
+			store, _ = uuid.ParseBytes(plain.Value)
+		}
+	}
+	return store
 }
 
 // fields reads headers and collects what is wrong with them.

@@ -49,7 +49,7 @@ type header struct {
 
 func headersOf(t testing.TB, r eventsourcing.Record, all bool) []header {
 	t.Helper()
-	headers, err := message.Headers[header](r, "/orderflow", all)
+	headers, err := message.Headers[header](r, "/orderflow", uuid.Nil, all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestMessage_RefusesWhatNobodyCouldRead(t *testing.T) {
 	} {
 		r := fullRecord()
 		change(&r)
-		if _, err := message.Headers[header](r, "/orderflow", false); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := message.Headers[header](r, "/orderflow", uuid.Nil, false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want one that says %q", err, want)
 		}
 	}
@@ -181,7 +181,7 @@ func TestRecord_PropComesBackFromItsMessage(t *testing.T) {
 					}
 				}
 			}
-			headers, err := message.Headers[header](r, "/orderflow", whole)
+			headers, err := message.Headers[header](r, "/orderflow", uuid.Nil, whole)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -284,5 +284,33 @@ func TestRecord_ReadsWhatAnEarlierVersionWrote(t *testing.T) {
 	}
 	if read < 17 {
 		t.Errorf("%d messages were read", read)
+	}
+}
+
+// The store is after the other attributes. Messages without it are those of earlier versions.
+func TestMessage_SaysWhichStore(t *testing.T) {
+	t.Parallel()
+	store := uuid.MustParse("0198c2a4-0000-7000-8000-000000000006")
+	headers, err := message.Headers[header](fullRecord(), "/orderflow", store, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := asText(headers)
+	if want := [2]string{"ce_storeid", store.String()}; all[12] != want {
+		t.Errorf("header %v, want %v, in %v", all[12], want, all)
+	}
+	if got := message.StoreOf(headers); got != store {
+		t.Errorf("store %s, want %s", got, store)
+	}
+	got, err := message.Parse(headers, nil)
+	if err != nil || got.EventID != fullRecord().EventID {
+		t.Errorf("parsed %+v, %v", got, err)
+	}
+	for name, without := range map[string][]header{
+		"no header": headersOf(t, fullRecord(), false), "no id": {{Key: "ce_storeid", Value: []byte("x")}},
+	} {
+		if got := message.StoreOf(without); got != uuid.Nil {
+			t.Errorf("%s: store %s", name, got)
+		}
 	}
 }

@@ -90,7 +90,7 @@ func IsRetryable(err error) bool {
 // NewMessage returns r as the message that the publisher makes of it.
 func NewMessage(config redpanda.Config, r eventsourcing.Record) (*kgo.Record, error) {
 	config = config.WithDefaults()
-	headers, err := message.Headers[kgo.RecordHeader](r, config.Source, config.Metadata)
+	headers, err := message.Headers[kgo.RecordHeader](r, config.Source, config.Store, config.Metadata)
 	if err != nil {
 		return nil, err
 	}
