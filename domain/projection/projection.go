@@ -29,6 +29,7 @@ type Projection struct {
 
 	open    func(state []byte) (Kept, error)
 	advance func(kept Kept, events []Event) (Step, Kept, error)
+	begin   func(events []Event) (Step, Kept, error)
 	fold    func(events []Event) []Row
 }
 
@@ -84,7 +85,7 @@ func Define[S, E any](d Definition[S, E]) *Projection {
 	}
 	return &Projection{
 		Name: d.Name, Version: d.Version, Types: d.Types, Table: d.Table, Earlier: earlier,
-		open: d.open, advance: d.advance, fold: d.fold,
+		open: d.open, advance: d.advance, begin: d.begin, fold: d.fold,
 	}
 }
 
@@ -123,14 +124,26 @@ func (d Definition[S, E]) advance(kept Kept, events []Event) (Step, Kept, error)
 	return Step{State: data, Put: put, Delete: gone}, Kept{state: next, rows: change.rows, bytes: len(data)}, nil
 }
 
-func (d Definition[S, E]) fold(events []Event) []Row {
+func (d Definition[S, E]) begin(events []Event) (Step, Kept, error) {
+	state := d.reduce(events)
+	data, err := d.store(state)
+	if err != nil {
+		return Step{}, Kept{}, fmt.Errorf("state of %s: %w", d.Name, err)
+	}
+	rows := d.Rows(state)
+	return Step{State: data, Put: rows}, Kept{state: &state, rows: rows, bytes: len(data)}, nil
+}
+
+func (d Definition[S, E]) fold(events []Event) []Row { return d.Rows(d.reduce(events)) }
+
+func (d Definition[S, E]) reduce(events []Event) S {
 	var state S
 	for _, e := range events {
 		if typed, ok := eventsourcing.Typed[E](e); ok {
 			state = d.Reduce(state, typed)
 		}
 	}
-	return d.Rows(state)
+	return state
 }
 
 func (d Definition[S, E]) store(state S) ([]byte, error) {
@@ -193,6 +206,10 @@ func (p *Projection) Open(state []byte) (Kept, error) { return p.open(state) }
 func (p *Projection) Continue(kept Kept, events []Event) (Step, Kept, error) {
 	return p.advance(kept, events)
 }
+
+// Begin does what Advance(nil, events) does where nobody ever stored a row of the aggregate. Then no
+// row from between the events has to be deleted, and Put has the rows that Fold returns.
+func (p *Projection) Begin(events []Event) (Step, Kept, error) { return p.begin(events) }
 
 // Rows returns the rows of the aggregate. The caller must not modify them.
 func (k Kept) Rows() []Row { return k.rows }

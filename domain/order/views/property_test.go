@@ -41,6 +41,34 @@ func TestAll_PropFoldGivesTheSameRows(t *testing.T) {
 	}
 }
 
+// Begin gives what Advance gives, but that it deletes nothing, and the next event can follow both.
+func TestAll_PropBeginsLikeAdvance(t *testing.T) {
+	t.Parallel()
+	for _, p := range views.All() {
+		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				events := anyHistory().Draw(t, "history")
+				cut := rapid.IntRange(0, len(events)).Draw(t, "cut")
+				want := fold(t, p, events[:cut])
+				want.Delete = nil
+				got, kept, err := p.Begin(events[:cut])
+				if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
+					t.Fatalf("%v, -Advance +Begin:\n%s", err, diff)
+				}
+				next, err := p.Advance(got.State, events[cut:])
+				if err != nil {
+					t.Fatal(err)
+				}
+				fromKept, _, err := p.Continue(kept, events[cut:])
+				if diff := cmp.Diff(next, fromKept, cmpopts.EquateEmpty()); err != nil || diff != "" {
+					t.Fatalf("%v, -Advance +Continue:\n%s", err, diff)
+				}
+			})
+		})
+	}
+}
+
 // The read models and the aggregate are different code. They must not contradict each other.
 func TestAll_PropRowsAgreeWithTheAggregate(t *testing.T) {
 	t.Parallel()
