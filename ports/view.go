@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
 )
 
@@ -103,6 +104,46 @@ type ViewRepairer interface {
 type ViewChecker interface {
 	// HasStates reports whether a view holds a state of any aggregate.
 	HasStates(ctx context.Context, view ViewID) (bool, error)
+}
+
+// BulkReader reads much of a view and of its events at once. It is for stores where that costs less
+// than one by one, where only this process writes, and where a change of an aggregate is one atomic
+// write. So an aggregate without a state never had a row in the view.
+//
+// Errors: ErrUnavailable; ErrCorrupt when any of what was asked for cannot be read. Then the caller
+// reads one by one, which shows what it is.
+type BulkReader interface {
+	// States returns what [ViewStore].State returns for each of the aggregates, in their order.
+	States(ctx context.Context, view ViewID, aggregateIDs []uuid.UUID) ([]ViewState, error)
+	// LoadAll returns what [EventStore].Load returns for each of from, in their order.
+	LoadAll(ctx context.Context, from []HistoryFrom) ([][]eventsourcing.Record, error)
+}
+
+// HistoryFrom is the history of an aggregate after a sequence number.
+type HistoryFrom struct {
+	AggregateID uuid.UUID
+	After       uint64
+}
+
+// StateLister lists how far a view is.
+type StateLister interface {
+	// ListStates returns up to limit states of a view after the cursor, without their data, in an
+	// order that the store chooses and keeps. The zero Cursor starts the listing, and an empty Next
+	// ends it. A state that cannot be read is left out. A state that does not change during the
+	// listing appears exactly once.
+	ListStates(ctx context.Context, view ViewID, after Cursor, limit int) (StatePage, error)
+}
+
+// StatePage is a page of a listing of states.
+type StatePage struct {
+	States []Reached
+	Next   Cursor
+}
+
+// Reached is how far a view is with an aggregate.
+type Reached struct {
+	AggregateID    uuid.UUID
+	SequenceNumber uint64
 }
 
 // LiveViews says which generation of a view queries read at the moment.

@@ -111,7 +111,7 @@ func TestStore_Contract(t *testing.T) {
 		var harness func(o opened) porttest.ViewsHarness
 		harness = func(o opened) porttest.ViewsHarness {
 			return porttest.ViewsHarness{
-				Store: o, Reader: o, Dropper: o, Repairer: o, Checker: o, Close: o.Close, BinaryText: true, Lives: lives.Orders(),
+				Store: o, Reader: o, Dropper: o, Repairer: o, Checker: o, Bulk: o, Lister: o, Close: o.Close, BinaryText: true, Lives: lives.Orders(),
 				Reopen: func(t testing.TB) porttest.ViewsHarness { return harness(o.reopen(t)) },
 			}
 		}
@@ -176,7 +176,7 @@ func TestStore_Contract(t *testing.T) {
 		t.Parallel()
 		porttest.HistoryPager(t, func(t *testing.T) porttest.HistoryPagerHarness {
 			o := openNew(t)
-			return porttest.HistoryPagerHarness{Pager: o, Store: o, Close: o.Close}
+			return porttest.HistoryPagerHarness{Pager: o, Store: o, Bulk: o, Close: o.Close}
 		})
 	})
 	t.Run("CommandFinder", func(t *testing.T) {

@@ -50,19 +50,6 @@ func (s *Store) readState(key []byte) (ports.ViewState, error) {
 	return state, nil
 }
 
-// readSequence reads only the sequence number of a state.
-func (s *Store) readSequence(key []byte) (uint64, error) {
-	value, err := s.db.Get(key)
-	if err != nil || value == nil {
-		return 0, err
-	}
-	sequence, err := layout.DecodeStateSequence(value)
-	if err != nil {
-		return 0, engine.Corrupt(err)
-	}
-	return sequence, nil
-}
-
 // Apply implements [ports.ViewStore]. All changes are one atomic write without an fsync.
 func (s *Store) Apply(ctx context.Context, view ports.ViewID, changes ...ports.Change) error {
 	newer := func(change *ports.Change, now uint64) (bool, error) { return change.State.SequenceNumber > now, nil }
@@ -95,11 +82,13 @@ func (s *Store) applyChanges(
 		return err
 	}
 	defer s.db.Leave()
+	at, err := s.sequencesOf(view, changes)
+	if err != nil {
+		return err
+	}
 	batch := s.db.NewBatch()
-	after := make([]uint64, len(changes))
 	for i := range changes {
-		var err error
-		if after[i], err = s.addChange(batch, view, &changes[i], may); err != nil {
+		if err := s.addChange(batch, view, &changes[i], &at[i], may); err != nil {
 			change := &changes[i]
 			return errors.Join(fmt.Errorf("%s at %d: %w", change.AggregateID, change.State.SequenceNumber, err),
 				batch.Close())
@@ -112,40 +101,59 @@ func (s *Store) applyChanges(
 		return err
 	}
 	for i := range changes {
-		s.sequences.put(view, changes[i].AggregateID, after[i])
+		s.sequences.put(view, changes[i].AggregateID, at[i])
 	}
 	return nil
 }
 
-// addChange adds a change to a batch, if it may be applied. It returns the sequence number of the
-// state after the batch.
+// sequencesOf returns the sequence numbers of the states that changes are about. It takes them out
+// of memory, and looks up together what is not there.
+func (s *Store) sequencesOf(view ports.ViewID, changes []ports.Change) ([]uint64, error) {
+	at := make([]uint64, len(changes))
+	var unknown [][]byte
+	var index map[string]int
+	for i := range changes {
+		var known bool
+		if at[i], known = s.sequences.take(view, changes[i].AggregateID); known {
+			continue
+		}
+		if index == nil {
+			index = make(map[string]int, len(changes)-i)
+		}
+		key := layout.StateKey(view, changes[i].AggregateID)
+		unknown, index[string(key)] = append(unknown, key), i
+	}
+	unread, err := s.db.Lookup(unknown, func(key, value []byte) (err error) {
+		at[index[string(key)]], err = layout.DecodeStateSequence(value)
+		return err
+	})
+	for _, key := range unread {
+		i := index[string(key)]
+		s.db.Damaged("state of "+changes[i].AggregateID.String(), key, ports.ErrCorrupt, "it is replaced")
+		at[i] = 0
+	}
+	return at, err
+}
+
+// addChange adds a change to a batch, if it may be applied. at is the sequence number of the state
+// before the batch, and then after it.
 func (s *Store) addChange(
-	batch *pebble.Batch, view ports.ViewID, change *ports.Change, may func(change *ports.Change, now uint64) (bool, error),
-) (after uint64, err error) {
-	key := layout.StateKey(view, change.AggregateID)
-	now, known := s.sequences.take(view, change.AggregateID)
-	if !known {
-		now, err = s.readSequence(key)
-	}
-	if errors.Is(err, ports.ErrCorrupt) {
-		s.db.Damaged("state of "+change.AggregateID.String(), key, err, "it is replaced")
-		now, err = 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	if ok, err := may(change, now); !ok {
-		return now, err
+	batch *pebble.Batch, view ports.ViewID, change *ports.Change, at *uint64,
+	may func(change *ports.Change, now uint64) (bool, error),
+) error {
+	if ok, err := may(change, *at); !ok {
+		return err
 	}
 	if err := putRows(batch, view, *change); err != nil {
-		return 0, err
+		return err
 	}
-	if change.State.SequenceNumber == 0 {
+	key := layout.StateKey(view, change.AggregateID)
+	if *at = change.State.SequenceNumber; *at == 0 {
 		engine.Delete(batch, key)
 	} else {
 		engine.Put(batch, key, layout.EncodeState(change.State))
 	}
-	return change.State.SequenceNumber, nil
+	return nil
 }
 
 // HasStates implements [ports.ViewChecker].

@@ -120,7 +120,7 @@ func eventStore(s *memory.Store) porttest.EventStoreHarness {
 }
 
 func historyPager(s *memory.Store) porttest.HistoryPagerHarness {
-	return porttest.HistoryPagerHarness{Pager: s, Store: s, Close: s.Close}
+	return porttest.HistoryPagerHarness{Pager: s, Store: s, Bulk: s, Close: s.Close}
 }
 
 func commandFinder(s *memory.Store) porttest.CommandFinderHarness {
@@ -144,7 +144,7 @@ func feedTail(s *memory.Store) porttest.FeedTailHarness {
 }
 
 func viewsHarness(s *memory.Store) porttest.ViewsHarness {
-	return porttest.ViewsHarness{Store: s, Reader: s, Dropper: s, Repairer: s, Checker: s, Close: s.Close, Reopen: reopen(s, viewsHarness), BinaryText: true, Lives: lives.Orders()}
+	return porttest.ViewsHarness{Store: s, Reader: s, Dropper: s, Repairer: s, Checker: s, Bulk: s, Lister: s, Close: s.Close, Reopen: reopen(s, viewsHarness), BinaryText: true, Lives: lives.Orders()}
 }
 
 func consumerRegistry(s *memory.Store) porttest.ConsumerRegistryHarness {

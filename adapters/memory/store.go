@@ -20,6 +20,8 @@ var (
 	_ ports.ViewDropper      = (*Store)(nil)
 	_ ports.ViewRepairer     = (*Store)(nil)
 	_ ports.ViewChecker      = (*Store)(nil)
+	_ ports.BulkReader       = (*Store)(nil)
+	_ ports.StateLister      = (*Store)(nil)
 	_ ports.ConsumerRegistry = (*Store)(nil)
 	_ ports.ParkingLot       = (*Store)(nil)
 	_ ports.SkipLog          = (*Store)(nil)

@@ -77,6 +77,10 @@ type ViewsHarness struct {
 	Repairer ports.ViewRepairer
 	// Checker says what Store keeps. It is nil when the store cannot do that.
 	Checker ports.ViewChecker
+	// Bulk and Lister read much of what Store keeps at once. They are nil when the store cannot do
+	// that.
+	Bulk   ports.BulkReader
+	Lister ports.StateLister
 	// Close and Reopen are as in [EventStoreHarness].
 	Close  func() error
 	Reopen func(t testing.TB) ViewsHarness
@@ -166,6 +170,8 @@ type HistoryPagerHarness struct {
 	Pager ports.HistoryPager
 	// Store is where the histories are written.
 	Store ports.EventStore
+	// Bulk reads several histories at once. It is nil when the store cannot do that.
+	Bulk ports.BulkReader
 	// Close is as in [EventStoreHarness].
 	Close func() error
 	Tuning

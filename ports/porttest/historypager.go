@@ -3,10 +3,12 @@ package porttest
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
 	"orderflow/domain/eventsourcing"
+	"orderflow/ports"
 )
 
 func historyPagerScenarios() []scenario[HistoryPagerHarness] {
@@ -14,6 +16,7 @@ func historyPagerScenarios() []scenario[HistoryPagerHarness] {
 		{"an unknown aggregate has no page", unknownPage},
 		{"pages of every size make the history", historyPages},
 		{"a page has what was acknowledged before it", pageSeenAtOnce},
+		{"histories that are loaded together are those that are loaded one by one", historiesTogether},
 		{"a limit below 1 is refused", pageLimits},
 		{"an ended context stops a page", pageCancelled},
 		{"a closed store refuses a page", pageClosed},
@@ -64,6 +67,37 @@ func pageSeenAtOnce(t test, h HistoryPagerHarness) {
 	id := newID()
 	for head := range uint64(10) {
 		t.expectPage(h, id, head, 10, t.append(h.Store, command(id, head, 1)))
+	}
+}
+
+func historiesTogether(t test, h HistoryPagerHarness) {
+	if h.Bulk == nil {
+		return
+	}
+	var from []ports.HistoryFrom
+	var want [][]eventsourcing.Record
+	for n := range 24 {
+		id := newID()
+		var history []eventsourcing.Record
+		if n%5 > 0 { // else it is unknown
+			history = t.append(h.Store, command(id, 0, n%5))
+		}
+		after := min(n%3, len(history))
+		at := (5 * n) % (len(from) + 1) // in no order
+		from = slices.Insert(from, at, ports.HistoryFrom{AggregateID: id, After: uint64(after)})
+		want = slices.Insert(want, at, history[after:])
+	}
+	for _, n := range []int{0, 1, len(from)} {
+		var got [][]eventsourcing.Record
+		var err error
+		t.within("LoadAll", func(ctx context.Context) { got, err = h.Bulk.LoadAll(ctx, from[:n]) })
+		t.must("load together", err)
+		if len(got) != n {
+			t.Fatalf("%d histories of %d", len(got), n)
+		}
+		for i := range got {
+			t.expectRecords(fmt.Sprintf("history %d of %d, loaded together,", i, n), got[i], want[i])
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -24,7 +25,7 @@ func (b brokenPager) LoadPage(ctx context.Context, id uuid.UUID, after uint64, l
 }
 
 func soundPager(s *memory.Store) HistoryPagerHarness {
-	return HistoryPagerHarness{Pager: s, Store: s, Close: s.Close}
+	return HistoryPagerHarness{Pager: s, Store: s, Bulk: s, Close: s.Close}
 }
 
 type loadPage = func(ctx context.Context, id uuid.UUID, after uint64, limit int) ([]eventsourcing.Record, error)
@@ -32,6 +33,17 @@ type loadPage = func(ctx context.Context, id uuid.UUID, after uint64, limit int)
 func pages(broken func(s *memory.Store) loadPage) func(*memory.Store) HistoryPagerHarness {
 	return func(s *memory.Store) HistoryPagerHarness {
 		return HistoryPagerHarness{Pager: brokenPager{s, broken(s)}, Store: s, Close: s.Close}
+	}
+}
+
+// loadsAll breaks LoadAll.
+func loadsAll(
+	load func(ctx context.Context, s *memory.Store, from []ports.HistoryFrom) ([][]eventsourcing.Record, error),
+) func(*memory.Store) HistoryPagerHarness {
+	return func(s *memory.Store) HistoryPagerHarness {
+		h := soundPager(s)
+		h.Bulk = brokenBulk{Store: s, load: load}
+		return h
 	}
 }
 
@@ -50,6 +62,23 @@ func TestHistoryPager_IsProved(t *testing.T) {
 					}
 					return s.LoadPage(ctx, heads.Heads[0].AggregateID, after, limit)
 				}
+			}),
+		},
+		{
+			broken: "loads whole histories together", scenario: "histories that are loaded together are those that are loaded one by one", says: "loaded together",
+			adapter: loadsAll(func(ctx context.Context, s *memory.Store, from []ports.HistoryFrom) ([][]eventsourcing.Record, error) {
+				from = slices.Clone(from)
+				for i := range from {
+					from[i].After = 0
+				}
+				return s.LoadAll(ctx, from)
+			}),
+		},
+		{
+			broken: "loads together without the unknown ones", scenario: "histories that are loaded together are those that are loaded one by one", says: "histories of",
+			adapter: loadsAll(func(ctx context.Context, s *memory.Store, from []ports.HistoryFrom) ([][]eventsourcing.Record, error) {
+				all, err := s.LoadAll(ctx, from)
+				return slices.DeleteFunc(all, func(h []eventsourcing.Record) bool { return len(h) == 0 }), err
 			}),
 		},
 		{

@@ -67,7 +67,7 @@ func (b brokenViews) Rows(ctx context.Context, q ports.RowQuery) (ports.RowPage,
 
 func soundViews(s *memory.Store) ViewsHarness {
 	return ViewsHarness{
-		Store: s, Reader: s, Dropper: s, Repairer: s, Checker: s, Close: s.Close, BinaryText: true,
+		Store: s, Reader: s, Dropper: s, Repairer: s, Checker: s, Bulk: s, Lister: s, Close: s.Close, BinaryText: true,
 		Reopen: func(testing.TB) ViewsHarness { return soundViews(s.Reopen()) },
 	}
 }
@@ -128,7 +128,7 @@ func writeRows(ctx context.Context, s *memory.Store, view ports.ViewID, change p
 
 func TestViews_IsProved(t *testing.T) {
 	t.Parallel()
-	prove(t, viewsScenarios(), soundViews, slices.Concat(proofsOfChanges(), proofsOfSeparation(), proofsOfViewLifecycle(), proofsOfRows(), proofsOfDrops(), proofsOfRepairs(), proofsOfChecks()))
+	prove(t, viewsScenarios(), soundViews, slices.Concat(proofsOfChanges(), proofsOfSeparation(), proofsOfViewLifecycle(), proofsOfRows(), proofsOfDrops(), proofsOfRepairs(), proofsOfChecks(), proofsOfBulk()))
 }
 
 // TestViews_AcceptsTextThatIsUTF8 runs the scenarios as for a store that keeps only valid UTF-8.

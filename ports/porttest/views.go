@@ -30,7 +30,7 @@ func viewsScenarios() []scenario[ViewsHarness] {
 		{"an ended context stops a call before it does anything", viewsCancelled},
 		{"a closed store refuses", viewsClosed},
 		{"everything is there after a restart", viewsReopened},
-	}, rowScenarios(), spreadScenarios(), viewDropScenarios(), repairScenarios(), checkScenarios())
+	}, rowScenarios(), spreadScenarios(), viewDropScenarios(), repairScenarios(), checkScenarios(), bulkScenarios())
 }
 
 func noEffects(t test, h ViewsHarness) {
