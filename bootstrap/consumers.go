@@ -124,7 +124,7 @@ func (a *App) wirePublisher(ctx context.Context, target sink, env Environment) e
 func (a *App) addConsumer(feed ports.ChangeFeed, config consumer.Config) {
 	store := a.store
 	config.Store, config.Feed, config.Views, config.Registry = store, feed, store, store
-	config.Parking, config.Skips, config.Repairer = store, store, store.repairer
+	config.Parking, config.Skips, config.Repairer, config.Bulk = store, store, store.repairer, store.bulk
 	config.Leases, config.Owner = store.leases, ports.LeaseOwner{ID: uuid.New(), Address: a.URL()}
 	config.Now, config.Logger = time.Now, a.log
 	if feed == store {
@@ -165,14 +165,12 @@ const rebuildPatience = 5 * time.Second
 
 // verifyOne compares generations of one view with the events.
 func (a *App) verifyOne(p *projection.Projection) rebuild.Verify {
-	return func(
-		ctx context.Context, next, live ports.ViewID, progress func(ports.VerifyProgress),
-	) (ports.VerifyReport, error) {
+	return func(next, live ports.ViewID, progress func(ports.VerifyProgress)) rebuild.Verification {
 		config := a.verification(only{next, p.Version}, p)
 		if config.Progress = progress; live != (ports.ViewID{}) {
 			config.Beside = only{live, a.consumers.VersionOf(live)}
 		}
-		return verify.New(config).Verify(ctx, rebuildPatience)
+		return verify.New(config).Ahead(rebuildPatience)
 	}
 }
 
@@ -190,7 +188,8 @@ func (o only) VersionOf(ports.ViewID) int { return o.version }
 
 func (a *App) verification(live ports.LiveViews, projections ...*projection.Projection) verify.Config {
 	return verify.Config{
-		Store: a.store, Codec: a.codec, States: a.store, Rows: a.store, Live: live, Skips: a.store, Projections: projections,
+		Store: a.store, Codec: a.codec, States: a.store, Lister: a.store.states, Rows: a.store, Live: live, Skips: a.store,
+		Projections: projections,
 	}
 }
 

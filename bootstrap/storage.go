@@ -42,6 +42,10 @@ type storage struct {
 	finder ports.CommandFinder
 	// checker reports which views have states. It is nil when the store cannot say that at once.
 	checker ports.ViewChecker
+	// bulk reads many aggregates at once, and states lists how far views are. They are nil when the
+	// store cannot do that.
+	bulk   ports.BulkReader
+	states ports.StateLister
 	// keys are the wrapped keys of subjects. It is nil on a store that has none.
 	keys personal.Store
 	// exclusive says that no other process can append while this one has the store open.
@@ -95,7 +99,7 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 		EventStore: store, HeadScanner: store, ChangeFeed: store, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
 		TokenStore: store, OperationLog: store,
-		HistoryPager: store, Snapshots: store, finder: store, checker: store,
+		HistoryPager: store, Snapshots: store, finder: store, checker: store, bulk: store, states: store,
 		backups: store, exclusive: true, repairer: store, pulse: store, tails: store,
 		run:      []func(context.Context) error{untilFailed(store)},
 		announce: store.SetAddress,

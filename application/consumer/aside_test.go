@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -370,4 +371,55 @@ func (b *bundle) many(t *testing.T, id uuid.UUID, n int) {
 		}
 		head += len(records)
 	}
+}
+
+// While a consumer catches up, it does not wait for aggregates that fail.
+func TestConsumer_CatchUpAside(t *testing.T) {
+	t.Parallel()
+
+	outcome(t, "the others are brought up before the first ones that fail are tried again", func(t *testing.T) {
+		b := setup(memory.New(memory.Options{}), func(c *consumer.Config) { c.Workers = 1 })
+		const good = 360
+		var bad []uuid.UUID
+		for i := range good + 40 {
+			id := uuid.New()
+			if b.write(t, id, 2); i%10 == 0 {
+				bad = append(bad, id)
+			}
+		}
+		b.effect.setFail(func(r eventsourcing.Record) error {
+			if slices.Contains(bad, r.AggregateID) {
+				return errors.New("poison")
+			}
+			return nil
+		})
+		begin := time.Now()
+		defer b.inOneLane(t)()
+		s := b.status(t)
+		if s.Handled != 2*good || s.State != ports.ConsumerCatchingUp || s.Parked > 0 || time.Since(begin) > 0 {
+			t.Errorf("after %s: status %+v, want a catch-up that is not over", time.Since(begin), s)
+		}
+		<-time.After(time.Minute)
+		parked := b.parked(t)
+		if len(parked) != len(bad) || parked[0].SequenceNumber != 1 || parked[0].Attempts != 6 {
+			t.Errorf("%d parked, the first one %+v", len(parked), parked[:min(1, len(parked))])
+		}
+		if s := b.status(t); s.State != ports.ConsumerParked || s.Handled != 2*good {
+			t.Errorf("status %+v", s)
+		}
+	})
+
+	outcome(t, "no more of them are aside than there is room for, and all get their turn", func(t *testing.T) {
+		b := setup(memory.New(memory.Options{}), func(c *consumer.Config) { c.Workers = 1 })
+		const count = 300
+		for range count {
+			b.write(t, uuid.New(), 1)
+		}
+		b.effect.setFail(func(eventsourcing.Record) error { return errors.New("poison") })
+		defer b.inOneLane(t)()
+		<-time.After(10 * time.Minute)
+		if s := b.status(t); s.State != ports.ConsumerParked || s.Parked != count {
+			t.Errorf("status %+v", s)
+		}
+	})
 }

@@ -71,9 +71,11 @@ type Config struct {
 	// Shared reports whether the feed spreads the aggregates over the processes. Then all of them
 	// work as the consumer, each on its part, and the lease protects what only one of them may do.
 	Shared bool
-	// Verify compares generations of the view with the events. When it is nil, rebuilds switch
+	// Verify begins a comparison of generations of the view with the events. When it is nil, rebuilds switch
 	// without it.
 	Verify rebuild.Verify
+	// Bulk reads many aggregates at once. It is nil where the store cannot do that.
+	Bulk ports.BulkReader
 	// Repairer replaces rows that are wrong. It is nil where the store cannot do that.
 	Repairer ports.ViewRepairer
 	// Remember is how many bytes of states each generation that is filled keeps in memory; 4 MiB by

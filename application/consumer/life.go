@@ -82,7 +82,7 @@ func (c *Consumer) newLife(record ports.ConsumerRecord, stopping <-chan struct{}
 		return filling.NewView(filling.Config{
 			View:   ports.ViewID{Consumer: config.Name, Generation: g.Number},
 			Effect: effect, Table: table, From: record.From, Untrusted: config.Untrusted,
-			Store: config.Store, Views: config.Views, Skips: c.lot, Repairer: config.Repairer, Logger: c.log,
+			Store: config.Store, Views: config.Views, Bulk: config.Bulk, Skips: c.lot, Repairer: config.Repairer, Logger: c.log,
 			Remember: config.Remember,
 		})
 	}

@@ -18,6 +18,7 @@ import (
 
 	"orderflow/adapters/memory"
 	"orderflow/application/consumer"
+	"orderflow/application/rebuild"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -68,14 +69,36 @@ type tables struct {
 	found    []ports.VerifyDifference
 }
 
+// verification finds what a test wants.
+type verification struct{ *tables }
+
+func (v verification) Expect([]eventsourcing.Record, []projection.Row, bool) {}
+
+func (v verification) Verify(context.Context, bool) (ports.VerifyReport, error) {
+	return ports.VerifyReport{Differences: uint64(len(v.found)), Shown: v.found}, nil
+}
+
+// held is a verification that waits.
+type held struct {
+	rebuild.Verification
+	verifying chan<- struct{}
+	verified  <-chan struct{}
+}
+
+func (h held) Verify(ctx context.Context, complete bool) (ports.VerifyReport, error) {
+	h.verifying <- struct{}{}
+	<-h.verified
+	return h.Verification.Verify(ctx, complete)
+}
+
 func setupTable(store *memory.Store, version int, change ...func(*consumer.Config)) *tables {
 	b := &tables{counting: &counting{version: version}}
 	config := consumer.Config{
 		Name: "counter", Version: version, Effect: b.counting, Table: counts,
 		Store: store, Feed: store, Views: store, Registry: store, Parking: store, Skips: store,
 		Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Verify: func(context.Context, ports.ViewID, ports.ViewID, func(ports.VerifyProgress)) (ports.VerifyReport, error) {
-			return ports.VerifyReport{Differences: uint64(len(b.found)), Shown: b.found}, nil
+		Verify: func(ports.ViewID, ports.ViewID, func(ports.VerifyProgress)) rebuild.Verification {
+			return verification{b}
 		},
 	}
 	for _, c := range change {
@@ -266,10 +289,9 @@ func TestConsumer_Rebuild(t *testing.T) {
 		views := &deafViews{Store: store}
 		b := setupTable(store, 1, func(c *consumer.Config) {
 			c.Views = views
-			c.Verify = func(context.Context, ports.ViewID, ports.ViewID, func(ports.VerifyProgress)) (ports.VerifyReport, error) {
-				verifying <- struct{}{}
-				<-verified
-				return ports.VerifyReport{}, nil
+			verify := c.Verify
+			c.Verify = func(next, live ports.ViewID, progress func(ports.VerifyProgress)) rebuild.Verification {
+				return held{verify(next, live, progress), verifying, verified}
 			}
 		})
 		defer b.follow(t)()

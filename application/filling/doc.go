@@ -38,9 +38,17 @@
 // # All aggregates
 //
 // A [Walk] visits every aggregate of some types, several at once. Catching up, the filling of a
-// rebuild and the background check are walks that differ in what a visit does. A walk ends. A
-// transient error is retried for each aggregate by itself. A [Place] stores how far a walk has got,
-// so that it continues from there after a restart.
+// rebuild and the background check are walks that differ in what a visit does. A walk ends. An
+// aggregate that fails is tried again by itself, beside the workers: they go on with others. That
+// is bounded, so a store that is away does not make a walk run ahead of it. A [Place] stores how
+// far a walk has got, so that it continues from there after a restart. It never passes an aggregate
+// that is still tried.
+//
+// A store of one process reads the states and the histories of several aggregates with one
+// iterator each, see ports.BulkReader. There, an aggregate without a state never had a row in the
+// view. So no row from between its events is to be deleted, and the rows of its fold are all that
+// is written. A state that is damaged is read by itself, and counts as none, but its old rows may
+// be there: then every row on the way is deleted, as on a store that others write to.
 //
 // The package owns no goroutine beyond a call. Its callers make sure that two effects on one
 // aggregate do not run at the same time.

@@ -66,6 +66,9 @@ func (p projecting) advance(at stand, events []projection.Event) (projection.Ste
 	if at.kept != nil {
 		return p.projection.Continue(*at.kept, events)
 	}
+	if at.fresh {
+		return p.projection.Begin(events)
+	}
 	kept, err := p.projection.Open(at.data)
 	if err != nil {
 		return projection.Step{}, projection.Kept{}, err

@@ -13,6 +13,8 @@ type stand struct {
 	// kept is the state as the effect works with it. When it is nil, data is the state.
 	kept *projection.Kept
 	data []byte
+	// fresh says that the view never had anything of the aggregate.
+	fresh bool
 }
 
 // size is about how many bytes of memory s takes in moving.

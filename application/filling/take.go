@@ -3,58 +3,142 @@ package filling
 import (
 	"context"
 
+	"github.com/google/uuid"
+
+	"orderflow/application/failure"
 	"orderflow/domain/eventsourcing"
+	"orderflow/domain/projection"
 	"orderflow/ports"
 )
+
+// Taken is a complete history that a view has. Rows are the rows of its fold, if Folded is set.
+type Taken struct {
+	History []eventsourcing.Record
+	Rows    []projection.Row
+	Folded  bool
+}
 
 // TakeAll does what [View.Take] does for the complete histories of several aggregates. All effects
 // go to the view store in one call. After an error, some of them may have happened. Then the caller
 // takes the histories one by one: that is safe, and shows which one fails.
-func (v *View) TakeAll(ctx context.Context, histories [][]eventsourcing.Record) error {
-	changes := make([]ports.Change, 0, len(histories))
-	for _, history := range histories {
-		id := history[0].AggregateID
-		if err := check(history, id, 0); err != nil {
-			return err
+func (v *View) TakeAll(ctx context.Context, histories [][]eventsourcing.Record) ([]Taken, error) {
+	ids := make([]uuid.UUID, len(histories))
+	for i, history := range histories {
+		ids[i] = history[0].AggregateID
+		if err := check(history, ids[i], 0); err != nil {
+			return nil, err
 		}
-		at, err := v.stored(ctx, id)
-		if err != nil {
-			return err
-		}
+	}
+	stands, err := v.storedAll(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	taken, changes := make([]Taken, len(histories)), make([]ports.Change, 0, len(histories))
+	for i, history := range histories {
+		at := stands[i]
+		taken[i].History = history
 		if at.sequence >= uint64(len(history)) {
 			continue
 		}
-		change, _, err := v.change(ctx, id, at, history[at.sequence:])
+		change, _, err := v.change(ctx, ids[i], at, history[at.sequence:])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		changes = append(changes, change)
+		if at.fresh && len(v.effective(history)) == len(history) {
+			taken[i].Rows, taken[i].Folded = change.Put, true
+		}
 	}
-	return v.store(ctx, changes...)
+	return taken, v.store(ctx, changes...)
 }
 
 // BringUpAll does what [View.BringUp] does for several aggregates, and returns how many events it
 // has applied. All effects go to the view store in one call. After an error, some of them may have
 // happened. Then the caller brings the aggregates up one by one.
 func (v *View) BringUpAll(ctx context.Context, heads []ports.Head) (advanced int, err error) {
-	changes := make([]ports.Change, 0, len(heads))
-	for _, head := range heads {
-		at, err := v.stored(ctx, head.AggregateID)
+	ids := make([]uuid.UUID, len(heads))
+	for i, head := range heads {
+		ids[i] = head.AggregateID
+	}
+	stands, err := v.storedAll(ctx, ids)
+	if err != nil {
+		return 0, err
+	}
+	behind := make([]int, 0, len(heads))
+	for i, head := range heads {
+		if stands[i].sequence < head.SequenceNumber {
+			behind = append(behind, i)
+		}
+	}
+	histories, err := v.missingAll(ctx, heads, stands, behind)
+	if err != nil {
+		return 0, err
+	}
+	changes := make([]ports.Change, 0, len(behind))
+	for n, i := range behind {
+		change, _, err := v.change(ctx, ids[i], stands[i], histories[n])
 		if err != nil {
 			return 0, err
 		}
-		if at.sequence >= head.SequenceNumber {
-			continue
-		}
-		records, err := v.missing(ctx, head.AggregateID, at.sequence, head.SequenceNumber)
-		if err != nil {
-			return 0, err
-		}
-		change, _, err := v.change(ctx, head.AggregateID, at, records)
-		if err != nil {
-			return 0, err
-		}
-		changes, advanced = append(changes, change), advanced+len(records)
+		changes, advanced = append(changes, change), advanced+len(histories[n])
 	}
 	return advanced, v.store(ctx, changes...)
+}
+
+// storedAll does what stored does for several aggregates.
+func (v *View) storedAll(ctx context.Context, ids []uuid.UUID) ([]stand, error) {
+	stands := make([]stand, len(ids))
+	if v.config.Bulk != nil {
+		for _, id := range ids {
+			v.moving.Take(id)
+		}
+		states, err := v.config.Bulk.States(ctx, v.config.View, ids)
+		if err == nil {
+			for i, state := range states {
+				stands[i] = stand{sequence: state.SequenceNumber, data: state.Data, fresh: state.SequenceNumber == 0}
+			}
+			return stands, nil
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		// one of them cannot be read, and counts as none
+	}
+	for i, id := range ids {
+		var err error
+		if stands[i], err = v.stored(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return stands, nil
+}
+
+// missingAll returns the events up to heads that are missing behind stands, for the indexes in
+// behind.
+func (v *View) missingAll(
+	ctx context.Context, heads []ports.Head, stands []stand, behind []int,
+) (all [][]eventsourcing.Record, err error) {
+	if v.config.Bulk == nil {
+		all = make([][]eventsourcing.Record, len(behind))
+		for n, i := range behind {
+			head := heads[i]
+			if all[n], err = v.missing(ctx, head.AggregateID, stands[i].sequence, head.SequenceNumber); err != nil {
+				return nil, err
+			}
+		}
+		return all, nil
+	}
+	from := make([]ports.HistoryFrom, len(behind))
+	for n, i := range behind {
+		from[n] = ports.HistoryFrom{AggregateID: heads[i].AggregateID, After: stands[i].sequence}
+	}
+	if all, err = v.config.Bulk.LoadAll(ctx, from); err != nil {
+		return nil, failure.Mark(ports.FailureStore, err)
+	}
+	for n, i := range behind {
+		if err := complete(all[n], from[n].AggregateID, from[n].After, heads[i].SequenceNumber); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }

@@ -29,7 +29,7 @@ type Skips interface {
 	RefreshSkips(ctx context.Context, aggregateID uuid.UUID) error
 }
 
-// Config is what a [View] needs. All fields are required but Repairer, From and Untrusted.
+// Config is what a [View] needs. All fields are required but Bulk, Repairer, From and Untrusted.
 type Config struct {
 	// View is the generation that is filled.
 	View   ports.ViewID
@@ -39,6 +39,8 @@ type Config struct {
 	Store Loader
 	Views ports.ViewStore
 	Skips Skips
+	// Bulk reads many aggregates at once. It is nil where the store cannot do that.
+	Bulk ports.BulkReader
 	// Repairer replaces rows that are wrong. It is nil where the store cannot do that.
 	Repairer ports.ViewRepairer
 	// From is the time of the first event that has an effect. The zero time means all events.
@@ -170,14 +172,20 @@ func (v *View) missing(ctx context.Context, aggregateID uuid.UUID, after, upTo u
 	if err != nil {
 		return nil, failure.Mark(ports.FailureStore, err)
 	}
+	return records, complete(records, aggregateID, after, upTo)
+}
+
+// complete returns an error of the store if records are not the events after a sequence number, at
+// least up to upTo.
+func complete(records []eventsourcing.Record, aggregateID uuid.UUID, after, upTo uint64) error {
 	if err := check(records, aggregateID, after); err != nil {
-		return nil, err
+		return err
 	}
 	if end := after + uint64(len(records)); end < upTo {
-		return nil, failure.Mark(ports.FailureStore, fmt.Errorf("%w: event %d of %s was announced, but the event store ends at %d",
+		return failure.Mark(ports.FailureStore, fmt.Errorf("%w: event %d of %s was announced, but the event store ends at %d",
 			ports.ErrCorrupt, upTo, aggregateID, end))
 	}
-	return records, nil
+	return nil
 }
 
 // check returns an error of the store if a history is broken.

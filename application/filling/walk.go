@@ -21,6 +21,8 @@ const (
 	historyPage = 1024
 	// together is how many aggregates are visited in one call, at most.
 	together = 64
+	// mostAside is how many aggregates are tried again beside the workers at once.
+	mostAside = 64
 )
 
 // Scanner is what a [Walk] reads.
@@ -55,8 +57,10 @@ func (w Walk) Heads(ctx context.Context, visit func(context.Context, ports.Head)
 	return walk(ctx, w, w.heads, 1, visits[ports.Head]{id: headID, one: visit})
 }
 
-// HeadsTogether does what Heads does, with several heads in one call of all. When that fails, it
-// visits them with one, as Heads does. Calls of all are concurrent.
+// HeadsTogether does what Heads does, with several heads in one call of all, or with a single one.
+// What fails alone, too, is visited with one, as in Heads, beside the workers: they go on with
+// others, as long as no more than some dozens of aggregates are aside. So one may wait. Calls of
+// all and one are concurrent, but never for the same aggregate.
 func (w Walk) HeadsTogether(
 	ctx context.Context, all func(context.Context, []ports.Head) error, one func(context.Context, ports.Head) error,
 ) error {
@@ -90,8 +94,8 @@ func (w Walk) Count(ctx context.Context) (n uint64, err error) {
 }
 
 // Histories visits the history of every aggregate, as it is when it is read, in the way of
-// HeadsTogether. It reads the events in the order in which they are stored. That costs less than
-// half of loading each history by its head (BenchmarkRebuild).
+// HeadsTogether, or of Heads when all is nil. It reads the events in the order in which they are
+// stored. That costs less than half of loading each history by its head (BenchmarkRebuild).
 func (w Walk) Histories(
 	ctx context.Context, all func(context.Context, [][]eventsourcing.Record) error, one func(context.Context, []eventsourcing.Record) error,
 ) error {
@@ -125,16 +129,19 @@ func (w Walk) Histories(
 		history, err := w.Store.Load(ctx, id(history), 0)
 		return history, failure.Mark(ports.FailureStore, err)
 	}
-	return walk(ctx, w, list, together, visits[[]eventsourcing.Record]{
-		id: id,
-		all: func(ctx context.Context, histories [][]eventsourcing.Record) (err error) {
+	var allWhole func(context.Context, [][]eventsourcing.Record) error
+	if all != nil {
+		allWhole = func(ctx context.Context, histories [][]eventsourcing.Record) (err error) {
 			for i := range histories {
 				if histories[i], err = whole(ctx, histories[i]); err != nil {
 					return err
 				}
 			}
 			return all(ctx, histories)
-		},
+		}
+	}
+	return walk(ctx, w, list, together, visits[[]eventsourcing.Record]{
+		id: id, all: allWhole,
 		one: func(ctx context.Context, history []eventsourcing.Record) (err error) {
 			if history, err = whole(ctx, history); err != nil {
 				return err
@@ -191,14 +198,32 @@ func walk[T any](
 			}
 		}
 	})
+	beside := make(chan struct{}, mostAside)
 	for range w.Workers { // the workers keep their stacks, which grow with the first aggregate
 		all.Go(func() error {
 			for it := range due {
-				if err := visit(ctx, w, v, it.values); err != nil {
+				again, err := visit(ctx, v, it.values)
+				if err != nil {
 					return err
 				}
-				if err := sheets.finish(ctx, it.of, len(it.values)); err != nil {
+				if err := sheets.finish(ctx, it.of, len(it.values)-len(again)); err != nil {
 					return err
+				}
+				for _, value := range again {
+					insist := func() error {
+						if err := w.persist(ctx, v.id(value), func() error { return v.one(ctx, value) }); err != nil {
+							return err
+						}
+						return sheets.finish(ctx, it.of, 1)
+					}
+					select {
+					case beside <- struct{}{}:
+						all.Go(func() error { defer func() { <-beside }(); return insist() })
+					default: // no room: it is tried here
+						if err := insist(); err != nil {
+							return err
+						}
+					}
 				}
 			}
 			return nil
@@ -207,35 +232,29 @@ func walk[T any](
 	return all.Wait()
 }
 
-// visit visits several values at once. When that fails, it visits them one by one. What fails again
-// waits for the others, and is then repeated while its error is transient.
-func visit[T any](ctx context.Context, w Walk, v visits[T], values []T) error {
-	if v.all != nil {
-		if err := v.all(ctx, values); err == nil || ctx.Err() != nil {
-			return err
-		}
+// visit visits several values at once. When that fails, it visits them one by one, and returns
+// those that fail again. Without all, it returns the error of one that is not transient.
+func visit[T any](ctx context.Context, v visits[T], values []T) (again []T, err error) {
+	try := func(value T) error { return v.all(ctx, []T{value}) }
+	if v.all == nil {
+		try = func(value T) error { return v.one(ctx, value) }
+	} else if err := v.all(ctx, values); err == nil || ctx.Err() != nil {
+		return nil, err
+	} else if len(values) == 1 {
+		return values, nil
 	}
-	var again []T
 	for _, value := range values {
-		if len(values) == 1 {
-			again = values // nothing waits for it
-			break
-		}
-		err := v.one(ctx, value)
-		switch {
+		switch err := try(value); {
 		case err == nil:
-		case failure.Transient(err) && ctx.Err() == nil:
+		case ctx.Err() != nil:
+			return nil, err
+		case v.all != nil || failure.Transient(err):
 			again = append(again, value)
 		default:
-			return err
+			return nil, err
 		}
 	}
-	for _, value := range again {
-		if err := w.persist(ctx, v.id(value), func() error { return v.one(ctx, value) }); err != nil {
-			return err
-		}
-	}
-	return nil
+	return again, nil
 }
 
 // persist repeats work while its error is transient and ctx lives.

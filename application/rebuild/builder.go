@@ -15,6 +15,7 @@ import (
 	"orderflow/application/filling"
 	"orderflow/application/health"
 	"orderflow/domain/eventsourcing"
+	"orderflow/domain/projection"
 	"orderflow/ports"
 )
 
@@ -33,7 +34,8 @@ type Config struct {
 	// Forget forgets what the delivery has left out of Next so far: every aggregate will be
 	// visited.
 	Forget func()
-	// Verify compares generations with the events. When it is nil, nothing is compared.
+	// Verify begins a comparison of generations with the events. When it is nil, nothing is
+	// compared.
 	Verify  Verify
 	Wishes  *Wishes
 	Health  *health.Health
@@ -42,12 +44,21 @@ type Config struct {
 	Logger  *slog.Logger
 }
 
-// Verify compares the next generation with the events. It compares the live generation with them,
-// too, unless that is the zero ViewID: if both equal the same fold, they equal each other. It calls
-// progress now and then.
-type Verify func(
-	ctx context.Context, next, live ports.ViewID, progress func(ports.VerifyProgress),
-) (ports.VerifyReport, error)
+// Verify begins a comparison of the next generation with the events. It compares the live
+// generation with them, too, unless that is the zero ViewID: if both equal the same fold, they
+// equal each other. It calls progress now and then.
+type Verify func(next, live ports.ViewID, progress func(ports.VerifyProgress)) Verification
+
+// Verification is a comparison of generations with the events.
+type Verification interface {
+	// Expect is called with a complete history that was read for filling, at most once for an
+	// aggregate, so that it need not be read again. rows are the rows of its fold, if folded is
+	// set. Calls may be concurrent.
+	Expect(history []eventsourcing.Record, rows []projection.Row, folded bool)
+	// Verify compares. complete reports whether Expect was called for every aggregate. Otherwise it
+	// reads all histories.
+	Verify(ctx context.Context, complete bool) (ports.VerifyReport, error)
+}
 
 // Builder fills and verifies one generation.
 type Builder struct{ config Config }
@@ -97,13 +108,17 @@ func (b *Builder) once(ctx context.Context, request ports.RebuildRequest, starte
 		return fmt.Errorf("count the aggregates: %w", err)
 	}
 	b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Total, s.PhaseStartedAt = total, b.now() })
-	report, err := b.fill(ctx, request, total)
+	var verification Verification
+	if !request.SkipVerification && b.config.Verify != nil {
+		verification = b.verification()
+	}
+	report, whole, err := b.fill(ctx, request, total, verification)
 	if err != nil {
 		return fmt.Errorf("fill generation %d: %w", b.config.Generation.Number, err)
 	}
-	if report.Differences == 0 && !request.SkipVerification && b.config.Verify != nil {
+	if report.Differences == 0 && verification != nil {
 		b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Phase, s.Done, s.PhaseStartedAt = ports.RebuildVerifying, 0, b.now() })
-		if report, err = b.compare(ctx); err != nil {
+		if report, err = verification.Verify(ctx, whole); err != nil {
 			return fmt.Errorf("verify generation %d: %w", b.config.Generation.Number, err)
 		}
 	}
@@ -119,33 +134,36 @@ func (b *Builder) once(ctx context.Context, request ports.RebuildRequest, starte
 
 // fill brings every aggregate of the next generation up to its head. The report names those that
 // cannot be brought up. After an interruption it continues where it was, unless the delivery has
-// left something out meanwhile.
-func (b *Builder) fill(ctx context.Context, request ports.RebuildRequest, total uint64) (ports.VerifyReport, error) {
-	f := &fill{Builder: b, total: total, limit: rate.NewLimiter(rate.Inf, 1)}
+// left something out meanwhile. whole reports whether verification has got every history.
+func (b *Builder) fill(
+	ctx context.Context, request ports.RebuildRequest, total uint64, verification Verification,
+) (report ports.VerifyReport, whole bool, err error) {
+	f := &fill{Builder: b, total: total, limit: rate.NewLimiter(rate.Inf, 1), verification: verification}
+	takeAll, whole := f.takeAll, true
 	if request.AggregatesPerSecond > 0 {
-		f.limit = rate.NewLimiter(rate.Limit(request.AggregatesPerSecond), 1)
+		f.limit, takeAll = rate.NewLimiter(rate.Limit(request.AggregatesPerSecond), 1), nil
 	}
 	if b.config.Filled.Begun() {
-		f.report.Aggregates = b.config.Filled.Done()
+		f.report.Aggregates, whole = b.config.Filled.Done(), false
 	} else {
 		if err := b.config.Filled.Begin(ctx); err != nil {
-			return f.report, err
+			return f.report, false, err
 		}
 		b.config.Forget() // every aggregate is visited below, after this
 	}
-	err := b.config.Walk(b.config.Filled).Histories(ctx, f.takeAll, f.take)
+	err = b.config.Walk(b.config.Filled).Histories(ctx, takeAll, f.take)
 	if errors.Is(err, ports.ErrCorrupt) && ctx.Err() == nil {
 		// A listing that cannot be read must not hold up the aggregates that can.
 		b.config.Logger.Warn("the listing of events cannot be read, each history is read by itself", "error", err)
-		f.report = ports.VerifyReport{}
+		f.report, f.verification, whole = ports.VerifyReport{}, nil, false
 		if err = b.config.Filled.Begin(ctx); err == nil {
-			err = b.config.Walk(b.config.Filled).HeadsTogether(ctx, f.bringUpAll, f.bringUp)
+			err = b.config.Walk(b.config.Filled).Heads(ctx, f.bringUp)
 		}
 	}
 	if err == nil {
 		err = b.config.Filled.End(ctx, b.now()) // a repeated request visits all aggregates again
 	}
-	return f.report, err
+	return f.report, whole, err
 }
 
 // fill is one filling of the next generation.
@@ -153,44 +171,42 @@ type fill struct {
 	*Builder
 	total uint64
 	limit *rate.Limiter
+	// verification gets what was taken. It is nil when nothing is compared.
+	verification Verification
 
 	mu     sync.Mutex
 	report ports.VerifyReport
 }
 
+// takeAll takes several histories. When that fails, they are taken one by one.
 func (f *fill) takeAll(ctx context.Context, histories [][]eventsourcing.Record) error {
 	ids := make([]uuid.UUID, len(histories))
 	for i, history := range histories {
 		ids[i] = history[0].AggregateID
 	}
-	return f.visitAll(ctx, ids, func() error { return f.config.Next.TakeAll(ctx, histories) })
-}
-
-func (f *fill) bringUpAll(ctx context.Context, heads []ports.Head) error {
-	ids := make([]uuid.UUID, len(heads))
-	for i, head := range heads {
-		ids[i] = head.AggregateID
-	}
-	return f.visitAll(ctx, ids, func() error { _, err := f.config.Next.BringUpAll(ctx, heads); return err })
-}
-
-// errOneByOne makes the walk visit aggregates one by one, so that the rate is kept.
-var errOneByOne = errors.New("one by one")
-
-// visitAll does work on several aggregates. When that fails, they are visited one by one.
-func (f *fill) visitAll(ctx context.Context, ids []uuid.UUID, work func() error) error {
-	if f.limit.Limit() != rate.Inf {
-		return errOneByOne
-	}
-	if err := f.config.Alone(ids, work); err != nil {
+	var taken []filling.Taken
+	err := f.config.Alone(ids, func() (err error) {
+		taken, err = f.config.Next.TakeAll(ctx, histories)
 		return err
+	})
+	if err != nil {
+		return err
+	}
+	if f.verification != nil {
+		for _, t := range taken {
+			f.verification.Expect(t.History, t.Rows, t.Folded)
+		}
 	}
 	f.count(uint64(len(ids)))
 	return nil
 }
 
 func (f *fill) take(ctx context.Context, history []eventsourcing.Record) error {
-	return f.visit(ctx, history[len(history)-1], func() error { return f.config.Next.Take(ctx, history) })
+	err := f.visit(ctx, history[len(history)-1], func() error { return f.config.Next.Take(ctx, history) })
+	if err == nil && f.verification != nil {
+		f.verification.Expect(history, nil, false)
+	}
+	return err
 }
 
 func (f *fill) bringUp(ctx context.Context, head ports.Head) error {
@@ -244,15 +260,16 @@ func (f *fill) count(more uint64) {
 // maxShown bounds how many differences are described; all are counted.
 const maxShown = 20
 
-// compare compares the next generation with the events. It compares the live generation too, if the
-// same reducer filled it.
-func (b *Builder) compare(ctx context.Context) (ports.VerifyReport, error) {
+// verification begins the comparison of the next generation with the events. It compares the live
+// generation too, if the same reducer filled it.
+func (b *Builder) verification() Verification {
 	live := ports.ViewID{}
 	if b.config.Live != nil {
 		live = b.config.Live.ID()
 	}
-	return b.config.Verify(ctx, b.config.Next.ID(), live, func(p ports.VerifyProgress) {
-		if p.Phase == ports.VerifyEvents {
+	return b.config.Verify(b.config.Next.ID(), live, func(p ports.VerifyProgress) {
+		// these count aggregates
+		if p.Phase == ports.VerifyEvents || p.Phase == ports.VerifyHeads && p.Total > 0 {
 			b.config.Health.Rebuilds(func(s *ports.RebuildStatus) { s.Done, s.Total = p.Done, p.Total })
 		}
 	})

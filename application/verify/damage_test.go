@@ -35,7 +35,11 @@ func TestVerify_PropNamesExactlyWhatIsDamaged(t *testing.T) {
 			want[fmt.Sprint(p.Name, " ", b.orders[victim])] = true
 		}
 		got := map[string]bool{}
-		report, err := verify.New(b.config()).Verify(t.Context(), 0)
+		config := b.config()
+		if rapid.Bool().Draw(rt, "states are listed") {
+			config.Lister = b.store
+		}
+		report, err := verify.New(config).Verify(t.Context(), 0)
 		if err != nil || report.Aggregates != uint64(len(b.orders)) {
 			rt.Fatalf("%+v, %v", report, err)
 		}

@@ -33,6 +33,9 @@ type digest []atomic.Uint64
 
 // shrunk returns d with fewer buckets.
 func (d digest) shrunk(n int) digest {
+	if len(d) == 0 || len(d) == n {
+		return d
+	}
 	small := make(digest, n)
 	for bucket := range d {
 		small[bucket%n].Add(d[bucket].Load())

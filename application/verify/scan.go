@@ -20,41 +20,80 @@ const (
 	rowPage   = 1024
 )
 
+// errUnsteady says that too much has changed since the histories were read ahead.
+var errUnsteady = errors.New("too many aggregates have moved on")
+
 // scan reads everything once, in the order in which it is stored, and finds out in which buckets
-// something differs. It folds each history once for all views.
+// something differs. It folds each history once for all views, unless that was done ahead.
 func (v *verification) scan(ctx context.Context) error {
-	v.progress.begin(ports.VerifyHeads, 0)
+	v.progress.begin(ports.VerifyHeads, v.aggregates.Load())
 	if err := v.scanHeads(ctx); err != nil {
 		return err
 	}
-	v.size(v.progress.done.Load())
-	v.progress.begin(ports.VerifyEvents, v.progress.done.Load())
-	if err := v.scanEvents(ctx); err != nil {
-		return err
+	if v.ahead {
+		v.size(v.aggregates.Load())
+		v.suspectWhere(v.heads)
+		if v.suspects() > v.buckets/mostUnsteady {
+			return errUnsteady
+		}
+	} else {
+		v.size(v.progress.done.Load())
+		v.makeDigests()
+		v.progress.begin(ports.VerifyEvents, v.progress.done.Load())
+		if err := v.scanEvents(ctx); err != nil {
+			return err
+		}
 	}
 	v.progress.begin(ports.VerifyRows, v.expectedRows.Load())
-	if err := v.scanRows(ctx); err != nil {
+	if err := v.scanViews(ctx); err != nil {
 		return err
 	}
-	for bucket := range v.suspect {
-		wrong := v.heads[bucket].Load() != 0
-		for _, t := range v.targets {
-			wrong = wrong || t.rows != nil && t.rows[bucket].Load() != 0
-		}
-		if wrong {
-			v.suspect[bucket].Store(true)
-		}
+	v.suspectWhere(v.heads)
+	for _, t := range v.targets {
+		v.suspectWhere(t.rows)
+		v.suspectWhere(t.states)
 	}
 	return nil
 }
 
-// size makes the digests, for so many aggregates.
+// mostUnsteady is the share of the buckets, as its inverse, that may be suspect because of events
+// that were stored after a history was read ahead. Reading all histories again costs less than
+// comparing more than that one by one.
+const mostUnsteady = 16
+
+// size adapts all digests to a number of aggregates.
 func (v *verification) size(aggregates uint64) {
 	v.buckets = bucketsFor(aggregates)
-	v.heads, v.suspect = v.heads.shrunk(v.buckets), make([]atomic.Bool, v.buckets)
+	v.heads = v.heads.shrunk(v.buckets)
+	suspect := make([]atomic.Bool, v.buckets)
+	for bucket := range v.suspect {
+		if v.suspect[bucket].Load() {
+			suspect[bucket%v.buckets].Store(true)
+		}
+	}
+	v.suspect = suspect
+	for _, t := range v.targets {
+		t.rows, t.states = t.rows.shrunk(v.buckets), t.states.shrunk(v.buckets)
+	}
+}
+
+// makeDigests makes the digests of the targets.
+func (v *verification) makeDigests() {
 	for _, t := range v.targets {
 		if t.projection != nil {
 			t.rows = make(digest, v.buckets)
+		}
+		if v.Lister != nil {
+			t.states = make(digest, v.buckets)
+		}
+	}
+}
+
+// suspectWhere makes the buckets suspect in which a digest differs.
+func (v *verification) suspectWhere(d digest) {
+	for bucket := range d {
+		if d[bucket].Load() != 0 {
+			v.suspect[bucket].Store(true)
 		}
 	}
 }
@@ -64,23 +103,25 @@ func (v *verification) hasher() *hasher { return newHasher(v.seed, v.buckets) }
 
 func (v *verification) scanHeads(ctx context.Context) error {
 	h := v.hasher()
-	return v.everyHead(ctx, func(head ports.Head) error {
-		v.heads.found(h.bucket(head.AggregateID), h.head(head.AggregateID, head.SequenceNumber))
-		v.progress.add(1)
+	return v.everyHeadPage(ctx, func(heads []ports.Head) error {
+		for _, head := range heads {
+			if !v.ahead || v.anyTakes(head.AggregateType) { // only those were expected
+				v.heads.found(h.bucket(head.AggregateID), h.head(head.AggregateID, head.SequenceNumber))
+			}
+		}
+		v.progress.add(len(heads))
 		return nil
 	})
 }
 
-func (v *verification) everyHead(ctx context.Context, visit func(ports.Head) error) error {
+func (v *verification) everyHeadPage(ctx context.Context, visit func([]ports.Head) error) error {
 	for cursor := ports.Cursor(""); ; {
 		page, err := v.Store.ScanHeads(ctx, cursor, headPage)
 		if err != nil {
 			return fmt.Errorf("list aggregates: %w", err)
 		}
-		for _, head := range page.Heads {
-			if err := visit(head); err != nil {
-				return err
-			}
+		if err := visit(page.Heads); err != nil {
+			return err
 		}
 		if cursor = page.Next; cursor == "" {
 			return nil
@@ -163,6 +204,10 @@ func (v *verification) glance(ctx context.Context, h *hasher, history []eventsou
 		if wrong || !t.takes(aggregateType) {
 			continue
 		}
+		if v.Lister != nil {
+			t.states.expect(bucket, h.head(id, n))
+			continue
+		}
 		state, err := v.States.State(ctx, t.live(), id)
 		if err != nil && !errors.Is(err, ports.ErrCorrupt) {
 			return fmt.Errorf("state of %s for %s: %w", t.consumer, id, err)
@@ -196,23 +241,42 @@ func (v *verification) glance(ctx context.Context, h *hasher, history []eventsou
 	return nil
 }
 
-// scanRows reads the rows of every view.
-func (v *verification) scanRows(ctx context.Context) error {
-	tables, ctx := errgroup.WithContext(ctx)
-	tables.SetLimit(max(2, runtime.GOMAXPROCS(0)))
+// scanViews reads the states and the rows of every target.
+func (v *verification) scanViews(ctx context.Context) error {
+	scans, ctx := errgroup.WithContext(ctx)
+	scans.SetLimit(max(2, runtime.GOMAXPROCS(0)))
 	for _, t := range v.targets {
-		if t.projection == nil {
-			continue
-		}
-		tables.Go(func() error {
-			h := v.hasher()
-			return v.everyRow(ctx, t, func(row projection.Row) error {
-				t.rows.found(h.bucket(t.owner(row)), h.row(row))
-				t.count++
-				v.progress.add(1)
-				return nil
+		if t.projection != nil {
+			scans.Go(func() error {
+				h := v.hasher()
+				return v.everyRow(ctx, t, func(row projection.Row) error {
+					t.rows.found(h.bucket(t.owner(row)), h.row(row))
+					t.count++
+					v.progress.add(1)
+					return nil
+				})
 			})
-		})
+		}
+		if v.Lister != nil {
+			scans.Go(func() error { return v.scanStates(ctx, t) })
+		}
 	}
-	return tables.Wait()
+	return scans.Wait()
+}
+
+// scanStates reads how far a target is.
+func (v *verification) scanStates(ctx context.Context, t *target) error {
+	h := v.hasher()
+	for cursor := ports.Cursor(""); ; {
+		page, err := v.Lister.ListStates(ctx, t.live(), cursor, rowPage)
+		if err != nil {
+			return fmt.Errorf("list the states of %s: %w", t.consumer, err)
+		}
+		for _, s := range page.States {
+			t.states.found(h.bucket(s.AggregateID), h.head(s.AggregateID, s.SequenceNumber))
+		}
+		if cursor = page.Next; cursor == "" {
+			return nil
+		}
+	}
 }

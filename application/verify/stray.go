@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -16,19 +18,47 @@ import (
 // suspect bucket was compared before. So where the keys in a bucket add up to those, there is no
 // other row. Only where they do not, each row is compared with its aggregate. (During live traffic
 // that is so for some rows that are in order.)
-func (v *verification) strayRows(ctx context.Context, t *target) error {
-	h := v.hasher()
-	t.count = 0
-	err := v.everyRow(ctx, t, func(row projection.Row) error {
-		t.count++ // the view may have moved on since the scan
-		if bucket := h.bucket(t.owner(row)); v.suspect[bucket].Load() {
-			t.rows.found(bucket, h.row(t.projection.Table.Key(row)))
-		}
-		return nil
-	})
-	if err != nil || !t.rows.differs() {
+func (v *verification) strayRows(ctx context.Context) error {
+	if err := v.addUpKeys(ctx); err != nil {
 		return err
 	}
+	for _, t := range v.targets {
+		if !t.rows.differs() {
+			continue
+		}
+		if err := v.everyStray(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addUpKeys adds up the keys of the rows in suspect buckets.
+func (v *verification) addUpKeys(ctx context.Context) error {
+	tables, ctx := errgroup.WithContext(ctx)
+	tables.SetLimit(max(2, runtime.GOMAXPROCS(0)))
+	for _, t := range v.targets {
+		if t.projection == nil {
+			continue
+		}
+		tables.Go(func() error {
+			h := v.hasher()
+			t.count = 0
+			return v.everyRow(ctx, t, func(row projection.Row) error {
+				t.count++ // the view may have moved on since the scan
+				if bucket := h.bucket(t.owner(row)); v.suspect[bucket].Load() {
+					t.rows.found(bucket, h.row(t.projection.Table.Key(row)))
+				}
+				return nil
+			})
+		})
+	}
+	return tables.Wait()
+}
+
+// everyStray compares the rows of the buckets that do not add up with their aggregates.
+func (v *verification) everyStray(ctx context.Context, t *target) error {
+	h := v.hasher()
 	return v.everyRow(ctx, t, func(row projection.Row) error {
 		if t.rows[h.bucket(t.owner(row))].Load() == 0 {
 			return nil

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
@@ -42,6 +44,8 @@ type Config struct {
 	Store  Store
 	Codec  ports.Decoder
 	States ports.ViewStore
+	// Lister lists the states. Where it is nil, the state of each aggregate is read by itself.
+	Lister ports.StateLister
 	Rows   ports.ViewReader
 	// Live says which generation of each view is compared.
 	Live ports.LiveViews
@@ -106,11 +110,18 @@ func (v *Verifier) Progress() ports.VerifyProgress {
 }
 
 func (v *Verifier) run(ctx context.Context, patience time.Duration, repairer Repairer) (ports.VerifyReport, error) {
-	run := &verification{
+	return v.finish(ctx, v.begin(patience, repairer))
+}
+
+func (v *Verifier) begin(patience time.Duration, repairer Repairer) *verification {
+	return &verification{
 		Config: v.config, patience: patience, repairer: repairer, targets: v.config.targets(), seed: maphash.MakeSeed(),
 		buckets: maxBuckets, heads: make(digest, maxBuckets), skips: make(map[skipped]bool),
-		progress: newProgress(v.config.Progress),
 	}
+}
+
+func (v *Verifier) finish(ctx context.Context, run *verification) (ports.VerifyReport, error) {
+	run.progress = newProgress(v.config.Progress)
 	v.last.Store(run.progress)
 	defer run.progress.end()
 	err := run.all(ctx)
@@ -140,6 +151,8 @@ type target struct {
 	// many were read last.
 	rows  digest
 	count uint64
+	// states is the digest of how far the target is, where states are listed.
+	states digest
 }
 
 // targets returns what is compared.
@@ -201,6 +214,8 @@ type verification struct {
 	heads digest
 	// suspect are the buckets in which something seems to differ.
 	suspect []atomic.Bool
+	// ahead reports whether the histories were expected before, see [Ahead].
+	ahead bool
 }
 
 // skipped is an event that a consumer has skipped.
@@ -214,15 +229,16 @@ func (v *verification) all(ctx context.Context) error {
 	if err := v.readSkips(ctx); err != nil {
 		return err
 	}
+	if v.ahead { // the rows of the fold have the effect of what an operator has skipped since
+		h := v.hasher()
+		for s := range v.skips {
+			v.suspect[h.bucket(s.aggregateID)].Store(true)
+		}
+	}
 	if err := v.scan(ctx); err != nil {
 		return err
 	}
-	suspects := 0
-	for bucket := range v.suspect {
-		if v.suspect[bucket].Load() {
-			suspects++
-		}
-	}
+	suspects := v.suspects()
 	if suspects == 0 {
 		return nil
 	}
@@ -239,36 +255,56 @@ func (v *verification) all(ctx context.Context) error {
 	if err := v.settle(ctx, doubtful); err != nil {
 		return err
 	}
-	for _, t := range v.targets {
-		if t.projection == nil {
-			continue
-		}
-		if err := v.strayRows(ctx, t); err != nil {
-			return err
-		}
-	}
-	return nil
+	return v.strayRows(ctx)
 }
 
-// everySuspect compares each aggregate of a suspect bucket. It returns those with differences.
+// suspects returns how many buckets are suspect.
+func (v *verification) suspects() (n int) {
+	for bucket := range v.suspect {
+		if v.suspect[bucket].Load() {
+			n++
+		}
+	}
+	return n
+}
+
+// everySuspect compares each aggregate of a suspect bucket, several at once. It returns those with
+// differences.
 func (v *verification) everySuspect(ctx context.Context) (doubtful []ports.Head, err error) {
 	h := v.hasher()
-	err = v.everyHead(ctx, func(head ports.Head) error {
-		if !v.suspect[h.bucket(head.AggregateID)].Load() {
-			return nil
-		}
-		outcome, err := v.compare(ctx, head)
+	err = v.everyHeadPage(ctx, func(heads []ports.Head) error {
+		heads = slices.DeleteFunc(heads, func(head ports.Head) bool {
+			return !v.suspect[h.bucket(head.AggregateID)].Load()
+		})
+		outcomes, err := v.compareAll(ctx, heads)
 		if err != nil {
 			return err
 		}
-		v.progress.add(1)
-		if len(outcome.differences) > 0 && len(doubtful) < maxDoubts {
-			doubtful = append(doubtful, head)
-			return nil
+		for i, head := range heads {
+			if len(outcomes[i].differences) > 0 && len(doubtful) < maxDoubts {
+				doubtful = append(doubtful, head)
+			} else if err := v.settled(ctx, head, outcomes[i]); err != nil {
+				return err
+			}
 		}
-		return v.settled(ctx, head, outcome)
+		return nil
 	})
 	return doubtful, err
+}
+
+// compareAll compares several aggregates at once.
+func (v *verification) compareAll(ctx context.Context, heads []ports.Head) ([]outcome, error) {
+	outcomes := make([]outcome, len(heads))
+	workers, ctx := errgroup.WithContext(ctx)
+	workers.SetLimit(max(2, runtime.GOMAXPROCS(0)))
+	for i, head := range heads {
+		workers.Go(func() (err error) {
+			outcomes[i], err = v.compare(ctx, head)
+			v.progress.add(1)
+			return err
+		})
+	}
+	return outcomes, workers.Wait()
 }
 
 // settle compares doubtful aggregates again until the differences are gone or the patience is over.

@@ -169,19 +169,28 @@ func TestVerify_findsEveryKindOfDifference(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t)
-			config := b.config()
-			test.damage(t, b, &config)
-			report, err := verify.New(config).Verify(t.Context(), time.Millisecond)
-			if err != nil {
-				t.Fatal(err)
+			check := func(t *testing.T, report ports.VerifyReport) {
+				t.Helper()
+				if report.Differences == 0 || !strings.Contains(report.Shown[0].Detail, test.detail) || report.Shown[0].AggregateType != "order" {
+					t.Errorf("report = %+v, want %q", report, test.detail)
+				}
+				behind := strings.HasPrefix(test.detail, "has handled") && !strings.HasPrefix(test.detail, "has handled 9 of 2")
+				if behind != (report.Behind == report.Differences) || (name == "a history with a hole") != (report.Broken > 0) {
+					t.Errorf("report = %+v: %d are behind, %d broken", report, report.Behind, report.Broken)
+				}
 			}
-			if report.Differences == 0 || !strings.Contains(report.Shown[0].Detail, test.detail) || report.Shown[0].AggregateType != "order" {
-				t.Errorf("report = %+v, want %q", report, test.detail)
-			}
-			behind := strings.HasPrefix(test.detail, "has handled") && !strings.HasPrefix(test.detail, "has handled 9 of 2")
-			if behind != (report.Behind == report.Differences) || (name == "a history with a hole") != (report.Broken > 0) {
-				t.Errorf("report = %+v: %d are behind, %d broken", report, report.Behind, report.Broken)
+			for _, listed := range []bool{false, true} {
+				b := setup(t)
+				config := b.config()
+				if listed {
+					config.Lister = b.store
+				}
+				test.damage(t, b, &config)
+				report, err := verify.New(config).Verify(t.Context(), time.Millisecond)
+				if err != nil {
+					t.Fatal(err)
+				}
+				check(t, report)
 			}
 		})
 	}

@@ -19,6 +19,7 @@ import (
 	"orderflow/application/consumer"
 	"orderflow/application/filling"
 	"orderflow/application/orders"
+	"orderflow/application/rebuild"
 	"orderflow/application/verify"
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/order"
@@ -115,7 +116,8 @@ func (h *history) verify(ctx context.Context, followed map[string]view) (int, er
 
 func (h *history) verification(in ports.LiveViews, projections ...*projection.Projection) verify.Config {
 	return verify.Config{
-		Store: h.store, Codec: h.codec, States: h.store, Rows: h.store, Skips: h.store, Live: in, Projections: projections,
+		Store: h.store, Codec: h.codec, States: h.store, Lister: h.store, Rows: h.store, Skips: h.store, Live: in,
+		Projections: projections,
 	}
 }
 
@@ -302,10 +304,11 @@ func (h *history) start(tb testing.TB, p *projection.Projection, name string) (v
 	v = view{consumer.New(consumer.Config{
 		Name: name, Version: p.Version, Table: p.Table, Effect: filling.Project(p, h.codec),
 		Store: h.store, Feed: h.store, Views: h.store, Registry: h.store, Parking: h.store, Skips: h.store,
-		Verify: func(ctx context.Context, next, live ports.ViewID, _ func(ports.VerifyProgress)) (ports.VerifyReport, error) {
+		Bulk: h.store,
+		Verify: func(next, live ports.ViewID, _ func(ports.VerifyProgress)) rebuild.Verification {
 			config := h.verification(one(next), p)
 			config.Beside = one(live)
-			return verify.New(config).Verify(ctx, 0)
+			return verify.New(config).Ahead(0)
 		},
 		Workers: rebuildWorkers, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})}

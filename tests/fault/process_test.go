@@ -230,7 +230,7 @@ func (c *cluster) version(name string, program plan.Program) int {
 
 // verifyOne compares one generation of one view with the events, as in bootstrap.
 func verifyOne(store *scylla.Store, codec ports.Decoder, p *projection.Projection) rebuild.Verify {
-	return func(ctx context.Context, next, live ports.ViewID, progress func(ports.VerifyProgress)) (ports.VerifyReport, error) {
+	return func(next, live ports.ViewID, progress func(ports.VerifyProgress)) rebuild.Verification {
 		config := verify.Config{
 			Store: store, Codec: codec, States: store, Rows: store, Live: generations{next.Consumer: next.Generation}, Skips: store,
 			Projections: []*projection.Projection{p}, Progress: progress,
@@ -238,7 +238,7 @@ func verifyOne(store *scylla.Store, codec ports.Decoder, p *projection.Projectio
 		if live != (ports.ViewID{}) {
 			config.Beside = generations{live.Consumer: live.Generation}
 		}
-		return verify.New(config).Verify(ctx, rebuildPatience)
+		return verify.New(config).Ahead(rebuildPatience)
 	}
 }
 

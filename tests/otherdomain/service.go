@@ -21,6 +21,7 @@ import (
 	"orderflow/application/orders"
 	"orderflow/application/pulse"
 	"orderflow/application/query"
+	"orderflow/application/rebuild"
 	"orderflow/application/verify"
 	"orderflow/domain/order"
 	orderviews "orderflow/domain/order/views"
@@ -139,12 +140,12 @@ func (s *Service) wireConsumers(ctx context.Context) (err error) {
 	for _, p := range s.projections {
 		s.consume(consumer.Config{
 			Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table, Effect: filling.Project(p, s.codec),
-			Verify: func(ctx context.Context, next, live ports.ViewID, _ func(ports.VerifyProgress)) (ports.VerifyReport, error) {
+			Verify: func(next, live ports.ViewID, _ func(ports.VerifyProgress)) rebuild.Verification {
 				config := s.verification(only(next), p)
 				if live != (ports.ViewID{}) {
 					config.Beside = only(live)
 				}
-				return verify.New(config).Verify(ctx, 5*time.Second)
+				return verify.New(config).Ahead(5 * time.Second)
 			},
 		})
 	}
