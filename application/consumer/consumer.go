@@ -71,8 +71,8 @@ type Config struct {
 	// Shared reports whether the feed spreads the aggregates over the processes. Then all of them
 	// work as the consumer, each on its part, and the lease protects what only one of them may do.
 	Shared bool
-	// Verify begins a comparison of generations of the view with the events. When it is nil, rebuilds switch
-	// without it.
+	// Verify begins a comparison of generations of the view with the events. When it is nil,
+	// rebuilds switch without it.
 	Verify rebuild.Verify
 	// Bulk reads many aggregates at once. It is nil where the store cannot do that.
 	Bulk ports.BulkReader

@@ -207,8 +207,8 @@ func (p *Projection) Continue(kept Kept, events []Event) (Step, Kept, error) {
 	return p.advance(kept, events)
 }
 
-// Begin does what Advance(nil, events) does where nobody ever stored a row of the aggregate. Then no
-// row from between the events has to be deleted, and Put has the rows that Fold returns.
+// Begin does what Advance(nil, events) does where nobody ever stored a row of the aggregate. Then
+// no row from between the events has to be deleted, and Put has the rows that Fold returns.
 func (p *Projection) Begin(events []Event) (Step, Kept, error) { return p.begin(events) }
 
 // Rows returns the rows of the aggregate. The caller must not modify them.

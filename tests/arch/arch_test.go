@@ -39,7 +39,7 @@ var allowed = []struct {
 	{"application/watermark", []string{"ports"}},
 	{"application/holds", []string{"github.com/google/uuid"}},
 	{"application/aside", []string{"domain/eventsourcing", "github.com/google/uuid"}},
-	{"application/rebuild", []string{"domain/eventsourcing", "ports", "application/failure", "application/filling", "application/health", "github.com/google/uuid", "golang.org/x/time/rate"}},
+	{"application/rebuild", []string{"domain/eventsourcing", "domain/projection", "ports", "application/failure", "application/filling", "application/health", "github.com/google/uuid", "golang.org/x/time/rate"}},
 	{"application/reconcile", []string{"domain/eventsourcing", "ports", "ports/portkit", "application/failure", "application/filling", "golang.org/x/time/rate"}},
 	{"application/consumers", []string{"domain/projection", "ports", "application/consumer", "github.com/google/uuid"}},
 	{"application/incarnation", []string{"domain/eventsourcing", "ports", "application/failure", "application/filling", "github.com/google/uuid"}},
