@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +27,22 @@ type observer struct {
 	trace func(r *http.Request) (ctx context.Context, end func(route string, status int))
 	// nil without metrics
 	seconds *prometheus.HistogramVec
+	// observers are those of seconds by label, so that a request need not look for its own by texts.
+	observers sync.Map
+}
+
+// labels are the values of the labels of a request. Their number is fixed.
+type labels struct {
+	route, method string
+	status        int
+}
+
+func (o *observer) observe(of labels, took time.Duration) {
+	known, ok := o.observers.Load(of)
+	if !ok {
+		known, _ = o.observers.LoadOrStore(of, o.seconds.WithLabelValues(of.route, of.method, strconv.Itoa(of.status)))
+	}
+	known.(prometheus.Observer).Observe(took.Seconds())
 }
 
 func newObserver(config Config, next http.Handler) (*observer, error) {
@@ -93,7 +110,7 @@ func (o *observer) answerPanic(rec *recorder, r *http.Request, panicked any) (ab
 func (o *observer) record(rec *recorder, r *http.Request, took time.Duration) {
 	status := rec.answered()
 	if o.seconds != nil {
-		o.seconds.WithLabelValues(route(r), method(r.Method), strconv.Itoa(status)).Observe(took.Seconds())
+		o.observe(labels{route(r), method(r.Method), status}, took)
 	}
 	if o.access != nil {
 		o.access.LogAttrs(r.Context(), slog.LevelInfo, "request", accessed(rec, r, took)...)

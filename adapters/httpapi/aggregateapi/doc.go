@@ -21,4 +21,13 @@
 // If-None-Match compares weakly. RFC 9110 says that a request which would fail anyway may get that
 // answer instead of the one of the precondition. Hence 404 for an unknown aggregate with any
 // If-Match.
+//
+// # Histories
+//
+// A history is read in parts: a part has at most 1,000 events, and ends with the event with which
+// it reaches 4 MiB. It is not streamed, for two reasons. Its ETag is the number of its last event,
+// and must be sent before the first byte of the body. And an event that cannot be read must become
+// a problem document, which is not possible when the status was sent. Memory is bounded without a
+// stream: a part takes some ten megabytes at most while it is made, and the number of large parts
+// that are made at once is limited (see [Large]). Above that the answer is 503 with Retry-After.
 package aggregateapi

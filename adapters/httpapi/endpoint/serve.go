@@ -263,7 +263,9 @@ func (s *Service) send(w http.ResponseWriter, reply Reply) error {
 	}
 	buffer := s.buffer()
 	defer s.recycle(buffer)
-	if err := encode(buffer, reply.Body); err != nil {
+	if document, ok := reply.Body.(Appender); ok {
+		buffer.Write(append(document.AppendJSON(buffer.AvailableBuffer()), '\n'))
+	} else if err := encode(buffer, reply.Body); err != nil {
 		return err
 	}
 	writeDocument(w, max(reply.Status, http.StatusOK), MediaJSON, buffer.Bytes())
