@@ -27,7 +27,8 @@ type observer struct {
 	trace func(r *http.Request) (ctx context.Context, end func(route string, status int))
 	// nil without metrics
 	seconds *prometheus.HistogramVec
-	// observers are those of seconds by label, so that a request need not look for its own by texts.
+	// observers are those of seconds by label, so that a request need not look for its own by
+	// texts.
 	observers sync.Map
 }
 
