@@ -67,7 +67,7 @@ func follow(b *testing.B, sink string, batch int) {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { _ = publisher.Close() })
-		add(consumer.Config{Name: "file-publisher", Version: 1, Effect: filling.Publish(publisher)})
+		add(consumer.Config{Name: publisherName, Version: 1, Effect: filling.Publish(publisher)})
 	} else {
 		for _, p := range views.All() {
 			add(consumer.Config{Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table, Effect: filling.Project(p, decoder)})
@@ -94,7 +94,7 @@ func follow(b *testing.B, sink string, batch int) {
 		return err
 	}
 	recorder := explain.NewRecorder(explain.RecorderConfig{Consumers: names, Now: time.Now})
-	router, err := fanout.New(fanout.Config{Lanes: 2, Batch: batch, Middleware: fanout.Around(count, recorder.Consume)}, consumers...)
+	router, err := fanout.New(fanout.Config{Lanes: 2, LanesOf: lanesOf, Batch: batch, Middleware: fanout.Around(count, recorder.Consume)}, consumers...)
 	if err != nil {
 		b.Fatal(err)
 	}

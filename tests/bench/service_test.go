@@ -58,7 +58,9 @@ const (
 	sinkNone = "none"
 	sinkFile = "file"
 
-	sinkLinger = 5 * time.Millisecond // as in package bootstrap
+	// as in package bootstrap
+	sinkLinger = 5 * time.Millisecond
+	sinkLanes  = 4
 )
 
 // startService opens a service and runs it until the test ends. It calls shown for every change of
@@ -130,7 +132,7 @@ func (s *service) wireConsumers(ctx context.Context, sink string, effects consum
 			return err
 		}
 		s.closers = append(s.closers, publisher)
-		add(consumer.Config{Name: "file-publisher", Version: 1, Effect: filling.Publish(publisher)})
+		add(consumer.Config{Name: publisherName, Version: 1, Effect: filling.Publish(publisher)})
 	}
 	if err := s.consumers.Refresh(ctx); err != nil {
 		return err
@@ -141,8 +143,17 @@ func (s *service) wireConsumers(ctx context.Context, sink string, effects consum
 	}
 	recorder := explain.NewRecorder(explain.RecorderConfig{Consumers: names, Now: time.Now})
 	var err error
-	s.router, err = fanout.New(fanout.Config{Lanes: s.config.ViewLanes(), Middleware: fanout.Around(recorder.Consume)}, routed...)
+	s.router, err = fanout.New(fanout.Config{Lanes: s.config.ViewLanes(), LanesOf: lanesOf, Middleware: fanout.Around(recorder.Consume)}, routed...)
 	return err
+}
+
+const publisherName = "file-publisher"
+
+func lanesOf(consumer string) int {
+	if consumer == publisherName {
+		return sinkLanes
+	}
+	return 0 // like the others
 }
 
 func (s *service) wireServer() error {
