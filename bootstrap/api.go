@@ -155,10 +155,10 @@ func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) 
 	a.registry.MustRegister(metrics.Gauge("orderflow_reads_waiting",
 		"Reads of orders that wait until the view has an event.", func() float64 { return float64(one.Waiting()) }))
 	return orderapi.New(orderapi.Config{
-		Commands: metrics.Commands(a.registry, order.CommandNames(),
-			tracing.Commands(a.tracing, pushback.Commands(a.pushback, commands))),
+		Commands: a.customers.commands(metrics.Commands(a.registry, order.CommandNames(),
+			tracing.Commands(a.tracing, pushback.Commands(a.pushback, commands)))),
 		Orders:    a.maskedPast(one),
-		Lists:     query.NewLists(store, store, a.consumers, views.All()),
+		Lists:     a.customers.lists(query.NewLists(store, store, a.consumers, views.All())),
 		Explainer: explainer,
 		Codec:     a.codec.Shown(),
 		NewID:     newID,

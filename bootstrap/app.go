@@ -74,6 +74,7 @@ type App struct {
 	codec        *eventjson.Mux
 	// keyring and seal are nil without a service key of personal data.
 	keyring   *personal.Keyring
+	customers *customerIDs // nil where they are stored as clients give them
 	seal      *eventjson.Seal
 	eraser    *erasure.Eraser // nil without a keyring, and in a passive service
 	consumers consumers.Manager
@@ -134,6 +135,9 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	a.keyring, err = openPersonal(ctx, config, a.store, a.log)
 	a.closers = append(a.closers, a.store.closers...)
 	if err != nil {
+		return nil, err
+	}
+	if a.customers, err = openCustomerIDs(ctx, config, a.store); err != nil {
 		return nil, err
 	}
 	a.seal = openSeal(a.keyring)

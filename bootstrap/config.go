@@ -70,6 +70,8 @@ type Config struct {
 	PersonalKeys string
 	// PublishPersonal says what is published of personal fields, with a PersonalKey.
 	PublishPersonal PublishPersonal
+	// CustomerIDs says what is stored as the id of a customer. Hashed ids need a PersonalKey.
+	CustomerIDs CustomerIDs
 	// PublishFrom says what a publisher sends to a target to which it has never published.
 	PublishFrom PublishFrom
 	// AcceptLoss lets a publisher of a restored store publish although its target has events that
@@ -135,6 +137,7 @@ func DefaultConfig() Config {
 		RollbackGrace:   time.Hour,
 		PublishFrom:     PublishFromBeginning,
 		PublishPersonal: PublishOmit,
+		CustomerIDs:     CustomerIDsPlain,
 		ReconcileEvery:  time.Hour,
 		ReconcileRate:   1_000,
 		ShutdownTimeout: 10 * time.Second,

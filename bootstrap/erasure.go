@@ -40,8 +40,8 @@ func (a *App) erasureRoutes() (resources []endpoint.Resource, err error) {
 		Commands: erasure.NewCommands(codec, command.Config{
 			Store: a.tracing.Store(a.store), Now: time.Now, NewID: newID, Exclusive: a.store.exclusive,
 		}),
-		Codec: codec, Store: a.store, Keys: a.keyring, Subject: a.keyring.SubjectOf,
-		Customers: customers{query.NewLists(a.store, a.store, a.consumers, views.All())},
+		Codec: codec, Store: a.store, Keys: a.keyring, Subject: a.subjectOf,
+		Customers: customers{a.customers.lists(query.NewLists(a.store, a.store, a.consumers, views.All()))},
 		Types:     []string{order.Type}, Owner: owner(a.codec, a.keyring), Plain: a.plain,
 		Forget: func(ports.Subject) { a.states.Clear() },
 		Places: a.erasurePlaces(), Every: eraseEvery, Backoff: failure.Backoff{First: time.Second, Max: time.Minute},
@@ -51,8 +51,13 @@ func (a *App) erasureRoutes() (resources []endpoint.Resource, err error) {
 		config.Settle = personal.CacheFor
 	}
 	a.eraser = erasure.New(config)
-	routes, err := erasureapi.New(a.recordings.Erasures(a.eraser, a.keyring.SubjectOf))
+	routes, err := erasureapi.New(a.recordings.Erasures(a.eraser, a.subjectOf))
 	return []endpoint.Resource{routes}, err
+}
+
+// subjectOf returns the subject of a customer, whom a client names.
+func (a *App) subjectOf(customer string) ports.Subject {
+	return a.keyring.SubjectOf(a.customers.token(customer))
 }
 
 // owner returns the function that finds the subject of an order in its first event, which names the

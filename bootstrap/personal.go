@@ -58,6 +58,12 @@ func (c Config) validatePersonal(bad func(setting, format string, args ...any)) 
 	if c.PersonalKey != "" && c.Store != StoreEmbedded {
 		bad("personal-key", "is not available with --store=%s", c.Store)
 	}
+	switch {
+	case c.CustomerIDs != CustomerIDsPlain && c.CustomerIDs != CustomerIDsHashed:
+		bad("customer-ids", "%q is neither %s nor %s", c.CustomerIDs, CustomerIDsPlain, CustomerIDsHashed)
+	case c.CustomerIDs == CustomerIDsHashed && c.PersonalKey == "":
+		bad("personal-key", "none given, but --customer-ids=%s needs it", CustomerIDsHashed)
+	}
 	if c.PersonalKey == "" || c.Source != SourceRedpanda {
 		return
 	}

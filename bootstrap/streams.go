@@ -25,7 +25,7 @@ func (a *App) streamRoutes(registerer prometheus.Registerer) (endpoint.Resource,
 		},
 	})
 	return streamapi.New(streamapi.Config{
-		Streams: a.streams, Render: a.renderEvent,
+		Streams: a.customers.streams(a.streams), Render: a.renderEvent,
 		Kinds:   []streamapi.Kind{{Type: order.Type, Path: orderapi.Path}},
 		Filters: orderapi.StreamFilters(), Registerer: registerer,
 		MostStreams: a.config.MostStreams, MostOfClient: a.config.MostStreamsOfClient,

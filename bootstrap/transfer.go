@@ -49,6 +49,8 @@ type ImportOptions struct {
 func Import(
 	ctx context.Context, config Config, log *slog.Logger, options ImportOptions, use func(*transfer.Importer) error,
 ) (err error) {
+	importing := config
+	importing.Passive = options.DryRun // an import decides which ids a new store has
 	config.Passive = true
 	if err := config.Validate(); err != nil {
 		return err
@@ -62,6 +64,10 @@ func Import(
 	if err != nil {
 		return err
 	}
+	ids, err := openCustomerIDs(ctx, importing, store)
+	if err != nil {
+		return err
+	}
 	codec := newMux().Sealed(openSeal(ring))
 	importer := transfer.ImporterConfig{
 		Target: struct {
@@ -70,7 +76,7 @@ func Import(
 			ports.ViewStore
 			ports.OperationLog
 		}{store, store, store, store},
-		Codec:   codec,
+		Codec:   ids.imported(codec),
 		Publish: options.Publish, DryRun: options.DryRun, Progress: options.Progress,
 		Workers: importWorkers, Backoff: transfer.DefaultBackoff,
 	}

@@ -12,8 +12,9 @@
 //
 // The metadata of each event names the subject of its personal fields. The name is a keyed hash of
 // the id of the person, made with the service key: whoever has the events cannot find out whose
-// they are by trying ids. Customer ids themselves stay as they are, in events and in tables. They
-// are pseudonyms: clients must not use an address or a name as the id of a customer.
+// they are by trying ids. Customer ids themselves stay as they are, in events and in tables, unless
+// they are hashed; see [CustomerIDs]. If they are not, they must be pseudonyms: clients must not
+// use an address or a name as the id of a customer.
 //
 // # Erasure
 //

@@ -28,7 +28,7 @@ func (b *itemBody) Read(r *strictjson.Reader) {
 
 type createBody struct {
 	OrderID    uuid.UUID  `json:"order_id,omitzero" format:"uuid" doc:"Chosen by the client, or else derived from Idempotency-Key, or else new."`
-	CustomerID string     `json:"customer_id" minLength:"1" maxLength:"64" pattern:"^([A-Za-z0-9_:@-]|\\.[A-Za-z0-9_:@-]|\\.\\.[A-Za-z0-9._:@-])[A-Za-z0-9._:@-]*$" example:"ann" doc:"The customer; neither . nor .., which no path can contain."`
+	CustomerID string     `json:"customer_id" minLength:"1" maxLength:"64" pattern:"^([A-Za-z0-9_:@-]|\\.[A-Za-z0-9_:@-]|\\.\\.[A-Za-z0-9._:@-])[A-Za-z0-9._:@-]*$" example:"ann" doc:"The customer; neither . nor .., which no path can contain. A service with hashed ids stores and shows a token in its place, which is accepted wherever a customer is named."`
 	Currency   string     `json:"currency" example:"EUR" doc:"ISO 4217 code of a circulating currency."`
 	Items      []itemBody `json:"items" minItems:"1" maxItems:"1000" doc:"The lines of the order. Their total must fit into 64 bits."`
 }

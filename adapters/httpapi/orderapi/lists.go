@@ -38,7 +38,7 @@ func (r routes) ofCustomer() endpoint.Operation {
 		ID:    "list-orders-of-customer", Method: http.MethodGet, Path: "/v1/customers/{id}/orders", Tag: tagQueries,
 		Summary: "List the orders of a customer, newest first",
 		Parameters: append([]endpoint.Parameter{{
-			Name: endpoint.ParamID, In: endpoint.InPath, Description: "The customer.",
+			Name: endpoint.ParamID, In: endpoint.InPath, Description: "The customer, as in the request that created the order, or as orders show it.",
 			Schema: endpoint.Schema{Type: endpoint.TypeString, MinLength: 1, MaxLength: maxKey}, Example: "ann",
 		}}, r.reads.ListParameters()...),
 		Rules:    []endpoint.Rule{r.reads.ListRule()},

@@ -53,6 +53,8 @@ reasons of all orders cannot be read any more, here and in every copy of the eve
 with their articles and amounts. Then the read models and snapshots of the orders are written again; the command waits for
 that. An erasure goes on after a restart of the service, and without this command: an interrupt ends only the waiting.
 
+CUSTOMER is the id that clients give, also when the store has a hash of it (--customer-ids=hashed).
+
 It needs a service with --personal-key. The reason and the reference are kept for ever and published: do not name the
 customer in them.
 

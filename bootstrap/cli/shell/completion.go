@@ -48,6 +48,7 @@ func (sh *Shell) Complete(root *cobra.Command) {
 		"source":            {"cdc", "redpanda"},
 		"publish-from":      {"beginning", "now"},
 		"publish-personal":  {"omit", "sealed", "plain"},
+		"customer-ids":      {"plain", "hashed"},
 		"auth":              {"none", "tokens", "oidc", "tokens,oidc"},
 		"log-level":         {"debug", "info", "warn", "error"},
 		"log-format":        {"text", "json"},

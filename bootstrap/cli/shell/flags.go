@@ -48,6 +48,8 @@ func (sh *Shell) Equip(root *cobra.Command) {
 		"directory for the keys of customers on the embedded store (default DATA.keys)")
 	flags.StringVar((*string)(&sh.Config.PublishPersonal), "publish-personal", string(sh.Config.PublishPersonal),
 		"what is published of sealed personal data: omit, sealed or plain")
+	flags.StringVar((*string)(&sh.Config.CustomerIDs), "customer-ids", string(sh.Config.CustomerIDs),
+		"what is stored as the id of a customer: plain, or hashed with the personal key; a store with events keeps its kind")
 	flags.StringVar((*string)(&sh.Config.PublishFrom), "publish-from", string(sh.Config.PublishFrom),
 		"what a new target of the publisher gets: beginning (every event) or now (new events)")
 	flags.BoolVar(&sh.Config.AcceptLoss, "accept-loss", false,

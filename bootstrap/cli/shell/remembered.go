@@ -42,6 +42,7 @@ func (sh *Shell) Remembered() settings.Rules {
 		"personal-key":             path,
 		"personal-keys":            path,
 		"publish-personal":         binding,
+		"customer-ids":             binding,
 		"lanes":                    tuning,
 		"publish-lanes":            tuning,
 		"publish-from":             tuning,
