@@ -154,7 +154,7 @@ func (s *Sim) releaseLogs() {
 	s.held = slices.DeleteFunc(s.held, func(h heldLog) bool {
 		due := !h.at.After(s.now)
 		if due {
-			h.mut.t.data.make(h.mut.t, h.mut.key).apply(h.mut, s.now.Unix())
+			h.mut.t.data.make(h.mut.t, h.mut.key).apply(h.mut, s.now.Unix(), s.droppable(h.mut.t))
 		}
 		return due
 	})

@@ -22,6 +22,9 @@
 //     of a table makes another table. The tables with the stream sets are those of the node that
 //     answers, which may learn of a set later than the others.
 //   - Table options by version: one that a version does not know is an error.
+//   - DESCRIBE of the cluster, of keyspaces and of tables, from 5.2 on. What it answers was read in
+//     the source of the server.
+//   - Tombstones are counted, and so is what each read skips: [Sim.Tombstones].
 //
 // Tests move the clock with [Sim.Advance], start a stream generation with [Sim.NewGeneration], and
 // stop nodes with [Sim.StopNode]. [Sim.Inject] makes requests fail before or after they took
@@ -36,8 +39,9 @@
 // There are no shards, no compression, no tablet routing, no batch log, no hints and no repair.
 // There are no secondary indexes, views, user types, counters, user functions, aggregates except
 // for COUNT, non-frozen lists, roles or text batches. Pages are limited by rows and not by size.
-// Deleted and expired rows are dropped a minute later, whatever gc_grace_seconds and tombstone_gc
-// are. A mutation with several timestamps gets the same preimage and postimage for each.
+// Compactions are by the number of writes to a partition; they drop tombstones as tombstone_gc and
+// gc_grace_seconds say, but none of the last minute. A mutation with several timestamps gets the
+// same preimage and postimage for each.
 //
 // CQL that is not supported is an error that says so. Accepted and ignored is only what cannot
 // change an answer here: BYPASS CACHE, USING TIMEOUT, and table options such as compaction, caching

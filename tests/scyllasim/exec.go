@@ -55,6 +55,8 @@ func (s *Sim) execute(r *request) (message.Message, error) {
 			return s.execCAS(r, []*modification{m}, false)
 		}
 		return s.execWrite(r, []*modification{m})
+	case *describeStmt:
+		return s.execDescribe(r, st)
 	case *truncateStmt:
 		t, err := s.writable(r, st.table)
 		if err != nil {
@@ -201,7 +203,7 @@ func batchBytes(r *request) int {
 // apply makes a mutation visible, with its CDC log rows.
 func (s *Sim) apply(m *mutation, log *logPlan, f logFault) {
 	after := s.writeLog(log, f)
-	m.t.data.make(m.t, m.key).apply(m, s.now.Unix())
+	m.t.data.make(m.t, m.key).apply(m, s.now.Unix(), s.droppable(m.t))
 	after()
 }
 

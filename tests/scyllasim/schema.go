@@ -50,6 +50,7 @@ type table struct {
 	statics []*column // by name
 	regular []*column // by name
 	options tableOptions
+	skipped Tombstones // only what reads have skipped
 	cdc     cdcOptions
 	log     *table // the CDC log of this table
 	base    *table // the table this is the CDC log of

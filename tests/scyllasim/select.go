@@ -35,6 +35,7 @@ type scanner struct {
 	rows     message.RowSet
 	count    int64
 	state    []byte
+	skipped  int // tombstones
 }
 
 func (s *Sim) execSelect(r *request, st *selectStmt) (message.Message, error) {
@@ -52,6 +53,7 @@ func (s *Sim) execSelect(r *request, st *selectStmt) (message.Message, error) {
 	if err := sc.run(); err != nil {
 		return nil, err
 	}
+	t.skipped.note(sc.skipped)
 	specs := make([]*message.ColumnMetadata, len(sc.outs))
 	for i, o := range sc.outs {
 		specs[i] = o.spec
@@ -192,13 +194,21 @@ func (sc *scanner) partition(p *partition) bool {
 	}
 	from, to := sc.w.rows(p)
 	found := after != nil
+	sc.skipped += p.tombstones()
 	for i := range to - from {
 		r := p.rows[from+i]
 		if sc.reversed {
 			r = p.rows[to-1-i]
 		}
 		v := rowView{p, r, sc.now}
-		if after != nil && !sc.isAfter(r, after) || !r.live(p.del, sc.now) || !sc.matches(v) {
+		if after != nil && !sc.isAfter(r, after) {
+			continue
+		}
+		if !r.live(p.del, sc.now) {
+			sc.skipped++
+			continue
+		}
+		if !sc.matches(v) {
 			continue
 		}
 		found = true

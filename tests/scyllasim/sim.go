@@ -59,6 +59,7 @@ type Sim struct {
 	describeLate  time.Duration
 	maxKeys       int // see LimitKeys
 	lastWrite     int64
+	repaired      int64 // see Repair, in unix seconds; 0 = never
 	keyspaces     map[string]*keyspace
 	system        map[string]*keyspace
 	generations   []*generation

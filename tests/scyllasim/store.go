@@ -11,9 +11,6 @@ import (
 // noTime is the timestamp of a cell that was never written or deleted.
 const noTime = math.MinInt64
 
-// tombstoneKeep is how long, in seconds, a deleted or expired row is kept to shadow older writes.
-const tombstoneKeep = 60
-
 // cell is one written value. A nil value is a tombstone.
 type cell struct {
 	ts      int64 // microseconds
@@ -225,8 +222,8 @@ func (p *partition) add(m *mutation) {
 }
 
 // apply merges a mutation into a stored partition. The result does not depend on the order of the
-// mutations.
-func (p *partition) apply(m *mutation, now int64) {
+// mutations. What was deleted before droppable may be dropped.
+func (p *partition) apply(m *mutation, now, droppable int64) {
 	known := len(p.ranges)
 	p.add(m)
 	for i := range p.ranges[known:] {
@@ -245,7 +242,7 @@ func (p *partition) apply(m *mutation, now int64) {
 		}
 	}
 	if p.writes += len(m.rows) + len(m.ranges); p.writes > 64+len(p.rows)/2 {
-		p.compact(now)
+		p.compact(now, droppable)
 	}
 }
 
@@ -255,13 +252,13 @@ func (r *row) shadow(t *table, rt rangeTomb) {
 	}
 }
 
-// compact drops rows and range tombstones that have been dead for long.
-func (p *partition) compact(now int64) {
+// compact drops rows and range tombstones that were dead before droppable.
+func (p *partition) compact(now, droppable int64) {
 	p.writes = 0
 	p.rows = slices.DeleteFunc(p.rows, func(r *row) bool {
-		return r.lastTouched() < now-tombstoneKeep && !r.live(p.del, now)
+		return r.lastTouched() < droppable && !r.live(p.del, now)
 	})
-	p.ranges = slices.DeleteFunc(p.ranges, func(r rangeTomb) bool { return r.at < now-tombstoneKeep })
+	p.ranges = slices.DeleteFunc(p.ranges, func(r rangeTomb) bool { return r.at < droppable })
 }
 
 // store is the data of one table.

@@ -27,7 +27,7 @@ func TestPartition_PropOrderDoesNotMatter(t *testing.T) {
 		state := func(order []int) string {
 			p := newPartition(tab, key)
 			for _, i := range order {
-				p.apply(muts[i], 100)
+				p.apply(muts[i], 100, 100-tombstoneKeep)
 			}
 			return dump(p)
 		}
@@ -147,7 +147,7 @@ func TestPartition_KeepsTombstonesOfSmallTimestamps(t *testing.T) {
 	write := func(p *partition, b int, change func(*row)) {
 		m := newPartition(tab, key)
 		change(m.row([][]byte{encode(intT, b)}))
-		p.apply(m, now)
+		p.apply(m, now, now-tombstoneKeep)
 	}
 	insert := func(ts int64) func(*row) { return func(r *row) { r.marker = cell{ts: ts, value: []byte{}} } }
 	p := newPartition(tab, key)
@@ -155,12 +155,12 @@ func TestPartition_KeepsTombstonesOfSmallTimestamps(t *testing.T) {
 	for b := range 200 { // enough for a compaction
 		write(p, b+1, insert(1))
 	}
-	p.compact(now)
+	p.compact(now, now-tombstoneKeep)
 	write(p, 0, insert(1))
 	if r := p.row([][]byte{encode(intT, 0)}); r.live(p.del, now) {
 		t.Error("a row that was deleted at 2 is back by a write of 1")
 	}
-	p.compact(now + tombstoneKeep + 1)
+	p.compact(now+tombstoneKeep+1, now+1)
 	if _, found := p.find([][]byte{encode(intT, 0)}); found {
 		t.Error("a tombstone is kept for ever")
 	}

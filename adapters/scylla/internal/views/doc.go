@@ -22,9 +22,14 @@
 // A partition whose rows have all moved away is empty, and costs a list one look and what the
 // server needs to read its tombstones: at most one for each row that was ever in that shard of that
 // bucket. The list then deletes the note, if it is older than [NoteKept], and no later list reads
-// the partition. A row that comes back writes the note again; see note for why none gets lost. The
-// notes themselves grow with the time that a key is in use: for a busy status with hours and 16
-// shards by 140,000 a year, which is some megabytes.
+// the partition. A row that comes back writes the note again; see note for why none gets lost.
+//
+// When 100,000 orders have passed through a status in ten hours, and two of them have stayed, a
+// list that begins with the oldest order skips 99,998 tombstones in its one page while all notes
+// are fresh, in 160 partitions with up to 705 each. From an hour after the notes on, it skips
+// 1,262, those in the two partitions that still have an order (BenchmarkRows_PassOver, which counts
+// them on a simulated server). The notes themselves grow with the time that a key is in use: for a
+// busy status with hours and 16 shards by 140,000 a year, which is some megabytes.
 //
 // # Dropping
 //
