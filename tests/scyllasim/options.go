@@ -123,11 +123,13 @@ func parseCDC(m map[string]string) (cdcOptions, error) {
 }
 
 // extension returns the options in the form of system_schema.tables.
-func (o cdcOptions) extension() []byte {
-	return extension(map[string]string{
+func (o cdcOptions) extension() []byte { return extension(o.options()) }
+
+func (o cdcOptions) options() map[string]string {
+	return map[string]string{
 		"delta": o.delta, "enabled": strconv.FormatBool(o.enabled), "postimage": strconv.FormatBool(o.postimage),
 		"preimage": o.preimage, "ttl": strconv.Itoa(o.ttl),
-	})
+	}
 }
 
 // extension returns a little-endian map of texts.

@@ -63,6 +63,8 @@ func (p *parser) statement() statement {
 		return &truncateStmt{p.tableName()}
 	case p.word("use"):
 		return &useStmt{p.ident()}
+	case p.word("describe"), p.word("desc"):
+		return p.describe()
 	}
 	switch t := p.peek(); t.text {
 	case "begin", "grant", "revoke", "list":

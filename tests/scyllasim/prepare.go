@@ -202,6 +202,11 @@ func (s *Sim) prepare(n *node, keyspace, cql string) (message.Message, statement
 		return nil, nil, err
 	}
 	defer s.lock()()
+	if d, ok := st.(*describeStmt); ok {
+		if err := d.check(s); err != nil {
+			return nil, nil, err
+		}
+	}
 	id := md5.Sum([]byte(keyspace + "\x00" + cql))
 	res := &message.PreparedResult{PreparedQueryId: id[:], VariablesMetadata: &message.VariablesMetadata{}}
 	if name := tableOf(st); isDML(st) {
