@@ -5,7 +5,8 @@
 //
 // It multiplies; it measures nothing. The sizes of records are those of 'orderflow demo'. What one
 // server or one process can do must be measured on the machines that are meant, with 'scripts/bench
-// scylla' and 'orderflow demo --rate'. The defaults for these are low: they come from one shard of
+// scylla' and 'orderflow demo --rate'. How processes divide events and queries is measured on
+// doubles, by 'scripts/bench fleet'. The defaults for these are low: they come from one shard of
 // a development build of ScyllaDB 5.1 and from two cores with four views.
 package main
 

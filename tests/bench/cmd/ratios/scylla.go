@@ -14,6 +14,28 @@ func scyllaTable(out io.Writer, results []result) error {
 	})
 }
 
+// fleetTable prints what several processes do together.
+func fleetTable(out io.Writer, results []result) error {
+	const benchmark = "Fleet"
+	sources := values(results, benchmark, "source")
+	if len(sources) == 0 {
+		return nil
+	}
+	t := newTable(out, "Processes with one keyspace, on doubles in one process: a backlog, and nothing to do",
+		"source", "processes", "events/s in all", "least and most of a process", "queries/s while idle", "of them of the log")
+	for _, source := range sources {
+		for _, processes := range values(results, benchmark, "processes") {
+			of := func(metric string) string {
+				labels := map[string]string{"source": source, "processes": processes}
+				return thousands(median(rounds(results, benchmark, metric, labels)))
+			}
+			t.row(source, processes, of("events/s"), of("least-events/s")+" to "+of("most-events/s"),
+				of("idle-queries/s"), of("idle-log-queries/s"))
+		}
+	}
+	return t.end()
+}
+
 func scyllaLatencyTable(out io.Writer, results []result) error {
 	const benchmark = "ScyllaLatency"
 	header := []string{""}
