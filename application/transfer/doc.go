@@ -19,6 +19,11 @@
 // A command that is there already is compared with the imported one. The same bytes are skipped,
 // others refuse the aggregate. So an import that was interrupted is run again.
 //
+// Because each command is compared when it is appended or found, an import does not read the store
+// again at its end. To do so doubles what is read, and shows no more unless the store has lied. Who
+// wants it all the same asks for it ("import --verify"): a dry run over the same source, which must
+// find nothing to do.
+//
 // # Sealing
 //
 // A store that was filled before there was a key of personal data has it in plain. An import can

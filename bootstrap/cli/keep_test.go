@@ -36,6 +36,9 @@ func TestOperations_goWithTheStore(t *testing.T) {
 	if text, _, _ := command(t, "token", "list", "--data="+imported); strings.Contains(text, "shop") {
 		t.Errorf("an export has tokens: %s", text)
 	}
+	want(t, 0, "imported 0 events", "import", file, "--verify", "--data="+filepath.Join(dir, "compared"))
+	want(t, 2, "--verify: it reads the file again", "import", "-", "--verify", "--data="+imported)
+	want(t, 2, "--verify: it reads the file again", "import", file, "--verify", "--dry-run", "--data="+imported)
 	part := filepath.Join(dir, "some.ndjson")
 	want(t, 0, "exported", "export", part, "--since=2026-01-01T00:00:00Z", "--data="+from)
 	want(t, 0, "imported 0 events; 0 were there already\n", "import", part, "--data="+filepath.Join(dir, "other"))

@@ -77,6 +77,9 @@ func TestMove_toAnotherStoreAndBack(t *testing.T) {
 	}
 	for n, says := range []string{"would import", "imported", "imported 0 events"} {
 		args := append([]string{"import", file}, scylla...)
+		if n == 1 {
+			args = append(args, "--verify")
+		}
 		if n == 0 {
 			args = append(args, "--dry-run")
 		}

@@ -2,6 +2,7 @@ package keep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,7 +24,7 @@ import (
 type importOptions struct {
 	file                    string
 	dryRun, publish, opaque bool
-	seal                    bool
+	seal, verify            bool
 }
 
 func (sh tools) importCommand() *cobra.Command {
@@ -46,9 +47,12 @@ With --seal and --personal-key, personal data that the file has in plain is seal
 stays as it is. So a store that was filled without a key gets one. The data of a customer who was erased here is not
 written.
 
+Every event is compared with the file when it is written. --verify reads all of them again at the end, and compares them
+with the file a second time. Whether the read models follow says 'orderflow verify', when a service has run.
+
 The command uses the store itself. No service may run on the data directory. On ScyllaDB services may run.
 
-Exit status: 0, or 4 when orders were refused; they are listed.`,
+Exit status: 0, or 4 when orders were refused; they are listed. 3 when --verify finds something.`,
 		Example: `  orderflow import orders.ndjson.zst --data=new --dry-run
   orderflow import orders.ndjson.zst --data=sealed --personal-key=personal.key --seal
   orderflow import orders.ndjson.zst --store=scylla --scylla-hosts=10.0.0.1`,
@@ -63,6 +67,7 @@ Exit status: 0, or 4 when orders were refused; they are listed.`,
 	flags.BoolVar(&o.dryRun, "dry-run", false, "only say what would happen")
 	flags.BoolVar(&o.publish, "publish", false, "publish what is imported")
 	flags.BoolVar(&o.seal, "seal", false, "seal personal data that is not sealed in the file")
+	flags.BoolVar(&o.verify, "verify", false, "compare the store with the file at the end")
 	flags.BoolVar(&o.opaque, "opaque", false, "accept events that this program cannot read")
 	return shell.NeedsNothing.Declare(cmd)
 }
@@ -74,6 +79,9 @@ func (sh tools) runImport(cmd *cobra.Command, o importOptions) error {
 	}
 	if o.seal && sh.Config.PersonalKey == "" {
 		return shell.Bad("personal-key", "it is missing: --seal needs it")
+	}
+	if o.verify && (o.file == "-" || o.dryRun) {
+		return shell.Bad("verify", "it reads the file again after the import, so it needs a file, and no --dry-run")
 	}
 	in := io.Reader(sh.In)
 	if o.file == "-" {
@@ -105,20 +113,20 @@ func (sh tools) runImport(cmd *cobra.Command, o importOptions) error {
 	options := bootstrap.ImportOptions{
 		Publish: o.publish, DryRun: o.dryRun, Seal: o.seal, Opaque: o.opaque, Progress: count,
 	}
-	err = bootstrap.Import(ctx, sh.Config, log, options, func(m *transfer.Importer) (err error) {
-		if seeker, ok := in.(io.Seeker); ok && o.file != "-" {
-			begin("checking")
-			if _, err := pass(ctx, in, false, m.Check); err != nil {
-				return fmt.Errorf("%s: %w; nothing was written", o.file, err)
-			}
-			if _, err := seeker.Seek(0, io.SeekStart); err != nil {
-				return err
-			}
-			begin("importing")
+	read := func(what string) func(*transfer.Importer) error {
+		return func(m *transfer.Importer) (err error) {
+			report, err = o.read(ctx, in, m, begin, what)
+			return err
 		}
-		report, err = pass(ctx, in, o.file == "-", m.Import)
-		return err
-	})
+	}
+	err = bootstrap.Import(ctx, sh.Config, log, options, read("importing"))
+	imported, wrong := report, error(nil)
+	if err == nil && o.verify {
+		options.DryRun = true // and it opens the store again
+		err = bootstrap.Import(ctx, sh.Config, log, options, read("verifying"))
+		wrong = differs(imported, report)
+		report = imported
+	}
 	meter.Stop()
 	if err != nil {
 		if ctx.Err() != nil {
@@ -129,7 +137,44 @@ func (sh tools) runImport(cmd *cobra.Command, o importOptions) error {
 		}
 		return err
 	}
-	return sh.reportImport(o, report, time.Since(began))
+	return errors.Join(sh.reportImport(o, report, time.Since(began)), wrong)
+}
+
+// read reads the file: first to check all of it, if it can be read twice.
+func (o importOptions) read(
+	ctx context.Context, in io.Reader, m *transfer.Importer, begin func(string), what string,
+) (transfer.ImportReport, error) {
+	seeker, ok := in.(io.Seeker)
+	if !ok || o.file == "-" {
+		return pass(ctx, in, true, m.Import)
+	}
+	for _, step := range []struct {
+		name string
+		use  func(context.Context, ports.ImportSource) (transfer.ImportReport, error)
+	}{{"checking", m.Check}, {what, m.Import}} {
+		if _, err := seeker.Seek(0, io.SeekStart); err != nil {
+			return transfer.ImportReport{}, err
+		}
+		begin(step.name)
+		report, err := pass(ctx, in, false, step.use)
+		switch {
+		case step.name == what:
+			return report, err
+		case err != nil:
+			return transfer.ImportReport{}, fmt.Errorf("%s: %w; nothing was written", o.file, err)
+		}
+	}
+	return transfer.ImportReport{}, nil
+}
+
+// differs compares an import with one that was done again and wrote nothing: there was nothing left
+// to write, and the same orders were refused.
+func differs(imported, again transfer.ImportReport) error {
+	if again.Appended == 0 && again.Refused == imported.Refused {
+		return nil
+	}
+	return &shell.BadAnswer{Text: fmt.Sprintf("%d events of the file are not in the store, and %d orders of it are other ones",
+		again.Appended, again.Refused-min(imported.Refused, again.Refused))}
 }
 
 // counted shows how much of a file was read.
