@@ -45,6 +45,13 @@
 // decoded in two other ways: by their heads, several orders at once, and in one loop, in the order
 // in which they are stored.
 //
+// # Everything
+//
+// BenchmarkBulk measures what reads all events: a rebuild of each view with verification, a
+// verification of all views, and the catch-up of a new consumer. Each alternates with one loop that
+// only reads and decodes the same events. For a store that does not fit into memory, command seed
+// fills a directory with some millions of orders, and the service fills its views when it starts.
+//
 // # ScyllaDB
 //
 // BenchmarkScyllaAppend runs the same commands on ScyllaDB, with the append protocol of package

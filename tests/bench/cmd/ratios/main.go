@@ -26,7 +26,8 @@ func run(in io.Reader, out io.Writer) error {
 		return err
 	}
 	for _, table := range []func(io.Writer, []result) error{
-		syncTable, pathTable, latencyTable, peersTable, rebuildTable, scyllaTable, scyllaLatencyTable, redpandaTable, fleetTable, serviceTables,
+		syncTable, pathTable, latencyTable, peersTable, rebuildTable, bulkTable, scyllaTable, scyllaLatencyTable, redpandaTable,
+		fleetTable, serviceTables,
 	} {
 		if err := table(out, results); err != nil {
 			return err
