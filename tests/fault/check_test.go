@@ -9,6 +9,7 @@ import (
 
 	"orderflow/domain/eventsourcing"
 	orderviews "orderflow/domain/order/views"
+	"orderflow/domain/projection"
 	"orderflow/ports"
 	"orderflow/tests/fault/outside"
 )
@@ -143,8 +144,19 @@ func (r *round) checkStored(ctx context.Context, histories map[uuid.UUID][]event
 			r.violated("P10", "%s of generation %d of %s are left, and it is over", what, generation, consumer)
 		}
 	}
+	tables := []string{"view_buckets"}
 	for _, of := range orderviews.All() {
-		err := r.eachRow(ctx, "SELECT consumer, generation FROM "+of.Table.Name, func(consumer string, generation int, _ uuid.UUID) {
+		for i, table := range of.Tables() {
+			// An older program drops a generation from the tables that it knows. It has none of the
+			// present layout, where the rest of what a newer program has begun stays.
+			if i == 0 && of.Name == r.schedule.NewerView && len(of.Earlier) > 0 {
+				continue
+			}
+			tables = append(tables, scyllaName(table))
+		}
+	}
+	for _, table := range tables {
+		err := r.eachRow(ctx, "SELECT consumer, generation FROM "+table, func(consumer string, generation int, _ uuid.UUID) {
 			over("rows", consumer, generation)
 		})
 		if err != nil {
@@ -157,6 +169,14 @@ func (r *round) checkStored(ctx context.Context, histories map[uuid.UUID][]event
 			r.violated("P11", "%s has a state of %s, which does not exist", consumer, id)
 		}
 	})
+}
+
+// scyllaName is the name of a table on ScyllaDB, where each layout has one of its own.
+func scyllaName(table *projection.Table) string {
+	if table.Layout > 1 {
+		return fmt.Sprint(table.Name, "_", table.Layout)
+	}
+	return table.Name
 }
 
 // eachRow reads rows of a consumer, a generation and perhaps an order.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -194,8 +195,13 @@ func (c *cluster) wire(ctx context.Context, p *process) (*fanout.Router, error) 
 	}
 	for _, of := range orderviews.All() {
 		decoder := c.decoder(p.program, of.Name)
+		of, earlier := c.projection(of, p.program), map[int]consumer.Earlier{}
+		for version, table := range of.Earlier {
+			earlier[version] = consumer.Earlier{Effect: filling.Project(of.At(version), decoder), Table: table}
+		}
 		add(consumer.Config{
-			Name: of.Name, Version: c.version(of.Name, p.program), Table: of.Table, Effect: filling.Project(of, decoder), Verify: verifyOne(p.store, decoder, of),
+			Name: of.Name, Version: of.Version, Table: of.Table, Earlier: earlier,
+			Effect: filling.Project(of, decoder), Verify: verifyOne(p, decoder, of),
 		})
 	}
 	var err error
@@ -216,31 +222,68 @@ func (c *cluster) wire(ctx context.Context, p *process) (*fanout.Router, error) 
 
 // version is the version of the effect of a consumer.
 func (c *cluster) version(name string, program plan.Program) int {
-	version := 1
 	for _, of := range orderviews.All() {
 		if of.Name == name {
-			version = of.Version
+			return c.projection(of, program).Version
 		}
 	}
 	if program.Newer && name == c.schedule.NewerView {
-		version++
+		return 2
 	}
-	return version
+	return 1
+}
+
+// projection is a projection as a program has it. The newer programs have a newer version of
+// NewerView. If the view had another layout before, that is what the older ones have, and they do
+// not know the present one.
+func (c *cluster) projection(of *projection.Projection, program plan.Program) *projection.Projection {
+	mine := *of
+	switch {
+	case of.Name != c.schedule.NewerView:
+	case len(of.Earlier) > 0 && !program.Newer:
+		mine = *of.At(slices.Min(slices.Collect(maps.Keys(of.Earlier))))
+		mine.Earlier = nil
+	case len(of.Earlier) == 0 && program.Newer:
+		mine.Version++
+	}
+	return &mine
 }
 
 // verifyOne compares one generation of one view with the events, as in bootstrap.
-func verifyOne(store *scylla.Store, codec ports.Decoder, p *projection.Projection) rebuild.Verify {
+func verifyOne(at *process, codec ports.Decoder, p *projection.Projection) rebuild.Verify {
 	return func(next, live ports.ViewID, progress func(ports.VerifyProgress)) rebuild.Verification {
 		config := verify.Config{
-			Store: store, Codec: codec, States: store, Rows: store, Live: generations{next.Consumer: next.Generation}, Skips: store,
+			Store: at.store, Codec: codec, States: at.store, Rows: at.store, Live: only{next, p.Version}, Skips: at.store,
 			Projections: []*projection.Projection{p}, Progress: progress,
 		}
 		if live != (ports.ViewID{}) {
-			config.Beside = generations{live.Consumer: live.Generation}
+			config.Beside = only{live, at.versionOf(live)}
 		}
 		return verify.New(config).Ahead(rebuildPatience)
 	}
 }
+
+// versionOf returns the version of the effect that has filled a generation.
+func (p *process) versionOf(view ports.ViewID) int {
+	for _, one := range p.consumers {
+		if one.Name() == view.Consumer {
+			return one.VersionOf(view)
+		}
+	}
+	return 0
+}
+
+// only makes one generation the live one.
+type only struct {
+	view    ports.ViewID
+	version int
+}
+
+// LiveView implements ports.LiveViews.
+func (o only) LiveView(string) ports.ViewID { return o.view }
+
+// VersionOf implements ports.LiveViews.
+func (o only) VersionOf(ports.ViewID) int { return o.version }
 
 // rebuildPatience is how long the verification of a rebuild waits for differences to disappear.
 const rebuildPatience = 5 * time.Second

@@ -7,6 +7,7 @@ import (
 
 	"orderflow/application/orders"
 	"orderflow/domain/order"
+	"orderflow/domain/order/views"
 	"orderflow/ports"
 	"orderflow/tests/fault/plan"
 )
@@ -74,6 +75,50 @@ func (r *round) hasPublished(ctx context.Context) bool {
 		}
 	}
 	return true
+}
+
+// Two versions of the service run on one keyspace, of which the older one does not know the present
+// layout of a list. Each takes over from the other, by stops in order and by kills, while a
+// generation in the present layout is filled, and when it is live. No event is lost, and no row is
+// missing in the end. Nothing is left of generations that are over, where every program knows it.
+func TestRun_TwoLayoutsAtOnce(t *testing.T) {
+	t.Parallel()
+	skipWithRaceDetector(t)
+	view := views.OrdersByStatus().Name
+	s := brief()
+	s.NewerView, s.NewerShare = view, 5
+	r := runWith(t.Context(), s, options{patience: *patienceFlag}, func(r *round, ctx context.Context) {
+		random := rand.New(rand.NewPCG(1, 2))
+		be := func(slot int, newer bool) {
+			r.slots[slot].replace(plan.Program{Newer: newer, Target: 1})
+			r.awaitProgram(ctx, slot, newer)
+		}
+		r.awaitConsumers(ctx) // older ones, in the former layout
+		r.send(ctx, random, 10)
+		be(1, true)
+		r.send(ctx, random, 5)
+		r.kill(0) // the newer one may take over, and fill a generation
+		r.send(ctx, random, 5)
+		be(0, false)
+		for range 3 {
+			r.kill(1 - r.holder(view)) // and then the one that has it
+			r.send(ctx, random, 3)
+			r.kill(r.holder(view))
+			r.send(ctx, random, 3)
+		}
+		be(0, true) // only newer ones: the present layout becomes live
+		r.awaitLive(ctx, view, func(number int) bool { return number > 1 })
+		r.send(ctx, random, 5)
+		be(1, false)
+		r.kill(0)
+		r.send(ctx, random, 5)
+		be(0, false) // everything is rolled back
+		r.send(ctx, random, 5)
+	})
+	t.Log(r)
+	for _, violation := range r.violations {
+		t.Error(violation)
+	}
 }
 
 // Others write to the feed, and nothing fails. Each consumer counts what is of unknown orders, and
