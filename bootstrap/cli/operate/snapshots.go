@@ -13,13 +13,13 @@ import (
 )
 
 func (sh tools) snapshotsCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := shell.NeedsNothing.Declare(&cobra.Command{
 		Use:   "snapshots",
 		Short: "Delete the snapshots of long orders",
 		Long: `Snapshots are what the first events of a long order amount to, so that not all of them are read for each command.
 Nothing depends on them.`,
 		Args: shell.NoArgs,
-	}
+	})
 	cmd.AddCommand(sh.dropSnapshotsCommand())
 	return cmd
 }
