@@ -3,7 +3,6 @@ package cloudevents
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/domain/eventsourcing"
+	"orderflow/ports/portkit"
 )
 
 const (
@@ -42,13 +42,13 @@ func lineSize(r eventsourcing.Record) int { return 640 + len(r.Payload) }
 func appendEvent(b, source []byte, r eventsourcing.Record) ([]byte, error) {
 	begin := len(b)
 	b = append(b, opening...)
-	b = appendUUID(b, r.EventID)
+	b = portkit.AppendUUID(b, r.EventID)
 	b = append(b, `","source":`...)
 	b = append(b, source...)
 	b = append(b, `,"type":`...)
 	b = appendQuoted(b, r.EventType)
 	b = append(b, `,"subject":"`...)
-	b = appendUUID(b, r.AggregateID)
+	b = portkit.AppendUUID(b, r.AggregateID)
 	b = append(b, `","time":"`...)
 	b = r.CreatedAt.UTC().AppendFormat(b, timeFormat)
 	b = append(b, `","sequence":"`...)
@@ -68,15 +68,6 @@ func appendEvent(b, source []byte, r eventsourcing.Record) ([]byte, error) {
 	return b, nil
 }
 
-// appendUUID appends an id in its usual form. It needs no memory besides b.
-func appendUUID(b []byte, id uuid.UUID) []byte {
-	b = hex.AppendEncode(b, id[:4])
-	for _, part := range [][]byte{id[4:6], id[6:8], id[8:10], id[10:]} {
-		b = hex.AppendEncode(append(b, '-'), part)
-	}
-	return b
-}
-
 // appendPadded appends a number with 20 digits.
 func appendPadded(b []byte, n uint64) []byte {
 	const zeros = "00000000000000000000"
@@ -92,7 +83,7 @@ func appendID(b []byte, name string, id uuid.UUID) []byte {
 	b = append(b, `,"`...)
 	b = append(b, name...)
 	b = append(b, `":"`...)
-	b = appendUUID(b, id)
+	b = portkit.AppendUUID(b, id)
 	return append(b, '"')
 }
 

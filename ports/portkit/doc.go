@@ -5,6 +5,7 @@
 //     limits.
 //   - [Sleep] waits until a time is over or a context ends.
 //   - [Protect] turns a panic into an error.
+//   - [AppendUUID] appends an id as a text.
 //   - [Recent] holds the values that were used last, within a bound.
 //
 // For default values use [cmp.Or]. The package uses no vendor's library. Everything in it is safe

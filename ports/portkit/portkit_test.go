@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"orderflow/ports"
@@ -128,4 +129,15 @@ func TestProtect(t *testing.T) {
 	if err := portkit.Protect(func() error { panic("words") }); err == nil || err.Error() != "panic: words" {
 		t.Errorf("error %v", err)
 	}
+}
+
+func TestAppendUUID(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var id uuid.UUID
+		copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
+		if got := string(portkit.AppendUUID([]byte("id "), id)); got != "id "+id.String() {
+			t.Errorf("%q, want %q", got, "id "+id.String())
+		}
+	})
 }

@@ -2,10 +2,11 @@ package endpoint
 
 import (
 	"bytes"
-	"encoding/hex"
 	"strconv"
 
 	"github.com/google/uuid"
+
+	"orderflow/ports/portkit"
 )
 
 // Appender is a document that writes itself, with the bytes that encoding/json would write for it.
@@ -36,11 +37,7 @@ func appendUnusual(b []byte, text string) []byte {
 
 // AppendUUID appends an id as JSON.
 func AppendUUID(b []byte, id uuid.UUID) []byte {
-	b = hex.AppendEncode(append(b, '"'), id[:4])
-	for _, part := range [...][]byte{id[4:6], id[6:8], id[8:10], id[10:]} {
-		b = hex.AppendEncode(append(b, '-'), part)
-	}
-	return append(b, '"')
+	return append(portkit.AppendUUID(append(b, '"'), id), '"')
 }
 
 // AppendMembers appends the members that name an aggregate, without the braces.

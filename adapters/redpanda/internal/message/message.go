@@ -66,24 +66,24 @@ func Headers[H header](r eventsourcing.Record, source string, store uuid.UUID, a
 	if err := check(r); err != nil {
 		return nil, err
 	}
-	headers := make(headers[H], 0, 16)
-	headers.add(SpecVersion, specVersion)
-	headers.add(ID, r.EventID.String())
-	headers.add(Source, source)
-	headers.add(Type, r.EventType)
-	headers.add(Subject, r.AggregateID.String())
-	headers.add(Time, r.CreatedAt.UTC().Format(timeFormat))
-	headers.add(AggregateType, r.AggregateType)
-	headers.add(Sequence, fmt.Sprintf("%020d", r.SequenceNumber))
-	headers.add(EventVersion, strconv.Itoa(r.EventVersion))
-	headers.addID(CommandID, r.CommandID)
-	headers.addID(CorrelationID, r.CorrelationID)
-	headers.addID(CausationID, r.CausationID)
-	headers.addID(StoreID, store)
-	headers.addContentType(r.Payload)
+	h := headers[H]{all: make([]H, 0, 16), memory: make([]byte, 0, 512)}
+	h.add(SpecVersion, specVersion)
+	h.id(ID, r.EventID)
+	h.add(Source, source)
+	h.add(Type, r.EventType)
+	h.id(Subject, r.AggregateID)
+	h.append(Time, r.CreatedAt.UTC().AppendFormat(h.memory, timeFormat))
+	h.add(AggregateType, r.AggregateType)
+	h.append(Sequence, fmt.Appendf(h.memory, "%020d", r.SequenceNumber))
+	h.append(EventVersion, strconv.AppendInt(h.memory, int64(r.EventVersion), 10))
+	h.maybeID(CommandID, r.CommandID)
+	h.maybeID(CorrelationID, r.CorrelationID)
+	h.maybeID(CausationID, r.CausationID)
+	h.maybeID(StoreID, store)
+	h.addContentType(r.Payload)
 	for _, name := range []string{TraceParent, TraceState} {
 		if value := r.Metadata[name]; value != "" {
-			headers.add(name, value)
+			h.add(name, value)
 		}
 	}
 	if all && len(r.Metadata) > 0 {
@@ -91,9 +91,9 @@ func Headers[H header](r eventsourcing.Record, source string, store uuid.UUID, a
 		if err != nil {
 			return nil, err
 		}
-		headers.add(Metadata, string(encoded))
+		h.add(Metadata, string(encoded))
 	}
-	return headers, nil
+	return h.all, nil
 }
 
 // check refuses records that receivers could not read.
@@ -110,19 +110,30 @@ func check(r eventsourcing.Record) error {
 	}
 }
 
-type headers[H header] []H
-
-func (h *headers[H]) add(name, value string) {
-	*h = append(*h, H(struct {
-		Key   string
-		Value []byte
-	}{name, []byte(value)}))
+// headers collects headers. Their values share one piece of memory.
+type headers[H header] struct {
+	all    []H
+	memory []byte
 }
 
-// addID leaves out an id that is absent.
-func (h *headers[H]) addID(name string, id uuid.UUID) {
+func (h *headers[H]) add(name, value string) { h.append(name, append(h.memory, value...)) }
+
+// append adds a header whose value is what memory has more than before.
+func (h *headers[H]) append(name string, memory []byte) {
+	begin, end := len(h.memory), len(memory)
+	h.memory = memory
+	h.all = append(h.all, H(struct {
+		Key   string
+		Value []byte
+	}{name, memory[begin:end:end]}))
+}
+
+func (h *headers[H]) id(name string, id uuid.UUID) { h.add(name, id.String()) }
+
+// maybeID leaves out an id that is absent.
+func (h *headers[H]) maybeID(name string, id uuid.UUID) {
 	if id != uuid.Nil {
-		h.add(name, id.String())
+		h.id(name, id)
 	}
 }
 

@@ -314,3 +314,12 @@ func TestMessage_SaysWhichStore(t *testing.T) {
 		}
 	}
 }
+
+// The values of all headers share one piece of memory.
+func TestHeaders_takeLittleMemory(t *testing.T) { // not parallel: it counts allocations
+	r := fullRecord()
+	got := testing.AllocsPerRun(100, func() { headersOf(t, r, false) })
+	if got > 9 { // the headers, their values, five ids, a number, and the check of the payload
+		t.Errorf("%v allocations", got)
+	}
+}
