@@ -70,7 +70,13 @@
 // package bootstrap, that read the CDC log or a topic of 12 partitions. They handle a backlog, and
 // then have nothing to do. Store, topic and services are in one process and share its processors.
 // So it shows how events and queries are divided, and not how fast a fleet is: that needs machines
-// of its own. The log has 256 streams.
+// of its own. The log has 256 streams, which are three queries.
+//
+// With 1, 3 and 9 idle processes (commit 6f0d3f8, on a busy machine, which these counts do not
+// depend on much), the fleet makes 36, 67 and 159 queries a second with the CDC log as the source,
+// of them 25, 31 and 48 of the log. With a topic, 1 and 3 processes make 11 and 33, of them 3 and
+// 10 of the log.
+// One process had the leases of all views each time; the partitions of the topic were divided.
 //
 // # Results
 //

@@ -237,7 +237,7 @@ type consumerStatus struct {
 // await waits until what the processes say about their consumers, by name, is as it should be.
 func (f *fleet) await(what string, done func(all []map[string]consumerStatus) bool) {
 	f.tb.Helper()
-	ctx, cancel := context.WithTimeout(f.tb.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(f.tb.Context(), 5*time.Minute)
 	defer cancel()
 	for {
 		all := make([]map[string]consumerStatus, len(f.apps))
