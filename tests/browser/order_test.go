@@ -2,6 +2,8 @@ package browser_test
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,6 +51,32 @@ func TestOrder_commandsAndTheirRefusals(t *testing.T) {
 
 	b.visit("/ui/orders/018f4e5a-0000-7000-8000-00000000dead")
 	b.awaitText("not_found")
+}
+
+// Who looks at an order of a customer who was erased sees that, and the log says who did it.
+func TestOrder_showsAnErasure(t *testing.T) {
+	t.Parallel()
+	key := filepath.Join(t.TempDir(), "personal.key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("a7", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := startService(t, "--personal-key="+key)
+	id := s.shipped("ada")
+	s.call(http.MethodGet, "/v1/customers/ada/orders?order_id="+id+"&min_sequence=4&timeout=20s", nil)
+	b := open(t, s.url, "/ui/orders/"+id, view{})
+	b.awaitText("DHL0001")
+	if strings.Contains(eval[string](b, "document.body.innerText"), "erased") {
+		t.Error("it is shown before it has happened")
+	}
+	s.call(http.MethodPost, "/v1/customers/ada/erase", fields{"reason": "ticket 4711", "force": true})
+	b = open(t, s.url, "/ui/orders/"+id, view{})
+	b.await("the fact", `[...document.querySelectorAll('.facts div')].some(f => f.innerText.includes('Personal data') && f.innerText.includes('erased'))`)
+	b.await("the event", `document.querySelector('.timeline').innerText.includes('erased erased')`)
+	if strings.Contains(eval[string](b, "document.body.innerText"), "DHL0001") {
+		t.Error("what was erased is shown")
+	}
+	b.visit("/ui/operations")
+	b.await("the log", `[...document.querySelectorAll('.log tr')].some(r => r.innerText.includes('erase') && r.innerText.includes('ticket 4711'))`)
 }
 
 // A history that comes in several parts is shown around the chosen event.

@@ -26,9 +26,15 @@ export function summary(type, data) {
       return `${plural(data.items.length, 'line')}: ${data.items.map((i) => `${count(i.quantity)} × ${i.sku}`).join(', ')}`;
     default:
       return Object.values(data ?? {})
-        .filter((value) => typeof value !== 'object')
+        .filter((value) => value === null || typeof value !== 'object')
+        .map((value) => value ?? 'erased')
         .join(' ');
   }
+}
+
+/** Whether personal data of the event was erased. Such a field is null, and others never are. */
+export function isErased(event) {
+  return Object.values(event.data ?? {}).includes(null);
 }
 
 const COMMANDS = {
@@ -78,7 +84,7 @@ function goValue(domain, name, value, depth) {
     const rows = value.map((one) => `${tab}{${goFields(domain, one, depth + 1)}},\n`);
     return `[]${domain}.${camel(name.replace(/s$/, ''))}{\n${rows.join('')}${'\t'.repeat(depth)}}`;
   }
-  return JSON.stringify(value);
+  return value === null ? 'eventsourcing.Erased' : JSON.stringify(value);
 }
 
 const INITIALS = {id: 'ID', sku: 'SKU', url: 'URL'};

@@ -6,7 +6,7 @@ import {get, path} from './api.js';
 import {duration, exact, money, plural} from './format.js';
 import {commandPanel} from './commandpanel.js';
 import {asOf, copyButton, id, status, waiting, when} from './parts.js';
-import {asCurl, asGo, summary} from './eventtext.js';
+import {asCurl, asGo, isErased, summary} from './eventtext.js';
 import {json} from './json.js';
 import {Live} from './live.js';
 import {stateView} from './orderstate.js';
@@ -125,7 +125,7 @@ export function order(place) {
       const state = stateAt(at());
       return [
         heading,
-        now.data && facts(now.data),
+        now.data && facts(now.data, events),
         h(
           'div.order',
           h(
@@ -177,7 +177,7 @@ async function readHistory(orderId, known, options) {
   }
 }
 
-function facts(now) {
+function facts(now, events) {
   return h(
     'dl.facts',
     h('div', h('dt', 'Status'), h('dd', status(now.status))),
@@ -189,6 +189,7 @@ function facts(now) {
     h('div', h('dt', 'Total'), h('dd.num', money(now.total, now.currency))),
     h('div', h('dt', 'Created'), h('dd', when(now.created_at))),
     h('div', h('dt', 'Last event'), h('dd', when(now.updated_at))),
+    events.some(isErased) && h('div', h('dt', 'Personal data'), h('dd', 'erased')),
   );
 }
 
