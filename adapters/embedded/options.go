@@ -15,7 +15,9 @@ type Options struct {
 	// Retention is how long the change feed holds a record. 0 means 24 hours, negative means for
 	// ever.
 	Retention time.Duration
-	// CacheBytes is the size of the cache for blocks of tables. 0 means 64 MiB.
+	// CacheBytes is the size of the cache for blocks of tables, beside the memtables. 0 means
+	// 16 MiB. The operating system keeps the files in its own cache, too, and gives that memory
+	// back when it is needed.
 	CacheBytes int64
 	// FeedBytes bounds the memory that holds the newest records for all subscriptions. 0 means 16
 	// MiB.
@@ -43,7 +45,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Retention = 24 * time.Hour
 	}
 	if o.CacheBytes == 0 {
-		o.CacheBytes = 64 << 20
+		o.CacheBytes = 16 << 20
 	}
 	if o.FeedBytes == 0 {
 		o.FeedBytes = 16 << 20
