@@ -71,6 +71,7 @@ type Store struct {
 	feed      *feed.Feed
 	commits   *commit.Committer
 	sequences *sequences
+	writes    reusedWrites
 	// saving allows one consumer or token to be saved at a time, from the look at what is stored to
 	// the disk.
 	saving sync.Mutex

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
 
 	"orderflow/adapters/embedded/internal/engine"
@@ -86,17 +85,18 @@ func (s *Store) applyChanges(
 	if err != nil {
 		return err
 	}
-	batch := s.db.NewBatch()
+	writes := s.writes.take(view)
+	defer s.writes.put(writes)
 	for i := range changes {
-		if err := s.addChange(batch, view, &changes[i], &at[i], may); err != nil {
-			change := &changes[i]
-			return errors.Join(fmt.Errorf("%s at %d: %w", change.AggregateID, change.State.SequenceNumber, err),
-				batch.Close())
+		if err := addChange(writes, &changes[i], &at[i], may); err != nil {
+			return fmt.Errorf("%s at %d: %w", changes[i].AggregateID, changes[i].State.SequenceNumber, err)
 		}
 	}
-	if batch.Empty() {
-		return batch.Close()
+	if len(writes.each) == 0 {
+		return nil
 	}
+	batch := s.db.NewBatch()
+	writes.fill(batch)
 	if err := s.db.Write(batch); err != nil {
 		return err
 	}
@@ -135,24 +135,22 @@ func (s *Store) sequencesOf(view ports.ViewID, changes []ports.Change) ([]uint64
 	return at, err
 }
 
-// addChange adds a change to a batch, if it may be applied. at is the sequence number of the state
-// before the batch, and then after it.
-func (s *Store) addChange(
-	batch *pebble.Batch, view ports.ViewID, change *ports.Change, at *uint64,
-	may func(change *ports.Change, now uint64) (bool, error),
+// addChange adds a change to writes, if it may be applied. at is the sequence number of the state
+// before them, and then after them.
+func addChange(
+	writes *writes, change *ports.Change, at *uint64, may func(change *ports.Change, now uint64) (bool, error),
 ) error {
 	if ok, err := may(change, *at); !ok {
 		return err
 	}
-	if err := putRows(batch, view, *change); err != nil {
+	if n := len(change.Put) + len(change.Delete); n > 0 && change.Table == nil {
+		return fmt.Errorf("%d rows without a table", n)
+	}
+	if err := writes.addRows(change); err != nil {
 		return err
 	}
-	key := layout.StateKey(view, change.AggregateID)
-	if *at = change.State.SequenceNumber; *at == 0 {
-		engine.Delete(batch, key)
-	} else {
-		engine.Put(batch, key, layout.EncodeState(change.State))
-	}
+	writes.addState(change)
+	*at = change.State.SequenceNumber
 	return nil
 }
 
@@ -200,42 +198,6 @@ func (s *Store) dropView(ctx context.Context, view ports.ViewID) error {
 	}
 	s.sequences.clear()
 	return s.db.WriteSmall(batch)
-}
-
-// putRows adds the rows of a change to a batch.
-func putRows(batch *pebble.Batch, view ports.ViewID, change ports.Change) error {
-	if change.Table == nil {
-		if n := len(change.Put) + len(change.Delete); n > 0 {
-			return fmt.Errorf("%d rows without a table", n)
-		}
-		return nil
-	}
-	for _, row := range change.Delete {
-		key, err := checkedKey(view, change.Table, row)
-		if err != nil {
-			return err
-		}
-		engine.Delete(batch, key)
-	}
-	for _, row := range change.Put {
-		key, err := checkedKey(view, change.Table, row)
-		if err != nil {
-			return err
-		}
-		value, err := layout.EncodeRow(change.Table, row)
-		if err != nil {
-			return err
-		}
-		engine.Put(batch, key, value)
-	}
-	return nil
-}
-
-func checkedKey(view ports.ViewID, table *projection.Table, row projection.Row) ([]byte, error) {
-	if err := table.CheckRow(row); err != nil {
-		return nil, err
-	}
-	return layout.RowKey(view, table, table.Key(row))
 }
 
 // Rows implements [ports.ViewReader]. A page shows one consistent state of the view. A row that

@@ -32,7 +32,9 @@ var (
 )
 
 // Of returns the bucket of a time, as text. The order of texts is that of times.
-func (w Width) Of(at time.Time) string {
+func (w Width) Of(at time.Time) string { return string(w.append(nil, at)) }
+
+func (w Width) append(dst []byte, at time.Time) []byte {
 	at = at.UTC()
 	switch {
 	case at.Before(firstTime):
@@ -42,24 +44,27 @@ func (w Width) Of(at time.Time) string {
 	}
 	switch w {
 	case Hour:
-		return at.Format("2006-01-02T15")
+		return at.AppendFormat(dst, "2006-01-02T15")
 	case Day:
-		return at.Format(time.DateOnly)
+		return at.AppendFormat(dst, time.DateOnly)
 	case Month:
-		return at.Format("2006-01")
+		return at.AppendFormat(dst, "2006-01")
 	default:
-		return ""
+		return dst
 	}
 }
 
 // BucketOf returns the bucket of the rows whose leading columns have these values. The values reach
 // at least to the first clustering column. It is empty for a table without buckets.
-func (t *Table) BucketOf(values []any) string {
+func (t *Table) BucketOf(values []any) string { return string(t.AppendBucket(nil, values)) }
+
+// AppendBucket appends what BucketOf returns.
+func (t *Table) AppendBucket(dst []byte, values []any) []byte {
 	if t.Bucket == 0 {
-		return ""
+		return dst
 	}
 	at, _ := values[t.PartitionLen()].(time.Time)
-	return t.Bucket.Of(at)
+	return t.Bucket.append(dst, at)
 }
 
 // OldestFirst reports whether lists begin with the oldest bucket, and not with the newest one.

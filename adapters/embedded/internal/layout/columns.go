@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,14 +42,18 @@ const formatRow = 1
 // RowKey returns the key of the rows of table whose leading key columns have the given values. It
 // is the key of one row when these are all key columns.
 func RowKey(view ports.ViewID, table *projection.Table, values []any) ([]byte, error) {
-	key := make([]byte, 0, 128)
+	return AppendRowKey(make([]byte, 0, 128), view, table, values)
+}
+
+// AppendRowKey appends what RowKey returns.
+func AppendRowKey(key []byte, view ports.ViewID, table *projection.Table, values []any) ([]byte, error) {
 	key = appendText(appendViewPrefix(key, SpaceRow, view), table.Name)
 	partition := table.PartitionLen()
 	for i, value := range values {
 		var err error
 		if i == partition && table.Bucket > 0 {
 			start := len(key)
-			key = appendText(key, table.BucketOf(values))
+			key = append(table.AppendBucket(key, values), textEscape, textEnd) // there is nothing to escape
 			if !table.OldestFirst() {
 				invert(key[start:])
 			}
@@ -106,13 +111,14 @@ func kindHolds(kind projection.Kind, value any) bool {
 }
 
 func appendText(dst []byte, s string) []byte {
-	for i := range len(s) {
-		dst = append(dst, s[i])
-		if s[i] == textEscape {
-			dst = append(dst, textEscaped00)
+	for {
+		i := strings.IndexByte(s, textEscape)
+		if i < 0 {
+			return append(append(dst, s...), textEscape, textEnd)
 		}
+		dst = append(append(dst, s[:i]...), textEscape, textEscaped00)
+		s = s[i+1:]
 	}
-	return append(dst, textEscape, textEnd)
 }
 
 func appendOrdered(dst []byte, n int64) []byte {
@@ -184,10 +190,10 @@ func (d *decoder) text(inverted bool) string {
 	}
 }
 
-// EncodeRow returns the value of a row that fits its table. It refuses a time that milliseconds
+// AppendRow appends the value of a row that fits its table. It refuses a time that milliseconds
 // cannot hold.
-func EncodeRow(table *projection.Table, row projection.Row) ([]byte, error) {
-	value := append(make([]byte, 0, 192), formatRow)
+func AppendRow(value []byte, table *projection.Table, row projection.Row) ([]byte, error) {
+	value = append(value, formatRow)
 	for i := table.KeyLen(); i < len(row); i++ {
 		value = append(value, byte(table.Columns[i].Kind))
 		switch v := row[i].(type) {

@@ -213,7 +213,7 @@ func encodeRow(table *projection.Table, row projection.Row) (key, value []byte, 
 	if key, err = rowKey(table, table.Key(row)); err != nil {
 		return nil, nil, err
 	}
-	value, err = layout.EncodeRow(table, row)
+	value, err = layout.AppendRow(nil, table, row)
 	return key, value, err
 }
 

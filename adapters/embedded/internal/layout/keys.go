@@ -106,7 +106,12 @@ func appendViewPrefix(dst []byte, space byte, view ports.ViewID) []byte {
 
 // StateKey is the key of what a consumer keeps for an aggregate.
 func StateKey(view ports.ViewID, aggregateID uuid.UUID) []byte {
-	return append(appendViewPrefix(make([]byte, 0, 64), SpaceState, view), aggregateID[:]...)
+	return AppendStateKey(make([]byte, 0, 64), view, aggregateID)
+}
+
+// AppendStateKey appends what StateKey returns.
+func AppendStateKey(key []byte, view ports.ViewID, aggregateID uuid.UUID) []byte {
+	return append(appendViewPrefix(key, SpaceState, view), aggregateID[:]...)
 }
 
 // SnapshotPrefix is the beginning of the keys of all snapshots of one kind of an aggregate.

@@ -83,10 +83,9 @@ func DecodePosition(value []byte) (uint64, error) {
 	return position, nil
 }
 
-// EncodeState returns the value of a state.
-func EncodeState(s ports.ViewState) []byte {
-	value := append(make([]byte, 0, 1+binary.MaxVarintLen64+len(s.Data)), formatState)
-	return append(binary.AppendUvarint(value, s.SequenceNumber), s.Data...)
+// AppendState appends the value of a state.
+func AppendState(value []byte, s ports.ViewState) []byte {
+	return append(binary.AppendUvarint(append(value, formatState), s.SequenceNumber), s.Data...)
 }
 
 // DecodeState reads the value of a state. The state shares no memory with it.
