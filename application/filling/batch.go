@@ -70,7 +70,7 @@ func (v *View) storeParts(ctx context.Context, parts []part) (total Step, err er
 		return Step{}, err
 	}
 	for i := range parts {
-		v.moving.Put(parts[i].id, parts[i].at)
+		v.moving.put(parts[i].id, parts[i].at)
 	}
 	return total, nil
 }

@@ -90,7 +90,7 @@ func (v *View) storedAll(ctx context.Context, ids []uuid.UUID) ([]stand, error) 
 	stands := make([]stand, len(ids))
 	if v.config.Bulk != nil {
 		for _, id := range ids {
-			v.moving.Take(id)
+			v.moving.take(id)
 		}
 		states, err := v.config.Bulk.States(ctx, v.config.View, ids)
 		if err == nil {

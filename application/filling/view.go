@@ -92,7 +92,7 @@ func (v *View) Handle(ctx context.Context, record eventsourcing.Record) (Step, e
 			return did, err
 		}
 	}
-	v.moving.Put(id, at)
+	v.moving.put(id, at)
 	return did, nil
 }
 
@@ -141,7 +141,7 @@ func (v *View) Take(ctx context.Context, history []eventsourcing.Record) error {
 // remembered returns the stand of an aggregate, from memory if it is there. The caller puts the
 // next one into memory when the store has it.
 func (v *View) remembered(ctx context.Context, aggregateID uuid.UUID) (stand, error) {
-	if at, ok := v.moving.Take(aggregateID); ok {
+	if at, ok := v.moving.take(aggregateID); ok {
 		return at, nil
 	}
 	return v.stored(ctx, aggregateID)
@@ -149,7 +149,7 @@ func (v *View) remembered(ctx context.Context, aggregateID uuid.UUID) (stand, er
 
 // stored reads the stand of an aggregate from the store, and forgets what is in memory.
 func (v *View) stored(ctx context.Context, aggregateID uuid.UUID) (stand, error) {
-	v.moving.Take(aggregateID)
+	v.moving.take(aggregateID)
 	state, err := v.State(ctx, aggregateID)
 	return stand{sequence: state.SequenceNumber, data: state.Data}, err
 }
@@ -249,11 +249,7 @@ func (v *View) change(
 ) (ports.Change, stand, error) {
 	change, kept, err := v.perform(ctx, at, v.effective(records))
 	change.AggregateID, change.State.SequenceNumber = aggregateID, records[len(records)-1].SequenceNumber
-	after := stand{sequence: change.State.SequenceNumber, kept: kept}
-	if kept == nil {
-		after.data = change.State.Data
-	}
-	return change, after, err
+	return change, stand{sequence: change.State.SequenceNumber, data: change.State.Data, kept: kept}, err
 }
 
 // store stores changes.

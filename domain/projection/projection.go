@@ -216,16 +216,11 @@ func (k Kept) Rows() []Row { return k.rows }
 
 // Size is about how many bytes of memory k takes. It is rather too high than too low.
 func (k Kept) Size() int {
-	// A short text takes one byte for its length and its bytes in the stored form, and 16 bytes
-	// more in memory. Eight times the stored form covers that, also for lists.
-	size := 256 + 8*k.bytes
+	// The state and this, the texts and lists, and for each row its values and what they point to.
+	// Rows share their texts with the state.
+	size := 256 + 2*k.bytes
 	for _, row := range k.rows {
-		size += 24 + 40*len(row) // an interface, and what it points to
-		for _, value := range row {
-			if text, ok := value.(string); ok {
-				size += len(text)
-			}
-		}
+		size += 24 + 28*len(row)
 	}
 	return size
 }
