@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/console"
+	"orderflow/adapters/eventjson"
 	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/adapters/httpapi"
 	"orderflow/adapters/httpapi/chaosapi"
@@ -142,7 +143,7 @@ func (a *App) orderRoutes(explainer ports.Explainer) (endpoint.Resource, error) 
 	store := a.store
 	codec := orderjson.New().Sealed(a.seal)
 	history := metrics.NewHistory(a.registry, string(a.config.Store), codec.Types())
-	commands := orders.NewCommands(codec,
+	commands := orders.NewCommands(eventjson.Remembering(codec, a.memo),
 		command.Config{
 			Store: a.tracing.Store(history.Store(store)), Now: time.Now, NewID: newID, Cache: a.states, Exclusive: store.exclusive,
 			MaxEvents: a.config.MaxEvents, Pages: a.tracing.Pages(history.Pages(store)),

@@ -72,6 +72,7 @@ type App struct {
 	server       *httpapi.Server
 	router       *fanout.Router // nil in a passive service
 	codec        *eventjson.Mux
+	memo         *eventjson.Memo
 	// keyring and seal are nil without a service key of personal data.
 	keyring   *personal.Keyring
 	customers *customerIDs // nil where they are stored as clients give them
@@ -142,6 +143,7 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 	}
 	a.seal = openSeal(a.keyring)
 	a.codec = a.codec.Sealed(a.seal)
+	a.memo = eventjson.NewMemo(a.codec) // most events go to all consumers
 	if env.around != nil {
 		env.around(a.store)
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/adapters/cloudevents"
-	"orderflow/adapters/eventjson"
 	"orderflow/adapters/fanout"
 	"orderflow/application/consumer"
 	"orderflow/application/filling"
@@ -34,9 +33,8 @@ func (a *App) wireConsumers(ctx context.Context, env Environment) error {
 	if err != nil {
 		return err
 	}
-	decoder := eventjson.NewMemo(a.codec) // most events go to all consumers
 	for _, p := range views.All() {
-		decoder := a.withFaults(p.Name, decoder)
+		decoder := a.withFaults(p.Name, a.memo)
 		earlier := make(map[int]consumer.Earlier, len(p.Earlier))
 		for version, table := range p.Earlier {
 			earlier[version] = consumer.Earlier{Effect: filling.Project(p.At(version), decoder), Table: table}

@@ -5,7 +5,8 @@
 // several aggregate types, for callers that read records of every type. The codec of the order
 // events is in the folder orderjson.
 //
-// A [Memo] in front of a Mux lets the consumers of one process share what they decode.
+// A [Memo] in front of a Mux lets the consumers of one process share what they decode. With
+// [Remembering] they need not decode what the process has encoded itself.
 //
 // # Names and versions
 //

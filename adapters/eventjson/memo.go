@@ -17,16 +17,16 @@ import (
 //
 // An event is remembered for its id, and is used only for a record that has the same type, version
 // and payload. So a memo answers what its decoder would. Its memory is bounded: memoSlots events
-// whose payloads have at most memoPayload bytes each, which is some megabytes at the most. An event
-// that names a subject is not remembered, because its personal data may be erased at any time. A
-// Memo is safe for concurrent use.
+// whose payloads have at most memoPayload bytes each, which is 16 MiB at the most, and a tenth of it
+// for events of the usual size. An event that names a subject is not remembered, because its
+// personal data may be erased at any time. A Memo is safe for concurrent use.
 type Memo struct {
 	decoder ports.Decoder
 	slots   [memoSlots]atomic.Pointer[remembered]
 }
 
 const (
-	memoSlots   = 1024 // a power of two
+	memoSlots   = 4096 // a power of two
 	memoPayload = 4096
 )
 
@@ -50,17 +50,53 @@ func (m *Memo) Decode(r eventsourcing.Record) (eventsourcing.Envelope[any], erro
 	if r.Metadata[ports.MetadataSubject] != "" {
 		return m.decoder.Decode(r)
 	}
-	slot := &m.slots[binary.LittleEndian.Uint64(r.EventID[8:])>>8%memoSlots]
+	slot := m.slot(r.EventID)
 	if known := slot.Load(); known != nil && known.id == r.EventID && known.eventVersion == r.EventVersion &&
 		known.aggregateType == r.AggregateType && known.eventType == r.EventType && bytes.Equal(known.payload, r.Payload) {
 		return eventsourcing.Envelope[any]{Header: r.Header, Event: known.event}, nil
 	}
 	decoded, err := m.decoder.Decode(r)
-	if err == nil && len(r.Payload) <= memoPayload {
-		slot.Store(&remembered{
-			id: r.EventID, aggregateType: r.AggregateType, eventType: r.EventType, eventVersion: r.EventVersion,
-			payload: r.Payload, event: decoded.Event,
-		})
+	if err == nil {
+		m.remember(&r, decoded.Event)
 	}
 	return decoded, err
+}
+
+func (m *Memo) slot(id uuid.UUID) *atomic.Pointer[remembered] {
+	return &m.slots[binary.LittleEndian.Uint64(id[8:])>>8%memoSlots]
+}
+
+// remember remembers the event of a record that names no subject.
+func (m *Memo) remember(r *eventsourcing.Record, event any) {
+	if len(r.Payload) > memoPayload {
+		return
+	}
+	m.slot(r.EventID).Store(&remembered{
+		id: r.EventID, aggregateType: r.AggregateType, eventType: r.EventType, eventVersion: r.EventVersion,
+		payload: r.Payload, event: event,
+	})
+}
+
+// Remembering returns a codec whose events memo remembers when they are encoded. So the consumers
+// of the process that appended an event do not decode it at all. Decoding what the codec encodes
+// must give the same event again, but for an empty list in the place of none: then nobody sees a
+// difference. Nobody modifies an event that was encoded.
+func Remembering[E any](codec ports.Codec[E], memo *Memo) ports.Codec[E] {
+	return remembering[E]{codec, memo}
+}
+
+type remembering[E any] struct {
+	ports.Codec[E]
+	memo *Memo
+}
+
+// Encode implements [ports.Codec].
+func (c remembering[E]) Encode(e eventsourcing.Envelope[E]) (eventsourcing.Record, error) {
+	r, err := c.Codec.Encode(e)
+	if err == nil && r.Metadata[ports.MetadataSubject] == "" {
+		remembered := r
+		remembered.Payload = bytes.Clone(r.Payload) // the record is the caller's
+		c.memo.remember(&remembered, e.Event)
+	}
+	return r, err
 }

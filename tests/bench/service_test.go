@@ -33,6 +33,7 @@ import (
 	"orderflow/bootstrap"
 	"orderflow/domain/order"
 	"orderflow/domain/order/views"
+	"orderflow/ports"
 	"orderflow/tests/bench/pace"
 	"orderflow/tests/bench/workload"
 )
@@ -106,23 +107,23 @@ func (s *service) open(ctx context.Context, sink string, shown pace.ShownFunc) (
 	s.closers = append(s.closers, s.listener)
 	s.beats = pulse.NewMonitor(pulse.MonitorConfig{Interval: s.config.Heartbeat})
 	s.pacemaker = pulse.NewPacemaker(pulse.PacemakerConfig{Pulse: s.store, Interval: s.config.Heartbeat})
-	s.commands = orders.NewCommands(orderjson.New(), command.Config{
+	memo := eventjson.NewMemo(s.codec)
+	s.commands = orders.NewCommands(eventjson.Remembering(orderjson.New(), memo), command.Config{
 		Store: s.store, Now: time.Now, NewID: workload.NewID, Cache: command.NewCache(64 << 20), Exclusive: true,
 	})
-	if err := s.wireConsumers(ctx, sink, clock{Views: s.store, shown: shown}); err != nil {
+	if err := s.wireConsumers(ctx, sink, memo, clock{Views: s.store, shown: shown}); err != nil {
 		return err
 	}
 	return s.wireServer()
 }
 
-func (s *service) wireConsumers(ctx context.Context, sink string, effects consumer.Views) error {
+func (s *service) wireConsumers(ctx context.Context, sink string, decoder ports.Decoder, effects consumer.Views) error {
 	add := func(config consumer.Config) {
 		config.Store, config.Feed, config.Views, config.Registry = s.store, s.store, effects, s.store
 		config.Parking, config.Skips, config.Repairer = s.store, s.store, s.store
 		config.Now, config.Logger, config.Beats = time.Now, slog.New(slog.DiscardHandler), s.beats
 		s.consumers = append(s.consumers, consumer.New(config))
 	}
-	decoder := eventjson.NewMemo(s.codec)
 	for _, p := range views.All() {
 		add(consumer.Config{Name: p.Name, Version: p.Version, Types: p.Types, Table: p.Table, Effect: filling.Project(p, decoder)})
 	}
