@@ -17,8 +17,8 @@ import (
 //
 // An event is remembered for its id, and is used only for a record that has the same type, version
 // and payload. So a memo answers what its decoder would. Its memory is bounded: memoSlots events
-// whose payloads have at most memoPayload bytes each, which is 16 MiB at the most, and a tenth of it
-// for events of the usual size. An event that names a subject is not remembered, because its
+// whose payloads have at most memoPayload bytes each, which is 16 MiB at the most, and a tenth of
+// it for events of the usual size. An event that names a subject is not remembered, because its
 // personal data may be erased at any time. A Memo is safe for concurrent use.
 type Memo struct {
 	decoder ports.Decoder

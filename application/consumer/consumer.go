@@ -79,8 +79,8 @@ type Config struct {
 	// Repairer replaces rows that are wrong. It is nil where the store cannot do that.
 	Repairer ports.ViewRepairer
 	// Remember is how many bytes of states each generation that is filled keeps in memory; 4 MiB by
-	// default, about 5,000 to 9,000 orders. A negative number means none. A shared consumer keeps none,
-	// because other processes write to its view.
+	// default, about 5,000 to 9,000 orders. A negative number means none. A shared consumer keeps
+	// none, because other processes write to its view.
 	Remember int
 	// Beats is told about heartbeats. It may be nil.
 	Beats Beats

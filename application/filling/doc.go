@@ -30,10 +30,11 @@
 // The next event of an aggregate usually follows soon. So a View keeps the states of the aggregates
 // that it handled last: the next event needs no read. The newest of them it keeps as the effect
 // works with them, which saves the decoding, too. Config.Remember bounds their memory. A state is
-// taken out before anything is done with its aggregate, and put back when the store has what follows it. So errors, panics,
-// background checks, rebuilds and repairs leave nothing in memory that the store does not have. A
-// View lives as long as one life of its consumer: a pause, a reset, a switch of generations and a
-// lost lease begin with an empty memory. Where other processes write to the view, nothing is kept.
+// taken out before anything is done with its aggregate, and put back when the store has what
+// follows it. So errors, panics, background checks, rebuilds and repairs leave nothing in memory
+// that the store does not have. A View lives as long as one life of its consumer: a pause, a reset,
+// a switch of generations and a lost lease begin with an empty memory. Where other processes write
+// to the view, nothing is kept.
 //
 // # All aggregates
 //

@@ -53,7 +53,7 @@ func AppendRowKey(key []byte, view ports.ViewID, table *projection.Table, values
 		var err error
 		if i == partition && table.Bucket > 0 {
 			start := len(key)
-			key = append(table.AppendBucket(key, values), textEscape, textEnd) // there is nothing to escape
+			key = append(table.AppendBucket(key, values), textEscape, textEnd) // nothing to escape
 			if !table.OldestFirst() {
 				invert(key[start:])
 			}
