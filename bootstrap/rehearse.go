@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"io"
@@ -99,8 +100,8 @@ func (c withoutKeys) Decode(r eventsourcing.Record) (eventsourcing.Envelope[orde
 
 type noKeys struct{}
 
-// SubjectKey implements [ports.SubjectKeys].
-func (noKeys) SubjectKey(context.Context, ports.Subject, bool) ([]byte, error) {
+// SubjectCipher implements [ports.SubjectCiphers].
+func (noKeys) SubjectCipher(ports.Subject, bool) (cipher.AEAD, error) {
 	return nil, ports.ErrSubjectErased
 }
 

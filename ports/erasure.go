@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"crypto/cipher"
 	"errors"
 )
 
@@ -22,7 +23,7 @@ var (
 	ErrSubjectKeyMissing = errors.New("the subject has no key")
 )
 
-// SubjectKeys gives the keys with which personal fields are sealed.
+// SubjectKeys gives the keys of subjects.
 type SubjectKeys interface {
 	// SubjectKey returns the key of a subject, which nobody modifies. With create, a subject
 	// without a key gets one, and every caller in every process gets the same key. It is durable
@@ -31,6 +32,17 @@ type SubjectKeys interface {
 	// Errors: ErrSubjectErased; ErrSubjectKeyMissing without create; ErrCorrupt when the stored key
 	// cannot be read; ErrUnavailable.
 	SubjectKey(ctx context.Context, subject Subject, create bool) (key []byte, err error)
+}
+
+// SubjectCiphers gives the ciphers with which personal fields are sealed.
+type SubjectCiphers interface {
+	// SubjectCipher returns a cipher with the key of a subject, as [SubjectKeys] has it. It makes
+	// the nonces itself: its NonceSize is 0. It is safe for concurrent use, and a caller keeps it
+	// no longer than for the event that it works on. There is no context, because a codec has none:
+	// SubjectCipher waits for some seconds at the most.
+	//
+	// Errors: those of [SubjectKeys].
+	SubjectCipher(subject Subject, create bool) (cipher.AEAD, error)
 }
 
 // SubjectKeyStore keeps the wrapped keys of subjects. The store cannot read them. It is apart from
@@ -62,4 +74,14 @@ type SubjectEraser interface {
 	BlockSubject(ctx context.Context, subject Subject) error
 	// DestroySubject blocks the subject, and deletes its key from everything that the store keeps.
 	DestroySubject(ctx context.Context, subject Subject) error
+}
+
+// ErasedSubjects lists the records of erasures.
+type ErasedSubjects interface {
+	// ErasedSubjects calls found for each subject that was blocked or destroyed before the call, in
+	// no order. It may call it twice for one, and for one that is being blocked. An error of found
+	// ends the list, and is returned as it is.
+	//
+	// Errors: ErrUnavailable, and ErrCorrupt.
+	ErasedSubjects(ctx context.Context, found func(Subject) error) error
 }

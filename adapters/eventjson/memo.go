@@ -18,7 +18,7 @@ import (
 // An event is remembered for its id, and is used only for a record that has the same type, version
 // and payload. So a memo answers what its decoder would. Its memory is bounded: memoSlots events
 // whose payloads have at most memoPayload bytes each, which is 16 MiB at the most, and a tenth of
-// it for events of the usual size. An event that names a subject is not remembered, because its
+// it for events of the usual size. An event with a sealed field is not remembered, because its
 // personal data may be erased at any time. A Memo is safe for concurrent use.
 type Memo struct {
 	decoder ports.Decoder
@@ -47,7 +47,7 @@ func NewMemo(decoder ports.Decoder) *Memo { return &Memo{decoder: decoder} }
 
 // Decode implements [ports.Decoder].
 func (m *Memo) Decode(r eventsourcing.Record) (eventsourcing.Envelope[any], error) {
-	if r.Metadata[ports.MetadataSubject] != "" {
+	if bytes.Contains(r.Payload, mark) {
 		return m.decoder.Decode(r)
 	}
 	slot := m.slot(r.EventID)

@@ -2,8 +2,6 @@ package eventjson
 
 import (
 	"bytes"
-	"context"
-	"crypto/aes"
 	"crypto/cipher"
 	"encoding/base64"
 	"encoding/binary"
@@ -12,14 +10,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
 )
-
-// keyPatience bounds the wait for a key that is not in memory.
-const keyPatience = 5 * time.Second
 
 // sealVersion is the prefix of a sealed text. After it comes, in URL-safe base64 without padding,
 // what AES-256-GCM makes of the JSON value of the field, with its random nonce before it.
@@ -33,31 +27,11 @@ const sealedNothing = "erased"
 // value is bound to its place: to the id, the type and the version of the event, the field and the
 // subject. It is safe for concurrent use.
 type Seal struct {
-	keys ports.SubjectKeys
+	keys ports.SubjectCiphers
 }
 
-// NewSeal returns a Seal with these keys.
-func NewSeal(keys ports.SubjectKeys) *Seal { return &Seal{keys: keys} }
-
-// cipherOf returns the cipher of a subject. It waits for its key at most keyPatience.
-func (s *Seal) cipherOf(subject ports.Subject, create bool) (cipher.AEAD, error) {
-	// A codec has no context. It is called where a context is checked around it, and this wait is
-	// short.
-	ctx, cancel := context.WithTimeout(context.Background(), keyPatience)
-	defer cancel()
-	key, err := s.keys.SubjectKey(ctx, subject, create)
-	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return nil, fmt.Errorf("no key of subject %s within %s: %w", subject, keyPatience, ports.ErrUnavailable)
-		}
-		return nil, err
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
-}
+// NewSeal returns a Seal with the ciphers of these keys.
+func NewSeal(keys ports.SubjectCiphers) *Seal { return &Seal{keys: keys} }
 
 // seal seals fields of r.
 func (s *Seal) seal(r *eventsourcing.Record, fields []string) error {
@@ -68,15 +42,17 @@ func (s *Seal) seal(r *eventsourcing.Record, fields []string) error {
 	if subject == "" {
 		return errors.New("the event has personal fields, and its metadata names no subject")
 	}
-	aead, err := s.cipherOf(subject, true)
+	aead, err := s.keys.SubjectCipher(subject, true)
 	if err != nil {
 		return err
 	}
-	r.Payload, err = edit(r.Payload, func(name string, value json.RawMessage) (json.RawMessage, error) {
+	var at []byte
+	r.Payload, err = editValid(r.Payload, func(name string, value json.RawMessage) (json.RawMessage, error) {
 		if !slices.Contains(fields, name) {
 			return nil, nil
 		}
-		return s.value(aead, r, name, subject, value)
+		at = place(at[:0], r, name, subject)
+		return sealed(aead, value, at), nil
 	})
 	return err
 }
@@ -95,15 +71,15 @@ func (s *Seal) sealStored(r *eventsourcing.Record, fields []string) error {
 			return nil, fmt.Errorf("%s is personal, and the metadata names no subject", name)
 		}
 		if aead == nil && !gone {
-			aead, err = s.cipherOf(subject, true)
+			aead, err = s.keys.SubjectCipher(subject, true)
 			if gone = errors.Is(err, ports.ErrSubjectErased); err != nil && !gone {
 				return nil, err
 			}
 		}
 		if gone {
-			return sealed(sealedNothing)
+			return json.RawMessage(sealedFrom + sealedNothing + sealedTo), nil
 		}
-		return s.value(aead, r, name, subject, value)
+		return sealed(aead, value, place(nil, r, name, subject)), nil
 	})
 	if err == nil {
 		r.Payload = payload
@@ -111,15 +87,14 @@ func (s *Seal) sealStored(r *eventsourcing.Record, fields []string) error {
 	return err
 }
 
-// value seals the value of a field.
-func (s *Seal) value(
-	aead cipher.AEAD, r *eventsourcing.Record, name string, subject ports.Subject, value json.RawMessage,
-) (json.RawMessage, error) {
-	data := aead.Seal(nil, nil, value, place(r, name, subject))
-	return sealed(sealVersion + base64.RawURLEncoding.EncodeToString(data))
+// sealed returns the sealed form of the value of a field, at its place.
+func sealed(aead cipher.AEAD, value json.RawMessage, at []byte) json.RawMessage {
+	data := aead.Seal(nil, nil, value, at)
+	room := len(sealedFrom) + len(sealVersion) + base64.RawURLEncoding.EncodedLen(len(data)) + len(sealedTo)
+	text := append(append(make([]byte, 0, room), sealedFrom...), sealVersion...)
+	// the alphabet has nothing that JSON would escape
+	return append(base64.RawURLEncoding.AppendEncode(text, data), sealedTo...)
 }
-
-func sealed(text string) (json.RawMessage, error) { return json.Marshal(sealedValue{&text}) }
 
 // open returns the payload of r with open fields. An erased field becomes instead.
 func (s *Seal) open(r *eventsourcing.Record, instead json.RawMessage) ([]byte, error) {
@@ -128,6 +103,7 @@ func (s *Seal) open(r *eventsourcing.Record, instead json.RawMessage) ([]byte, e
 	}
 	subject := ports.Subject(r.Metadata[ports.MetadataSubject])
 	var aead cipher.AEAD
+	var at []byte
 	gone := false
 	return edit(r.Payload, func(name string, value json.RawMessage) (json.RawMessage, error) {
 		text, ok := sealedText(value)
@@ -145,7 +121,7 @@ func (s *Seal) open(r *eventsourcing.Record, instead json.RawMessage) ([]byte, e
 		}
 		if aead == nil && !gone {
 			var err error
-			aead, err = s.cipherOf(subject, false)
+			aead, err = s.keys.SubjectCipher(subject, false)
 			if gone = errors.Is(err, ports.ErrSubjectErased); err != nil && !gone {
 				return nil, err
 			}
@@ -159,7 +135,8 @@ func (s *Seal) open(r *eventsourcing.Record, instead json.RawMessage) ([]byte, e
 		}
 		data, err := base64.RawURLEncoding.DecodeString(encoded)
 		if err == nil {
-			value, err = aead.Open(nil, nil, data, place(r, name, subject))
+			at = place(at[:0], r, name, subject)
+			value, err = aead.Open(nil, nil, data, at)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s was changed after it was sealed, or belongs to another event", name)
@@ -168,10 +145,10 @@ func (s *Seal) open(r *eventsourcing.Record, instead json.RawMessage) ([]byte, e
 	})
 }
 
-// place is what a sealed value is bound to. Each part has its length before it, so that two
-// different places are never the same bytes.
-func place(r *eventsourcing.Record, field string, subject ports.Subject) []byte {
-	b := append(make([]byte, 0, 128), r.EventID[:]...)
+// place appends to b what a sealed value is bound to. Each part has its length before it, so that
+// two different places are never the same bytes.
+func place(b []byte, r *eventsourcing.Record, field string, subject ports.Subject) []byte {
+	b = append(slices.Grow(b, 128), r.EventID[:]...)
 	b = binary.AppendUvarint(b, uint64(r.EventVersion))
 	for _, text := range []string{r.EventType, field, string(subject)} {
 		b = append(binary.AppendUvarint(b, uint64(len(text))), text...)

@@ -94,11 +94,14 @@ func (t *turn[C, S, E]) name(ctx context.Context, events []E) error {
 	if t.config.Subjects == nil || t.aggregate.Person == nil {
 		return nil
 	}
-	state := t.known.state
-	for _, e := range events {
-		state = t.aggregate.Decider.Evolve(state, e)
+	person := t.aggregate.Person(t.known.state)
+	if state := t.known.state; person == "" { // the first events name the person
+		for _, e := range events {
+			state = t.aggregate.Decider.Evolve(state, e)
+		}
+		person = t.aggregate.Person(state)
 	}
-	subject := t.config.Subjects.SubjectOf(t.aggregate.Person(state))
+	subject := t.config.Subjects.SubjectOf(person)
 	if t.seals(t.request.Command) {
 		key, err := t.config.Subjects.SubjectKey(ctx, subject, true)
 		if err != nil {

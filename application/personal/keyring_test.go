@@ -3,11 +3,14 @@ package personal_test
 import (
 	"bytes"
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"orderflow/adapters/memory"
@@ -204,6 +207,62 @@ func TestKeyring_remembersKeysForAStatedTime(t *testing.T) {
 	if f.store.loads != loads+1 {
 		t.Error("the key is remembered for too long")
 	}
+}
+
+// The cipher is made once for a key, and is gone when the key is.
+func TestKeyring_givesACipherOfTheKey(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory.New(memory.Options{}), serviceKey)
+	ada, ctx := f.SubjectOf("ada"), t.Context()
+	if _, err := f.SubjectCipher(ada, false); !errors.Is(err, ports.ErrSubjectKeyMissing) {
+		t.Fatalf("error %v", err)
+	}
+	first, err := f.SubjectCipher(ada, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := first.Seal(nil, nil, []byte("secret"), nil)
+	loads := f.store.loads
+	if again, err := f.SubjectCipher(ada, false); err != nil || again != first || f.store.loads != loads {
+		t.Errorf("the cipher is not remembered, error %v", err)
+	}
+	block, err := aes.NewCipher(f.key(t, ada, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := other.Open(nil, nil, sealed, nil); err != nil || string(text) != "secret" {
+		t.Errorf("with the key it opens to %q, error %v", text, err)
+	}
+	if err := f.BlockSubject(ctx, ada); err != nil {
+		t.Fatal(err)
+	}
+	if aead, err := f.SubjectCipher(ada, true); aead != nil || !errors.Is(err, ports.ErrSubjectErased) {
+		t.Errorf("after the erasure: %v, error %v", aead, err)
+	}
+}
+
+// A codec has no context, so the wait for a key ends by itself, and says that a retry may help.
+func TestKeyring_waitsForACipherForAShortTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, stuck{}, serviceKey)
+		_, err := f.SubjectCipher(f.SubjectOf("ada"), true)
+		if !errors.Is(err, ports.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// stuck never answers.
+type stuck struct{ personal.Store }
+
+func (stuck) LoadSubjectKey(ctx context.Context, _ ports.Subject) ([]byte, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 func TestKeyring_remembersABoundedNumber(t *testing.T) {

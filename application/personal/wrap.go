@@ -9,6 +9,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash"
+	"sync"
 
 	"orderflow/ports"
 )
@@ -27,9 +29,10 @@ const (
 
 // service is the service key, as the keys that are derived from it.
 type service struct {
-	id    []byte
-	token []byte
-	wraps cipher.AEAD
+	id []byte
+	// tokens holds HMACs with the key of names: one that was used before costs half of a new one.
+	tokens *sync.Pool
+	wraps  cipher.AEAD
 }
 
 func newService(key []byte) (service, error) {
@@ -44,7 +47,8 @@ func newService(key []byte) (service, error) {
 		}
 	}
 	wraps, err := sealer(derived[2])
-	return service{id: derived[0][:idBytes], token: derived[1], wraps: wraps}, err
+	tokens := &sync.Pool{New: func() any { return hmac.New(sha256.New, derived[1]) }}
+	return service{id: derived[0][:idBytes], tokens: tokens, wraps: wraps}, err
 }
 
 func sealer(key []byte) (cipher.AEAD, error) {
@@ -57,7 +61,9 @@ func sealer(key []byte) (cipher.AEAD, error) {
 
 // subjectOf returns the name of a person.
 func (s service) subjectOf(id string) ports.Subject {
-	mac := hmac.New(sha256.New, s.token)
+	mac := s.tokens.Get().(hash.Hash)
+	defer s.tokens.Put(mac)
+	mac.Reset()
 	mac.Write([]byte(id)) // it never fails
 	return ports.Subject(hex.EncodeToString(mac.Sum(nil)[:tokenBytes]))
 }

@@ -38,6 +38,11 @@
 // The age of a view's backlog is exact in process. Over HTTP it is the time since the answer to the
 // command that the slowest consumer has to handle next, and latencies are those of a sample.
 //
+// # Sealed personal data
+//
+// BenchmarkSealed runs the lives of orders with personal data as it is, and sealed: up to the
+// append, and until every view has them. The customers are known, or new for each order.
+//
 // # Rebuilds
 //
 // BenchmarkRebuild fills another generation of each view from the event store and switches to it,

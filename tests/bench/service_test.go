@@ -28,6 +28,7 @@ import (
 	"orderflow/application/explain"
 	"orderflow/application/filling"
 	"orderflow/application/orders"
+	"orderflow/application/personal"
 	"orderflow/application/pulse"
 	"orderflow/application/query"
 	"orderflow/bootstrap"
@@ -52,6 +53,8 @@ type service struct {
 	server    *httpapi.Server
 	listener  net.Listener
 	closers   []io.Closer
+	// keyring seals personal data. It is nil when nothing is sealed.
+	keyring *personal.Keyring
 }
 
 // sinks are where the publisher sends the events.
@@ -68,7 +71,17 @@ const (
 // a view.
 func startService(tb testing.TB, sink string, shown pace.ShownFunc) *service {
 	tb.Helper()
-	s := &service{config: bootstrap.DefaultConfig(), codec: orderjson.NewMux()}
+	s := &service{}
+	s.start(tb, sink, shown)
+	return s
+}
+
+func (s *service) start(tb testing.TB, sink string, shown pace.ShownFunc) {
+	tb.Helper()
+	s.config, s.codec = bootstrap.DefaultConfig(), orderjson.NewMux()
+	if s.keyring != nil {
+		s.codec = s.codec.Sealed(eventjson.NewSeal(s.keyring))
+	}
 	s.config.Data = tb.TempDir()
 	err := s.open(tb.Context(), sink, shown)
 	tb.Cleanup(func() {
@@ -93,7 +106,6 @@ func startService(tb testing.TB, sink string, shown pace.ShownFunc) *service {
 			tb.Error(err)
 		}
 	})
-	return s
 }
 
 func (s *service) open(ctx context.Context, sink string, shown pace.ShownFunc) (err error) {
@@ -108,9 +120,14 @@ func (s *service) open(ctx context.Context, sink string, shown pace.ShownFunc) (
 	s.beats = pulse.NewMonitor(pulse.MonitorConfig{Interval: s.config.Heartbeat})
 	s.pacemaker = pulse.NewPacemaker(pulse.PacemakerConfig{Pulse: s.store, Interval: s.config.Heartbeat})
 	memo := eventjson.NewMemo(s.codec)
-	s.commands = orders.NewCommands(eventjson.Remembering(orderjson.New(), memo), command.Config{
+	commands := command.Config{
 		Store: s.store, Now: time.Now, NewID: workload.NewID, Cache: command.NewCache(64 << 20), Exclusive: true,
-	})
+	}
+	codec := orderjson.New()
+	if s.keyring != nil {
+		commands.Subjects, codec = s.keyring, codec.Sealed(eventjson.NewSeal(s.keyring))
+	}
+	s.commands = orders.NewCommands(eventjson.Remembering(codec, memo), commands)
 	if err := s.wireConsumers(ctx, sink, memo, clock{Views: s.store, shown: shown}); err != nil {
 		return err
 	}

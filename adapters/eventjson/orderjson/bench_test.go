@@ -1,11 +1,14 @@
 package orderjson_test
 
 import (
+	"crypto/cipher"
 	"fmt"
 	"testing"
 
+	"orderflow/adapters/eventjson"
 	"orderflow/adapters/eventjson/orderjson"
 	"orderflow/domain/order"
+	"orderflow/ports"
 )
 
 func BenchmarkEncode(b *testing.B) {
@@ -55,6 +58,48 @@ func BenchmarkDecode(b *testing.B) {
 	for _, name := range []string{"order.created.v1.json", "order.created.v2.json", "order.confirmed.v1.json"} {
 		run(name, files[name].EventType, files[name].EventVersion, files[name].Payload)
 	}
+}
+
+// BenchmarkSealed measures an event with two personal fields, open and sealed. The cipher is in
+// memory, as it is for CacheFor after the first use of its subject.
+func BenchmarkSealed(b *testing.B) {
+	aead, err := oneKey{}.SubjectCipher("", true)
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := envelope(order.OrderShipped{Carrier: "DHL", TrackingNumber: "JJD0003-018f4e5a-0000"})
+	e.Metadata = map[string]string{ports.MetadataSubject: "5f0c6937456a4b4a0eaa43d6d671932b"}
+	for name, codec := range map[string]*eventjson.Codec[order.Event]{
+		"open": orderjson.New(), "sealed": orderjson.New().Sealed(eventjson.NewSeal(inMemory{aead})),
+	} {
+		record, err := codec.Encode(e)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run("encode/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := codec.Encode(e); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("decode/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := codec.Decode(record); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// inMemory is a cipher that is at hand.
+type inMemory struct{ cipher.AEAD }
+
+func (m inMemory) SubjectCipher(ports.Subject, bool) (cipher.AEAD, error) {
+	return m.AEAD, nil
 }
 
 func createdWith(lines int) order.OrderCreated {

@@ -2,7 +2,8 @@ package orderjson_test
 
 import (
 	"bytes"
-	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"fmt"
 	"reflect"
 	"strings"
@@ -18,8 +19,12 @@ import (
 // oneKey gives every subject the same key.
 type oneKey struct{}
 
-func (oneKey) SubjectKey(context.Context, ports.Subject, bool) ([]byte, error) {
-	return bytes.Repeat([]byte{1}, 32), nil
+func (oneKey) SubjectCipher(ports.Subject, bool) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(bytes.Repeat([]byte{1}, 32))
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
 }
 
 // canary is a text that is found wherever it is.
@@ -102,7 +107,7 @@ func TestPersonal_readsTheCorpus(t *testing.T) {
 // erasedKeys has no key any more.
 type erasedKeys struct{}
 
-func (erasedKeys) SubjectKey(_ context.Context, subject ports.Subject, _ bool) ([]byte, error) {
+func (erasedKeys) SubjectCipher(subject ports.Subject, _ bool) (cipher.AEAD, error) {
 	return nil, fmt.Errorf("%s: %w", subject, ports.ErrSubjectErased)
 }
 

@@ -26,7 +26,7 @@ func run(in io.Reader, out io.Writer) error {
 		return err
 	}
 	for _, table := range []func(io.Writer, []result) error{
-		syncTable, pathTable, latencyTable, peersTable, rebuildTable, bulkTable, scyllaTable, scyllaLatencyTable, redpandaTable,
+		syncTable, pathTable, latencyTable, peersTable, rebuildTable, bulkTable, scyllaTable, scyllaLatencyTable, redpandaTable, sealedTable,
 		fleetTable, serviceTables,
 	} {
 		if err := table(out, results); err != nil {
