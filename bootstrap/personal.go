@@ -55,8 +55,8 @@ func (c Config) validatePersonal(bad func(setting, format string, args ...any)) 
 	default:
 		bad("publish-personal", "%q is none of %s, %s and %s", c.PublishPersonal, PublishOmit, PublishSealed, PublishPlain)
 	}
-	if c.PersonalKey != "" && c.Store != StoreEmbedded {
-		bad("personal-key", "is not available with --store=%s", c.Store)
+	if c.PersonalKeys != "" && c.Store != StoreEmbedded {
+		bad("personal-keys", "with --store=%s the keys are in the keyspace", c.Store)
 	}
 	switch {
 	case c.CustomerIDs != CustomerIDsPlain && c.CustomerIDs != CustomerIDsHashed:

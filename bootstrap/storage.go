@@ -46,7 +46,7 @@ type storage struct {
 	// store cannot do that.
 	bulk   ports.BulkReader
 	states ports.StateLister
-	// keys are the wrapped keys of subjects. It is nil on a store that has none.
+	// keys are the wrapped keys of subjects. It is nil on an embedded store that has none.
 	keys personal.Store
 	// exclusive says that no other process can append while this one has the store open.
 	exclusive bool
@@ -140,7 +140,7 @@ func openScylla(
 			ViewDropper:      store,
 			ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
 			TokenStore: store, OperationLog: store,
-			HistoryPager: store, Snapshots: store,
+			HistoryPager: store, Snapshots: store, keys: store,
 			tails: noFeed{}, closers: opened,
 		}, nil
 	}
@@ -163,7 +163,7 @@ func openScylla(
 		EventStore: store, HeadScanner: store, ChangeFeed: feed, ViewStore: store, ViewReader: store, ViewDropper: store,
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
 		TokenStore: store, OperationLog: store,
-		HistoryPager: store, Snapshots: store,
+		HistoryPager: store, Snapshots: store, keys: store,
 		leases: store, pulse: store, tails: feed, alive: readersAlive(feed, config.Heartbeat),
 		run: []func(context.Context) error{
 			untilStopped("change feed", feed.Run), untilStopped("sweeper", store.RunSweeper), setUp.run,

@@ -16,6 +16,7 @@ import (
 var (
 	_ ports.SubjectKeyStore = (*Keys)(nil)
 	_ ports.SubjectEraser   = (*Keys)(nil)
+	_ ports.ErasedSubjects  = (*Keys)(nil)
 )
 
 // Keys keeps the wrapped keys of subjects in a directory of its own. No backup and no export of a
@@ -158,6 +159,38 @@ func (k *Keys) destroy(ctx context.Context, subject ports.Subject) error {
 		return err
 	}
 	return k.write(subject, []byte{keyGone})
+}
+
+// ErasedSubjects implements [ports.ErasedSubjects]. It reads all keys, which are small, and has the
+// names of those that are erased in memory.
+func (k *Keys) ErasedSubjects(ctx context.Context, found func(ports.Subject) error) error {
+	erased, err := k.erased(ctx)
+	if err != nil {
+		return fmt.Errorf("erased subjects: %w", err)
+	}
+	for _, subject := range erased {
+		if err := found(subject); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *Keys) erased(ctx context.Context) (erased []ports.Subject, err error) {
+	if err := k.db.Enter(ctx); err != nil {
+		return nil, err
+	}
+	defer k.db.Leave()
+	it, err := k.db.Range(nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	for valid := it.First(); valid && ctx.Err() == nil; valid = it.Next() {
+		if value := it.Value(); len(value) > 0 && (value[0] == keyBlocked || value[0] == keyGone) {
+			erased = append(erased, ports.Subject(it.Key()))
+		}
+	}
+	return erased, errors.Join(engine.Translate(it.Close()), ctx.Err())
 }
 
 // lock locks the subject, and returns what unlocks it.

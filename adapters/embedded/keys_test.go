@@ -30,7 +30,7 @@ func openKeys(t testing.TB, dir string) *embedded.Keys {
 func keysHarness(t testing.TB, dir string) porttest.SubjectKeysHarness {
 	keys := openKeys(t, dir)
 	return porttest.SubjectKeysHarness{
-		Keys: keys, Eraser: keys, Close: keys.Close,
+		Keys: keys, Eraser: keys, Erased: keys, Close: keys.Close,
 		Reopen: func(t testing.TB) porttest.SubjectKeysHarness {
 			if err := keys.Close(); err != nil {
 				t.Fatal(err)

@@ -168,7 +168,7 @@ func operations(s *memory.Store) porttest.OperationLogHarness {
 }
 
 func subjectKeys(s *memory.Store) porttest.SubjectKeysHarness {
-	return porttest.SubjectKeysHarness{Keys: s, Eraser: s, Close: s.Close, Reopen: reopen(s, subjectKeys)}
+	return porttest.SubjectKeysHarness{Keys: s, Eraser: s, Erased: s, Close: s.Close, Reopen: reopen(s, subjectKeys)}
 }
 
 func storeIdentity(s *memory.Store) porttest.StoreIdentityHarness {

@@ -75,3 +75,23 @@ func (s *Store) DestroySubject(ctx context.Context, subject ports.Subject) error
 	s.data.subjectKeys[subject] = subjectKey{blocked: true}
 	return nil
 }
+
+// ErasedSubjects implements [ports.ErasedSubjects].
+func (s *Store) ErasedSubjects(ctx context.Context, found func(ports.Subject) error) error {
+	if err := s.enter(ctx); err != nil {
+		return fmt.Errorf("erased subjects: %w", err)
+	}
+	var erased []ports.Subject
+	for subject, key := range s.data.subjectKeys {
+		if key.blocked {
+			erased = append(erased, subject)
+		}
+	}
+	s.mu.Unlock()
+	for _, subject := range erased {
+		if err := found(subject); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -125,6 +125,17 @@ func contract(t *testing.T, options contractOptions) {
 		}
 		porttest.TokenStore(t, func(t *testing.T) porttest.TokenStoreHarness { return harness(fresh(t, options.hosts(t))) })
 	})
+	t.Run("SubjectKeys", func(t *testing.T) {
+		t.Parallel()
+		var harness func(o opened) porttest.SubjectKeysHarness
+		harness = func(o opened) porttest.SubjectKeysHarness {
+			return porttest.SubjectKeysHarness{
+				Keys: o, Eraser: o, Erased: o, Close: o.Close, Tuning: options.tuning,
+				Reopen: func(t testing.TB) porttest.SubjectKeysHarness { return harness(o.reopen(t)) },
+			}
+		}
+		porttest.SubjectKeys(t, func(t *testing.T) porttest.SubjectKeysHarness { return harness(fresh(t, options.hosts(t))) })
+	})
 	t.Run("OperationLog", func(t *testing.T) {
 		t.Parallel()
 		var harness func(o opened) porttest.OperationLogHarness

@@ -12,6 +12,7 @@ import (
 	"orderflow/adapters/scylla/internal/access"
 	"orderflow/adapters/scylla/internal/cluster"
 	"orderflow/adapters/scylla/internal/consumers"
+	"orderflow/adapters/scylla/internal/subjects"
 	"orderflow/adapters/scylla/internal/views"
 	"orderflow/adapters/scylla/schema"
 	"orderflow/ports"
@@ -61,6 +62,7 @@ type Store struct {
 	*views.Views
 	*consumers.Records
 	*access.Access
+	*subjects.Keys
 
 	cluster *cluster.Client
 	// beats counts heartbeats, which use their partitions in turn.
@@ -85,6 +87,9 @@ var (
 	_ ports.Leases           = (*Store)(nil)
 	_ ports.HistoryPager     = (*Store)(nil)
 	_ ports.Snapshots        = (*Store)(nil)
+	_ ports.SubjectKeyStore  = (*Store)(nil)
+	_ ports.SubjectEraser    = (*Store)(nil)
+	_ ports.ErasedSubjects   = (*Store)(nil)
 )
 
 // backgroundDeletes bounds the intents that are being deleted while their appends are already
@@ -107,7 +112,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Views: views.New(client), Records: consumers.New(client), Access: access.New(client), cluster: client}
+	s := &Store{Views: views.New(client), Records: consumers.New(client), Access: access.New(client), Keys: subjects.New(client), cluster: client}
 	s.background.SetLimit(backgroundDeletes)
 	return s, nil
 }

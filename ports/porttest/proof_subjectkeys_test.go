@@ -16,6 +16,7 @@ type brokenKeys struct {
 	add     func(ctx context.Context, subject ports.Subject, wrapped []byte) ([]byte, error)
 	block   func(ctx context.Context, subject ports.Subject) error
 	destroy func(ctx context.Context, subject ports.Subject) error
+	list    func(ctx context.Context, found func(ports.Subject) error) error
 }
 
 func (b brokenKeys) LoadSubjectKey(ctx context.Context, subject ports.Subject) ([]byte, error) {
@@ -46,9 +47,16 @@ func (b brokenKeys) DestroySubject(ctx context.Context, subject ports.Subject) e
 	return b.destroy(ctx, subject)
 }
 
+func (b brokenKeys) ErasedSubjects(ctx context.Context, found func(ports.Subject) error) error {
+	if b.list == nil {
+		return b.Store.ErasedSubjects(ctx, found)
+	}
+	return b.list(ctx, found)
+}
+
 func soundKeys(s *memory.Store) SubjectKeysHarness {
 	return SubjectKeysHarness{
-		Keys: s, Eraser: s, Close: s.Close,
+		Keys: s, Eraser: s, Erased: s, Close: s.Close,
 		Reopen: func(testing.TB) SubjectKeysHarness { return soundKeys(s.Reopen()) },
 	}
 }
@@ -58,7 +66,7 @@ func keysAs(broken func(s *memory.Store) brokenKeys) func(*memory.Store) Subject
 		h := soundKeys(s)
 		b := broken(s)
 		b.Store = s
-		h.Keys, h.Eraser = b, b
+		h.Keys, h.Eraser, h.Erased = b, b, b
 		return h
 	}
 }
@@ -68,6 +76,33 @@ func TestSubjectKeys_areProved(t *testing.T) {
 	none := func(context.Context, ports.Subject) error { return nil }
 	shared := wrappedKey(1) // the memory that a broken adapter shares
 	prove(t, subjectKeysScenarios(), soundKeys, []proof[SubjectKeysHarness]{
+		{
+			broken: "lists no erasure", scenario: "the list of erasures has all of them and nothing else", says: "is not listed",
+			adapter: keysAs(func(*memory.Store) brokenKeys {
+				return brokenKeys{list: func(context.Context, func(ports.Subject) error) error { return nil }}
+			}),
+		},
+		{
+			broken: "lists a subject that has its key", scenario: "the list of erasures has all of them and nothing else", says: "are listed",
+			adapter: keysAs(func(s *memory.Store) brokenKeys {
+				return brokenKeys{list: func(ctx context.Context, found func(ports.Subject) error) error {
+					return errors.Join(found("5f0c"), s.ErasedSubjects(ctx, found))
+				}}
+			}),
+		},
+		{
+			broken: "goes on with the list after an error", scenario: "an error ends the list of erasures", says: "after 3 calls",
+			adapter: keysAs(func(s *memory.Store) brokenKeys {
+				return brokenKeys{list: func(ctx context.Context, found func(ports.Subject) error) error {
+					var failed error
+					err := s.ErasedSubjects(ctx, func(subject ports.Subject) error {
+						failed = found(subject)
+						return nil
+					})
+					return errors.Join(failed, err)
+				}}
+			}),
+		},
 		{
 			broken: "takes a missing key for an erasure", scenario: "a subject without a key has none, and that is no erasure", says: "want the subject has no key",
 			adapter: keysAs(func(s *memory.Store) brokenKeys {

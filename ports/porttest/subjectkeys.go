@@ -15,6 +15,7 @@ import (
 type SubjectKeysHarness struct {
 	Keys   ports.SubjectKeyStore
 	Eraser ports.SubjectEraser
+	Erased ports.ErasedSubjects
 	// Close and Reopen are as in [EventStoreHarness].
 	Close  func() error
 	Reopen func(t testing.TB) SubjectKeysHarness
@@ -23,7 +24,8 @@ type SubjectKeysHarness struct {
 
 func (h SubjectKeysHarness) close() error { return h.Close() }
 
-// SubjectKeys tests the contracts of [ports.SubjectKeyStore] and [ports.SubjectEraser] together.
+// SubjectKeys tests the contracts of [ports.SubjectKeyStore], [ports.SubjectEraser] and
+// [ports.ErasedSubjects] together.
 // Each test calls factory for an adapter with its own data.
 func SubjectKeys(t *testing.T, factory func(t *testing.T) SubjectKeysHarness) {
 	runSuite(t, factory, subjectKeysScenarios())
@@ -39,6 +41,8 @@ func subjectKeysScenarios() []scenario[SubjectKeysHarness] {
 		{"a destroyed subject gives and takes no key", destroyedSubject},
 		{"an erasure leaves a record for a subject without a key", erasedWithoutKey},
 		{"an erasure concerns no other subject", otherSubjects},
+		{"the list of erasures has all of them and nothing else", listedErasures},
+		{"an error ends the list of erasures", endedErasures},
 		{"no key is given out after a block that was made at the same time", blockedAtOnce},
 		{"memory of keys is not shared", subjectKeyMemory},
 		{"an ended context stops a call on keys before it does anything", subjectKeysCancelled},
@@ -211,6 +215,60 @@ func otherSubjects(t test, h SubjectKeysHarness) {
 	t.expectNoKey(h, newSubject(), ports.ErrSubjectKeyMissing)
 }
 
+// expectListed checks the list of erasures. The order does not matter.
+func (t test) expectListed(h SubjectKeysHarness, want ...ports.Subject) {
+	t.Helper()
+	listed := map[ports.Subject]bool{}
+	var err error
+	t.within("ErasedSubjects", func(ctx context.Context) {
+		err = h.Erased.ErasedSubjects(ctx, func(subject ports.Subject) error {
+			listed[subject] = true
+			return nil
+		})
+	})
+	t.must("list erasures", err)
+	for _, subject := range want {
+		if !listed[subject] {
+			t.Fatalf("the erasure of %s is not listed", subject)
+		}
+		delete(listed, subject)
+	}
+	if len(listed) > 0 {
+		t.Fatalf("subjects that are not erased are listed: %v", listed)
+	}
+}
+
+func listedErasures(t test, h SubjectKeysHarness) {
+	t.expectListed(h)
+	t.keyed(h, 1)
+	blocked, destroyed, keyless := t.keyed(h, 2), t.keyed(h, 3), newSubject()
+	t.block(h, blocked)
+	t.block(h, keyless)
+	for range 2 {
+		t.destroy(h, destroyed)
+		t.expectListed(h, blocked, destroyed, keyless)
+	}
+	t.destroy(h, blocked)
+	t.expectListed(h, blocked, destroyed, keyless)
+}
+
+func endedErasures(t test, h SubjectKeysHarness) {
+	for range 3 {
+		t.block(h, newSubject())
+	}
+	full, calls := errors.New("full"), 0
+	var err error
+	t.within("ErasedSubjects", func(ctx context.Context) {
+		err = h.Erased.ErasedSubjects(ctx, func(ports.Subject) error {
+			calls++
+			return full
+		})
+	})
+	if err != full || calls != 1 { //nolint:errorlint // as it is
+		t.Fatalf("after %d calls the error is %v, want that of the first call", calls, err)
+	}
+}
+
 // blockedAtOnce adds keys while the subject is blocked. An addition comes before the block or
 // after it. After the block no key can be had.
 func blockedAtOnce(t test, h SubjectKeysHarness) {
@@ -259,6 +317,9 @@ func subjectKeyCalls(h SubjectKeysHarness, keyed, fresh ports.Subject) []call {
 			_, err := h.Keys.AddSubjectKey(ctx, fresh, wrappedKey(2))
 			return err
 		}},
+		{"ErasedSubjects", func(ctx context.Context) error {
+			return h.Erased.ErasedSubjects(ctx, func(ports.Subject) error { return nil })
+		}},
 		{"BlockSubject", func(ctx context.Context) error { return h.Eraser.BlockSubject(ctx, keyed) }},
 		{"DestroySubject", func(ctx context.Context) error { return h.Eraser.DestroySubject(ctx, keyed) }},
 	}
@@ -286,5 +347,6 @@ func subjectKeysReopened(t test, h SubjectKeysHarness) {
 	t.expectKey(h, keyed, wrappedKey(1))
 	t.expectErased(h, blocked)
 	t.expectErased(h, destroyed)
+	t.expectListed(h, blocked, destroyed)
 	t.expectNoKey(h, newSubject(), ports.ErrSubjectKeyMissing)
 }

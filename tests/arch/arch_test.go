@@ -70,6 +70,7 @@ var allowed = []struct {
 	{"adapters/scylla/internal/cluster", []string{"ports", "github.com/google/uuid", "github.com/gocql/gocql/..."}},
 	{"adapters/scylla/internal/paging", []string{"ports", "github.com/google/uuid"}},
 	{"adapters/scylla/internal/access", []string{"adapters/scylla/internal/cluster", "ports", "ports/portkit", "github.com/google/uuid", "github.com/gocql/gocql/..."}},
+	{"adapters/scylla/internal/subjects", []string{"adapters/scylla/internal/cluster", "ports", "github.com/gocql/gocql/..."}},
 	{"adapters/scylla/internal/consumers", []string{"adapters/scylla/internal/cluster", "adapters/scylla/internal/paging", "ports", "github.com/google/uuid", "github.com/gocql/gocql/..."}},
 	{"adapters/scylla/internal/views", []string{"adapters/scylla/internal/cluster", "adapters/scylla/internal/paging", "domain/projection", "ports", "github.com/google/uuid", "github.com/gocql/gocql/...", "golang.org/x/sync/..."}},
 	{"adapters/cdc", []string{"adapters/cdc/...", "ports", "github.com/google/uuid", "github.com/gocql/gocql/..."}},

@@ -17,6 +17,7 @@ var firstConditions = []string{
 	`UPDATE event_store SET head = 0 WHERE aggregate_id = 00000000-0000-0000-0000-000000000000 IF head = -1`,
 	`UPDATE consumer_leases SET epoch = 0 WHERE name = '' IF epoch = -1`,
 	`UPDATE access_tokens SET token_id = '' WHERE bucket = '' AND name = '' IF token_id = '-'`,
+	`UPDATE subject_keys SET state = 'gone' WHERE subject = '' IF state = '-'`,
 	`UPDATE view_generations SET revision = 0 WHERE consumer = '' IF revision = -1`,
 }
 
