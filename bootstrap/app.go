@@ -283,6 +283,9 @@ func (a *App) ready(ctx context.Context) error {
 				s.Name, a.config.Heartbeat))
 		}
 	}
+	if a.eraser != nil {
+		errs = append(errs, a.eraser.Unready())
+	}
 	if a.store.posture != nil {
 		errs = append(errs, a.store.posture.err())
 	}

@@ -40,7 +40,7 @@ func (a *App) erasureRoutes() (resources []endpoint.Resource, err error) {
 		Commands: erasure.NewCommands(codec, command.Config{
 			Store: a.tracing.Store(a.store), Now: time.Now, NewID: newID, Exclusive: a.store.exclusive,
 		}),
-		Codec: codec, Store: a.store, Keys: a.keyring, Subject: a.subjectOf,
+		Codec: codec, Store: a.store, Keys: a.keyring, Erased: a.keyring, Subject: a.subjectOf,
 		Customers: customers{a.customers.lists(query.NewLists(a.store, a.store, a.consumers, views.All()))},
 		Types:     []string{order.Type}, Owner: owner(a.codec, a.keyring), Plain: a.plain,
 		Forget: func(ports.Subject) { a.states.Clear() },

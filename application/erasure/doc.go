@@ -18,6 +18,11 @@
 // the end is the same. Run does steps 2 and 3 at each start for every erasure that there ever was,
 // because a key may have come back with an old copy of the keys.
 //
+// The events may be an old copy, too. Then they know nothing of the erasure, and the views beside
+// them have what was erased. The keys keep a record of every erasure. So Run requests each one that
+// the events do not know again, and the other steps follow. The service is not ready before that.
+// Queries show nothing of it meanwhile, because they ask for the key of each row, see [Mask].
+//
 // # Which aggregates
 //
 // The subject of an aggregate is found in its first event. Run reads the first event of every

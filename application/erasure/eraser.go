@@ -2,6 +2,7 @@ package erasure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -55,6 +56,8 @@ type Config struct {
 	Codec    ports.Codec[subject.Event]
 	Store    Store
 	Keys     ports.SubjectEraser
+	// Erased lists the subjects whose keys are blocked or destroyed.
+	Erased ports.ErasedSubjects
 	// Subject returns the subject of a customer. It is the same for ever.
 	Subject func(customer string) ports.Subject
 	Customers
@@ -89,6 +92,8 @@ type Eraser struct {
 	mu sync.Mutex
 	// open are the erasures that have not ended, as far as this process knows.
 	open map[uuid.UUID]*erasing
+	// unready says why the erasures of the past may not be in force yet. It is nil when they are.
+	unready error
 }
 
 var _ ports.Erasures = (*Eraser)(nil)
@@ -98,11 +103,13 @@ type erasing struct {
 	subject ports.Subject
 	// destroyed says that the key is destroyed. found says that left has all that is to be done.
 	destroyed, found bool
-	left             []task
-	seen             map[uuid.UUID]bool // while they are searched
-	counts           subject.Counts
-	unreadable       error // why an aggregate of the subject cannot be read
-	renew            map[Whole]uint64
+	// tried says that they were looked for once, and rewritten as far as that was possible.
+	tried      bool
+	left       []task
+	seen       map[uuid.UUID]bool // while they are searched
+	counts     subject.Counts
+	unreadable error // why an aggregate of the subject cannot be read
+	renew      map[Whole]uint64
 
 	// Eraser.mu guards the others. waits says why there is no progress. ending says that the end is
 	// being recorded, so that another request is another erasure.
@@ -118,7 +125,18 @@ type task struct {
 
 // New returns an Eraser.
 func New(config Config) *Eraser {
-	return &Eraser{config: config, begun: make(chan struct{}, 1), open: map[uuid.UUID]*erasing{}}
+	return &Eraser{config: config, begun: make(chan struct{}, 1), open: map[uuid.UUID]*erasing{}, unready: errNotSearched}
+}
+
+var errNotSearched = errors.New("the erasures of the past are not compared with the keys yet")
+
+// Unready returns why the erasures from before this start may not be in force yet, and nil when
+// they are: every key is destroyed again, and what was open has been rewritten in every place, or
+// the place has been tried and waits.
+func (e *Eraser) Unready() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.unready
 }
 
 // Erase implements [ports.Erasures].

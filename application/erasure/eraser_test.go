@@ -350,6 +350,78 @@ func TestRun_destroysAKeyThatHasComeBack(t *testing.T) {
 }
 
 // An erasure that another process has begun, and not ended, is found.
+// The data are restored from a backup that was made before the erasure, and the keys are not: the
+// views have texts that nobody may see.
+func TestRun_erasesAgainInDataFromBeforeTheErasure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		backup := annAndBob(t)
+		w := newWorld(t)
+		w.store, w.derived = backup.store, backup.derived
+		w.keys[token("bob")], w.blocked[token("ann")] = true, true // the keys as they are now
+		w.blocked[token("carl")] = true                            // he had no data then
+		w.start(0, false, nil)
+		e := w.eraser()
+		if err := e.Unready(); err == nil {
+			t.Error("it is ready before it has looked")
+		}
+		stop := run(t, e)
+		synctest.Wait()
+		stop()
+		if err := e.Unready(); err != nil {
+			t.Errorf("it is not ready: %v", err)
+		}
+		want := map[uuid.UUID]string{annFirst: "erased erased erased", annSecond: "erased", bobOnly: "secret"}
+		if diff := cmp.Diff(want, w.derived["view"]); diff != "" {
+			t.Errorf("derived (-want +got):\n%s", diff)
+		}
+		for customer, aggregates := range map[string]int64{"ann": 2, "carl": 0} {
+			got := state(t, e, customer)
+			if got.State != ports.ErasureDone || got.Reason != erasure.Replayed || got.Aggregates != aggregates {
+				t.Errorf("%s: %+v", customer, got)
+			}
+		}
+		if n := w.events(t, "bob"); n != 0 {
+			t.Errorf("a customer who was not erased has %d events of an erasure", n)
+		}
+		// the next start finds everything done
+		w.start(0, false, nil)
+		again := w.eraser()
+		stop = run(t, again)
+		synctest.Wait()
+		defer stop()
+		if n := w.events(t, "ann"); n != 2 || again.Unready() != nil {
+			t.Errorf("after another start there are %d events, %v", n, again.Unready())
+		}
+	})
+}
+
+// Neither a place that waits nor a damaged aggregate keeps the service from being ready: what a
+// place has is not shown, and nobody else may suffer. Keys that cannot be reached do.
+func TestUnready_untilEveryPlaceIsTried(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := annAndBob(t)
+		mustErase(t, w.eraser(), "ann")
+		w.start(1, false, func() {})
+		w.damaged[annFirst] = 1
+		w.unwell["view"] = errors.New("the view is paused")
+		e := w.eraser()
+		stop := run(t, e)
+		defer stop()
+		synctest.Wait()
+		if err := e.Unready(); err == nil || !strings.Contains(err.Error(), errDead.Error()) {
+			t.Errorf("the keys cannot be reached: %v", err)
+		}
+		w.start(0, false, nil) // they can again
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if err := e.Unready(); err != nil || state(t, e, "ann").State != ports.ErasureRequested {
+			t.Errorf("a place waits: %v, %+v", err, state(t, e, "ann"))
+		}
+	})
+}
+
 func TestRun_endsWhatAnotherProcessHasBegun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package erasure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,10 @@ const (
 )
 
 // Run ends the erasures that have begun, until ctx ends. Then it returns nil.
+//
+// First it compares the erasures in the events with the keys, because either may be an old copy. A
+// key that has come back is destroyed again. An erasure that the events do not know is requested
+// again, and everything that is derived from the events is written again. See [Eraser.Unready].
 func (e *Eraser) Run(ctx context.Context) error {
 	first, due := true, time.Now()
 	for attempt := 0; ctx.Err() == nil; {
@@ -38,6 +43,7 @@ func (e *Eraser) Run(ctx context.Context) error {
 		if err == nil {
 			err = e.round(ctx)
 		}
+		e.judge(first, err)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -113,7 +119,52 @@ func (e *Eraser) search(ctx context.Context, first bool) error {
 	if err != nil {
 		return fmt.Errorf("find the erasures that have begun: %w", err)
 	}
+	if first {
+		if err := e.config.Erased.ErasedSubjects(ctx, func(s ports.Subject) error { return e.replay(ctx, s) }); err != nil {
+			return fmt.Errorf("compare the erasures with the keys: %w", err)
+		}
+	}
 	return nil
+}
+
+// Replayed is the reason of an erasure that is requested again, see [Eraser.Run].
+const Replayed = "the key is destroyed, and these data are from before the erasure: it is done again"
+
+// replay requests an erasure again that the events do not know. Then they are those of a backup
+// from before it, and so is what was derived from them.
+func (e *Eraser) replay(ctx context.Context, s ports.Subject) error {
+	id := subject.ID(string(s))
+	history, err := e.history(ctx, id)
+	if err != nil || len(history) > 0 {
+		return err
+	}
+	command := subject.RequestErasure{SubjectID: id, Token: string(s), Reason: Replayed}
+	if _, err := e.config.Commands.Handle(ctx, ports.CommandRequest[subject.Command]{Command: command}); err != nil {
+		return fmt.Errorf("request the erasure of %s again: %w", s, err)
+	}
+	e.config.Logger.WarnContext(ctx, "the events are from before an erasure, which is done again", "subject_id", id)
+	e.note(id, s)
+	return nil
+}
+
+// judge reports in Unready whether the erasures of the past are in force. first says that they are
+// not even found.
+func (e *Eraser) judge(first bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.unready == nil:
+	case first:
+		e.unready = fmt.Errorf("%w: %w", errNotSearched, err)
+	default:
+		e.unready = nil
+		for id, erasing := range e.open {
+			if !erasing.tried {
+				e.unready = fmt.Errorf("the data of subject %s, who was erased before this start, is not rewritten: %w", id,
+					cmp.Or(err, errNotSearched))
+			}
+		}
+	}
 }
 
 // walk returns a walk over all aggregates of some types.
@@ -188,7 +239,7 @@ func (e *Eraser) find(ctx context.Context, open map[uuid.UUID]*erasing) error {
 		if err := e.mark(ctx, erasing); err != nil {
 			return err
 		}
-		erasing.found, erasing.seen = erasing.unreadable == nil, nil
+		erasing.found, erasing.seen, erasing.tried = erasing.unreadable == nil, nil, true
 	}
 	return nil
 }

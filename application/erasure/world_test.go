@@ -182,6 +182,18 @@ func (k keyring) DestroySubject(_ context.Context, s ports.Subject) error {
 	})
 }
 
+func (k keyring) ErasedSubjects(_ context.Context, found func(ports.Subject) error) error {
+	k.mu.Lock()
+	erased := maps.Clone(k.blocked)
+	k.mu.Unlock()
+	for s := range erased {
+		if err := found(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // mustBeRequested fails when the request of an erasure is not durable.
 func (w *world) mustBeRequested(s ports.Subject) {
 	if history, err := w.store.Load(context.Background(), subject.ID(string(s)), 0); err != nil || len(history) == 0 {
@@ -337,7 +349,7 @@ func (w *world) eraser() *erasure.Eraser {
 	}
 	return erasure.New(erasure.Config{
 		Commands: erasure.NewCommands(codec, command.Config{Store: store, Now: time.Now, NewID: uuid.New}),
-		Codec:    codec, Store: store, Keys: keyring{w}, Subject: token, Customers: w, Types: []string{noteType},
+		Codec:    codec, Store: store, Keys: keyring{w}, Erased: keyring{w}, Subject: token, Customers: w, Types: []string{noteType},
 		Owner: func(first eventsourcing.Record) (ports.Subject, error) {
 			return ports.Subject(first.Metadata[metaSubject]), nil
 		},

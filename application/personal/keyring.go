@@ -35,7 +35,8 @@ type Store interface {
 }
 
 // Keyring gives the keys of subjects, and takes them away. It implements [ports.SubjectKeys],
-// [ports.SubjectCiphers] and [ports.SubjectEraser], and lists erasures. It is safe for concurrent use.
+// [ports.SubjectCiphers], [ports.SubjectEraser] and [ports.ErasedSubjects]. It is safe for
+// concurrent use.
 type Keyring struct {
 	service service
 	store   Store

@@ -24,9 +24,9 @@ import (
 )
 
 // BenchmarkSealed measures what it costs to seal personal data: the lives of orders, of which two
-// commands in five have personal fields, from 64 writers. With path=append a command ends when it is
-// durable, with path=service when every view has it. The customers are a thousand, whose keys are in
-// memory, or each order has a customer of its own, who needs a key.
+// commands in five have personal fields, from 64 writers. With path=append a command ends when it
+// is durable, with path=service when every view has it. The customers are a thousand, whose keys
+// are in memory, or each order has a customer of its own, who needs a key.
 func BenchmarkSealed(b *testing.B) {
 	for _, path := range []struct {
 		name string
