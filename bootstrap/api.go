@@ -68,6 +68,9 @@ func (a *App) wireServer(ctx context.Context, env Environment) (err error) {
 	if err != nil {
 		return err
 	}
+	if a.eraser != nil {
+		a.registry.MustRegister(metrics.Erasures(a.eraser.Stats, time.Now))
+	}
 	resources := append([]endpoint.Resource{orderRoutes, streamRoutes, operatorRoutes, keepRoutes, a.sessionRoutes()},
 		erasureRoutes...)
 	if a.faults != nil {

@@ -29,9 +29,12 @@ const (
 
 // notShown lists metrics that neither the dashboard nor an alert uses, with the reason.
 var notShown = map[string]string{
-	"orderflow_store_appends_waiting":  "the duration of commands shows what it costs when many wait",
-	"orderflow_state_cache_states":     "the bytes of the cache are what is bounded",
-	"orderflow_cdc_rows_ignored_total": "rows without a record are a part of every write, and say nothing about health",
+	"orderflow_store_appends_waiting":    "the duration of commands shows what it costs when many wait",
+	"orderflow_state_cache_states":       "the bytes of the cache are what is bounded",
+	"orderflow_erasures_requested_total": "erasures are rare, and the log of operations has each of them",
+	"orderflow_erasures_ended_total":     "what has not ended is what somebody has to look at",
+	"orderflow_erasures_open":            "the age of the oldest one says whether something is wrong",
+	"orderflow_cdc_rows_ignored_total":   "rows without a record are a part of every write, and say nothing about health",
 }
 
 // A dashboard or an alert that uses a metric which no longer exists shows nothing and reports no
@@ -227,6 +230,7 @@ func exportedMetrics(t *testing.T) labelsOf {
 		metrics.Feed(nil).Describe(descs)
 		metrics.Certificate(nil, nil).Describe(descs)
 		metrics.NewRefusals(nil).Describe(descs)
+		metrics.Erasures(nil, nil).Describe(descs)
 	}()
 	for desc := range descs {
 		labels := map[string]bool{}

@@ -92,6 +92,8 @@ type Eraser struct {
 	mu sync.Mutex
 	// open are the erasures that have not ended, as far as this process knows.
 	open map[uuid.UUID]*erasing
+	// requested and ended count what this process has seen of them.
+	requested, ended uint64
 	// unready says why the erasures of the past may not be in force yet. It is nil when they are.
 	unready error
 }
@@ -101,6 +103,7 @@ var _ ports.Erasures = (*Eraser)(nil)
 // erasing is an erasure that has not ended. Only Run uses it, except for waits.
 type erasing struct {
 	subject ports.Subject
+	since   time.Time // when it was requested
 	// destroyed says that the key is destroyed. found says that left has all that is to be done.
 	destroyed, found bool
 	// tried says that they were looked for once, and rewritten as far as that was possible.
@@ -161,7 +164,7 @@ func (e *Eraser) Erase(ctx context.Context, customer string, request ports.Erasu
 		return ports.Erasure{}, fmt.Errorf("request the erasure: %w", err)
 	}
 	// The request is durable. Should the rest fail here, Run does it.
-	e.note(command.SubjectID, s)
+	e.note(command.SubjectID, s, time.Now())
 	defer e.wake()
 	if err := e.destroy(ctx, s); err != nil {
 		return ports.Erasure{}, err
@@ -254,12 +257,36 @@ func (e *Eraser) history(ctx context.Context, id uuid.UUID) ([]eventsourcing.Env
 }
 
 // note adds an erasure that has not ended.
-func (e *Eraser) note(id uuid.UUID, s ports.Subject) {
+func (e *Eraser) note(id uuid.UUID, s ports.Subject, since time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if open := e.open[id]; open == nil || open.ending {
-		e.open[id] = &erasing{subject: s}
+		e.open[id] = &erasing{subject: s, since: since}
+		e.requested++
 	}
+}
+
+// Stats are figures of the erasures that a process has seen since it started.
+type Stats struct {
+	// Requested and Ended count erasures. One that was open at the start counts as requested.
+	Requested, Ended uint64
+	// Open is how many have not ended, and Oldest when the first of them was requested. It is zero
+	// when there is none.
+	Open   int
+	Oldest time.Time
+}
+
+// Stats returns the figures of this moment.
+func (e *Eraser) Stats() Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	stats := Stats{Requested: e.requested, Ended: e.ended, Open: len(e.open)}
+	for _, open := range e.open {
+		if stats.Oldest.IsZero() || open.since.Before(stats.Oldest) {
+			stats.Oldest = open.since
+		}
+	}
+	return stats
 }
 
 // wake makes Run look at what is open.

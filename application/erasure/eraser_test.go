@@ -95,6 +95,9 @@ func TestErase_leavesNothingOfTheCustomerAndEverythingOfOthers(t *testing.T) {
 		if diff := cmp.Diff(want, w.derived); diff != "" {
 			t.Errorf("derived (-want +got):\n%s", diff)
 		}
+		if stats := e.Stats(); stats != (erasure.Stats{Requested: 1, Ended: 1}) {
+			t.Errorf("figures %+v", stats)
+		}
 		got := state(t, e, "ann")
 		if got.State != ports.ErasureDone || got.Aggregates != 2 || got.Rewritten != 2 || got.Plain != 0 || got.Waits != "" ||
 			!got.EndedAt.After(got.RequestedAt) {
@@ -403,6 +406,8 @@ func TestUnready_untilEveryPlaceIsTried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := annAndBob(t)
 		mustErase(t, w.eraser(), "ann")
+		asked := time.Now()
+		time.Sleep(time.Hour)
 		w.start(1, false, func() {})
 		w.damaged[annFirst] = 1
 		w.unwell["view"] = errors.New("the view is paused")
@@ -418,6 +423,9 @@ func TestUnready_untilEveryPlaceIsTried(t *testing.T) {
 		synctest.Wait()
 		if err := e.Unready(); err != nil || state(t, e, "ann").State != ports.ErasureRequested {
 			t.Errorf("a place waits: %v, %+v", err, state(t, e, "ann"))
+		}
+		if stats := e.Stats(); stats.Open != 1 || stats.Requested != 1 || stats.Ended != 0 || !stats.Oldest.Equal(asked) {
+			t.Errorf("figures %+v, want one since %s", stats, asked)
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"orderflow/application/failure"
 	"orderflow/application/filling"
+	"orderflow/domain/eventsourcing"
 	"orderflow/domain/subject"
 	"orderflow/ports"
 	"orderflow/ports/portkit"
@@ -104,7 +105,7 @@ func (e *Eraser) search(ctx context.Context, first bool) error {
 		state := fold(history)
 		s := ports.Subject(state.Token)
 		if state.Status == subject.Requested {
-			e.note(head.AggregateID, s)
+			e.note(head.AggregateID, s, requestedAt(history))
 			return nil
 		}
 		if !first {
@@ -143,8 +144,18 @@ func (e *Eraser) replay(ctx context.Context, s ports.Subject) error {
 		return fmt.Errorf("request the erasure of %s again: %w", s, err)
 	}
 	e.config.Logger.WarnContext(ctx, "the events are from before an erasure, which is done again", "subject_id", id)
-	e.note(id, s)
+	e.note(id, s, time.Now())
 	return nil
+}
+
+// requestedAt returns when the last request of an erasure was made.
+func requestedAt(history []eventsourcing.Envelope[subject.Event]) (at time.Time) {
+	for _, event := range history {
+		if _, request := event.Event.(subject.ErasureRequested); request {
+			at = event.CreatedAt
+		}
+	}
+	return at
 }
 
 // judge reports in Unready whether the erasures of the past are in force. first says that they are
@@ -346,6 +357,7 @@ func (e *Eraser) end(ctx context.Context, id uuid.UUID, of *erasing) error {
 		return fmt.Errorf("record the end of an erasure: %w", err)
 	}
 	e.set(func() {
+		e.ended++
 		if e.open[id] == of {
 			delete(e.open, id)
 		}

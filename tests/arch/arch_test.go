@@ -114,7 +114,7 @@ var allowed = []struct {
 	{"bootstrap/cli/submission", []string{"adapters/httpapi/strictjson", "github.com/google/uuid", "golang.org/x/sync/..."}},
 	{"bootstrap/cli/settings", []string{"github.com/spf13/...", "go.yaml.in/yaml/..."}},
 	{"bootstrap/cli", []string{"bootstrap/...", "adapters/scylla", "adapters/redpanda", "github.com/google/uuid", "github.com/spf13/..."}},
-	{"bootstrap/metrics", []string{"domain/eventsourcing", "github.com/google/uuid", "application/command", "application/snapshot", "application/pulse", "ports", "adapters/cdc", "adapters/embedded", "github.com/prometheus/..."}},
+	{"bootstrap/metrics", []string{"domain/eventsourcing", "github.com/google/uuid", "application/command", "application/erasure", "application/snapshot", "application/pulse", "ports", "adapters/cdc", "adapters/embedded", "github.com/prometheus/..."}},
 	{"bootstrap", []string{"domain/...", "application/...", "ports", "adapters/...", "bootstrap/metrics", "github.com/google/uuid", "github.com/gocql/gocql", "github.com/prometheus/...", "golang.org/x/sync/..."}},
 	// A second domain follows the rules of the first one.
 	{"tests/otherdomain/stock", []string{"domain/eventsourcing", "github.com/google/uuid"}},
