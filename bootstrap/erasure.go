@@ -44,7 +44,7 @@ func (a *App) erasureRoutes() (resources []endpoint.Resource, err error) {
 		Customers: customers{a.customers.lists(query.NewLists(a.store, a.store, a.consumers, views.All()))},
 		Types:     []string{order.Type}, Owner: owner(a.codec, a.keyring), Plain: a.plain,
 		Forget: func(ports.Subject) { a.states.Clear() },
-		Places: a.erasurePlaces(), Every: eraseEvery, Backoff: failure.Backoff{First: time.Second, Max: time.Minute},
+		Places: a.erasurePlaces(), Purger: a.store.purger, Every: eraseEvery, Backoff: failure.Backoff{First: time.Second, Max: time.Minute},
 		Logger: a.log,
 	}
 	if !a.store.exclusive {

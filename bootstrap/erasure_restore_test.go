@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,4 +101,54 @@ func TestErasure_reachesOldKeys(t *testing.T) {
 		t.Errorf("a key that came back seals: %d %s", status, text)
 	}
 	nowhere(t, app, annsIDs, nil)
+}
+
+// filesWith returns the files below dir that have the text.
+func filesWith(t *testing.T, dir, text string) (found []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if strings.Contains(string(data), text) {
+			found = append(found, filepath.Base(path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// When an erasure has ended, no table has a canary. Old logs of Pebble may have it until the next
+// start.
+func TestErasure_leavesNoFileWithACanary(t *testing.T) {
+	t.Parallel()
+	c := withKey(t)
+	c.Sink = "none"
+	app, stop := run(t, c, io.Discard)
+	annsIDs, anns := canaries("ann", 1)
+	submit(t, app, anns)
+	settled(t, app)
+	stop()
+	app, stop = run(t, c, io.Discard) // a start writes the log to tables
+	inTables := func() []string {
+		return slices.DeleteFunc(filesWith(t, c.Data, canary), func(name string) bool { return strings.HasSuffix(name, ".log") })
+	}
+	if len(inTables()) == 0 {
+		t.Fatal("this test does not see the canaries that are in the tables")
+	}
+	eraseAnn(t, app)
+	stop() // Pebble deletes old tables soon, and now at the latest
+	if found := inTables(); len(found) > 0 {
+		t.Errorf("canaries are in %v", found)
+	}
+	app, stop = run(t, c, io.Discard)
+	nowhere(t, app, annsIDs, nil)
+	stop()
+	if found := filesWith(t, c.Data, canary); len(found) > 0 {
+		t.Errorf("after another start canaries are in %v", found)
+	}
 }

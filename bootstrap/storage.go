@@ -48,6 +48,8 @@ type storage struct {
 	states ports.StateLister
 	// keys are the wrapped keys of subjects. It is nil on an embedded store that has none.
 	keys personal.Store
+	// purger removes from files what was rewritten. It is nil when the store has tools for that.
+	purger ports.Purger
 	// exclusive says that no other process can append while this one has the store open.
 	exclusive bool
 	// repairer replaces rows. It is nil when the store cannot do that.
@@ -100,7 +102,7 @@ func openEmbedded(ctx context.Context, config Config, log *slog.Logger) (*storag
 		ConsumerRegistry: store, ParkingLot: store, SkipLog: store, RecordLister: store, StoreIdentity: store,
 		TokenStore: store, OperationLog: store,
 		HistoryPager: store, Snapshots: store, finder: store, checker: store, bulk: store, states: store,
-		backups: store, exclusive: true, repairer: store, pulse: store, tails: store,
+		backups: store, exclusive: true, repairer: store, purger: store, pulse: store, tails: store,
 		run:      []func(context.Context) error{untilFailed(store)},
 		announce: store.SetAddress,
 		metrics:  metrics.Store(store),

@@ -85,3 +85,13 @@ type ErasedSubjects interface {
 	// Errors: ErrUnavailable, and ErrCorrupt.
 	ErasedSubjects(ctx context.Context, found func(Subject) error) error
 }
+
+// Purger removes from the files of a store what is not in the store any more.
+type Purger interface {
+	// Purge writes the files again that have views, snapshots and parked aggregates, so that what
+	// was replaced or deleted there before the call is in none of them. It may take as long as
+	// writing all views once. The adapter says where copies remain. It can be repeated.
+	//
+	// Errors: ErrUnavailable; the error of ctx.
+	Purge(ctx context.Context) error
+}

@@ -11,7 +11,11 @@
 //     bytes are: in the store, the feed, an export, a backup.
 //  4. What was derived from the events when they could be read is written again, from the events as
 //     they decode now. Each [Place] knows how: views, parked aggregates, snapshots, memory.
-//  5. The end becomes durable, with what was found.
+//  5. What was replaced is removed from the files of the store, where the store can do that, once
+//     for all erasures that wait. See [ports.Purger]. It costs as much as writing the views once.
+//     The search for the aggregates also reads one event of each, so an erasure has that order of
+//     cost anyway, and it is rare.
+//  6. The end becomes durable, with what was found.
 //
 // [Eraser.Erase] does the first three steps before it answers. [Eraser.Run] does the others. Every
 // step can be repeated. So after a crash Run begins again with step 2, whichever step it was, and

@@ -75,6 +75,8 @@ type Config struct {
 	Settle time.Duration
 	// Places are everything that is derived from events.
 	Places []Place
+	// Purger removes from files what was rewritten. It is nil where the store has tools for that.
+	Purger ports.Purger
 	// Every is the time between two searches for erasures that another process has begun and not
 	// ended.
 	Every time.Duration

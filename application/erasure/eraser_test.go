@@ -95,6 +95,9 @@ func TestErase_leavesNothingOfTheCustomerAndEverythingOfOthers(t *testing.T) {
 		if diff := cmp.Diff(want, w.derived); diff != "" {
 			t.Errorf("derived (-want +got):\n%s", diff)
 		}
+		if w.purges != 1 {
+			t.Errorf("the files were purged %d times", w.purges)
+		}
 		if stats := e.Stats(); stats != (erasure.Stats{Requested: 1, Ended: 1}) {
 			t.Errorf("figures %+v", stats)
 		}
@@ -229,6 +232,31 @@ func TestErase_waitsForAPlaceAndSaysSo(t *testing.T) {
 
 // What was stored before personal data was sealed stays. The erasure says how much, and can be
 // requested again.
+// The files of the store are purged before the end, however long that takes.
+func TestErase_waitsForTheFiles(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := annAndBob(t)
+		w.unwell["files"] = errors.New("the disk is full")
+		e := w.eraser()
+		mustErase(t, e, "ann")
+		stop := run(t, e)
+		defer stop()
+		synctest.Wait()
+		if got := state(t, e, "ann"); got.State != ports.ErasureRequested || !strings.Contains(got.Waits, "the disk is full") {
+			t.Errorf("%+v", got)
+		}
+		w.mu.Lock()
+		delete(w.unwell, "files")
+		w.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := state(t, e, "ann"); got.State != ports.ErasureDone {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
 func TestErase_isPartialWhereDataWasNeverSealed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -81,14 +81,30 @@ func (e *Eraser) round(ctx context.Context) error {
 		err = e.find(ctx, open)
 	}
 	var errs []error
+	fails := func(id uuid.UUID, failed error) {
+		errs = append(errs, failed)
+		e.set(func() { open[id].waits = failed.Error() })
+		delete(open, id)
+	}
+	for id, erasing := range open {
+		failed := err
+		if failed == nil {
+			failed = e.rewrite(ctx, erasing)
+		}
+		if failed != nil {
+			fails(id, failed)
+		}
+	}
+	if len(open) > 0 && e.config.Purger != nil { // once for all of them
+		err = e.config.Purger.Purge(ctx)
+	}
 	for id, erasing := range open {
 		failed := err
 		if failed == nil {
 			failed = e.end(ctx, id, erasing)
 		}
 		if failed != nil {
-			errs = append(errs, failed)
-			e.set(func() { erasing.waits = failed.Error() })
+			fails(id, failed)
 		}
 	}
 	return errors.Join(errs...)
@@ -318,8 +334,8 @@ func (of *erasing) add(aggregateID uuid.UUID, plain int64, places []Place) {
 	}
 }
 
-// end rewrites what is left of an erasure, and records its end when nothing is.
-func (e *Eraser) end(ctx context.Context, id uuid.UUID, of *erasing) error {
+// rewrite rewrites what is left of an erasure. It returns nil when nothing is.
+func (e *Eraser) rewrite(ctx context.Context, of *erasing) error {
 	var errs, waits []error
 	var left []task
 	for _, t := range of.left {
@@ -347,9 +363,11 @@ func (e *Eraser) end(ctx context.Context, id uuid.UUID, of *erasing) error {
 		return fmt.Errorf("%d of %d aggregates are not rewritten everywhere: %w",
 			aggregates(left), of.counts.Aggregates, errors.Join(append(errs, waits...)...))
 	}
-	if err := errors.Join(append(waits, of.unreadable)...); err != nil {
-		return err
-	}
+	return errors.Join(append(waits, of.unreadable)...)
+}
+
+// end records the end of an erasure.
+func (e *Eraser) end(ctx context.Context, id uuid.UUID, of *erasing) error {
 	e.set(func() { of.ending = true })
 	command := subject.RecordErasure{SubjectID: id, Counts: of.counts}
 	if _, err := e.config.Commands.Handle(ctx, ports.CommandRequest[subject.Command]{Command: command}); err != nil {

@@ -55,6 +55,8 @@ type world struct {
 	unwell map[string]error
 	// whole, unless nil, is in the place of the places.
 	whole *whole
+	// purges counts how often files were purged.
+	purges int
 	// damaged are aggregates that cannot be read: not even the first event, or only as a whole.
 	damaged map[uuid.UUID]int
 }
@@ -209,6 +211,18 @@ func (w *world) forget(s ports.Subject) {
 	})
 }
 
+// Purge implements ports.Purger. It comes after everything is rewritten.
+func (w *world) Purge(context.Context) error {
+	w.mu.Lock()
+	w.purges++
+	err := w.unwell["files"]
+	w.mu.Unlock()
+	for s := range w.blocked {
+		w.mustBeErased(subject.ID(string(s)))
+	}
+	return err
+}
+
 // place is a view, or what a process has in memory.
 type place struct {
 	*world
@@ -356,6 +370,7 @@ func (w *world) eraser() *erasure.Eraser {
 		Plain:   func(r eventsourcing.Record) bool { return r.Metadata[metaPlain] != "" },
 		Forget:  w.forget,
 		Places:  places,
+		Purger:  w,
 		Every:   time.Hour,
 		Backoff: failure.Backoff{First: time.Second, Max: time.Minute},
 		Logger:  slog.New(slog.DiscardHandler),
