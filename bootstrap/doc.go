@@ -108,6 +108,6 @@
 //
 // # Size
 //
-// The package has about 2,300 lines, because it connects all parts. Each file connects one of them
+// The package has about 3,500 lines, because it connects all parts. Each file connects one of them
 // (storage, consumers, access, listeners, the API, the topic), and all share the unexported App.
 package bootstrap

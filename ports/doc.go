@@ -41,7 +41,7 @@
 //
 // # Size
 //
-// The package has about 2,100 lines. Nearly all are interfaces, values and their contracts in
+// The package has about 2,500 lines. Nearly all are interfaces, values and their contracts in
 // prose. Each file is one subject and can be read alone. They stay together, because a contract
 // names the errors and values of the others.
 package ports

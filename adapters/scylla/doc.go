@@ -127,4 +127,10 @@
 // All methods of [Store] are safe for concurrent use, within a process and between processes.
 // [Store.Close] waits for calls in progress and for the intents that are being deleted. The Store
 // starts no other goroutine: whoever calls RunSweeper owns it.
+//
+// # Size
+//
+// The package has a little more than 1,500 lines: the protocol of an append, its sweeper, and the
+// reads of the event store and the outbox. Consumers, views, access and the keys of personal data
+// are in packages below internal.
 package scylla

@@ -40,7 +40,7 @@
 //     newer program.
 //   - [orderflow/application/consumers] manages all consumers of a process by their names.
 //
-// This package itself has a little more than 1,500 lines. They are about one thing: a life, and
+// This package itself has about 2,300 lines. They are about one thing: a life, and
 // what happens to a delivery in it. To divide it further, the parts would have to share the state
 // of a life.
 //

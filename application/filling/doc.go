@@ -53,4 +53,10 @@
 //
 // The package owns no goroutine beyond a call. Its callers make sure that two effects on one
 // aggregate do not run at the same time.
+//
+// # Size
+//
+// The package has a little more than 1,500 lines. A batch of records (batch.go), one aggregate
+// (view.go) and all of them (walk.go, place.go) end in the same write, and must agree on what a
+// view has already. So they are in one package.
 package filling

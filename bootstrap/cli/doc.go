@@ -11,4 +11,10 @@
 // completed and the result is bad (refused commands, differences, something wrong in a check), 128
 // plus the number of the signal when a signal ended it. A service that a signal has stopped in
 // order ends with 0.
+//
+// # Size
+//
+// The package has a little more than 1,500 lines. Each file has one command for users of the
+// service. Those for operators are in operate, those for whole stores in keep, and what all share
+// is in shell.
 package cli

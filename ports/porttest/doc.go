@@ -52,4 +52,10 @@
 // feed of several streams, and one that repeats records. A new scenario needs its broken adapters.
 //
 // The package is only for tests: nothing that belongs to the binary imports it.
+//
+// # Size
+//
+// The package is long because a contract is stated scenario by scenario. Each file has the suite
+// of one port, or one side of a large one, and the suites share only the harness. To change a port
+// one reads its file.
 package porttest

@@ -9,7 +9,7 @@
 // exception is a skip. It skips the event that fails now. A repetition skips the next event, if
 // that fails too, unless the request names the event.
 //
-// The package has about 1,700 lines. Each file has the routes of one resource, and nothing of the
+// The package has about 2,000 lines. Each file has the routes of one resource, and nothing of the
 // others but the texts that several descriptions share.
 package opsapi
 

@@ -110,4 +110,9 @@
 //
 // The router behind the feed is Watermill's anyway, see adapters/fanout. For other services the
 // subscriber is a good choice: see package watermillkafka.
+//
+// # Size
+//
+// The package has a little more than 1,500 lines. A member of the consumer group, its claims on
+// partitions and the subscriptions that share it change together with every rebalance.
 package source

@@ -1,6 +1,11 @@
 // Package operate has the commands with which operators manage consumers: their state, pause and
 // resume, reset and rebuild, parked aggregates and skipped events. It also has those for tokens,
 // for snapshots and for the log of operations.
+//
+// # Size
+//
+// The package has more than 1,500 lines. Each file has one command, or one group of commands. They
+// share how a list is printed, how a long request is waited for, and the flag --reason.
 package operate
 
 import (
