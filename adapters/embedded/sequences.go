@@ -15,7 +15,10 @@ import (
 // It also knows that a view has nothing of an aggregate whose first event was appended while the
 // store was open, as long as nothing was applied. To look for a key that is not there is the most
 // expensive read: all levels of the tables are searched. And the first event of an aggregate is one
-// of a few.
+// of a few. This relies on the order of things everywhere else: no view gets anything of an
+// aggregate before its first event is stored here. Consumers ask the event store before they
+// believe a record of an untrusted feed, and all writes of this store survive a crash in their
+// order.
 //
 // A number is taken out before its state is written, and put back when that has worked. So after a
 // failure there is none, and the next change reads what is stored.
