@@ -26,7 +26,7 @@ var allowed = []struct {
 	{"domain/order", []string{"domain/eventsourcing", "github.com/google/uuid"}},
 	{"domain/order/views", []string{"domain/eventsourcing", "domain/compact", "domain/projection", "domain/order", "github.com/google/uuid"}},
 	{"ports/porttest", []string{"domain/eventsourcing", "domain/projection", "ports", "github.com/google/uuid", "github.com/google/go-cmp/cmp/..."}},
-	{kit, []string{"ports"}},
+	{kit, []string{"ports", "github.com/google/uuid"}},
 	{"ports", []string{"domain/eventsourcing", "domain/projection", "github.com/google/uuid"}},
 	{"application/orders", []string{"domain/eventsourcing", "domain/projection", "domain/order/...", "ports", "application/command"}},
 	{"application/command", []string{"domain/eventsourcing", "ports", "ports/portkit", "application/snapshot", "github.com/google/uuid"}},
