@@ -101,20 +101,23 @@
 // the sync takes most of the time, and all systems are close. Compared with raw Pebble, Orderflow
 // also reads and decodes the history for every command.
 //
-// The whole service (scripts/bench service, commit 4276f65, two rounds on the idle machine): HTTP
-// in, four read models and a file sink behind it.
+// The whole service (scripts/bench service, commit a94deda, two rounds, nothing else at work on a
+// machine that was about half as fast as for the figures above): HTTP in, four read models and a
+// file sink behind it.
 //
-//	most commands a second with all views within 1 s     9,240 in process, 6,599 over HTTP
-//	÷ watermill-sql with the same read models            4.3 and 3.3
+//	most commands a second with all views within 1 s     4,561 in process, 2,379 over HTTP
+//	÷ watermill-sql with the same read models            4.6 and 2.9 (the aims were 4 and 3)
 //	÷ the first version (dec7198), over HTTP             1.6
-//	processor time of a command ÷ the first version      0.65 (261 µs; the aim was 0.4)
-//	of an event and consumer ÷ its bare loop             1.04 (the aim was 0.8)
-//	command to all views at 1,000/s over HTTP, p50, p99  1.3 and 10.6 ms
-//	p99 of that ÷ an append that is synced               7.8 (the aim was 5; in process 2.4)
-//	bytes on disk an event                               328
+//	processor time of a command ÷ the first version      0.41 to 0.47 (405 µs; the aim was 0.4)
+//	of an event and consumer ÷ its bare loop             0.65 to 0.80 (the aim was 0.8)
+//	command to all views at 1,000/s over HTTP, p50, p99  1.8 and 46 ms; 1.1 and 9.9 in process
+//	p99 of that ÷ an append that is synced               0.4 to 2.5, and 0.8 to 4.5 (the aim was 5)
+//	bytes on disk an event                               341
 //
-// The p99 at 2,000/s was 21 to 23 ms in this run, 0.25 of that of watermill-sql, and 0.10 of it in
-// an earlier one. It is not steady, and nobody has traced why.
+// Commit 4276f65 did 9,240 and 6,599 a second on the faster machine, with 261 µs a command, 4.3 and
+// 3.3 times watermill-sql. The ratios to a synced append differed by a factor of six between the
+// two rounds, so they say little. The p99 at 2,000/s is not steady, and nobody has traced why.
+// Against raw Pebble with 64 writers, a94deda reached 0.60 for a creation and for a life.
 //
 // A rebuild handles 134,000 to 216,000 events a second. That is 0.34 (orders-by-sku, many rows an
 // order) to 0.63 of the speed at which the same events are only read and decoded, order by order on
