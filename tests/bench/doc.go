@@ -111,7 +111,7 @@
 //	processor time of a command ÷ the first version      0.41 to 0.47 (405 µs; the aim was 0.4)
 //	of an event and consumer ÷ its bare loop             0.65 to 0.80 (the aim was 0.8)
 //	command to all views at 1,000/s over HTTP, p50, p99  1.8 and 46 ms; 1.1 and 9.9 in process
-//	p99 of that ÷ an append that is synced               0.4 to 2.5, and 0.8 to 4.5 (the aim was 5)
+//	p99 of that ÷ an append that is synced               0.4 to 2.5, and 0.8 to 4.5 (aim: 5)
 //	bytes on disk an event                               341
 //
 // Commit 4276f65 did 9,240 and 6,599 a second on the faster machine, with 261 µs a command, 4.3 and
