@@ -47,16 +47,13 @@ func NewMemo(decoder ports.Decoder) *Memo { return &Memo{decoder: decoder} }
 
 // Decode implements [ports.Decoder].
 func (m *Memo) Decode(r eventsourcing.Record) (eventsourcing.Envelope[any], error) {
-	if bytes.Contains(r.Payload, mark) {
-		return m.decoder.Decode(r)
-	}
 	slot := m.slot(r.EventID)
 	if known := slot.Load(); known != nil && known.id == r.EventID && known.eventVersion == r.EventVersion &&
 		known.aggregateType == r.AggregateType && known.eventType == r.EventType && bytes.Equal(known.payload, r.Payload) {
 		return eventsourcing.Envelope[any]{Header: r.Header, Event: known.event}, nil
 	}
 	decoded, err := m.decoder.Decode(r)
-	if err == nil {
+	if err == nil && memorable(&r) {
 		m.remember(&r, decoded.Event)
 	}
 	return decoded, err
@@ -66,11 +63,13 @@ func (m *Memo) slot(id uuid.UUID) *atomic.Pointer[remembered] {
 	return &m.slots[binary.LittleEndian.Uint64(id[8:])>>8%memoSlots]
 }
 
-// remember remembers the event of a record that names no subject.
+// memorable reports whether the event of a record may be remembered.
+func memorable(r *eventsourcing.Record) bool {
+	return len(r.Payload) <= memoPayload && !bytes.Contains(r.Payload, mark)
+}
+
+// remember remembers the event of a record that is memorable.
 func (m *Memo) remember(r *eventsourcing.Record, event any) {
-	if len(r.Payload) > memoPayload {
-		return
-	}
 	m.slot(r.EventID).Store(&remembered{
 		id: r.EventID, aggregateType: r.AggregateType, eventType: r.EventType, eventVersion: r.EventVersion,
 		payload: r.Payload, event: event,
@@ -93,7 +92,7 @@ type remembering[E any] struct {
 // Encode implements [ports.Codec].
 func (c remembering[E]) Encode(e eventsourcing.Envelope[E]) (eventsourcing.Record, error) {
 	r, err := c.Codec.Encode(e)
-	if err == nil && r.Metadata[ports.MetadataSubject] == "" {
+	if err == nil && r.Metadata[ports.MetadataSubject] == "" && memorable(&r) {
 		remembered := r
 		remembered.Payload = bytes.Clone(r.Payload) // the record is the caller's
 		c.memo.remember(&remembered, e.Event)

@@ -198,7 +198,22 @@ func walk[T any](
 			}
 		}
 	})
+	insist := func(of *sheet, value T) error {
+		if err := w.persist(ctx, v.id(value), func() error { return v.one(ctx, value) }); err != nil {
+			return err
+		}
+		return sheets.finish(ctx, of, 1)
+	}
 	beside := make(chan struct{}, mostAside)
+	aside := func(of *sheet, value T) error {
+		select {
+		case beside <- struct{}{}:
+			all.Go(func() error { defer func() { <-beside }(); return insist(of, value) })
+			return nil
+		default: // no room: it is tried here
+			return insist(of, value)
+		}
+	}
 	for range w.Workers { // the workers keep their stacks, which grow with the first aggregate
 		all.Go(func() error {
 			for it := range due {
@@ -210,19 +225,8 @@ func walk[T any](
 					return err
 				}
 				for _, value := range again {
-					insist := func() error {
-						if err := w.persist(ctx, v.id(value), func() error { return v.one(ctx, value) }); err != nil {
-							return err
-						}
-						return sheets.finish(ctx, it.of, 1)
-					}
-					select {
-					case beside <- struct{}{}:
-						all.Go(func() error { defer func() { <-beside }(); return insist() })
-					default: // no room: it is tried here
-						if err := insist(); err != nil {
-							return err
-						}
+					if err := aside(it.of, value); err != nil {
+						return err
 					}
 				}
 			}

@@ -241,10 +241,16 @@ func (v *verification) glance(ctx context.Context, h *hasher, history []eventsou
 	return nil
 }
 
+// several returns a group that does as much at once as there are processors.
+func several(ctx context.Context) (*errgroup.Group, context.Context) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(2, runtime.GOMAXPROCS(0)))
+	return group, ctx
+}
+
 // scanViews reads the states and the rows of every target.
 func (v *verification) scanViews(ctx context.Context) error {
-	scans, ctx := errgroup.WithContext(ctx)
-	scans.SetLimit(max(2, runtime.GOMAXPROCS(0)))
+	scans, ctx := several(ctx)
 	for _, t := range v.targets {
 		if t.projection != nil {
 			scans.Go(func() error {

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 
 	"orderflow/domain/projection"
 	"orderflow/ports"
@@ -35,8 +33,7 @@ func (v *verification) strayRows(ctx context.Context) error {
 
 // addUpKeys adds up the keys of the rows in suspect buckets.
 func (v *verification) addUpKeys(ctx context.Context) error {
-	tables, ctx := errgroup.WithContext(ctx)
-	tables.SetLimit(max(2, runtime.GOMAXPROCS(0)))
+	tables, ctx := several(ctx)
 	for _, t := range v.targets {
 		if t.projection == nil {
 			continue

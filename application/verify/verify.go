@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 
 	"orderflow/domain/eventsourcing"
 	"orderflow/domain/projection"
@@ -295,8 +293,7 @@ func (v *verification) everySuspect(ctx context.Context) (doubtful []ports.Head,
 // compareAll compares several aggregates at once.
 func (v *verification) compareAll(ctx context.Context, heads []ports.Head) ([]outcome, error) {
 	outcomes := make([]outcome, len(heads))
-	workers, ctx := errgroup.WithContext(ctx)
-	workers.SetLimit(max(2, runtime.GOMAXPROCS(0)))
+	workers, ctx := several(ctx)
 	for i, head := range heads {
 		workers.Go(func() (err error) {
 			outcomes[i], err = v.compare(ctx, head)

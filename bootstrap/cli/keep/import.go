@@ -113,17 +113,26 @@ func (sh tools) runImport(cmd *cobra.Command, o importOptions) error {
 	options := bootstrap.ImportOptions{
 		Publish: o.publish, DryRun: o.dryRun, Seal: o.seal, Opaque: o.opaque, Progress: count,
 	}
-	read := func(what string) func(*transfer.Importer) error {
-		return func(m *transfer.Importer) (err error) {
-			report, err = o.read(ctx, in, m, begin, what)
-			return err
+	err = bootstrap.Import(ctx, sh.Config, log, options, func(m *transfer.Importer) (err error) {
+		begin("checking")
+		if err := o.check(ctx, in, m); err != nil {
+			return fmt.Errorf("%s: %w; nothing was written", o.file, err)
 		}
-	}
-	err = bootstrap.Import(ctx, sh.Config, log, options, read("importing"))
+		begin("importing")
+		report, err = pass(ctx, in, o.file == "-", m.Import)
+		return err
+	})
 	imported, wrong := report, error(nil)
 	if err == nil && o.verify {
 		options.DryRun = true // and it opens the store again
-		err = bootstrap.Import(ctx, sh.Config, log, options, read("verifying"))
+		err = bootstrap.Import(ctx, sh.Config, log, options, func(m *transfer.Importer) (err error) {
+			if err := rewind(in); err != nil {
+				return err
+			}
+			begin("verifying")
+			report, err = pass(ctx, in, false, m.Import)
+			return err
+		})
 		wrong = differs(imported, report)
 		report = imported
 	}
@@ -140,31 +149,25 @@ func (sh tools) runImport(cmd *cobra.Command, o importOptions) error {
 	return errors.Join(sh.reportImport(o, report, time.Since(began)), wrong)
 }
 
-// read reads the file: first to check all of it, if it can be read twice.
-func (o importOptions) read(
-	ctx context.Context, in io.Reader, m *transfer.Importer, begin func(string), what string,
-) (transfer.ImportReport, error) {
+// check reads all of the file before anything is written, if it can be read twice.
+func (o importOptions) check(ctx context.Context, in io.Reader, m *transfer.Importer) error {
+	if _, ok := in.(io.Seeker); !ok || o.file == "-" {
+		return nil
+	}
+	if _, err := pass(ctx, in, false, m.Check); err != nil {
+		return err
+	}
+	return rewind(in)
+}
+
+// rewind makes a file begin again.
+func rewind(in io.Reader) error {
 	seeker, ok := in.(io.Seeker)
-	if !ok || o.file == "-" {
-		return pass(ctx, in, true, m.Import)
+	if !ok {
+		return errors.New("it cannot be read twice")
 	}
-	for _, step := range []struct {
-		name string
-		use  func(context.Context, ports.ImportSource) (transfer.ImportReport, error)
-	}{{"checking", m.Check}, {what, m.Import}} {
-		if _, err := seeker.Seek(0, io.SeekStart); err != nil {
-			return transfer.ImportReport{}, err
-		}
-		begin(step.name)
-		report, err := pass(ctx, in, false, step.use)
-		switch {
-		case step.name == what:
-			return report, err
-		case err != nil:
-			return transfer.ImportReport{}, fmt.Errorf("%s: %w; nothing was written", o.file, err)
-		}
-	}
-	return transfer.ImportReport{}, nil
+	_, err := seeker.Seek(0, io.SeekStart)
+	return err
 }
 
 // differs compares an import with one that was done again and wrote nothing: there was nothing left
