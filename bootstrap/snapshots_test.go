@@ -23,8 +23,8 @@ func TestApp_dropsSnapshots(t *testing.T) {
 	}
 	_, before := get(t, app.URL()+orderURL+"?at_sequence=55")
 	for deadline := time.Now().Add(time.Minute); ; { // they are written in the background
-		answer := asks(t, app, http.MethodDelete, "/v1/snapshots?reason=ticket+4711", "", `"orders"`)
-		if strings.Contains(answer, `{"orders":1}`) {
+		answer := asks(t, app, http.MethodDelete, "/v1/snapshots?reason=ticket+4711", "", `"aggregates"`)
+		if strings.Contains(answer, `{"aggregates":1}`) {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -10,19 +10,19 @@ import (
 	"orderflow/ports"
 )
 
-// drawer has snapshots of some orders.
+// drawer has snapshots of some aggregates.
 type drawer struct {
-	orders map[uuid.UUID]bool
-	reason string
-	err    error
+	aggregates map[uuid.UUID]bool
+	reason     string
+	err        error
 }
 
 // DropSnapshotsOf implements ports.SnapshotDropper.
 func (d *drawer) DropSnapshotsOf(ctx context.Context, id uuid.UUID) (n uint64, err error) {
 	d.reason = ports.ReasonOf(ctx)
-	for known := range d.orders {
+	for known := range d.aggregates {
 		if id == uuid.Nil || id == known {
-			delete(d.orders, known)
+			delete(d.aggregates, known)
 			n++
 		}
 	}
@@ -32,7 +32,7 @@ func (d *drawer) DropSnapshotsOf(ctx context.Context, id uuid.UUID) (n uint64, e
 func TestSnapshots(t *testing.T) {
 	t.Parallel()
 	first, others := uuid.New(), []uuid.UUID{uuid.New(), uuid.New()}
-	d := &drawer{orders: map[uuid.UUID]bool{first: true, others[0]: true, others[1]: true}}
+	d := &drawer{aggregates: map[uuid.UUID]bool{first: true, others[0]: true, others[1]: true}}
 	config := newShop().config()
 	config.Snapshots = d
 	handler := handlerOf(t, config)
@@ -41,9 +41,9 @@ func TestSnapshots(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"/v1/snapshots?order=" + first.String() + "&reason=a+test", 200, `{"orders":1}`},
-		{"/v1/snapshots?order=x", 400, `"order"`},
-		{"/v1/snapshots?reason=a+test", 200, `{"orders":2}`},
+		{"/v1/snapshots?aggregate_id=" + first.String() + "&reason=a+test", 200, `{"aggregates":1}`},
+		{"/v1/snapshots?aggregate_id=x", 400, `"aggregate_id"`},
+		{"/v1/snapshots?reason=a+test", 200, `{"aggregates":2}`},
 	} {
 		answer := do(t, handler, request{method: "DELETE", path: test.path})
 		if answer.Code != test.status || !strings.Contains(answer.Body.String(), test.says) || d.reason != "a test" {

@@ -155,7 +155,6 @@ const (
 	paramAggregateID = "aggregate_id"
 	paramPatience    = "patience"
 	paramFrom        = "from"
-	paramOrder       = "order"
 )
 
 func consumerParameter() endpoint.Parameter {

@@ -10,7 +10,7 @@ import (
 type droppedDocument struct {
 	_ struct{} `additionalProperties:"true"`
 
-	Orders uint64 `json:"orders" doc:"How many orders had snapshots."`
+	Aggregates uint64 `json:"aggregates" doc:"How many aggregates had snapshots."`
 }
 
 // snapshots returns the operations on snapshots.
@@ -20,19 +20,22 @@ func (r routes) snapshots() []endpoint.Operation {
 	}
 	return []endpoint.Operation{{
 		ID: "drop-snapshots", Method: http.MethodDelete, Path: "/v1/snapshots", Tag: tag, Scope: ports.ScopeOpsWrite,
-		Summary: "Delete the snapshots of one order, or of all",
+		Summary: "Delete the snapshots of one aggregate, or of all",
 		Description: "It is always safe: what needs a snapshot reads the events, and snapshots are written again. " +
-			"Until then long orders cost more. After an error some may be deleted; repeat the request.",
+			"Until then long histories cost more. After an error some may be deleted; repeat the request.",
 		Parameters: []endpoint.Parameter{
-			{Name: paramOrder, In: endpoint.InQuery, Description: "Only those of this order.", Schema: endpoint.UUIDSchema()},
+			{
+				Name: paramAggregateID, In: endpoint.InQuery, Description: "Only those of this aggregate.",
+				Schema: endpoint.UUIDSchema(),
+			},
 			reasonParameter(),
 		},
 		Answers:   endpoint.OK("They are deleted.", droppedDocument{}),
 		Problems:  []int{400, 403, 500, 503, 507},
 		Unbounded: true,
 		Run: func(c *endpoint.Call) (endpoint.Reply, error) {
-			orders, err := r.Snapshots.DropSnapshotsOf(c.Context(), c.UUID(paramOrder))
-			return endpoint.Reply{Body: droppedDocument{Orders: orders}}, err
+			aggregates, err := r.Snapshots.DropSnapshotsOf(c.Context(), c.UUID(paramAggregateID))
+			return endpoint.Reply{Body: droppedDocument{Aggregates: aggregates}}, err
 		},
 	}}
 }

@@ -36,10 +36,10 @@ and verify --repair deletes those that differ. It is written to the log of opera
 		RunE: sh.WithService(func(ctx context.Context, c *client.Client, args []string) error {
 			path := "/v1/snapshots"
 			if len(args) > 0 {
-				path += "?" + url.Values{"order": {args[0]}}.Encode()
+				path += "?" + url.Values{"aggregate_id": {args[0]}}.Encode()
 			}
 			var dropped struct {
-				Orders uint64 `json:"orders"`
+				Aggregates uint64 `json:"aggregates"`
 			}
 			err := sh.long(ctx, c, "deleting snapshots", client.Request{
 				Reason: *sh.reason, Method: http.MethodDelete, Path: path,
@@ -47,7 +47,7 @@ and verify --repair deletes those that differ. It is written to the log of opera
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(sh.Out, "the snapshots of %d orders are deleted\n", dropped.Orders)
+			_, err = fmt.Fprintf(sh.Out, "the snapshots of %d aggregates are deleted\n", dropped.Aggregates)
 			return err
 		}),
 	})
