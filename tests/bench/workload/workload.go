@@ -9,7 +9,9 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -96,10 +98,12 @@ func (w Workload) Drive(ctx context.Context, writers, n int, handle Handle) erro
 	return group.Wait()
 }
 
-// Bench measures how fast writers goroutines handle b.N commands.
+// Bench measures how fast writers goroutines handle b.N commands, and how much time of the
+// processors the process takes for one. That time depends less on what else the machine does.
 func (w Workload) Bench(b *testing.B, writers int, handle Handle) {
 	b.Helper()
 	b.ReportAllocs()
+	before := cpuTime(b)
 	b.ResetTimer()
 	err := w.Drive(b.Context(), writers, b.N, handle)
 	b.StopTimer()
@@ -107,4 +111,15 @@ func (w Workload) Bench(b *testing.B, writers int, handle Handle) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commands/s")
+	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/command")
+}
+
+// cpuTime returns the time of the processors that the process has taken, in the kernel and outside.
+func cpuTime(tb testing.TB) time.Duration {
+	tb.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
