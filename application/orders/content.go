@@ -34,4 +34,12 @@ func appendItems(b []byte, items []order.Item) []byte {
 }
 
 // appendText quotes the text, so that no text can look like the end of a field.
-func appendText(b []byte, text string) []byte { return strconv.AppendQuote(append(b, ' '), text) }
+func appendText(b []byte, text string) []byte {
+	b = append(b, ' ')
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return strconv.AppendQuote(b, text)
+		}
+	}
+	return append(append(append(b, '"'), text...), '"') // what AppendQuote returns, in less time
+}

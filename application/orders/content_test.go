@@ -1,6 +1,7 @@
 package orders_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,6 +52,20 @@ func TestDigest_takesLittleMemory(t *testing.T) { // not parallel: it counts all
 	}}
 	if got := testing.AllocsPerRun(100, func() { _ = aggregate.Digest(command) }); got > 2 {
 		t.Errorf("%v allocations", got)
+	}
+}
+
+// Texts are quoted as strconv.Quote does it, whatever is in them.
+func TestDigest_quotesEveryCharacter(t *testing.T) {
+	t.Parallel()
+	aggregate, id := orders.Aggregate(orderjson.New()), uuid.New()
+	for c := range rune(0x180) {
+		for _, text := range []string{string(c), "a" + string(c), string([]byte{'a', byte(c)})} {
+			got := string(aggregate.AppendContent(nil, order.CancelOrder{OrderID: id, Reason: text}))
+			if want := " " + strconv.Quote(text); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
 	}
 }
 
