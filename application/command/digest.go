@@ -39,9 +39,8 @@ func (h *Handler[C, S, E]) seals(c C) bool {
 	return h.config.Subjects != nil && h.aggregate.Personal != nil && h.aggregate.Personal(c)
 }
 
-// content is what a digest is made of.
-func (a Aggregate[C, S, E]) content(c C) []byte {
-	b := make([]byte, 0, digestRoom)
+// content appends what a digest is made of.
+func (a Aggregate[C, S, E]) content(b []byte, c C) []byte {
 	b = append(append(b, c.Name()...), ' ')
 	id, _ := c.AggregateID().MarshalText() // an id always has a text
 	b = append(b, id...)
@@ -51,13 +50,19 @@ func (a Aggregate[C, S, E]) content(c C) []byte {
 // Digest identifies the content of a command. It is stored with each of the command's events,
 // unless these have sealed fields.
 func (a Aggregate[C, S, E]) Digest(c C) string {
-	sum := sha256.Sum256(a.content(c))
+	return digest(a.content(make([]byte, 0, digestRoom), c))
+}
+
+func digest(content []byte) string {
+	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:8])
 }
 
 // keyed is a digest that cannot be computed without the key of the subject. The key of the digest
 // is derived, because the key of the subject seals fields.
-func (a Aggregate[C, S, E]) keyed(key []byte, c C) string { return keyed(key, a.content(c)) }
+func (a Aggregate[C, S, E]) keyed(key []byte, c C) string {
+	return keyed(key, a.content(make([]byte, 0, digestRoom), c))
+}
 
 func keyed(key, content []byte) string {
 	mac := hmac.New(sha256.New, key)

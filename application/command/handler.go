@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"maps"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -74,6 +75,8 @@ type Handler[C eventsourcing.Command, S, E any] struct {
 	aggregate Aggregate[C, S, E]
 	config    Config
 	queues    queues
+	// turns are those that are over. Their memory is used again.
+	turns sync.Pool
 }
 
 // New returns a Handler for the commands of one aggregate type.
@@ -88,8 +91,7 @@ func (h *Handler[C, S, E]) Handle(ctx context.Context, request ports.CommandRequ
 			return ports.CommandResult[E]{}, err
 		}
 	}
-	t := &turn[C, S, E]{Handler: h, request: request, cause: h.cause(request)}
-
+	t := h.turn(request)
 	queue, err := h.queues.enter(ctx, t.cause.AggregateID)
 	if err != nil {
 		return ports.CommandResult[E]{}, err
@@ -99,10 +101,24 @@ func (h *Handler[C, S, E]) Handle(ctx context.Context, request ports.CommandRequ
 	t.take()
 	result, err := t.run(ctx)
 	t.keep()
+	*t = turn[C, S, E]{content: t.content} // without this it would hold the state and the command
+	h.turns.Put(t)
 	return result, err
 }
 
-func (h *Handler[C, S, E]) cause(request ports.CommandRequest[C]) eventsourcing.Cause {
+// turn returns the turn of a request.
+func (h *Handler[C, S, E]) turn(request ports.CommandRequest[C]) *turn[C, S, E] {
+	t, ok := h.turns.Get().(*turn[C, S, E])
+	if !ok {
+		t = &turn[C, S, E]{content: make([]byte, 0, digestRoom)}
+	}
+	t.Handler, t.request = h, request
+	t.cause = t.causeOf(request)
+	return t
+}
+
+func (t *turn[C, S, E]) causeOf(request ports.CommandRequest[C]) eventsourcing.Cause {
+	h := t.Handler
 	cause := eventsourcing.Cause{
 		AggregateType: h.aggregate.Type,
 		AggregateID:   request.Command.AggregateID(),
@@ -123,7 +139,8 @@ func (h *Handler[C, S, E]) cause(request ports.CommandRequest[C]) eventsourcing.
 	}
 	maps.Copy(cause.Metadata, request.Metadata)
 	if !h.seals(request.Command) {
-		cause.Metadata[digestKey] = h.aggregate.Digest(request.Command)
+		t.content = h.aggregate.content(t.content[:0], request.Command)
+		cause.Metadata[digestKey] = digest(t.content)
 	}
 	return cause
 }

@@ -41,6 +41,8 @@ type turn[C eventsourcing.Command, S, E any] struct {
 	base  uint64
 	// searched is the sequence number up to which the store does not have the command.
 	searched uint64
+	// content is memory for what the digest of a command is made of.
+	content []byte
 	ticket
 }
 
