@@ -150,8 +150,9 @@ func (s *sequences) find(id uuid.UUID) *standing {
 }
 
 func (s *sequences) add(id uuid.UUID, at *standing) {
-	if len(s.newer) >= s.half {
-		s.older, s.newer = s.newer, nil
+	if len(s.newer) >= s.half { // the older half is dropped, and its memory is used again
+		clear(s.older)
+		s.older, s.newer = s.newer, s.older
 	}
 	if s.newer == nil {
 		s.newer = make(map[uuid.UUID]*standing)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -36,7 +37,9 @@ type Committer struct {
 	feed    *feed.Feed
 	options Options
 	queue   queue
-	group   group
+	// requests are those that have their verdict. Their memory is used again.
+	requests requests
+	group    group
 }
 
 // Options are the settings of a [Committer]. All are required.
@@ -68,7 +71,7 @@ func (c *Committer) Append(ctx context.Context, a ports.Append) (ports.Appended,
 }
 
 func (c *Committer) append(ctx context.Context, a ports.Append) (ports.Appended, error) {
-	r, err := newRequest(a)
+	r, err := c.requests.take(a)
 	if err != nil {
 		return ports.Appended{}, err
 	}
@@ -79,33 +82,47 @@ func (c *Committer) append(ctx context.Context, a ports.Append) (ports.Appended,
 	if err := c.submit(ctx, r); err != nil {
 		return ports.Appended{}, err
 	}
-	switch v := r.verdict; {
+	v := r.verdict
+	c.requests.put(r)
+	switch {
 	case v.err != nil:
 		return ports.Appended{}, v.err
 	case v.duplicate:
 		records, err := c.history.OfCommand(a.AggregateID, v.span)
 		return ports.Appended{Records: records, Duplicate: true}, err
 	}
-	// Nothing of the request was kept, so its payloads may go back.
-	records := slices.Clone(a.Records)
+	// Nothing of the request was kept, so it may go back.
+	return ports.Appended{Records: inUTC(a.Records)}, nil
+}
+
+// inUTC returns records with their times in UTC, as they are stored. Usually they are so already.
+func inUTC(records []eventsourcing.Record) []eventsourcing.Record {
+	elsewhere := func(r eventsourcing.Record) bool { return r.CreatedAt.Location() != time.UTC }
+	if !slices.ContainsFunc(records, elsewhere) {
+		return records
+	}
+	records = slices.Clone(records)
 	for i := range records {
 		records[i].CreatedAt = records[i].CreatedAt.UTC()
 	}
-	return ports.Appended{Records: records}, nil
+	return records
 }
 
-// newRequest encodes the records, so that the leader has less to do.
-func newRequest(a ports.Append) (*request, error) {
+// requests keeps the memory of requests for later ones. The zero value is ready.
+type requests struct{ pool sync.Pool }
+
+// take returns the request for an append. It encodes the records, so that the leader has less to
+// do.
+func (q *requests) take(a ports.Append) (*request, error) {
 	if err := a.Check(); err != nil {
 		return nil, err
 	}
-	r := &request{
-		aggregateID:   a.AggregateID,
-		aggregateType: a.Records[0].AggregateType,
-		commandID:     a.CommandID,
-		expected:      a.Expected,
-		wake:          make(chan role, 1),
+	r, ok := q.pool.Get().(*request)
+	if !ok {
+		r = &request{wake: make(chan role, 1)}
 	}
+	r.aggregateID, r.aggregateType = a.AggregateID, a.Records[0].AggregateType
+	r.commandID, r.expected = a.CommandID, a.Expected
 	if r.bodies = r.one[:]; len(a.Records) > 1 {
 		r.bodies = make([]layout.Body, len(a.Records))
 	}
@@ -121,6 +138,13 @@ func newRequest(a ports.Append) (*request, error) {
 		return nil, fmt.Errorf("%d bytes of records; one append may have %d", r.bytes, maxAppendBytes)
 	}
 	return r, nil
+}
+
+// put takes a request back that has its verdict. Nobody else has it any more, and its channel is
+// empty.
+func (q *requests) put(r *request) {
+	*r = request{wake: r.wake}
+	q.pool.Put(r)
 }
 
 // Beat implements [ports.Pulse]. When nothing is appended it costs one fsync.
@@ -174,14 +198,14 @@ func (c *Committer) submit(ctx context.Context, r *request) error {
 		}
 	}
 	if next == leads {
-		c.lead()
+		c.lead(r)
 	}
 	return nil
 }
 
-// lead commits everything that waits. The first of it is the caller's own request. Then it lets the
-// next caller lead, also when committing has panicked.
-func (c *Committer) lead() {
+// lead commits everything that waits. The first of it is own, the request of the caller. Then it
+// lets the next caller lead, also when committing has panicked.
+func (c *Committer) lead(own *request) {
 	requests := c.queue.take(maxGroupRequests, maxGroupBytes)
 	err := errEnded // until commit returns: its goroutine may end inside of it
 	defer func() {
@@ -190,7 +214,9 @@ func (c *Committer) lead() {
 		}
 		c.queue.pass()
 		for _, r := range requests {
-			r.wake <- follows
+			if r != own {
+				r.wake <- follows // from now on it belongs to its caller, who may use it again
+			}
 		}
 	}()
 	err = portkit.Protect(func() error { c.group.commit(requests); return nil })
