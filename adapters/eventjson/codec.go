@@ -1,7 +1,6 @@
 package eventjson
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,7 +19,8 @@ type Config[E any] struct {
 	// the persisted name of the event. Names of older versions are listed as well.
 	Personal map[string][]string
 	// Payload returns the persisted name of an event, and a value that marshals to its payload in
-	// the newest version. It refuses events that it does not know.
+	// the newest version. The value may be an [Appender]. Payload refuses events that it does not
+	// know.
 	Payload func(E) (name string, payload any, err error)
 }
 
@@ -64,7 +64,7 @@ func (c *Codec[E]) Encode(e eventsourcing.Envelope[E]) (eventsourcing.Record, er
 	if err != nil {
 		return eventsourcing.Record{}, fmt.Errorf("encode %T: %w", e.Event, err)
 	}
-	data, err := json.Marshal(payload)
+	data, err := marshal(payload)
 	if err != nil {
 		return eventsourcing.Record{}, fmt.Errorf("encode %T: %w", e.Event, err)
 	}

@@ -260,6 +260,30 @@ func TestCodec_PropRoundTrip(t *testing.T) {
 	})
 }
 
+// The payloads append their fields by themselves. It must be what encoding/json would write.
+func TestEncode_PropWritesWhatJSONWrites(t *testing.T) {
+	t.Parallel()
+	codec := orderjson.New()
+	rapid.Check(t, func(t *rapid.T) {
+		event := anyEvent().Draw(t, "event")
+		_, payload, err := orderjson.ToPayload(event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := json.Marshal(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := codec.Encode(envelope(event))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(want, got.Payload) {
+			t.Fatalf("got payload %s, want %s", got.Payload, want)
+		}
+	})
+}
+
 // anyEvent draws events and ignores the rules of an order. Strings are valid UTF-8.
 func anyEvent() *rapid.Generator[order.Event] {
 	text := rapid.String()

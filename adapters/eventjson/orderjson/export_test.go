@@ -9,3 +9,7 @@ func Versions() map[string]int {
 	}
 	return newest
 }
+
+// ToPayload returns the value that is an event's payload, for tests that marshal it with
+// encoding/json.
+var ToPayload = toPayload

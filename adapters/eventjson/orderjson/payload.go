@@ -3,6 +3,7 @@ package orderjson
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"orderflow/adapters/eventjson"
 	"orderflow/domain/order"
@@ -79,6 +80,43 @@ func toItems(items []order.Item) ([]itemV3, error) {
 		payload[i] = itemV3{SKU: &items[i].SKU, Quantity: &items[i].Quantity, UnitPrice: (*int64)(&items[i].UnitPrice)}
 	}
 	return payload, nil
+}
+
+// AppendJSON implements [eventjson.Appender].
+func (p createdV3) AppendJSON(b []byte) []byte {
+	b = eventjson.AppendText(append(b, `{"customer_id":`...), *p.CustomerID)
+	b = eventjson.AppendText(append(b, `,"currency":`...), *p.Currency)
+	return append(appendItems(append(b, `,"items":`...), p.Items), '}')
+}
+
+// AppendJSON implements [eventjson.Appender].
+func (p itemsUpdatedV1) AppendJSON(b []byte) []byte {
+	return append(appendItems(append(b, `{"items":`...), p.Items), '}')
+}
+
+func appendItems(b []byte, items []itemV3) []byte {
+	b = append(b, '[')
+	for i, item := range items {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = eventjson.AppendText(append(b, `{"sku":`...), *item.SKU)
+		b = strconv.AppendInt(append(b, `,"quantity":`...), *item.Quantity, 10)
+		b = strconv.AppendInt(append(b, `,"unit_price":`...), *item.UnitPrice, 10)
+		b = append(b, '}')
+	}
+	return append(b, ']')
+}
+
+// AppendJSON implements [eventjson.Appender].
+func (p confirmedV1) AppendJSON(b []byte) []byte {
+	return append(eventjson.AppendText(append(b, `{"payment_reference":`...), *p.PaymentReference), '}')
+}
+
+// AppendJSON implements [eventjson.Appender].
+func (p shippedV1) AppendJSON(b []byte) []byte {
+	b = eventjson.AppendText(append(b, `{"carrier":`...), *p.Carrier)
+	return append(eventjson.AppendText(append(b, `,"tracking_number":`...), *p.TrackingNumber), '}')
 }
 
 func (p createdV3) event() (order.Event, error) {
