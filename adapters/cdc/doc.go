@@ -64,6 +64,13 @@
 // moves to another stream. It never passes a row that may still be found. After a restart about the
 // last [Config.Confidence] is delivered again.
 //
+// A consumer that subscribes again in the same process continues after what it has committed. What
+// it has read of the log stays in memory until then, bounded by a page, or until another process
+// moves its offset. In another process it continues from the saved time. A late row has an early
+// time, and holds the offset back until it is committed, after its predecessors. So a consumer that
+// changes the process each time before it has handled the records of the time by which rows are
+// late gets the same ones again and again. It loses none, and advances when it stays longer.
+//
 // Offsets are saved now and then and at the end of Run, each separately. A process that is killed
 // loses only time. Several processes may serve the same consumer. Each saves only offsets that are
 // correct as far as it knows. An offset that another process has saved is used by the next

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"time"
 
 	"orderflow/adapters/cdc/cdclog"
@@ -52,10 +53,10 @@ type numbered struct {
 }
 
 // flight is a delivery that is not committed. number is its number in the tail, or 0 when it came
-// from the log.
+// from the log. Then the entry is complete, and otherwise it has only its time.
 type flight struct {
+	Entry
 	delivery, number uint64
-	at               time.Time
 }
 
 // pending returns the earliest time of the records that are not delivered to the consumer, minus a
@@ -123,29 +124,47 @@ func (c *consumer) noteLate(e Entry, number uint64, limit int) {
 // handOut numbers a delivery.
 func (c *consumer) handOut(e Entry, number uint64) uint64 {
 	c.delivered++
-	c.inFlight = append(c.inFlight, flight{c.delivered, number, e.at})
+	if number > 0 {
+		e = Entry{at: e.at} // it can be read again, so it must not be kept alive
+	}
+	c.inFlight = append(c.inFlight, flight{e, c.delivered, number})
 	return c.delivered
 }
 
 // commit drops what is done.
 func (c *consumer) commit(delivery uint64) {
 	for len(c.inFlight) > 0 && c.inFlight[0].delivery <= delivery {
+		c.inFlight[0] = flight{}
 		c.inFlight = c.inFlight[1:]
 	}
 }
 
-// rewind makes uncommitted records come again, as if they had not been delivered.
+// rewind makes uncommitted records come again, as if they had not been delivered. Those from the
+// log go back to the page, and the page stays. If the consumer read it again, it would get much of
+// what it has committed again: a page is not in the order of times where a later event of an
+// aggregate has an earlier time. Then a consumer that is closed after a few records, again and
+// again, would never get any further.
 func (h *Hub) rewind(c *consumer) {
-	switch {
-	case len(c.page)+len(c.late) > 0:
-		c.from, c.next, c.attached = h.uncommitted(c, h.newest), 0, false
-	case len(c.inFlight) == 0:
-	case c.inFlight[0].number >= h.first:
-		c.next, c.attached = c.inFlight[0].number, true
-	default: // from the log (number 0), or evicted in the meantime
-		c.from, c.next, c.attached = h.uncommitted(c, h.newest), c.inFlight[0].number, false
+	fromLog := slices.IndexFunc(c.inFlight, func(f flight) bool { return f.number > 0 })
+	if fromLog < 0 {
+		fromLog = len(c.inFlight)
 	}
-	c.reach, c.page, c.late, c.inFlight = c.from, nil, nil, nil
+	again := make([]Entry, fromLog, fromLog+len(c.page))
+	for i, f := range c.inFlight[:fromLog] {
+		again[i] = f.Entry
+	}
+	switch fromTail := c.inFlight[fromLog:]; {
+	case len(fromTail) == 0:
+		c.page = append(again, c.page...)
+	case len(c.page)+len(c.late) == 0 && fromTail[0].number >= h.first:
+		c.page, c.next, c.attached = again, fromTail[0].number, true
+	case len(c.page)+len(c.late)+len(again) == 0: // evicted in the meantime
+		c.from, c.next, c.attached = h.uncommitted(c, h.newest), fromTail[0].number, false
+	default: // delivered before the consumer fell behind
+		c.from, c.next, c.attached = h.uncommitted(c, h.newest), 0, false
+		c.page, c.late = nil, nil
+	}
+	c.reach, c.inFlight = c.from, nil
 }
 
 // seekEnd moves a consumer to the end of the feed.
