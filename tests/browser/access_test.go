@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // views are the views of a service with a parked order, by their names.
@@ -36,16 +38,17 @@ func TestAccessibility(t *testing.T) {
 	p := newStandIn(t, s)
 	badDay(p, order)
 	locked := startService(t, "--auth=tokens")
-	for _, theme := range []string{"light", "dark"} {
-		for day, base := range map[string]string{"good": s.url, "bad": p.url, "locked": locked.url} {
-			b := open(t, base, "/ui/", view{theme: theme, bypass: true}) // axe-core sets markup
-			for name, path := range views(order) {
-				if day == "locked" && name != "flow" {
-					continue // the same bar and the same problem on every page
-				}
-				b.visit(path)
-				b.await("the page", `document.querySelector('h1') && !document.querySelector('.waiting')`)
-				eval[any](b, string(axe)+"; undefined")
+	for day, base := range map[string]string{"good": s.url, "bad": p.url, "locked": locked.url} {
+		b := open(t, base, "/ui/", view{bypass: true}) // axe-core sets markup
+		for name, path := range views(order) {
+			if day == "locked" && name != "flow" {
+				continue // the same bar and the same problem on every page
+			}
+			b.visit(path)
+			b.await("the page", `document.querySelector('h1') && !document.querySelector('.waiting')`)
+			eval[any](b, string(axe)+"; undefined")
+			for _, theme := range []string{"light", "dark"} {
+				b.theme(theme)
 				found := eval[string](b, `axe.run(document, {resultTypes: ['violations']}).then((r) => JSON.stringify(
 					r.violations.map((v) => ({id: v.id, help: v.help, nodes: v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200) + ' ' + n.failureSummary)}))))`)
 				var violations []struct {
@@ -86,12 +89,13 @@ func TestViews_fitTheWindow(t *testing.T) {
 	p := newStandIn(t, s)
 	badDay(p, order)
 	locked := startService(t, "--auth=tokens")
-	for _, width := range []int64{360, 768, 1280, 3840} {
-		for day, base := range map[string]string{"good": s.url, "bad": p.url, "locked": locked.url} {
-			b := open(t, base, "/ui/", view{width: width, height: 800, theme: "dark"})
-			for name, path := range views(order) {
-				b.visit(path)
-				b.await("the page", `document.querySelector('h1') && !document.querySelector('.waiting')`)
+	for day, base := range map[string]string{"good": s.url, "bad": p.url, "locked": locked.url} {
+		b := open(t, base, "/ui/", view{theme: "dark"})
+		for name, path := range views(order) {
+			b.visit(path)
+			b.await("the page", `document.querySelector('h1') && !document.querySelector('.waiting')`)
+			for _, width := range []int64{360, 768, 1280, 3840} {
+				b.do(chromedp.EmulateViewport(width, 800))
 				if over := eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 					t.Errorf("%s on a %s day is %d pixels wider than a window of %d", name, day, over, width)
 				}

@@ -62,18 +62,14 @@ func open(t *testing.T, base, path string, v view) *tab {
 	if v.width == 0 {
 		v.width, v.height = 1280, 900
 	}
+	b.theme(v.theme)
 	b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: v.theme}}
-		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
-		if err != nil {
-			return err
-		}
 		if v.bypass {
 			if _, err := cdp.Call(ctx, target, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true}); err != nil {
 				return err
 			}
 		}
-		_, err = cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument,
+		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument,
 			page.AddScriptToEvaluateOnNewDocumentParams{Source: watchPolicy})
 		return err
 	}))
@@ -190,6 +186,16 @@ func (b *tab) typeInto(selector, text string) {
 func (b *tab) keys(keys string) {
 	b.t.Helper()
 	b.do(chromedp.KeyEvent(keys))
+}
+
+// theme lets the browser prefer a theme. An open page follows, because only styles ask for it.
+func (b *tab) theme(name string) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}
+		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
+		return err
+	}))
 }
 
 func (b *tab) visit(path string) {
