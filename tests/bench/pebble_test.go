@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -23,48 +24,86 @@ import (
 )
 
 // commit is what the embedded store wrote for one command.
-type commit []write
+type commit struct {
+	ids    ids
+	writes []write
+}
 
 type write struct {
 	key, value []byte
-	// id is the position of the order id in the key, or -1 for a key without one. Such a key ends
-	// in a number that is incremented.
-	id int
+	// inKey and inValue are where ids are. A key without one ends in a number that is incremented.
+	inKey, inValue []place
+}
+
+// place is where an id is in a key or a value.
+type place struct{ id, at int }
+
+// The ids of a command and its event. They are replaced by others whenever the commit is written
+// again. If they were always the same, Pebble could compress its tables better than those of the
+// embedded store.
+const (
+	ofOrder = iota
+	ofCommand
+	ofEvent
+)
+
+type ids [3]uuid.UUID
+
+// another returns ids for another commit of the same command. As in a UUIDv7 the second half is
+// random.
+func (i ids) another(orderID uuid.UUID) ids {
+	i[ofOrder] = orderID
+	for _, id := range []int{ofCommand, ofEvent} {
+		binary.BigEndian.PutUint64(i[id][8:], rand.Uint64())
+	}
+	return i
+}
+
+// find returns where ids are in b.
+func (i ids) find(b []byte) (found []place) {
+	for at := range b {
+		for id := range i {
+			if bytes.HasPrefix(b[at:], i[id][:]) {
+				found = append(found, place{id, at})
+			}
+		}
+	}
+	return found
+}
+
+func (i ids) replace(b []byte, places []place) {
+	for _, p := range places {
+		copy(b[p.at:], i[p.id][:])
+	}
 }
 
 // recordCommits sends the commands of one order to an embedded store. It returns what the store
 // gave to Pebble for each command, by the command's name.
 func recordCommits(tb testing.TB, w workload.Workload) map[string]commit {
 	tb.Helper()
-	dir := tb.TempDir()
-	handle, orderID := openEmbedded(tb, dir), workload.NewID()
-	var names []string
+	dir, orderID := tb.TempDir(), workload.NewID()
+	handle := openCommands(tb, dir)
+	commits := map[string]commit{}
 	for step := range w.Length {
 		command := w.Command(orderID, step)
-		if err := handle(tb.Context(), command); err != nil {
+		result, err := handle(tb.Context(), command)
+		if err != nil {
 			tb.Fatal(err)
 		}
-		names = append(names, command.Name())
+		header := result.Events[0].Header
+		ids := ids{ofOrder: orderID, ofCommand: header.CommandID, ofEvent: header.EventID}
+		commits[command.Name()] = readCommit(tb, filepath.Join(dir, "pebble"), ids)
 	}
-	commits := readCommits(tb, filepath.Join(dir, "pebble"), orderID)
-	if len(commits) != len(names) {
-		tb.Fatalf("the log holds %d commits of %d commands", len(commits), len(names))
-	}
-	byName := make(map[string]commit, len(names))
-	for i, name := range names {
-		byName[name] = commits[i]
-	}
-	return byName
+	return commits
 }
 
-// readCommits returns the batches in Pebble's log that belong to an order.
-func readCommits(tb testing.TB, dir string, orderID uuid.UUID) []commit {
+// readCommit returns the batch in Pebble's log that has the event with one of ids.
+func readCommit(tb testing.TB, dir string, ids ids) commit {
 	tb.Helper()
 	logs, err := wal.Scan(wal.Dir{FS: vfs.Default, Dirname: dir})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var commits []commit
 	for _, log := range logs {
 		for reader := log.OpenForRead(); ; {
 			next, _, err := reader.NextRecord()
@@ -78,41 +117,31 @@ func readCommits(tb testing.TB, dir string, orderID uuid.UUID) []commit {
 			if err != nil {
 				tb.Fatal(err)
 			}
-			c, err := decodeCommit(batch, orderID)
-			if err != nil {
-				tb.Fatal(err)
-			}
-			if c != nil {
-				commits = append(commits, c)
+			if bytes.Contains(batch, ids[ofEvent][:]) {
+				return decodeCommit(tb, batch, ids)
 			}
 		}
 	}
-	return commits
+	tb.Fatalf("the log does not have the event %s", ids[ofEvent])
+	return commit{}
 }
 
-// decodeCommit returns nil for a batch that does not belong to the order.
-func decodeCommit(batch []byte, orderID uuid.UUID) (commit, error) {
-	var c commit
-	concerned := false
+func decodeCommit(tb testing.TB, batch []byte, ids ids) commit {
+	tb.Helper()
+	c := commit{ids: ids}
 	for reader := batchrepr.Read(batch); ; {
 		kind, key, value, ok, err := reader.Next()
 		if err != nil {
-			return nil, err
+			tb.Fatal(err)
 		}
 		if !ok {
-			break
+			return c
 		}
 		if kind != pebble.InternalKeyKindSet {
-			return nil, fmt.Errorf("a batch holds an operation of kind %v", kind)
+			tb.Fatalf("a batch holds an operation of kind %v", kind)
 		}
-		id := bytes.Index(key, orderID[:])
-		concerned = concerned || id >= 0
-		c = append(c, write{key: key, value: value, id: id})
+		c.writes = append(c.writes, write{key: key, value: value, inKey: ids.find(key), inValue: ids.find(value)})
 	}
-	if !concerned {
-		return nil, nil
-	}
-	return c, nil
 }
 
 // openPebble opens a database with the options of the embedded store. It returns a function that
@@ -120,10 +149,11 @@ func decodeCommit(batch []byte, orderID uuid.UUID) (commit, error) {
 func openPebble(tb testing.TB, commits map[string]commit) workload.Handle {
 	tb.Helper()
 	options := &pebble.Options{
-		CacheSize:          64 << 20,
-		MemTableSize:       32 << 20,
-		FormatMajorVersion: pebble.FormatNewest,
-		Logger:             silence{},
+		CacheSize:                   80 << 20,
+		MemTableSize:                32 << 20,
+		MemTableStopWritesThreshold: 4,
+		FormatMajorVersion:          pebble.FormatNewest,
+		Logger:                      silence{},
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
@@ -141,14 +171,15 @@ func openPebble(tb testing.TB, commits map[string]commit) workload.Handle {
 	return func(_ context.Context, command order.Command) error {
 		batch := db.NewBatch()
 		defer func() { _ = batch.Close() }() // it only returns memory
-		orderID := command.AggregateID()
-		for _, w := range commits[command.Name()] {
+		recorded := commits[command.Name()]
+		ids := recorded.ids.another(command.AggregateID())
+		for _, w := range recorded.writes {
 			op := batch.SetDeferred(len(w.key), len(w.value))
 			copy(op.Key, w.key)
 			copy(op.Value, w.value)
-			if w.id >= 0 {
-				copy(op.Key[w.id:], orderID[:])
-			} else {
+			ids.replace(op.Key, w.inKey)
+			ids.replace(op.Value, w.inValue)
+			if len(w.inKey) == 0 {
 				binary.BigEndian.PutUint64(op.Key[len(op.Key)-8:], number.Add(1))
 			}
 			if err := op.Finish(); err != nil {
