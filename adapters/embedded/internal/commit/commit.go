@@ -271,6 +271,8 @@ type group struct {
 	commands map[commandID]layout.Span
 	// broken are the aggregates of which neither these nor the events can be read.
 	broken map[uuid.UUID]error
+	// keys is memory for the keys of the heads.
+	keys []byte
 	// writing is set when the group may be on the disk.
 	writing bool
 }

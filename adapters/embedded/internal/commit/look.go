@@ -13,10 +13,13 @@ func (g *group) look(requests []*request) error {
 	clear(g.heads)
 	clear(g.commands)
 	clear(g.broken)
-	keys := make([][]byte, len(requests))
+	keys, room := make([][]byte, len(requests)), g.keys[:0]
 	for i, r := range requests {
-		keys[i] = layout.HeadKey(r.aggregateID)
+		from := len(room)
+		room = layout.AppendHeadKey(room, r.aggregateID)
+		keys[i] = room[from:len(room):len(room)]
 	}
+	g.keys = room
 	unread, err := g.db.Lookup(keys, func(key, value []byte) (err error) {
 		g.heads[layout.AggregateOf(key)], err = layout.DecodeHead(value)
 		return err

@@ -59,7 +59,12 @@ func SequenceOf(key []byte) uint64 { return binary.BigEndian.Uint64(key[17:]) }
 
 // HeadKey is the key of a head.
 func HeadKey(aggregateID uuid.UUID) []byte {
-	return append(append(make([]byte, 0, 1+16), SpaceHead), aggregateID[:]...)
+	return AppendHeadKey(make([]byte, 0, 1+16), aggregateID)
+}
+
+// AppendHeadKey appends what HeadKey returns.
+func AppendHeadKey(key []byte, aggregateID uuid.UUID) []byte {
+	return append(append(key, SpaceHead), aggregateID[:]...)
 }
 
 // AggregateOf returns the aggregate id in a key of a command, an event or a head.
