@@ -130,15 +130,19 @@ func Open(ctx context.Context, config Config, env Environment) (app *App, err er
 		return nil, err
 	}
 	a.closers = append(a.closers, a.tracing)
+	serviceKey, err := readServiceKey(config.PersonalKey)
+	if err != nil {
+		return nil, err
+	}
 	if a.store, err = openStorage(ctx, config, a.log, a.epoch); err != nil {
 		return nil, err
 	}
-	a.keyring, err = openPersonal(ctx, config, a.store, a.log)
+	a.keyring, err = openPersonal(ctx, config, serviceKey, a.store, a.log)
 	a.closers = append(a.closers, a.store.closers...)
 	if err != nil {
 		return nil, err
 	}
-	if a.customers, err = openCustomerIDs(ctx, config, a.store); err != nil {
+	if a.customers, err = openCustomerIDs(ctx, config, serviceKey, a.store); err != nil {
 		return nil, err
 	}
 	a.seal = openSeal(a.keyring)

@@ -33,14 +33,10 @@ type customerIDs struct{ personal.CustomerIDs }
 
 // openCustomerIDs compares the mode with what the store holds, and returns how ids are replaced. A
 // store has ids of one kind only: with both, the orders of a customer could not be found.
-func openCustomerIDs(ctx context.Context, config Config, store *storage) (*customerIDs, error) {
+func openCustomerIDs(ctx context.Context, config Config, key []byte, store *storage) (*customerIDs, error) {
 	var ids *customerIDs
 	want := string(CustomerIDsPlain)
 	if config.CustomerIDs == CustomerIDsHashed {
-		key, err := readServiceKey(config.PersonalKey)
-		if err != nil {
-			return nil, err
-		}
 		made, err := personal.NewCustomerIDs(key)
 		if err != nil {
 			return nil, err

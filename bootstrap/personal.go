@@ -76,8 +76,12 @@ func (c Config) validatePersonal(bad func(setting, format string, args ...any)) 
 	}
 }
 
-// readServiceKey reads the service key: 32 bytes as hexadecimal digits or base64.
+// readServiceKey reads the service key: 32 bytes as hexadecimal digits or base64. It is nil without
+// a path.
 func readServiceKey(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
 	info, err := os.Stat(path)
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return nil, &SettingError{"personal-key", fmt.Sprintf(
@@ -106,11 +110,13 @@ func readServiceKey(path string) ([]byte, error) {
 // openPersonal opens the keys of personal data. The keyring is nil without a service key. Then a
 // store that has been used with one is refused: its sealed fields could not be read, and new ones
 // would not be sealed.
-func openPersonal(ctx context.Context, config Config, store *storage, log *slog.Logger) (*personal.Keyring, error) {
+func openPersonal(
+	ctx context.Context, config Config, key []byte, store *storage, log *slog.Logger,
+) (*personal.Keyring, error) {
 	if err := openKeys(ctx, config, store, log); err != nil {
 		return nil, fmt.Errorf("keys of personal data: %w", err)
 	}
-	if config.PersonalKey == "" {
+	if key == nil {
 		if store.keys == nil {
 			return nil, nil
 		}
@@ -118,10 +124,6 @@ func openPersonal(ctx context.Context, config Config, store *storage, log *slog.
 		if err == nil && used {
 			err = &SettingError{"personal-key", "none given, but personal data in this store is sealed"}
 		}
-		return nil, err
-	}
-	key, err := readServiceKey(config.PersonalKey)
-	if err != nil {
 		return nil, err
 	}
 	ring, err := personal.NewKeyring(key, store.keys, time.Now)

@@ -55,16 +55,20 @@ func Import(
 	if err := config.Validate(); err != nil {
 		return err
 	}
+	serviceKey, err := readServiceKey(config.PersonalKey)
+	if err != nil {
+		return err
+	}
 	store, err := openStorage(ctx, config, log, func(string) uint64 { return 0 })
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeAll(store.closers)) }()
-	ring, err := openPersonal(ctx, config, store, log)
+	ring, err := openPersonal(ctx, config, serviceKey, store, log)
 	if err != nil {
 		return err
 	}
-	ids, err := openCustomerIDs(ctx, importing, store)
+	ids, err := openCustomerIDs(ctx, importing, serviceKey, store)
 	if err != nil {
 		return err
 	}
