@@ -25,7 +25,8 @@ func (v *View) HandleAll(
 	ctx context.Context, records []eventsourcing.Record,
 ) (did Step, left []eventsourcing.Record, err error) {
 	divided := groups(records)
-	parts := make([]part, len(divided))
+	parts := v.spare.take(len(divided))
+	defer v.spare.put(parts)
 	if _, waits := v.config.Effect.(Waiting); waits {
 		concurrently(len(divided), func(i int) { parts[i] = v.prepare(ctx, divided[i]) })
 	} else {
@@ -41,8 +42,7 @@ func (v *View) HandleAll(
 			left, err = append(left, divided[i]...), cmp.Or(err, parts[i].err)
 		}
 	}
-	parts = slices.DeleteFunc(parts, func(p part) bool { return p.err != nil })
-	did, stored := v.storeParts(ctx, parts)
+	did, stored := v.storeParts(ctx, slices.DeleteFunc(parts, func(p part) bool { return p.err != nil }))
 	if stored != nil {
 		return Step{}, records, stored
 	}
@@ -56,6 +56,22 @@ type part struct {
 	at     stand // after the change
 	did    Step
 	err    error
+}
+
+// spareParts keeps the memory of parts for the next batch. The zero value is ready.
+type spareParts struct{ pool sync.Pool }
+
+// take returns so many empty parts. They go back with put.
+func (s *spareParts) take(n int) []part {
+	if parts, ok := s.pool.Get().(*[]part); ok && cap(*parts) >= n {
+		return (*parts)[:n]
+	}
+	return make([]part, n)
+}
+
+func (s *spareParts) put(parts []part) {
+	clear(parts)
+	s.pool.Put(&parts)
 }
 
 // storeParts stores the changes of parts, and remembers what is after them.

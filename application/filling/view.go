@@ -58,6 +58,7 @@ type Config struct {
 type View struct {
 	config Config
 	moving *moving
+	spare  spareParts
 }
 
 // NewView returns a View.

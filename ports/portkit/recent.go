@@ -51,7 +51,9 @@ func (r *Recent[K, V]) Put(key K, value V) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.used+size > r.half {
-		r.older, r.newer, r.used = r.newer, nil, 0
+		// the map that is dropped has the room that the next one needs
+		clear(r.older)
+		r.older, r.newer, r.used = r.newer, r.older, 0
 	}
 	if r.newer == nil {
 		r.newer = make(map[K]V)

@@ -73,3 +73,19 @@ func TestRecent_HoldsNothing(t *testing.T) {
 		t.Error("it holds something after Clear")
 	}
 }
+
+// The maps are used again: once both parts were full, values come and go without new memory.
+func TestRecent_UsesItsMapsAgain(t *testing.T) { //nolint:paralleltest // it counts allocations
+	r := lengths(16_000)
+	next := 0
+	fill := func() {
+		for range 3_000 { // more than all that is held
+			r.Put(next, "0123456789")
+			next++
+		}
+	}
+	fill()
+	if n := testing.AllocsPerRun(10, fill); n > 10 {
+		t.Errorf("%v allocations for 3,000 values", n)
+	}
+}
