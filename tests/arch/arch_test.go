@@ -78,7 +78,7 @@ var allowed = []struct {
 	{"adapters/cdc/cdclog", []string{"domain/eventsourcing", "ports", "github.com/google/uuid", "github.com/gocql/gocql/...", "golang.org/x/sync/..."}},
 	{"adapters/fanout", []string{"domain/eventsourcing", "domain/projection", "ports", "github.com/google/uuid", "github.com/ThreeDotsLabs/watermill/..."}},
 	{"adapters/redpanda", []string{"ports", "github.com/google/uuid"}},
-	{"adapters/redpanda/internal/message", []string{"domain/eventsourcing", "ports", "github.com/google/uuid"}},
+	{"adapters/redpanda/internal/message", []string{"domain/eventsourcing", "ports", "ports/portkit", "github.com/google/uuid"}},
 	{"adapters/redpanda/internal/client", []string{"ports", "adapters/redpanda", "github.com/twmb/franz-go/..."}},
 	{"adapters/redpanda/internal/topic", []string{"ports", "adapters/redpanda", "adapters/redpanda/internal/client", "adapters/redpanda/internal/message", "github.com/twmb/franz-go/..."}},
 	// for tests only, see TestBinary_containsNothingOfTesting

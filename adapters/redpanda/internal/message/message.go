@@ -12,6 +12,7 @@ import (
 
 	"orderflow/domain/eventsourcing"
 	"orderflow/ports"
+	"orderflow/ports/portkit"
 )
 
 // The headers of a message, in this order. Receivers depend on the names.
@@ -128,7 +129,7 @@ func (h *headers[H]) append(name string, memory []byte) {
 	}{name, memory[begin:end:end]}))
 }
 
-func (h *headers[H]) id(name string, id uuid.UUID) { h.add(name, id.String()) }
+func (h *headers[H]) id(name string, id uuid.UUID) { h.append(name, portkit.AppendUUID(h.memory, id)) }
 
 // maybeID leaves out an id that is absent.
 func (h *headers[H]) maybeID(name string, id uuid.UUID) {
