@@ -186,6 +186,28 @@ func TestConsumer_Aside_bounds(t *testing.T) {
 			return nil
 		}
 	}
+	// waitsAfter shows that good is handled beside most events that fail, and waits in its lane after
+	// one more.
+	waitsAfter := func(t *testing.T, b *bundle, good, failing uuid.UUID, most int) {
+		t.Helper()
+		b.write(t, good, 1)
+		synctest.Wait()
+		if diff := cmp.Diff([]uint64{1}, b.effect.of(good)); diff != "" {
+			t.Error(diff)
+		}
+		b.write(t, failing, 1)
+		synctest.Wait()
+		b.write(t, good, 1)
+		<-time.After(time.Minute)
+		if diff := cmp.Diff([]uint64{1}, b.effect.of(good)); diff != "" {
+			t.Error(diff)
+		}
+		b.effect.setFail(nil)
+		<-time.After(time.Minute)
+		if s := b.status(t); s.Handled != uint64(most)+3 || s.Lag.Events != 0 {
+			t.Errorf("status %+v", s)
+		}
+	}
 
 	outcome(t, "when too many fail, they are tried in their lane, which waits", func(t *testing.T) {
 		b, good := setup(memory.New(memory.Options{}), func(c *consumer.Config) { c.ParkAfter = 1000 }), uuid.New()
@@ -199,23 +221,7 @@ func TestConsumer_Aside_bounds(t *testing.T) {
 		for range consumer.MostAside {
 			b.write(t, uuid.New(), 1)
 		}
-		b.write(t, good, 1)
-		synctest.Wait()
-		if diff := cmp.Diff([]uint64{1}, b.effect.of(good)); diff != "" {
-			t.Error(diff)
-		}
-		b.write(t, uuid.New(), 1)
-		synctest.Wait()
-		b.write(t, good, 1)
-		<-time.After(time.Minute)
-		if diff := cmp.Diff([]uint64{1}, b.effect.of(good)); diff != "" {
-			t.Error(diff)
-		}
-		b.effect.setFail(nil)
-		<-time.After(time.Minute)
-		if s := b.status(t); s.Handled != consumer.MostAside+3 || s.Lag.Events != 0 {
-			t.Errorf("status %+v", s)
-		}
+		waitsAfter(t, b, good, uuid.New(), consumer.MostAside)
 	})
 
 	outcome(t, "when too many events wait for one aggregate, its lane waits", func(t *testing.T) {
@@ -223,23 +229,7 @@ func TestConsumer_Aside_bounds(t *testing.T) {
 		defer b.inOneLane(t)()
 		b.effect.setFail(outage(bad))
 		b.write(t, bad, consumer.MostWaiting)
-		b.write(t, good, 1)
-		synctest.Wait()
-		if diff := cmp.Diff([]uint64{1}, b.effect.of(good)); diff != "" {
-			t.Error(diff)
-		}
-		b.write(t, bad, 1)
-		synctest.Wait()
-		b.write(t, good, 1)
-		<-time.After(time.Minute)
-		if diff := cmp.Diff([]uint64{1}, b.effect.of(good)); diff != "" {
-			t.Error(diff)
-		}
-		b.effect.setFail(nil)
-		<-time.After(time.Minute)
-		if s := b.status(t); s.Handled != consumer.MostWaiting+3 || s.Lag.Events != 0 {
-			t.Errorf("status %+v", s)
-		}
+		waitsAfter(t, b, good, bad, consumer.MostWaiting)
 	})
 
 	outcome(t, "the offset stays only so far behind what is delivered", func(t *testing.T) {
