@@ -186,8 +186,8 @@ func TestConsumer_Aside_bounds(t *testing.T) {
 			return nil
 		}
 	}
-	// waitsAfter shows that good is handled beside most events that fail, and waits in its lane after
-	// one more.
+	// waitsAfter shows that good is handled beside most events that fail, and waits in its lane
+	// after one more.
 	waitsAfter := func(t *testing.T, b *bundle, good, failing uuid.UUID, most int) {
 		t.Helper()
 		b.write(t, good, 1)
