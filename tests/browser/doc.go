@@ -2,8 +2,8 @@
 //
 // The browser is the first of these: the one that CHROME_URL names by the address of its debugger
 // (ws://host:port), the program that CHROME_BIN names, or one on the PATH, such as Debian's
-// chromium. Without one the tests are skipped and say so; with REQUIRE_INTEGRATION=1 they fail
-// instead.
+// chromium. Without one, or with CHROME_BIN=none, the tests are skipped and say so; with
+// REQUIRE_INTEGRATION=1 they fail instead.
 //
 //	AXE_CORE         the file axe.min.js of the npm package axe-core. Without it, the check of
 //	                 accessibility is skipped. scripts/check browser fetches it

@@ -43,7 +43,11 @@ func findBrowser() (chromedp.ExecAllocatorOption, error) {
 	if os.Getenv("CHROME_URL") != "" {
 		return nil, nil
 	}
-	if path := os.Getenv("CHROME_BIN"); path != "" {
+	switch path := os.Getenv("CHROME_BIN"); path {
+	case "":
+	case "none":
+		return nil, errors.New("CHROME_BIN is none")
+	default:
 		return chromedp.ExecPath(path), nil
 	}
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless-shell"} {
