@@ -23,9 +23,9 @@ type consumer struct {
 	// released late go to late.
 	reach time.Time
 	late  []numbered
-	// sentBack says that late was full since the read began. The records that were left out must be
-	// read again.
-	sentBack bool
+	// back is the time before the first record that did not fit into late since the read began, if
+	// there is one. Those records must be read again.
+	back time.Time
 	// window is how much of the log the next page covers, 0 before the first.
 	window time.Duration
 	// page holds records that were read from the log and are not delivered yet.
@@ -115,7 +115,11 @@ func (c *consumer) noteLate(e Entry, number uint64, limit int) {
 	switch {
 	case c.attached || e.at.After(c.reach):
 	case c.open == nil || len(c.late) >= limit: // send the consumer back to it
-		c.from, c.sentBack = earliest(c.from, e.at.Add(-cdclog.Tick)), true
+		before := e.at.Add(-cdclog.Tick)
+		c.from = earliest(c.from, before)
+		if c.back.IsZero() || before.Before(c.back) {
+			c.back = before
+		}
 	default:
 		c.late = append(c.late, numbered{e, number})
 	}
@@ -164,7 +168,8 @@ func (h *Hub) rewind(c *consumer) {
 		c.from, c.next, c.attached = h.uncommitted(c, h.newest), 0, false
 		c.page, c.late = nil, nil
 	}
-	c.reach, c.inFlight = c.from, nil
+	c.inFlight = nil
+	c.leave() // a read may be in progress
 }
 
 // seekEnd moves a consumer to the end of the feed.

@@ -50,6 +50,7 @@ type model struct {
 	roomy bool
 
 	hub       *Hub
+	began     time.Time // where its readers started
 	fastFrom  [aggregates]int
 	safeFrom  [aggregates]int
 	sub       *Subscription
@@ -57,6 +58,8 @@ type model struct {
 	saved     time.Time
 	committed map[key]bool
 	finishing bool
+	// holes says that a record was released before its predecessor came.
+	holes bool
 
 	// tail reads beside the consumer. had holds what its client has. kept and hadThen are the place
 	// at which the client was last, and what it had then.
@@ -80,7 +83,7 @@ func (m *model) start() {
 		TailRecords: m.pick("tail", 1, 12), TailBytes: 1 << 20, Remembered: remembered, CatchUpRecords: m.pick("page", 1, 6),
 	}
 	begin := max(0, m.now-confidence)
-	m.hub = New(config, at(begin), time.Time{})
+	m.hub, m.began, m.holes = New(config, at(begin), time.Time{}), at(begin), false
 	m.hub.kept = time.Hour
 	m.fastFrom, m.safeFrom = [aggregates]int{begin, begin, begin}, [aggregates]int{begin, begin, begin}
 	c := &consumer{name: "a", from: m.saved, reach: m.saved, saved: m.saved}
@@ -118,7 +121,9 @@ func (m *model) follow() (more bool) {
 			cut = len(page.Records)
 		}
 		for _, r := range page.Records[:cut] {
-			m.had[Entry{record: r.Record}.key()] = true
+			k := Entry{record: r.Record}.key()
+			m.inOrder(k, func(before key) bool { return m.had[before] })
+			m.had[k] = true
 			m.kept, m.hadThen = r.Place, maps.Clone(m.had)
 		}
 		if cut < len(page.Records) {
@@ -233,7 +238,24 @@ func (m *model) safe() {
 
 func (m *model) passed(horizon time.Time) { m.hub.FastPassed(horizon, horizon) }
 
-func (m *model) patience() { m.hub.releaseDue(time.Now().Add(time.Hour)) }
+// patience ends for what is held. Nothing is known of the order of records after a hole, unless the
+// predecessor was in the log before this process started.
+func (m *model) patience() {
+	for _, r := range m.log {
+		if _, came := m.hub.known.get(r.key()); !came && r.at.After(m.began) {
+			m.holes = true
+		}
+	}
+	m.hub.releaseDue(time.Now().Add(time.Hour))
+}
+
+// inOrder checks that a record comes after its predecessor.
+func (m *model) inOrder(k key, had func(key) bool) {
+	before := key{k.aggregateID, k.sequence - 1}
+	if m.roomy && !m.holes && before.sequence > 0 && !had(before) {
+		m.Fatalf("event %d of aggregate %d came before its predecessor; %s", k.sequence, k.aggregateID[0]-1, m.describe())
+	}
+}
 
 // read returns a page of the log. Anything may happen while it is read.
 func (m *model) read(_ context.Context, from, to time.Time) ([]Entry, time.Time, error) {
@@ -269,7 +291,9 @@ func (m *model) next() (more bool) {
 	case delivery != nil && !delivery.Beat.IsZero():
 		m.heard(delivery)
 	case delivery != nil:
-		m.delivered = append(m.delivered, Entry{record: delivery.Record}.key())
+		k := Entry{record: delivery.Record}.key()
+		m.inOrder(k, func(before key) bool { return m.committed[before] || slices.Contains(m.delivered, before) })
+		m.delivered = append(m.delivered, k)
 	case wait != nil:
 		return false
 	default:
@@ -414,6 +438,63 @@ func TestPage_HasWhatTheHubForgot(t *testing.T) {
 	if want := []key{forgotten.key(), known.key()}; !slices.Equal(got, want) {
 		t.Errorf("the page has %v, want %v", got, want)
 	}
+}
+
+// A page of the log turns out to be too large, and ends early. Records that come while it is read
+// are behind its end. They come with the next pages, after their predecessors, and once.
+func TestPage_CutShortLeavesWhatComesMeanwhileToTheNextOnes(t *testing.T) {
+	t.Parallel()
+	const all, each = 12, 3 // each at a tick of its own, and the last half comes during the read
+	var h *Hub
+	come := 0
+	comes := func(upTo int) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		for ; come < upTo; come++ {
+			h.add(NewEntry(numberedRecord(1, uint64(come+1)), at(come+1)), Fast)
+		}
+	}
+	read := func(_ context.Context, from, to time.Time) (page []Entry, end time.Time, err error) {
+		comes(all)
+		for n := 1; n <= all; n++ {
+			if e := NewEntry(numberedRecord(1, uint64(n)), at(n)); e.at.After(from) && !e.at.After(to) && len(page) < each {
+				page, end = append(page, e), e.at
+			}
+		}
+		return page, end, nil
+	}
+	h = New(Config{
+		TailRecords: 2, TailBytes: 1 << 20, Remembered: 100, CatchUpRecords: each, Patience: time.Hour, Read: read,
+		Now: func() time.Time { return at(all) },
+	}, at(0), time.Time{})
+	comes(all / 2)
+	h.add(NewEntry(numberedRecord(2, 1), at(all)), Fast) // the first page is to go as far as that
+	c := &consumer{name: "a", from: at(0), reach: at(0)}
+	h.consumers["a"] = c
+	sub, err := h.Subscribe("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []uint64
+	for len(got) <= all {
+		d, wait, err := sub.poll(t.Context())
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case d != nil && d.Record.AggregateID == (uuid.UUID{1}):
+			got = append(got, d.Record.SequenceNumber)
+		case d == nil && wait != nil:
+			if want := []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}; !slices.Equal(got, want) {
+				t.Errorf("got %v, want %v", got, want)
+			}
+			return
+		case d == nil:
+			if err := sub.readPage(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Errorf("got %v, which is too much", got)
 }
 
 func TestPage_IsInOrder(t *testing.T) {

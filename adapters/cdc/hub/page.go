@@ -33,34 +33,50 @@ func (s *Subscription) readPage(ctx context.Context) error {
 	if from.After(newest) {
 		to = from
 	}
-	c.reach, c.sentBack = to, false
+	c.reach, c.back = to, time.Time{}
 	h.mu.Unlock()
 
 	var page []Entry
+	var err error
 	if to.After(from) {
-		var err error
-		if page, to, err = h.config.Read(ctx, from, to); err != nil {
-			return Unavailable(ctx, fmt.Errorf("read the log of %s to %s: %w", show(from), show(to), err))
-		}
+		page, to, err = h.config.Read(ctx, from, to)
 	}
 
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if c.open != s {
+	switch {
+	case err != nil:
+		if c.open == s {
+			c.leave()
+		}
+		return Unavailable(ctx, fmt.Errorf("read the log of %s to %s: %w", show(from), show(to), err))
+	case c.open != s:
 		return nil // closed in the meantime; the next poll says so
 	}
 	c.learn(to.Sub(from), len(page), h.config.CatchUpRecords)
 	// The page is not the last one if the next record was evicted, or if the consumer was sent
 	// back, while the page was read.
-	last := !to.Before(newest) && end >= h.first && !c.sentBack
+	last := !to.Before(newest) && end >= h.first && c.back.IsZero()
 	h.take(c, page, end)
 	switch {
 	case last:
 		c.attached, c.next, c.late = true, end, nil
-	case !c.sentBack:
+	default:
 		c.from = to
+		if !c.back.IsZero() {
+			c.from = earliest(to, c.back)
+		}
+		c.leave()
 	}
 	return nil
+}
+
+// leave leaves the records that came late to the next pages, as far as these will have them. A read
+// may fail, and a page may end earlier than was expected when its read began. From late, such
+// records would come before their predecessors, and then again.
+func (c *consumer) leave() {
+	c.reach = c.from
+	c.late = slices.DeleteFunc(c.late, func(e numbered) bool { return e.at.After(c.from) })
 }
 
 // take makes the consumer's page from the rows of the log and from the records that came late. It
