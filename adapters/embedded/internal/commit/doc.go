@@ -26,5 +26,12 @@
 // writer that is a large part of what an append costs beside the fsync. It also needs an owner.
 //
 // A second group in flight while the first one is synced: the groups became smaller and nothing
-// became faster, and the answers need an order of their own.
+// became faster, and the answers need an order of their own. It was tried again with a group that
+// is taken only when it has as many requests as those in flight. With 64 writers the groups had 25
+// requests in place of 29. The speed was 0.95 of that of one group at a time (0.88 to 1.30 in five
+// rounds), with 16 to 19 % more processor time.
+//
+// Waking the next leader after the callers of the group, so that the scheduler runs it first: the
+// time between two groups did not become shorter, and a command took 7 % more processor time (12
+// rounds).
 package commit
