@@ -47,12 +47,11 @@ type cancelledV2 struct {
 func toPayload(event order.Event) (name string, payload any, err error) {
 	switch e := event.(type) {
 	case order.OrderCreated:
-		currency := string(e.Currency)
-		if err := eventjson.CheckText(e.CustomerID, currency); err != nil {
+		if err := eventjson.CheckText(e.CustomerID, string(e.Currency)); err != nil {
 			return "", nil, err
 		}
 		items, err := toItems(e.Items)
-		return created, createdV3{CustomerID: &e.CustomerID, Currency: &currency, Items: items}, err
+		return created, createdV3{CustomerID: &e.CustomerID, Currency: (*string)(&e.Currency), Items: items}, err
 	case order.OrderItemsUpdated:
 		items, err := toItems(e.Items)
 		return itemsUpdated, itemsUpdatedV1{Items: items}, err
