@@ -84,13 +84,20 @@ func TestAppend_DeletesTheIntentLast(t *testing.T) {
 	deleted := func() int { return sim.QueryCount(config.Keyspace+".append_intents", scyllasim.KindDelete) }
 	released := make(chan struct{})
 	sim.Inject(scyllasim.Fault{Table: config.Keyspace + ".append_intents", Kind: scyllasim.KindDelete, Hold: released})
-	answered := make(chan error)
+	answered := make(chan error, 1)
 	go func() {
 		_, err := store.Append(context.WithoutCancel(t.Context()), command(newID(), 0, 1))
 		answered <- err
 	}()
+	within := time.After(time.Minute)
 	for sim.QueryCount(config.Keyspace+".outbox_messages", scyllasim.KindAny) == 0 {
-		time.Sleep(time.Millisecond)
+		select {
+		case err := <-answered:
+			t.Fatalf("the append ended before it wrote to the outbox: %v", err)
+		case <-within:
+			t.Fatal("nothing was written to the outbox")
+		case <-time.After(time.Millisecond):
+		}
 	}
 	if n := deleted(); n != 0 {
 		t.Errorf("%d intents were deleted before the outbox had the events", n)
