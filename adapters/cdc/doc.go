@@ -25,8 +25,15 @@
 // With tablets, the list of stream sets is what the node that answers knows, and nodes learn of a
 // set at different moments. So a set that one node has listed stays known until a node lists only
 // later ones. A set that was in use before the readers knew it is read from its start. And a set is
-// read for 10 seconds beyond its end, because a node that has not learned of the next one goes on
-// writing to it.
+// read beyond its end, because a node that has not learned of the next one goes on writing to it:
+// for 10 seconds by the fast reader, and for 10 minutes by the safe reader and in pages, where it
+// costs little. A row after the 10 seconds is late (see [Stats]), and it is logged that a node is
+// in trouble. A row after the 10 minutes is lost to the feed. Servers announce a set about a minute
+// before it begins, so such a node has learned nothing for more than that.
+//
+// With the defaults, an old set costs the safe reader one query for 100 streams in each pass, every
+// 10 seconds: 60 queries in all. A page of the 10 minutes after a change asks that much more, too.
+// After many changes in a short time, all sets of the last 10 minutes are read.
 //
 // A query names up to 100 streams, the usual limit of a server. An operator may lower that limit
 // while the server runs. A query that is refused is then divided, and all later ones are smaller.
@@ -148,8 +155,10 @@
 //     the boundary of two pages is between them: a gap.
 //   - When more aggregates than [Config.Remembered] take turns, their rows wait for the patience
 //     each time.
-//   - All nodes must learn of a new stream set within a fraction of [Config.Confidence], and within
-//     10 seconds. The safe reader may pass a set that it does not know until then.
+//   - A node that the readers ask must know of a new stream set a fraction of [Config.Confidence]
+//     after it has begun. The safe reader may pass a set that it does not know until then. It reads
+//     that set from its start later, but a process that starts in the meantime does not. All nodes
+//     that take writes must know of it within 10 minutes.
 //   - The clocks of the nodes must agree within a fraction of [Config.Confidence]. The clock of the
 //     process does not matter for offsets: the safe reader asks a node for the time in each pass.
 //     While [Config.Now] is wrong, the fast reader may find nothing, and ages are wrong.

@@ -13,7 +13,8 @@ func (f *Feed) fastReader(start time.Time) *cdclog.Reader {
 		Log: f.log, Sink: fastSink{f}, Name: "fast", Start: start, From: f.hub.Confirmed, Age: f.config.FastDelay,
 		Pause: f.config.FastDelay, IdlePause: f.config.FastIdleDelay,
 		Unused: f.hub.Unused, UnusedPause: max(f.config.UnusedDelay, f.config.FastIdleDelay), LookEvery: f.config.GenerationDelay,
-		Woken: f.woken, Now: f.config.Now, Logger: f.config.Logger,
+		Leeway: cdclog.Leeway,
+		Woken:  f.woken, Now: f.config.Now, Logger: f.config.Logger,
 	})
 }
 
@@ -23,7 +24,8 @@ func (f *Feed) fastReader(start time.Time) *cdclog.Reader {
 func (f *Feed) safeReader(start time.Time) *cdclog.Reader {
 	return cdclog.NewReader(cdclog.ReaderConfig{
 		Log: f.log, Sink: safeSink{f}, Name: "safe", Start: start, Age: f.config.Confidence,
-		Pause: f.config.SafeDelay, IdlePause: f.config.SafeDelay, Now: f.config.Now, Ask: true, Logger: f.config.Logger,
+		Leeway: cdclog.LongLeeway,
+		Pause:  f.config.SafeDelay, IdlePause: f.config.SafeDelay, Now: f.config.Now, Ask: true, Logger: f.config.Logger,
 	})
 }
 

@@ -1,7 +1,11 @@
 package cdc_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -195,6 +199,74 @@ func TestFeed_CatchUpReadsBehindTheEndOfASet(t *testing.T) {
 	}
 	r.put(3)
 	r.expect(3)
+}
+
+// A node learns of a set 5 minutes after it began, and writes to the set before until then. The
+// safe reader finds what it writes, the feed says that there is such a node, and a consumer that
+// reads the log separately finds the row as well.
+func TestFeed_NodeThatLearnsOfASetMinutesLate(t *testing.T) {
+	t.Parallel()
+	s := simulated(t, scyllasim.Options{Tablets: true, Nodes: 2}, false)
+	s.sim.Advance(time.Minute)
+	s.sim.LagNode(2, 5*time.Minute)
+	late := server{sim: s.sim, session: connectOnly(t, s.sim.Hosts()[1]), keyspace: s.keyspace}
+	s.session = connectOnly(t, s.sim.Hosts()[0]) // the readers ask a node that knows the set
+	var log safeBuffer
+	saved := newOffsets()
+	config := s.config(saved)
+	config.Now, config.Logger = s.sim.Now, slog.New(slog.NewTextHandler(&log, nil))
+	r := follow(t, s, config)
+	r.put(1)
+	r.commit(r.expect(1)[0])
+	start := s.sim.NewGeneration(0)
+	r.await("the new set", func(s cdc.Stats) bool { return s.Generations == 1 })
+	s.sim.Advance(4 * time.Minute)
+	r.await("both readers far beyond the end of the old set", func(s cdc.Stats) bool {
+		return s.SafeHorizon.After(start.Add(3*time.Minute)) && s.FastHorizon.After(start.Add(3*time.Minute))
+	})
+	before := s.sim.Now()
+	s.sim.Advance(time.Second)
+	r.await("a pass of the fast reader that begins without the old set", func(s cdc.Stats) bool {
+		return s.FastHorizon.After(before.Add(time.Second / 2))
+	})
+	(&reader{TB: t, server: late, feed: r.feed, id: r.id}).put(2)
+	r.commit(r.expect(2)[0])
+	if got := r.feed.Stats(); got.Fast != 1 || got.Safe+got.Late != 1 {
+		t.Errorf("the fast reader has found %d, the safe one %d; want 1 and 1", got.Fast, got.Safe+got.Late)
+	}
+	if got := log.String(); !strings.Contains(got, "has not learned of a new stream set") {
+		t.Errorf("nothing says that a node is late: %s", got)
+	}
+	if err := r.feed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	at := map[string]uuid.UUID{cdc.WholeLog: uuid.UUID(gocql.MinTimeUUID(before.Add(-time.Millisecond)))}
+	if err := saved.SaveOffsets(t.Context(), "a", at); err != nil {
+		t.Fatal(err)
+	}
+	s.sim.Advance(time.Hour)
+	r.feed = run(t, config)
+	r.subscribe()
+	r.expect(2)
+}
+
+// safeBuffer is a buffer for several goroutines.
+type safeBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
 }
 
 // connectOnly connects to one node and no other.

@@ -13,9 +13,12 @@ import (
 )
 
 const (
-	// leeway is how long after the end of a set rows of it may still come, from nodes that learn
+	// Leeway is how long after the end of a set rows of it may still come, from nodes that learn
 	// late of the next set.
-	leeway = 10 * time.Second
+	Leeway = 10 * time.Second
+	// LongLeeway is how long a set is read where that costs little. A node that writes to it after
+	// Leeway is in trouble, and its rows must not be lost.
+	LongLeeway = 10 * time.Minute
 	// ahead is how long before its start the streams of a set are looked up.
 	ahead = time.Hour
 	// window is the largest part of the log that one pass reads.
@@ -73,6 +76,8 @@ type ReaderConfig struct {
 	Unused func() bool
 	// UnusedPause is at least IdlePause.
 	UnusedPause time.Duration
+	// Leeway is how long a set is read after its end.
+	Leeway time.Duration
 	// LookEvery is the pause between two checks for new stream sets.
 	LookEvery time.Duration
 	// Woken starts a pass at once, with short pauses from then on. It may be nil.
@@ -105,8 +110,11 @@ type Reader struct {
 // batch holds some streams of one set, and how far they were read.
 type batch struct {
 	start   time.Time // of the set
+	end     time.Time // of the set, zero while it has none
 	streams [][]byte
 	from    time.Time
+	// warned is set after it was logged that a node goes on writing to the set.
+	warned bool
 }
 
 // NewReader returns a reader. Its Run may be called once.
@@ -251,6 +259,11 @@ func (r *Reader) readBatch(ctx context.Context, b *batch, to time.Time) (found b
 		}
 	}()
 	err = r.config.Log.Read(ctx, r.config.Name, b.streams, b.from, to, func(row *Row) bool {
+		if !b.warned && !b.end.IsZero() && row.At().After(b.end.Add(Leeway)) {
+			b.warned = true
+			r.config.Logger.Warn("a node of the cluster has not learned of a new stream set, and writes to the one before; look at that node",
+				"ended", b.end, "written", row.At(), "read_until", b.end.Add(r.config.Leeway))
+		}
 		if r.config.Sink.Row(row) {
 			found = true
 		}
@@ -273,7 +286,7 @@ func (r *Reader) look(ctx context.Context, now time.Time) (newSets int, err erro
 		done = r.config.From()
 	}
 	r.horizon = latest(r.horizon, done)
-	sets, _, err := r.config.Log.Sets(ctx, r.horizon.Add(-leeway), now.Add(ahead))
+	sets, _, err := r.config.Log.Sets(ctx, r.horizon.Add(-r.config.Leeway), now.Add(ahead))
 	if err != nil {
 		return 0, err
 	}
@@ -300,7 +313,7 @@ func (r *Reader) look(ctx context.Context, now time.Time) (newSets int, err erro
 			old = set.begin(r.horizon)
 		}
 		for _, b := range old {
-			b.from = latest(b.from, done)
+			b.from, b.end = latest(b.from, done), set.End
 		}
 		r.reading = append(r.reading, old...)
 	}

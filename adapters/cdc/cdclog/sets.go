@@ -53,12 +53,12 @@ func (l *Log) Sets(ctx context.Context, from, to time.Time) (sets []Set, first t
 	return sets, times[0], nil
 }
 
-// SetsOf returns the sets that may contain a row between two times. Sets that end shortly before
-// are among them, because a node may learn late of the next set.
+// SetsOf returns the sets that may contain a row between two times. Sets that end up to
+// [LongLeeway] before are among them, because a node may learn late of the next set.
 //
 // It returns an error if the streams of one set are not known.
 func (l *Log) SetsOf(ctx context.Context, from, to time.Time) ([]Set, error) {
-	sets, _, err := l.Sets(ctx, from.Add(-leeway), to)
+	sets, _, err := l.Sets(ctx, from.Add(-LongLeeway), to)
 	if err != nil {
 		return nil, err
 	}
