@@ -140,10 +140,10 @@ func (c *Consumer) catchUpAll(ctx context.Context, l *life, heads []ports.Head) 
 	return c.withAggregates(ids, func() error {
 		heads := slices.DeleteFunc(slices.Clone(heads), func(head ports.Head) bool { return c.lot.Has(head.AggregateID) })
 		advanced, err := l.live.BringUpAll(ctx, heads)
+		c.health.Handled.Add(uint64(advanced))
 		if err != nil {
 			return err
 		}
-		c.health.Handled.Add(uint64(advanced))
 		for _, head := range heads {
 			c.flows(ctx, head.AggregateID, head.SequenceNumber)
 		}

@@ -1,6 +1,7 @@
 package filling
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/google/uuid"
@@ -33,28 +34,67 @@ func (v *View) TakeAll(ctx context.Context, histories [][]eventsourcing.Record) 
 	if err != nil {
 		return nil, err
 	}
-	taken, changes := make([]Taken, len(histories)), make([]ports.Change, 0, len(histories))
+	taken, behind := make([]Taken, len(histories)), make([]step, 0, len(histories))
 	for i, history := range histories {
-		at := stands[i]
 		taken[i].History = history
-		if at.sequence >= uint64(len(history)) {
-			continue
-		}
-		change, _, err := v.change(ctx, ids[i], at, history[at.sequence:])
-		if err != nil {
-			return nil, err
-		}
-		changes = append(changes, change)
-		if at.fresh && len(v.effective(history)) == len(history) {
-			taken[i].Rows, taken[i].Folded = change.Put, true
+		if at := stands[i]; at.sequence < uint64(len(history)) {
+			behind = append(behind, step{of: i, at: at, records: history[at.sequence:]})
 		}
 	}
-	return taken, v.store(ctx, changes...)
+	if _, err := v.takeSteps(ctx, behind); err != nil {
+		return nil, err
+	}
+	for _, s := range behind {
+		if history := histories[s.of]; s.at.fresh && len(v.effective(history)) == len(history) {
+			taken[s.of].Rows, taken[s.of].Folded = s.change.Put, true
+		}
+	}
+	return taken, nil
 }
 
-// BringUpAll does what [View.BringUp] does for several aggregates, and returns how many events it
-// has applied. All effects go to the view store in one call. After an error, some of them may have
-// happened. Then the caller brings the aggregates up one by one.
+// step is what an aggregate is behind, and the change that follows from it.
+type step struct {
+	of      int // the index of the aggregate in the call
+	at      stand
+	records []eventsourcing.Record
+	change  ports.Change
+	err     error
+}
+
+// takeSteps performs the effects of several aggregates, and stores them in one call. It returns
+// how many events are known to be applied. An effect that waits for something outside is performed
+// for all of them at the same time. When it fails for some, those of the others are stored, because
+// what is published cannot be taken back. When another effect fails for one, nothing is stored.
+func (v *View) takeSteps(ctx context.Context, steps []step) (advanced int, err error) {
+	perform := func(i int) error {
+		s := &steps[i]
+		s.change, _, s.err = v.change(ctx, s.records[0].AggregateID, s.at, s.records)
+		return s.err
+	}
+	if _, waits := v.config.Effect.(Waiting); waits {
+		concurrently(len(steps), func(i int) { _ = perform(i) })
+	} else {
+		for i := range steps {
+			if err := perform(i); err != nil {
+				return 0, err
+			}
+		}
+	}
+	changes := make([]ports.Change, 0, len(steps))
+	for i := range steps {
+		if err = cmp.Or(err, steps[i].err); steps[i].err == nil {
+			changes, advanced = append(changes, steps[i].change), advanced+len(steps[i].records)
+		}
+	}
+	if stored := v.store(ctx, changes...); stored != nil {
+		return 0, stored
+	}
+	return advanced, err
+}
+
+// BringUpAll does what [View.BringUp] does for several aggregates, and returns how many events are
+// known to be applied. All effects go to the view store in one call. After an error, some of them
+// may have happened. Then the caller brings the aggregates up one by one.
 func (v *View) BringUpAll(ctx context.Context, heads []ports.Head) (advanced int, err error) {
 	ids := make([]uuid.UUID, len(heads))
 	for i, head := range heads {
@@ -74,15 +114,11 @@ func (v *View) BringUpAll(ctx context.Context, heads []ports.Head) (advanced int
 	if err != nil {
 		return 0, err
 	}
-	changes := make([]ports.Change, 0, len(behind))
+	steps := make([]step, len(behind))
 	for n, i := range behind {
-		change, _, err := v.change(ctx, ids[i], stands[i], histories[n])
-		if err != nil {
-			return 0, err
-		}
-		changes, advanced = append(changes, change), advanced+len(histories[n])
+		steps[n] = step{of: i, at: stands[i], records: histories[n]}
 	}
-	return advanced, v.store(ctx, changes...)
+	return v.takeSteps(ctx, steps)
 }
 
 // storedAll does what stored does for several aggregates.
