@@ -3,6 +3,7 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 
 	"orderflow/bootstrap/cli"
 )
@@ -10,6 +11,13 @@ import (
 func main() {
 	ctx, hangups := cli.Signals()
 	os.Exit(cli.Main(ctx, os.Args[1:], cli.Process{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Hangups: hangups,
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Hangups: hangups, CollectGarbageAt: collectGarbageAt,
 	}))
+}
+
+// collectGarbageAt leaves what the environment has set.
+func collectGarbageAt(percent int) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
 }

@@ -23,6 +23,9 @@ func (sh *Shell) ServeCommand() *cobra.Command {
 the records that they are handling, and the store is closed. A second signal ends it at once. A kill is safe as well:
 acknowledged events are on disk.
 
+With the embedded store, garbage is collected when the heap has grown by half. GOGC and GOMEMLIMIT in the environment
+set other bounds: GOMEMLIMIT=165MiB with --state-cache=16 keeps the process near 200 MB.
+
 SIGHUP reads log-level from the file of --config again, unless a flag or the environment sets it. Nothing else is read
 again. 'orderflow log-level' changes the level, too.
 
@@ -46,6 +49,9 @@ func (sh *Shell) Serve(cmd *cobra.Command, _ []string) (err error) {
 	if err := sh.Config.Validate(); err != nil {
 		return &UsageError{Err: err}
 	}
+	if sh.Config.Store == bootstrap.StoreEmbedded && sh.CollectGarbageAt != nil {
+		sh.CollectGarbageAt(embeddedGC)
+	}
 	env := bootstrap.Environment{Logger: logger, Level: sh.level, Stdout: sh.stdout, Settings: sh.settings(cmd)}
 	if sh.accessLog {
 		env.AccessLog = slog.New(slog.NewJSONHandler(sh.Err, nil))
@@ -63,6 +69,11 @@ func (sh *Shell) Serve(cmd *cobra.Command, _ []string) (err error) {
 		append(sh.where(), "started_in", since(began))...)...)
 	return sh.run(cmd, app, logger)
 }
+
+// embeddedGC is half of Go's default. Without cgo, the caches and memtables of the embedded store
+// are most of the heap. They are never garbage and cost the collector nothing, but by default the
+// heap grows to twice their size.
+const embeddedGC = 50
 
 // settings returns the settings of the service, with where their values come from.
 func (sh *Shell) settings(cmd *cobra.Command) []bootstrap.Setting {

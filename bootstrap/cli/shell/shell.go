@@ -42,6 +42,9 @@ type Process struct {
 	Environ []string
 	// Hangups gets a value for each SIGHUP. It may be nil.
 	Hangups <-chan os.Signal
+	// CollectGarbageAt, unless nil, says by how many percent the heap grows between two collections
+	// of garbage.
+	CollectGarbageAt func(percent int)
 }
 
 // Main runs the command line args, without the program's name, and returns the exit status. When

@@ -23,7 +23,7 @@ type Options struct {
 }
 
 const (
-	memTableBytes = 32 << 20
+	memTableBytes = 16 << 20
 	// memTables is how many memtables may wait for their flush. More make writers wait in Pebble. A
 	// flush that finds no room stops the writing long before that.
 	memTables = 4
