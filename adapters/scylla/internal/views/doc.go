@@ -37,4 +37,10 @@
 // of one. Its deletions have the time as timestamp, which is far above every sequence number. So
 // they also win over writes to the view that come later. The number of a generation is never used
 // again.
+//
+// A program drops the rows from the table that it knows. During a rolling upgrade an earlier
+// version may drop the unfinished generation of a later one that has another layout, and so another
+// table. Then the rows that were filled so far stay there. Nothing reads them, so they only take
+// space. To find them, the earlier version would have to know tables of the future, and the later
+// one would have to search all tables at each start for a case that is rare.
 package views
